@@ -1,0 +1,189 @@
+"""The namespace, roles in it, clients, and the connection log taken in from the endpoint."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
+from sync.models import SyncedModel, SyncedQuerySet
+
+CLIENT_NAME_PATTERN = r"^[-a-zA-Z0-9:._]{1,128}\Z"
+RESOURCE_NAME_PATTERN = r"^[a-zA-Z0-9-]{3,50}\Z"
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    CONTRIBUTOR = "contributor", "Contributor"
+    READER = "reader", "Reader"
+
+
+class Namespace(models.Model):
+    """An Event Grid namespace that is connected to the portal. It lives in Azure; disconnecting never deletes it there."""
+
+    class Import(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Bringing in"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    resource_id = models.CharField(max_length=400)  # canonical, as ARM returned it
+    resource_key = models.CharField(max_length=400, unique=True)  # lower case: ARM ids ignore case
+    name = models.CharField(max_length=50)
+    location = models.CharField(max_length=60, blank=True)
+    hostname = models.CharField(max_length=255, blank=True)
+    resource: Any = models.JSONField(null=True, blank=True)  # the namespace as last read
+    connected_at = models.DateTimeField()
+    connected_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    import_state = models.CharField(max_length=8, choices=Import, default=Import.WAITING)
+    import_done = models.PositiveIntegerField(default=0)
+    import_total = models.PositiveIntegerField(null=True)
+    import_message = models.TextField(blank=True)
+    unreachable_since = models.DateTimeField(null=True)
+    unreachable_reason = models.TextField(blank=True)
+    checked_at = models.DateTimeField(null=True)
+    connection_cursor = models.BigIntegerField(default=0)
+    connections_read_at = models.DateTimeField(null=True)
+    connections_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NamespaceRole(models.Model):
+    """A person or a team, and what it may do in one namespace."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="roles")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="namespace_roles")
+    team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
+    role = models.CharField(max_length=12, choices=Role)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="role_of_one_user_or_one_team",
+                condition=Q(user__isnull=False, team__isnull=True) | Q(user__isnull=True, team__isnull=False),
+            ),
+            models.UniqueConstraint(name="one_role_per_user", fields=["namespace", "user"]),
+            models.UniqueConstraint(name="one_role_per_team", fields=["namespace", "team"]),
+        ]
+
+
+class Client(SyncedModel):
+    """An MQTT client that may connect to the namespace."""
+
+    arm_type: ClassVar[str] = "clients"
+
+    class ConnectionState(models.TextChoices):
+        ENABLED = "Enabled"
+        DISABLED = "Disabled"
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="clients")
+    name = models.CharField(max_length=128, validators=[RegexValidator(CLIENT_NAME_PATTERN)])
+    authentication_name = models.CharField(max_length=128)
+    authentication_key = models.CharField(max_length=512, editable=False)  # authentication_name_key(authentication_name)
+    validation_scheme = models.CharField(max_length=40, choices=[(s.value, s.label) for s in VALIDATION_SCHEMES])
+    thumbprints: Any = models.JSONField(default=list, blank=True)  # 0–2 × 64 lower-case hex
+    state = models.CharField(max_length=8, choices=ConnectionState, default=ConnectionState.ENABLED)
+    description = models.TextField(blank=True, max_length=512)
+    attributes: Any = models.JSONField(default=dict, blank=True)
+    last_seen_at = models.DateTimeField(null=True)
+    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would refuse of what Azure holds
+
+    objects = SyncedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("namespace", Lower("name"), name="client_name_unique_ignoring_case"),
+            models.UniqueConstraint(fields=["namespace", "authentication_key"], name="authentication_name_unique_ignoring_case"),
+            models.CheckConstraint(name="client_name_is_no_path_step", condition=~Q(name__in=[".", "..", ""])),
+            models.CheckConstraint(name="client_scheme_known", condition=Q(validation_scheme__in=[s.value for s in VALIDATION_SCHEMES])),
+            models.CheckConstraint(name="client_state_known", condition=Q(state__in=["Enabled", "Disabled"])),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def arm_id(self) -> str:
+        return f"{self.namespace.resource_id}/clients/{self.name}"
+
+    def scope_pk(self) -> int:
+        return self.namespace_id
+
+    def set_authentication_name(self, name: str) -> None:
+        self.authentication_name = name
+        self.authentication_key = authentication_name_key(name)
+
+    def body(self) -> dict[str, Any]:
+        authentication: dict[str, Any] = {"validationScheme": self.validation_scheme}
+        if self.thumbprints:
+            authentication["allowedThumbprints"] = list(self.thumbprints)
+        return {
+            "authenticationName": self.authentication_name,
+            "clientCertificateAuthentication": authentication,
+            "state": self.state,
+            "attributes": self.attributes,
+            "description": self.description or None,
+        }
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        theirs = Client()
+        theirs.adopt(resource)
+        return (
+            theirs.authentication_name == self.authentication_name
+            and theirs.validation_scheme == self.validation_scheme
+            and list(theirs.thumbprints) == list(self.thumbprints)
+            and theirs.state == self.state
+            and theirs.attributes == self.attributes
+            and theirs.description == self.description
+        )
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        return bool(resource["properties"].get("authenticationName", self.name) != self.authentication_name)
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        properties = resource.get("properties") or {}
+        authentication = properties.get("clientCertificateAuthentication") or {}
+        self.name = str(resource.get("name", self.name))
+        self.set_authentication_name(properties.get("authenticationName") or self.name)
+        self.validation_scheme = authentication.get("validationScheme") or "SubjectMatchesAuthenticationName"
+        self.thumbprints = [t.lower().replace(":", "").replace(" ", "") for t in authentication.get("allowedThumbprints") or []]
+        self.state = properties.get("state") or "Enabled"
+        self.attributes = properties.get("attributes") or {}
+        self.description = properties.get("description") or ""
+
+
+class ConnectionAttempt(models.Model):
+    """One attempt of an MQTT client to connect, as the endpoint's connection log tells it."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="connection_attempts")
+    cursor = models.BigIntegerField()
+    at = models.DateTimeField()
+    accepted = models.BooleanField()
+    code = models.CharField(max_length=60)
+    reason = models.TextField()
+    client_name = models.CharField(max_length=128, blank=True)
+    user_name = models.CharField(max_length=256, blank=True)
+    session_name = models.CharField(max_length=256, blank=True)
+    protocol = models.CharField(max_length=12, blank=True)
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    thumbprint = models.CharField(max_length=64, blank=True)
+    ca_name = models.CharField(max_length=50, blank=True)
+    caller = models.CharField(max_length=60, blank=True)
+    record: Any = models.JSONField()  # the whole record, decision and presented chain included
+
+    class Meta:
+        ordering = ["-cursor"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.client_name or self.user_name}"

@@ -1,0 +1,113 @@
+"""What every synced row has: desired state on the row, and how far it has come towards Azure."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class SyncState(models.TextChoices):
+    PENDING = "Pending"
+    SYNCING = "Syncing"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class SyncedQuerySet(models.QuerySet[Any]):
+    def present(self) -> Self:
+        """Rows that are not on their way out."""
+        return self.filter(deleted_at__isnull=True)
+
+    def unsettled(self) -> Self:
+        """Rows whose newest generation has not been confirmed by Azure."""
+        return self.exclude(generation=F("synced_generation"))
+
+    def due(self, at: datetime) -> Self:
+        """Rows that a worker may claim now: unsettled, not parked, not held by a live lease, not waiting for a retry."""
+        return self.unsettled().filter(
+            Q(parked_code=""),
+            Q(claimed_until__isnull=True) | Q(claimed_until__lte=at),
+            Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at),
+        )
+
+    def parked(self) -> Self:
+        return self.unsettled().exclude(parked_code="")
+
+
+class SyncedModel(models.Model):
+    """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
+
+    arm_type: ClassVar[str]  # the child segment: "caCertificates", "clients"
+
+    generation = models.PositiveBigIntegerField(default=1)
+    synced_generation = models.PositiveBigIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    base: Any = models.JSONField(null=True, blank=True)  # the resource as last read from Azure
+    must_replace = models.BooleanField(default=False)  # an immutable value changed: DELETE, then PUT
+    claim_token = models.UUIDField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    uncertain = models.BooleanField(default=False)  # an answer was lost: read back before trusting anything
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    parked_code = models.CharField(max_length=120, blank=True)
+    parked_message = models.TextField(blank=True)
+    last_error = models.TextField(blank=True)  # the transient fault that delays it now
+    synced_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    team = models.ForeignKey("portal.Team", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def kind(self) -> str:
+        return self._meta.label_lower
+
+    @property
+    def is_settled(self) -> bool:
+        return self.generation == self.synced_generation
+
+    @property
+    def sync_state(self) -> SyncState:
+        if self.is_settled:
+            return SyncState.SUCCEEDED
+        if self.parked_code:
+            return SyncState.FAILED
+        if self.deleted_at is not None:
+            return SyncState.DELETING
+        return SyncState.SYNCING if self.claim_token else SyncState.PENDING
+
+    def claim(self, token: uuid.UUID, until: datetime, at: datetime) -> bool:
+        """Take the row for one push. False when somebody else has it or it is not due."""
+        manager: Any = type(self)._default_manager
+        return bool(manager.filter(pk=self.pk).due(at).update(claim_token=token, claimed_until=until))
+
+    # What each concrete model says of itself.
+    def arm_id(self) -> str:
+        raise NotImplementedError  # abstract
+
+    def scope_pk(self) -> int:
+        """Primary key of the namespace it belongs to, for the activity log."""
+        raise NotImplementedError  # abstract
+
+    def body(self) -> dict[str, Any]:
+        """The `properties` the portal models, as ARM takes them."""
+        raise NotImplementedError  # abstract
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        """Whether Azure's resource says the same as this row: semantic equality of what the portal models."""
+        raise NotImplementedError  # abstract
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        """Whether an immutable value differs, so that only DELETE and PUT can bring this row there."""
+        raise NotImplementedError  # abstract
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        """Take over Azure's resource into this unsaved or saved row (fields only; the caller saves)."""
+        raise NotImplementedError  # abstract
