@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check bench format pins
+.PHONY: help install demo test check browser bench format pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -27,7 +27,10 @@ check: install ## lint and types
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --check --target-version 5.2
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-test: check ## what CI runs: lint, types, and all tests with real processes and a real browser
+browser: install ## find a Chromium for the tests, else install one
+	$(BIN)/python -m tests.e2e.browser
+
+test: check browser ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
 
 format: install ## format the code
@@ -38,7 +41,7 @@ format: install ## format the code
 bench: install ## run every benchmark
 	@for b in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$b .py); done
 
-bench-%: install
+bench-%: install ## run one benchmark, such as bench-demo
 	$(BIN)/python -m benchmarks.bench_$*
 
 pins: ## renew the pinned requirements

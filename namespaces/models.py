@@ -23,7 +23,7 @@ class Role(models.TextChoices):
 
 
 class Namespace(models.Model):
-    """An Event Grid namespace that is connected to the portal. It lives in Azure; disconnecting never deletes it there."""
+    """An Event Grid namespace connected to the portal. It lives in Azure; disconnecting never deletes it there."""
 
     class Import(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -61,7 +61,9 @@ class NamespaceRole(models.Model):
     """A person or a team, and what it may do in one namespace."""
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="roles")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="namespace_roles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="namespace_roles"
+    )
     team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
     role = models.CharField(max_length=12, choices=Role)
 
@@ -74,6 +76,9 @@ class NamespaceRole(models.Model):
             models.UniqueConstraint(name="one_role_per_user", fields=["namespace", "user"]),
             models.UniqueConstraint(name="one_role_per_team", fields=["namespace", "team"]),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.team}: {self.role}"
 
 
 class Client(SyncedModel):
@@ -88,7 +93,8 @@ class Client(SyncedModel):
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="clients")
     name = models.CharField(max_length=128, validators=[RegexValidator(CLIENT_NAME_PATTERN)])
     authentication_name = models.CharField(max_length=128)
-    authentication_key = models.CharField(max_length=512, editable=False)  # authentication_name_key(authentication_name)
+    # authentication_name_key(authentication_name)
+    authentication_key = models.CharField(max_length=512, editable=False)
     validation_scheme = models.CharField(max_length=40, choices=[(s.value, s.label) for s in VALIDATION_SCHEMES])
     thumbprints: Any = models.JSONField(default=list, blank=True)  # 0–2 × 64 lower-case hex
     state = models.CharField(max_length=8, choices=ConnectionState, default=ConnectionState.ENABLED)
@@ -103,9 +109,13 @@ class Client(SyncedModel):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint("namespace", Lower("name"), name="client_name_unique_ignoring_case"),
-            models.UniqueConstraint(fields=["namespace", "authentication_key"], name="authentication_name_unique_ignoring_case"),
+            models.UniqueConstraint(
+                fields=["namespace", "authentication_key"], name="authentication_name_unique_ignoring_case"
+            ),
             models.CheckConstraint(name="client_name_is_no_path_step", condition=~Q(name__in=[".", "..", ""])),
-            models.CheckConstraint(name="client_scheme_known", condition=Q(validation_scheme__in=[s.value for s in VALIDATION_SCHEMES])),
+            models.CheckConstraint(
+                name="client_scheme_known", condition=Q(validation_scheme__in=[s.value for s in VALIDATION_SCHEMES])
+            ),
             models.CheckConstraint(name="client_state_known", condition=Q(state__in=["Enabled", "Disabled"])),
         ]
 
@@ -155,7 +165,9 @@ class Client(SyncedModel):
         self.name = str(resource.get("name", self.name))
         self.set_authentication_name(properties.get("authenticationName") or self.name)
         self.validation_scheme = authentication.get("validationScheme") or "SubjectMatchesAuthenticationName"
-        self.thumbprints = [t.lower().replace(":", "").replace(" ", "") for t in authentication.get("allowedThumbprints") or []]
+        self.thumbprints = [
+            t.lower().replace(":", "").replace(" ", "") for t in authentication.get("allowedThumbprints") or []
+        ]
         self.state = properties.get("state") or "Enabled"
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""

@@ -33,7 +33,10 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
 
 
 class Activity(models.Model):
-    """One change: who, when, what before and after, and how its sync ended. Rows are only added and settled, never edited."""
+    """One change: who, when, what, before and after, and how its sync ended.
+
+    Rows are only added and settled, never edited.
+    """
 
     class Outcome(models.TextChoices):
         LOCAL = "local", "Saved"  # nothing to sync

@@ -172,5 +172,5 @@ SYNC_LEASE_SECONDS = 180
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
 CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")
 CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))
-# JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not the endpoint. A path to a JSON file also works.
+# JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
 MQTT_ENDPOINTS = os.environ.get("MQTT_ENDPOINTS", "")

@@ -28,7 +28,7 @@ class SyncedQuerySet(models.QuerySet[Any]):
         return self.exclude(generation=F("synced_generation"))
 
     def due(self, at: datetime) -> Self:
-        """Rows that a worker may claim now: unsettled, not parked, not held by a live lease, not waiting for a retry."""
+        """Rows that a worker may claim now: unsettled, not parked, under no live lease, not waiting for a retry."""
         return self.unsettled().filter(
             Q(parked_code=""),
             Q(claimed_until__isnull=True) | Q(claimed_until__lte=at),

@@ -1,0 +1,19 @@
+"""What every test starts from: an empty broker of its own, and no leftover of the test before."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+
+
+@pytest.fixture(autouse=True)
+def _empty_state() -> Iterator[None]:
+    """Messages and cached values end with the test that made them."""
+    yield
+    cache.clear()
+    broker = Path(django_settings.BROKER_DIR)
+    if broker.is_dir():
+        shutil.rmtree(broker)
