@@ -1,0 +1,401 @@
+"""What the emulator knows: resources and connection records, in one SQLite file shared by `arm` and `mqtt`.
+
+Safe from several threads: one connection behind one re-entrant lock. A write that has returned survives `kill -9`
+(write-ahead log). Callbacks of `subscribe` run after the commit, in the thread that wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from emulator.records import ConnectionRecord as ConnectionRecord
+
+if TYPE_CHECKING:
+    from certificates.authentication import ClientRecord, NamespaceState, TrustedCA
+
+NAMESPACE = "Microsoft.EventGrid/namespaces"
+CA_CERTIFICATE = "Microsoft.EventGrid/namespaces/caCertificates"
+CLIENT = "Microsoft.EventGrid/namespaces/clients"
+CONNECTIONS_KEPT = 20_000  # records per namespace; the oldest go first
+PRUNE_EVERY = 500
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS resource (
+    id_key TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent_key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    system_data TEXT NOT NULL,
+    unique_key TEXT,
+    certificate BLOB
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resource_by_parent ON resource (parent_key, type, id_key);
+CREATE INDEX IF NOT EXISTS resource_by_type ON resource (type, id_key);
+CREATE UNIQUE INDEX IF NOT EXISTS resource_unique_key ON resource (parent_key, type, unique_key)
+    WHERE unique_key IS NOT NULL;
+CREATE TABLE IF NOT EXISTS connection (
+    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace_key TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS connection_by_namespace ON connection (namespace_key, cursor);
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+COLUMNS = "id, type, name, body, system_data, unique_key, certificate"
+logger = logging.getLogger(__name__)
+
+
+def id_key(resource_id: str) -> str:
+    """The form of a resource id that compares: ARM ignores the case of ids."""
+    return resource_id.casefold()
+
+
+def parent_of(resource_id: str) -> str:
+    """The id of what holds this resource: a child's namespace, a namespace's resource group, a group's subscription."""
+    holder = resource_id.rsplit("/", 2)[0]
+    head, separator, tail = holder.rpartition("/providers/")
+    return head if separator and "/" not in tail else holder
+
+
+def namespace_of(resource_id: str) -> str:
+    """The id of the namespace that a namespace or its child belongs to; "" for anything else."""
+    parts = resource_id.split("/")
+    return "/".join(parts[:9]) if len(parts) >= 9 and parts[7].casefold() == "namespaces" else ""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One ARM resource. `body` is the answer without id, name, type and systemData."""
+
+    id: str
+    type: str
+    name: str
+    body: Mapping[str, Any]
+    system_data: Mapping[str, Any] = field(default_factory=dict)
+    unique_key: str | None = None  # unique among the siblings of one type
+    certificate: bytes | None = None  # DER, of a CA certificate
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.body.get("properties") or {}
+        return found
+
+    @property
+    def mqtt_is_enabled(self) -> bool:
+        """Of a namespace: its topicSpacesConfiguration.state is Enabled."""
+        return bool((self.properties.get("topicSpacesConfiguration") or {}).get("state") == "Enabled")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A committed change. `namespace_id` is "" where no namespace is concerned."""
+
+    kind: Literal["put", "deleted"]
+    resource: Resource  # as it is now, or as it was
+    namespace_id: str
+
+
+@dataclass
+class _CachedState:
+    clients: dict[str, ClientRecord]
+    state: NamespaceState
+
+
+def _load(row: tuple[Any, ...]) -> Resource:
+    return Resource(row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]), row[5], row[6])
+
+
+def _client_record(resource: Resource) -> ClientRecord:
+    from certificates.authentication import ClientRecord
+
+    properties = resource.properties
+    authentication = properties.get("clientCertificateAuthentication") or {}
+    return ClientRecord(
+        name=resource.name,
+        authentication_name=properties.get("authenticationName") or resource.name,
+        validation_scheme=authentication.get("validationScheme") or "SubjectMatchesAuthenticationName",
+        thumbprints=tuple(text.lower() for text in authentication.get("allowedThumbprints") or ()),
+        enabled=properties.get("state", "Enabled") == "Enabled",
+    )
+
+
+class Store:
+    """Resources and connection records. `Store(None)` keeps them in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(
+            str(path) if path else ":memory:", check_same_thread=False, isolation_level=None, timeout=20
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(SCHEMA)
+        self._depth = 0
+        self._pending: list[Change] = []
+        self._subscribers: list[Callable[[Change], None]] = []
+        self._states: dict[str, _CachedState] = {}
+        self._recorded = 0
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is written as one, or not at all; subscribers hear of it after the commit."""
+        with self._lock:
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._connection.execute("ROLLBACK")
+                    self._pending.clear()
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+                changes, self._pending = self._pending, []
+                self._announce(changes)
+
+    def _announce(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._refresh_state(change)
+        for change in changes:
+            for callback in tuple(self._subscribers):
+                try:
+                    callback(change)
+                except Exception:  # one broken listener must not fail a write that is already committed
+                    logger.exception("a subscriber failed on %s", change.resource.id)
+
+    def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `callback` with each committed `Change`; the answer is a function that ends it."""
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    # Resources
+
+    def get(self, resource_id: str) -> Resource | None:
+        """The resource with this id, in any casing."""
+        with self._lock:
+            row = self._connection.execute(
+                f"SELECT {COLUMNS} FROM resource WHERE id_key = ?",  # noqa: S608
+                (id_key(resource_id),),
+            ).fetchone()
+        return _load(row) if row else None
+
+    def put(self, resource: Resource) -> None:
+        """Write a resource. Raises `sqlite3.IntegrityError` when a sibling already has its `unique_key`."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO resource (id_key, parent_key, id, type, name, body, system_data, unique_key, certificate)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id_key) DO UPDATE SET"
+                " body = excluded.body, system_data = excluded.system_data,"
+                " unique_key = excluded.unique_key, certificate = excluded.certificate",
+                (
+                    id_key(resource.id),
+                    id_key(parent_of(resource.id)),
+                    resource.id,
+                    resource.type,
+                    resource.name,
+                    json.dumps(dict(resource.body)),
+                    json.dumps(dict(resource.system_data)),
+                    resource.unique_key,
+                    resource.certificate,
+                ),
+            )
+            self._pending.append(Change("put", resource, namespace_of(resource.id)))
+
+    def delete(self, resource_id: str) -> Resource | None:
+        """Delete a resource and everything below it; the answer is what it was, or None when there was nothing."""
+        key = id_key(resource_id)
+        with self.transaction():
+            gone = self.get(resource_id)
+            if gone is None:
+                return None
+            # "0" is the character after "/": the range holds exactly the ids that start with key + "/".
+            where = "id_key = ? OR (id_key > ? AND id_key < ?)"
+            span = (key, key + "/", key + "0")
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM resource WHERE {where} ORDER BY id_key DESC",  # noqa: S608
+                span,
+            ).fetchall()
+            self._connection.execute(f"DELETE FROM resource WHERE {where}", span)  # noqa: S608
+            self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
+        return gone
+
+    def children(
+        self,
+        parent_id: str,
+        resource_type: str,
+        *,
+        after: str = "",
+        accept: Callable[[str], bool] | None = None,
+        limit: int = -1,
+    ) -> list[Resource]:
+        """Resources of one type held by `parent_id`, by id. `after`: only ids behind this one. `accept`: by name."""
+        return self._listed("parent_key = ? AND type = ?", (id_key(parent_id), resource_type), after, accept, limit)
+
+    def of_type(
+        self,
+        resource_type: str,
+        *,
+        below: str = "",
+        after: str = "",
+        accept: Callable[[str], bool] | None = None,
+        limit: int = -1,
+    ) -> list[Resource]:
+        """Resources of one type anywhere below the id `below` (a subscription, a group), by id."""
+        key = id_key(below)
+        return self._listed(
+            "type = ? AND id_key > ? AND id_key < ?", (resource_type, key + "/", key + "0"), after, accept, limit
+        )
+
+    def _listed(
+        self, where: str, values: tuple[str, ...], after: str, accept: Callable[[str], bool] | None, limit: int
+    ) -> list[Resource]:
+        found: list[Resource] = []
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM resource WHERE {where} AND id_key > ? ORDER BY id_key",  # noqa: S608
+                (*values, id_key(after)),
+            )
+            for row in rows:
+                if len(found) == limit:
+                    break
+                if accept is None or accept(row[2]):
+                    found.append(_load(row))
+            rows.close()
+        return found
+
+    def count(self, parent_id: str, resource_type: str) -> int:
+        """How many resources of one type `parent_id` holds."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT COUNT(*) FROM resource WHERE parent_key = ? AND type = ?", (id_key(parent_id), resource_type)
+            ).fetchone()
+        return int(row[0])
+
+    def sibling_with(self, parent_id: str, resource_type: str, unique_key: str) -> Resource | None:
+        """The resource under `parent_id` that has this `unique_key`."""
+        with self._lock:
+            row = self._connection.execute(
+                f"SELECT {COLUMNS} FROM resource WHERE parent_key = ? AND type = ? AND unique_key = ?",  # noqa: S608
+                (id_key(parent_id), resource_type, unique_key),
+            ).fetchone()
+        return _load(row) if row else None
+
+    def namespaces(self) -> list[Resource]:
+        """Every namespace, enabled for MQTT or not (`Resource.mqtt_is_enabled`)."""
+        return self.of_type(NAMESPACE)
+
+    # Authentication
+
+    def authentication_state(self, namespace_id: str) -> NamespaceState:
+        """CA certificates and clients of a namespace, for `certificates.authentication.authenticate`.
+
+        Cached; a write changes what the next call answers. `clients` is a live view, so decide before letting
+        other code write. An unknown namespace has neither CA certificates nor clients.
+        """
+        key = id_key(namespace_id)
+        with self._lock:
+            cached = self._states.get(key)
+            if cached is None:
+                clients = {c.unique_key or "": _client_record(c) for c in self.children(namespace_id, CLIENT)}
+                cached = _CachedState(clients, self._build_state(namespace_id, clients))
+                self._states[key] = cached
+            return cached.state
+
+    def _build_state(self, namespace_id: str, clients: dict[str, ClientRecord]) -> NamespaceState:
+        from certificates.authentication import NamespaceState, TrustedCA
+
+        cas: list[TrustedCA] = [
+            TrustedCA(name=ca.name, der=ca.certificate)
+            for ca in self.children(namespace_id, CA_CERTIFICATE)
+            if ca.certificate is not None
+        ]
+        namespace = self.get(namespace_id)
+        configuration = (namespace.properties.get("topicSpacesConfiguration") if namespace else None) or {}
+        sources = (configuration.get("clientAuthentication") or {}).get("alternativeAuthenticationNameSources") or ()
+        return NamespaceState(cas=tuple(cas), clients=MappingProxyType(clients), alternative_sources=tuple(sources))
+
+    def _refresh_state(self, change: Change) -> None:
+        """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
+        cached = self._states.get(id_key(change.namespace_id))
+        if cached is None:
+            return
+        resource = change.resource
+        if resource.type == CLIENT and resource.unique_key is not None:
+            if change.kind == "put":
+                cached.clients[resource.unique_key] = _client_record(resource)
+            else:
+                cached.clients.pop(resource.unique_key, None)
+        elif resource.type == NAMESPACE and change.kind == "deleted":
+            del self._states[id_key(change.namespace_id)]
+        elif resource.type in (NAMESPACE, CA_CERTIFICATE):
+            cached.state = self._build_state(change.namespace_id, cached.clients)
+
+    # Connections
+
+    def record_connection(self, record: ConnectionRecord) -> int:
+        """Append a record to its namespace's log; the answer is its cursor. Cursors only grow, over restarts too."""
+        key = id_key(record.namespace_id)
+        with self.transaction():
+            cursor = self._connection.execute(
+                "INSERT INTO connection (namespace_key, record) VALUES (?, ?)", (key, json.dumps(record.as_dict()))
+            ).lastrowid
+            self._recorded += 1
+            if self._recorded % PRUNE_EVERY == 0:
+                self._connection.execute(
+                    "DELETE FROM connection WHERE namespace_key = ? AND cursor <= (SELECT cursor FROM connection"
+                    " WHERE namespace_key = ? ORDER BY cursor DESC LIMIT 1 OFFSET ?)",
+                    (key, key, CONNECTIONS_KEPT),
+                )
+        assert cursor is not None
+        return cursor
+
+    def connections(self, namespace_id: str, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
+        """Records of a namespace behind the cursor `after`, oldest first, each with its `cursor`."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT cursor, record FROM connection WHERE namespace_key = ? AND cursor > ? ORDER BY cursor LIMIT ?",
+                (id_key(namespace_id), after, limit),
+            ).fetchall()
+        return [{"cursor": cursor, **json.loads(record)} for cursor, record in rows]
+
+    # Small things to remember
+
+    def setting(self, name: str) -> str | None:
+        with self._lock:
+            row = self._connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def remember(self, name: str, value: str) -> None:
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO setting (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def mqtt_port(self, namespace_id: str) -> int | None:
+        """The port that this namespace's MQTT endpoint had last."""
+        text = self.setting("mqtt-port " + id_key(namespace_id))
+        return int(text) if text else None
+
+    def remember_mqtt_port(self, namespace_id: str, port: int) -> None:
+        self.remember("mqtt-port " + id_key(namespace_id), str(port))
