@@ -1,9 +1,17 @@
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def say_that_a_worker_runs(**_: Any) -> None:
+    """The first heartbeat goes through the broker at once, not after beat's first round."""
+    app.send_task("portal.tasks.heartbeat")

@@ -148,7 +148,9 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "sync.tasks.sweep", "schedule": 5.0},
     "take-in-connections": {"task": "sync.tasks.take_in_connections", "schedule": 2.0},
+    "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
 }
+WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age says whether a worker runs
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 
 # Azure, or whatever answers like it. Only these differ between the emulator and Azure.

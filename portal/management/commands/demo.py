@@ -1,0 +1,47 @@
+"""`manage.py demo`: the whole product on this machine, with one command and one Ctrl-C."""
+
+import contextlib
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.demo import Demo
+from portal.demo_state import StateError, StateFolder
+from portal.processes import PartError
+
+
+class Command(BaseCommand):
+    help = "Start the emulator, a worker and the portal, seeded with two namespaces. Ctrl-C stops everything."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        local = settings.BASE_DIR / ".local"
+        parser.add_argument(
+            "--state", type=Path, default=local, help="folder for data, keys and logs (default: .local)"
+        )
+        parser.add_argument(
+            "--port", type=int, default=8000, help="port of the portal; 0 = any free port for every part"
+        )
+        parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["port"] <= 65535:
+            raise CommandError("--port is a number from 0 to 65535.")
+        folder = StateFolder(options["state"])
+        try:
+            if options["reset"]:
+                folder.reset()
+            folder.open()
+            Demo(folder, port=options["port"], code=settings.BASE_DIR, say=self._say).run()
+        except (StateError, PartError) as error:
+            raise CommandError(str(error)) from error
+        finally:
+            folder.close()
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # whoever listened has gone; the product still has to be ended well
+            self.stdout.write(text)
+            self.stdout.flush()
