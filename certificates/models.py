@@ -1,6 +1,7 @@
 """CA certificates of a namespace."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
@@ -8,7 +9,8 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from certificates.decoding import Certificate, DecodingError, from_azure_pem, load_certificate, to_azure_pem, to_pem
-from namespaces.models import RESOURCE_NAME_PATTERN, Namespace
+from namespaces.models import Namespace
+from namespaces.rules import RESOURCE_NAME_PATTERN
 from sync.models import SyncedModel, SyncedQuerySet
 
 
@@ -16,17 +18,20 @@ class CACertificate(SyncedModel):
     """A CA certificate that clients of the namespace may be signed by. Stored as DER."""
 
     arm_type: ClassVar[str] = "caCertificates"
+    read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc"})
+    log_name: ClassVar[str] = "caName"
+    seen_field: ClassVar[str] = "last_used_at"
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="ca_certificates")
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
     description = models.TextField(blank=True, max_length=512)
-    der = models.BinaryField()
+    der = models.BinaryField()  # empty only for one that Azure holds and nobody can read
     # Copies of what queries need, made in one place: set_certificate().
-    subject = models.TextField()
-    issuer = models.TextField()
-    thumbprint = models.CharField(max_length=64, db_index=True)
-    not_before = models.DateTimeField()
-    not_after = models.DateTimeField(db_index=True)
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    thumbprint = models.CharField(max_length=64, blank=True, db_index=True)
+    not_before = models.DateTimeField(null=True)
+    not_after = models.DateTimeField(null=True, db_index=True)
     last_used_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)
 
@@ -50,13 +55,19 @@ class CACertificate(SyncedModel):
         self.not_before = certificate.not_before
         self.not_after = certificate.not_after
 
+    def forget_certificate(self) -> None:
+        """Azure holds something under this name that cannot be read as a certificate."""
+        self.der = b""
+        self.subject = self.issuer = self.thumbprint = ""
+        self.not_before = self.not_after = None
+
     @property
-    def certificate(self) -> Certificate:
-        return load_certificate(bytes(self.der))
+    def certificate(self) -> Certificate | None:
+        return load_certificate(bytes(self.der)) if self.der else None
 
     @property
     def pem(self) -> str:
-        return to_pem(bytes(self.der))
+        return to_pem(bytes(self.der)) if self.der else ""
 
     def arm_id(self) -> str:
         return f"{self.namespace.resource_id}/caCertificates/{self.name}"
@@ -64,22 +75,49 @@ class CACertificate(SyncedModel):
     def scope_pk(self) -> int:
         return self.namespace_id
 
+    def scope_name(self) -> str:
+        return self.namespace.name
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "subject": self.subject,
+            "thumbprint": self.thumbprint,
+        }
+
+    def rule_problems(self) -> list[str]:
+        if not self.der:
+            return ["What Azure holds under this name cannot be read as a certificate."]
+        return [] if load_certificate(bytes(self.der)).is_ca else ["This is not a CA certificate."]
+
     def body(self) -> dict[str, Any]:
-        return {"description": self.description or None, "encodedCertificate": to_azure_pem(bytes(self.der))}
+        body: dict[str, Any] = {"description": self.description or None}
+        if self.der:
+            body["encodedCertificate"] = to_azure_pem(bytes(self.der))
+        return body
 
     def matches(self, resource: Mapping[str, Any]) -> bool:
         properties = resource.get("properties") or {}
         return not self.replaces(resource) and (properties.get("description") or "") == self.description
 
     def replaces(self, resource: Mapping[str, Any]) -> bool:
-        try:
-            theirs = from_azure_pem((resource.get("properties") or {}).get("encodedCertificate") or "")
-        except DecodingError:
-            return True
-        return theirs != bytes(self.der)
+        theirs = CACertificate()
+        theirs.adopt(resource)
+        return (theirs.name, bytes(theirs.der)) != (self.name, bytes(self.der))
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
         properties = resource.get("properties") or {}
         self.name = str(resource.get("name", self.name))
         self.description = properties.get("description") or ""
-        self.set_certificate(load_certificate(from_azure_pem(properties.get("encodedCertificate") or "")))
+        try:
+            self.set_certificate(load_certificate(from_azure_pem(properties.get("encodedCertificate") or "")))
+        except DecodingError:
+            self.forget_certificate()
+
+
+def next_expiry(namespace_pk: int) -> datetime | None:
+    """When the first CA certificate of a namespace ends."""
+    rows = CACertificate.objects.present().filter(namespace=namespace_pk, not_after__isnull=False)
+    ends: datetime | None = rows.aggregate(first=models.Min("not_after"))["first"]
+    return ends

@@ -4,3 +4,14 @@ from django.apps import AppConfig
 class NamespacesConfig(AppConfig):
     name = "namespaces"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from namespaces.access import visible_scopes
+        from namespaces.models import Client
+        from namespaces.reachability import note_reachability
+        from portal.registry import register_activity_scope
+        from sync import registry
+
+        registry.register(Client)
+        registry.register_reachability_observer(note_reachability)
+        register_activity_scope(visible_scopes)

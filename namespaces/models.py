@@ -10,10 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
+from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
 from sync.models import SyncedModel, SyncedQuerySet
-
-CLIENT_NAME_PATTERN = r"^[-a-zA-Z0-9:._]{1,128}\Z"
-RESOURCE_NAME_PATTERN = r"^[a-zA-Z0-9-]{3,50}\Z"
 
 
 class Role(models.TextChoices):
@@ -43,6 +41,7 @@ class Namespace(models.Model):
     import_done = models.PositiveIntegerField(default=0)
     import_total = models.PositiveIntegerField(null=True)
     import_message = models.TextField(blank=True)
+    import_touched_at = models.DateTimeField(null=True)  # a running import that stopped touching this has died
     unreachable_since = models.DateTimeField(null=True)
     unreachable_reason = models.TextField(blank=True)
     checked_at = models.DateTimeField(null=True)
@@ -55,6 +54,15 @@ class Namespace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        """Take over what ARM says of the namespace (fields only; the caller saves)."""
+        properties = resource.get("properties") or {}
+        self.resource_id = str(resource["id"])
+        self.name = str(resource["name"])
+        self.location = str(resource.get("location") or "")
+        self.hostname = str((properties.get("topicSpacesConfiguration") or {}).get("hostname") or "")
+        self.resource = dict(resource)
 
 
 class NamespaceRole(models.Model):
@@ -85,6 +93,8 @@ class Client(SyncedModel):
     """An MQTT client that may connect to the namespace."""
 
     arm_type: ClassVar[str] = "clients"
+    log_name: ClassVar[str] = "clientName"
+    seen_field: ClassVar[str] = "last_seen_at"
 
     class ConnectionState(models.TextChoices):
         ENABLED = "Enabled"
@@ -128,36 +138,55 @@ class Client(SyncedModel):
     def scope_pk(self) -> int:
         return self.namespace_id
 
+    def scope_name(self) -> str:
+        return self.namespace.name
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "authentication name": self.authentication_name,
+            "validation scheme": self.validation_scheme,
+            "thumbprints": list(self.thumbprints),
+            "state": str(self.state),
+            "description": self.description,
+            "attributes": self.attributes,
+        }
+
+    def rule_problems(self) -> list[str]:
+        return client_problems(
+            name=self.name,
+            authentication_name=self.authentication_name,
+            validation_scheme=self.validation_scheme,
+            thumbprints=self.thumbprints,
+            attributes=self.attributes,
+            description=self.description,
+        )
+
     def set_authentication_name(self, name: str) -> None:
         self.authentication_name = name
         self.authentication_key = authentication_name_key(name)
 
     def body(self) -> dict[str, Any]:
-        authentication: dict[str, Any] = {"validationScheme": self.validation_scheme}
-        if self.thumbprints:
-            authentication["allowedThumbprints"] = list(self.thumbprints)
         return {
             "authenticationName": self.authentication_name,
-            "clientCertificateAuthentication": authentication,
-            "state": self.state,
-            "attributes": self.attributes,
+            "clientCertificateAuthentication": {
+                "validationScheme": self.validation_scheme,
+                "allowedThumbprints": list(self.thumbprints) or None,
+            },
+            "state": str(self.state),
+            "attributes": dict(self.attributes),
             "description": self.description or None,
         }
 
     def matches(self, resource: Mapping[str, Any]) -> bool:
         theirs = Client()
         theirs.adopt(resource)
-        return (
-            theirs.authentication_name == self.authentication_name
-            and theirs.validation_scheme == self.validation_scheme
-            and list(theirs.thumbprints) == list(self.thumbprints)
-            and theirs.state == self.state
-            and theirs.attributes == self.attributes
-            and theirs.description == self.description
-        )
+        return theirs.describe() == self.describe()
 
     def replaces(self, resource: Mapping[str, Any]) -> bool:
-        return bool(resource["properties"].get("authenticationName", self.name) != self.authentication_name)
+        theirs = Client()
+        theirs.adopt(resource)
+        return (theirs.name, theirs.authentication_name) != (self.name, self.authentication_name)
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
         properties = resource.get("properties") or {}

@@ -1,10 +1,16 @@
+"""The Celery app. `portal/__init__.py` imports it, so that `shared_task` finds it in every process."""
+
 import os
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+# An alias, because a broker URL cannot spell a module path with an underscore.
+TRANSPORT_ALIASES["filesystem"] = "portal.filesystem_transport:Transport"
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")

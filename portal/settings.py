@@ -139,15 +139,33 @@ CONTENT_SECURITY_POLICY = {
 # Celery: the filesystem broker by default, Redis or RabbitMQ by CELERY_BROKER_URL.
 BROKER_DIR = STATE_DIR / "broker"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_DIR / "messages"),
+        "data_folder_out": str(BROKER_DIR / "messages"),
+        "processed_folder": str(BROKER_DIR / "taken"),
+        "control_folder": str(BROKER_DIR / "control"),
+        "polling_interval": 0.1,
+    }
+# A broker that is away must not hold up a request: the row is the queue, the message only a hint.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+# A tick that waited longer than its period is dropped: the next one does the same work.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "sync.tasks.sweep", "schedule": 5.0},
-    "take-in-connections": {"task": "sync.tasks.take_in_connections", "schedule": 2.0},
+    "sweep": {"task": "sync.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "take-in-connections": {"task": "sync.tasks.take_in_connections", "schedule": 2.0, "options": {"expires": 2.0}},
+    "refresh-namespaces": {
+        "task": "namespaces.tasks.refresh_namespaces",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
 }
 WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age says whether a worker runs
@@ -169,8 +187,12 @@ ARM_API_VERSIONS = {
 }
 ARM_CONNECT_TIMEOUT = 5.0
 ARM_READ_TIMEOUT = 20.0
+ARM_OPERATION_TIMEOUT = 30.0  # for a change that Azure accepts and works on
 # A lease outlasts every timeout of one push: token, read, delete, put and read-back, each with its retries.
-SYNC_LEASE_SECONDS = 180
+SYNC_LEASE_SECONDS = 300
+# Azure's limits of one namespace; newer pages may have raised them.
+MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))
+MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
 CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")
 CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))

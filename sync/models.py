@@ -18,6 +18,10 @@ class SyncState(models.TextChoices):
     DELETING = "Deleting"
 
 
+# Written by workers only, by conditional UPDATE; an edit that saved them could undo a settlement.
+_WORKER_FIELDS = frozenset({"synced_generation", "base", "claim_token", "claimed_until", "synced_at", "created_at"})
+
+
 class SyncedQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
         """Rows that are not on their way out."""
@@ -43,12 +47,14 @@ class SyncedModel(models.Model):
     """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
 
     arm_type: ClassVar[str]  # the child segment: "caCertificates", "clients"
+    read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState"})  # properties Azure writes and we never send
+    log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
+    seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
 
     generation = models.PositiveBigIntegerField(default=1)
     synced_generation = models.PositiveBigIntegerField(default=0)
     deleted_at = models.DateTimeField(null=True, blank=True)
     base: Any = models.JSONField(null=True, blank=True)  # the resource as last read from Azure
-    must_replace = models.BooleanField(default=False)  # an immutable value changed: DELETE, then PUT
     claim_token = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     uncertain = models.BooleanField(default=False)  # an answer was lost: read back before trusting anything
@@ -88,6 +94,10 @@ class SyncedModel(models.Model):
         manager: Any = type(self)._default_manager
         return bool(manager.filter(pk=self.pk).due(at).update(claim_token=token, claimed_until=until))
 
+    def desired_fields(self) -> list[str]:
+        """Every column that a change may write: all but those in which a worker keeps its account."""
+        return [f.name for f in self._meta.concrete_fields if f.name not in _WORKER_FIELDS and not f.primary_key]
+
     # What each concrete model says of itself.
     def arm_id(self) -> str:
         raise NotImplementedError  # abstract
@@ -96,8 +106,20 @@ class SyncedModel(models.Model):
         """Primary key of the namespace it belongs to, for the activity log."""
         raise NotImplementedError  # abstract
 
+    def scope_name(self) -> str:
+        """Name of that namespace."""
+        raise NotImplementedError  # abstract
+
+    def describe(self) -> dict[str, Any]:
+        """What a person changes in it, as plain JSON: the before and after of the activity log."""
+        raise NotImplementedError  # abstract
+
+    def rule_problems(self) -> list[str]:
+        """What our rules would refuse of it, as sentences, when it was found in Azure."""
+        return []
+
     def body(self) -> dict[str, Any]:
-        """The `properties` the portal models, as ARM takes them."""
+        """The `properties` the portal models, as ARM takes them. None means: leave this property out."""
         raise NotImplementedError  # abstract
 
     def matches(self, resource: Mapping[str, Any]) -> bool:
@@ -111,3 +133,14 @@ class SyncedModel(models.Model):
     def adopt(self, resource: Mapping[str, Any]) -> None:
         """Take over Azure's resource into this unsaved or saved row (fields only; the caller saves)."""
         raise NotImplementedError  # abstract
+
+
+class Lease(models.Model):
+    """A periodic job that only one process does at a time."""
+
+    name = models.CharField(max_length=60, unique=True)
+    token = models.UUIDField(null=True)
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,96 @@
+"""Changes of CA certificates. Each is one durable transaction: check, save, activity, generation, hint."""
+
+from django.conf import settings
+from django.db import transaction
+
+from certificates.decoding import Certificate
+from certificates.models import CACertificate
+from namespaces.actions import check_team
+from namespaces.models import Namespace
+from namespaces.rules import RuleError, check_description, check_resource_name
+from portal.models import Team, User
+from sync.actions import commit_change, mark_deleted
+
+
+def upload_ca_certificate(
+    actor: User, *, namespace: Namespace, team: Team | None, name: str, description: str, certificate: Certificate
+) -> CACertificate:
+    """Add a CA certificate. A name that waits for deletion is revived. Raises RuleError."""
+    check_resource_name(name)
+    check_description(description)
+    check_team(actor, team)
+    with transaction.atomic(durable=True):
+        row = _row_for_new_name(namespace, name)
+        _check_certificate(namespace, certificate, row)
+        row.name, row.description, row.team, row.created_by = name, description, team, actor
+        row.deleted_at = None
+        row.rule_notes = []
+        row.set_certificate(certificate)
+        commit_change(
+            actor, row=row, verb="Upload certificate", before=None, after=row.describe(), scope_name=namespace.name
+        )
+    return row
+
+
+def _row_for_new_name(namespace: Namespace, name: str) -> CACertificate:
+    rows = CACertificate.objects.filter(namespace=namespace)
+    existing = rows.select_for_update().filter(name__iexact=name).first()
+    if existing is not None and existing.deleted_at is None:
+        raise RuleError("name", "taken", f"There is already a certificate “{existing.name}” in this namespace.")
+    if existing is None and rows.count() >= settings.MAX_CA_CERTIFICATES:
+        raise RuleError(
+            "",
+            "limit",
+            f"A namespace holds at most {settings.MAX_CA_CERTIFICATES} CA certificates, those still being deleted "
+            "included. Delete one that is no longer used.",
+        )
+    return existing or CACertificate(namespace=namespace)
+
+
+def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACertificate) -> None:
+    existing = [
+        (other.name, bytes(other.der))
+        for other in CACertificate.objects.present().filter(namespace=namespace).exclude(pk=row.pk)
+        if other.der
+    ]
+    twin = next((name for name, der in existing if der == certificate.der), None)
+    if twin is not None:
+        raise RuleError("file", "already-there", f"This certificate is already there as “{twin}”.")
+
+
+def update_ca_certificate(actor: User, *, certificate: CACertificate, description: str) -> CACertificate:
+    """Change the description. Changes nothing when it is as it was. Raises RuleError."""
+    check_description(description)
+    with transaction.atomic(durable=True):
+        row = _present(certificate)
+        before = row.describe()
+        row.description = description
+        if row.describe() != before:
+            commit_change(
+                actor,
+                row=row,
+                verb="Update certificate",
+                before=before,
+                after=row.describe(),
+                scope_name=row.namespace.name,
+            )
+    return row
+
+
+def delete_ca_certificate(actor: User, *, certificate: CACertificate) -> None:
+    """Want a CA certificate gone. The row stays until Azure confirms."""
+    with transaction.atomic(durable=True):
+        row = _present(certificate)
+        mark_deleted(actor, row=row, verb="Delete certificate", before=row.describe(), scope_name=row.namespace.name)
+
+
+def _present(certificate: CACertificate) -> CACertificate:
+    row: CACertificate | None = (
+        CACertificate.objects.select_for_update(of=("self",))
+        .select_related("namespace", "team")
+        .filter(pk=certificate.pk)
+        .first()
+    )
+    if row is None or row.deleted_at is not None:
+        raise RuleError("", "gone", f"Certificate “{certificate.name}” has been deleted.")
+    return row

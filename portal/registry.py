@@ -1,0 +1,80 @@
+"""What apps bring to the shell, from `AppConfig.ready`: menu items, search sources, who may see which activity."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from portal.models import User
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """One entry of a namespace's service menu. `url_name` is reversed with the namespace's primary key."""
+
+    group: str  # "" for the entries above the groups
+    label: str
+    icon: str
+    url_name: str
+    order: int = 100
+    count: Callable[[int], int | None] | None = None
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """A menu item as it is drawn for one namespace."""
+
+    item: MenuItem
+    count: int | None
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    kind: str
+    title: str
+    subtitle: str
+    url: str
+
+
+SearchSource = Callable[[User, str], Iterable[SearchHit]]
+ActivityScope = Callable[[User], Iterable[int]]
+
+_menu_items: list[MenuItem] = []
+_search_sources: list[SearchSource] = []
+_activity_scopes: list[ActivityScope] = []
+
+
+def register_menu_item(item: MenuItem) -> None:
+    if item not in _menu_items:
+        _menu_items.append(item)
+        _menu_items.sort(key=lambda known: (known.order, known.label))
+
+
+def menu_for(namespace_pk: int) -> list[tuple[str, list[MenuEntry]]]:
+    """The service menu of one namespace: groups in the order of their first item, each with its entries."""
+    groups: dict[str, list[MenuEntry]] = {}
+    for item in _menu_items:
+        entry = MenuEntry(item, item.count(namespace_pk) if item.count else None)
+        groups.setdefault(item.group, []).append(entry)
+    return list(groups.items())
+
+
+def register_search(source: SearchSource) -> None:
+    if source not in _search_sources:
+        _search_sources.append(source)
+
+
+def search(user: User, query: str) -> Iterator[SearchHit]:
+    """What the user may see of what matches, source by source. Sources bound their own answers."""
+    query = query.strip()
+    if query:
+        for source in _search_sources:
+            yield from source(user, query)
+
+
+def register_activity_scope(scope: ActivityScope) -> None:
+    if scope not in _activity_scopes:
+        _activity_scopes.append(scope)
+
+
+def visible_scopes(user: User) -> set[int]:
+    """Primary keys of the namespaces whose activity the user may see."""
+    return {pk for scope in _activity_scopes for pk in scope(user)}

@@ -1,0 +1,96 @@
+"""What every change of a synced row does: save, generation + 1, activity entry, hint on commit."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal import activity
+from portal.models import User
+from sync.models import SyncedModel
+from sync.tasks import push
+
+logger = logging.getLogger(__name__)
+
+
+class NothingToRetry(ValueError):  # noqa: N818 - says what is wrong
+    """The row is not parked."""
+
+
+def hint_on_commit(row: SyncedModel) -> None:
+    """Tell a worker, once the transaction is committed, that the row is due.
+
+    Only a hint: the row itself is the queue and the sweep finds it, so a broker that is away never fails a request.
+    """
+    label, pk = row.kind, row.pk
+
+    def hint() -> None:
+        try:
+            push.delay(label, pk)
+        except Exception:
+            logger.warning("No broker for %s %s; the sweep will find it.", label, pk, exc_info=True)
+
+    transaction.on_commit(hint, robust=True)
+
+
+def commit_change(
+    actor: User,
+    *,
+    row: SyncedModel,
+    verb: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    scope_name: str,
+) -> None:
+    """Save `row` as newly desired, inside the caller's transaction. Only desired fields are written, so that a worker
+    that settles the row at the same moment loses nothing.
+    """
+    if row.pk is not None:
+        row.generation += 1
+    row.parked_code = row.parked_message = row.last_error = ""
+    row.attempts = 0
+    row.next_attempt_at = None
+    row.save(update_fields=None if row.pk is None else row.desired_fields())
+    activity.record(
+        actor,
+        verb=verb,
+        kind=row.kind,
+        object_pk=row.pk,
+        object_name=str(row),
+        scope=row.scope_pk(),
+        scope_name=scope_name,
+        team=row.team,
+        before=before,
+        after=after,
+        generation=row.generation,
+        synced=True,
+    )
+    hint_on_commit(row)
+
+
+def mark_deleted(actor: User, *, row: SyncedModel, verb: str, before: Mapping[str, Any], scope_name: str) -> None:
+    """Want the row gone. It stays until Azure confirms."""
+    row.deleted_at = timezone.now()
+    commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name)
+
+
+def retry(actor: User, *, row: SyncedModel) -> None:
+    """Try a parked row again. It is read back first: what Azure holds may have changed since it refused.
+
+    Raises NothingToRetry when the row is not parked.
+    """
+    with transaction.atomic(durable=True):
+        row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+        if not row.parked_code:
+            raise NothingToRetry("This change is not waiting for a retry.")
+        row.uncertain = True
+        commit_change(
+            actor,
+            row=row,
+            verb="Retry",
+            before={"error": row.parked_code, "message": row.parked_message},
+            after=None,
+            scope_name=row.scope_name(),
+        )

@@ -1,0 +1,80 @@
+"""Who the portal is towards Azure."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.identity import DefaultAzureCredential
+from django.conf import settings
+
+_RENEW_BEFORE = 120  # seconds
+
+
+class ClientCredentials:
+    """OAuth 2.0 client credentials (RFC 6749, section 4.4) against a token endpoint that is not Entra ID.
+
+    azure-identity trusts only authorities it knows. The secret is sent in the body of one POST and never logged.
+    """
+
+    def __init__(self, *, authority: str, tenant: str, client_id: str, client_secret: str, ca_file: str) -> None:
+        self._url = f"{authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._verify: str | bool = ca_file or True
+        self._lock = threading.Lock()
+        self._token: AccessToken | None = None
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        """A token for the scopes, kept until shortly before it ends.
+
+        Raises ClientAuthenticationError when the endpoint refuses, ServiceRequestError when it cannot be reached.
+        """
+        with self._lock:
+            if self._token is None or self._token.expires_on - _RENEW_BEFORE <= time.time():
+                self._token = self._request(" ".join(scopes))
+            return self._token
+
+    def forget(self) -> None:
+        """Drop the token, so that the next call asks for a fresh one."""
+        with self._lock:
+            self._token = None
+
+    def _request(self, scope: str) -> AccessToken:
+        timeout = (settings.ARM_CONNECT_TIMEOUT, settings.ARM_READ_TIMEOUT)
+        try:
+            answer = requests.post(
+                self._url,
+                data={**self._form, "scope": scope},
+                timeout=timeout,
+                verify=self._verify,
+                allow_redirects=False,
+            )
+            content = answer.json() if answer.ok else {}
+        except (requests.RequestException, OSError, ValueError) as fault:
+            raise ServiceRequestError(f"the token endpoint cannot be reached ({type(fault).__name__})") from None
+        if answer.status_code >= 500:
+            raise ServiceRequestError(f"the token endpoint answered {answer.status_code}")
+        if "access_token" not in content:
+            raise ClientAuthenticationError(
+                f"the token endpoint refused the portal's credential ({answer.status_code})"
+            )
+        lifetime = int(content.get("expires_in", 300))
+        return AccessToken(str(content["access_token"]), int(time.time()) + lifetime)
+
+
+def make_credential() -> TokenCredential:
+    """The credential that the settings describe."""
+    if not settings.AZURE_AUTHORITY_URL:
+        return DefaultAzureCredential()
+    if settings.AZURE_ARM_CA and not Path(settings.AZURE_ARM_CA).is_file():
+        raise FileNotFoundError(f"AZURE_ARM_CA names {settings.AZURE_ARM_CA}, which is not there")
+    return ClientCredentials(
+        authority=settings.AZURE_AUTHORITY_URL,
+        tenant=settings.AZURE_TENANT_ID,
+        client_id=settings.AZURE_CLIENT_ID,
+        client_secret=settings.AZURE_CLIENT_SECRET,
+        ca_file=settings.AZURE_ARM_CA,
+    )

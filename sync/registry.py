@@ -1,0 +1,84 @@
+"""The synced models and what the rooms above tell `sync` of themselves, so that nothing here names a domain model."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.apps import apps
+
+from sync.models import SyncedModel
+
+NextExpiry = Callable[[int], datetime | None]
+ReachabilityObserver = Callable[[int, str | None], None]
+
+
+@dataclass(frozen=True)
+class ConnectionSource:
+    """A namespace whose connection log is read, and up to where it was read."""
+
+    pk: int
+    resource_id: str
+    cursor: int
+
+
+class ConnectionTaker(Protocol):
+    """What takes connection records in: the room that keeps them."""
+
+    def sources(self) -> Iterable[ConnectionSource]: ...
+
+    def take(self, pk: int, records: Sequence[Mapping[str, Any]], cursor: int) -> None: ...
+
+    def failed(self, pk: int, reason: str) -> None: ...
+
+
+_models: list[type[SyncedModel]] = []
+_next_expiries: list[NextExpiry] = []
+_observers: list[ReachabilityObserver] = []
+_takers: list[ConnectionTaker] = []
+
+
+def register(model: type[SyncedModel], *, next_expiry: NextExpiry | None = None) -> None:
+    """Make a model synced. `next_expiry` answers, for a namespace's primary key, when the first of its rows ends."""
+    if model not in _models:
+        _models.append(model)
+        if next_expiry is not None:
+            _next_expiries.append(next_expiry)
+
+
+def models() -> tuple[type[SyncedModel], ...]:
+    return tuple(_models)
+
+
+def model_for(label: str) -> type[SyncedModel]:
+    """The synced model of a label such as "namespaces.client". Raises LookupError for anything else."""
+    model = apps.get_model(label)
+    if model not in _models:
+        raise LookupError(f"{label} is not a synced model")
+    found: type[SyncedModel] = model
+    return found
+
+
+def next_expiry(scope_pk: int) -> datetime | None:
+    """When the first thing in a namespace ends, or None."""
+    return min((at for ask in _next_expiries if (at := ask(scope_pk)) is not None), default=None)
+
+
+def register_reachability_observer(observer: ReachabilityObserver) -> None:
+    """`observer(scope_pk, reason)` hears how each call for a namespace went: a reason, or None when Azure answered."""
+    if observer not in _observers:
+        _observers.append(observer)
+
+
+def note_reachability(scope_pk: int, reason: str | None) -> None:
+    for observer in _observers:
+        observer(scope_pk, reason)
+
+
+def register_connection_taker(taker: ConnectionTaker) -> None:
+    if taker not in _takers:
+        _takers.append(taker)
+
+
+def connection_takers() -> tuple[ConnectionTaker, ...]:
+    return tuple(_takers)
