@@ -31,6 +31,7 @@ class Demo:
         self._port = port
         self._say = say
         self._seed: dict[str, Any] = {}
+        self._is_fresh = True
         self._arm: Arm | None = None
         self._worker: Part | None = None
         self._listener: socket.socket | None = None
@@ -88,9 +89,18 @@ class Demo:
         self._worker = supervisor.start("worker", "celery", self._worker_options())
         listener = self._listener.fileno()
         supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
-        said = supervisor.run("seed", "django", ["seed_demo", f"--passwords={folder.passwords}"])
-        self._seed = json.loads(said.splitlines()[-1])
+        self._seed = self._read_seed()
         self._wait_for_answers()
+
+    def _read_seed(self) -> dict[str, Any]:
+        """What the demo was seeded with. Only a fresh folder is seeded: what somebody removed since stays removed."""
+        seed = self._folder.seed
+        self._is_fresh = not seed.exists()
+        if self._is_fresh:
+            said = self._supervisor.run("seed", "django", ["seed_demo", f"--passwords={self._folder.passwords}"])
+            write_private(seed, said.splitlines()[-1])
+        known: dict[str, Any] = json.loads(seed.read_text(encoding="utf-8"))
+        return known
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -157,7 +167,10 @@ class Demo:
 
     def _mqtt_answers(self, arm: Arm) -> bool:
         self._refresh_mqtt_endpoints(arm)
-        return all(mqtt_answers(**endpoint) for endpoint in self._mqtt().values())
+        endpoints = self._mqtt()
+        if self._is_fresh and len(endpoints) < len(self._seed["namespaces"]):
+            return False
+        return all(mqtt_answers(**endpoint) for endpoint in endpoints.values())
 
     def _refresh_mqtt_endpoints(self, arm: Arm) -> None:
         """A namespace made in the emulator later gets a port too: the portal reads where from this file."""
@@ -168,14 +181,14 @@ class Demo:
                 write_private(known, text)
 
     def _mqtt(self) -> dict[str, dict[str, Any]]:
-        """The MQTT endpoint of each seeded namespace, by name."""
+        """The MQTT endpoint of each seeded namespace that is still there, by name."""
         try:
             by_id = json.loads(self._folder.mqtt_endpoints.read_text(encoding="utf-8"))
         except OSError:
             by_id = {}
         by_key = {resource_id.casefold(): endpoint for resource_id, endpoint in by_id.items()}
-        nowhere = {"host": HOST, "port": 0, "ca": ""}
-        return {n["name"]: by_key.get(n["id"].casefold(), nowhere) for n in self._seed["namespaces"]}
+        there = {n["name"]: by_key.get(n["id"].casefold()) for n in self._seed["namespaces"]}
+        return {name: endpoint for name, endpoint in there.items() if endpoint}
 
     def _portal_url(self) -> str:
         assert self._listener is not None
@@ -189,7 +202,7 @@ class Demo:
             "portal": self._portal_url(),
             "arm": self._arm.url,
             "arm_ca": self._arm.ca,
-            "mqtt": next(iter(mqtt.values())),
+            "mqtt": next(iter(mqtt.values()), None),
             "mqtt_by_namespace": mqtt,
             "azure": {
                 "tenant": self._arm.tenant,

@@ -27,6 +27,7 @@ class StateFolder:
         self.endpoints = self.path / "endpoints.json"
         self.mqtt_endpoints = self.path / "mqtt-endpoints.json"
         self.passwords = self.path / "passwords.json"
+        self.seed = self.path / "seed.json"
         self.parts = self.path / "parts.json"
         self.emulator = self.path / "emulator"
         self.heartbeat = self.path / "worker-heartbeat"

@@ -168,6 +168,18 @@ class ArmGateway:
             found.extend(self._pages(path, query))
         return sorted(found, key=lambda resource: str(resource.get("name", "")).lower())
 
+    def put_resource_group(self, subscription: str, name: str, location: str) -> None:
+        """Make sure of a resource group. Raises AzureRefused, AzureUnreachable, ValueError for a name that is no step."""
+        if any(step in {"", ".", ".."} or not _SEGMENT.match(step) for step in (subscription, name)):
+            raise ValueError("not the name of a resource group")
+        path = f"{self._base}/subscriptions/{subscription}/resourcegroups/{name}?api-version=2021-04-01"
+        try:
+            response = self._client.send_request(HttpRequest("PUT", path, json={"location": location}))
+            if response.status_code >= 300:
+                raise HttpResponseError(response=response)
+        except AzureError as fault:
+            self._raise(fault)
+
     def read(self, namespace_id: str, tail: str, query: Mapping[str, str]) -> dict[str, Any]:
         """GET something below a namespace that is not a resource. Raises as `get`."""
         parse_resource_id(namespace_id)

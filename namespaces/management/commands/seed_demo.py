@@ -1,0 +1,126 @@
+"""`manage.py seed_demo`: what the demo begins with. In Azure a group and two namespaces; here people, teams and roles."""
+
+import json
+import secrets
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from namespaces.actions import connect_namespace, grant_role
+from namespaces.models import Namespace, Role
+from portal.models import Team, User
+from portal.processes import write_private
+from sync.gateway import AzureNotFound, arm_gateway
+
+RESOURCE_GROUP = "contoso"
+LOCATION = "westeurope"
+NAMESPACES = ("contoso-plant", "contoso-lab")
+PASSWORD_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105 - nothing that is easily mistaken when typed
+
+
+@dataclass(frozen=True)
+class Person:
+    username: str
+    name: str
+    team: str
+    role: str  # in words, for the list of sign-ins
+    namespaces: tuple[str, ...] = ()
+
+
+PEOPLE = (
+    Person("admin", "Alex Admin", "", "admin"),
+    Person("dana", "Dana Line", "Line A", "contributor", NAMESPACES),
+    Person("lee", "Lee Line", "Line B", "contributor", NAMESPACES[:1]),
+    Person("rita", "Rita Reader", "", "reader", NAMESPACES),
+)
+
+
+class Command(BaseCommand):
+    help = "Seed Azure and the portal for the demo. Running it again changes nothing. Prints what there is as JSON."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--passwords", type=Path, required=True, help="JSON file of passwords; missing ones are made"
+        )
+
+    def handle(self, *args: Any, passwords: Path, **options: Any) -> None:
+        known = _read_passwords(passwords)
+        write_private(passwords, json.dumps(known, indent=2))
+        admin = _seed_people(known)
+        ids = _seed_azure()
+        for name, resource_id in ids.items():
+            _connect(admin, name, resource_id)
+        said = {
+            "subscription": settings.AZURE_SUBSCRIPTION_ID,
+            "resource_group": RESOURCE_GROUP,
+            "namespaces": [{"name": name, "id": resource_id} for name, resource_id in ids.items()],
+            "users": [{"username": person.username, "role": person.role} for person in PEOPLE],
+        }
+        self.stdout.write(json.dumps(said))
+
+
+def _read_passwords(path: Path) -> dict[str, str]:
+    """One fresh password per person and folder: no default account that somebody forgets to change."""
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {person.username: known.get(person.username) or _fresh_password() for person in PEOPLE}
+
+
+def _fresh_password() -> str:
+    return "-".join("".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(4)) for _ in range(4))
+
+
+def _seed_people(passwords: dict[str, str]) -> User:
+    """People and teams. A password that somebody has changed since stays changed."""
+    with transaction.atomic():
+        for person in PEOPLE:
+            user = User.objects.filter(username=person.username).first()
+            if user is None:
+                first, last = person.name.split()
+                user = User(username=person.username, first_name=first, last_name=last)
+                user.is_superuser = person.role == "admin"
+                user.set_password(passwords[person.username])
+                user.save()
+            if person.team:
+                Team.objects.get_or_create(name=person.team)[0].members.add(user)
+        return User.objects.get(username=PEOPLE[0].username)
+
+
+def _seed_azure() -> dict[str, str]:
+    """The resource group and its namespaces, made through ARM as anybody would. Returns their ids by name."""
+    arm = arm_gateway()
+    arm.put_resource_group(settings.AZURE_SUBSCRIPTION_ID, RESOURCE_GROUP, LOCATION)
+    group = f"/subscriptions/{settings.AZURE_SUBSCRIPTION_ID}/resourceGroups/{RESOURCE_GROUP}"
+    ids = {name: f"{group}/providers/Microsoft.EventGrid/namespaces/{name}" for name in NAMESPACES}
+    for resource_id in ids.values():
+        try:
+            arm.get(resource_id)
+        except AzureNotFound:
+            arm.put(
+                resource_id,
+                {
+                    "location": LOCATION,
+                    "sku": {"name": "Standard", "capacity": 1},
+                    "properties": {"topicSpacesConfiguration": {"state": "Enabled"}},
+                },
+            )
+    return ids
+
+
+def _connect(admin: User, name: str, resource_id: str) -> None:
+    if Namespace.objects.filter(resource_key=resource_id.lower()).exists():
+        return
+    namespace = connect_namespace(admin, resource_id=resource_id)
+    for person in PEOPLE:
+        if name not in person.namespaces:
+            continue
+        role = Role(person.role)
+        if person.team:
+            grant_role(admin, namespace=namespace, role=role, team=Team.objects.get(name=person.team))
+        else:
+            grant_role(admin, namespace=namespace, role=role, user=User.objects.get(username=person.username))
