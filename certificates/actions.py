@@ -2,8 +2,10 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from certificates.decoding import Certificate
+from certificates.diagnosis import diagnose_ca_upload
 from certificates.models import CACertificate
 from namespaces.actions import check_team
 from namespaces.models import Namespace
@@ -53,9 +55,9 @@ def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACe
         for other in CACertificate.objects.present().filter(namespace=namespace).exclude(pk=row.pk)
         if other.der
     ]
-    twin = next((name for name, der in existing if der == certificate.der), None)
-    if twin is not None:
-        raise RuleError("file", "already-there", f"This certificate is already there as “{twin}”.")
+    diagnosis = diagnose_ca_upload([certificate], existing=existing, at=timezone.now())
+    for problem in diagnosis.errors:
+        raise RuleError("file", problem.code, f"{problem.sentence} {problem.next_step}".strip())
 
 
 def update_ca_certificate(actor: User, *, certificate: CACertificate, description: str) -> CACertificate:

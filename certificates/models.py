@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from certificates.decoding import Certificate, DecodingError, from_azure_pem, load_certificate, to_azure_pem, to_pem
+from certificates.diagnosis import diagnose_ca_upload
 from namespaces.models import Namespace
 from namespaces.rules import RESOURCE_NAME_PATTERN
 from sync.models import SyncedModel, SyncedQuerySet
@@ -89,7 +91,8 @@ class CACertificate(SyncedModel):
     def rule_problems(self) -> list[str]:
         if not self.der:
             return ["What Azure holds under this name cannot be read as a certificate."]
-        return [] if load_certificate(bytes(self.der)).is_ca else ["This is not a CA certificate."]
+        diagnosis = diagnose_ca_upload([load_certificate(bytes(self.der))], at=timezone.now())
+        return [problem.sentence for problem in diagnosis.errors]
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"description": self.description or None}

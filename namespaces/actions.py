@@ -21,11 +21,11 @@ from namespaces.rules import (
     check_state,
     parse_thumbprints,
 )
-from namespaces.tasks import import_on_commit
 from portal import activity
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway, parse_resource_id
+from sync.hints import send_on_commit
 
 NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"
 
@@ -54,7 +54,7 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
         namespace.save()
         NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER)
         _record_namespace(actor, namespace, verb="Connect namespace", after={"resource id": namespace.resource_id})
-        import_on_commit(namespace)
+        send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
     return namespace
 
 
@@ -88,6 +88,15 @@ def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
     with transaction.atomic(durable=True):
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource id": namespace.resource_id})
         namespace.delete()
+
+
+def import_again(actor: User, *, namespace: Namespace) -> None:
+    """Bring in once more what Azure holds: after an import that failed, or after changes made outside the portal."""
+    with transaction.atomic(durable=True):
+        rows = Namespace.objects.filter(pk=namespace.pk).exclude(import_state=Namespace.Import.RUNNING)
+        if rows.update(import_state=Namespace.Import.WAITING, import_message="", import_done=0, import_total=None):
+            _record_namespace(actor, namespace, verb="Bring in again")
+            send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
 
 
 def grant_role(

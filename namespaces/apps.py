@@ -7,11 +7,13 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces.access import visible_scopes
+        from namespaces.connections import ConnectionIntake
         from namespaces.models import Client
         from namespaces.reachability import note_reachability
         from portal.registry import register_activity_scope
         from sync import registry
 
         registry.register(Client)
+        registry.register_connection_taker(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)

@@ -3,26 +3,53 @@
 import logging
 
 from celery import shared_task
-from django.db import transaction
+from django.utils import timezone
 
+from namespaces import intake
 from namespaces.models import Namespace
+from namespaces.reachability import note_reachability
+from sync import leases
+from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
 
 logger = logging.getLogger(__name__)
 
 
-def import_on_commit(namespace: Namespace) -> None:
-    """Start the import once the namespace is committed. Only a hint: `refresh_namespaces` starts what was missed."""
-    pk = namespace.pk
-
-    def hint() -> None:
-        try:
-            import_namespace.delay(pk)
-        except Exception:
-            logger.warning("No broker for the import of namespace %s; the next refresh starts it.", pk, exc_info=True)
-
-    transaction.on_commit(hint, robust=True)
+@shared_task
+def import_namespace(pk: int) -> None:
+    """Bring in one namespace; quiet when it is gone, done, or being brought in."""
+    intake.bring_in(pk)
 
 
 @shared_task
-def import_namespace(pk: int) -> None:
-    """Bring in one namespace."""
+def refresh_namespaces() -> None:
+    """Read every namespace's essentials anew, and start imports whose message was lost."""
+    with leases.held("refresh", seconds=300) as alone:
+        if alone:
+            for namespace in Namespace.objects.all():
+                refresh_namespace(namespace)
+            for namespace in intake.startable(Namespace.objects.filter(unreachable_since__isnull=True)):
+                intake.bring_in(namespace.pk)
+
+
+def refresh_namespace(namespace: Namespace) -> None:
+    """Read one namespace. What Azure refuses, such as one that was deleted there, is shown like an outage."""
+    try:
+        resource = arm_gateway().get(namespace.resource_id)
+    except AzureUnreachable as outage:
+        note_reachability(namespace.pk, outage.reason)
+        return
+    except AzureRefused as refusal:
+        gone = "Azure no longer has this namespace, or the portal's credential may no longer see it"
+        note_reachability(namespace.pk, gone if refusal.status == 404 else str(refusal))
+        return
+    note_reachability(namespace.pk, None)
+    fresh = Namespace(pk=namespace.pk)
+    fresh.adopt(resource)
+    Namespace.objects.filter(pk=namespace.pk).update(
+        resource_id=fresh.resource_id,
+        name=fresh.name,
+        location=fresh.location,
+        hostname=fresh.hostname,
+        resource=fresh.resource,
+        checked_at=timezone.now(),
+    )

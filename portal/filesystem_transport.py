@@ -45,7 +45,7 @@ class Channel(filesystem.Channel):
 
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # as kombu does
         # Wall-clock nanoseconds sort in the order of sending, also across a restart of the machine.
-        target = Path(self.data_folder_out) / f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
+        target = _folder(self.data_folder_out) / f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         try:
             _write_whole(target, str_to_bytes(dumps(payload)))
         except OSError as fault:

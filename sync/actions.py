@@ -1,6 +1,5 @@
 """What every change of a synced row does: save, generation + 1, activity entry, hint on commit."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,30 +8,12 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import User
+from sync.hints import hint_on_commit
 from sync.models import SyncedModel
-from sync.tasks import push
-
-logger = logging.getLogger(__name__)
 
 
 class NothingToRetry(ValueError):  # noqa: N818 - says what is wrong
     """The row is not parked."""
-
-
-def hint_on_commit(row: SyncedModel) -> None:
-    """Tell a worker, once the transaction is committed, that the row is due.
-
-    Only a hint: the row itself is the queue and the sweep finds it, so a broker that is away never fails a request.
-    """
-    label, pk = row.kind, row.pk
-
-    def hint() -> None:
-        try:
-            push.delay(label, pk)
-        except Exception:
-            logger.warning("No broker for %s %s; the sweep will find it.", label, pk, exc_info=True)
-
-    transaction.on_commit(hint, robust=True)
 
 
 def commit_change(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 
 class SyncState(models.TextChoices):
@@ -48,6 +48,8 @@ class SyncedModel(models.Model):
 
     arm_type: ClassVar[str]  # the child segment: "caCertificates", "clients"
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState"})  # properties Azure writes and we never send
+    merged: ClassVar[frozenset[str]] = frozenset()  # properties that are objects of which the portal models a part
+    scope_relations: ClassVar[tuple[str, ...]] = ("namespace",)  # what `arm_id` reads, fetched with the row
     log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
 
@@ -90,9 +92,14 @@ class SyncedModel(models.Model):
         return SyncState.SYNCING if self.claim_token else SyncState.PENDING
 
     def claim(self, token: uuid.UUID, until: datetime, at: datetime) -> bool:
-        """Take the row for one push. False when somebody else has it or it is not due."""
+        """Take the row for one push. False when somebody else has it or it is not due.
+
+        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back.
+        """
+        died = Case(When(claim_token__isnull=False, then=Value(True)), default=F("uncertain"))
         manager: Any = type(self)._default_manager
-        return bool(manager.filter(pk=self.pk).due(at).update(claim_token=token, claimed_until=until))
+        due = manager.filter(pk=self.pk).due(at)
+        return bool(due.update(uncertain=died, claim_token=token, claimed_until=until))
 
     def desired_fields(self) -> list[str]:
         """Every column that a change may write: all but those in which a worker keeps its account."""
