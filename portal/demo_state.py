@@ -101,7 +101,8 @@ def free_ports(wanted: int, count: int, say: Callable[[str], None], what: str) -
     for port in range(first, min(first + PORTS_TRIED, 65536 - count)):
         if all(_is_free(neighbour) for neighbour in range(port, port + count)):
             if wanted and port != wanted:
-                say(f"Port {wanted} is busy: {what} uses {port}.")
+                busy = f"Port {wanted} is" if not _is_free(wanted) else f"A port next to {wanted} is"
+                say(f"{busy} busy: {what} uses {port}.")
             return port
     raise StateError(f"No {count} neighbouring ports from {first} on are free for {what}. Stop what uses them.")
 

@@ -1,0 +1,78 @@
+"""`manage.py demo` as a process of its own, driven the way a person and a script drive it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.waiting import running_with, until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class DemoProcess:
+    """One run of the demo in `state`. Its output is collected in a file beside the folder."""
+
+    def __init__(self, state: Path, *options: str) -> None:
+        self.state = state
+        self._output = state.with_name(f"{state.name}-output.txt")
+        command = [sys.executable, "manage.py", "demo", f"--state={state}", *options]
+        environment = {k: v for k, v in os.environ.items() if k not in {"DJANGO_SETTINGS_MODULE", "PORTAL_STATE_DIR"}}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def is_ready(self) -> bool:
+        return (self.state / "endpoints.json").exists()
+
+    def wait_ready(self, seconds: float = 90.0) -> dict[str, Any]:
+        """What endpoints.json says, once it is there."""
+        until(lambda: self.is_ready or self.process.poll() is not None, "the demo is ready", seconds)
+        assert self.process.poll() is None, f"The demo has ended:\n{self.output}\n{self._logs()}"
+        endpoints: dict[str, Any] = json.loads((self.state / "endpoints.json").read_text())
+        return endpoints
+
+    def _logs(self) -> str:
+        files = sorted((self.state / "logs").glob("*.log"))
+        return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-2000:]}" for file in files)
+
+    def pid_of(self, part: str) -> int:
+        """The process id of "emulator", "worker" or "portal"."""
+        return int(json.loads((self.state / "parts.json").read_text())[part])
+
+    def left_over(self) -> list[int]:
+        """Processes of this run, found by its state folder in their command line or environment."""
+        return running_with(str(self.state))
+
+    def wait_end(self, seconds: float = 30.0) -> int:
+        return self.process.wait(seconds)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.wait_end()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@contextmanager
+def running_demo(state: Path, *options: str) -> Iterator[DemoProcess]:
+    """A demo on any free ports, stopped at the end whatever happened."""
+    demo = DemoProcess(state, "--port=0", *options)
+    try:
+        yield demo
+    finally:
+        demo.stop()
