@@ -41,8 +41,9 @@ class Demo:
             state_file=folder.parts,
             environment=environment | self._settings(),
             say=say,
-            on_death=lambda: folder.endpoints.unlink(missing_ok=True),
+            on_death=self._withdraw,
         )
+        self._withdraw()
 
     def run(self) -> None:
         """Bring everything up and keep it up until somebody asks for the end.
@@ -83,7 +84,7 @@ class Demo:
         options = [f"--{name}={value}" for name, value in (emulator | {"ready-file": folder.emulator_ready}).items()]
         supervisor.start("emulator", "emulator", options)
         supervisor.run("migrate", "django", ["migrate", "--verbosity=0"])
-        supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what="the emulator")
+        supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what=lambda: "the emulator")
         self._arm = Arm.from_ready_file(folder.emulator_ready)
         supervisor.environment |= self._target(self._arm)
         self._worker = supervisor.start("worker", "celery", self._worker_options())
@@ -151,26 +152,36 @@ class Demo:
 
     def _wait_for_answers(self) -> None:
         """Publish where everything is, when everything answers and not before."""
-        self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what="every part to answer")
+        self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what=self._silent_parts, every=0.1)
         write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
+
+    def _withdraw(self) -> None:
+        """Something died: nothing is published, and everything is asked again."""
+        self._folder.endpoints.unlink(missing_ok=True)
+        self._silent = {"worker", "portal", "ARM", "MQTT"}
 
     def _everything_answers(self) -> bool:
         arm, worker = self._arm, self._worker
         assert arm is not None
         assert worker is not None
-        return (
-            arm.answers()
-            and self._mqtt_answers(arm)
-            and worker_answers(self._folder.heartbeat, worker.started_at)
-            and portal_answers(self._portal_url())
-        )
+        asked: dict[str, Callable[[], bool]] = {
+            "worker": lambda: worker_answers(self._folder.heartbeat, worker.started_at),
+            "portal": lambda: portal_answers(self._portal_url()),
+            "ARM": arm.answers,
+            "MQTT": lambda: self._mqtt_answers(arm),
+        }
+        self._silent = {name for name, answers in asked.items() if name in self._silent and not answers()}
+        return not self._silent
+
+    def _silent_parts(self) -> str:
+        return f"an answer of: {', '.join(sorted(self._silent))}"
 
     def _mqtt_answers(self, arm: Arm) -> bool:
         self._refresh_mqtt_endpoints(arm)
         endpoints = self._mqtt()
         if self._is_fresh and len(endpoints) < len(self._seed["namespaces"]):
             return False
-        return all(mqtt_answers(**endpoint) for endpoint in endpoints.values())
+        return all(mqtt_answers(each["host"], each["port"], each["ca"]) for each in endpoints.values())
 
     def _refresh_mqtt_endpoints(self, arm: Arm) -> None:
         """A namespace made in the emulator later gets a port too: the portal reads where from this file."""

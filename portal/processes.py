@@ -102,7 +102,7 @@ class Supervisor:
         """
         part = self._start(Part(name, module, arguments, self._logs / f"{name}.log", lasts=False))
         try:
-            self.wait(lambda: part.process.poll() is not None, seconds=120, what=f"“{name}”")
+            self.wait(lambda: part.process.poll() is not None, seconds=120, what=lambda: f"the end of “{name}”")
         finally:
             self._end(part)
             self._parts.remove(part)
@@ -151,8 +151,10 @@ class Supervisor:
             self._spawn(part)
         return dead
 
-    def wait(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Wait until `condition()` holds, at most `seconds`, and keep the parts alive meanwhile.
+    def wait(
+        self, condition: Callable[[], bool], *, seconds: float, what: Callable[[], str], every: float = 0.03
+    ) -> None:
+        """Wait until `condition()` holds, asked `every` so many seconds, and keep the parts alive meanwhile.
 
         Raises PartError when it takes longer, Stopped when the end was asked for.
         """
@@ -163,8 +165,8 @@ class Supervisor:
             if condition():
                 return
             if time.monotonic() > deadline:
-                raise PartError(f"Waited {seconds:.0f} s for {what}, in vain. Look into {self._logs}.")
-            time.sleep(0.03)
+                raise PartError(f"Waited {seconds:.0f} s for {what()}, in vain. Look into {self._logs}.")
+            time.sleep(every)
 
     def check_stop(self) -> None:
         if self._stopping:

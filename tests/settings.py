@@ -8,7 +8,6 @@ from pathlib import Path
 
 _state = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
-(_state / "staticfiles").mkdir()
 
 for _name in [name for name in os.environ if name.startswith(("AZURE_", "PORTAL_", "CONNECTION_LOG_", "MQTT_"))]:
     del os.environ[_name]  # a developer's shell must not decide how tests end

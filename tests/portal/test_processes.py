@@ -76,7 +76,7 @@ def test_a_part_that_dies_is_started_again_and_it_is_said(stage: Stage) -> None:
 def test_the_third_death_ends_with_the_reason_and_the_last_words(stage: Stage) -> None:
     stage.supervisor.start("worker", stage.program("failing", "raise SystemExit('the broker is on fire')\n"), [])
     with pytest.raises(PartError, match=r"(?s)The worker ended with code 1, for the third time.*the broker is on fire"):
-        stage.supervisor.wait(lambda: False, seconds=30, what="nothing")
+        stage.supervisor.wait(lambda: False, seconds=30, what=lambda: "nothing")
     assert stage.deaths == 3
 
 
@@ -110,7 +110,7 @@ def test_a_part_that_fails_raises_with_its_last_words(stage: Stage) -> None:
 def test_asking_for_the_end_ends_a_wait_at_once(stage: Stage) -> None:
     stage.supervisor.ask_to_stop()
     with pytest.raises(Stopped):
-        stage.supervisor.wait(lambda: False, seconds=30, what="nothing")
+        stage.supervisor.wait(lambda: False, seconds=30, what=lambda: "nothing")
 
 
 def test_no_process_is_left_when_the_supervisor_is_killed(stage: Stage, tmp_path: Path) -> None:
