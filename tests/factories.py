@@ -35,7 +35,7 @@ def make_team(name: str = "Line 1", *members: User) -> Team:
     return team
 
 
-def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: User | Team) -> Namespace:
+def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any) -> Namespace:
     """A connected namespace. `owner=`, `contributor=` and `reader=` each give a person or a team that role."""
     resource_id = resource_id or namespace_id(name)
     namespace = Namespace.objects.create(

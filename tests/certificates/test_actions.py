@@ -1,0 +1,128 @@
+"""Changes of CA certificates: what is saved, what is refused, and what is written down."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import Http404
+from django.utils import timezone
+
+from certificates import actions
+from certificates.access import get_ca_certificate
+from certificates.decoding import load_certificate
+from certificates.issuing import ClientName, make_sample_chain
+from certificates.models import CACertificate, next_expiry
+from namespaces.models import Namespace
+from namespaces.rules import RuleError
+from portal.models import Activity
+from sync.models import SyncState
+from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def upload(namespace: Namespace, name: str = "line-ca", *, der: bytes = b"", actor: Any = None) -> CACertificate:
+    return actions.upload_ca_certificate(
+        actor or make_user(f"uploader-of-{name}"),
+        namespace=namespace,
+        team=None,
+        name=name,
+        description="",
+        certificate=load_certificate(der or make_ca_der()),
+    )
+
+
+def refused(call: Any, *args: Any, **kwargs: Any) -> RuleError:
+    with pytest.raises(RuleError) as refusal:
+        call(*args, **kwargs)
+    return refusal.value
+
+
+def test_an_uploaded_certificate_is_due_with_its_facts_in_columns() -> None:
+    der = make_ca_der()
+    row = upload(make_namespace(), der=der)
+    row.refresh_from_db()
+    facts = load_certificate(der)
+    assert bytes(row.der) == der
+    assert (row.subject, row.thumbprint, row.not_after) == (facts.subject, facts.thumbprint_sha256, facts.not_after)
+    assert row.sync_state is SyncState.PENDING
+    assert Activity.objects.get().verb == "Upload certificate"
+
+
+def test_what_reaches_azure_has_no_line_breaks() -> None:
+    body = upload(make_namespace()).body()
+    assert "\n" not in body["encodedCertificate"]
+    assert body["encodedCertificate"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_a_leaf_is_refused() -> None:
+    leaf = make_sample_chain([ClientName("sensor-1")], at=timezone.now()).clients[0].certificate_der
+    assert refused(upload, make_namespace(), der=leaf).field == "file"
+    assert not CACertificate.objects.exists()
+
+
+def test_an_expired_certificate_is_refused() -> None:
+    der = make_ca_der(at=timezone.now() - timedelta(days=3650))
+    assert refused(upload, make_namespace(), der=der).field == "file"
+
+
+def test_the_same_certificate_under_another_name_is_not_stored_silently() -> None:
+    namespace, der = make_namespace(), make_ca_der()
+    upload(namespace, "one-ca", der=der)
+    twice = refused(upload, namespace, "two-ca", der=der)
+    assert twice.field == "file"
+
+
+def test_a_name_that_differs_only_in_case_is_taken() -> None:
+    namespace = make_namespace()
+    upload(namespace, "Line-CA")
+    assert refused(upload, namespace, "line-ca").code == "taken"
+
+
+def test_the_eleventh_certificate_is_refused(settings: Any) -> None:
+    settings.MAX_CA_CERTIFICATES = 1
+    namespace = make_namespace()
+    upload(namespace, "one-ca")
+    assert refused(upload, namespace, "two-ca").code == "limit"
+
+
+def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
+    row, user = make_ca_certificate(make_namespace()), make_user()
+    actions.update_ca_certificate(user, certificate=row, description="press line")
+    actions.update_ca_certificate(user, certificate=row, description="press line")
+    row.refresh_from_db()
+    assert row.generation == 2
+    assert Activity.objects.count() == 1
+
+
+def test_a_deleted_certificate_waits_and_its_name_is_revived_with_another_certificate() -> None:
+    row, user = make_ca_certificate(make_namespace()), make_user()
+    actions.delete_ca_certificate(user, certificate=row)
+    row.refresh_from_db()
+    assert row.sync_state is SyncState.DELETING
+    der = make_ca_der()
+    again = upload(row.namespace, row.name, der=der)
+    assert (again.pk, again.deleted_at, bytes(again.der)) == (row.pk, None, der)
+
+
+def test_the_next_expiry_is_that_of_the_first_certificate_to_end() -> None:
+    namespace = make_namespace()
+    assert next_expiry(namespace.pk) is None
+    first = make_ca_certificate(namespace, "first")
+    make_ca_certificate(namespace, "later", der=make_ca_der(at=timezone.now() + timedelta(days=1)))
+    assert next_expiry(namespace.pk) == first.not_after
+
+
+def test_what_azure_holds_and_nobody_can_read_is_kept_and_noted() -> None:
+    row = CACertificate(namespace=make_namespace())
+    row.adopt({"name": "odd-one", "properties": {"encodedCertificate": "nonsense"}})
+    row.save()
+    assert (row.certificate, row.pem, row.subject) == (None, "", "")
+    assert row.rule_problems()
+    assert "encodedCertificate" not in row.body()
+
+
+def test_a_stranger_does_not_find_a_certificate() -> None:
+    row = make_ca_certificate(make_namespace())
+    with pytest.raises(Http404):
+        get_ca_certificate(make_user(), row.namespace_id, row.name)
