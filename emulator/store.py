@@ -244,10 +244,10 @@ class Store:
         resource_type: str,
         *,
         after: str = "",
-        accept: Callable[[str], bool] | None = None,
+        accept: Callable[[Resource], bool] | None = None,
         limit: int = -1,
     ) -> list[Resource]:
-        """Resources of one type held by `parent_id`, by id. `after`: only ids behind this one. `accept`: by name."""
+        """Resources of one type held by `parent_id`, by id. `after`: only ids behind this one. `accept`: only these."""
         return self._listed("parent_key = ? AND type = ?", (id_key(parent_id), resource_type), after, accept, limit)
 
     def of_type(
@@ -256,7 +256,7 @@ class Store:
         *,
         below: str = "",
         after: str = "",
-        accept: Callable[[str], bool] | None = None,
+        accept: Callable[[Resource], bool] | None = None,
         limit: int = -1,
     ) -> list[Resource]:
         """Resources of one type anywhere below the id `below` (a subscription, a group), by id."""
@@ -266,7 +266,7 @@ class Store:
         )
 
     def _listed(
-        self, where: str, values: tuple[str, ...], after: str, accept: Callable[[str], bool] | None, limit: int
+        self, where: str, values: tuple[str, ...], after: str, accept: Callable[[Resource], bool] | None, limit: int
     ) -> list[Resource]:
         found: list[Resource] = []
         with self._lock:
@@ -277,8 +277,9 @@ class Store:
             for row in rows:
                 if len(found) == limit:
                     break
-                if accept is None or accept(row[2]):
-                    found.append(_load(row))
+                resource = _load(row)
+                if accept is None or accept(resource):
+                    found.append(resource)
             rows.close()
         return found
 

@@ -1,0 +1,81 @@
+"""`python -m emulator`: ARM over HTTPS and one MQTT endpoint per namespace, with its own durable store."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PROGRAM = "eventgrid-emulator"
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    environment = os.environ
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="A stand-in for Azure: Event Grid namespaces over ARM and MQTT, on this machine.",
+        epilog="Each option can also be set in the environment: EMULATOR_STATE for --state, and so on.",
+    )
+
+    def option(name: str, default: str, explanation: str, kind: type = str) -> None:
+        variable = "EMULATOR_" + name.upper().replace("-", "_")
+        parser.add_argument(
+            f"--{name}", type=kind, default=environment.get(variable) or default, help=explanation, metavar="VALUE"
+        )
+
+    option("state", ".local/emulator", "folder for its data, certificates and credentials", Path)
+    option("host", "127.0.0.1", "address to listen on")
+    option("port", "8443", "port of the ARM endpoint; 0 takes any free one", int)
+    option(
+        "mqtt-port-base", "8883", "first port for MQTT endpoints, the next free one each; 0 takes any free ones", int
+    )
+    option("ready-file", "", "JSON file to write when everything listens: addresses and credentials", Path)
+    option("parent-fd", "", "file descriptor of a pipe: end when its other side is closed")
+    option("ca-certificate-limit", "10", "CA certificates per namespace", int)
+    option("client-limit", "10000", "clients per namespace and throughput unit", int)
+    parser.add_argument(
+        "--throttle",
+        action="store_true",
+        default=environment.get("EMULATOR_THROTTLE", "").casefold() in ("1", "true", "yes"),
+        help="answer 429 beyond ARM's limits of reads, writes and deletes",
+    )
+    parser.add_argument(
+        "--in-memory",
+        action="store_true",
+        default=environment.get("EMULATOR_IN_MEMORY", "").casefold() in ("1", "true", "yes"),
+        help="forget resources and connections at the end; certificates and credentials stay in the state folder",
+    )
+    found = parser.parse_args(arguments)
+    found.state = found.state.absolute()
+    found.ready_file = found.ready_file.absolute() if found.ready_file != Path() else None
+    for name in ("port", "mqtt_port_base"):
+        if not 0 <= getattr(found, name) <= 65535:
+            parser.error(f"--{name.replace('_', '-')} must be from 0 to 65535")
+    for name in ("ca_certificate_limit", "client_limit"):
+        if getattr(found, name) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    if found.parent_fd and not found.parent_fd.isdigit():
+        parser.error("--parent-fd must be the number of an open file descriptor")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until SIGINT, SIGTERM or the end of the parent; the answer is the exit status."""
+    options = parse_arguments(arguments)
+    import asyncio
+    import logging
+
+    from emulator.authority import AuthorityError
+    from emulator.server import StartError, run
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(run(options))
+    except (AuthorityError, StartError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)  # noqa: T201  the terminal is where this is read
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Azure Resource Manager as far as Event Grid namespaces need it, over HTTPS."""

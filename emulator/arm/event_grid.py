@@ -1,0 +1,258 @@
+"""Namespaces and what is registered in them: PUT, GET, PATCH, DELETE, HEAD and lists."""
+
+from typing import Any
+
+from emulator.arm.calls import EVENT_GRID_VERSIONS, Answer, Call, page, rendered, system_data
+from emulator.arm.errors import ArmError
+from emulator.arm.fields import Fields
+from emulator.arm.namespaces import check_namespace, merged, shown
+from emulator.arm.paths import EVENT_GRID
+from emulator.arm.types import SHORT_NAME, ChildType, Draft, Limits, child_types
+from emulator.store import NAMESPACE, Resource, Store
+
+ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
+READ_ONLY = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc", "systemData"})
+LARGEST_LOG_PAGE = 1000
+
+
+def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a child in a PUT's body, as people really send them.
+
+    Microsoft's guide wraps its JSON in `properties` once more than `az resource create` wants. Envelope members and
+    read-only values from an earlier GET are dropped.
+    """
+    properties = members.get("properties")
+    while isinstance(properties, dict) and isinstance(properties.get("properties"), dict):
+        if not set(properties) <= ENVELOPE:
+            break
+        properties = properties["properties"]
+    if properties is None:
+        return {}
+    if not isinstance(properties, dict):
+        raise ArmError(400, "InvalidRequestContent", "'properties' must be an object.", target="properties")
+    return {name: value for name, value in properties.items() if name not in READ_ONLY}
+
+
+class EventGrid:
+    """The operations of the resource provider `Microsoft.EventGrid`."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store = store
+        self._limits = limits
+        self._children = child_types()
+
+    def handle(self, call: Call) -> Answer:
+        """Answer a call whose path names this provider. Raises `ArmError`."""
+        path = call.path
+        if path.types[0].casefold() != "namespaces" or len(path.types) > 2:
+            raise self._unknown_type(call)
+        if len(path.types) == 2 and path.types[1].casefold() == "connectionlog" and path.is_collection:
+            return self._connection_log(call)
+        call.require_api_version(EVENT_GRID_VERSIONS)
+        if len(path.types) == 1:
+            return self._list_namespaces(call) if path.is_collection else self._namespace(call)
+        child = self._children.get(path.types[1].casefold())
+        if child is None:
+            raise self._unknown_type(call)
+        return self._list_children(call, child) if path.is_collection else self._child(call, child)
+
+    def resource_types(self) -> list[str]:
+        return ["namespaces", *(f"namespaces/{kind.segment}" for kind in self._children.values())]
+
+    @staticmethod
+    def _unknown_type(call: Call) -> ArmError:
+        return ArmError(
+            404,
+            "InvalidResourceType",
+            f"The resource type '{'/'.join(call.path.types)[:200]}' could not be found in the namespace '{EVENT_GRID}'"
+            f" for api version '{call.api_version[:40]}'.",
+        )
+
+    # Where a call points
+
+    def _group(self, call: Call) -> Resource:
+        group = self._store.get(f"/subscriptions/{call.path.subscription}/resourceGroups/{call.path.group}")
+        if group is None or not call.path.group:
+            raise ArmError(
+                404, "ResourceGroupNotFound", f"Resource group '{call.path.group[:100]}' could not be found."
+            )
+        return group
+
+    def _namespace_id(self, call: Call) -> str:
+        return f"{self._group(call).id}/providers/{NAMESPACE}/{call.path.names[0]}"
+
+    def _parent(self, call: Call) -> Resource:
+        namespace_id = self._namespace_id(call)
+        namespace = self._store.get(namespace_id)
+        if namespace is None:
+            verb = {"PUT": "write", "DELETE": "delete"}.get(call.method, "read")
+            raise ArmError(
+                404,
+                "ParentResourceNotFound",
+                f"Failed to perform '{verb}' on resource(s) of type '{'/'.join(call.path.types)}', because the parent"
+                f" resource '{namespace_id}' could not be found.",
+            )
+        return namespace
+
+    @staticmethod
+    def _not_found(call: Call) -> ArmError:
+        pairs = zip(call.path.types, call.path.names, strict=True)
+        name = "/".join(part for pair in pairs for part in pair)
+        return ArmError(
+            404,
+            "ResourceNotFound",
+            f"The Resource '{EVENT_GRID}/{name}' under resource group '{call.path.group}' was not found.",
+        )
+
+    def _answer_found(self, call: Call, found: Resource | None) -> Answer:
+        if found is None:
+            raise self._not_found(call)
+        return Answer(204) if call.method == "HEAD" else Answer(200, rendered(found))
+
+    # Namespaces
+
+    def _namespace(self, call: Call) -> Answer:
+        namespace_id = self._namespace_id(call)
+        existing = self._store.get(namespace_id)
+        if call.method in ("GET", "HEAD"):
+            return self._answer_found(call, existing and shown(existing, is_preview=call.is_preview))
+        if call.method == "DELETE":
+            return Answer(200 if self._store.delete(namespace_id) else 204)
+        if call.method == "PUT":
+            return self._write_namespace(call, namespace_id, existing, call.members())
+        if call.method == "PATCH":
+            if existing is None:
+                raise self._not_found(call)
+            before = shown(existing, is_preview=call.is_preview)
+            return self._write_namespace(call, namespace_id, existing, merged(before, call.members()))
+        raise call.refuse_method("GET", "HEAD", "PUT", "PATCH", "DELETE")
+
+    def _write_namespace(
+        self, call: Call, namespace_id: str, existing: Resource | None, members: dict[str, Any]
+    ) -> Answer:
+        name = existing.name if existing else call.path.names[0]
+        SHORT_NAME.check(name, "namespace")
+        with self._store.transaction():
+            wanted = check_namespace(
+                members,
+                resource_id=existing.id if existing else namespace_id,
+                name=name,
+                existing=existing,
+                is_preview=call.is_preview,
+            )
+            if existing is None:
+                self._require_free_name(wanted)
+            written = Resource(wanted.id, wanted.type, wanted.name, wanted.body, system_data(call.caller, existing))
+            self._store.put(written)
+        return Answer(200 if existing else 201, rendered(shown(written, is_preview=call.is_preview)))
+
+    def _require_free_name(self, wanted: Resource) -> None:
+        for other in self._store.namespaces():
+            if other.name.casefold() == wanted.name.casefold() and other.body["location"] == wanted.body["location"]:
+                raise ArmError(
+                    409,
+                    "NamespaceNameNotAvailable",
+                    f"The namespace name '{wanted.name}' is taken in '{wanted.body['location']}' by {other.id}."
+                    " It is part of a host name, so it must be unique in its location.",
+                )
+
+    def _list_namespaces(self, call: Call) -> Answer:
+        if call.method != "GET":
+            raise call.refuse_method("GET")
+        below = self._group(call).id if call.path.group else f"/subscriptions/{call.path.subscription}"
+        return page(
+            call,
+            lambda after, accept, limit: self._store.of_type(
+                NAMESPACE, below=below, after=after, accept=accept, limit=limit
+            ),
+            default=20,
+            most=100,
+            filter_values=_by_name,
+            filter_on=("name",),
+            show=lambda namespace: rendered(shown(namespace, is_preview=call.is_preview)),
+        )
+
+    # Children
+
+    def _child(self, call: Call, kind: ChildType) -> Answer:
+        namespace = self._parent(call)
+        child_id = f"{namespace.id}/{kind.segment}/{call.path.names[1]}"
+        if call.method in ("GET", "HEAD"):
+            return self._answer_found(call, self._store.get(child_id))
+        if call.method == "DELETE":
+            return Answer(200 if self._store.delete(child_id) else 204)
+        if call.method == "PUT":
+            return self._write_child(call, kind, namespace, child_id)
+        raise call.refuse_method("GET", "HEAD", "PUT", "DELETE")
+
+    def _write_child(self, call: Call, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
+        properties = unwrapped(call.members())
+        with self._store.transaction():
+            existing = self._store.get(child_id)
+            name = existing.name if existing else call.path.names[1]
+            resource_id = existing.id if existing else child_id
+            kind.name_rule.check(name, kind.label)
+            draft = Draft(resource_id, name, namespace, Fields(properties, "properties"), existing, self._store)
+            checked = kind.check(draft)
+            if existing is None:
+                self._require_room(kind, namespace)
+            written = Resource(
+                resource_id,
+                kind.type,
+                name,
+                {"properties": dict(checked.properties)},
+                system_data(call.caller, existing),
+                checked.unique_key,
+                checked.certificate,
+            )
+            self._store.put(written)
+        return Answer(200, rendered(written))
+
+    def _require_room(self, kind: ChildType, namespace: Resource) -> None:
+        most = kind.limit(self._limits, namespace)
+        if self._store.count(namespace.id, kind.type) >= most:
+            raise ArmError(
+                400,
+                "QuotaExceeded",
+                f"Namespace '{namespace.name}' already has {most} resources of type '{kind.type}', which is its limit."
+                " Delete one that is not needed.",
+            )
+
+    def _list_children(self, call: Call, kind: ChildType) -> Answer:
+        if call.method != "GET":
+            raise call.refuse_method("GET")
+        namespace = self._parent(call)
+        return page(
+            call,
+            lambda after, accept, limit: self._store.children(
+                namespace.id, kind.type, after=after, accept=accept, limit=limit
+            ),
+            default=20,
+            most=100,
+            filter_values=_by_name,
+            filter_on=("name",),
+        )
+
+    # The connection log: the emulator's own, not Azure's
+
+    def _connection_log(self, call: Call) -> Answer:
+        if call.method != "GET":
+            raise call.refuse_method("GET")
+        namespace = self._parent(call)
+        after = _count(call, "after", 0, 2**63 - 1)
+        limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
+        records = self._store.connections(namespace.id, after, limit)
+        return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+
+
+def _by_name(resource: Resource) -> dict[str, str]:
+    return {"name": resource.name}
+
+
+def _count(call: Call, name: str, default: int, most: int) -> int:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise ArmError(400, "InvalidRequest", f"'{name}' must be a whole number.", target=name)
+    return int(text)

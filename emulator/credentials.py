@@ -1,0 +1,69 @@
+"""Who may call the emulator: one service principal, made fresh in the state folder, and the tokens it is given."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from emulator.authority import AuthorityError, write_private
+
+TOKEN_LIFETIME = 3600  # seconds
+
+
+@dataclass(frozen=True)
+class Credentials:
+    tenant: str
+    client_id: str
+    client_secret: str
+    subscription: str  # the one subscription that is there from the start
+    signing_key: str  # of the bearer tokens: they stay valid when the emulator starts again
+
+    @classmethod
+    def load(cls, state_dir: Path) -> "Credentials":
+        """The credentials of this state folder, made on first use. Raises `AuthorityError` when the file is damaged."""
+        path = state_dir / "emulator-credentials.json"
+        if not path.exists():
+            fresh = cls(
+                tenant=str(uuid.uuid4()),
+                client_id=str(uuid.uuid4()),
+                client_secret=secrets.token_urlsafe(32),
+                subscription=str(uuid.uuid4()),
+                signing_key=secrets.token_hex(32),
+            )
+            write_private(path, json.dumps(asdict(fresh), indent=2).encode())
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, TypeError, ValueError) as error:
+            raise AuthorityError(
+                f"{path} cannot be read ({error}). Delete it; new credentials are made then."
+            ) from error
+
+    def accepts(self, client_id: str, client_secret: str) -> bool:
+        """True for the client id and secret of this state folder."""
+        same_id = hmac.compare_digest(client_id.encode("utf-8", "replace"), self.client_id.encode())
+        same_secret = hmac.compare_digest(client_secret.encode("utf-8", "replace"), self.client_secret.encode())
+        return same_id and same_secret
+
+    def issue_token(self, now: float | None = None) -> str:
+        """An opaque bearer token that is valid for `TOKEN_LIFETIME` seconds."""
+        expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME
+        payload = f"{expiry}.{secrets.token_hex(8)}".encode()
+        return base64.urlsafe_b64encode(payload + b"." + self._sign(payload)).decode().rstrip("=")
+
+    def is_valid_token(self, token: str, now: float | None = None) -> bool:
+        """True for a token from `issue_token` that has not expired."""
+        try:
+            content = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+            payload, _, signature = content.rpartition(b".")
+            expiry = int(payload.partition(b".")[0])
+        except ValueError:
+            return False
+        return hmac.compare_digest(signature, self._sign(payload)) and expiry > (time.time() if now is None else now)
+
+    def _sign(self, payload: bytes) -> bytes:
+        return hmac.new(bytes.fromhex(self.signing_key), payload, hashlib.sha256).hexdigest().encode()

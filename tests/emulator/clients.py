@@ -1,0 +1,44 @@
+"""The real Azure clients, pointed at a running emulator."""
+
+import time
+from typing import Any
+
+from azure.core.credentials import AccessToken
+from azure.mgmt.eventgrid import EventGridManagementClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from tests.emulator_process import EmulatorProcess
+
+FAST: dict[str, Any] = {"polling_interval": 1, "retry_total": 0, "connection_timeout": 5, "read_timeout": 20}
+
+
+class StaticCredential:
+    """One token, as it is."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return AccessToken(self._token, int(time.time()) + 3600)
+
+
+def resource_client(emulator: EmulatorProcess) -> ResourceManagementClient:
+    return ResourceManagementClient(
+        StaticCredential(emulator.token()),
+        emulator.subscription,
+        base_url=emulator.url,
+        credential_scopes=[f"{emulator.url}/.default"],
+        connection_verify=emulator.ca,
+        **FAST,
+    )
+
+
+def event_grid_client(emulator: EmulatorProcess) -> EventGridManagementClient:
+    return EventGridManagementClient(
+        StaticCredential(emulator.token()),
+        emulator.subscription,
+        base_url=emulator.url,
+        credential_scopes=[f"{emulator.url}/.default"],
+        connection_verify=emulator.ca,
+        **FAST,
+    )
