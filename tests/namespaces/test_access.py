@@ -1,5 +1,7 @@
 """Who may do what in a namespace: one table, one door."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -19,7 +21,8 @@ pytestmark = pytest.mark.django_db
 def test_a_role_allows_its_verbs(role: str, read: bool, contribute: bool, own: bool, through_a_team: bool) -> None:
     user = make_user()
     holder = make_team("Line 1", user) if through_a_team else user
-    namespace = make_namespace(**{role: holder})
+    roles: dict[str, Any] = {role: holder}
+    namespace = make_namespace(**roles)
     allowed = {Verb.READ: read, Verb.CONTRIBUTE: contribute, Verb.OWN: own}
     for verb, expected in allowed.items():
         assert may(user, namespace, verb) is expected
