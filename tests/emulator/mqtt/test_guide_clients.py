@@ -1,0 +1,142 @@
+"""paho-mqtt connects, publishes and receives as the guide says, and is told why when it may not."""
+
+import shutil
+import subprocess
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from certificates.issuing import ClientName, make_sample_chain
+from tests.emulator.mqtt.plant import V3, V5, Plant, connect
+from tests.waiting import until
+
+BOTH = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
+
+
+@BOTH
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_goes_from_one_client_to_another(plant: Plant, version: Any, qos: int) -> None:
+    receiver = connect(plant, plant.sample("robot-1"), user_name="robot-1", version=version)
+    assert receiver.connack()[0] == 0
+    topic = f"plant/{uuid.uuid4().hex}"
+    assert receiver.subscribe(f"{topic}/+", qos) == [qos]
+    sender = connect(plant, plant.sample("press-07"), user_name="PRESS-07", version=version)
+    assert sender.connack()[0] == 0
+    sender.client.publish(f"{topic}/state", b"running", qos)
+    assert sender.published.get(timeout=15) in {0, 0x10}
+    message = receiver.message()
+    assert (message.topic, message.payload, message.qos) == (f"{topic}/state", b"running", qos)
+    sender.disconnect()
+    receiver.disconnect()
+
+
+@BOTH
+def test_a_wrong_user_name_is_refused_and_logged_with_its_reason(plant: Plant, version: Any) -> None:
+    session = uuid.uuid4().hex
+    device = connect(plant, plant.sample("press-07"), user_name="nobody", version=version, session_name=session)
+    code, sentence = device.connack()
+    assert code == 0x87
+    if version == V5:
+        assert "No client has the authentication name nobody" in sentence
+    device.disconnect()
+    until(lambda: bool(plant.attempts_of(session)), "the attempt is in the log")
+    record = plant.attempts_of(session)[0]
+    assert record["resultSignature"] == "AuthenticationError"
+    assert record["decision"]["code"] == "client-found"
+    assert record["properties"]["protocol"] == ("MQTT3" if version == V3 else "MQTT5")
+    assert record["userName"] == "nobody"
+    assert record["presentedChain"][0] == plant.sample("press-07").certificate_pem
+
+
+@BOTH
+def test_a_disabled_client_is_refused(plant: Plant, version: Any) -> None:
+    device = connect(plant, plant.sample("disabled-1"), user_name="disabled-1", version=version)
+    code, sentence = device.connack()
+    assert code == 0x87
+    assert version == V3 or "disabled" in sentence
+    device.disconnect()
+
+
+@BOTH
+def test_a_certificate_of_another_ca_is_refused_and_the_issuer_named(plant: Plant, version: Any) -> None:
+    other = make_sample_chain([ClientName("press-07")], at=datetime.now(UTC), label="Stranger")
+    device = connect(plant, other.clients[0], user_name="press-07", version=version)
+    code, sentence = device.connack()
+    assert code == 0x87
+    assert version == V3 or "Stranger Intermediate CA" in sentence
+    device.disconnect()
+
+
+@BOTH
+def test_an_expired_certificate_is_refused_and_its_date_named(plant: Plant, version: Any) -> None:
+    old = make_sample_chain([ClientName("press-07")], at=datetime.now(UTC) - timedelta(days=200))
+    device = connect(plant, old.clients[0], user_name="press-07", version=version)
+    code, sentence = device.connack()
+    assert code == 0x87
+    assert version == V3 or "expired on" in sentence
+    device.disconnect()
+
+
+@BOTH
+def test_no_certificate_is_refused_with_that_reason(plant: Plant, version: Any) -> None:
+    device = connect(plant, None, user_name="press-07", version=version)
+    code, sentence = device.connack()
+    assert code == 0x87
+    assert version == V3 or "presented no certificate" in sentence
+    device.disconnect()
+
+
+def test_a_ca_and_a_client_count_for_the_next_connect(plant: Plant) -> None:
+    other = make_sample_chain([ClientName("late-1")], at=datetime.now(UTC), label="Late")
+    device = connect(plant, other.clients[0], user_name="late-1")
+    assert device.connack()[0] == 0x87
+    device.disconnect()
+    plant.upload("late-ca", other.intermediate.certificate_der)
+    plant.put_client("late-1")
+    device = connect(plant, other.clients[0], user_name="late-1")
+    assert device.connack()[0] == 0
+    device.disconnect()
+    plant.emulator.request("DELETE", f"{plant.namespace_id}/caCertificates/late-ca")
+    device = connect(plant, other.clients[0], user_name="late-1")
+    assert device.connack()[0] == 0x87
+    device.disconnect()
+
+
+def test_mosquitto_pub_connects_as_the_how_to_says(plant: Plant) -> None:
+    program = shutil.which("mosquitto_pub")
+    if program is None:
+        pytest.skip("mosquitto_pub is not installed (Debian: mosquitto-clients).")
+    certificate, key = plant.files(plant.sample("robot-2"))
+    endpoint = plant.endpoint
+    done = subprocess.run(
+        [
+            program,
+            "-h",
+            endpoint["host"],
+            "-p",
+            str(endpoint["port"]),
+            "--cafile",
+            endpoint["ca"],
+            "--cert",
+            certificate,
+            "--key",
+            key,
+            "-u",
+            "robot-2",
+            "-i",
+            uuid.uuid4().hex,
+            "-t",
+            "sample",
+            "-m",
+            "hello",
+            "-q",
+            "1",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
