@@ -1,14 +1,17 @@
 """A running emulator for tests: `python -m emulator` as a process of its own, over real TLS."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,6 +20,7 @@ from tests.waiting import until
 ROOT = Path(__file__).resolve().parent.parent
 LOCATION = "westeurope"
 GROUP = "rg-tests"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class EmulatorProcess:
@@ -29,6 +33,7 @@ class EmulatorProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._parent_pipe = -1
         self._port = 0
+        self._token = ""
         self.url = ""
         self.start()
 
@@ -49,6 +54,7 @@ class EmulatorProcess:
         self.ready: dict[str, Any] = json.loads(self._ready_file.read_text())
         self.url = str(self.ready["arm"])
         self._port = int(self.url.rpartition(":")[2])
+        self._tls = ssl.create_default_context(cafile=self.ca)
         return self
 
     @property
@@ -125,40 +131,39 @@ class EmulatorProcess:
     # Plain calls, where a test wants exact requests
 
     def token(self) -> str:
-        from azure.core.rest import HttpRequest
+        """A bearer token; the same for the life of this process, since it stays good over restarts."""
+        if not self._token:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+            }
+            status, _, answer = self.send("POST", f"/{self.tenant}/oauth2/v2.0/token", urlencode(form).encode(), FORM)
+            assert status == 200, answer
+            self._token = answer["access_token"]
+        return self._token
 
-        form = {"grant_type": "client_credentials", "client_id": self.client_id, "client_secret": self.client_secret}
-        request = HttpRequest("POST", f"{self.url}/{self.tenant}/oauth2/v2.0/token", data=form)
-        return str(self.send(request)[2]["access_token"])
-
-    def credentials_accept(self, token: str) -> bool:
-        from azure.core.rest import HttpRequest
-
-        headers = {"Authorization": f"Bearer {token}"}
-        return (
-            self.send(HttpRequest("GET", f"{self.url}/subscriptions?api-version=2022-12-01", headers=headers))[0] == 200
-        )
-
-    def send(self, request: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
-        """Send one request as it is: no retries, no bearer token added. Status, headers in lower case, JSON."""
-        from azure.core.pipeline.transport import RequestsTransport
-
-        with RequestsTransport(connection_verify=self.ca) as transport:
-            response = transport.send(request, stream=False)
-            text = response.text()
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return response.status_code, headers, json.loads(text) if text else {}
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
+        """Send one request exactly as it is, without a token. Status, headers by lower-case name, JSON."""
+        connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=20, context=self._tls)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            content = response.read()
+            received = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, received, json.loads(content) if content else {}
 
     def request(
         self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
-        """An ARM request with a bearer token. Status, headers in lower case, JSON."""
-        from azure.core.rest import HttpRequest
-
+        """An ARM request with a bearer token; `body` is sent as JSON, or as it is when it is bytes."""
         if api_version:
             path += ("&" if "?" in path else "?") + f"api-version={api_version}"
-        headers = {"Authorization": f"Bearer {self.token()}"}
-        return self.send(HttpRequest(method, self.url + path, json=body, headers=headers))
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
+        return self.send(method, path, content, headers)
 
     def call(
         self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"

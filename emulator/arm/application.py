@@ -51,7 +51,7 @@ class ArmService:
     def application(self) -> web.Application:
         # One route: ARM ids are matched without regard to case, by their segments, as they were sent.
         application = web.Application(client_max_size=LARGEST_BODY)
-        application.router.add_route("*", "/{path:.*}", self._respond)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._respond)
         return application
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
