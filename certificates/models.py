@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -23,6 +24,11 @@ class CACertificate(SyncedModel):
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc"})
     log_name: ClassVar[str] = "caName"
     seen_field: ClassVar[str] = "last_used_at"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "description": ("description",),
+        "subject": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
+        "thumbprint": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
+    }
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="ca_certificates")
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
@@ -44,6 +50,11 @@ class CACertificate(SyncedModel):
         verbose_name = "CA certificate"
         constraints = [
             models.UniqueConstraint("namespace", Lower("name"), name="ca_certificate_name_unique_ignoring_case"),
+        ]
+        indexes = [
+            models.Index(
+                name="ca_certificate_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))
+            ),
         ]
 
     def __str__(self) -> str:
@@ -107,7 +118,8 @@ class CACertificate(SyncedModel):
     def replaces(self, resource: Mapping[str, Any]) -> bool:
         theirs = CACertificate()
         theirs.adopt(resource)
-        return (theirs.name, bytes(theirs.der)) != (self.name, bytes(self.der))
+        # ARM ids ignore case; a certificate is its DER, however it is written.
+        return theirs.name.lower() != self.name.lower() or bytes(theirs.der) != bytes(self.der)
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
         properties = resource.get("properties") or {}

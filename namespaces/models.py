@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
@@ -96,6 +96,14 @@ class Client(SyncedModel):
     merged: ClassVar[frozenset[str]] = frozenset({"clientCertificateAuthentication"})
     log_name: ClassVar[str] = "clientName"
     seen_field: ClassVar[str] = "last_seen_at"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "authentication name": ("authentication_name", "authentication_key"),
+        "validation scheme": ("validation_scheme",),
+        "thumbprints": ("thumbprints",),
+        "state": ("state",),
+        "description": ("description",),
+        "attributes": ("attributes",),
+    }
 
     class ConnectionState(models.TextChoices):
         ENABLED = "Enabled"
@@ -128,6 +136,9 @@ class Client(SyncedModel):
                 name="client_scheme_known", condition=Q(validation_scheme__in=[s.value for s in VALIDATION_SCHEMES])
             ),
             models.CheckConstraint(name="client_state_known", condition=Q(state__in=["Enabled", "Disabled"])),
+        ]
+        indexes = [
+            models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
         ]
 
     def __str__(self) -> str:
@@ -182,12 +193,16 @@ class Client(SyncedModel):
     def matches(self, resource: Mapping[str, Any]) -> bool:
         theirs = Client()
         theirs.adopt(resource)
-        return theirs.describe() == self.describe()
+        return theirs.describe() | {"name": self.name} == self.describe() and _same_name(theirs.name, self.name)
 
     def replaces(self, resource: Mapping[str, Any]) -> bool:
         theirs = Client()
         theirs.adopt(resource)
-        return (theirs.name, theirs.authentication_name) != (self.name, self.authentication_name)
+        return theirs.authentication_name != self.authentication_name or not _same_name(theirs.name, self.name)
+
+    def is_urgent(self) -> bool:
+        takes_access_away = self.base is not None and self.state == self.ConnectionState.DISABLED
+        return takes_access_away or super().is_urgent()
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
         properties = resource.get("properties") or {}
@@ -201,6 +216,10 @@ class Client(SyncedModel):
         self.state = properties.get("state") or "Enabled"
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""
+
+
+def _same_name(theirs: str, ours: str) -> bool:
+    return theirs.lower() == ours.lower()  # ARM ids ignore case
 
 
 class ConnectionAttempt(models.Model):

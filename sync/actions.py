@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal import activity
 from portal.models import User
 from sync.hints import hint_on_commit
-from sync.models import SyncedModel
+from sync.models import Lane, SyncedModel
 
 
 class NothingToRetry(ValueError):  # noqa: N818 - says what is wrong
@@ -24,15 +24,19 @@ def commit_change(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
     scope_name: str,
+    bulk: bool = False,
 ) -> None:
     """Save `row` as newly desired, inside the caller's transaction. Only desired fields are written, so that a worker
-    that settles the row at the same moment loses nothing.
+    that settles the row at the same moment loses nothing. `bulk` marks one of many: single changes overtake it.
     """
     if row.pk is not None:
         row.generation += 1
     row.parked_code = row.parked_message = row.last_error = ""
     row.attempts = 0
     row.next_attempt_at = None
+    row.waits_for = ""
+    row.due_at = timezone.now()
+    row.lane = Lane.URGENT if row.is_urgent() else Lane.BULK if bulk else Lane.NORMAL
     row.save(update_fields=None if row.pk is None else row.desired_fields())
     activity.record(
         actor,
@@ -51,10 +55,12 @@ def commit_change(
     hint_on_commit(row)
 
 
-def mark_deleted(actor: User, *, row: SyncedModel, verb: str, before: Mapping[str, Any], scope_name: str) -> None:
+def mark_deleted(
+    actor: User, *, row: SyncedModel, verb: str, before: Mapping[str, Any], scope_name: str, bulk: bool = False
+) -> None:
     """Want the row gone. It stays until Azure confirms."""
     row.deleted_at = timezone.now()
-    commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name)
+    commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name, bulk=bulk)
 
 
 def retry(actor: User, *, row: SyncedModel) -> None:

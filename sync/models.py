@@ -8,6 +8,23 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
+
+from sync.findings import Finding, Scan
+from sync.records import Budget, PushRecord, WorkerBeat
+
+__all__ = [
+    "Budget",
+    "Finding",
+    "Lane",
+    "Lease",
+    "PushRecord",
+    "Scan",
+    "SyncState",
+    "SyncedModel",
+    "SyncedQuerySet",
+    "WorkerBeat",
+]
 
 
 class SyncState(models.TextChoices):
@@ -19,7 +36,28 @@ class SyncState(models.TextChoices):
 
 
 # Written by workers only, by conditional UPDATE; an edit that saved them could undo a settlement.
-_WORKER_FIELDS = frozenset({"synced_generation", "base", "claim_token", "claimed_until", "synced_at", "created_at"})
+_WORKER_FIELDS = frozenset(
+    {
+        "synced_generation",
+        "base",
+        "claim_token",
+        "claimed_until",
+        "claimed_by",
+        "synced_at",
+        "created_at",
+        "recheck_at",
+        "doubtful_from",
+        "lost_writes",
+    }
+)
+
+
+class Lane(models.IntegerChoices):
+    """What goes first when many rows wait."""
+
+    URGENT = 0, "Urgent"  # somebody must lose access: a deletion, a client that is disabled
+    NORMAL = 1, "Normal"
+    BULK = 2, "Bulk"  # one of many that were changed at once
 
 
 class SyncedQuerySet(models.QuerySet[Any]):
@@ -42,6 +80,14 @@ class SyncedQuerySet(models.QuerySet[Any]):
     def parked(self) -> Self:
         return self.unsettled().exclude(parked_code="")
 
+    def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> int:
+        """Take those that are due. Answers how many: a row that somebody else took meanwhile is not among them.
+
+        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back.
+        """
+        died = Case(When(claim_token__isnull=False, then=Value(True)), default=F("uncertain"))
+        return self.due(at).update(uncertain=died, claim_token=token, claimed_until=until, claimed_by=by)
+
 
 class SyncedModel(models.Model):
     """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
@@ -51,6 +97,9 @@ class SyncedModel(models.Model):
     merged: ClassVar[frozenset[str]] = frozenset()  # properties that are objects of which the portal models a part
     scope_relations: ClassVar[tuple[str, ...]] = ("namespace",)  # what `arm_id` reads, fetched with the row
     log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
+    scope_id_path: ClassVar[str] = "namespace__resource_id"  # lookup of the ARM id of what the row lives in
+    # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
 
     generation = models.PositiveBigIntegerField(default=1)
@@ -62,6 +111,14 @@ class SyncedModel(models.Model):
     uncertain = models.BooleanField(default=False)  # an answer was lost: read back before trusting anything
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.NORMAL)
+    due_at = models.DateTimeField(default=timezone.now)  # since when it waits
+    claimed_by = models.CharField(max_length=40, blank=True)  # the worker, so that a dead one's claims are found
+    # A write whose answer was lost may still take effect, late and unseen. Until this time it is not over.
+    recheck_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    doubtful_from = models.PositiveBigIntegerField(null=True, blank=True)  # the first generation that was lost so
+    lost_writes = models.PositiveIntegerField(default=0)
+    waits_for = models.CharField(max_length=200, blank=True)  # what must be in Azure first, as words
     parked_code = models.CharField(max_length=120, blank=True)
     parked_message = models.TextField(blank=True)
     last_error = models.TextField(blank=True)  # the transient fault that delays it now
@@ -91,15 +148,10 @@ class SyncedModel(models.Model):
             return SyncState.DELETING
         return SyncState.SYNCING if self.claim_token else SyncState.PENDING
 
-    def claim(self, token: uuid.UUID, until: datetime, at: datetime) -> bool:
-        """Take the row for one push. False when somebody else has it or it is not due.
-
-        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back.
-        """
-        died = Case(When(claim_token__isnull=False, then=Value(True)), default=F("uncertain"))
+    def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> bool:
+        """Take the row for one push. False when somebody else has it or it is not due."""
         manager: Any = type(self)._default_manager
-        due = manager.filter(pk=self.pk).due(at)
-        return bool(due.update(uncertain=died, claim_token=token, claimed_until=until))
+        return bool(manager.filter(pk=self.pk).claim(token, until, at, by=by))
 
     def desired_fields(self) -> list[str]:
         """Every column that a change may write: all but those in which a worker keeps its account."""
@@ -120,6 +172,14 @@ class SyncedModel(models.Model):
     def describe(self) -> dict[str, Any]:
         """What a person changes in it, as plain JSON: the before and after of the activity log."""
         raise NotImplementedError  # abstract
+
+    def is_urgent(self) -> bool:
+        """Whether this change takes access away, so that it overtakes others."""
+        return self.deleted_at is not None
+
+    def what_it_waits_for(self) -> str:
+        """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
+        return ""
 
     def rule_problems(self) -> list[str]:
         """What our rules would refuse of it, as sentences, when it was found in Azure."""

@@ -1,0 +1,72 @@
+"""Drift: where Azure differs from what the portal last left there, and who decided what about it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class Finding(models.Model):
+    """One resource that was changed, made or deleted behind the portal's back."""
+
+    class Class(models.TextChoices):
+        CHANGED = "changed", "Changed in Azure"
+        BOTH = "both", "Changed in both"
+        DELETED = "deleted", "Deleted in Azure"
+        APPEARED = "appeared", "Appeared in Azure"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        IGNORED = "ignored", "Ignored"
+        RESOLVED = "resolved", "Resolved"
+
+    kind = models.CharField(max_length=60)  # model label
+    scope = models.BigIntegerField(db_index=True)  # primary key of the namespace
+    name = models.CharField(max_length=160)
+    object_pk = models.BigIntegerField(null=True)  # None: the portal has no row
+    drift = models.CharField(max_length=8, choices=Class)
+    # [{"field": …, "base": …, "ours": …, "azure": …}, …] for what differs, each value as `describe` says it
+    fields: Any = models.JSONField(default=list)
+    resource: Any = models.JSONField(null=True)  # what Azure holds; None: nothing
+    is_loud = models.BooleanField(default=False)  # somebody may get in who could not before
+    note = models.TextField(blank=True)
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    found_at = models.DateTimeField()
+    seen_at = models.DateTimeField()  # by the newest scan
+    resolution = models.CharField(max_length=200, blank=True)
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-is_loud", "-found_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "kind",
+                "scope",
+                Lower("name"),
+                condition=~models.Q(state="resolved"),
+                name="one_unresolved_finding_per_resource",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.get_drift_display()}"
+
+
+class Scan(models.Model):
+    """One comparison of a namespace with Azure."""
+
+    scope = models.BigIntegerField(db_index=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    requests = models.PositiveIntegerField(default=0)
+    resources = models.PositiveIntegerField(default=0)
+    found = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"scan of {self.scope} at {self.started_at}"

@@ -1,0 +1,71 @@
+"""What the workers write down: each push and its steps, the budget they share, and that they are alive."""
+
+from typing import Any
+
+from django.db import models
+
+
+class PushRecord(models.Model):
+    """One push of one row: what was asked of Azure, when, and how it ended. The timeline of an object is made of them."""
+
+    kind = models.CharField(max_length=60)  # model label, as in the activity log
+    object_pk = models.BigIntegerField()
+    scope = models.BigIntegerField(db_index=True)  # primary key of the namespace
+    generation = models.PositiveBigIntegerField()
+    claimed_at = models.DateTimeField()
+    settled_at = models.DateTimeField(db_index=True)
+    outcome = models.CharField(max_length=12)  # reconcile.Pushed
+    message = models.TextField(blank=True)
+    # [{"step": "sent", "method": "PUT", "status": 200, "request_id": …, "at": ISO, "seconds": 0.02}, …]
+    steps: Any = models.JSONField(default=list)
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "object_pk", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_pk} generation {self.generation}: {self.outcome}"
+
+
+class Budget(models.Model):
+    """A token bucket for one operation type in one subscription, shared by all workers."""
+
+    subscription = models.CharField(max_length=64)  # lower case
+    operation = models.CharField(max_length=8)  # "reads", "writes" or "deletes"
+    level = models.FloatField()  # requests that may be sent at `counted_at`; below zero: somebody overdrew
+    capacity = models.FloatField()
+    refill = models.FloatField()  # requests a second
+    counted_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True)
+    blocked_reason = models.CharField(max_length=300, blank=True)
+    failures = models.PositiveIntegerField(default=0)  # outages in a row
+    remaining = models.IntegerField(null=True)  # what Azure said last
+    window_at = models.DateTimeField(null=True)  # since when `window_answers` are counted, to learn the refill
+    window_remaining = models.IntegerField(null=True)
+    window_answers = models.PositiveIntegerField(default=0)
+    throttled = models.PositiveIntegerField(default=0)  # answers 429 so far
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscription", "operation"], name="one_budget_per_operation")]
+
+    def __str__(self) -> str:
+        return f"{self.operation} of {self.subscription}"
+
+
+class WorkerBeat(models.Model):
+    """A worker process and when it last said that it is alive."""
+
+    worker = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=200)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    in_flight = models.PositiveIntegerField(default=0)
+    pushed = models.PositiveBigIntegerField(default=0)
+    memory_bytes = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["name", "started_at"]
+
+    def __str__(self) -> str:
+        return self.name
