@@ -1,0 +1,106 @@
+"""What a reader of the guide does in the browser, by the words on the page."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+SYNC_MILLISECONDS = 20_000
+
+
+class Guide:
+    """A signed-in person in one namespace. `shots` is where each page's picture goes."""
+
+    def __init__(self, page: Page, endpoints: dict[str, Any], shots: Path) -> None:
+        self.page = page
+        self.endpoints = endpoints
+        self._shots = shots
+
+    def shoot(self, name: str) -> None:
+        self.page.screenshot(path=self._shots / f"{name}.png", full_page=True)
+
+    def sign_in(self, username: str) -> None:
+        password = next(user["password"] for user in self.endpoints["users"] if user["username"] == username)
+        self.page.goto(self.endpoints["portal"])
+        self.page.get_by_label("User name").fill(username)
+        self.page.get_by_label("Password").fill(password)
+        self.shoot("sign-in")
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("banner")).to_contain_text(re.compile(username, re.IGNORECASE))
+
+    def open_namespace(self, name: str) -> None:
+        self.page.goto(self.endpoints["portal"] + "namespaces/")
+        self.shoot("namespaces")
+        self.page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(name)
+
+    def open(self, entry: str) -> None:
+        """An entry of the service menu, and the title it leads to."""
+        menu = self.page.get_by_role("navigation", name=re.compile("menu", re.IGNORECASE))
+        menu.get_by_role("link", name=re.compile(rf"^{re.escape(entry)}\b")).click()
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(entry)
+
+    def make_samples(self, names: list[str], folder: Path) -> dict[str, Path]:
+        """The sample chain's files by file name, from the downloaded zip."""
+        self.open("Sample certificates")
+        for index, name in enumerate(names):
+            if index:
+                self.page.get_by_role("button", name=re.compile("Add")).first.click()
+            self.page.get_by_label("Client authentication name").nth(index).fill(name)
+        self.page.get_by_role("button", name=re.compile("^(Make|Create)")).click()
+        link = self.page.get_by_role("link", name=re.compile("Download", re.IGNORECASE))
+        expect(link).to_be_visible()
+        self.shoot("sample-certificates")
+        with self.page.expect_download() as download:
+            link.click()
+        archive = folder / "samples.zip"
+        download.value.save_as(archive)
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(folder)
+        return {path.name: path for path in folder.iterdir()}
+
+    def upload_certificate(self, name: str, file: Path) -> None:
+        self.open("CA certificates")
+        self.page.get_by_role("link", name="Certificate", exact=True).or_(
+            self.page.get_by_role("link", name="+ Certificate")
+        ).first.click()
+        pane = self.pane("Upload certificate")
+        pane.get_by_label("Certificate name").fill(name)
+        pane.locator("input[type=file]").set_input_files(file)
+        self.shoot("upload-certificate")
+        pane.get_by_role("button", name="Upload", exact=True).click()
+        expect(self.row(name)).to_be_visible()
+
+    def create_client(self, name: str, *, state: str = "Enabled") -> None:
+        self.open("Clients")
+        self.page.get_by_role("link", name="Client", exact=True).or_(
+            self.page.get_by_role("link", name="+ Client")
+        ).first.click()
+        pane = self.pane("Create client")
+        pane.get_by_label("Client name").fill(name)
+        pane.get_by_label("Client authentication name").fill(name)
+        self.choose(pane, "Connection state", state)
+        self.shoot("create-client")
+        pane.get_by_role("button", name="Create", exact=True).click()
+        expect(self.row(name)).to_be_visible()
+
+    def choose(self, pane: Locator, label: str, value: str) -> None:
+        select = pane.get_by_label(label)
+        if select.count() and select.first.evaluate("element => element.tagName") == "SELECT":
+            select.first.select_option(value)
+        else:
+            pane.get_by_role("group", name=label).get_by_label(value, exact=True).check()
+
+    def pane(self, title: str) -> Locator:
+        pane = self.page.locator("#pane").filter(has_text=title)
+        expect(pane).to_be_visible()
+        return pane
+
+    def row(self, name: str) -> Locator:
+        return self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=name, exact=True))
+
+    def wait_succeeded(self, name: str) -> None:
+        """The row's state becomes Succeeded without a reload."""
+        expect(self.row(name)).to_contain_text("Succeeded", timeout=SYNC_MILLISECONDS)

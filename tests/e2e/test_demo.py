@@ -1,0 +1,131 @@
+"""`manage.py demo` keeps its promises: one command, everything answers, nothing is left behind."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.demo_process import DemoProcess, running_demo
+from tests.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_endpoints_are_published_when_everything_answers(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with running_demo(state) as demo:
+        said = demo.wait_ready()
+        assert stat.S_IMODE((state / "endpoints.json").stat().st_mode) == 0o600
+        assert set(said) == {"portal", "arm", "arm_ca", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
+        assert set(said["azure"]) == {"tenant", "subscription", "resource_group", "client_id", "client_secret"}
+        assert said["namespaces"] == ["contoso-plant", "contoso-lab"]
+        assert said["mqtt"] == said["mqtt_by_namespace"]["contoso-plant"]
+        assert {user["username"]: user["role"] for user in said["users"]} == {
+            "admin": "admin",
+            "dana": "contributor",
+            "lee": "contributor",
+            "rita": "reader",
+        }
+        with urllib.request.urlopen(said["portal"], timeout=5) as page:
+            assert page.status == 200
+        context = ssl.create_default_context(cafile=said["arm_ca"])
+        with urllib.request.urlopen(f"{said['arm']}/healthz", timeout=5, context=context) as answer:
+            assert answer.status == 200
+        for endpoint in said["mqtt_by_namespace"].values():
+            trust = ssl.create_default_context(cafile=endpoint["ca"])
+            with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=5) as connection:
+                trust.wrap_socket(connection, server_hostname=endpoint["host"]).close()
+        until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
+        assert said["portal"] in demo.output
+        assert all(user["password"] in demo.output for user in said["users"])
+
+
+def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "state") as demo:
+        before = demo.wait_ready()
+        pids = {part: demo.pid_of(part) for part in ("emulator", "worker", "portal")}
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not demo.is_ready, "the endpoints are withdrawn")
+        assert demo.wait_ready() == before
+        assert all(demo.pid_of(part) != pid for part, pid in pids.items())
+        assert "The worker was killed by SIGKILL. It is started again." in demo.output
+
+
+def test_the_third_death_of_a_part_ends_everything_with_the_reason(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "state") as demo:
+        demo.wait_ready()
+        killed: list[int] = []
+        for _ in range(3):
+            until(lambda: demo.pid_of("portal") not in killed, "the portal runs again")
+            killed.append(demo.pid_of("portal"))
+            os.kill(killed[-1], signal.SIGKILL)
+        assert demo.wait_end() == 1
+        assert "The portal was killed by SIGKILL, for the third time." in demo.output
+        assert "Traceback" not in demo.output
+        assert demo.left_over() == []
+
+
+def test_ctrl_c_leaves_no_process_and_the_data_is_kept_until_reset(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    passwords = []
+    for options in ((), (), ("--reset",)):
+        with running_demo(state, *options) as demo:
+            passwords.append([user["password"] for user in demo.wait_ready()["users"]])
+            demo.process.send_signal(signal.SIGINT)
+            assert demo.wait_end() == 0
+            assert demo.left_over() == []
+            assert not demo.is_ready
+    assert passwords[0] == passwords[1]
+    assert set(passwords[2]).isdisjoint(passwords[0])
+
+
+def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "state") as demo:
+        until(lambda: (demo.state / "parts.json").exists(), "the first part runs")
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.wait_end() == 0
+        assert demo.left_over() == []
+
+
+def test_no_process_is_left_when_the_demo_itself_is_killed(tmp_path: Path) -> None:
+    with running_demo(tmp_path / "state") as demo:
+        demo.wait_ready()
+        assert len(demo.left_over()) >= 4
+        demo.process.kill()
+        demo.process.wait()
+        until(lambda: demo.left_over() == [], "every process ends")
+
+
+def test_a_busy_port_is_stepped_over_and_a_second_demo_of_the_folder_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        demo = DemoProcess(tmp_path / "state", f"--port={port}")
+        try:
+            said = demo.wait_ready()
+            assert f"Port {port} is busy: the portal uses " in demo.output
+            assert not said["portal"].endswith(f":{port}/")
+            second = DemoProcess(tmp_path / "state", "--port=0")
+            assert second.wait_end() == 1
+            assert demo.is_ready
+            assert json.loads((demo.state / "parts.json").read_text())["demo"] == demo.process.pid
+        finally:
+            demo.stop()
+
+
+def test_reset_of_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "home"
+    state.mkdir()
+    (state / "thesis.txt").write_text("years of work")
+    demo = DemoProcess(state, "--port=0", "--reset")
+    assert demo.wait_end() == 1
+    assert "was not made by this demo" in demo.output
+    assert (state / "thesis.txt").exists()
