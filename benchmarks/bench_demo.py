@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,13 +142,15 @@ def bare_puts(endpoints: dict[str, Any], namespace_id: str) -> list[float]:
         token = session.post(url, data=form, timeout=10).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
         return [
-            timed(lambda n=n: put_client(session, endpoints["arm"] + namespace_id, f"bare-{n}")) for n in range(CLIENTS)
+            timed(partial(put_client, session, endpoints["arm"] + namespace_id, f"bare-{n}")) for n in range(CLIENTS)
         ]
 
 
 def put_client(session: requests.Session, namespace: str, name: str) -> None:
     authentication = {"validationScheme": "SubjectMatchesAuthenticationName"}
-    body = {"properties": {"authenticationName": name, "clientCertificateAuthentication": authentication}}
+    body: dict[str, Any] = {
+        "properties": {"authenticationName": name, "clientCertificateAuthentication": authentication}
+    }
     session.put(
         f"{namespace}/clients/{name}", params={"api-version": "2025-02-15"}, json=body, timeout=10
     ).raise_for_status()

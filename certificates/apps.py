@@ -6,7 +6,12 @@ class CertificatesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from certificates import menu
         from certificates.models import CACertificate, next_expiry
+        from portal.registry import register_menu_item, register_search
         from sync import registry
 
         registry.register(CACertificate, next_expiry=next_expiry)
+        for item in menu.MENU:
+            register_menu_item(item)
+        register_search(menu.search_ca_certificates)

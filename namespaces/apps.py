@@ -6,14 +6,19 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from namespaces import menu
         from namespaces.access import visible_scopes
         from namespaces.connections import ConnectionIntake
         from namespaces.models import Client
         from namespaces.reachability import note_reachability
-        from portal.registry import register_activity_scope
+        from portal.registry import register_activity_scope, register_menu_item, register_search
         from sync import registry
 
         registry.register(Client)
         registry.register_connection_taker(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
+        for item in menu.MENU:
+            register_menu_item(item)
+        register_search(menu.search_namespaces)
+        register_search(menu.search_clients)

@@ -9,6 +9,8 @@ from django.db import models
 class User(AbstractUser):
     """A person who signs in. `is_superuser` is the admin of the portal."""
 
+    activity_seen_at = models.DateTimeField(null=True, blank=True)  # up to when the bell has been read
+
     @property
     def display_name(self) -> str:
         return self.get_full_name() or self.username

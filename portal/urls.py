@@ -7,3 +7,8 @@ urlpatterns = [
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),
 ]
+
+handler400 = "portal.views.bad_request"
+handler403 = "portal.views.permission_denied"
+handler404 = "portal.views.page_not_found"
+handler500 = "portal.views.server_error"

@@ -1,3 +1,212 @@
+"""Tags and filters of the shell, built into every template."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
 from django import template
+from django.forms import BoundField
+from django.http import HttpRequest
+from django.template.context import RequestContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.registry import MenuEntry, MenuItem, menu_for
 
 register = template.Library()
+
+WARNING_DAYS = 30
+
+
+@dataclass(frozen=True)
+class DrawnEntry:
+    """A menu entry with its address."""
+
+    label: str
+    icon: str
+    url: str
+    count: int | None
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class DrawnGroup:
+    label: str
+    entries: tuple[DrawnEntry, ...]
+
+
+@dataclass(frozen=True)
+class ServiceMenu:
+    """The service menu of one namespace as a page draws it. `title` and `icon` are those of the current entry."""
+
+    groups: tuple[DrawnGroup, ...]
+    title: str
+    icon: str
+
+
+def current_item(items: list[MenuItem], view_name: str) -> MenuItem | None:
+    """The entry a view belongs to: its own, else the one whose noun its name begins with.
+
+    "namespaces:client_update" belongs to "namespaces:client_list".
+    """
+    exact = [item for item in items if item.url_name == view_name]
+    if exact:
+        return exact[0]
+    stems = [(item.url_name.rpartition("_")[0] + "_", item) for item in items]
+    kin = [(len(stem), item.order, item) for stem, item in stems if view_name.startswith(stem)]
+    return max(kin, key=lambda found: (found[0], -found[1]))[2] if kin else None
+
+
+@register.simple_tag(takes_context=True)
+def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
+    """The menu, once per request however often a page asks. `menu_current` in the context names another entry."""
+    request: HttpRequest = context["request"]
+    known: dict[int, list[tuple[str, list[MenuEntry]]]] = request.__dict__.setdefault("_service_menus", {})
+    if namespace.pk not in known:
+        known[namespace.pk] = menu_for(namespace.pk)
+    groups = known[namespace.pk]
+    match = request.resolver_match
+    view_name = context.get("menu_current") or (match.view_name if match else "")
+    current = current_item([entry.item for _, entries in groups for entry in entries], view_name)
+    return ServiceMenu(
+        tuple(
+            DrawnGroup(label, tuple(_drawn(entry, namespace.pk, current) for entry in entries))
+            for label, entries in groups
+        ),
+        current.label if current else "",
+        current.icon if current else "network",
+    )
+
+
+def _drawn(entry: MenuEntry, namespace_pk: int, current: MenuItem | None) -> DrawnEntry:
+    item = entry.item
+    return DrawnEntry(item.label, item.icon, reverse(item.url_name, args=[namespace_pk]), entry.count, item == current)
+
+
+@register.filter
+def initials(name: object) -> str:
+    """Up to two letters for an avatar: "Dana Ahmed" → "DA", "reader" → "RE"."""
+    words = str(name).replace("-", " ").replace(".", " ").replace("_", " ").split()
+    if not words:
+        return "?"
+    return (words[0][:2] if len(words) == 1 else words[0][0] + words[-1][0]).upper()
+
+
+@register.filter
+def thumbprint(value: object, form: str = "full") -> str:
+    """A thumbprint in groups of four; "short" keeps the first two groups and the last."""
+    text = str(value or "")
+    groups = [text[start : start + 4] for start in range(0, len(text), 4)]
+    if form == "short" and len(groups) > 4:
+        return f"{groups[0]} {groups[1]} … {groups[-1]}"
+    return " ".join(groups)
+
+
+@register.filter
+def visible(value: object) -> str:
+    """Text from certificates, Azure and clients with its unseen characters shown, so that no name can pose as another.
+
+    Control characters, bidirectional overrides, zero-width and unassigned characters become ‹U+202E›.
+    """
+    text = "" if value is None else str(value)
+    return "".join(f"‹U+{ord(char):04X}›" if _is_unseen(char) else char for char in text)
+
+
+def _is_unseen(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} and char not in "\n\t"
+
+
+_FORMATS = {"date": "%d %b %Y", "time": "%H:%M:%S", "datetime": "%d %b %Y %H:%M", "exact": "%d %b %Y %H:%M:%S"}
+
+
+@register.simple_tag
+def local_time(value: datetime | None, form: str = "datetime") -> SafeString | str:
+    """A moment in the reader's zone with the UTC time on hover. `form`: date, time, datetime or exact."""
+    if value is None:
+        return "–"
+    moment = value.astimezone(UTC)
+    text = moment.strftime(_FORMATS[form]) + ("" if form == "date" else " UTC")
+    return format_html(
+        '<time datetime="{}" data-local="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        form,
+        moment.strftime("%d %b %Y %H:%M:%S UTC"),
+        text,
+    )
+
+
+_KINDS = {
+    "good": {"succeeded", "enabled", "accepted", "done", "healthy", "passed", "saved"},
+    "bad": {"failed", "refused", "expired", "unreachable"},
+    "warning": {"deleting", "expiring", "warning"},
+    "busy": {"syncing", "bringing in", "running"},
+    "waiting": {"pending", "waiting"},
+}
+
+
+@register.filter
+def status_kind(state: object) -> str:
+    """The colour group of a state word. A kind is its own kind; a word nobody knows is quiet."""
+    word = str(state).lower()
+    if word in _KINDS:
+        return word
+    return next((kind for kind, words in _KINDS.items() if word in words), "quiet")
+
+
+@dataclass(frozen=True)
+class Validity:
+    """How far a validity has come: percent passed, kind of colour, and a sentence."""
+
+    percent: int
+    kind: str
+    text: str
+
+
+@register.simple_tag
+def validity(not_before: datetime | None, not_after: datetime | None, at: datetime | None = None) -> Validity | None:
+    if not_before is None or not_after is None:
+        return None
+    moment = at or timezone.now()
+    whole = (not_after - not_before).total_seconds()
+    passed = (moment - not_before).total_seconds()
+    percent = 100 if whole <= 0 else round(min(max(passed / whole, 0.0), 1.0) * 100)
+    days = (not_after - moment).days
+    if moment > not_after:
+        ago = (moment - not_after).days
+        return Validity(100, "bad", "Expired today" if ago == 0 else f"Expired {_days(ago)} ago")
+    if moment < not_before:
+        return Validity(0, "warning", f"Not valid yet: starts in {_days((not_before - moment).days)}")
+    return Validity(percent, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
+
+
+def _days(count: int) -> str:
+    return "less than a day" if count == 0 else "1 day" if count == 1 else f"{count} days"
+
+
+@register.filter
+def days_left(not_after: datetime | None, at: datetime | None = None) -> int | None:
+    """Whole days until a moment; negative when it has passed."""
+    return None if not_after is None else (not_after - (at or timezone.now())).days
+
+
+@register.simple_tag
+def field_input(field: BoundField, check_url: str | None = None, accept: str | None = None) -> SafeString:
+    """The widget of a field, tied to its hint, errors and check slot; with `check_url` it is checked as one types."""
+    described = [field.field.widget.attrs.get("aria-describedby") or field.aria_describedby or ""]
+    attrs: dict[str, str | bool] = {"aria-describedby": " ".join([*filter(None, described), f"{field.auto_id}_check"])}
+    if accept is not None or field.widget_type == "file":
+        attrs["aria-describedby"] = " ".join(filter(None, [f"{field.auto_id}_helptext", *described]))
+    if accept:
+        attrs["accept"] = accept
+    if check_url:
+        attrs |= {
+            "hx-get": check_url,
+            "hx-trigger": "input changed delay:300ms",
+            "hx-target": f"#{field.auto_id}_check",
+            "hx-swap": "innerHTML",
+            "hx-sync": "this:replace",
+        }
+    return field.as_widget(attrs=attrs)

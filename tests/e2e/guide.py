@@ -24,7 +24,7 @@ class Guide:
     def sign_in(self, username: str) -> None:
         password = next(user["password"] for user in self.endpoints["users"] if user["username"] == username)
         self.page.goto(self.endpoints["portal"])
-        self.page.get_by_label("User name").fill(username)
+        self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(password)
         self.shoot("sign-in")
         self.page.get_by_role("button", name="Sign in").click()
@@ -38,7 +38,7 @@ class Guide:
 
     def open(self, entry: str) -> None:
         """An entry of the service menu, and the title it leads to."""
-        menu = self.page.get_by_role("navigation", name=re.compile("menu", re.IGNORECASE))
+        menu = self.page.locator(".service-menu")
         menu.get_by_role("link", name=re.compile(rf"^{re.escape(entry)}\b")).click()
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(entry)
 
@@ -63,9 +63,7 @@ class Guide:
 
     def upload_certificate(self, name: str, file: Path) -> None:
         self.open("CA certificates")
-        self.page.get_by_role("link", name="Certificate", exact=True).or_(
-            self.page.get_by_role("link", name="+ Certificate")
-        ).first.click()
+        self.page.get_by_role("link", name="Certificate", exact=True).click()
         pane = self.pane("Upload certificate")
         pane.get_by_label("Certificate name").fill(name)
         pane.locator("input[type=file]").set_input_files(file)
@@ -75,26 +73,17 @@ class Guide:
 
     def create_client(self, name: str, *, state: str = "Enabled") -> None:
         self.open("Clients")
-        self.page.get_by_role("link", name="Client", exact=True).or_(
-            self.page.get_by_role("link", name="+ Client")
-        ).first.click()
-        pane = self.pane("Create client")
-        pane.get_by_label("Client name").fill(name)
-        pane.get_by_label("Client authentication name").fill(name)
-        self.choose(pane, "Connection state", state)
+        self.page.get_by_role("link", name="Client", exact=True).click()
+        form = self.page.get_by_role("main")
+        form.get_by_label("Client name").fill(name)
+        expect(form.get_by_label("Client authentication name")).to_have_value(name)
+        form.get_by_label("Connection state").select_option(state)
         self.shoot("create-client")
-        pane.get_by_role("button", name="Create", exact=True).click()
+        form.get_by_role("button", name="Create", exact=True).click()
         expect(self.row(name)).to_be_visible()
 
-    def choose(self, pane: Locator, label: str, value: str) -> None:
-        select = pane.get_by_label(label)
-        if select.count() and select.first.evaluate("element => element.tagName") == "SELECT":
-            select.first.select_option(value)
-        else:
-            pane.get_by_role("group", name=label).get_by_label(value, exact=True).check()
-
     def pane(self, title: str) -> Locator:
-        pane = self.page.locator("#pane").filter(has_text=title)
+        pane = self.page.get_by_role("dialog", name=title)
         expect(pane).to_be_visible()
         return pane
 

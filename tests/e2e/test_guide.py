@@ -75,7 +75,7 @@ def test_the_guide_from_sign_in_to_a_message(demo: DemoProcess, page: Page, scre
     guide.upload_certificate("line-a-intermediate", files["intermediate_ca.crt"])
     guide.wait_succeeded("line-a-intermediate")
     guide.shoot("ca-certificates")
-    guide.row("line-a-intermediate").get_by_role("link", name="line-a-intermediate").click()
+    guide.row("line-a-intermediate").get_by_role("link", name="line-a-intermediate", exact=True).click()
     expect(page.get_by_text("SHA-256").first).to_be_visible()
     guide.shoot("ca-certificate")
     for name in ("press-1", "press-2"):

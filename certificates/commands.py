@@ -1,0 +1,34 @@
+"""The `az` commands of the guide, filled in for one CA certificate. Pure text."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Command:
+    title: str
+    sentence: str
+    text: str
+
+    @property
+    def anchor(self) -> str:
+        return self.title.lower()
+
+
+def az_commands(arm_id: str, name: str, body: Mapping[str, Any], api_version: str) -> tuple[Command, ...]:
+    """Create, show and delete. The create command writes its properties file first, then names it."""
+    file_name = f"{name}.json"
+    properties = json.dumps({key: value for key, value in body.items() if value is not None}, indent=2)
+    target = f"--id {shlex.quote(arm_id)} --api-version {api_version}"
+    return (
+        Command(
+            "Create",
+            "Writes the certificate's properties to a file, then creates it (or replaces its description).",
+            f"cat > {file_name} <<'JSON'\n{properties}\nJSON\naz resource create {target} --properties @{file_name}",
+        ),
+        Command("Show", "Prints what Azure holds.", f"az resource show {target}"),
+        Command("Delete", "Removes it from Azure. The portal would not know.", f"az resource delete {target}"),
+    )

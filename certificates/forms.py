@@ -1,0 +1,218 @@
+"""What people type about certificates. The file is read and diagnosed here, once; a private key never comes back."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils import timezone
+
+from certificates.authentication import VALIDATION_SCHEMES
+from certificates.decoding import Certificate, DecodingError, read_upload
+from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload
+from certificates.issuing import MAX_CLIENTS, ClientName, IssuingError, check_client_name
+from certificates.models import CACertificate
+from namespaces import rules
+from namespaces.access import teams_of
+from namespaces.forms import GuardedForm, TeamField, rule_as_field_error
+from namespaces.models import Namespace
+from portal.models import User
+
+FILE_TYPES = ".pem,.cer,.crt"
+
+
+class PastedField(forms.CharField):
+    """Text as pasted, NUL characters and all: the reader of certificates says better what is wrong with it."""
+
+    def run_validators(self, value: Any) -> None:
+        return
+
+
+class CertificateFileForm(GuardedForm):
+    """A certificate by file or by paste, read and diagnosed."""
+
+    file = forms.FileField(
+        label="Certificate file",
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": FILE_TYPES}),
+    )
+    pem = PastedField(
+        label="Or paste the certificate",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 4, "class": "mono", "spellcheck": "false", "placeholder": "-----BEGIN CERTIFICATE-----"}
+        ),
+    )
+
+    def __init__(self, *args: Any, namespace: Namespace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.namespace = namespace
+        self.certificates: tuple[Certificate, ...] = ()
+        self.diagnosis: Diagnosis | None = None
+        self.upload_problem: Problem | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no certificate came at all."""
+        return not self.files.get("file") and not self.data.get("pem", "").strip() and not self.fields_with_a_key
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        upload = cleaned.get("file")
+        data = upload.read() if upload is not None else cleaned.get("pem", "").encode("utf-8", "surrogatepass")
+        if self.fields_with_a_key and upload is None:
+            return cleaned
+        if upload is None and not data.strip():
+            self.add_error("file", ValidationError("Choose a file, drop one, or paste a certificate.", code="required"))
+            return cleaned
+        self._read(data, at=timezone.now())
+        return cleaned
+
+    def _read(self, data: bytes, *, at: datetime) -> None:
+        try:
+            self.certificates = read_upload(data)
+        except DecodingError as refusal:
+            self.upload_problem = Problem(refusal.code, "error", refusal.sentence, refusal.next_step)
+            self._forget_pasted_text(refusal.code)
+        else:
+            self.diagnosis = diagnose_ca_upload(self.certificates, existing=existing_in(self.namespace), at=at)
+            self.upload_problem = next(iter(self.diagnosis.errors), None)
+            self.cleaned_data["certificate"] = self.diagnosis.chosen
+        if self.upload_problem is not None:
+            sentence = f"{self.upload_problem.sentence} {self.upload_problem.next_step}".strip()
+            self.add_error("file", ValidationError(sentence, code=self.upload_problem.code))
+
+    def _forget_pasted_text(self, code: str) -> None:
+        """Only what is known to be no secret comes back into the form."""
+        if code == "private-key" and "pem" in self.data:
+            data = QueryDict(mutable=True)
+            data.update(self.data)
+            data["pem"] = ""
+            self.data = data
+
+
+def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:
+    rows = CACertificate.objects.present().filter(namespace=namespace)
+    return [(row.name, bytes(row.der)) for row in rows if row.der]
+
+
+class UploadCertificateForm(CertificateFileForm):
+    """The pane *Upload certificate*."""
+
+    name = forms.CharField(
+        label="Certificate name",
+        help_text="3 to 50 letters, digits and hyphens, unique in this namespace.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 50}),
+        error_messages={"required": "Give the certificate a name."},
+    )
+    description = forms.CharField(
+        label="Description",
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "What is it for, who owns it"}),
+    )
+    team = TeamField()
+    field_order = ("name", "file", "pem", "description", "team")
+
+    def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, namespace=namespace, **kwargs)
+        team = self.fields["team"]
+        assert isinstance(team, TeamField)
+        team.offer(teams_of(user))
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        with rule_as_field_error():
+            rules.check_resource_name(name)
+        taken = CACertificate.objects.present().filter(namespace=self.namespace, name__iexact=name).first()
+        if taken is not None:
+            raise ValidationError(f"There is already a certificate “{taken.name}” in this namespace.", code="taken")
+        return name
+
+    def clean_description(self) -> str:
+        return checked_description(self.cleaned_data["description"])
+
+
+class UpdateCertificateForm(GuardedForm):
+    """What may change of a CA certificate in Azure: its description."""
+
+    description = forms.CharField(
+        label="Description",
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "What is it for, who owns it"}),
+    )
+
+    def clean_description(self) -> str:
+        return checked_description(self.cleaned_data["description"])
+
+
+def checked_description(text: str) -> str:
+    with rule_as_field_error():
+        rules.check_description(text)
+    return text
+
+
+class SampleRow:
+    """One client of a sample chain, as typed."""
+
+    def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value) -> None:
+        self.name = name
+        self.scheme = scheme
+        self.error = ""
+
+    def as_client_name(self) -> ClientName:
+        return ClientName(self.name.strip(), self.scheme)
+
+
+class SampleChainForm:
+    """Names, each with its validation scheme: repeated inputs, so that rows come and go with and without JavaScript."""
+
+    def __init__(self, rows: list[SampleRow] | None = None) -> None:
+        self.rows = rows or [SampleRow()]
+        self.error = ""
+
+    @classmethod
+    def of(cls, data: QueryDict) -> "SampleChainForm":
+        names, schemes = data.getlist("client_name"), data.getlist("client_scheme")
+        first = VALIDATION_SCHEMES[0].value
+        rows = [SampleRow(name, schemes[i] if i < len(schemes) else first) for i, name in enumerate(names)]
+        return cls(rows[: MAX_CLIENTS + 1])
+
+    def changed(self, data: QueryDict) -> "SampleChainForm":
+        """The same rows with one more, or without the one whose button was pressed.
+
+        A button called only "remove" would hide the form's own method of that name from htmx.
+        """
+        pressed = data.get("remove_client", "")
+        if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
+            del self.rows[int(pressed[:4])]
+        if "add_client" in data and len(self.rows) < MAX_CLIENTS:
+            self.rows.append(SampleRow())
+        return SampleChainForm(self.rows)
+
+    @property
+    def may_grow(self) -> bool:
+        return len(self.rows) < MAX_CLIENTS
+
+    @property
+    def schemes(self) -> tuple[Any, ...]:
+        return VALIDATION_SCHEMES
+
+    def is_valid(self) -> bool:
+        filled = [row for row in self.rows if row.name.strip()]
+        if not filled:
+            self.error = "Type at least one client authentication name."
+        elif len(filled) > MAX_CLIENTS:
+            self.error = f"Make at most {MAX_CLIENTS} client certificates at a time."
+        for row in filled:
+            try:
+                check_client_name(row.as_client_name())
+            except IssuingError as refusal:
+                row.error = refusal.sentence
+        return not self.error and not any(row.error for row in filled)
+
+    @property
+    def names(self) -> list[ClientName]:
+        return [row.as_client_name() for row in self.rows if row.name.strip()]

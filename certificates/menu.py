@@ -1,0 +1,38 @@
+"""What this room brings to the shell: entries of a namespace's service menu, and what its search finds."""
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+from django.urls import reverse
+
+from certificates.models import CACertificate
+from namespaces.access import visible_namespaces
+from namespaces.menu import BROKER, FIND_OUT, MOST_HITS
+from portal.models import User
+from portal.registry import MenuItem, SearchHit
+
+
+def count_ca_certificates(namespace_pk: int) -> int:
+    return int(CACertificate.objects.present().filter(namespace=namespace_pk).count())
+
+
+MENU = (
+    MenuItem(
+        BROKER, "CA certificates", "award", "certificates:ca_certificate_list", order=110, count=count_ca_certificates
+    ),
+    MenuItem(FIND_OUT, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=220),
+)
+
+
+def search_ca_certificates(user: User, query: str) -> Iterable[SearchHit]:
+    digits = query.replace(":", "").replace(" ", "").lower()
+    found = (
+        CACertificate.objects.present()
+        .filter(Q(name__icontains=query) | Q(subject__icontains=query) | Q(thumbprint__startswith=digits or query))
+        .filter(namespace__in=visible_namespaces(user))
+        .select_related("namespace")
+        .order_by("name")[:MOST_HITS]
+    )
+    for row in found:
+        url = reverse("certificates:ca_certificate_detail", args=[row.namespace_id, row.name])
+        yield SearchHit("CA certificate", row.name, f"{row.subject} in {row.namespace.name}", url)

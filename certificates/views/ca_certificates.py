@@ -1,0 +1,167 @@
+"""CA certificates: the grid, the pane Upload certificate, and one certificate with its tabs."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from certificates.access import get_ca_certificate
+from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
+from certificates.commands import az_commands
+from certificates.forms import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
+from certificates.grids import certificate_grid
+from certificates.impact import impact_of
+from certificates.models import CACertificate
+from namespaces.access import Verb, get_namespace
+from namespaces.forms import problem_of_one_field
+from namespaces.histories import object_history
+from namespaces.json_view import api_version_of, json_view_of
+from namespaces.models import Namespace
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.rules import RuleError
+from namespaces.states import poll_of, states_asked_for
+from sync.actions import NothingToRetry, retry
+
+
+@require_GET
+def ca_certificate_list(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = _grid_context(request, namespace)
+    return render_page(request, "certificates/ca_certificate_list.html", context, partial="grid")
+
+
+def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
+    """What the grid draws, also below an open pane."""
+    grid = certificate_grid(namespace, request.GET)
+    return namespace_context(request, namespace, grid=grid, poll=poll_of(grid.page), now=timezone.now(), **more)
+
+
+@require_GET
+def ca_certificate_states(request: PageRequest, pk: int) -> HttpResponse:
+    """The sync states of the asked rows, as out-of-band cells; asks again only while one of them moves."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    rows = CACertificate.objects.filter(namespace=namespace).select_related("namespace")
+    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
+    return render_page(request, "certificates/ca_certificate_states.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def ca_certificate_upload(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    form = UploadCertificateForm(*posted, namespace=namespace, user=request.user)
+    if form.is_valid():
+        chosen = {name: form.cleaned_data[name] for name in ("name", "description", "team", "certificate")}
+        try:
+            row = upload_ca_certificate(request.user, namespace=namespace, **chosen)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Certificate {row.name} is saved and on its way to Azure.")
+            return go_to(request, "certificates:ca_certificate_list", pk)
+    context = _grid_context(request, namespace, form=form)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "certificates/ca_certificate_upload.html", context, partial="pane", status=status)
+
+
+@require_GET
+def ca_certificate_check_name(request: PageRequest, pk: int) -> HttpResponse:
+    """Whether the name that is being typed would do."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    form = UploadCertificateForm(request.GET, None, namespace=namespace, user=request.user)
+    context = {"problem": problem_of_one_field(form, "name"), "value": request.GET.get("name", "").strip()}
+    return render_page(request, "namespaces/name_check.html", context)
+
+
+@require_POST
+def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
+    """The verdict on a chosen or pasted certificate, before Upload. Nothing is stored."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    form = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
+    form.is_valid()
+    return render_page(request, "certificates/ca_certificate_verdict.html", {"form": form, "namespace": namespace})
+
+
+@require_GET
+def ca_certificate_detail(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, row.namespace, row=row, poll=poll_of([row]), impact=impact_of(row))
+    context |= {"certificate": row.certificate if row.der else None, "now": timezone.now()}
+    return render_page(request, "certificates/ca_certificate_detail.html", context)
+
+
+@require_GET
+def ca_certificate_activity(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, row.namespace, row=row, history=object_history(row.kind, row.pk, request.GET))
+    return render_page(request, "certificates/ca_certificate_activity.html", context)
+
+
+@require_GET
+def ca_certificate_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row))
+    return render_page(request, "certificates/ca_certificate_json.html", context)
+
+
+@require_GET
+def ca_certificate_commands(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
+    context = namespace_context(request, row.namespace, row=row, az_commands=commands)
+    return render_page(request, "certificates/ca_certificate_commands.html", context)
+
+
+@require_GET
+def ca_certificate_pem(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    # The name has only letters, digits and hyphens, so it needs no quoting rules in the header.
+    headers = {"Content-Disposition": f'attachment; filename="{row.name}.pem"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(row.pem, content_type="application/x-pem-file", headers=headers)
+
+
+@require_http_methods(["GET", "POST"])
+def ca_certificate_update(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    row = get_ca_certificate(request.user, pk, name, Verb.CONTRIBUTE)
+    data = request.POST if request.method == "POST" else None
+    form = UpdateCertificateForm(data, initial={"description": row.description})
+    if form.is_valid():
+        try:
+            update_ca_certificate(request.user, certificate=row, **form.cleaned_data)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Certificate {row.name} is saved.")
+            return go_to(request, "certificates:ca_certificate_detail", pk, row.name)
+    context = _grid_context(request, row.namespace, row=row, form=form)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "certificates/ca_certificate_update.html", context, partial="pane", status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def ca_certificate_delete(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    row = get_ca_certificate(request.user, pk, name, Verb.CONTRIBUTE)
+    if request.method == "POST":
+        try:
+            delete_ca_certificate(request.user, certificate=row)
+        except RuleError as refusal:
+            messages.warning(request, refusal.sentence)
+        else:
+            messages.success(request, f"Certificate {row.name} is being deleted.")
+        return go_to(request, "certificates:ca_certificate_list", pk)
+    context = _grid_context(request, row.namespace, row=row, impact=impact_of(row))
+    return render_page(request, "certificates/ca_certificate_delete.html", context, partial="pane")
+
+
+@require_POST
+def ca_certificate_retry(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    row = get_ca_certificate(request.user, pk, name, Verb.CONTRIBUTE)
+    try:
+        retry(request.user, row=row)
+    except NothingToRetry:
+        messages.info(request, f"{row.name} is not waiting for a retry.")
+    else:
+        messages.success(request, f"{row.name} is tried again.")
+    return go_to(request, "certificates:ca_certificate_list", pk)

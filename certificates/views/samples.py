@@ -1,0 +1,42 @@
+"""Sample certificates: what the guide does with the step CLI. Keys are made in memory and kept nowhere."""
+
+import base64
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from certificates.forms import SampleChainForm
+from certificates.issuing import make_sample_chain, sample_chain_zip
+from namespaces.access import Verb, get_namespace
+from namespaces.pages import PageRequest, namespace_context, render_page
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
+    """The form; a POST answers the thumbprints and the zip in one page, because nothing of it may be kept here."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    form = SampleChainForm.of(request.POST) if request.method == "POST" else SampleChainForm()
+    context = namespace_context(request, namespace, form=form)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        chain = make_sample_chain(form.names, at=timezone.now())
+        context |= {"chain": chain, "zip_base64": base64.b64encode(sample_chain_zip(chain)).decode()}
+    elif request.method == "POST":
+        status = 422
+    return render_page(request, "certificates/sample_certificates.html", context, partial="form", status=status)
+
+
+@require_POST
+def sample_certificates_draft(request: PageRequest, pk: int) -> HttpResponse:
+    """The form as typed, with a row more or less."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    form = SampleChainForm.of(request.POST).changed(request.POST)
+    return render_page(
+        request,
+        "certificates/sample_certificates.html",
+        namespace_context(request, namespace, form=form),
+        partial="form",
+    )

@@ -1,0 +1,71 @@
+"""Connection attempts as the Connections page shows them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.http import QueryDict
+
+from certificates.authentication import Decision
+from namespaces.grids import asked_text
+from namespaces.models import ConnectionAttempt, Namespace
+
+SHOWN = 100
+# A page left open must not ask for ever.
+LAST_ROUND = 450
+POLL_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the page shows, and from where it asks on."""
+
+    attempts: list[ConnectionAttempt]
+    verdict: str  # "", "accepted" or "refused"
+    search: str
+    after: int
+    round: int = 0
+    delay: int = field(default=POLL_SECONDS, init=False)
+
+    @property
+    def is_over(self) -> bool:
+        return self.round >= LAST_ROUND
+
+    @property
+    def next_round(self) -> int:
+        return self.round + 1
+
+
+def has_connection_log() -> bool:
+    """Whether the target of this portal tells who connects."""
+    return bool(settings.CONNECTION_LOG_GATEWAY)
+
+
+def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False) -> Watch:
+    """The newest attempts, or those newer than the cursor `after` of the query."""
+    verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
+    rows = ConnectionAttempt.objects.filter(namespace=namespace)
+    if verdict in {"accepted", "refused"}:
+        rows = rows.filter(accepted=verdict == "accepted")
+    if search:
+        rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)
+    after = _number(query, "after") if only_newer else 0
+    attempts = list(rows.filter(cursor__gt=after).order_by("-cursor")[:SHOWN])
+    newest = attempts[0].cursor if attempts else after
+    return Watch(attempts, verdict, search, newest, _number(query, "round") if only_newer else 0)
+
+
+def _number(query: QueryDict, name: str) -> int:
+    text = query.get(name, "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def decision_of(attempt: ConnectionAttempt) -> Decision | None:
+    """The decision with its steps, where the log told it."""
+    told: Any = (attempt.record or {}).get("decision")
+    if not told:
+        return None
+    try:
+        return Decision.from_dict(told)
+    except (KeyError, TypeError, ValueError):
+        return None  # a log of another version

@@ -1,0 +1,70 @@
+"""Activity entries as a page draws them: who, when, what before and after, and how the sync ended."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from namespaces.grids import asked_text, page_of
+from namespaces.models import Namespace
+from portal.models import Activity
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of a change. Empty text where the field was not there."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    activity: Activity
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class History:
+    """One page of entries, newest first."""
+
+    page: Page[Activity]
+    entries: list[Entry]
+    search: str
+
+
+def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
+    search = asked_text(query, "q")
+    if search:
+        activities = activities.filter(object_name__icontains=search)
+    page = page_of(activities.order_by("-at", "-pk"), query)
+    return History(page, [Entry(activity, differences(activity)) for activity in page], search)
+
+
+def namespace_history(namespace: Namespace, query: QueryDict) -> History:
+    return history_of(Activity.objects.of_scope(namespace.pk), query)
+
+
+def object_history(kind: str, pk: int, query: QueryDict) -> History:
+    return history_of(Activity.objects.of_object(kind, pk), query)
+
+
+def differences(activity: Activity) -> list[Difference]:
+    """The fields that differ between before and after."""
+    before, after = activity.before or {}, activity.after or {}
+    fields = [*after, *(name for name in before if name not in after)]
+    return [
+        Difference(name, _text(before.get(name)), _text(after.get(name)))
+        for name in fields
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _text(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,139 @@
+"""Is all well with a namespace, what needs somebody, and what to do next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from namespaces.endpoints import mqtt_endpoint
+from namespaces.models import Client, Namespace
+from sync import registry
+
+EXPIRES_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a namespace holds and how far it has come towards Azure."""
+
+    ca_certificates: int
+    clients: int
+    waiting: int
+    refused: int
+    noted: int  # rows that Azure holds and our rules would refuse
+
+
+@dataclass(frozen=True)
+class Health:
+    """One word with its tone (good, info, warning, bad) and the sentence behind it."""
+
+    tone: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do now. `url_name` takes the namespace's primary key; empty where there is nothing to press."""
+
+    sentence: str
+    label: str = ""
+    url_name: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    namespace: Namespace
+    counts: Counts
+    next_expiry: datetime | None
+    health: Health
+
+
+def summarize(namespace: Namespace, at: datetime) -> Summary:
+    counts = count(namespace)
+    expiry = registry.next_expiry(namespace.pk)
+    return Summary(namespace, counts, expiry, health(namespace, counts, expiry, at))
+
+
+def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary]:
+    return [summarize(namespace, at) for namespace in namespaces]
+
+
+def count(namespace: Namespace) -> Counts:
+    totals = {"caCertificates": 0, "clients": 0}
+    waiting = refused = noted = 0
+    for model in registry.models():
+        manager: Any = model._default_manager  # each registered model has a namespace and rule notes
+        rows = manager.filter(namespace=namespace)
+        totals[model.arm_type] = rows.filter(deleted_at__isnull=True).count()
+        unsettled = rows.unsettled()
+        refused += unsettled.exclude(parked_code="").count()
+        waiting += unsettled.filter(parked_code="").count()
+        noted += rows.filter(deleted_at__isnull=True).exclude(rule_notes=[]).count()
+    return Counts(totals["caCertificates"], totals["clients"], waiting, refused, noted)
+
+
+def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:
+    if namespace.import_state == Namespace.Import.FAILED:
+        return Health("bad", "Import failed", namespace.import_message)
+    if namespace.import_state != Namespace.Import.DONE:
+        return Health("info", "Bringing in", "What is already in Azure is being brought in.")
+    if namespace.unreachable_since is not None:
+        return Health("warning", "Unreachable", f"{namespace.unreachable_reason} Nothing is lost: changes wait here.")
+    if counts.refused:
+        return Health("bad", "Refused", f"Azure refused {_changes(counts.refused)}.")
+    if expiry is not None and expiry <= at:
+        return Health("bad", "Expired", "A CA certificate has expired: clients that it signed cannot connect.")
+    if expiry is not None and expiry <= at + EXPIRES_SOON:
+        return Health("warning", "Expires soon", f"A CA certificate ends in {_days(expiry - at)}.")
+    if counts.waiting:
+        return Health("info", "Syncing", f"{_changes(counts.waiting).capitalize()} on the way to Azure.")
+    return Health("good", "Healthy", "Everything here is in Azure too.")
+
+
+def _changes(number: int) -> str:
+    return "one change" if number == 1 else f"{number} changes"
+
+
+def _days(span: timedelta) -> str:
+    return "1 day" if span.days == 1 else f"{span.days} days" if span.days else "less than a day"
+
+
+def next_step(summary: Summary) -> NextStep:
+    """The one thing to do now, in the order of the guide."""
+    namespace, counts = summary.namespace, summary.counts
+    if namespace.import_state in {Namespace.Import.WAITING, Namespace.Import.RUNNING}:
+        return NextStep("Certificates and clients that are already in Azure are coming in. You can go on meanwhile.")
+    if counts.refused:
+        return NextStep(
+            "Azure refused a change. See its reason, then retry or edit.",
+            "See what was refused",
+            _where_refused(namespace),
+        )
+    if mqtt_endpoint(namespace) is None:
+        return NextStep(
+            "The MQTT broker of this namespace is off, so no client can connect. Enable MQTT broker in Azure under "
+            "Configuration of the namespace."
+        )
+    if not counts.ca_certificates and not counts.clients:
+        return NextStep(
+            "Upload the CA certificate that directly signed your client certificates: an intermediate or the root.",
+            "Upload certificate",
+            "certificates:ca_certificate_upload",
+        )
+    if not counts.clients:
+        return NextStep(
+            "Register the first client, so that it may connect.", "Create client", "namespaces:client_create"
+        )
+    if not namespace.connection_attempts.filter(accepted=True).exists():
+        return NextStep(
+            "Connect a client with its certificate and watch it arrive.",
+            "Watch connections",
+            "namespaces:connection_list",
+        )
+    return NextStep("Nothing needs you. See who connects.", "Watch connections", "namespaces:connection_list")
+
+
+def _where_refused(namespace: Namespace) -> str:
+    in_clients = Client.objects.parked().filter(namespace=namespace).exists()
+    return "namespaces:client_list" if in_clients else "certificates:ca_certificate_list"

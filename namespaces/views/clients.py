@@ -1,0 +1,177 @@
+"""Clients: the grid, creating, updating, deleting, and how their sync goes."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from namespaces.access import Verb, get_client, get_namespace
+from namespaces.actions import change_authentication_name, create_client, delete_client, update_client
+from namespaces.attributes import rows_of
+from namespaces.drafts import draft_of
+from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
+from namespaces.grids import client_grid
+from namespaces.json_view import json_view_of
+from namespaces.models import Client, Namespace
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.rules import RuleError
+from namespaces.states import poll_of, states_asked_for
+from sync.actions import NothingToRetry, retry
+
+
+@require_GET
+def client_list(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    return render_page(request, "namespaces/client_list.html", _grid_context(request, namespace), partial="grid")
+
+
+def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
+    """What the grid draws, also below an open pane."""
+    grid = client_grid(namespace, request.GET)
+    return namespace_context(request, namespace, grid=grid, poll=poll_of(grid.page), **more)
+
+
+@require_GET
+def client_states(request: PageRequest, pk: int) -> HttpResponse:
+    """The sync states of the asked rows, as out-of-band cells; asks again only while one of them moves."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    rows = Client.objects.filter(namespace=namespace).select_related("namespace")
+    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
+    return render_page(request, "namespaces/client_states.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def client_create(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    data = request.POST if request.method == "POST" else None
+    form = CreateClientForm(data, namespace=namespace, user=request.user)
+    if form.is_valid():
+        chosen = {name: form.cleaned_data[name] for name in ("name", "authentication_name", "team")}
+        try:
+            client = create_client(request.user, namespace=namespace, **chosen, **form.settings())
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Client {client.name} is saved and on its way to Azure.")
+            return go_to(request, "namespaces:client_list", pk)
+    context = namespace_context(request, namespace, form=form)
+    return render_page(request, "namespaces/client_create.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def client_create_draft(request: PageRequest, pk: int) -> HttpResponse:
+    """The form as typed, with an attribute row more or less, or with what the client's certificate proposes."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    draft = draft_of(request.POST, request.FILES, known_issuers=_known_issuers(namespace))
+    form = CreateClientForm(initial=draft.initial, rows=draft.rows, namespace=namespace, user=request.user)
+    context = namespace_context(request, namespace, form=form, draft=draft)
+    return render_page(request, "namespaces/client_create.html", context, partial="form")
+
+
+@require_GET
+def client_create_check(request: PageRequest, pk: int, field: str) -> HttpResponse:
+    """Whether the name that is being typed would do."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    if field not in {"name", "authentication_name"}:
+        raise Http404("Only names are checked while typing.")
+    form = CreateClientForm(request.GET, namespace=namespace, user=request.user)
+    context = {"problem": problem_of_one_field(form, field), "value": request.GET.get(field, "").strip()}
+    return render_page(request, "namespaces/name_check.html", context)
+
+
+@require_GET
+def client_detail(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    client = get_client(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, client.namespace, client=client, poll=poll_of([client]))
+    return render_page(request, "namespaces/client_detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def client_update(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    data = request.POST if request.method == "POST" else None
+    form = ClientSettingsForm(data, initial=_settings_of(client), rows=rows_of(client.attributes))
+    if form.is_valid():
+        try:
+            update_client(request.user, client=client, **form.settings())
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"Client {client.name} is saved.")
+            return go_to(request, "namespaces:client_list", pk)
+    context = namespace_context(request, client.namespace, form=form, client=client, poll=poll_of([client]))
+    return render_page(request, "namespaces/client_update.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def client_update_draft(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    draft = draft_of(request.POST, request.FILES, known_issuers=_known_issuers(client.namespace))
+    form = ClientSettingsForm(initial=draft.initial, rows=draft.rows)
+    context = namespace_context(request, client.namespace, form=form, draft=draft, client=client)
+    return render_page(request, "namespaces/client_update.html", context, partial="form")
+
+
+@require_http_methods(["GET", "POST"])
+def client_change_authentication_name(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    form = AuthenticationNameForm(request.POST if request.method == "POST" else None, client=client)
+    if form.is_valid():
+        try:
+            change_authentication_name(request.user, client=client, **form.cleaned_data)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{client.name} is being deleted and created again under its new name.")
+            return go_to(request, "namespaces:client_list", pk)
+    context = namespace_context(request, client.namespace, form=form, client=client)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "namespaces/client_change_authentication_name.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def client_delete(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    if request.method == "POST":
+        try:
+            delete_client(request.user, client=client)
+        except RuleError as refusal:
+            messages.warning(request, refusal.sentence)
+        else:
+            messages.success(request, f"Client {client.name} is being deleted.")
+        return go_to(request, "namespaces:client_list", pk)
+    context = _grid_context(request, client.namespace, client=client)
+    return render_page(request, "namespaces/client_delete.html", context, partial="pane")
+
+
+@require_POST
+def client_retry(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    try:
+        retry(request.user, row=client)
+    except NothingToRetry:
+        messages.info(request, f"{client.name} is not waiting for a retry.")
+    else:
+        messages.success(request, f"{client.name} is tried again.")
+    return go_to(request, "namespaces:client_list", pk)
+
+
+@require_GET
+def client_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    client = get_client(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, client.namespace, client=client, json_view=json_view_of(client))
+    return render_page(request, "namespaces/client_json.html", context)
+
+
+def _known_issuers(namespace: Namespace) -> list[str]:
+    return list(namespace.ca_certificates.filter(deleted_at=None).values_list("subject", flat=True))
+
+
+def _settings_of(client: Client) -> dict[str, object]:
+    return {
+        "validation_scheme": client.validation_scheme,
+        "thumbprints": client.thumbprints,
+        "state": client.state,
+        "description": client.description,
+    }

@@ -1,0 +1,42 @@
+"""Who connected, who was refused, and why."""
+
+from django.http import Http404, HttpResponse
+from django.views.decorators.http import require_GET
+
+from namespaces.access import Verb, get_namespace
+from namespaces.attempts import decision_of, has_connection_log, watch
+from namespaces.endpoints import mqtt_endpoint
+from namespaces.models import ConnectionAttempt
+from namespaces.pages import PageRequest, namespace_context, render_page
+
+
+@require_GET
+def connection_list(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = namespace_context(
+        request,
+        namespace,
+        watch=watch(namespace, request.GET),
+        has_log=has_connection_log(),
+        endpoint=mqtt_endpoint(namespace),
+    )
+    return render_page(request, "namespaces/connection_list.html", context, partial="grid")
+
+
+@require_GET
+def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
+    """Attempts since the last answer, and the next question; after a while the page has to be asked to go on."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = namespace_context(request, namespace, watch=watch(namespace, request.GET, only_newer=True))
+    return render_page(request, "namespaces/connection_newer.html", context)
+
+
+@require_GET
+def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpResponse:
+    """One attempt with every step of its decision."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    attempt = ConnectionAttempt.objects.filter(namespace=namespace, cursor=cursor).first()
+    if attempt is None:
+        raise Http404("There is no such connection attempt, or it is older than what is kept.")
+    context = namespace_context(request, namespace, attempt=attempt, decision=decision_of(attempt))
+    return render_page(request, "namespaces/connection_detail.html", context, partial="trace")

@@ -1,0 +1,101 @@
+"""The list of namespaces, connecting and disconnecting one, and its Overview."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from namespaces.access import Verb, get_namespace, may_connect, visible_namespaces
+from namespaces.actions import connect_namespace, disconnect_namespace
+from namespaces.choices import namespaces_in_azure
+from namespaces.endpoints import mqtt_endpoint
+from namespaces.forms import ConnectNamespaceForm
+from namespaces.models import Namespace
+from namespaces.overview import next_step, summarize, summarize_all
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.rules import RuleError
+
+
+@require_GET
+def namespace_list(request: PageRequest) -> HttpResponse:
+    return render_page(request, "namespaces/namespace_list.html", _list_context(request), partial="grid")
+
+
+def _list_context(request: PageRequest, **more: Any) -> dict[str, Any]:
+    """What the list draws, also below an open pane."""
+    summaries = summarize_all(visible_namespaces(request.user), at=timezone.now())
+    importing = any(_is_importing(summary.namespace) for summary in summaries)
+    return {"summaries": summaries, "importing": importing, "may_connect": may_connect(request.user), **more}
+
+
+@require_http_methods(["GET", "POST"])
+def namespace_connect(request: PageRequest) -> HttpResponseBase:
+    if not may_connect(request.user):
+        raise PermissionDenied("Only an administrator connects namespaces.")
+    form = ConnectNamespaceForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            namespace = connect_namespace(request.user, resource_id=form.cleaned_data["resource_id"])
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{namespace.name} is connected. What it holds is coming in.")
+            return go_to(request, "namespaces:namespace_overview", namespace.pk)
+    # Without JavaScript the list is asked for by a link; with it, it comes by itself when the page is there.
+    found = namespaces_in_azure() if "list" in request.GET else None
+    context = _list_context(request, form=form, found=found)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "namespaces/namespace_connect.html", context, partial="pane", status=status)
+
+
+@require_GET
+def namespace_choices(request: PageRequest) -> HttpResponse:
+    """The namespaces that the portal's credential sees in ARM, with those already connected marked."""
+    if not may_connect(request.user):
+        raise PermissionDenied("Only an administrator connects namespaces.")
+    context = {"found": namespaces_in_azure()}
+    return render_page(request, "namespaces/namespace_choices.html", context)
+
+
+@require_GET
+def namespace_overview(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace))
+
+
+@require_GET
+def namespace_import(request: PageRequest, pk: int) -> HttpResponse:
+    """The Overview's facts again, while an import runs. Without a running import the answer no longer asks."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace), partial="facts")
+
+
+def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
+    summary = summarize(namespace, at=timezone.now())
+    return namespace_context(
+        request,
+        namespace,
+        summary=summary,
+        importing=_is_importing(namespace),
+        moving=_is_importing(namespace) or bool(summary.counts.waiting),
+        next_step=next_step(summary),
+        endpoint=mqtt_endpoint(namespace),
+    )
+
+
+def _is_importing(namespace: Namespace) -> bool:
+    return namespace.import_state in {Namespace.Import.WAITING, Namespace.Import.RUNNING}
+
+
+@require_http_methods(["GET", "POST"])
+def namespace_disconnect(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.OWN)
+    if request.method == "POST":
+        disconnect_namespace(request.user, namespace=namespace)
+        messages.success(request, f"{namespace.name} is disconnected. In Azure it is as it was.")
+        return go_to(request, "namespaces:namespace_list")
+    context = _overview(request, namespace)
+    return render_page(request, "namespaces/namespace_disconnect.html", context, partial="pane")
