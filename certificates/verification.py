@@ -1,8 +1,9 @@
 """The chain verdict: does a presented certificate lead to an uploaded CA certificate?
 
-The verdict is OpenSSL's (through pyOpenSSL), with the uploaded certificates as anchors: an intermediate alone is enough
-(partial chain). What stands around it here explains that verdict, refuses what would burn CPU before any signature is
-checked, and adds the rules that OpenSSL leaves open (weak hashes and keys, anchors that are no CA). Pure.
+The verdict is OpenSSL's (through pyOpenSSL), with the uploaded certificate as anchor: an intermediate alone is enough
+(partial chain). `paths` finds the candidates; each is first held against the rules that OpenSSL leaves open (weak hashes
+and keys, issuers that are no CA), which also refuses what would burn CPU before a signature is checked, and then given
+to OpenSSL alone. The first that holds is the verdict; when none does, the likeliest one is explained. Pure.
 
 Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
 """
@@ -10,20 +11,29 @@ Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
 
 from OpenSSL import crypto
 
-from certificates.decoding import Certificate, DecodingError, load_certificate
+from certificates.facts import Certificate, DecodingError, load_certificate
+from certificates.paths import MAX_PATHS, MAX_RSA_BITS, PathFinder, is_too_large, key_identifier_fits, load_known
 
-MAX_RSA_BITS = 8192
+__all__ = ["MAX_PRESENTED_CHAIN", "MAX_RSA_BITS", "MIN_RSA_BITS", "ChainVerdict", "is_weak_hash", "verify_chain"]
+
 MIN_RSA_BITS = 2048
+MAX_PRESENTED_CHAIN = 10
 
 Values = tuple[tuple[str, str], ...]
+Path = tuple[Certificate, ...]
 
 
 @dataclass(frozen=True)
 class ChainVerdict:
-    """`issuer_found`: a certificate of the issuer's name is at hand; `verified`: the chain holds to `anchor`."""
+    """`issuer_found`: a certificate that signed the leaf is at hand; `verified`: the chain holds to `anchor`.
+
+    `path` goes from the leaf to the uploaded certificate, and is empty unless verified.
+    """
 
     issuer_found: bool
     verified: bool
@@ -33,6 +43,16 @@ class ChainVerdict:
     anchor: str = ""
     issuer_sentence: str = ""
     issuer_values: Values = ()
+    path: Path = ()
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a path does not hold."""
+
+    sentence: str
+    values: Values
+    fix: str
 
 
 def verify_chain(
@@ -40,24 +60,59 @@ def verify_chain(
 ) -> ChainVerdict:
     """Verify `leaf` through the sent `chain` (DER) to one of the uploaded `anchors` (name, DER) at the moment `at`.
 
-    Never raises on what a client sent. Certificates that cannot be read, or whose key no server verifies, are left out.
+    Never raises on what a client sent. Certificates that cannot be read, and more sent than `MAX_PRESENTED_CHAIN`, are
+    left out; so is the leaf itself where it was sent twice or uploaded.
     """
-    trusted = _readable(anchors)
-    sent = [certificate for _, certificate in _readable([("", der) for der in chain]) if certificate.der != leaf.der]
-    usable = [(name, ca) for name, ca in trusted if ca.der != leaf.der and ca.is_ca]
-    issuer = _find_issuer(leaf, [ca for _, ca in usable] + sent)
-    if issuer is None:
-        return _issuer_missing(leaf, trusted)
-    name_of = {ca.der: name for name, ca in usable}
-    issuer_name = name_of.get(issuer.der, "")
-    issuer_sentence = f"{issuer.subject}" + (f", uploaded as {issuer_name}" if issuer_name else ", sent by the client")
-    issuer_values = (("issuer", leaf.issuer), ("key identifier", leaf.authority_key_identifier or "none"))
-    path = _path(leaf, [ca for _, ca in usable], sent)
-    refusal = _weakness(path) or _openssl_verdict(leaf, usable, sent, path, at)
-    if refusal is not None:
-        sentence, values, fix = refusal
-        return ChainVerdict(True, False, sentence, values, fix, "", issuer_sentence, issuer_values)
-    anchor = next((name_of[c.der] for c in path if c.der in name_of), "")
+    uploaded = _uploaded(anchors)
+    name_of = {ca.der: name for name, ca in reversed(uploaded)}
+    finder = PathFinder(
+        [ca for _, ca in uploaded if ca.der != leaf.der],
+        [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of],
+        at,
+    )
+    issuers = finder.named_issuers(leaf)
+    if not issuers:
+        return _issuer_missing(leaf, uploaded)
+    first: tuple[Path, _Refusal] | None = None
+    for path in islice(finder.paths(leaf), MAX_PATHS):
+        refusal = _rule_refusal(path) or _openssl_refusal(path, at)
+        if refusal is None:
+            return _verified(path, name_of)
+        first = first or (path, refusal)
+    return _explained(finder, leaf, issuers[0], first, name_of)
+
+
+def _uploaded(anchors: Sequence[tuple[str, bytes]]) -> list[tuple[str, Certificate]]:
+    found = []
+    for name, der in anchors:
+        try:
+            found.append((name, load_known(der)))
+        except DecodingError:
+            continue
+    return found
+
+
+def _sent(chain: Sequence[bytes]) -> list[Certificate]:
+    found = {}
+    for der in chain[:MAX_PRESENTED_CHAIN]:
+        try:
+            found[der] = load_certificate(der)
+        except DecodingError:
+            continue
+    return list(found.values())
+
+
+def _who(certificate: Certificate, name_of: dict[bytes, str]) -> str:
+    name = name_of.get(certificate.der, "")
+    return f"{certificate.subject}, " + (f"uploaded as {name}" if name else "sent by the client")
+
+
+def _issuer_values(leaf: Certificate) -> Values:
+    return (("issuer", leaf.issuer), ("key identifier", leaf.authority_key_identifier or "none"))
+
+
+def _verified(path: Path, name_of: dict[bytes, str]) -> ChainVerdict:
+    anchor = name_of[path[-1].der]
     links = " ← ".join(c.subject or "(empty subject)" for c in path)
     return ChainVerdict(
         True,
@@ -65,73 +120,75 @@ def verify_chain(
         f"{links} = {anchor}",
         (("chain", links), ("uploaded CA certificate", anchor)),
         anchor=anchor,
-        issuer_sentence=issuer_sentence,
-        issuer_values=issuer_values,
+        issuer_sentence=_who(path[1], name_of),
+        issuer_values=_issuer_values(path[0]),
+        path=path,
     )
 
 
-def _readable(ders: Sequence[tuple[str, bytes]]) -> list[tuple[str, Certificate]]:
-    found = []
-    for name, der in ders:
-        try:
-            certificate = load_certificate(der)
-        except DecodingError:
-            continue
-        if not (certificate.key.startswith("RSA") and certificate.key_bits > MAX_RSA_BITS):
-            found.append((name, certificate))
-    return found
+def _explained(
+    finder: PathFinder,
+    leaf: Certificate,
+    issuer: Certificate,
+    first: tuple[Path, _Refusal] | None,
+    name_of: dict[bytes, str],
+) -> ChainVerdict:
+    """Why no path held. A leaf that its issuer's key did not sign has no issuer at all."""
+    wrong = _wrong_issuer(finder, leaf, issuer, name_of)
+    if wrong is not None:
+        return wrong
+    if first is None:
+        path = finder.dead_end(leaf)
+        refusal = _rule_refusal(path) or _dead_end(path)
+    else:
+        path, refusal = first
+    who, values = _who(path[1], name_of), _issuer_values(leaf)
+    return ChainVerdict(True, False, refusal.sentence, refusal.values, refusal.fix, "", who, values)
 
 
-def _find_issuer(child: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    """The likeliest issuer: same name and key identifier first, then the same name."""
-    named = [c for c in candidates if c.subject == child.issuer and c.der != child.der]
-    wanted = child.authority_key_identifier
-    by_key = [c for c in named if wanted and c.subject_key_identifier == wanted]
-    signed = [c for c in by_key or named if _signed_by(child, c)]
-    return next(iter(signed or by_key or named), None)
-
-
-def _signed_by(child: Certificate, issuer: Certificate) -> bool:
-    try:
-        _x509(child).to_cryptography().verify_directly_issued_by(_x509(issuer).to_cryptography())
-    except Exception:  # noqa: BLE001  every way a hostile certificate can fail here means the same: not signed by it
-        return False
-    return True
-
-
-def _path(leaf: Certificate, trusted: Sequence[Certificate], sent: Sequence[Certificate]) -> list[Certificate]:
-    """The chain to explain: from the leaf upwards, ending at the first uploaded certificate."""
-    path, anchors = [leaf], {c.der for c in trusted}
-    for _ in range(len(sent) + 1):
-        parent = _find_issuer(path[-1], trusted) or _find_issuer(path[-1], sent)
-        if parent is None or parent in path:
-            break
-        path.append(parent)
-        if parent.der in anchors:
-            break
-    return path
-
-
-def _issuer_missing(leaf: Certificate, trusted: Sequence[tuple[str, Certificate]]) -> ChainVerdict:
+def _wrong_issuer(
+    finder: PathFinder, leaf: Certificate, issuer: Certificate, name_of: dict[bytes, str]
+) -> ChainVerdict | None:
     values = (
         ("issuer needed", leaf.issuer),
         ("key identifier needed", leaf.authority_key_identifier or "not stated"),
-        ("uploaded CA certificates", ", ".join(f"{name} ({ca.subject})" for name, ca in trusted) or "none"),
+        ("key identifier found", issuer.subject_key_identifier or "not stated"),
     )
-    no_ca = [name for name, ca in trusted if ca.subject == leaf.issuer and not ca.is_ca]
-    if no_ca:
+    if not finder.signed(leaf, issuer):
         return ChainVerdict(
             False,
             False,
-            f"The uploaded certificate {no_ca[0]} issued this certificate, but it is not a CA certificate.",
+            f"The signature does not verify: {_who(issuer, name_of)}, has the right name but another key.",
             values,
-            "Issue the client certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
+            "Upload the CA certificate whose key really signed this certificate.",
         )
-    if any(ca.der == leaf.der for _, ca in trusted):
-        sentence = (
-            "The client presented the uploaded certificate itself; it was not signed by an uploaded CA certificate."
+    if not key_identifier_fits(leaf, issuer):
+        return ChainVerdict(
+            False,
+            False,
+            f"The key identifier does not fit: {_who(issuer, name_of)}, has another one than the certificate asks for.",
+            values,
+            "Issue the certificate again, with the authority key identifier of its CA certificate.",
         )
-        return ChainVerdict(False, False, sentence, values, "Register the client with Thumbprint Match instead.")
+    return None
+
+
+def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate]]) -> ChainVerdict:
+    needed = leaf.issuer or "(empty name)"
+    values = (
+        ("issuer needed", needed),
+        ("key identifier needed", leaf.authority_key_identifier or "not stated"),
+        ("uploaded CA certificates", ", ".join(f"{name} ({ca.subject})" for name, ca in uploaded) or "none"),
+    )
+    itself = next((name for name, ca in uploaded if ca.der == leaf.der), "")
+    if itself:
+        return ChainVerdict(
+            False,
+            False,
+            f"The client presented the uploaded certificate {itself} itself; no uploaded CA certificate signed it.",
+            values,
+            "Register the client with Thumbprint Match instead.",
+        )
     if leaf.is_self_issued:
         return ChainVerdict(
             False,
@@ -143,101 +200,144 @@ def _issuer_missing(leaf: Certificate, trusted: Sequence[tuple[str, Certificate]
     return ChainVerdict(
         False,
         False,
-        f"The CA certificate that signed this certificate is not uploaded: {leaf.issuer or '(empty name)'}.",
+        f"The CA certificate that signed this certificate is not uploaded: {needed}.",
         values,
-        f"Upload the CA certificate with the subject {leaf.issuer or '(empty name)'}.",
+        f"Upload the CA certificate with the subject {needed}.",
     )
 
 
-def _weakness(path: Sequence[Certificate]) -> tuple[str, Values, str] | None:
+def is_weak_hash(signature: str) -> bool:
+    """Whether a signature as `Certificate.signature` names it uses a hash that can be forged."""
+    return signature.endswith(("SHA-1", "MD5"))
+
+
+def _rule_refusal(path: Path) -> _Refusal | None:
+    """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter."""
     for index, certificate in enumerate(path):
         who = "The certificate" if index == 0 else f"The CA certificate {certificate.subject}"
+        values: Values = (("at", certificate.subject or "(empty subject)"),)
+        if index and (refusal := _not_an_issuer(certificate, values)):
+            return refusal
         if certificate.key.startswith("RSA") and certificate.key_bits < MIN_RSA_BITS:
-            return (
+            return _Refusal(
                 f"{who} has a weak key: {certificate.key}.",
-                (("key", certificate.key),),
+                (*values, ("key", certificate.key)),
                 "Issue it with RSA 2048 bits or more, or EC P-256.",
             )
-        if index < len(path) - 1 and certificate.signature.endswith(("SHA-1", "MD5")):
-            return (
+        if is_too_large(certificate):
+            return _Refusal(
+                f"{who} has a key larger than servers verify: {certificate.key}.",
+                (*values, ("key", certificate.key)),
+                "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
+            )
+        if index < len(path) - 1 and is_weak_hash(certificate.signature):
+            return _Refusal(
                 f"{who} is signed with a weak hash: {certificate.signature}.",
-                (("signature", certificate.signature),),
+                (*values, ("signature", certificate.signature)),
                 "Issue it again with SHA-256.",
             )
     return None
 
 
-def _x509(certificate: Certificate) -> crypto.X509:
-    return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
-
-
-def _openssl_verdict(
-    leaf: Certificate,
-    usable: Sequence[tuple[str, Certificate]],
-    sent: Sequence[Certificate],
-    path: Sequence[Certificate],
-    at: datetime,
-) -> tuple[str, Values, str] | None:
-    store = crypto.X509Store()
-    for _, ca in usable:
-        store.add_cert(_x509(ca))
-    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-    store.set_time(at.astimezone(UTC))
-    context = crypto.X509StoreContext(store, _x509(leaf), [_x509(c) for c in sent])
-    try:
-        context.verify_certificate()
-    except crypto.X509StoreContextError as error:
-        code = int(error.errors[0]) if error.errors else 0
-        depth = int(error.errors[1]) if len(error.errors) > 1 else 0
-        return _explain(code, depth, str(error), path)
+def _not_an_issuer(certificate: Certificate, values: Values) -> _Refusal | None:
+    if not certificate.is_ca:
+        found = "CA:FALSE" if certificate.has_basic_constraints else "none"
+        return _Refusal(
+            f"{certificate.subject} signed a certificate of this chain, but it is not a CA certificate.",
+            (*values, ("basic constraints", found)),
+            "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
+        )
+    if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
+        usages = ", ".join(certificate.key_usage)
+        return _Refusal(
+            f"The CA certificate {certificate.subject} may not sign certificates: its key usage is {usages}.",
+            (*values, ("key usage", usages)),
+            "Issue the CA certificate again with the key usage keyCertSign.",
+        )
     return None
 
 
-def _explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> tuple[str, Values, str]:
-    at_fault = path[depth] if depth < len(path) else path[-1]
+def _dead_end(path: Path) -> _Refusal:
+    missing = path[-1].issuer or "(empty name)"
+    return _Refusal(
+        f"The chain ends before an uploaded CA certificate: {missing} is neither uploaded nor sent.",
+        (("issuer needed", missing), ("chain", " ← ".join(c.subject or "(empty subject)" for c in path))),
+        f"Upload {path[1].subject}, which signed the certificate, or {missing}.",
+    )
+
+
+@lru_cache(maxsize=256)
+def _known_x509(der: bytes) -> crypto.X509:
+    return _x509(der)
+
+
+def _x509(der: bytes) -> crypto.X509:
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+
+
+def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
+    """OpenSSL's verdict on exactly this path, its last certificate being the anchor."""
+    leaf, *between, anchor = path
+    try:
+        store = crypto.X509Store()
+        store.add_cert(_known_x509(anchor.der))
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+        store.set_time(at.astimezone(UTC))
+        crypto.X509StoreContext(store, _x509(leaf.der), [_x509(c.der) for c in between]).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code = int(error.errors[0]) if error.errors else 0
+        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, error.certificate)
+        depth = next((index for index, c in enumerate(path) if c.der == der), 0)
+        return _explain(code, depth, str(error), path)
+    except crypto.Error as error:
+        return _Refusal(
+            "OpenSSL cannot read a certificate of this chain.", (("verifier", str(error)),), "Issue the chain again."
+        )
+    return None
+
+
+_WORDS = {
+    24: "is used as a CA but is none (basic constraints)",
+    25: "has too many CA certificates below it (path length exceeded)",
+    32: "may not sign certificates (key usage without keyCertSign)",
+    34: "has a critical extension that is not understood",
+    47: "breaks a name constraint of its CA",
+    48: "breaks a name constraint of its CA",
+    79: "is used as a CA but is none (basic constraints)",
+}
+
+
+def _explain(code: int, depth: int, text: str, path: Path) -> _Refusal:
+    at_fault = path[depth]
     who = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
-    values: Values = (("at", at_fault.subject), ("verifier", text))
+    values: Values = (("at", at_fault.subject or "(empty subject)"), ("verifier", text))
     if code == 7:
         signer = path[depth + 1].subject if depth + 1 < len(path) else at_fault.issuer
-        return (
-            f"The signature does not verify: {signer} has the right name but another key.",
+        return _Refusal(
+            f"A signature in the chain does not verify: {signer} has the right name but another key.",
             values,
-            "Upload the CA certificate whose key really signed this certificate.",
+            "Send and upload the CA certificates whose keys really signed this chain.",
         )
     if code == 9:
-        return (
+        return _Refusal(
             f"{who} is not valid yet: it starts on {at_fault.not_before:%d %b %Y %H:%M} UTC.",
             values,
             "Wait until then, or upload a CA certificate that is valid now.",
         )
     if code == 10:
-        return (
+        return _Refusal(
             f"{who} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
             values,
             "Upload the renewed CA certificate, or issue the client certificate from a valid CA.",
         )
     if code in {2, 20, 21}:
-        missing = path[-1].issuer
-        return (
-            f"The chain ends before an uploaded CA certificate: {missing} is neither uploaded nor sent.",
-            (("issuer needed", missing), *values),
-            f"Upload the CA certificate {missing}, or have the client send its whole chain.",
+        return _Refusal(
+            f"The chain breaks above {at_fault.subject}: the key identifiers or names of its links do not fit.",
+            (("issuer needed", at_fault.issuer), *values),
+            "Issue the chain again, so that each certificate names its issuer and its key identifier.",
         )
-    words = {
-        24: "is used as a CA but is none (basic constraints)",
-        25: "may not sign another CA here (path length exceeded)",
-        26: "is not allowed for this purpose",
-        32: "may not sign certificates (key usage without keyCertSign)",
-        34: "has a critical extension that is not understood",
-        47: "breaks a name constraint of its CA",
-        48: "breaks a name constraint of its CA",
-        66: "has a weak key",
-        67: "has a weak key",
-        68: "is signed with a weak hash",
-    }
-    sentence = f"{who} {words.get(code, 'was refused by the verifier: ' + text)}."
-    return (
-        sentence,
+    return _Refusal(
+        f"{who} {_WORDS.get(code, 'was refused by the verifier: ' + text)}.",
         values,
         "Issue the chain again with correct extensions, and upload the CA certificate that signs the clients.",
     )

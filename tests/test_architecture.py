@@ -10,9 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("portal", "sync", "namespaces", "certificates", "emulator")
 PURE = {
+    "certificates.comparing",
+    "certificates.containers",
+    "certificates.decisions",
     "certificates.decoding",
     "certificates.diagnosis",
     "certificates.authentication",
+    "certificates.facts",
+    "certificates.paths",
     "certificates.verification",
     "certificates.issuing",
     "namespaces.authorization",

@@ -1,0 +1,72 @@
+"""Which part of a certificate a validation scheme reads, and when it equals an authentication name. Pure.
+
+Sources: Azure Event Grid "MQTT client authentication using certificates"; RFC 5280 section 4.2.1.6 (subject alternative
+names), RFC 5952 (IPv6 as text), docs/policy.md for what those leave open.
+"""
+
+import ipaddress
+
+from certificates.decisions import SCHEMES_BY_VALUE, ClientRecord, authentication_name_key
+from certificates.facts import Certificate
+
+IP_SCHEME = "IpMatchesAuthenticationName"
+SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
+
+
+def presented_values(leaf: Certificate, scheme: str) -> tuple[str, ...]:
+    """What a validation scheme reads from a certificate: common names, DNS names, … or the thumbprint.
+
+    Arguments: `leaf`; `scheme`, one of the six values. Values that are empty text are left out. Raises `KeyError` for an
+    unknown scheme.
+    """
+    values = {
+        SUBJECT_SCHEME: leaf.common_names,
+        "DnsMatchesAuthenticationName": leaf.dns_names,
+        "UriMatchesAuthenticationName": leaf.uris,
+        IP_SCHEME: leaf.ip_addresses,
+        "EmailMatchesAuthenticationName": leaf.emails,
+        "ThumbprintMatch": (leaf.thumbprint_sha256,),
+    }[scheme]
+    return tuple(value for value in values if value)
+
+
+def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
+    """Whether the part of the certificate that the scheme names equals the authentication name, or the thumbprint.
+
+    Names compare ignoring case; any of several values may match; IP addresses compare as addresses. A subject also
+    matches when its whole distinguished name (RFC 4514) equals the authentication name.
+    """
+    scheme = client.validation_scheme
+    if scheme == "ThumbprintMatch":
+        return leaf.thumbprint_sha256 in client.thumbprints
+    values = presented_values(leaf, scheme) if scheme in SCHEMES_BY_VALUE else ()
+    if scheme == SUBJECT_SCHEME and leaf.subject:
+        values = (*values, leaf.subject)
+    return any(_same(scheme, value, client.authentication_name) for value in values)
+
+
+def lookup_keys(name: str, source: str) -> tuple[str, ...]:
+    """The keys under which the client with this authentication name may stand in `NamespaceState.clients`.
+
+    An address read from the certificate is looked for in each usual notation, since a client may have been registered
+    with any of them; every other name is looked for as it is.
+    """
+    if source != "ClientCertificateIp":
+        return (authentication_name_key(name),)
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return (authentication_name_key(name),)
+    notations = [address.compressed, address.exploded]
+    if isinstance(address, ipaddress.IPv6Address):
+        notations.append(":".join(f"{int(group, 16):x}" for group in address.exploded.split(":")))
+    return tuple(dict.fromkeys(authentication_name_key(notation) for notation in notations))
+
+
+def _same(scheme: str, presented: str, name: str) -> bool:
+    if scheme == IP_SCHEME:
+        try:
+            return ipaddress.ip_address(presented) == ipaddress.ip_address(name.strip().strip("[]"))
+        except ValueError:
+            return False
+    return authentication_name_key(presented) == authentication_name_key(name)
