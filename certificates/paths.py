@@ -33,6 +33,11 @@ def is_too_large(certificate: Certificate) -> bool:
     return certificate.key.startswith("RSA") and certificate.key_bits > MAX_RSA_BITS
 
 
+def is_weak_hash(certificate: Certificate) -> bool:
+    """Whether its signature uses a hash that can be forged."""
+    return certificate.signature.endswith(("SHA-1", "MD5"))
+
+
 def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
     """Whether the child's authority key identifier, where both state one, is the issuer's."""
     wanted, found = child.authority_key_identifier, issuer.subject_key_identifier
@@ -67,8 +72,12 @@ class PathFinder:
         )
 
     def signed(self, child: Certificate, issuer: Certificate) -> bool:
-        """Whether the issuer's key made the child's signature. A key too large to verify with is not asked."""
-        if is_too_large(issuer):
+        """Whether the issuer's key made the child's signature.
+
+        What our rules refuse anyway, a key too large to verify with and a weak hash, is taken for signed: that is what
+        has to be explained then.
+        """
+        if is_too_large(issuer) or is_weak_hash(child):
             return True
         pair = (child.der, issuer.der)
         if pair not in self._signed:

@@ -17,7 +17,15 @@ from itertools import islice
 from OpenSSL import crypto
 
 from certificates.facts import Certificate, DecodingError, load_certificate
-from certificates.paths import MAX_PATHS, MAX_RSA_BITS, PathFinder, is_too_large, key_identifier_fits, load_known
+from certificates.paths import (
+    MAX_PATHS,
+    MAX_RSA_BITS,
+    PathFinder,
+    is_too_large,
+    is_weak_hash,
+    key_identifier_fits,
+    load_known,
+)
 
 __all__ = ["MAX_PRESENTED_CHAIN", "MAX_RSA_BITS", "MIN_RSA_BITS", "ChainVerdict", "is_weak_hash", "verify_chain"]
 
@@ -206,11 +214,6 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
     )
 
 
-def is_weak_hash(signature: str) -> bool:
-    """Whether a signature as `Certificate.signature` names it uses a hash that can be forged."""
-    return signature.endswith(("SHA-1", "MD5"))
-
-
 def _rule_refusal(path: Path) -> _Refusal | None:
     """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter."""
     for index, certificate in enumerate(path):
@@ -230,7 +233,7 @@ def _rule_refusal(path: Path) -> _Refusal | None:
                 (*values, ("key", certificate.key)),
                 "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
             )
-        if index < len(path) - 1 and is_weak_hash(certificate.signature):
+        if index < len(path) - 1 and is_weak_hash(certificate):
             return _Refusal(
                 f"{who} is signed with a weak hash: {certificate.signature}.",
                 (*values, ("signature", certificate.signature)),

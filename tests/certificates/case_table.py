@@ -1,0 +1,44 @@
+"""The rows of the table: `cases(at)`. See `tests.certificates.cases` for what a row says."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from tests.certificates.cases import Case, Plant
+from tests.certificates.chain_cases import (
+    bad_ca_rows,
+    certificate_rows,
+    chain_rows,
+    issuer_rows,
+    purpose_rows,
+    strength_rows,
+)
+from tests.certificates.name_cases import (
+    dns_rows,
+    ip_rows,
+    name_rows,
+    source_rows,
+    subject_rows,
+    thumbprint_rows,
+    uri_and_email_rows,
+)
+
+
+def cases(at: datetime) -> tuple[Case, ...]:
+    """Every row, with certificates made around the moment `at`."""
+    plant = Plant(at)
+    rows = (
+        *subject_rows(plant),
+        *dns_rows(plant),
+        *uri_and_email_rows(plant),
+        *ip_rows(plant),
+        *thumbprint_rows(plant),
+        *name_rows(plant),
+        *source_rows(plant),
+        *certificate_rows(plant),
+        *strength_rows(plant),
+        *purpose_rows(plant),
+        *issuer_rows(plant),
+        *chain_rows(plant),
+        *bad_ca_rows(plant),
+    )
+    return tuple(replace(row, at=at) for row in rows)

@@ -1,0 +1,329 @@
+"""Rows about names: the six schemes, the MQTT user name, the alternative sources."""
+
+from typing import Any
+
+from tests.certificates.cases import (
+    COMPARED,
+    DAY,
+    DNS,
+    EMAIL,
+    ENABLED,
+    FOUND,
+    IP,
+    NAME,
+    THUMBPRINT,
+    URI,
+    VALIDITY,
+    Case,
+    Plant,
+    a_client,
+)
+from tests.chains import name_of, self_signed
+
+
+def subject_rows(p: Plant) -> list[Case]:
+    two_names = p.leaf(subject=name_of("CN=spare", "CN=sensor-1"))
+    decomposed, composed = "Pru\u0308fstand-7", "Prüfstand-7"
+    return [
+        p.good("subject: the common name"),
+        p.good("subject: MQTT user name in capitals", user_name="SENSOR-1"),
+        p.good("subject: common name in capitals", p.leaf(subject=name_of("CN=SENSOR-1"))),
+        p.good("subject: client registered in capitals", clients=(a_client("SENSOR-1"),)),
+        p.good(
+            "subject: several RDNs beside the common name",
+            p.leaf(subject=name_of("C=DE", "O=Plant", "OU=Line 1", "CN=sensor-1")),
+        ),
+        p.good("subject: one RDN with two values", p.leaf(subject=name_of("O=Plant", "CN=sensor-1+SERIALNUMBER=77"))),
+        p.good("subject: the second of two common names", two_names),
+        p.good(
+            "subject: the whole distinguished name is the authentication name",
+            p.leaf(subject=name_of("O=Plant", "CN=sensor-1")),
+            user_name="CN=sensor-1,O=Plant",
+            clients=(a_client("CN=sensor-1,O=Plant"),),
+        ),
+        p.good("subject: BMPString", p.leaf(subject=name_of("CN=sensor-1", bmp=True))),
+        p.good(
+            "subject: composed and decomposed letters are the same name",
+            p.leaf(subject=name_of(f"CN={composed}")),
+            user_name=decomposed,
+            clients=(a_client(composed),),
+        ),
+        p.row(
+            "subject: another common name",
+            p.line.issue("sensor-2"),
+            fails_at=COMPARED,
+            shows=("sensor-1", "sensor-2"),
+            fix="Issue the certificate with the subject common name sensor-1",
+        ),
+        p.row(
+            "subject: none of two common names",
+            p.leaf(subject=name_of("CN=sensor-2", "CN=sensor-3")),
+            fails_at=COMPARED,
+            shows=("sensor-2, sensor-3", "sensor-1"),
+        ),
+        p.row(
+            "subject: no common name at all",
+            p.leaf(subject=name_of("O=sensor-1")),
+            fails_at=COMPARED,
+            shows=("has no subject common name",),
+        ),
+        p.row(
+            "subject: a space more in the common name",
+            p.leaf(subject=name_of("CN=sensor-1 ")),
+            fails_at=COMPARED,
+            shows=("sensor-1 ",),
+        ),
+        p.row(
+            "subject: a Cyrillic letter that looks the same",
+            p.leaf(subject=name_of("CN=s\u0435nsor-1")),
+            fails_at=COMPARED,
+            shows=("s\u0435nsor-1", "sensor-1"),
+        ),
+    ]
+
+
+def dns_rows(p: Plant) -> list[Case]:
+    name = "sensor-1.plant.example"
+    usual: dict[str, Any] = {"clients": (a_client(name, DNS),), "user_name": name}
+    return [
+        p.good("dns: the DNS name", p.leaf(dns=[name]), **usual),
+        p.good("dns: the last of three DNS names", p.leaf(dns=["a.example", "b.example", name]), **usual),
+        p.good("dns: capitals", p.leaf(dns=["Sensor-1.PLANT.example"]), **usual),
+        p.good(
+            "dns: empty subject with a critical alternative name",
+            p.leaf(subject=name_of(), dns=[name], san_critical=True, key_label="empty"),
+            **usual,
+        ),
+        p.row(
+            "dns: another DNS name", p.leaf(dns=["sensor-2.plant.example"]), fails_at=COMPARED,
+            shows=("sensor-2.plant.example", name), **usual,
+        ),
+        p.row(
+            "dns: a wildcard is no pattern", p.leaf(dns=["*.plant.example"]), fails_at=COMPARED,
+            shows=("*.plant.example", name), **usual,
+        ),
+        p.row(
+            "dns: a closing dot is another name", p.leaf(dns=[f"{name}."]), fails_at=COMPARED, shows=(f"{name}.",), **usual
+        ),
+        p.row(
+            "dns: the name stands in the subject only",
+            p.leaf(subject=name_of(f"CN={name}")),
+            fails_at=COMPARED,
+            shows=("has no DNS name",),
+            fix="Switch press-line-client to Subject Matches Authentication Name",
+            **usual,
+        ),
+        p.row(
+            "dns: the name stands in a URI",
+            p.leaf(uris=[name]),
+            fails_at=COMPARED,
+            shows=("has no DNS name",),
+            fix="Switch press-line-client to Uri Matches Authentication Name",
+            **usual,
+        ),
+    ]  # fmt: skip
+
+
+def uri_and_email_rows(p: Plant) -> list[Case]:
+    uri, mail = "urn:plant:sensor-1", "sensor-1@plant.example"
+    by_uri: dict[str, Any] = {"clients": (a_client(uri, URI),), "user_name": uri}
+    by_mail: dict[str, Any] = {"clients": (a_client(mail, EMAIL),), "user_name": mail}
+    return [
+        p.good("uri: the URI", p.leaf(uris=[uri]), **by_uri),
+        p.good("uri: the second of two URIs", p.leaf(uris=["urn:plant:sensor-9", uri]), **by_uri),
+        p.good("uri: capitals", p.leaf(uris=["URN:Plant:Sensor-1"]), **by_uri),
+        p.row(
+            "uri: another URI", p.leaf(uris=["urn:plant:sensor-2"]), fails_at=COMPARED,
+            shows=("urn:plant:sensor-2", uri), **by_uri,
+        ),
+        p.row(
+            "uri: percent signs are not decoded",
+            p.leaf(uris=["urn:plant:sensor%2D1"]), fails_at=COMPARED, shows=("urn:plant:sensor%2D1", uri), **by_uri,
+        ),
+        p.good("e-mail: the address", p.leaf(emails=[mail]), **by_mail),
+        p.good("e-mail: capitals before and after the @", p.leaf(emails=["Sensor-1@Plant.Example"]), **by_mail),
+        p.good("e-mail: the second of two addresses", p.leaf(emails=["ops@plant.example", mail]), **by_mail),
+        p.row(
+            "e-mail: another address", p.leaf(emails=["sensor-2@plant.example"]), fails_at=COMPARED,
+            shows=("sensor-2@plant.example", mail), **by_mail,
+        ),
+        p.row(
+            "e-mail: only a DNS name", p.leaf(dns=["plant.example"]), fails_at=COMPARED,
+            shows=("has no e-mail address", mail), **by_mail,
+        ),
+    ]  # fmt: skip
+
+
+def ip_rows(p: Plant) -> list[Case]:
+    def by(name: str) -> dict[str, Any]:
+        return {"clients": (a_client(name, IP),), "user_name": name}
+
+    return [
+        p.good("ip: IPv4", p.leaf(ips=["192.0.2.17"]), **by("192.0.2.17")),
+        p.good("ip: the second of two addresses", p.leaf(ips=["2001:db8::9", "192.0.2.17"]), **by("192.0.2.17")),
+        p.good("ip: IPv6 registered as it is usually written", p.leaf(ips=["2001:db8::1"]), **by("2001:db8::1")),
+        p.good(
+            "ip: IPv6 registered in full",
+            p.leaf(ips=["2001:db8::1"]),
+            **by("2001:0db8:0000:0000:0000:0000:0000:0001"),
+        ),
+        p.good("ip: IPv6 registered in capitals", p.leaf(ips=["2001:db8::ab"]), **by("2001:DB8:0:0::AB")),
+        p.good("ip: IPv6 registered in brackets", p.leaf(ips=["2001:db8::1"]), **by("[2001:db8::1]")),
+        p.row(
+            "ip: another IPv4 address", p.leaf(ips=["192.0.2.18"]), fails_at=COMPARED,
+            shows=("192.0.2.18", "192.0.2.17"), **by("192.0.2.17"),
+        ),
+        p.row(
+            "ip: another IPv6 address", p.leaf(ips=["2001:db8::2"]), fails_at=COMPARED,
+            shows=("2001:db8::2", "2001:db8::1"), **by("2001:db8::1"),
+        ),
+        p.row(
+            "ip: an IPv4 address inside IPv6 is another address",
+            p.leaf(ips=["::ffff:192.0.2.17"]), fails_at=COMPARED, shows=("::ffff:", "192.0.2.17"), **by("192.0.2.17"),
+        ),
+        p.row(
+            "ip: the address stands as a DNS name",
+            p.leaf(dns=["192.0.2.17"]),
+            fails_at=COMPARED,
+            shows=("has no IP address",),
+            fix="Switch press-line-client to Dns Matches Authentication Name",
+            **by("192.0.2.17"),
+        ),
+        p.row(
+            "ip: the authentication name is no address",
+            p.leaf(ips=["192.0.2.17"]), fails_at=COMPARED, shows=("sensor-1", "192.0.2.17"), **by("sensor-1"),
+        ),
+    ]  # fmt: skip
+
+
+def thumbprint_rows(p: Plant) -> list[Case]:
+    alone = self_signed("sensor-1", at=p.at, key_label="alone")
+    renewed = self_signed("sensor-1", at=p.at, key_label="alone", not_after=p.at + 20 * DAY)
+    server_only = p.leaf(purposes=["serverAuth"])
+    expired = self_signed("sensor-1", at=p.at, key_label="alone", not_after=p.at - DAY)
+
+    def by(*thumbprints: str) -> dict[str, Any]:
+        return {"clients": (a_client(scheme=THUMBPRINT, thumbprints=thumbprints),), "uploaded": {}}
+
+    two = (
+        a_client("sensor-1", THUMBPRINT, name="first", thumbprints=(alone.thumbprint,)),
+        a_client("sensor-2", THUMBPRINT, name="second", thumbprints=(alone.thumbprint,)),
+    )
+    return [
+        p.row("thumbprint: primary, self-signed, no CA uploaded", alone, **by(alone.thumbprint)),
+        p.row("thumbprint: secondary", alone, **by(renewed.thumbprint, alone.thumbprint)),
+        p.row("thumbprint: issued by a CA that is not uploaded", **by(p.sensor.thumbprint)),
+        p.row("thumbprint: extended key usage is not looked at", server_only, **by(server_only.thumbprint)),
+        p.row(
+            "thumbprint: one certificate for two clients, told apart by user name",
+            alone, clients=two, user_name="sensor-2", client="second", uploaded={},
+        ),
+        p.row(
+            "thumbprint: the certificate was renewed", renewed, fails_at=COMPARED,
+            shows=(renewed.thumbprint, alone.thumbprint), fix=renewed.thumbprint, **by(alone.thumbprint),
+        ),
+        p.row("thumbprint: none registered", alone, fails_at=COMPARED, shows=("none", alone.thumbprint), **by()),
+        p.row(
+            "thumbprint: a SHA-1 thumbprint is none", alone, fails_at=COMPARED,
+            shows=("c0ffee" * 6 + "c0ff", alone.thumbprint), **by("c0ffee" * 6 + "c0ff"),
+        ),
+        p.row(
+            "thumbprint: right, but expired", expired, fails_at=VALIDITY, shows=("expired on",), **by(expired.thumbprint)
+        ),
+        p.row(
+            "thumbprint: a CA-issued certificate still has to be the registered one",
+            fails_at=COMPARED, shows=(p.sensor.thumbprint, alone.thumbprint),
+            clients=(a_client(scheme=THUMBPRINT, thumbprints=(alone.thumbprint,)),),
+        ),
+    ]  # fmt: skip
+
+
+def name_rows(p: Plant) -> list[Case]:
+    renamed = (a_client("authn-of-press", name="sensor-1"),)
+    long_name = "s" * 129
+    return [
+        p.row(
+            "name: no MQTT user name and no alternative source", user_name=None, fails_at=NAME,
+            shows=("sent no MQTT user name",), fix="MQTT user name",
+        ),
+        p.row("name: an empty MQTT user name is none", user_name="", fails_at=NAME, shows=("sent no MQTT user name",)),
+        p.row(
+            "name: unknown", user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
+            fix="Register a client with the authentication name sensor-7",
+        ),
+        p.row(
+            "name: the client's name instead of its authentication name",
+            clients=renamed, fails_at=FOUND, shows=("sensor-1",), fix="authn-of-press",
+        ),
+        p.row(
+            "name: spaces around it", user_name=" sensor-1 ", fails_at=FOUND, shows=(" sensor-1 ",),
+            fix="without the spaces",
+        ),
+        p.row("name: longer than 128 characters", user_name=long_name, fails_at=FOUND, shows=("s" * 128 + "…",)),
+        p.row("name: a Cyrillic letter that looks the same", user_name="s\u0435nsor-1", fails_at=FOUND, shows=("s\u0435nsor-1",)),
+        p.row("name: no client in the namespace", clients=(), fails_at=FOUND, shows=("sensor-1",)),
+        p.row(
+            "name: the client is disabled", clients=(a_client(enabled=False),), fails_at=ENABLED,
+            shows=("press-line-client is disabled", "Disabled"), fix="Enabled",
+        ),
+        p.row(
+            "name: disabled is told before a wrong chain", self_signed("sensor-1", at=p.at),
+            clients=(a_client(enabled=False),), fails_at=ENABLED, shows=("Disabled",),
+        ),
+        p.row(
+            "name: another registered client's name", clients=(a_client(), a_client("sensor-2", name="other")),
+            user_name="sensor-2", fails_at=COMPARED, shows=("sensor-2", "sensor-1"),
+        ),
+    ]  # fmt: skip
+
+
+def source_rows(p: Plant) -> list[Case]:
+    subject, dns, uri, ip, mail = (f"ClientCertificate{kind}" for kind in ("Subject", "Dns", "Uri", "Ip", "Email"))
+    dns_name = "sensor-1.plant.example"
+    both = p.leaf(dns=[dns_name])
+    no_name: dict[str, Any] = {"user_name": None}
+    by_dns: dict[str, Any] = {"clients": (a_client(dns_name, DNS),), "user_name": None}
+    return [
+        p.good("source: subject", sources=(subject,), source=subject, **no_name),
+        p.good("source: DNS name", both, sources=(dns,), source=dns, **by_dns),
+        p.good(
+            "source: URI", p.leaf(uris=["urn:plant:sensor-1"]), sources=(uri,), source=uri,
+            clients=(a_client("urn:plant:sensor-1", URI),), **no_name,
+        ),
+        p.good(
+            "source: e-mail address", p.leaf(emails=["s1@plant.example"]), sources=(mail,), source=mail,
+            clients=(a_client("s1@plant.example", EMAIL),), **no_name,
+        ),
+        p.good(
+            "source: IPv6 address, client registered in full notation",
+            p.leaf(ips=["2001:db8::1"]), sources=(ip,), source=ip,
+            clients=(a_client("2001:0DB8:0000:0000:0000:0000:0000:0001", IP),), **no_name,
+        ),
+        p.good("source: the configured order counts, DNS first", both, sources=(dns, subject), source=dns, **by_dns),
+        p.good(
+            "source: the configured order counts, subject first", both, sources=(subject, dns), source=subject, **no_name
+        ),
+        p.good("source: an empty one falls to the next", both, sources=(mail, uri, dns), source=dns, **by_dns),
+        p.row(
+            "source: an unknown name does not fall to the next", both, sources=(subject, dns), source=subject,
+            fails_at=FOUND, shows=("sensor-1",), **by_dns,
+        ),
+        p.row(
+            "source: only the first of several values is taken", p.leaf(dns=["first.example", dns_name]),
+            sources=(dns,), source=dns, fails_at=FOUND, shows=("first.example",), **by_dns,
+        ),
+        p.row(
+            "source: every one is empty", sources=(mail, ip), fails_at=NAME,
+            shows=("ClientCertificateEmail", "ClientCertificateIp"), source="", **no_name,
+        ),
+        p.good("source: the MQTT user name comes first", both, sources=(dns,), clients=(a_client(), a_client(dns_name, DNS, name="by-dns"))),
+        p.row(
+            "source: an unknown MQTT user name does not fall to a source", sources=(subject,), user_name="nobody",
+            fails_at=FOUND, shows=("nobody",),
+        ),
+        p.row(
+            "source: the name may come from one field and be compared with another", both, sources=(subject,),
+            source=subject, user_name=None, clients=(a_client("sensor-1", DNS),), fails_at=COMPARED,
+            shows=(dns_name, "sensor-1"),
+        ),
+    ]  # fmt: skip
