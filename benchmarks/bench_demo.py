@@ -137,6 +137,7 @@ def bare_puts(endpoints: dict[str, Any], namespace_id: str) -> list[float]:
         "scope": f"{endpoints['arm']}/.default",
     }
     with requests.Session() as session:
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE would win over `verify`
         session.verify = endpoints["arm_ca"]
         url = f"{endpoints['arm']}/{azure['tenant']}/oauth2/v2.0/token"
         token = session.post(url, data=form, timeout=10).json()["access_token"]

@@ -31,7 +31,7 @@ class Measurement:
     def __str__(self) -> str:
         absolute = self.peer is None or self.goal_is_absolute
         sign = "≥" if self.more_is_better else "≤"
-        peer = "none" if self.peer is None else f"{self.peer:.3g}{self.unit}"
+        peer = "-" if self.peer is None else f"{self.peer:.3g}{self.unit}"
         goal = f"{sign}{self.goal:g}{self.unit if absolute else 'x'}"
         verdict = "PASS" if self.passes else "FAIL"
         return f"{self.name}: ours={self.ours:.3g}{self.unit} peer={peer} ratio={self.ratio:.2f} goal={goal} {verdict}"
