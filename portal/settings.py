@@ -180,17 +180,22 @@ AZURE_AUTHORITY_URL = os.environ.get("AZURE_AUTHORITY_URL", "")  # set for a tok
 AZURE_TENANT_ID = os.environ.get("AZURE_TENANT_ID", "")
 AZURE_CLIENT_ID = os.environ.get("AZURE_CLIENT_ID", "")
 AZURE_CLIENT_SECRET = os.environ.get("AZURE_CLIENT_SECRET", "")
-AZURE_SUBSCRIPTION_ID = os.environ.get("AZURE_SUBSCRIPTION_ID", "")
+AZURE_SUBSCRIPTION_ID = os.environ.get("AZURE_SUBSCRIPTION_ID", "")  # several by commas; empty = all it can see
 ARM_API_VERSIONS = {
     "namespaces": "2025-02-15",
     "caCertificates": "2025-02-15",
     "clients": "2025-02-15",
 }
-ARM_CONNECT_TIMEOUT = 5.0
-ARM_READ_TIMEOUT = 20.0
-ARM_OPERATION_TIMEOUT = 30.0  # for a change that Azure accepts and works on
-# A lease outlasts every timeout of one push: token, read, delete, put and read-back, each with its retries.
-SYNC_LEASE_SECONDS = 300
+ARM_CONNECT_TIMEOUT = float(os.environ.get("ARM_CONNECT_TIMEOUT", "5"))
+ARM_READ_TIMEOUT = float(os.environ.get("ARM_READ_TIMEOUT", "20"))
+ARM_OPERATION_TIMEOUT = float(os.environ.get("ARM_OPERATION_TIMEOUT", "30"))  # a change that Azure accepts and works on
+# How late a request whose answer was lost may still take effect. ARM's own front gives up after 60 s.
+ARM_LATE_SECONDS = float(os.environ.get("ARM_LATE_SECONDS", "120"))
+SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "24"))  # pushes at once in one worker process
+# A lease outlasts every timeout of one push: token, three reads (before, after, after a refusal) and three writes
+# (delete, put, and putting the former one back).
+_ONE_ANSWER = ARM_CONNECT_TIMEOUT + ARM_READ_TIMEOUT
+SYNC_LEASE_SECONDS = 1.1 * (4 * _ONE_ANSWER + 3 * (_ONE_ANSWER + ARM_OPERATION_TIMEOUT))
 # Azure's limits of one namespace; newer pages may have raised them.
 MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))
 MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))

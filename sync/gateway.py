@@ -1,19 +1,31 @@
-"""Azure Resource Manager, and the only user of `azure.*` beside the credential: generic resources by id."""
+"""Azure Resource Manager, and with its neighbours the only user of `azure.*`: generic resources by id."""
 
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
+import requests
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.pipeline import policies
+from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
+from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 from azure.mgmt.resource.resources import ResourceManagementClient
 from django.conf import settings
+from requests.adapters import HTTPAdapter
 
+from sync.answers import AzureNotFound, AzureRefused, AzureUnreachable, json_of, retry_after_of, sort_fault
+from sync.calls import RecordingPolicy
 from sync.credentials import make_credential
+
+__all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "arm_gateway", "parse_resource_id"]
 
 NAMESPACE_TYPE = "Microsoft.EventGrid/namespaces"
 _SEGMENT = re.compile(r"[-A-Za-z0-9:._()$]+\Z")
@@ -21,34 +33,11 @@ _ID = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/(?P<provider>[^/]+)/(?P<rest>.+)\Z",
     re.IGNORECASE,
 )
-# Two calls at once on one resource, or Azure's own hiccups: the same request passes later.
-_PASSING_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed", "RetryableError", "ServerBusy"})
+_ENDED_BADLY = frozenset({"Failed", "Canceled"})
+_ENDED = _ENDED_BADLY | {"Succeeded"}
+ARM_POLL_AT_MOST = 5.0  # seconds between two looks at a long-running operation
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
-
-
-class AzureRefused(Exception):  # noqa: N818 - says what happened
-    """Azure said no, and would again: the change must be edited, or retried by a person."""
-
-    def __init__(self, code: str, message: str, status: int) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.status = status
-
-
-class AzureNotFound(AzureRefused):
-    """404: no such resource, or its parent is gone."""
-
-
-class AzureUnreachable(Exception):  # noqa: N818 - says what happened
-    """No final answer. `sent` says that the request may have taken effect; `retry_after` is in seconds or None."""
-
-    def __init__(self, reason: str, retry_after: float | None = None, *, sent: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry_after = retry_after
-        self.sent = sent
 
 
 @dataclass(frozen=True)
@@ -93,11 +82,37 @@ def _api_version(kind: str) -> str:
     return str(versions.get(kind.lower(), settings.ARM_API_VERSIONS["namespaces"]))
 
 
-def _body(response: Any) -> Any:
-    try:
-        return response.json() if response is not None else None
-    except (ValueError, AzureError, AttributeError):
-        return None
+def _version_of(arm_id: str) -> str:
+    return _api_version(parse_resource_id(arm_id).kind)
+
+
+def _plain(response: Any, _result: Any, _headers: Any) -> Any:
+    return response.http_response
+
+
+def _session() -> requests.Session:
+    """One pool of connections for all threads of the process."""
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=settings.SYNC_IN_FLIGHT + 8))
+    return session
+
+
+def _policies(credential: Any) -> list[Any]:
+    """What each request passes through. Left out of the SDK's own list, on purpose:
+
+    retries (the row is retried, not the request: what is sent then is the newest), redirects, and the registration of
+    the resource provider (it needs rights that the portal should not have, and waits inside the call).
+    """
+    agent = f"mqtt-namespace-portal azure-mgmt-resource/{metadata.version('azure-mgmt-resource')}"
+    return [
+        policies.RequestIdPolicy(),
+        policies.HeadersPolicy(),
+        policies.UserAgentPolicy(base_user_agent=agent),
+        policies.ProxyPolicy(),
+        policies.ContentDecodePolicy(),
+        ARMChallengeAuthenticationPolicy(credential, settings.AZURE_ARM_SCOPE),
+        RecordingPolicy(),
+    ]
 
 
 class ArmGateway:
@@ -106,53 +121,49 @@ class ArmGateway:
     def __init__(self) -> None:
         self._credential = make_credential()
         self._base = settings.AZURE_ARM_URL.rstrip("/")
+        timeouts = {"connection_timeout": settings.ARM_CONNECT_TIMEOUT, "read_timeout": settings.ARM_READ_TIMEOUT}
+        trust = settings.AZURE_ARM_CA or True
         self._client = ResourceManagementClient(
             self._credential,
-            settings.AZURE_SUBSCRIPTION_ID or "00000000-0000-0000-0000-000000000000",
+            settings.AZURE_SUBSCRIPTION_ID.split(",")[0].strip() or "00000000-0000-0000-0000-000000000000",
             base_url=self._base,
             credential_scopes=[settings.AZURE_ARM_SCOPE],
-            connection_verify=settings.AZURE_ARM_CA or True,
-            connection_timeout=settings.ARM_CONNECT_TIMEOUT,
-            read_timeout=settings.ARM_READ_TIMEOUT,
-            retry_total=0,  # the row is retried, not the request: what was sent then is the newest
-            polling_interval=1,
+            policies=_policies(self._credential),
+            transport=RequestsTransport(session=_session(), connection_verify=trust, **timeouts),
         )
 
     def get(self, arm_id: str) -> dict[str, Any]:
         """The resource as ARM returns it. Raises AzureNotFound, AzureRefused, AzureUnreachable, ValueError."""
-        resource = parse_resource_id(arm_id)
-        return self._json("GET", arm_id, {"api-version": _api_version(resource.kind)})
+        return self._json("GET", arm_id, {"api-version": _version_of(arm_id)})
 
     def put(self, arm_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create or replace, wait for the end, and return the resource. Raises as `get`."""
-        resource = parse_resource_id(arm_id)
+        version = _version_of(arm_id)
         try:
-            poller = self._client.resources.begin_create_or_update_by_id(
-                arm_id.lstrip("/"),
-                dict(body),
-                api_version=_api_version(resource.kind),
-                cls=lambda response, _result, _headers: response.http_response.json(),
+            poller: Any = self._client.resources.begin_create_or_update_by_id(
+                arm_id.lstrip("/"), dict(body), api_version=version, polling=False, cls=_plain
             )
-            answer = self._wait(poller)
+            response = poller.result()
         except AzureError as fault:
             self._raise(fault)
-        if not isinstance(answer, dict):
-            return self.get(arm_id)
-        return answer
+        return self._finish(arm_id, response, wants="resource") or self.get(arm_id)
 
     def delete(self, arm_id: str) -> None:
         """Delete and wait for the end; what is not there is no error. Raises AzureRefused, AzureUnreachable."""
-        resource = parse_resource_id(arm_id)
+        version = _version_of(arm_id)
         try:
-            poller = self._client.resources.begin_delete_by_id(
-                arm_id.lstrip("/"), api_version=_api_version(resource.kind)
+            poller: Any = self._client.resources.begin_delete_by_id(
+                arm_id.lstrip("/"), api_version=version, polling=False, cls=_plain
             )
-            self._wait(poller)
+            response = poller.result()
         except AzureError as fault:
             try:
                 self._raise(fault)
             except AzureNotFound:
                 return
+        if response.status_code == 202:
+            with suppress(AzureNotFound):
+                self._finish(arm_id, response, wants="absence")
 
     def list_children(self, namespace_id: str, kind: str) -> Iterator[dict[str, Any]]:
         """Every child of a kind ("clients", …), page by page. Raises as `get`."""
@@ -172,13 +183,8 @@ class ArmGateway:
         """Make sure of a resource group. Raises AzureRefused, AzureUnreachable, ValueError for a name that is no step."""
         if any(step in {"", ".", ".."} or not _SEGMENT.match(step) for step in (subscription, name)):
             raise ValueError("not the name of a resource group")
-        path = f"{self._base}/subscriptions/{subscription}/resourcegroups/{name}?api-version=2021-04-01"
-        try:
-            response = self._client.send_request(HttpRequest("PUT", path, json={"location": location}))
-            if response.status_code >= 300:
-                raise HttpResponseError(response=response)
-        except AzureError as fault:
-            self._raise(fault)
+        path = f"/subscriptions/{subscription}/resourcegroups/{name}"
+        self._send("PUT", self._url(path, {"api-version": "2021-04-01"}), {"location": location})
 
     def read(self, namespace_id: str, tail: str, query: Mapping[str, str]) -> dict[str, Any]:
         """GET something below a namespace that is not a resource. Raises as `get`."""
@@ -186,8 +192,9 @@ class ArmGateway:
         return self._json("GET", f"{namespace_id}/{tail}", query)
 
     def _subscriptions(self) -> list[str]:
-        if settings.AZURE_SUBSCRIPTION_ID:
-            return [settings.AZURE_SUBSCRIPTION_ID]
+        named = [each.strip() for each in settings.AZURE_SUBSCRIPTION_ID.split(",") if each.strip()]
+        if named:
+            return named
         pages = self._pages("/subscriptions", {"api-version": "2022-12-01"})
         return [str(subscription["subscriptionId"]) for subscription in pages]
 
@@ -198,83 +205,85 @@ class ArmGateway:
             link = page.get("nextLink")
             if not link:
                 return
-            target = urljoin(f"{self._base}/", str(link))
-            if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
-                raise AzureRefused("ForeignNextLink", "Azure's next page is on another server.", 502)
-            page = self._json("GET", target, {})
+            page = self._json("GET", self._same_server(str(link)), {})
 
     def _json(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        url = path if path.startswith("https://") else f"{self._base}{path}"
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote)}"
-        try:
-            response = self._client.send_request(HttpRequest(method, url.replace("{", "%7B").replace("}", "%7D")))
-            if response.status_code >= 300:
-                raise HttpResponseError(response=response)
-        except AzureError as fault:
-            self._raise(fault)
-        answer = _body(response)
+        answer = json_of(self._send(method, self._url(path, query)))
         if not isinstance(answer, dict):
             raise AzureUnreachable("Azure's answer is not JSON")
         return answer
 
-    def _wait(self, poller: Any) -> Any:
-        poller.wait(settings.ARM_OPERATION_TIMEOUT)
-        if not poller.done():
-            raise AzureUnreachable("Azure accepted the change and is still working on it", retry_after=5)
-        return poller.result()
+    def _finish(self, arm_id: str, response: Any, *, wants: str) -> dict[str, Any] | None:
+        """Wait for the end of a change that Azure has accepted. The resource, or None when it is gone."""
+        deadline = time.monotonic() + settings.ARM_OPERATION_TIMEOUT
+        operation = response.headers.get("Azure-AsyncOperation") or (
+            response.headers.get("Location") if response.status_code == 202 else None
+        )
+        answer = json_of(response)
+        if response.status_code == 200 and wants == "absence":
+            return None
+        while True:
+            state = _state_of(answer) if not operation else ""
+            if not operation and isinstance(answer, dict) and (not state or state in _ENDED):
+                break
+            if time.monotonic() >= deadline:
+                raise AzureUnreachable("Azure accepted the change and is still working on it", retry_after=5)
+            time.sleep(min(max(retry_after_of(response) or 1.0, 0.5), 10.0, ARM_POLL_AT_MOST))
+            if operation:
+                response = self._send("GET", self._same_server(str(operation)))
+                done = json_of(response)
+                state = str(done.get("status") or "") if isinstance(done, dict) else ""
+                if response.status_code == 202 or (state and state not in _ENDED):
+                    continue
+                if state in _ENDED_BADLY:
+                    raise AzureRefused(*_failure(done), 200)
+                operation = None
+                if wants == "absence":
+                    return None
+            response = self._send("GET", self._url(arm_id, {"api-version": _version_of(arm_id)}))
+            answer = json_of(response)
+        if _state_of(answer) in _ENDED_BADLY:
+            raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)
+        return answer if isinstance(answer, dict) else None
+
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        url = path if path.startswith("https://") else f"{self._base}{path}"
+        if query:
+            url = f"{url}?{urlencode(query, quote_via=quote)}"
+        return url.replace("{", "%7B").replace("}", "%7D")
+
+    def _send(self, method: str, url: str, body: Any = None) -> Any:
+        try:
+            response = self._client.send_request(HttpRequest(method, url, json=body))
+            if response.status_code >= 300:
+                raise HttpResponseError(response=response)
+        except AzureError as fault:
+            self._raise(fault)
+        return response
+
+    def _same_server(self, link: str) -> str:
+        target = urljoin(f"{self._base}/", link)
+        if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
+            raise AzureRefused("ForeignLink", "Azure's answer leads to another server.", 502)
+        return target
 
     def _raise(self, fault: AzureError) -> NoReturn:
-        """Sort what went wrong into no, not there, and not now."""
-        response = getattr(fault, "response", None)
-        status = int(getattr(response, "status_code", 0) or 0)
-        if response is None or not status:
-            if isinstance(fault, ClientAuthenticationError):
-                raise AzureUnreachable(str(fault.message), sent=False) from None
-            raise AzureUnreachable(_outage(fault), sent=not isinstance(fault, ServiceRequestError)) from None
-        retry_after = _retry_after(response)
-        code, message = _error(response, fault)
-        if status == 401:
+        if getattr(getattr(fault, "response", None), "status_code", 0) == 401:
             forget = getattr(self._credential, "forget", None)
             if forget is not None:
                 forget()
-            raise AzureUnreachable("Azure did not accept the portal's credential", retry_after, sent=False) from None
-        if status in {408, 429} or status >= 500:
-            raise AzureUnreachable(f"{code}: {message}", retry_after, sent=status != 429) from None
-        if status == 409 and (retry_after is not None or code in _PASSING_CODES):
-            raise AzureUnreachable(f"{code}: {message}", retry_after, sent=False) from None
-        if status == 404:
-            raise AzureNotFound(code, message, status) from None
-        raise AzureRefused(code, message, status) from None
+        sort_fault(fault)
 
 
-def _outage(fault: AzureError) -> str:
-    text = str(fault.message)
-    if "timed out" in text.lower():
-        return "Azure did not answer in time"
-    if isinstance(fault, ServiceRequestError):
-        return "Azure cannot be reached: no connection" if "HTTPSConnection" in text or "onnection" in text else text
-    return "the connection to Azure broke off before the answer"
+def _state_of(answer: Any) -> str:
+    return str((answer.get("properties") or {}).get("provisioningState") or "") if isinstance(answer, dict) else ""
 
 
-def _retry_after(response: Any) -> float | None:
-    try:
-        return max(0.0, float(response.headers.get("Retry-After")))
-    except (TypeError, ValueError):
-        return None
-
-
-def _error(response: Any, fault: AzureError) -> tuple[str, str]:
-    """Code and message of ARM's error envelope, else of the status line."""
-    answer = _body(response)
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict) and error.get("code"):
-        return str(error["code"])[:120], str(error.get("message") or error["code"])
-    status = int(getattr(response, "status_code", 0) or 0)
-    failed = getattr(fault, "error", None)  # the end of a long-running operation: its own code, status 200
-    if failed is not None and getattr(failed, "code", None):
-        return str(failed.code)[:120], str(getattr(failed, "message", "") or failed.code)
-    return f"HTTP{status}", f"Azure answered {status} {getattr(response, 'reason', '') or ''}".strip() + "."
+def _failure(operation: Any) -> tuple[str, str]:
+    """Code and message of a long-running operation that ended badly."""
+    error = (operation.get("error") if isinstance(operation, dict) else None) or {}
+    code = str(error.get("code") or "OperationFailed")[:120]
+    return code, str(error.get("message") or f"Azure ended the change as {operation.get('status')}.")
 
 
 @cache

@@ -1,31 +1,41 @@
-"""Bring one row to Azure: claim it, call with no transaction open, settle.
+"""Bring rows to Azure: claim them, call with no transaction open, settle.
 
-Both ends are conditional UPDATEs on a fresh token, so two workers never push one row at once and a worker whose lease
-ran out changes nothing. What was sent is the generation that is settled: an edit made meanwhile stays due.
+Both ends are conditional on a fresh token, so two workers never push one row at once and a worker whose lease ran out
+changes nothing. What was sent is the generation that is settled: an edit made meanwhile stays due.
 """
 
 import logging
 import random
+import time
 import uuid
-from collections.abc import Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity
 from sync import registry
-from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable, arm_gateway
-from sync.models import SyncedModel
+from sync.compare import NOTHING_KNOWN, histories
+from sync.conflicts import note_conflict
+from sync.delivery import Claimed, Delivery, deliver, overlay
+from sync.gateway import ArmGateway, arm_gateway
+from sync.models import PushRecord, SyncedModel
+from sync.timeline import steps_of
+
+__all__ = ["Pushed", "claim", "overlay", "push", "settle"]
 
 logger = logging.getLogger(__name__)
 
-LONGEST_BACKOFF = 30.0  # seconds; a sweep looks every few seconds
+LONGEST_BACKOFF = 30.0  # seconds
+WAIT_FOR_OTHERS = timedelta(seconds=2)
 
 
 class Pushed(StrEnum):
@@ -33,170 +43,226 @@ class Pushed(StrEnum):
 
     NOT_CLAIMED = "not claimed"  # settled, parked, waiting, or another worker has it
     SUCCEEDED = "succeeded"
-    STILL_DUE = "still due"  # it went through, and was edited meanwhile
+    STILL_DUE = "still due"  # it went through, and was edited meanwhile or is still in doubt
     PARKED = "parked"
     DELAYED = "delayed"
 
 
-def push(row: SyncedModel, *, gateway: ArmGateway | None = None) -> Pushed:
+def push(row: SyncedModel, *, gateway: ArmGateway | None = None, worker: str = "") -> Pushed:
     """Bring the row to Azure as it is now. Never raises what Azure answers: that is settled on the row."""
-    token = uuid.uuid4()
-    now = timezone.now()
-    if not row.claim(token, now + timedelta(seconds=settings.SYNC_LEASE_SECONDS), now):
+    claimed = claim(type(row), [row.pk], worker=worker)
+    if not claimed:
         return Pushed.NOT_CLAIMED
-    claimed = type(row)._default_manager.select_related(*row.scope_relations).filter(pk=row.pk).first()
-    if claimed is None:
-        return Pushed.NOT_CLAIMED
-    return _Push(claimed, token, gateway or arm_gateway()).run()
+    return settle([deliver(each, gateway or arm_gateway()) for each in claimed])[0]
 
 
-def overlay(row: SyncedModel, base: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The `properties` to send: what Azure holds, overlaid with what the portal models.
-
-    Properties the portal does not know survive; those Azure writes itself and those that are None are left out.
-    """
-    known = (base or {}).get("properties") or {}
-    properties = {key: value for key, value in known.items() if key not in row.read_only}
-    for key, value in row.body().items():
-        if isinstance(value, Mapping) and key in row.merged:
-            value = {**(properties.get(key) or {}), **value}
-            properties[key] = {inner: content for inner, content in value.items() if content is not None}
-        else:
-            properties[key] = value
-    return {key: value for key, value in properties.items() if value is not None}
+# Claim
 
 
-class _Push:
-    """One push of one claimed row."""
+def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> list[Claimed]:
+    """Take those rows that are due and can go. What somebody else has taken meanwhile is quietly left out."""
+    manager: Any = model._default_manager
+    token, now, begun = uuid.uuid4(), timezone.now(), time.monotonic()
+    until = now + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
+    if not manager.filter(pk__in=pks).claim(token, until, now, by=worker):
+        return []
+    rows = list(manager.select_related(*model.scope_relations).filter(pk__in=pks, claim_token=token))
+    position = {pk: index for index, pk in enumerate(pks)}
+    rows = [row for row in rows if not _waits(row, token, now)]
+    rows.sort(key=lambda row: position[row.pk])
+    known = histories(model._meta.label_lower, rows)
+    ends = begun + settings.SYNC_LEASE_SECONDS
+    return [Claimed(row, token, ends, known.get(row.pk, NOTHING_KNOWN)) for row in rows]
 
-    def __init__(self, row: SyncedModel, token: uuid.UUID, gateway: ArmGateway) -> None:
-        self.row = row
-        self.token = token
-        self.gateway = gateway
-        self.sent = row.generation
-        self.base: dict[str, Any] | None = row.base
 
-    def run(self) -> Pushed:
-        try:
-            if self.row.deleted_at is not None:
-                self._delete()
-                outcome = self._settle_deleted()
-            else:
-                self._write()
-                outcome = self._settle_written()
-        except AzureRefused as refusal:
-            outcome = self._park(refusal.code, refusal.message)
-        except AzureUnreachable as outage:
-            registry.note_reachability(self.row.scope_pk(), outage.reason)
-            return self._delay(outage)
-        except ValueError as fault:  # an id that must never be sent
-            outcome = self._park("InvalidResourceId", f"The portal cannot address this resource: {fault}.")
-        registry.note_reachability(self.row.scope_pk(), None)
-        return outcome
-
-    def _delete(self) -> None:
-        never_sent = self.row.synced_generation == 0 and self.base is None and not self.row.uncertain
-        if not never_sent:  # else there is nothing of ours, and the name may be somebody else's by now
-            self.gateway.delete(self.row.arm_id())
-
-    def _write(self) -> None:
-        """PUT the row, by way of DELETE where Azure never changes a value. Leaves what Azure holds in `base`."""
-        if self.row.uncertain:
-            self.base = self._read()
-            if self.base is not None and self.row.matches(self.base):
-                return
-        if self.base is not None and self.row.replaces(self.base):
-            self._delete()
-            self.base = None
-            self._note(base=None)  # a push that dies now must not send the old values again
-        try:
-            answer = self.gateway.put(self.row.arm_id(), {"properties": overlay(self.row, self.base)})
-        except AzureRefused:
-            # Azure refuses to write some things twice. What counts is what it holds.
-            self.base = self._read()
-            if self.base is None or not self.row.matches(self.base):
-                raise
-            return
-        self.base = answer if self.row.matches(answer) else self._read()
-        if self.base is None or not self.row.matches(self.base):
-            raise AzureRefused(
-                "NotAsSent", "Azure accepted the change, but what it holds now differs. Edit it, or retry.", 200
-            )
-
-    def _read(self) -> dict[str, Any] | None:
-        try:
-            return self.gateway.get(self.row.arm_id())
-        except AzureNotFound:
-            return None
-
-    # Settling: each one conditional UPDATE on the token.
-
-    def _held(self) -> Any:
-        return type(self.row)._default_manager.filter(pk=self.row.pk, claim_token=self.token)
-
-    def _note(self, **values: Any) -> None:
-        self._held().update(**values)
-
-    def _settle_written(self) -> Pushed:
-        with transaction.atomic():
-            settled = self._held().update(
-                synced_generation=self.sent, base=self.base, synced_at=timezone.now(), **_ACCOUNT_CLEARED
-            )
-            if not settled:
-                return Pushed.NOT_CLAIMED
-            activity.settle(self.row.kind, self.row.pk, self.sent, Activity.Outcome.SUCCEEDED)
-        return Pushed.SUCCEEDED if self._is_newest() else Pushed.STILL_DUE
-
-    def _settle_deleted(self) -> Pushed:
-        with transaction.atomic():
-            gone, _ = self._held().filter(generation=self.sent).delete()
-            if gone:
-                activity.settle(self.row.kind, self.row.pk, self.sent, Activity.Outcome.SUCCEEDED)
-                return Pushed.SUCCEEDED
-            # Revived meanwhile: Azure no longer has it, and the newer generation creates it again.
-            if not self._held().update(base=None, **_ACCOUNT_CLEARED):
-                return Pushed.NOT_CLAIMED
-            activity.settle(self.row.kind, self.row.pk, self.sent, Activity.Outcome.SUCCEEDED)
-        return Pushed.STILL_DUE
-
-    def _park(self, code: str, message: str) -> Pushed:
-        with transaction.atomic():
-            parked = (
-                self._held()
-                .filter(generation=self.sent)
-                .update(**{**_ACCOUNT_CLEARED, "base": self.base, "parked_code": code, "parked_message": message})
-            )
-            # An edit made meanwhile is another change: it must be tried, not parked with this one.
-            if not parked and not self._held().update(base=self.base, **_ACCOUNT_CLEARED):
-                return Pushed.NOT_CLAIMED
-            activity.settle(self.row.kind, self.row.pk, self.sent, Activity.Outcome.FAILED, code, message)
-        return Pushed.PARKED if parked else Pushed.STILL_DUE
-
-    def _delay(self, outage: AzureUnreachable) -> Pushed:
-        backoff = min(2.0 ** min(self.row.attempts, 10), LONGEST_BACKOFF) * random.uniform(0.75, 1.25)  # noqa: S311
-        seconds = max(backoff, outage.retry_after or 0.0)
-        self._note(
-            claim_token=None,
-            claimed_until=None,
-            uncertain=Case(When(uncertain=True, then=Value(True)), default=Value(outage.sent)),
-            attempts=F("attempts") + 1,
-            next_attempt_at=timezone.now() + timedelta(seconds=seconds),
-            last_error=outage.reason,
+def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
+    """Let go of a row that needs another one in Azure first, and say on it what that is."""
+    reason = row.what_it_waits_for()
+    if reason:
+        manager: Any = type(row)._default_manager
+        manager.filter(pk=row.pk, claim_token=token).update(
+            claim_token=None, claimed_until=None, next_attempt_at=now + WAIT_FOR_OTHERS, waits_for=reason[:200]
         )
-        return Pushed.DELAYED
-
-    def _is_newest(self) -> bool:
-        newest = type(self.row)._default_manager.filter(pk=self.row.pk).values_list("generation", flat=True).first()
-        return newest is None or newest == self.sent
+    return bool(reason)
 
 
-_ACCOUNT_CLEARED: dict[str, Any] = {
+# Settle
+
+_CLEARED: dict[str, Any] = {
     "claim_token": None,
     "claimed_until": None,
+    "claimed_by": "",
     "uncertain": False,
     "attempts": 0,
     "next_attempt_at": None,
     "last_error": "",
+    "waits_for": "",
     "parked_code": "",
     "parked_message": "",
 }
+_NO_DOUBT: dict[str, Any] = {"recheck_at": None, "doubtful_from": None, "lost_writes": 0}
+
+
+def settle(deliveries: Sequence[Delivery]) -> list[Pushed]:
+    """Write down how deliveries went, in one transaction; what they do not hold any more they leave alone."""
+    outcomes: dict[int, Pushed] = {}
+    by_model: dict[type[SyncedModel], list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        by_model[type(delivery.row)].append(delivery)
+    with transaction.atomic():
+        for model, group in by_model.items():
+            outcomes |= _Settlement(model, group).run()
+    _tell_reachability(deliveries)
+    return [outcomes[id(delivery)] for delivery in deliveries]
+
+
+def _tell_reachability(deliveries: Iterable[Delivery]) -> None:
+    """Once for each namespace: an outage, or that Azure answered."""
+    reasons: dict[int, str | None] = {}
+    for delivery in deliveries:
+        outage = delivery.outage
+        if delivery.calls or outage is not None:
+            is_away = outage is not None and not outage.answered
+            reasons[delivery.row.scope_pk()] = delivery.message if is_away else None
+    for scope, reason in reasons.items():
+        registry.note_reachability(scope, reason)
+
+
+class _Settlement:
+    """Deliveries of one model, settled together: the rows are locked, looked at, and written by few statements."""
+
+    def __init__(self, model: type[SyncedModel], deliveries: Sequence[Delivery]) -> None:
+        self.rows: Any = model._default_manager
+        self.kind = model._meta.label_lower
+        self.deliveries = deliveries
+        self.now = timezone.now()
+        self.outcomes: dict[int, Pushed] = {}
+        self.ended: dict[int, activity.Ending] = {}
+        self.written: list[Delivery] = []  # confirmed, newest, and without doubt: the many
+        self.gone: list[int] = []
+
+    def run(self) -> dict[int, Pushed]:
+        pks = [delivery.row.pk for delivery in self.deliveries]
+        locked = self.rows.filter(pk__in=pks).select_for_update()
+        held = {
+            pk: (token, generation) for pk, token, generation in locked.values_list("pk", "claim_token", "generation")
+        }
+        for delivery in self.deliveries:
+            token, newest = held.get(delivery.row.pk, (None, 0))
+            if token != delivery.claimed.token:
+                self.outcomes[id(delivery)] = Pushed.NOT_CLAIMED
+                continue
+            settle_one = getattr(self, f"_settle_{delivery.end}")
+            self.outcomes[id(delivery)] = settle_one(delivery, newest == delivery.sent)
+        self._write_the_many()
+        activity.settle_many(self.kind, self.ended)
+        self._keep_records()
+        return self.outcomes
+
+    def _settle_written(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        doubt = self._doubt_after(delivery)
+        self._ended(delivery, Activity.Outcome.SUCCEEDED)
+        if is_newest and doubt == _NO_DOUBT:
+            self.written.append(delivery)
+            return Pushed.SUCCEEDED
+        self._update(
+            delivery, **_CLEARED, **doubt, base=delivery.base, synced_generation=delivery.sent, synced_at=self.now
+        )
+        return Pushed.SUCCEEDED if is_newest else Pushed.STILL_DUE
+
+    def _settle_deleted(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        doubt = self._doubt_after(delivery)
+        if is_newest and doubt == _NO_DOUBT:
+            self._ended(delivery, Activity.Outcome.SUCCEEDED)
+            self.gone.append(delivery.row.pk)
+            return Pushed.SUCCEEDED
+        values = {**_CLEARED, **doubt, "base": None}
+        if is_newest:  # a lost PUT may still bring it back: the row stays and looks again
+            values |= {"uncertain": True, "next_attempt_at": doubt["recheck_at"]}
+        else:  # revived meanwhile: Azure no longer has it, and the newer generation creates it again
+            self._ended(delivery, Activity.Outcome.SUCCEEDED)
+        self._update(delivery, **values)
+        return Pushed.STILL_DUE
+
+    def _settle_refused(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        values = {**_CLEARED, "base": delivery.base, "uncertain": delivery.touched or delivery.row.uncertain}
+        if is_newest:
+            values |= {"parked_code": delivery.code[:120], "parked_message": delivery.message}
+        # An edit made meanwhile is another change: it must be tried, not parked with this one.
+        self._update(delivery, **values)
+        self._ended(delivery, Activity.Outcome.FAILED)
+        return Pushed.PARKED if is_newest else Pushed.STILL_DUE
+
+    def _settle_drifted(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        note_conflict(delivery.row, code=delivery.code, resource=delivery.found, at=self.now)
+        delivery.base = delivery.row.base
+        return self._settle_refused(delivery, is_newest)
+
+    def _settle_delayed(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        outage, row = delivery.outage, delivery.row
+        assert outage is not None
+        backoff = min(2.0 ** min(row.attempts, 10), LONGEST_BACKOFF) * random.uniform(0.75, 1.25)  # noqa: S311
+        seconds = backoff if outage.retry_after is None else max(outage.retry_after, 0.1) * random.uniform(1.0, 1.1)  # noqa: S311
+        values: dict[str, Any] = {
+            "claim_token": None,
+            "claimed_until": None,
+            "claimed_by": "",
+            "uncertain": delivery.touched or row.uncertain,
+            "attempts": F("attempts") + (0 if outage.throttled else 1),
+            "next_attempt_at": self.now + timedelta(seconds=seconds),
+            "last_error": outage.reason,
+            "waits_for": "",
+        }
+        if delivery.lost:
+            values |= {
+                "recheck_at": self._late(),
+                "doubtful_from": Coalesce(F("doubtful_from"), Value(delivery.sent, models.BigIntegerField())),
+                "lost_writes": F("lost_writes") + 1,
+            }
+        self._update(delivery, **values)
+        return Pushed.DELAYED
+
+    def _late(self) -> datetime:
+        return self.now + timedelta(seconds=settings.ARM_LATE_SECONDS)
+
+    def _doubt_after(self, delivery: Delivery) -> dict[str, Any]:
+        row = delivery.row
+        over = row.recheck_at is None or row.recheck_at <= self.now
+        if delivery.landed or over:
+            return _NO_DOUBT
+        return {"recheck_at": row.recheck_at, "doubtful_from": row.doubtful_from, "lost_writes": row.lost_writes}
+
+    def _ended(self, delivery: Delivery, outcome: str) -> None:
+        self.ended[delivery.row.pk] = activity.Ending(delivery.sent, outcome, delivery.code, delivery.message)
+
+    def _update(self, delivery: Delivery, **values: Any) -> None:
+        self.rows.filter(pk=delivery.row.pk).update(**values)
+
+    def _write_the_many(self) -> None:
+        if self.gone:
+            self.rows.filter(pk__in=self.gone).delete()
+        if self.written:
+            bases = [When(pk=each.row.pk, then=Value(each.base, models.JSONField())) for each in self.written]
+            self.rows.filter(pk__in=[each.row.pk for each in self.written]).update(
+                **_CLEARED,
+                **_NO_DOUBT,
+                synced_generation=F("generation"),
+                synced_at=self.now,
+                base=Case(*bases, output_field=models.JSONField()),
+            )
+
+    def _keep_records(self) -> None:
+        PushRecord.objects.bulk_create(
+            PushRecord(
+                kind=self.kind,
+                object_pk=delivery.row.pk,
+                scope=delivery.row.scope_pk(),
+                generation=delivery.sent,
+                claimed_at=delivery.began,
+                settled_at=self.now,
+                outcome=self.outcomes[id(delivery)],
+                message=delivery.message,
+                steps=steps_of(delivery.calls),
+            )
+            for delivery in self.deliveries
+        )

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
-from sync import connections, leases, reconcile, registry
+from sync import connections, leases, rechecks, reconcile, registry
 from sync.reconcile import Pushed
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ def sweep() -> None:
     """Push due rows whose hint was lost, or whose time to try again has come."""
     with leases.held("sweep", seconds=600) as alone:
         if alone:
+            rechecks.make_due(timezone.now())
             for model in registry.models():
                 _sweep_model(label=model._meta.label_lower)
 

@@ -1,0 +1,115 @@
+"""What Azure's answers mean: no, not there, or not now."""
+
+from typing import Any, NoReturn
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+
+# Two calls at once on one resource, or Azure's own hiccups: the same request passes later.
+_PASSING_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed", "RetryableError", "ServerBusy"})
+_HANDLED = frozenset({500, 501, 505})  # the service itself answered, so nothing is still on its way to it
+
+
+class AzureRefused(Exception):  # noqa: N818 - says what happened
+    """Azure said no, and would again: the change must be edited, or retried by a person."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class AzureNotFound(AzureRefused):
+    """404: no such resource, or its parent is gone."""
+
+
+class AzureUnreachable(Exception):  # noqa: N818 - says what happened
+    """No final answer.
+
+    `sent` says that the request may have taken effect; `late` that it still may, after this moment. `throttled` says
+    that Azure is there and asks for patience. `retry_after` is in seconds or None.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        retry_after: float | None = None,
+        *,
+        sent: bool = True,
+        late: bool | None = None,
+        throttled: bool = False,
+        answered: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.sent = sent
+        self.late = sent if late is None else late
+        self.throttled = throttled
+        self.answered = answered
+
+
+def sort_fault(fault: AzureError) -> NoReturn:
+    """Raise what a fault of the SDK means. Raises AzureNotFound, AzureRefused, AzureUnreachable."""
+    response = getattr(fault, "response", None)
+    status = int(getattr(response, "status_code", 0) or 0)
+    if response is None or not status:
+        if isinstance(fault, ClientAuthenticationError):
+            raise AzureUnreachable(str(fault.message), sent=False) from None
+        raise AzureUnreachable(_outage(fault), sent=not isinstance(fault, ServiceRequestError)) from None
+    if status < 300:  # it went well, but the answer was torn on its way
+        raise AzureUnreachable("the connection to Azure broke off in the middle of its answer") from None
+    retry_after = retry_after_of(response)
+    code, message = error_of(response)
+    if status == 401:
+        reason = f"Azure did not accept the portal's credential ({code})"
+        raise AzureUnreachable(reason, retry_after, sent=False, answered=True) from None
+    if status == 429:
+        raise AzureUnreachable(
+            f"{code}: {message}", retry_after or 1.0, sent=False, throttled=True, answered=True
+        ) from None
+    if status == 408 or status >= 500:
+        late = status not in _HANDLED
+        raise AzureUnreachable(f"{code}: {message}", retry_after, late=late, answered=True) from None
+    if status == 409 and (retry_after is not None or code in _PASSING_CODES):
+        raise AzureUnreachable(f"{code}: {message}", retry_after or 1.0, sent=False, answered=True) from None
+    if status == 404:
+        raise AzureNotFound(code, message, status) from None
+    raise AzureRefused(code, message, status) from None
+
+
+def _outage(fault: AzureError) -> str:
+    text = str(fault.message)
+    if "timed out" in text.lower():
+        return "Azure did not answer in time"
+    if isinstance(fault, ServiceRequestError):
+        return "Azure cannot be reached: no connection" if "HTTPSConnection" in text or "onnection" in text else text
+    return "the connection to Azure broke off before the answer"
+
+
+def json_of(response: Any) -> Any:
+    """The JSON of a response, or None when it is none."""
+    try:
+        return response.json() if response is not None else None
+    except (ValueError, AzureError, AttributeError):
+        return None
+
+
+def retry_after_of(response: Any) -> float | None:
+    """Seconds to wait, as the answer asks. 429 of the older kind says it in milliseconds."""
+    for name, scale in (("Retry-After", 1.0), ("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
+        try:
+            return max(0.0, float(response.headers.get(name)) * scale)
+        except (TypeError, ValueError):
+            continue
+    return None
+
+
+def error_of(response: Any) -> tuple[str, str]:
+    """Code and message of ARM's error envelope, else of the status line."""
+    answer = json_of(response)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict) and error.get("code"):
+        return str(error["code"])[:120], str(error.get("message") or error["code"])
+    status = int(getattr(response, "status_code", 0) or 0)
+    return f"HTTP{status}", f"Azure answered {status} {getattr(response, 'reason', '') or ''}".strip() + "."

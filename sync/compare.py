@@ -1,0 +1,113 @@
+"""Comparing what we want, what we last left in Azure, and what Azure holds, in the words of `describe`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.models import Activity
+from sync.findings import Finding
+from sync.models import SyncedModel
+
+Resource = Mapping[str, Any]
+
+CONFLICTS: dict[str, tuple[Finding.Class, str]] = {
+    "ChangedInAzure": (
+        Finding.Class.BOTH,
+        "It was changed in Azure, too, and not by this portal: {fields}. Nothing was overwritten. "
+        "Keep yours, or take Azure's.",
+    ),
+    "DeletedInAzure": (
+        Finding.Class.DELETED,
+        "It was deleted in Azure, and not by this portal. Create it again, or take it out of the portal.",
+    ),
+    "ExistsInAzure": (
+        Finding.Class.BOTH,
+        "Azure already holds something else under this name, which was not made by this portal. Nothing was "
+        "overwritten. Replace it by yours, or take Azure's.",
+    ),
+}
+
+
+class Drifted(Exception):  # noqa: N818 - says what happened
+    """Azure holds something that this portal did not leave there, so the push stops before it overwrites it."""
+
+    def __init__(self, code: str, resource: Resource | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.resource = resource
+        self.message = message
+
+
+def describe_resource(model: type[SyncedModel], resource: Resource | None) -> dict[str, Any] | None:
+    """What a resource says, in the words of the model's `describe`, without its name: ARM ids ignore case."""
+    if resource is None:
+        return None
+    row = model()
+    row.adopt(resource)
+    return _nameless(row.describe())
+
+
+def _nameless(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in described.items() if key != "name"}
+
+
+def canonical(described: Mapping[str, Any] | None) -> str:
+    """One text for what is equal: "" for nothing there."""
+    return "" if described is None else json.dumps(_nameless(described), sort_keys=True, default=str)
+
+
+def field_differences(
+    model: type[SyncedModel], *, base: Resource | None, ours: SyncedModel | None, azure: Resource | None
+) -> list[dict[str, Any]]:
+    """Each field in which base, ours and Azure's are not all the same, as plain JSON."""
+    sides = {
+        "base": describe_resource(model, base) or {},
+        "ours": _nameless(ours.describe()) if ours is not None else {},
+        "azure": describe_resource(model, azure) or {},
+    }
+    names = list(dict.fromkeys(name for side in sides.values() for name in side))
+    there = [side for key, side in sides.items() if side or (key == "azure" and azure is not None)]
+    found = []
+    for name in names:
+        values = [json.dumps(side.get(name), sort_keys=True, default=str) for side in there]
+        if len(set(values)) > 1 or len(there) == 1:
+            found.append({"field": name, **{key: side.get(name) for key, side in sides.items()}})
+    return found
+
+
+@dataclass(frozen=True)
+class History:
+    """What each generation of a row wanted, canonically; "" where it wanted the row gone."""
+
+    wanted: Mapping[int, str]
+
+    def holds(self, current: str) -> bool:
+        """Whether Azure's state is one that this portal may have left there."""
+        return current in self.wanted.values()
+
+    def at(self, generation: int | None) -> str | None:
+        """What was sent as `generation`; None when nobody knows."""
+        earlier = [known for known in self.wanted if generation is not None and known <= generation]
+        return self.wanted[max(earlier)] if earlier else None
+
+
+NOTHING_KNOWN = History({})
+
+
+def histories(kind: str, rows: Sequence[SyncedModel]) -> dict[int, History]:
+    """The history of every row about whose last pushes there is doubt, from the activity log."""
+    since = {
+        row.pk: min(row.synced_generation, row.doubtful_from or row.synced_generation)
+        for row in rows
+        if row.uncertain or row.doubtful_from is not None
+    }
+    found: dict[int, dict[int, str]] = {pk: {} for pk in since}
+    if since:
+        entries = Activity.objects.filter(kind=kind, object_pk__in=since, generation__isnull=False)
+        told: Any = entries.values_list("object_pk", "generation", "before", "after")
+        for pk, generation, before, after in told:
+            tried_again = after is None and "error" in (before or {})
+            if generation >= since[pk] and not tried_again:
+                found[pk][generation] = canonical(after)
+    return {pk: History(wanted) for pk, wanted in found.items()}

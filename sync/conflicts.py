@@ -1,0 +1,39 @@
+"""What a push finds in Azure that somebody else left there becomes a finding, like one of a scan."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sync.compare import CONFLICTS, field_differences
+from sync.findings import Finding
+from sync.models import SyncedModel
+
+
+def note_conflict(row: SyncedModel, *, code: str, resource: Mapping[str, Any] | None, at: datetime) -> Finding:
+    """Open a finding for `row`, or refresh the one that is open."""
+    return upsert_finding(
+        kind=row.kind,
+        scope=row.scope_pk(),
+        name=str(row),
+        at=at,
+        object_pk=row.pk,
+        drift=CONFLICTS[code][0],
+        fields=field_differences(type(row), base=row.base, ours=row, azure=resource),
+        resource=dict(resource) if resource is not None else None,
+    )
+
+
+def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, **values: Any) -> Finding:
+    """The unresolved finding of one resource. One that was ignored comes back when Azure changed again since."""
+    unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
+    finding = unresolved.first()
+    if finding is None:
+        return Finding.objects.create(kind=kind, scope=scope, name=name, found_at=at, seen_at=at, **values)
+    if finding.state == Finding.State.IGNORED and finding.resource != values.get("resource"):
+        finding.state, finding.found_at = Finding.State.OPEN, at
+        finding.resolution, finding.resolved_by, finding.resolved_at = "", None, None
+    for name_of, value in values.items():
+        setattr(finding, name_of, value)
+    finding.seen_at = at
+    finding.save()
+    return finding

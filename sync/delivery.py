@@ -1,0 +1,234 @@
+"""Take one claimed row to Azure. Only calls here: no database, so that many deliveries run in threads at once."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.conf import settings
+from django.utils import timezone
+
+from sync.calls import Call, recorded
+from sync.compare import CONFLICTS, NOTHING_KNOWN, Drifted, History, canonical, describe_resource
+from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable
+from sync.models import SyncedModel
+
+Resource = Mapping[str, Any]
+_PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
+End = Literal["written", "deleted", "refused", "drifted", "delayed"]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that this worker holds, and what it knows about it."""
+
+    row: SyncedModel
+    token: uuid.UUID
+    until: float  # time.monotonic() at which the lease ends
+    history: History = NOTHING_KNOWN
+    collection: Mapping[str, Resource] | None = None  # fresh listing by lower-case name: saves a read per row
+
+
+@dataclass
+class Delivery:
+    """How it went, to be settled in the database."""
+
+    claimed: Claimed
+    began: datetime
+    end: End = "written"
+    base: dict[str, Any] | None = None  # what Azure holds now, as far as we know
+    code: str = ""
+    message: str = ""
+    outage: AzureUnreachable | None = None
+    found: Resource | None = None  # what somebody else left there
+    touched: bool = False  # a write was sent whose effect is not known, or undone only in part
+    lost: bool = False  # … and which may still take effect after this
+    landed: bool = False  # the write that was lost before has been seen to be there
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def row(self) -> SyncedModel:
+        return self.claimed.row
+
+    @property
+    def sent(self) -> int:
+        """The generation that was sent."""
+        return self.claimed.row.generation
+
+
+def deliver(claimed: Claimed, gateway: ArmGateway) -> Delivery:
+    """Bring the row to Azure as it is now. Never raises what Azure answers."""
+    delivery = Delivery(claimed, timezone.now(), base=claimed.row.base)
+    with recorded() as calls:
+        try:
+            courier = _Courier(delivery, gateway)
+            if claimed.row.deleted_at is not None:
+                courier.delete()
+                delivery.end = "deleted"
+            else:
+                courier.write()
+        except Drifted as drift:
+            delivery.end, delivery.code, delivery.message = "drifted", drift.code, drift.message
+            delivery.found = drift.resource
+        except AzureRefused as refusal:
+            delivery.end, delivery.code, delivery.message = "refused", refusal.code, refusal.message
+        except AzureUnreachable as outage:
+            delivery.end, delivery.outage, delivery.message = "delayed", outage, outage.reason
+        except ValueError as fault:  # an id that must never be sent
+            delivery.end, delivery.code = "refused", "InvalidResourceId"
+            delivery.message = f"The portal cannot address this resource: {fault}."
+    delivery.calls = calls
+    return delivery
+
+
+def overlay(row: SyncedModel, base: Resource | None) -> dict[str, Any]:
+    """The `properties` to send: what Azure holds, overlaid with what the portal models.
+
+    Properties the portal does not know survive; those Azure writes itself and those that are None are left out.
+    """
+    known = (base or {}).get("properties") or {}
+    properties = {key: value for key, value in known.items() if key not in row.read_only}
+    for key, value in row.body().items():
+        if isinstance(value, Mapping) and key in row.merged:
+            value = {**(properties.get(key) or {}), **value}
+            properties[key] = {inner: content for inner, content in value.items() if content is not None}
+        else:
+            properties[key] = value
+    return {key: value for key, value in properties.items() if value is not None}
+
+
+class _Courier:
+    def __init__(self, delivery: Delivery, gateway: ArmGateway) -> None:
+        self.delivery = delivery
+        self.gateway = gateway
+        self.row = delivery.claimed.row
+        self.history = delivery.claimed.history
+        self.is_doubtful = self.row.uncertain or self.row.doubtful_from is not None
+
+    def delete(self) -> None:
+        if self.row.base is None:
+            if self.row.synced_generation == 0 and not self.is_doubtful:
+                return  # nothing of ours was ever there, and the name may be somebody else's
+            if not self._is_ours(self._read()):
+                return
+        elif self.is_doubtful:
+            self._read()
+        self._send(lambda: self.gateway.delete(self.row.arm_id()))
+        self.delivery.touched = False
+        self.delivery.base = None
+
+    def write(self) -> None:
+        """PUT the row, by way of DELETE where Azure never changes a value. Leaves what Azure holds in `base`."""
+        current = self._current()
+        if current is not None and self.row.matches(current):
+            self.delivery.base = dict(current)
+            return
+        self._refuse_to_overwrite(current)
+        # After our own half-done replacement nothing is there: what Azure held before still has what we do not model.
+        properties = overlay(self.row, current if current is not None else self.row.base)
+        if current is not None and self.row.replaces(current):
+            self._replace(current, properties)
+        else:
+            self._put(properties)
+
+    def _current(self) -> Resource | None:
+        collection = self.delivery.claimed.collection
+        if collection is not None and not self.is_doubtful:
+            return collection.get(self.row.arm_id().rpartition("/")[2].lower())
+        return self._read()
+
+    def _refuse_to_overwrite(self, current: Resource | None) -> None:
+        """Raises Drifted when somebody else changed, made or deleted the resource."""
+        base = self.row.base
+        if self.is_doubtful and self._is_ours(current):
+            return
+        if current is None:
+            if base is not None and not self.is_doubtful:
+                raise self._drifted("DeletedInAzure", None)
+            return
+        if base is None:
+            raise self._drifted("ExistsInAzure", current)
+        model = type(self.row)
+        now, before = describe_resource(model, current) or {}, describe_resource(model, base) or {}
+        fields = [name for name in now if now[name] != before.get(name)]
+        if fields:
+            raise self._drifted("ChangedInAzure", current, fields=", ".join(fields))
+
+    @staticmethod
+    def _drifted(code: str, resource: Resource | None, **values: str) -> Drifted:
+        return Drifted(code, resource, CONFLICTS[code][1].format(**values))
+
+    def _is_ours(self, current: Resource | None) -> bool:
+        return self.history.holds(canonical(describe_resource(type(self.row), current)))
+
+    def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
+        """What Azure never changes is deleted and made anew; refused, the former one is put back."""
+        self._send(lambda: self.gateway.delete(self.row.arm_id()))
+        self.delivery.touched = True  # until something is there again
+        self.delivery.base = None
+        try:
+            self._put(properties)
+        except AzureRefused as refusal:
+            kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
+            try:
+                self.delivery.base = self._sent_put(kept)
+            except AzureRefused:
+                raise refusal from None
+            raise AzureRefused(
+                refusal.code, f"{refusal.message} What was there before has been put back.", refusal.status
+            ) from None
+
+    def _put(self, properties: Mapping[str, Any]) -> None:
+        answer: dict[str, Any] | None
+        try:
+            answer = self._sent_put(properties)
+        except AzureRefused as refusal:
+            # Azure refuses to write some things twice. What counts is what it holds.
+            try:
+                answer = self._read()
+            except AzureRefused:
+                raise refusal from None
+            if answer is None or not self.row.matches(answer):
+                raise
+        if not self.row.matches(answer):
+            answer = self._read()
+        self.delivery.touched = False
+        self.delivery.base = answer
+        if answer is None or not self.row.matches(answer):
+            raise AzureRefused(
+                "NotAsSent", "Azure accepted the change, but what it holds now differs. Edit it, or retry.", 200
+            )
+
+    def _sent_put(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._send(
+            lambda: self.gateway.put(self.row.arm_id(), {"properties": dict(properties)})
+        )
+        return answer
+
+    def _send(self, write: Callable[[], Any]) -> Any:
+        """A write. One that cannot end within the lease is not begun: another worker may have the row by then."""
+        longest = settings.ARM_CONNECT_TIMEOUT + 2 * settings.ARM_READ_TIMEOUT + settings.ARM_OPERATION_TIMEOUT
+        if time.monotonic() + longest > self.delivery.claimed.until:
+            raise AzureUnreachable("the earlier steps took too long; it starts over", 0.0, sent=False)
+        try:
+            return write()
+        except AzureUnreachable as outage:
+            self.delivery.touched |= outage.sent
+            self.delivery.lost |= outage.late
+            raise
+
+    def _read(self) -> dict[str, Any] | None:
+        """What Azure holds now. Notes when that is what a write with a lost answer was about."""
+        try:
+            current: dict[str, Any] | None = self.gateway.get(self.row.arm_id())
+        except AzureNotFound as missing:
+            if missing.code in _PARENT_GONE:
+                raise
+            current = None
+        if self.row.lost_writes == 1 and not self.delivery.lost:
+            seen = canonical(describe_resource(type(self.row), current))
+            before = canonical(describe_resource(type(self.row), self.row.base))
+            self.delivery.landed |= seen == self.history.at(self.row.doubtful_from) and seen != before
+        return current

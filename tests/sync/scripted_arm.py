@@ -1,0 +1,190 @@
+"""A stand-in for Azure whose answers a test decides one by one: refuse, tear, lose or delay exactly this request.
+
+It knows no rule of Event Grid: it keeps whatever is PUT. The emulator is the witness for the rules; this one is for what
+happens on the way.
+"""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from emulator.authority import Authority
+from sync.gateway import arm_gateway
+
+TOKEN = {"access_token": "scripted", "expires_in": 3600, "token_type": "Bearer"}
+
+
+@dataclass
+class Answer:
+    """What to do with one request. `apply`: "now", "never", or "later" (when the test calls `land`)."""
+
+    status: int = 0  # 0: what the store says
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    apply: str = "now"
+    wire: str = "whole"  # "whole", "torn" (half of it), "none" (closed without an answer)
+    change: Callable[[dict[str, Any]], None] | None = None  # what Azure makes of the resource before it keeps it
+
+
+def refused(code: str, status: int = 400, *, apply: str = "never", **headers: str) -> Answer:
+    body = {"error": {"code": code, "message": f"{code}, says the script."}}
+    return Answer(status, body, {name.replace("_", "-"): value for name, value in headers.items()}, apply=apply)
+
+
+class ScriptedArm:
+    """`script(method, answer, …)` decides the next answers to that method; after them the store answers."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.store: dict[str, dict[str, Any]] = {}
+        self.requests: list[tuple[str, str, Any]] = []
+        self.late: list[Callable[[], None]] = []
+        self.before: Callable[[str, str], None] | None = None  # called with each request before it is answered
+        self._script: list[tuple[str, Answer]] = []
+        self.lock = threading.RLock()
+        arm = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+                pass
+
+            def handle_any(self) -> None:
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                arm.respond(self, content)
+
+            do_GET = do_PUT = do_DELETE = do_POST = do_HEAD = handle_any  # noqa: N815 - the base class calls them so
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(str(authority.certificate_path), str(authority.key_path))
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://localhost:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def script(self, method: str, *answers: Answer) -> None:
+        with self.lock:
+            self._script += [(method, answer) for answer in answers]
+
+    def land(self) -> None:
+        """Requests that were delayed on the way take effect now."""
+        with self.lock:
+            for apply in self.late:
+                apply()
+            self.late.clear()
+
+    def methods(self) -> list[str]:
+        """What was asked since the last look."""
+        with self.lock:
+            seen = [method for method, _, _ in self.requests]
+            self.requests.clear()
+        return seen
+
+    def hold(self, resource_id: str, properties: Mapping[str, Any]) -> None:
+        """Put a resource there behind everybody's back."""
+        self.store[resource_id.lower()] = _resource(resource_id, properties)
+
+    def held(self, resource_id: str) -> dict[str, Any] | None:
+        """The properties there are now."""
+        found = self.store.get(resource_id.lower())
+        return found["properties"] if found else None
+
+    def respond(self, handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        path = handler.path.split("?")[0]
+        if path.endswith("/oauth2/v2.0/token"):
+            _write(handler, Answer(200, TOKEN))
+            return
+        method = handler.command
+        body = json.loads(content) if content else None
+        if self.before is not None:
+            self.before(method, path)
+        with self.lock:
+            self.requests.append((method, path, body))
+            answer = self._next(method)
+
+            def apply() -> Answer:
+                return self._apply(method, path, body, answer)
+
+            if answer.apply == "later":
+                self.late.append(lambda: (apply(), None)[1])
+            stored = apply() if answer.apply == "now" and answer.status < 300 else Answer(answer.status or 502)
+        told = Answer(
+            answer.status or stored.status,
+            stored.body if answer.body is None else answer.body,
+            {"x-ms-request-id": f"azure-{len(self.requests)}", **answer.headers},
+            wire=answer.wire,
+        )
+        _write(handler, told)
+
+    def _next(self, method: str) -> Answer:
+        for index, (scripted, answer) in enumerate(self._script):
+            if scripted == method:
+                del self._script[index]
+                return answer
+        return Answer()
+
+    def _apply(self, method: str, path: str, body: Any, answer: Answer) -> Answer:
+        key = path.lower()
+        if method == "PUT":
+            kept = _resource(self.store[key]["id"] if key in self.store else path, body["properties"])
+            if answer.change is not None:
+                answer.change(kept)
+            self.store[key] = kept
+            return Answer(200, kept)
+        if method == "DELETE":
+            return Answer(200 if self.store.pop(key, None) else 204)
+        if key in self.store:
+            return Answer(200, self.store[key])
+        children = [resource for known, resource in self.store.items() if known.rpartition("/")[0] == key]
+        if children or key.rsplit("/", 1)[-1] in {"clients", "cacertificates"}:
+            return Answer(200, {"value": children})
+        return Answer(404, {"error": {"code": "ResourceNotFound", "message": "It is not there."}})
+
+
+def _resource(resource_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    name = resource_id.rpartition("/")[2]
+    return {"id": resource_id, "name": name, "properties": {**properties, "provisioningState": "Succeeded"}}
+
+
+def _write(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    content = json.dumps(answer.body).encode() if answer.body is not None else b""
+    if answer.wire == "none":
+        handler.close_connection = True
+        return
+    handler.send_response(answer.status)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(content)))
+    for name, value in answer.headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    if handler.command != "HEAD":
+        handler.wfile.write(content[: len(content) // 2] if answer.wire == "torn" else content)
+    handler.close_connection = answer.wire == "torn"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def arm(authority: Authority, settings: Any) -> Iterator[ScriptedArm]:
+    """The settings in force point to it."""
+    scripted = ScriptedArm(authority)
+    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = scripted.url
+    settings.AZURE_ARM_CA = str(authority.ca_path)
+    settings.AZURE_TENANT_ID, settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = "t", "c", "s"
+    settings.ARM_READ_TIMEOUT = 5.0
+    arm_gateway.cache_clear()
+    yield scripted
+    arm_gateway.cache_clear()
+    scripted.server.shutdown()
+    scripted.server.server_close()

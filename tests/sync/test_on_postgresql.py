@@ -1,0 +1,27 @@
+"""What holds on SQLite holds on PostgreSQL: the same tests, run against a real server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers import postgresql
+
+SAME_TESTS = ("test_reconcile.py", "test_leases.py")
+
+
+def test_the_same_tests_hold_on_postgresql() -> None:
+    here = Path(__file__).parent
+    tests = [str(here / name) for name in SAME_TESTS]
+    with postgresql() as url:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+        run = subprocess.run(
+            command,
+            cwd=here.parent.parent,
+            env={**os.environ, "DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert run.returncode == 0, run.stdout[-4000:]
