@@ -97,7 +97,7 @@ def _zip_names_a_key(data: bytes) -> bool:
 
 def _encoded_parts(data: bytes, text: bytes, unescaped: bytes) -> list[bytes]:
     """What DER there is to look at: the file itself, each PEM block, or the whole text as base64 or hex."""
-    if data[:1] == b"\x30" and not data.isascii():
+    if looks_like_der(data):
         return [data]
     if data.startswith(_OPENSSH):
         return [data]
@@ -135,6 +135,11 @@ def is_base64_text(text: bytes) -> bool:
 def is_hex_text(text: bytes) -> bool:
     """Whether the text is made of nothing but hex digits, colons and white space."""
     return bool(text.strip()) and not text.translate(None, _HEX_LETTERS)
+
+
+def looks_like_der(data: bytes) -> bool:
+    """Whether this starts as a DER sequence and not as a text whose first letter is a zero."""
+    return data[:1] == b"0" and (not data.isascii() or any(byte < 9 or 13 < byte < 32 for byte in data[:16]))
 
 
 def read_element(data: bytes, at: int = 0) -> tuple[int, int, int] | None:

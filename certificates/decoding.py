@@ -21,6 +21,7 @@ from certificates.containers import (
     is_base64_text,
     is_hex_text,
     is_pkcs7,
+    looks_like_der,
     pem_blocks,
     private_key_kind,
     read_element,
@@ -75,7 +76,7 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
     kind = private_key_kind(data)
     if kind:
         raise DecodingError("private-key", f"This file holds a private key ({kind}).", _EXPOSED)
-    if data[:1] == b"\x30" and not data.isascii():
+    if looks_like_der(data):
         return (_load_der(data),)
     if data.startswith(b"PK\x03\x04"):
         raise DecodingError("zip", "This is a ZIP archive, not a certificate.", f"Unpack it. {NEXT_CA}")

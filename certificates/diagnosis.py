@@ -1,45 +1,41 @@
-"""Facts about an upload → problems, each with what to do next. Pure: no Django, no I/O; the moment is an argument.
+"""An upload → what it is, what is wrong with it, and what to do next. Pure: no Django, no I/O; the moment is an argument.
 
-Sources: RFC 5280 section 4.2.1 (basic constraints, key usage), Azure's rule that the uploaded certificate is the CA
-certificate that directly signs the clients, docs/policy.md.
+Sources: certificate cases that people bring (docs/policy.md), `ca_rules` for one certificate, `roles` for several.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
-from certificates.decoding import Certificate, DecodingError, load_certificate
-from certificates.verification import MAX_RSA_BITS, MIN_RSA_BITS
+from certificates import ca_rules
+from certificates.ca_rules import EXPIRES_SOON, Existing
+from certificates.decoding import read_upload
+from certificates.facts import Certificate, DecodingError
+from certificates.problems import CHOOSE_CERTIFICATE, Fix, Problem
+from certificates.roles import CertificateWithRole, role_of, signing_ca
 
-EXPIRES_SOON = timedelta(days=30)
-
-Values = tuple[tuple[str, str], ...]
-
-
-class _Report(Protocol):
-    """Collects one error: code, sentence, next step, values."""
-
-    def __call__(self, code: str, sentence: str, next_step: str, *values: tuple[str, str]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that stands in the way ("error") or must be seen ("warning"). `code` is stable."""
-
-    code: str
-    severity: str
-    sentence: str
-    next_step: str
-    values: Values = ()
+__all__ = [
+    "EXPIRES_SOON",
+    "CertificateWithRole",
+    "Diagnosis",
+    "Fix",
+    "Problem",
+    "diagnose_ca_upload",
+    "diagnose_upload",
+    "signing_ca",
+]
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. `chosen` is the certificate that will be stored, or None when there is an error."""
+    """What was found. `chosen` is the certificate that will be stored, or None when there is an error.
+
+    `certificates` are those of the file in its order, each with its role. `problems` has errors first.
+    """
 
     problems: tuple[Problem, ...]
     chosen: Certificate | None
+    certificates: tuple[CertificateWithRole, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -49,187 +45,98 @@ class Diagnosis:
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(p for p in self.problems if p.severity == "warning")
 
+    @property
+    def problem(self) -> Problem | None:
+        """The one error to show, or None when the upload can be stored."""
+        return next(iter(self.errors), None)
+
+    @property
+    def code(self) -> str:
+        """The code of that error, or "accepted"."""
+        return self.problem.code if self.problem is not None else "accepted"
+
+    @property
+    def title(self) -> str:
+        """One sentence that says what was brought."""
+        if self.problem is not None:
+            return self.problem.sentence
+        return "This CA certificate can be uploaded."
+
+    @property
+    def next_step(self) -> str:
+        return self.problem.next_step if self.problem is not None else "Give it a name and upload it."
+
+    @property
+    def fix(self) -> Fix | None:
+        """What one click does about the error, where there is something."""
+        return self.problem.fix if self.problem is not None else None
+
+
+def diagnose_upload(
+    data: bytes, *, existing: Existing = (), known: Sequence[Certificate] = (), at: datetime
+) -> Diagnosis:
+    """Read an upload and diagnose it; what cannot be read is a problem like every other, never an exception.
+
+    Arguments: `data`, the raw bytes; the others as in `diagnose_ca_upload`.
+    """
+    try:
+        certificates = read_upload(data)
+    except DecodingError as error:
+        return Diagnosis((Problem(error.code, "error", error.sentence, error.next_step),), None)
+    return diagnose_ca_upload(certificates, existing=existing, known=known, at=at)
+
 
 def diagnose_ca_upload(
-    certificates: Sequence[Certificate], *, existing: Sequence[tuple[str, bytes]] = (), at: datetime
+    certificates: Sequence[Certificate],
+    *,
+    existing: Existing = (),
+    known: Sequence[Certificate] = (),
+    at: datetime,
 ) -> Diagnosis:
     """Say whether one of the read certificates can be uploaded as CA certificate of a namespace.
 
     Arguments: `certificates` in the order of the file; `existing`, names and DER of the namespace's CA certificates;
-    `at`, an aware moment. Several certificates in one file are refused; the sentence names the one that fits.
+    `known`, certificates that clients have shown (from tests and the connection log, with the chains they sent); `at`, an
+    aware moment. Several certificates in one file are refused; the problem's fix is the one that signs the clients.
     """
-    if not certificates:
-        return Diagnosis(
-            (Problem("not-a-certificate", "error", "There is no certificate here.", "Choose a file."),), None
-        )
     distinct = list({c.der: c for c in certificates}.values())
+    if not distinct:
+        problem = Problem("not-a-certificate", "error", "There is no certificate here.", "Choose a file.")
+        return Diagnosis((problem,), None)
     if len(distinct) > 1:
-        return Diagnosis((_several(distinct),), None)
+        return _several(distinct, existing, known, at)
     certificate = distinct[0]
-    problems = (*_errors(certificate, existing, at), *_warnings(certificate, existing, at))
-    failed = any(p.severity == "error" for p in problems)
-    return Diagnosis(problems, None if failed else certificate)
+    errors = ca_rules.errors(certificate, existing, at)
+    problems = (*errors, *ca_rules.warnings(certificate, existing, known, at))
+    roles = (CertificateWithRole(certificate, role_of(certificate), not errors),)
+    return Diagnosis(problems, None if errors else certificate, roles)
 
 
-def signing_ca(certificates: Sequence[Certificate]) -> Certificate | None:
-    """Of a bundle, the CA certificate that signs the clients: the one that signed a leaf, else the lowest CA."""
-    cas = [c for c in certificates if c.is_ca]
-    for leaf in (c for c in certificates if not c.is_ca):
-        for ca in cas:
-            if ca.subject == leaf.issuer:
-                return ca
-    issuers = {c.issuer for c in cas if not c.is_self_issued}
-    lowest = [c for c in cas if c.subject not in issuers]
-    return next(iter(lowest or cas), None)
-
-
-def _several(certificates: Sequence[Certificate]) -> Problem:
-    best = signing_ca(certificates)
-    values = tuple((_role(c), c.subject) for c in certificates)
-    next_step = (
-        f"Upload only the one that signs the clients: {best.subject}."
-        if best is not None
-        else "None of them is a CA certificate. Bring the CA certificate that signed them."
-    )
-    return Problem(
+def _several(
+    certificates: Sequence[Certificate], existing: Existing, known: Sequence[Certificate], at: datetime
+) -> Diagnosis:
+    fitting = [c for c in certificates if not ca_rules.errors(c, existing, at)]
+    leaves = [c for c in certificates if not c.is_ca]
+    best = signing_ca(fitting, known=(*leaves, *known))
+    roles = tuple(CertificateWithRole(c, role_of(c), c is best) for c in certificates)
+    problem = Problem(
         "several-certificates",
         "error",
         f"There are {len(certificates)} certificates in this file, and Azure takes one.",
-        next_step,
-        values,
+        _several_next_step(certificates, best, existing, at),
+        tuple((entry.label, entry.certificate.subject) for entry in roles),
+        Fix(CHOOSE_CERTIFICATE, f"Use {best.subject}", best) if best is not None else None,
     )
+    return Diagnosis((problem,), None, roles)
 
 
-def _role(certificate: Certificate) -> str:
-    if not certificate.is_ca:
-        return "client or server certificate"
-    return "root CA" if certificate.is_self_issued else "intermediate CA"
-
-
-def _errors(certificate: Certificate, existing: Sequence[tuple[str, bytes]], at: datetime) -> list[Problem]:
-    found = []
-
-    def error(code: str, sentence: str, next_step: str, *values: tuple[str, str]) -> None:
-        found.append(Problem(code, "error", sentence, next_step, values))
-
-    if not certificate.is_ca:
-        _not_a_ca(certificate, error)
-    elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
-        error(
-            "no-key-cert-sign",
-            "This CA certificate may not sign certificates: its key usage lacks keyCertSign.",
-            "Issue the CA certificate again with the key usage keyCertSign.",
-            ("key usage", ", ".join(certificate.key_usage)),
-        )
-    if at > certificate.not_after:
-        error(
-            "expired",
-            f"This certificate expired on {certificate.not_after:%d %b %Y}.",
-            "Renew the CA certificate and bring the new one.",
-        )
-    if at < certificate.not_before:
-        error(
-            "not-yet-valid",
-            f"This certificate is not valid before {certificate.not_before:%d %b %Y %H:%M} UTC.",
-            "Wait until then, or check the clock of the machine that issued it.",
-        )
-    _weak(certificate, error)
-    for name, der in existing:
-        if der == certificate.der:
-            error("duplicate", f"This certificate is already here as {name}.", f"There is nothing to do: use {name}.")
-    return found
-
-
-def _not_a_ca(certificate: Certificate, error: _Report) -> None:
-    if certificate.is_self_issued:
-        error(
-            "self-signed-leaf",
-            "This is a self-signed client certificate, not a CA certificate.",
-            "Register it as a client with Thumbprint Match; that needs no CA certificate.",
-            ("thumbprint", certificate.thumbprint_sha256),
-        )
-        return
-    error(
-        "leaf",
-        "This is a client certificate, not the CA certificate that signed it.",
-        f"Bring the certificate with the subject {certificate.issuer}. "
-        "Or register this one as a client with Thumbprint Match.",
-        ("subject to look for", certificate.issuer),
-        ("key identifier to look for", certificate.authority_key_identifier or "not stated"),
-    )
-
-
-def _weak(certificate: Certificate, error: _Report) -> None:
-    is_rsa = certificate.key.startswith("RSA")
-    if is_rsa and certificate.key_bits < MIN_RSA_BITS:
-        error(
-            "weak-key",
-            f"This certificate has a weak key ({certificate.key}).",
-            "Use RSA 2048 bits or more, or EC P-256.",
-        )
-    if is_rsa and certificate.key_bits > MAX_RSA_BITS:
-        error(
-            "key-too-large",
-            f"This certificate's key ({certificate.key}) is larger than servers verify.",
-            "Use RSA 2048 to 4096 bits, or EC P-256.",
-        )
-    if certificate.key.startswith(("unsupported", "DSA", "Ed448")) or certificate.key_bits == 0:
-        error(
-            "key-type",
-            f"This kind of key ({certificate.key}) is not supported.",
-            "Use RSA 2048 bits or more, or EC P-256.",
-        )
-    if certificate.signature.endswith(("SHA-1", "MD5")) and not certificate.is_self_issued:
-        error(
-            "weak-hash",
-            f"This certificate is signed with a weak hash ({certificate.signature}).",
-            "Have it signed again with SHA-256.",
-        )
-
-
-def _warnings(certificate: Certificate, existing: Sequence[tuple[str, bytes]], at: datetime) -> list[Problem]:
-    found = []
-    if certificate.not_before <= at <= certificate.not_after and certificate.not_after - at <= EXPIRES_SOON:
-        days = (certificate.not_after - at).days
-        found.append(
-            Problem(
-                "expires-soon",
-                "warning",
-                f"This certificate expires in {days} {'day' if days == 1 else 'days'}, on {certificate.not_after:%d %b %Y}.",
-                "Plan its renewal; clients it signed stop connecting then.",
-            )
-        )
-    if (
-        certificate.is_ca
-        and certificate.is_self_issued
-        and (certificate.path_length is None or certificate.path_length > 0)
-    ):
-        found.append(
-            Problem(
-                "root",
-                "warning",
-                "This is a root certificate.",
-                "That is right when it signs the clients itself. When an intermediate signs them, upload the intermediate.",
-            )
-        )
-    for name, der in existing:
-        try:
-            other = load_certificate(der)
-        except DecodingError:
-            continue
-        if other.der != certificate.der and other.subject == certificate.subject:
-            same_key = (
-                bool(certificate.subject_key_identifier)
-                and other.subject_key_identifier == certificate.subject_key_identifier
-            )
-            found.append(
-                Problem(
-                    "same-key" if same_key else "same-subject",
-                    "warning",
-                    f"{name} has the same subject{' and key' if same_key else ', but another key'}.",
-                    "Keep both while clients change over; then delete the old one."
-                    if not same_key
-                    else "This looks like a renewal: delete the old one once this one works.",
-                )
-            )
-    return found
+def _several_next_step(
+    certificates: Sequence[Certificate], best: Certificate | None, existing: Existing, at: datetime
+) -> str:
+    if best is not None:
+        return f"Upload only the one that signs the clients: {best.subject}."
+    signer = signing_ca(certificates)
+    if signer is None:
+        return "None of them is a CA certificate. Bring the CA certificate that signed them."
+    first = ca_rules.errors(signer, existing, at)[0]
+    return f"The one that signs the clients, {signer.subject}, cannot be used. {first.sentence} {first.next_step}"

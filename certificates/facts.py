@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
 from certificates.containers import read_element
@@ -253,3 +253,12 @@ def _describe_general_names(names: Iterable[x509.GeneralName]) -> list[str]:
         x509.RFC822Name: "e-mail",
     }
     return [f"{kinds.get(type(n), type(n).__name__)}:{n.value}" for n in names]
+
+
+def public_key_bytes(der: bytes) -> bytes:
+    """The certificate's public key as SubjectPublicKeyInfo, for comparing keys; b"" when the kind is not known."""
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return b""

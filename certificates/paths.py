@@ -81,7 +81,7 @@ class PathFinder:
             return True
         pair = (child.der, issuer.der)
         if pair not in self._signed:
-            self._signed[pair] = _signed_by(child, issuer)
+            self._signed[pair] = signed_by(child, issuer)
         return self._signed[pair]
 
     def paths(self, leaf: Certificate) -> Iterator[tuple[Certificate, ...]]:
@@ -115,8 +115,11 @@ class PathFinder:
         return path
 
 
-def _signed_by(child: Certificate, issuer: Certificate) -> bool:
-    """The bare signature: names are compared by the caller, more tolerantly than the library's own function does."""
+def signed_by(child: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer's key made the child's signature: the bare signature, whatever the names say.
+
+    Names are compared by the caller, more tolerantly than the library's own function does. Costs one verification.
+    """
     try:
         certificate = x509.load_der_x509_certificate(child.der)
         key = x509.load_der_x509_certificate(issuer.der).public_key()

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("portal", "sync", "namespaces", "certificates", "emulator")
 PURE = {
+    "certificates.ca_rules",
     "certificates.comparing",
     "certificates.containers",
     "certificates.decisions",
@@ -18,6 +19,8 @@ PURE = {
     "certificates.authentication",
     "certificates.facts",
     "certificates.paths",
+    "certificates.problems",
+    "certificates.roles",
     "certificates.verification",
     "certificates.issuing",
     "namespaces.authorization",

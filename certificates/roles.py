@@ -1,0 +1,108 @@
+"""What a certificate is for, and which of several signs the clients. Pure.
+
+Sources: RFC 5280 section 4.2.1; the CA/Browser Forum's Baseline Requirements section 7.1.6 (policy identifiers that only
+publicly trusted CAs use).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from certificates.facts import Certificate
+from certificates.paths import key_identifier_fits, name_key, signed_by
+
+ROOT_CA, INTERMEDIATE_CA = "root-ca", "intermediate-ca"
+CLIENT, SERVER, CLIENT_AND_SERVER, OTHER_LEAF = "client", "server", "client-and-server", "leaf"
+SELF_SIGNED = "self-signed"
+
+ROLE_LABELS = {
+    ROOT_CA: "root CA",
+    INTERMEDIATE_CA: "intermediate CA",
+    CLIENT: "client certificate",
+    SERVER: "server certificate",
+    CLIENT_AND_SERVER: "client or server certificate",
+    OTHER_LEAF: "certificate for another purpose",
+    SELF_SIGNED: "self-signed certificate",
+}
+_BASELINE_POLICIES = "2.23.140.1."
+_PUBLIC_ORGANIZATIONS = (
+    "actalis", "amazon", "baltimore", "buypass", "certsign", "certum", "comodo ca limited", "d-trust", "deutsche telekom",
+    "digicert", "entrust", "geotrust", "globalsign", "godaddy", "go daddy", "google trust services", "hellenic academic",
+    "identrust", "internet security research group", "let's encrypt", "microsoft corporation", "quovadis", "sectigo",
+    "ssl corporation", "ssl.com", "starfield technologies", "swisssign", "t-systems", "thawte", "the usertrust network",
+    "trustwave", "unizeto", "verisign", "zerossl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CertificateWithRole:
+    """One certificate of an upload. `is_best`: the one that signs the clients."""
+
+    certificate: Certificate
+    role: str
+    is_best: bool = False
+
+    @property
+    def label(self) -> str:
+        return ROLE_LABELS[self.role]
+
+
+def role_of(certificate: Certificate) -> str:
+    """One of the role codes above."""
+    if certificate.is_ca:
+        return ROOT_CA if certificate.is_self_issued else INTERMEDIATE_CA
+    if certificate.is_self_issued:
+        return SELF_SIGNED
+    usages = set(certificate.extended_key_usage)
+    if not usages or "anyExtendedKeyUsage" in usages or {"clientAuth", "serverAuth"} <= usages:
+        return CLIENT_AND_SERVER
+    if "clientAuth" in usages:
+        return CLIENT
+    return SERVER if "serverAuth" in usages else OTHER_LEAF
+
+
+def issued(issuer: Certificate, certificate: Certificate) -> bool:
+    """Whether `issuer` signed `certificate`: by name, key identifier and signature."""
+    return (
+        name_key(issuer.subject) == name_key(certificate.issuer)
+        and key_identifier_fits(certificate, issuer)
+        and signed_by(certificate, issuer)
+    )
+
+
+def signing_ca(certificates: Sequence[Certificate], *, known: Sequence[Certificate] = ()) -> Certificate | None:
+    """Of a bundle, the CA certificate that signs the clients: the one that signed a leaf, else the lowest CA.
+
+    Arguments: `certificates` of the bundle; `known`, certificates that clients have shown. None when there is no CA.
+    """
+    cas = [c for c in certificates if c.is_ca]
+    leaves = [c for c in (*certificates, *known) if not c.is_ca]
+    for leaf in leaves:
+        for ca in cas:
+            if ca.der != leaf.der and issued(ca, leaf):
+                return ca
+    issuers = {name_key(c.issuer) for c in cas if not c.is_self_issued}
+    lowest = [c for c in cas if name_key(c.subject) not in issuers]
+    return next(iter(lowest or cas), None)
+
+
+def public_web_ca(certificate: Certificate) -> str:
+    """The organization, when this looks like a CA that issues web server certificates to anyone; else ""."""
+    parsed = x509.load_der_x509_certificate(certificate.der)
+    names = [
+        str(attribute.value)
+        for name in (parsed.subject, parsed.issuer)
+        for attribute in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    ]
+    for name in names:
+        if name.casefold().startswith(_PUBLIC_ORGANIZATIONS):
+            return name
+    try:
+        policies = parsed.extensions.get_extension_for_class(x509.CertificatePolicies).value
+    except x509.ExtensionNotFound:
+        return ""
+    if any(policy.policy_identifier.dotted_string.startswith(_BASELINE_POLICIES) for policy in policies):
+        return names[0] if names else certificate.subject
+    return ""

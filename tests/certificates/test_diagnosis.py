@@ -1,0 +1,156 @@
+"""Each file that people bring is told apart: exact code, one sentence, the next step, and the fix where there is one."""
+
+import re
+
+import pytest
+
+from certificates.containers import from_base64, from_hex
+from certificates.decoding import read_upload
+from certificates.diagnosis import Diagnosis, diagnose_upload
+from certificates.facts import Certificate, DecodingError, load_certificate
+from tests.certificates.uploads import LINE, ROOT, RSA_SENSOR, SENSOR, Upload, key_files, uploads
+from tests.chains import AT, key_identifier
+
+UPLOADS = uploads()
+KEY_FILES = list(key_files())
+each_upload = pytest.mark.parametrize("upload", UPLOADS, ids=[upload.id for upload in UPLOADS])
+each_key_file = pytest.mark.parametrize("data", [data for _, data in KEY_FILES], ids=[name for name, _ in KEY_FILES])
+
+
+def diagnose(upload: Upload) -> Diagnosis:
+    return diagnose_upload(
+        upload.data,
+        existing=[(name, identity.der) for name, identity in upload.existing],
+        known=[load_certificate(identity.der) for identity in upload.known],
+        at=AT,
+    )
+
+
+@each_upload
+def test_an_upload_gets_its_code_sentence_and_next_step(upload: Upload) -> None:
+    found = diagnose(upload)
+    assert found.code == upload.code, found.title
+    assert upload.says in found.title
+    assert upload.next_step in found.next_step
+    assert found.next_step
+    assert re.fullmatch(r"[A-Z].*\.", found.title)
+    assert (found.chosen is not None) is (upload.code == "accepted")
+
+
+@each_upload
+def test_what_one_click_does_is_offered_where_there_is_something(upload: Upload) -> None:
+    fix = diagnose(upload).fix
+    assert (fix.action if fix else "") == upload.fix
+    if fix is not None:
+        assert fix.certificate.subject == upload.fix_subject
+        assert fix.label
+
+
+@each_upload
+def test_warnings_are_seen_and_do_not_block(upload: Upload) -> None:
+    found = diagnose(upload)
+    if found.chosen is not None and not upload.id.startswith("good"):
+        assert tuple(warning.code for warning in found.warnings) == upload.warns
+    for warning in found.warnings:
+        assert warning.sentence.endswith(".")
+        assert warning.next_step.endswith(".")
+
+
+def test_there_are_enough_files() -> None:
+    assert len(UPLOADS) + len(KEY_FILES) >= 45
+    assert len({upload.id for upload in UPLOADS}) == len(UPLOADS)
+
+
+@each_key_file
+def test_a_private_key_is_recognised_first_and_called_exposed(data: bytes) -> None:
+    found = diagnose_upload(data, at=AT)
+    assert (found.code, found.chosen, found.certificates, found.fix) == ("private-key", None, (), None)
+    assert "private key" in found.title
+    assert "exposed" in found.next_step
+
+
+@each_key_file
+def test_the_refusal_repeats_nothing_of_a_private_key(data: bytes) -> None:
+    with pytest.raises(DecodingError) as refusal:
+        read_upload(data)
+    error = refusal.value
+    said = f"{error!r} {error.sentence} {error.next_step} {error.__context__!r} {error.__cause__!r}"
+    readable = data.decode("latin-1")
+    assert not [word for word in re.findall(r"[A-Za-z0-9+/]{12,}", said) if word in readable]
+
+
+def test_a_bundle_shows_each_certificate_with_its_role() -> None:
+    found = diagnose_upload(SENSOR.pem + LINE.pem + ROOT.pem, at=AT)
+    assert [(entry.certificate.subject, entry.label, entry.is_best) for entry in found.certificates] == [
+        ("CN=sensor-1", "client certificate", False),
+        ("CN=Line 1 CA", "intermediate CA", True),
+        ("CN=Plant Root CA", "root CA", False),
+    ]
+
+
+def test_taking_the_fix_of_a_bundle_makes_an_upload_that_is_accepted() -> None:
+    fix = diagnose_upload(SENSOR.pem + LINE.pem + ROOT.pem, at=AT).fix
+    assert fix is not None
+    assert diagnose_upload(fix.certificate.der, at=AT).code == "accepted"
+
+
+def test_a_leaf_names_the_issuer_to_look_for_and_what_a_thumbprint_client_needs() -> None:
+    problem = diagnose_upload(SENSOR.pem, at=AT).problem
+    assert problem is not None
+    assert problem.values == (
+        ("subject to look for", "CN=Line 1 CA"),
+        ("key identifier to look for", key_identifier(LINE)),
+    )
+    assert problem.fix is not None
+    assert problem.fix.values == (
+        ("authentication name", "sensor-1"),
+        ("validation scheme", "ThumbprintMatch"),
+        ("thumbprint", SENSOR.thumbprint),
+    )
+
+
+def test_a_leaf_of_a_known_ca_proposes_the_scheme_that_fits() -> None:
+    fix = diagnose_upload(SENSOR.pem, existing=[("line-1", LINE.der)], at=AT).fix
+    assert fix is not None
+    assert dict(fix.values) == {
+        "authentication name": "sensor-1",
+        "validation scheme": "SubjectMatchesAuthenticationName",
+        "thumbprint": "",
+    }
+
+
+def test_what_is_read_does_not_depend_on_the_notation() -> None:
+    read = {u.id: read_upload(u.data)[0] for u in UPLOADS if u.id.startswith("good") and "RSA" not in u.id}
+    assert {certificate.der for certificate in read.values()} == {LINE.der}
+
+
+def test_a_certificate_that_cannot_be_read_beside_others_is_no_crash() -> None:
+    broken = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+    assert diagnose_upload(LINE.pem + broken, at=AT).code == "broken-certificate"
+
+
+def test_unreadable_existing_certificates_are_passed_over() -> None:
+    assert diagnose_upload(LINE.pem, existing=[("odd", b"nonsense")], at=AT).code == "accepted"
+
+
+@pytest.mark.parametrize("size", [1_048_576, 1_048_575])
+@pytest.mark.parametrize(
+    "unit",
+    [b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----", b"aa:", b"0", b"<", b"PK\x03\x04", b"\\n", b"-"],
+    ids=["begin", "end", "hex", "digit", "html", "zip", "escapes", "dashes"],
+)
+def test_repeated_fragments_of_one_megabyte_are_refused_without_much_work(unit: bytes, size: int) -> None:
+    data = (unit * (size // len(unit) + 1))[:size]
+    with pytest.raises(DecodingError):
+        read_upload(data)
+
+
+def test_hex_and_base64_readers_answer_nothing_for_what_they_are_not() -> None:
+    assert (from_hex(b"zz"), from_hex(b"abc"), from_base64(b"?")) == (b"", b"", b"")
+
+
+def test_facts_are_those_of_the_certificate() -> None:
+    facts: Certificate = load_certificate(RSA_SENSOR.der)
+    assert (facts.key, facts.key_bits, facts.signature) == ("RSA 2048", 2048, "RSA with SHA-256")
+    assert facts.extended_key_usage == ("clientAuth",)
+    assert [name for name, _, _ in facts.extensions][:2] == ["basicConstraints", "keyUsage"]

@@ -1,0 +1,332 @@
+"""Files that people really bring, each with the code that must come out. Made by the chain builder, from fixed dates."""
+
+import io
+import json
+import zipfile
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    pkcs7,
+    pkcs12,
+)
+
+from tests.chains import (
+    AT,
+    Identity,
+    authority,
+    name_of,
+    public_key_pem,
+    self_signed,
+    signing_request,
+    unknown_extension,
+)
+from tests.der import element, sequence
+
+DAY = timedelta(days=1)
+ROOT = authority("Plant Root CA")
+LINE = ROOT.issue("Line 1 CA", ca=True, path_length=0)
+SENSOR = LINE.issue("sensor-1")
+RSA_ROOT = authority("RSA Root CA", key="RSA 2048")
+RSA_LINE = RSA_ROOT.issue("RSA Line CA", key="RSA 2048", ca=True, path_length=0)
+RSA_SENSOR = RSA_LINE.issue("rsa-sensor", key="RSA 2048")
+PASSPHRASE = BestAvailableEncryption(b"plant floor")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file. `says` and `next_step` must stand in the sentence and the next step; `fix` is the action of the fix."""
+
+    id: str
+    data: bytes
+    code: str
+    says: str = ""
+    next_step: str = ""
+    fix: str = ""
+    fix_subject: str = ""
+    warns: tuple[str, ...] = ()
+    existing: tuple[tuple[str, Identity], ...] = ()
+    known: tuple[Identity, ...] = ()
+
+
+def uploads() -> list[Upload]:
+    """Every file that holds no private key."""
+    return [*good_notations(), *broken_files(), *other_files(), *bundles(), *leaves(), *unfit_cas(), *warned_cas()]
+
+
+def key_of(identity: Identity, encoding: Encoding, form: PrivateFormat, *, locked: bool = False) -> bytes:
+    assert identity.key is not None
+    lock: KeySerializationEncryption = PASSPHRASE if locked else NoEncryption()
+    return identity.key.private_bytes(encoding, form, lock)
+
+
+def in_one_line(pem: bytes) -> bytes:
+    return pem.replace(b"\n", b"")
+
+
+def good_notations() -> list[Upload]:
+    pem, der = LINE.pem, LINE.der
+    body = b64encode(der)
+    notations = {
+        "PEM": pem,
+        "PEM without line breaks": in_one_line(pem),
+        "PEM with line breaks only beside the armour": b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----",
+        "PEM with CRLF": pem.replace(b"\n", b"\r\n"),
+        "PEM with CR alone": pem.replace(b"\n", b"\r"),
+        "PEM with byte order mark": b"\xef\xbb\xbf" + pem,
+        "PEM as UTF-16 with mark": pem.decode().encode("utf-16"),
+        "PEM as UTF-16 big-endian without mark": pem.decode().encode("utf-16-be"),
+        "PEM with Bag Attributes": b"Bag Attributes\n    friendlyName: line 1\nsubject=CN = Line 1 CA\n" + pem,
+        "PEM with text around it": b"Dear colleague, here it is:\n\n" + pem + b"\nKind regards\n",
+        "PEM with trailing zero-width space": pem + "\u200b".encode(),
+        "PEM out of JSON with backslash n": pem.replace(b"\n", b"\\n"),
+        "PEM indented": b"".join(b"    " + line + b"\n" for line in pem.splitlines()),
+        "PEM with the old label": pem.replace(b"CERTIFICATE", b"X509 CERTIFICATE"),
+        "trusted certificate PEM": b"-----BEGIN TRUSTED CERTIFICATE-----\n"
+        + b64encode(der + sequence(sequence(b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02")))
+        + b"\n-----END TRUSTED CERTIFICATE-----\n",
+        "the same certificate twice": pem + pem,
+        "DER": der,
+        "DER with trailing bytes": der + b"\r\n",
+        "base64 without armour": body,
+        "base64 without armour in lines": b"\n".join(body[i : i + 64] for i in range(0, len(body), 64)) + b"\n",
+        "hex dump": der.hex().encode(),
+        "hex dump with colons in lines": der.hex(":").upper().encode().replace(b":30:", b":30:\n"),
+        "RSA PEM": RSA_LINE.pem,
+    }  # fmt: skip
+    return [Upload(f"good: {name}", data, "accepted", "can be uploaded") for name, data in notations.items()]
+
+
+def broken_files() -> list[Upload]:
+    pem, der = LINE.pem, LINE.der
+    lines = pem.splitlines(keepends=True)
+    return [
+        Upload("broken: empty", b"", "empty", "is empty"),
+        Upload("broken: only white space", b" \r\n\t ", "empty", "is empty"),
+        Upload("broken: larger than 1 MB", b"A" * (1_048_576 + 1), "too-large", "larger than 1 MB"),
+        Upload("broken: DER that ends early", der[:-20], "broken-certificate", "ends before", "Copy the whole file"),
+        Upload("broken: DER with a damaged inside", der[:30] + b"\xff" * 30 + der[60:], "broken-certificate", "damaged"),
+        Upload("broken: PEM without its end", b"".join(lines[:-1]), "broken-certificate", "BEGIN CERTIFICATE", "cut"),
+        Upload("broken: PEM without its beginning", b"".join(lines[1:]), "broken-certificate", "END CERTIFICATE", "cut"),
+        Upload("broken: PEM with a line missing", b"".join(lines[:3] + lines[4:]), "broken-certificate", "damaged"),
+        Upload("broken: PEM with a NUL", pem[:100] + b"\x00" + pem[100:], "nul-byte", "zero bytes"),
+        Upload("broken: PEM that is not base64", lines[0] + b"?? not base64 ??\n" + lines[-1], "broken-certificate", "not base64"),
+        Upload("broken: a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary", "binary file"),
+        Upload("broken: one byte", b"0", "not-a-certificate", "no certificate"),
+        Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate", "no certificate"),
+        Upload("broken: 51 certificates", pem * 51, "too-many-certificates", "more than 50"),
+        Upload(
+            "broken: negative serial number", ROOT.issue("Odd CA", ca=True, serial=b"\x90").der, "broken-certificate",
+            "serial number is zero or negative",
+        ),
+    ]  # fmt: skip
+
+
+def other_files() -> list[Upload]:
+    certificates = [ROOT.certificate, LINE.certificate]
+    request = signing_request(SENSOR)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("line_1_ca.crt", LINE.pem)
+    revocation = revocation_list()
+    jwk = b'{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}'
+    return [
+        Upload("other: PKCS#7 PEM", pkcs7.serialize_certificates(certificates, Encoding.PEM), "pkcs7", "PKCS#7", "openssl pkcs7"),
+        Upload("other: PKCS#7 DER", pkcs7.serialize_certificates(certificates, Encoding.DER), "pkcs7", "PKCS#7", "-inform DER"),
+        Upload("other: request PEM", request.public_bytes(Encoding.PEM), "csr", "signing request", "CA answered"),
+        Upload("other: request DER", request.public_bytes(Encoding.DER), "csr", "signing request"),
+        Upload("other: revocation list PEM", revocation.public_bytes(Encoding.PEM), "crl", "revocation list"),
+        Upload("other: revocation list DER", revocation.public_bytes(Encoding.DER), "crl", "revocation list"),
+        Upload("other: public key PEM", public_key_pem(LINE), "public-key", "public key", "CA certificate"),
+        Upload(
+            "other: public key DER",
+            LINE.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            "public-key", "public key",
+        ),
+        Upload(
+            "other: SSH public key",
+            LINE.certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" ada@line1",
+            "public-key", "SSH public key",
+        ),
+        Upload("other: public JSON Web Key", jwk, "public-key", "JSON Web Key"),
+        Upload("other: web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "html", "web page", "Download"),
+        Upload("other: XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html", "web page"),
+        Upload("other: ZIP with a certificate", archive.getvalue(), "zip", "ZIP archive", "Unpack"),
+        Upload(
+            "other: key parameters", b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
+            "not-a-certificate", "key parameters",
+        ),
+    ]  # fmt: skip
+
+
+def revocation_list() -> x509.CertificateRevocationList:
+    builder = x509.CertificateRevocationListBuilder().issuer_name(LINE.subject).last_update(AT).next_update(AT + DAY)
+    return builder.sign(cast(ec.EllipticCurvePrivateKey, LINE.key), hashes.SHA256())
+
+
+def bundles() -> list[Upload]:
+    several, choose = "several-certificates", "choose-certificate"
+    old_line = ROOT.issue("Line 1 CA", ca=True, path_length=0, not_after=AT - DAY)
+    return [
+        Upload("bundle: leaf and intermediate", SENSOR.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
+        Upload("bundle: whole chain", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
+        Upload("bundle: root first", ROOT.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
+        Upload("bundle: RSA chain", RSA_ROOT.pem + RSA_LINE.pem + RSA_SENSOR.pem, several, "3 certificates", "", choose, "CN=RSA Line CA"),
+        Upload("bundle: two leaves", SENSOR.pem + RSA_SENSOR.pem, several, "2 certificates", "None of them is a CA"),
+        Upload("bundle: the signer has expired", SENSOR.pem + old_line.pem, several, "2 certificates", "expired on"),
+        Upload("bundle: an expired and a renewed signer", old_line.pem + LINE.pem + SENSOR.pem, several, "3 cert", "", choose, "CN=Line 1 CA"),
+        Upload(
+            "bundle: two unrelated CAs, clients known", ROOT.pem + RSA_LINE.pem, several, "2 certificates", "",
+            choose, "CN=RSA Line CA", known=(RSA_SENSOR,),
+        ),
+    ]  # fmt: skip
+
+
+def leaves() -> list[Upload]:
+    thumbprint, alone = "create-thumbprint-client", self_signed("sensor-1", key_label="alone")
+    server = LINE.issue("web-1", purposes=["serverAuth"])
+    return [
+        Upload("leaf: client certificate", SENSOR.pem, "leaf", "client certificate", "CN=Line 1 CA", thumbprint, "CN=sensor-1"),
+        Upload("leaf: RSA, as DER", RSA_SENSOR.der, "leaf", "client certificate", "CN=RSA Line CA", thumbprint, "CN=rsa-sensor"),
+        Upload("leaf: server certificate", server.pem, "leaf", "client certificate", "CN=Line 1 CA", thumbprint, "CN=web-1"),
+        Upload("leaf: self-signed", alone.pem, "self-signed-leaf", "self-signed", "Thumbprint Match", thumbprint, "CN=sensor-1"),
+        Upload(
+            "leaf: its CA is already here", SENSOR.pem, "leaf-of-known-ca", "already here as line-1", "register a client",
+            "create-client", "CN=sensor-1", existing=(("line-1", LINE),),
+        ),
+        Upload("leaf: CA flag false", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, "leaf", "", "", thumbprint, "CN=Line 3 CA"),
+        Upload("leaf: a version 1 root", authority("Old Root", version_1=True).pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
+    ]  # fmt: skip
+
+
+def unfit_cas() -> list[Upload]:
+    def made(**options: object) -> bytes:
+        return ROOT.issue("Line 2 CA", **{"ca": True, **options}).pem
+
+    return [
+        Upload("unfit: expired", made(not_after=AT - DAY), "expired", "expired on 28 Feb 2026", "Renew"),
+        Upload("unfit: not yet valid", made(not_before=AT + DAY), "not-yet-valid", "not valid before 02 Mar 2026", "Wait"),
+        Upload("unfit: key usage without keyCertSign", made(key_usage=["cRLSign"]), "no-key-cert-sign", "keyCertSign"),
+        Upload("unfit: RSA 1024", made(key="RSA 1024"), "weak-key", "RSA 1024", "RSA 2048"),
+        Upload("unfit: RSA 16384", made(key="RSA 16384"), "key-too-large", "RSA 16384", "2048 to 4096"),
+        Upload("unfit: Ed448", made(key="Ed448"), "key-type", "Ed448", "EC P-256"),
+        Upload("unfit: DSA", made(key="DSA"), "key-type", "DSA 2048", "EC P-256"),
+        Upload("unfit: SHA-1", made(digest="SHA-1"), "weak-hash", "SHA-1", "SHA-256"),
+        Upload(
+            "unfit: RSA with MD5", RSA_ROOT.issue("Line 2 CA", ca=True, digest="MD5").pem, "weak-hash", "RSA with MD5",
+            "SHA-256",
+        ),
+        Upload("unfit: already here", LINE.pem, "duplicate", "already here as line-1", "use line-1", existing=(("line-1", LINE),)),
+    ]  # fmt: skip
+
+
+def warned_cas() -> list[Upload]:
+    ok = "accepted"
+    web = authority("Web CA", subject=name_of("C=US", "O=DigiCert Inc", "CN=DigiCert Test Root"))
+    baseline = x509.PolicyInformation(x509.ObjectIdentifier("2.23.140.1.2.1"), None)
+    issuing = ROOT.issue("DV CA", ca=True, extensions=[(x509.CertificatePolicies([baseline]), False)])
+    renewed = ROOT.issue("Line 1 CA", ca=True, path_length=0, not_after=AT + timedelta(days=900))
+    twin = ROOT.issue("Line 1 CA", ca=True, path_length=0, key_label="twin of line 1")
+    same_key = ROOT.issue("Line 9 CA", ca=True, path_length=0, key_label="Line 1 CA")
+    cell = LINE.issue("Cell CA", ca=True)
+    direct = ROOT.issue("sensor-5")
+    here = (("line-1", LINE),)
+
+    def made(**options: object) -> bytes:
+        return ROOT.issue("Line 2 CA", **{"ca": True, **options}).pem
+
+    return [
+        Upload("warned: expires in 30 days", made(not_after=AT + 30 * DAY), ok, warns=("expires-soon",)),
+        Upload("warned: root", ROOT.pem, ok, warns=("root",)),
+        Upload("warned: public CA by its organization", web.pem, ok, warns=("root", "public-ca")),
+        Upload("warned: public CA by its policy", issuing.pem, ok, warns=("public-ca",)),
+        Upload("warned: same subject and key as another", renewed.pem, ok, warns=("same-key",), existing=here),
+        Upload("warned: same key under another subject", same_key.pem, ok, warns=("same-key",), existing=here),
+        Upload("warned: same subject, other key", twin.pem, ok, warns=("same-subject",), existing=here),
+        Upload("warned: no key usage", made(key_usage=None), ok, warns=("no-key-usage",)),
+        Upload("warned: Ed25519", made(key="Ed25519"), ok, warns=("uncommon-key",)),
+        Upload(
+            "warned: root signed with SHA-1", authority("SHA-1 Root", digest="SHA-1").pem, ok,
+            warns=("root", "weak-self-signature"),
+        ),
+        Upload(
+            "warned: root, while an intermediate signs the clients", ROOT.pem, ok,
+            warns=("intermediate-signs-clients",), known=(SENSOR, LINE),
+        ),
+        Upload("warned: intermediate, while the root signs the clients", LINE.pem, ok, warns=("root-signs-clients",), known=(direct,)),
+        Upload("warned: path length 0 above a CA that signs", LINE.pem, ok, warns=("path-length",), known=(cell, cell.issue("s"))),
+        Upload("not warned: intermediate that signs the clients", LINE.pem, ok, known=(SENSOR,)),
+        Upload("not warned: root that signs the clients", ROOT.pem, ok, known=(direct,)),
+        Upload("not warned: an unknown critical extension", made(extensions=[unknown_extension(critical=False)]), ok),
+    ]  # fmt: skip
+
+
+def key_files() -> Iterator[tuple[str, bytes]]:
+    """Private keys in every container, each with a name."""
+    pem, pkcs1_or_sec1, pkcs8 = Encoding.PEM, PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
+    for kind, identity in (("EC", SENSOR), ("RSA", RSA_SENSOR)):
+        traditional = key_of(identity, pem, pkcs1_or_sec1)
+        plain = key_of(identity, pem, pkcs8)
+        der = key_of(identity, Encoding.DER, pkcs8)
+        yield f"{kind}: traditional PEM", traditional
+        yield f"{kind}: traditional PEM with a passphrase", key_of(identity, pem, pkcs1_or_sec1, locked=True)
+        yield f"{kind}: traditional DER", key_of(identity, Encoding.DER, pkcs1_or_sec1)
+        yield f"{kind}: PKCS#8 PEM", plain
+        yield f"{kind}: PKCS#8 PEM with a passphrase", key_of(identity, pem, pkcs8, locked=True)
+        yield f"{kind}: PKCS#8 DER", der
+        yield f"{kind}: PKCS#8 DER with a passphrase", key_of(identity, Encoding.DER, pkcs8, locked=True)
+        yield f"{kind}: PKCS#8 base64 without armour", b64encode(der)
+        yield f"{kind}: PKCS#8 as hex", der.hex(":").encode()
+        yield f"{kind}: PKCS#8 under the label of a certificate", plain.replace(b"PRIVATE KEY", b"CERTIFICATE")
+        yield f"{kind}: OpenSSH", key_of(identity, pem, PrivateFormat.OpenSSH)
+        yield f"{kind}: PKCS#12", pkcs12_of(identity)
+        yield f"{kind}: PKCS#12 as base64", b64encode(pkcs12_of(identity))
+        yield f"{kind}: after its certificate", identity.pem + plain
+        yield f"{kind}: before the certificates, in one line", in_one_line(plain + identity.pem)
+        yield f"{kind}: as UTF-16", plain.decode().encode("utf-16")
+        yield f"{kind}: out of JSON", json.dumps({"cert": identity.pem.decode(), "key": plain.decode()}).encode()
+        yield f"{kind}: cut off", plain[: len(plain) // 2]
+        yield f"{kind}: behind a DER certificate", identity.der + plain
+    yield "JSON Web Key", json.dumps(private_jwk()).encode()
+    yield "JSON Web Key Set", json.dumps({"keys": [private_jwk()]}, indent=2).encode()
+    yield (
+        "PuTTY",
+        b"PuTTY-User-Key-File-3: ecdsa-sha2-nistp256\nEncryption: none\nComment: line\nPublic-Lines: 1\nAAAA\n",
+    )
+    yield "PGP", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF\n-----END PGP PRIVATE KEY BLOCK-----\n"
+    yield "Java key store", bytes.fromhex("feedfeed0000000200000001") + b"\x00" * 40
+    yield "ZIP with a key file", zip_of("sensor-1.key", key_of(SENSOR, pem, pkcs8))
+    yield "ZIP with a PKCS#12 file in a folder", zip_of("certs/sensor-1.pfx", pkcs12_of(SENSOR))
+    yield "ZIP with a key under another name, not packed", zip_of("notes.txt", key_of(SENSOR, pem, pkcs8), packed=False)
+    yield "an old PKCS#8 with version 1", element(0x30, b"\x02\x01\x01" + sequence(b"\x06\x03\x2b\x65\x70") + b"\x04\x22" + b"\x04\x20" + b"\x07" * 32)  # fmt: skip
+
+
+def private_jwk() -> dict[str, str]:
+    assert isinstance(SENSOR.key, ec.EllipticCurvePrivateKey)
+    number = SENSOR.key.private_numbers().private_value
+    return {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": b64encode(number.to_bytes(32, "big")).decode()}
+
+
+def pkcs12_of(identity: Identity) -> bytes:
+    key = cast(ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, identity.key)
+    return pkcs12.serialize_key_and_certificates(b"client", key, identity.certificate, None, PASSPHRASE)
+
+
+def zip_of(name: str, data: bytes, *, packed: bool = True) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as made:
+        made.writestr("read me.txt", "certificates of line 1")
+        made.writestr(name, data)
+    return archive.getvalue()
