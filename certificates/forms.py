@@ -13,6 +13,7 @@ from certificates.decoding import Certificate, DecodingError, read_upload
 from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload
 from certificates.issuing import MAX_CLIENTS, ClientName, IssuingError, check_client_name
 from certificates.models import CACertificate
+from certificates.trials import Presented
 from namespaces import rules
 from namespaces.access import teams_of
 from namespaces.forms import GuardedForm, TeamField, rule_as_field_error
@@ -20,6 +21,7 @@ from namespaces.models import Namespace
 from portal.models import User
 
 FILE_TYPES = ".pem,.cer,.crt"
+MAX_USER_NAME = 1000
 
 
 class PastedField(forms.CharField):
@@ -133,6 +135,75 @@ class UploadCertificateForm(CertificateFileForm):
 
     def clean_description(self) -> str:
         return checked_description(self.cleaned_data["description"])
+
+
+class TestAuthenticationForm(GuardedForm):
+    """What a client would present: certificate with chain, user name, protocol, and the moment."""
+
+    file = forms.FileField(
+        label="Client certificate",
+        required=False,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": FILE_TYPES}),
+    )
+    pem = PastedField(
+        label="Or paste it, with its chain if the client sends one",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 4, "class": "mono", "spellcheck": "false", "placeholder": "-----BEGIN CERTIFICATE-----"}
+        ),
+    )
+    user_name = forms.CharField(
+        label="MQTT user name",
+        required=False,
+        strip=False,
+        max_length=MAX_USER_NAME,
+        help_text="Empty: none is sent, and the name is taken from the certificate where the namespace says so.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    protocol = forms.ChoiceField(
+        label="Protocol",
+        choices=[("5", "MQTT 5"), ("3.1.1", "MQTT 3.1.1")],
+        initial="5",
+        required=False,
+        error_messages={"invalid_choice": "Choose MQTT 5 or MQTT 3.1.1."},
+    )
+    at = forms.DateTimeField(
+        label="At the moment (UTC)",
+        required=False,
+        help_text="Empty: now.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+        error_messages={"invalid": "Write the moment as year-month-day and hour:minute, such as 2027-03-01T10:00."},
+    )
+    attempt = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    presented: Presented | None = None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        upload = cleaned.get("file")
+        if self.fields_with_a_key and upload is None:
+            return cleaned
+        data = upload.read() if upload is not None else cleaned.get("pem", "").encode("utf-8", "surrogatepass")
+        if upload is None and not data.strip():
+            self.add_error("file", ValidationError("Choose the client's certificate, drop it, or paste it."))
+            return cleaned
+        try:
+            self.presented = Presented.read(data)
+        except DecodingError as refusal:
+            self._show("")
+            self.add_error("file", ValidationError(f"{refusal.sentence} {refusal.next_step}", code=refusal.code))
+        else:
+            self._show(self.presented.pem)  # so that the next test needs no second choosing
+        return cleaned
+
+    def _show(self, pem: str) -> None:
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["pem"] = pem
+        self.data = data
 
 
 class UpdateCertificateForm(GuardedForm):

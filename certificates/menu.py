@@ -20,6 +20,7 @@ MENU = (
     MenuItem(
         BROKER, "CA certificates", "award", "certificates:ca_certificate_list", order=110, count=count_ca_certificates
     ),
+    MenuItem(FIND_OUT, "Test authentication", "shield-check", "certificates:test_authentication", order=205),
     MenuItem(FIND_OUT, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=220),
 )
 

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import ca_certificates, samples
+from certificates.views import ca_certificates, samples, trials
 from namespaces import converters  # noqa: F401 - registers the names' converters
 
 app_name = "certificates"
@@ -59,6 +59,8 @@ urlpatterns: list[URLPattern] = [
         ca_certificates.ca_certificate_retry,
         name="ca_certificate_retry",
     ),
+    # Test authentication
+    path("<int:pk>/test-authentication/", trials.test_authentication, name="test_authentication"),
     # Sample certificates
     path("<int:pk>/sample-certificates/", samples.sample_certificates, name="sample_certificates"),
     path("<int:pk>/sample-certificates/draft/", samples.sample_certificates_draft, name="sample_certificates_draft"),

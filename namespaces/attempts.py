@@ -60,6 +60,11 @@ def _number(query: QueryDict, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
+def protocol_of(attempt: ConnectionAttempt) -> str:
+    """ "5" or "3.1.1"; the log says MQTT5 or MQTT3."""
+    return "3.1.1" if attempt.protocol.upper().startswith("MQTT3") else "5"
+
+
 def decision_of(attempt: ConnectionAttempt) -> Decision | None:
     """The decision with its steps, where the log told it."""
     told: Any = (attempt.record or {}).get("decision")

@@ -55,6 +55,13 @@ class Namespace(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def alternative_sources(self) -> tuple[str, ...]:
+        """Where the endpoint looks for an authentication name when no MQTT user name is sent, in this order."""
+        properties = (self.resource or {}).get("properties") or {}
+        authentication = (properties.get("topicSpacesConfiguration") or {}).get("clientAuthentication") or {}
+        return tuple(authentication.get("alternativeAuthenticationNameSources") or ())
+
     def adopt(self, resource: Mapping[str, Any]) -> None:
         """Take over what ARM says of the namespace (fields only; the caller saves)."""
         properties = resource.get("properties") or {}

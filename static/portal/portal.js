@@ -1,6 +1,6 @@
 /* The shell's behaviour. Small, without dependency; every page works without it.
    Hooks are data attributes, so that templates need no script: data-copy, data-copy-from, data-drop-zone, data-follows, data-menu,
-   data-menu-search, data-pane-close, data-popover, data-search, data-theme-form, data-toast, data-local.
+   data-menu-search, data-moment, data-pane-close, data-popover, data-search, data-theme-form, data-toast, data-local.
    Servers may send HX-Trigger: {"toast": {"text": …, "kind": "success"}} and "pane-close". */
 "use strict";
 (() => {
@@ -179,6 +179,15 @@
     if (event.target.dataset.follows !== undefined) event.target.dataset.typed = "";
   }
 
+  /* ---------- a moment on a slider, shown while it moves and asked for when it rests ---------- */
+  function showMoment(slider) {
+    const moment = new Date(Number(slider.value) * 1000);
+    const field = document.getElementById(slider.dataset.moment);
+    if (field) field.value = moment.toISOString().slice(0, 16); // the field is in UTC
+    const shown = one("[data-moment-shown]", slider.parentElement);
+    if (shown) shown.textContent = new Intl.DateTimeFormat("en-GB", SHAPES.datetime).format(moment).replace(",", "");
+  }
+
   /* ---------- menu search, search results ---------- */
   function filterMenu(input) {
     const wanted = input.value.trim().toLowerCase();
@@ -230,10 +239,12 @@
   document.addEventListener("input", (event) => {
     if (event.target.matches("[data-menu-search]")) filterMenu(event.target);
     if (event.target.id) followed(event);
+    if (event.target.matches("[data-moment]")) showMoment(event.target);
   });
   document.addEventListener("change", (event) => {
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
+    if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
   });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
