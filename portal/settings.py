@@ -191,6 +191,8 @@ ARM_READ_TIMEOUT = float(os.environ.get("ARM_READ_TIMEOUT", "20"))
 ARM_OPERATION_TIMEOUT = float(os.environ.get("ARM_OPERATION_TIMEOUT", "30"))  # a change that Azure accepts and works on
 # How late a request whose answer was lost may still take effect. ARM's own front gives up after 60 s.
 ARM_LATE_SECONDS = float(os.environ.get("ARM_LATE_SECONDS", "120"))
+# Hold requests back before Azure refuses them. Off only for an endpoint that limits nothing.
+ARM_BUDGETS = _flag("ARM_BUDGETS", True)
 SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "24"))  # pushes at once in one worker process
 # A lease outlasts every timeout of one push: token, three reads (before, after, after a refusal) and three writes
 # (delete, put, and putting the former one back).

@@ -134,9 +134,13 @@ class _Courier:
             self._put(properties)
 
     def _current(self) -> Resource | None:
+        """What Azure holds. A listing that shows no surprise saves the read; a surprise may only be its age."""
         collection = self.delivery.claimed.collection
         if collection is not None and not self.is_doubtful:
-            return collection.get(self.row.arm_id().rpartition("/")[2].lower())
+            listed = collection.get(self.row.arm_id().rpartition("/")[2].lower())
+            model = type(self.row)
+            if canonical(describe_resource(model, listed)) == canonical(describe_resource(model, self.row.base)):
+                return listed
         return self._read()
 
     def _refuse_to_overwrite(self, current: Resource | None) -> None:

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sync.findings import Finding, Scan
@@ -83,10 +84,28 @@ class SyncedQuerySet(models.QuerySet[Any]):
     def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> int:
         """Take those that are due. Answers how many: a row that somebody else took meanwhile is not among them.
 
-        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back.
+        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back, and
+        what it sent may still land late.
         """
-        died = Case(When(claim_token__isnull=False, then=Value(True)), default=F("uncertain"))
-        return self.due(at).update(uncertain=died, claim_token=token, claimed_until=until, claimed_by=by)
+        died = Q(claim_token__isnull=False)
+        late = at + timedelta(seconds=settings.ARM_LATE_SECONDS)
+        return self.due(at).update(
+            uncertain=Case(When(died, then=Value(True)), default=F("uncertain")),
+            recheck_at=Case(When(died, then=Value(late)), default=F("recheck_at")),
+            doubtful_from=Case(
+                When(died, then=Coalesce(F("doubtful_from"), F("synced_generation") + 1)),
+                default=F("doubtful_from"),
+                output_field=models.PositiveBigIntegerField(),
+            ),
+            lost_writes=Case(
+                When(died, then=F("lost_writes") + 1),
+                default=F("lost_writes"),
+                output_field=models.PositiveIntegerField(),
+            ),
+            claim_token=token,
+            claimed_until=until,
+            claimed_by=by,
+        )
 
 
 class SyncedModel(models.Model):

@@ -1,5 +1,6 @@
 """What the workers write down: each push and its steps, the budget they share, and that they are alive."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -69,3 +70,11 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+RECORDS_KEPT = timedelta(days=30)
+
+
+def forget_old_records(at: datetime) -> None:
+    """Timelines end with the month: what was changed and how it ended stays in the activity log."""
+    PushRecord.objects.filter(settled_at__lt=at - RECORDS_KEPT).delete()

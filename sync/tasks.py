@@ -1,55 +1,35 @@
-"""Tasks: thin, quiet when the row is gone or settled. The row is the queue; a message is only a hint."""
+"""Tasks: thin, quiet when there is nothing to do. The rows are the queue; a message is only a hint."""
 
-import logging
+from typing import Any
 
-from celery import shared_task
-from django.db.models import F
+from celery import current_app, shared_task
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.utils import timezone
 
-from sync import connections, leases, rechecks, reconcile, registry
-from sync.reconcile import Pushed
+from sync import connections, leases, pump, queue, rechecks, workers
+from sync.records import forget_old_records
 
-logger = logging.getLogger(__name__)
-
-SWEPT_AT_ONCE = 200
-DELAYS_BEFORE_GIVING_UP = 3  # Azure is away: the other rows would only meet the same timeouts
-PUSHES_IN_A_ROW = 5
+PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
 
 
-@shared_task
-def push(label: str, pk: int) -> None:
-    """Bring one row to Azure, again when it was edited meanwhile."""
-    try:
-        row = registry.model_for(label)._default_manager.filter(pk=pk).first()
-    except LookupError:
-        logger.warning("A message names %s, which is not synced.", label)
-        return
-    for _ in range(PUSHES_IN_A_ROW):
-        if row is None or reconcile.push(row) is not Pushed.STILL_DUE:
-            return
+@shared_task(name="sync.tasks.pump")
+def run_pump() -> None:
+    """Bring to Azure what is due, many rows at once, until nothing is."""
+    if pump.run_here(seconds=PUMP_SECONDS):
+        current_app.send_task("sync.tasks.pump")
 
 
 @shared_task
 def sweep() -> None:
-    """Push due rows whose hint was lost, or whose time to try again has come."""
-    with leases.held("sweep", seconds=600) as alone:
+    """Find what no message told of: lost hints, dead workers' rows, rows whose time to try again has come."""
+    now = timezone.now()
+    with leases.held("sweep", seconds=60) as alone:
         if alone:
-            rechecks.make_due(timezone.now())
-            for model in registry.models():
-                _sweep_model(label=model._meta.label_lower)
-
-
-def _sweep_model(label: str) -> None:
-    rows = registry.model_for(label)._default_manager
-    due = rows.due(timezone.now()).order_by(F("next_attempt_at").asc(nulls_first=True), "pk")  # type: ignore[attr-defined]
-    delayed = 0
-    for row in due[:SWEPT_AT_ONCE]:
-        try:
-            delayed += reconcile.push(row) is Pushed.DELAYED
-        except Exception:  # one bad row must not stop the sweep
-            logger.exception("%s %s could not be pushed.", label, row.pk)
-        if delayed >= DELAYS_BEFORE_GIVING_UP:
-            return
+            workers.bury_the_dead(now)
+            rechecks.make_due(now)
+            forget_old_records(now)
+    if queue.anything_due():
+        run_pump()
 
 
 @shared_task
@@ -58,3 +38,18 @@ def take_in_connections() -> None:
     with leases.held("connections", seconds=120) as alone:
         if alone:
             connections.take_in()
+
+
+@worker_ready.connect
+def say_that_this_worker_runs(**_: Any) -> None:
+    workers.this_worker().keep_beating()
+
+
+@worker_shutting_down.connect
+def take_nothing_new(**_: Any) -> None:
+    pump.stop_here()
+
+
+@worker_shutdown.connect
+def say_that_this_worker_ends(**_: Any) -> None:
+    workers.this_worker().end()

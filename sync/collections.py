@@ -1,0 +1,100 @@
+"""Listings of whole collections, so that a thousand changes need ten reads before them and not a thousand."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync import queue
+from sync.calls import Call, recorded
+from sync.delivery import Delivery
+from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable
+from sync.models import SyncedModel
+from sync.reconcile import Pushed
+
+FRESH_SECONDS = 15.0
+WORTH_IT = 40  # rows that wait in one collection
+PAGE = 100
+
+Resource = Mapping[str, Any]
+Key = tuple[type[SyncedModel], str]
+
+
+@dataclass
+class _Listing:
+    """`resources` is None while it is being fetched, and when that failed."""
+
+    begun: float
+    future: Future[tuple[dict[str, Resource] | None, list[Call]]]
+    resources: dict[str, Resource] | None = None
+    calls: list[Call] = field(default_factory=list)
+
+
+class Collections:
+    """Fresh listings by model and namespace. Used by the pump's thread only; fetched in another."""
+
+    def __init__(self, gateway: ArmGateway) -> None:
+        self._gateway = gateway
+        self._listings: dict[Key, _Listing] = {}
+        self._calls: list[Call] = []
+
+    def fresh(
+        self, model: type[SyncedModel], group: Sequence[queue.Candidate], threads: Executor
+    ) -> dict[str, Mapping[str, Resource]]:
+        """What is known of the collections that `group` changes, by namespace id. Begins to list where it is worth it."""
+        scopes = {candidate.scope_id for candidate in group if not candidate.is_deletion}
+        now = time.monotonic()
+        unlisted = [scope for scope in scopes if not self._is_fresh((model, scope), now)]
+        if unlisted and len(group) > 1:
+            self._begin(model, unlisted, threads, now)
+        found: dict[str, Mapping[str, Resource]] = {}
+        for scope in scopes:
+            listing = self._listings.get((model, scope))
+            if listing is not None:
+                self._collect(listing)
+                if listing.resources is not None and now - listing.begun < FRESH_SECONDS:
+                    found[scope] = listing.resources
+        return found
+
+    def note(self, delivery: Delivery, outcome: Pushed) -> None:
+        """Our own pushes keep a listing fresh."""
+        namespace, _, name = delivery.row.arm_id().rsplit("/", 2)
+        listing = self._listings.get((type(delivery.row), namespace))
+        if listing is None or listing.resources is None:
+            return
+        if outcome in {Pushed.SUCCEEDED, Pushed.STILL_DUE} and delivery.base is not None:
+            listing.resources[name.lower()] = delivery.base
+        else:
+            listing.resources.pop(name.lower(), None)
+
+    def calls(self) -> list[Call]:
+        """Requests made since this was last asked, for the budgets."""
+        calls, self._calls = self._calls, []
+        return calls
+
+    def _is_fresh(self, key: Key, now: float) -> bool:
+        listing = self._listings.get(key)
+        return listing is not None and now - listing.begun < FRESH_SECONDS
+
+    def _begin(self, model: type[SyncedModel], scopes: Sequence[str], threads: Executor, now: float) -> None:
+        for scope, waiting in queue.due_in(model, scopes).items():
+            manager: Any = model._default_manager
+            pages = manager.filter(**{model.scope_id_path: scope}, base__isnull=False).count() // PAGE + 1
+            if waiting >= max(WORTH_IT, 2 * pages):
+                self._listings[(model, scope)] = _Listing(now, threads.submit(self._fetch, scope, model.arm_type))
+
+    def _fetch(self, scope: str, arm_type: str) -> tuple[dict[str, Resource] | None, list[Call]]:
+        with recorded() as calls:
+            try:
+                resources: dict[str, Resource] = {
+                    str(found["name"]).lower(): found for found in self._gateway.list_children(scope, arm_type)
+                }
+            except (AzureRefused, AzureUnreachable):
+                return None, calls  # each push reads for itself, and says what is wrong
+        return resources, calls
+
+    def _collect(self, listing: _Listing) -> None:
+        if listing.future.done() and listing.resources is None and not listing.calls:
+            listing.resources, listing.calls = listing.future.result()
+            self._calls += listing.calls

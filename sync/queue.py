@@ -1,0 +1,97 @@
+"""What is due, in the order in which it should go, as far as the budgets allow."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from sync import budget, registry
+from sync.models import SyncedModel
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row that is due, and what its push will take."""
+
+    model: type[SyncedModel]
+    pk: int
+    scope_id: str
+    lane: int
+    due_at: datetime
+    is_deletion: bool
+
+    @property
+    def subscription(self) -> str:
+        return subscription_of(self.scope_id)
+
+    @property
+    def operation(self) -> str:
+        return "deletes" if self.is_deletion else "writes"
+
+
+def subscription_of(arm_id: str) -> str:
+    """The subscription of an ARM id, lower case; "" when it names none."""
+    steps = arm_id.split("/", 3)
+    return steps[2].lower() if len(steps) > 2 and steps[1].lower() == "subscriptions" else ""
+
+
+class Queue:
+    """Looks at what is due. Remembers which buckets are empty, so that rows behind others' empty buckets go on."""
+
+    def __init__(self) -> None:
+        self._empty: dict[tuple[str, str], float] = {}  # (subscription, operation) → time.monotonic() to look again
+
+    def take(self, room: int) -> list[Candidate]:
+        """Up to `room` rows to claim now, urgent ones first. What they may send is taken out of the budgets."""
+        now = time.monotonic()
+        self._empty = {key: at for key, at in self._empty.items() if at > now}
+        candidates = sorted(
+            (candidate for model in registry.models() for candidate in self._due(model, room)),
+            key=lambda candidate: (candidate.lane, candidate.due_at),
+        )[:room]
+        groups: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            groups[(candidate.subscription, candidate.operation)].append(candidate)
+        taken = []
+        for (subscription, operation), group in groups.items():
+            grant = budget.reserve(subscription, operation, len(group))
+            taken += group[: grant.count]
+            if grant.count < len(group):
+                self._empty[(subscription, operation)] = now + grant.wait
+        return taken
+
+    def wait(self) -> float:
+        """Seconds until an empty bucket may have something; 0 when none is empty."""
+        now = time.monotonic()
+        return min((max(at - now, 0.0) for at in self._empty.values()), default=0.0)
+
+    def _due(self, model: type[SyncedModel], room: int) -> list[Candidate]:
+        manager: Any = model._default_manager
+        rows = manager.due(timezone.now())
+        for subscription, operation in self._empty:
+            inside = {f"{model.scope_id_path}__istartswith": f"/subscriptions/{subscription}/"}
+            rows = rows.exclude(Q(**inside), deleted_at__isnull=operation != "deletes")
+        columns = rows.order_by("lane", "due_at").values_list("pk", model.scope_id_path, "lane", "due_at", "deleted_at")
+        return [
+            Candidate(model, pk, scope_id, lane, due_at, deleted_at is not None)
+            for pk, scope_id, lane, due_at, deleted_at in columns[:room]
+        ]
+
+
+def anything_due() -> bool:
+    """Whether a worker could do something now."""
+    now = timezone.now()
+    managers: list[Any] = [model._default_manager for model in registry.models()]
+    return any(manager.due(now).exists() for manager in managers)
+
+
+def due_in(model: type[SyncedModel], scope_ids: Sequence[str]) -> dict[str, int]:
+    """How many rows of a model are due in each namespace, by its ARM id."""
+    manager: Any = model._default_manager
+    rows = manager.due(timezone.now()).filter(**{f"{model.scope_id_path}__in": list(scope_ids)})
+    return dict(rows.order_by().values_list(model.scope_id_path).annotate(Count("pk")))

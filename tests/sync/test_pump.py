@@ -1,0 +1,273 @@
+"""The engine of a worker: many at once, in order, within what Azure allows."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from namespaces.models import Client, Namespace
+from portal.models import User
+from sync import budget, pump, queue, tasks, workers
+from sync.actions import commit_change, mark_deleted
+from sync.models import Budget, PushRecord, SyncState, WorkerBeat
+from sync.pump import Pump
+from sync.reconcile import Pushed, claim
+from tests.factories import SUBSCRIPTION, make_namespace, make_user
+from tests.sync.scripted_arm import ScriptedArm, refused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada")
+
+
+@pytest.fixture
+def factory() -> Namespace:
+    return make_namespace()
+
+
+@pytest.fixture(autouse=True)
+def _a_worker_of_its_own() -> Iterator[None]:
+    yield
+    workers.this_worker().end()
+    workers._worker = None
+
+
+def add(ada: User, namespace: Namespace, *names: str, bulk: bool = False, **fields: Any) -> list[Client]:
+    rows = []
+    for name in names:
+        row = Client(namespace=namespace, name=name, validation_scheme="SubjectMatchesAuthenticationName", **fields)
+        row.set_authentication_name(name)
+        commit_change(ada, row=row, verb="Create client", before=None, after=row.describe(), scope_name="f", bulk=bulk)
+        rows.append(row)
+    return rows
+
+
+def names(count: int, prefix: str = "sensor") -> list[str]:
+    return [f"{prefix}-{number}" for number in range(count)]
+
+
+def run(seconds: float = 20.0) -> Pump:
+    made = Pump()
+    made.run(seconds=seconds)
+    return made
+
+
+def test_everything_that_is_due_arrives_many_at_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    at_once: list[int] = []
+    inside = 0
+    lock = threading.Lock()
+
+    def count(method: str, path: str) -> None:
+        nonlocal inside
+        with lock:
+            inside += 1
+            at_once.append(inside)
+        time.sleep(0.01)  # Azure takes its time
+        with lock:
+            inside -= 1
+
+    arm.before = count
+    add(ada, factory, *names(60), bulk=True)
+    assert run().pushed == {Pushed.SUCCEEDED: 60}
+    assert max(at_once) > 8
+    assert not Client.objects.unsettled().exists()
+    assert PushRecord.objects.filter(outcome="succeeded").count() == 60
+
+
+def test_many_new_rows_are_read_by_one_listing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    add(ada, factory, *names(150), bulk=True)
+    run()
+    methods = arm.methods()
+    assert methods.count("PUT") == 150
+    assert methods.count("GET") < 60
+
+
+def test_what_takes_access_away_overtakes_a_bulk(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
+) -> None:
+    settings.SYNC_IN_FLIGHT = 2
+    (old,) = add(ada, factory, "old")
+    run()
+    add(ada, factory, *names(30), bulk=True)
+    old = Client.objects.get(pk=old.pk)
+    mark_deleted(ada, row=old, verb="Delete client", before=old.describe(), scope_name="f")
+    arm.requests.clear()
+    run()
+    writes = [method for method, _, _ in arm.requests if method != "GET"]
+    assert writes[0] == "DELETE"
+
+
+def test_a_single_change_overtakes_a_bulk(arm: ScriptedArm, ada: User, factory: Namespace, settings: Any) -> None:
+    settings.SYNC_IN_FLIGHT = 2
+    add(ada, factory, *names(20), bulk=True)
+    add(ada, factory, "mine")
+    arm.requests.clear()
+    run()
+    puts = [path.rpartition("/")[2] for method, path, _ in arm.requests if method == "PUT"]
+    assert "mine" in puts[:3]
+
+
+def test_an_empty_bucket_holds_rows_back_and_others_go_on(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
+) -> None:
+    elsewhere = "22222222-2222-4222-8222-222222222222"
+    other = make_namespace("other", resource_id=factory.resource_id.replace(SUBSCRIPTION, elsewhere))
+    budget.reserve(SUBSCRIPTION, "writes", 1000)
+    Budget.objects.filter(subscription=SUBSCRIPTION).update(level=0, refill=0.01)
+    add(ada, factory, *names(5), bulk=True)
+    add(ada, other, *names(5), bulk=True)
+    run(seconds=1.0)
+    assert Client.objects.unsettled().filter(namespace=factory).count() == 5
+    assert not Client.objects.unsettled().filter(namespace=other).exists()
+
+
+def test_azures_answers_set_the_budget(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    left = "x-ms-ratelimit-remaining-subscription-writes"
+    arm.script("PUT", *[refused_nothing({left: "7"}) for _ in range(3)])
+    add(ada, factory, *names(3))
+    run()
+    writes = Budget.objects.get(subscription=SUBSCRIPTION, operation="writes")
+    assert writes.remaining == 7
+    assert writes.level <= 8
+    gauge = next(gauge for gauge in budget.gauges() if gauge.operation == "writes")
+    assert gauge.level <= 7 + gauge.refill
+
+
+def refused_nothing(headers: dict[str, str]) -> Any:
+    from tests.sync.scripted_arm import Answer
+
+    return Answer(headers=headers)
+
+
+def test_a_429_stops_all_workers_for_as_long_as_azure_asks(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    arm.script("PUT", refused("SubscriptionRequestsThrottled", 429, Retry_After="60"))
+    add(ada, factory, "one")
+    run()
+    grant = budget.reserve(SUBSCRIPTION, "writes", 1)
+    assert grant.count == 0
+    assert 50 < grant.wait <= 60
+    assert Budget.objects.get(operation="writes").throttled == 1
+
+
+def test_the_rate_is_learned_from_what_is_left() -> None:
+    """An endpoint that refills four a second, told as ten: after a while the bucket knows."""
+    from sync.calls import Call
+
+    at = timezone.now()
+    budget.reserve(SUBSCRIPTION, "writes", 100, at)
+    left, sent = 100.0, 0
+    for second in range(1, 61):
+        now = at + timedelta(seconds=second)
+        left = min(200.0, left + 4.0)
+        grant = budget.reserve(SUBSCRIPTION, "writes", min(6, int(left)), now)
+        left -= grant.count
+        sent += grant.count
+        path = f"/subscriptions/{SUBSCRIPTION}/x"
+        answers = [Call("PUT", path, "", now, 0.0, 200, remaining=int(left)) for _ in range(grant.count)]
+        budget.learn(answers, now)
+    assert Budget.objects.get(operation="writes").refill == pytest.approx(4.0, rel=0.25)
+
+
+def test_an_outage_holds_back_and_tries_with_a_few() -> None:
+    at = timezone.now()
+    budget.outage(SUBSCRIPTION, "Azure cannot be reached", at)
+    assert budget.reserve(SUBSCRIPTION, "writes", 50, at).count == 0
+    later = at + timedelta(seconds=40)
+    assert budget.reserve(SUBSCRIPTION, "writes", 50, later).count == budget.TRY_WITH
+
+
+def test_a_worker_that_was_killed_is_noticed_and_its_rows_go_on(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    (row,) = add(ada, factory, "one")
+    now = timezone.now()
+    dead = WorkerBeat.objects.create(
+        worker="dead", name="gone", host=_host(), pid=2**22 - 3, started_at=now, seen_at=now
+    )
+    assert claim(Client, [row.pk], worker=dead.worker)
+    assert not queue.anything_due()
+    assert workers.bury_the_dead(now) == 1
+    assert not WorkerBeat.objects.filter(worker="dead").exists()
+    run()
+    assert Client.objects.get().sync_state is SyncState.SUCCEEDED
+
+
+def _host() -> str:
+    import socket
+
+    return socket.gethostname()
+
+
+def test_a_worker_of_another_machine_is_dead_only_after_long_silence() -> None:
+    now = timezone.now()
+    beat = WorkerBeat.objects.create(worker="far", name="far", host="elsewhere", pid=1, started_at=now, seen_at=now)
+    assert workers.bury_the_dead(now) == 0
+    assert WorkerBeat.objects.filter(pk=beat.pk).exists()
+    workers.bury_the_dead(now + timedelta(minutes=2))
+    assert not WorkerBeat.objects.filter(pk=beat.pk).exists()
+
+
+def test_one_bad_row_does_not_stop_the_others(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = Client.body
+
+    def fragile(row: Client) -> dict[str, Any]:
+        if row.name == "sensor-1":
+            raise RuntimeError("a fault of ours")
+        return body(row)
+
+    monkeypatch.setattr(Client, "body", fragile)
+    add(ada, factory, *names(4))
+    made = run()
+    assert made.pushed == {Pushed.SUCCEEDED: 3, Pushed.DELAYED: 1}
+    assert "RuntimeError" in Client.objects.get(name="sensor-1").last_error
+
+
+def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
+    ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import transaction
+
+    from sync import hints
+
+    sent: list[str] = []
+    monkeypatch.setattr(hints, "_send", lambda task, args: sent.append(task))
+    monkeypatch.setattr(hints, "_hinted_at", 0.0)
+    with transaction.atomic():
+        add(ada, factory, *names(50), bulk=True)
+    add(ada, factory, "right", "after")
+    assert sent == ["sync.tasks.pump"]
+
+
+def test_the_sweep_finds_what_no_message_told_of(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    add(ada, factory, "one")
+    tasks.sweep()
+    assert Client.objects.get().sync_state is SyncState.SUCCEEDED
+
+
+def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    made = Pump()
+
+    def stop(method: str, path: str) -> None:
+        made.stop()
+
+    arm.before = stop
+    add(ada, factory, *names(50), bulk=True)
+    assert made.run(seconds=20) is False
+    assert Client.objects.filter(claim_token__isnull=False).count() == 0
+    assert 0 < Client.objects.unsettled().count() < 50
+
+
+def test_a_process_runs_one_pump(arm: ScriptedArm) -> None:
+    with pump._running:
+        assert pump.run_here(seconds=5) is False
