@@ -267,6 +267,12 @@ def unknown_extension(*, critical: bool) -> tuple[x509.ExtensionType, bool]:
     return x509.UnrecognizedExtension(UNKNOWN_EXTENSION, b"\x05\x00"), critical
 
 
+def revocation_points() -> x509.CRLDistributionPoints:
+    """Where a revocation list would be, had anyone published it."""
+    url = x509.UniformResourceIdentifier("http://crl.plant.example/line-1.crl")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([url], None, None, None)])
+
+
 def only_dns(*permitted: str) -> x509.NameConstraints:
     """Name constraints that permit these DNS domains and no other."""
     return x509.NameConstraints([x509.DNSName(domain) for domain in permitted], None)

@@ -14,7 +14,7 @@ from tests.certificates.cases import (
     Plant,
     a_client,
 )
-from tests.chains import authority, key_identifier, name_of, only_dns, self_signed, unknown_extension
+from tests.chains import authority, key_identifier, name_of, only_dns, revocation_points, self_signed, unknown_extension
 
 
 def certificate_rows(p: Plant) -> list[Case]:
@@ -48,6 +48,7 @@ def certificate_rows(p: Plant) -> list[Case]:
         p.good("certificate: no subject key identifier", p.leaf(has_ski=False)),
         p.good("certificate: no key usage and no basic constraints", p.leaf(key_usage=None, ca=None)),
         p.good("certificate: an unknown extension that is not critical", p.leaf(extensions=[unknown_extension(critical=False)])),
+        p.good("certificate: points to a revocation list", p.leaf(extensions=[(revocation_points(), False)])),
         p.row(
             "certificate: an unknown critical extension", p.leaf(extensions=[unknown_extension(critical=True)]),
             fails_at=CHAIN, shows=("critical extension", "CN=sensor-1"),

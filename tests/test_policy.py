@@ -1,0 +1,65 @@
+"""docs/policy.md is true: each row names code that is there, and a test that is there."""
+
+import ast
+import importlib
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.certificates.case_table import cases
+from tests.certificates.uploads import uploads
+from tests.chains import AT
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = [
+    [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+    for line in (ROOT / "docs/policy.md").read_text(encoding="utf-8").splitlines()
+    if (line.startswith("| ") and "::" in line) or (line.startswith("| ") and re.search(r"`(?:case|upload): ", line))
+]
+each_row = pytest.mark.parametrize("row", ROWS, ids=[row[0][:60] for row in ROWS])
+
+
+def named_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+KNOWN = {"case": {case.id for case in cases(AT)}, "upload": {upload.id for upload in uploads()}}
+
+
+@cache
+def functions_in(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+@each_row
+def test_the_test_that_holds_a_row_exists(row: list[str]) -> None:
+    named = named_in(row[3])
+    assert named, "A row names the test that holds it."
+    for name in named:
+        kind, _, rest = name.partition(": ")
+        if kind in KNOWN:
+            assert rest in KNOWN[kind], f"There is no {kind} “{rest}”."
+        else:
+            path, _, function = name.partition("::")
+            assert function in functions_in(ROOT / path), f"{path} has no {function}."
+
+
+@each_row
+def test_the_code_that_a_row_names_exists(row: list[str]) -> None:
+    for name in named_in(row[2]):
+        module_name, _, attribute = name.rpartition(".")
+        try:
+            found = importlib.import_module(module_name)
+        except ModuleNotFoundError:  # a member of a class
+            module_name, _, class_name = module_name.rpartition(".")
+            found = getattr(importlib.import_module(module_name), class_name)
+        assert hasattr(found, attribute), f"There is no {name}."
+
+
+def test_every_row_has_four_cells_and_is_unique() -> None:
+    assert len(ROWS) >= 60
+    assert {len(row) for row in ROWS} == {4}
+    assert len({row[0] for row in ROWS}) == len(ROWS)
