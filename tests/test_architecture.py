@@ -21,6 +21,8 @@ PURE = {
     "certificates.paths",
     "certificates.problems",
     "certificates.roles",
+    "certificates.sample_building",
+    "certificates.sample_names",
     "certificates.verification",
     "certificates.issuing",
     "namespaces.authorization",

@@ -17,7 +17,15 @@ from certificates.authentication import (
 )
 from certificates.decoding import load_certificate
 from certificates.diagnosis import diagnose_ca_upload
-from certificates.issuing import ClientName, IssuingError, make_sample_chain, sample_chain_zip
+from certificates.issuing import (
+    SAMPLE_FAULTS,
+    TEACHING_NAMES,
+    ClientName,
+    IssuingError,
+    SampleChain,
+    make_sample_chain,
+    sample_chain_zip,
+)
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME_FOR = {
@@ -74,6 +82,8 @@ def test_the_archive_has_matching_keys_thumbprints_and_a_how_to() -> None:
         ("a\nb", "SubjectMatchesAuthenticationName", "name"),
         ("x" * 129, "ThumbprintMatch", "name"),
         ("a", "NoSuchScheme", "scheme"),
+        ("a\u0085b", "ThumbprintMatch", "name"),
+        ("a\ud800b", "ThumbprintMatch", "name"),
     ],
 )
 def test_a_name_that_cannot_stand_there_is_refused_with_its_field(name: str, scheme: str, field: str) -> None:
@@ -85,3 +95,63 @@ def test_a_name_that_cannot_stand_there_is_refused_with_its_field(name: str, sch
 def test_a_long_name_is_fine_with_a_dns_scheme() -> None:
     name = "a" * 60 + "." + "b" * 60
     assert make_sample_chain([ClientName(name, "DnsMatchesAuthenticationName")], at=AT).clients
+
+
+# What each fault leads to, per scheme that looks at the chain, and with Thumbprint Match. Written down by hand.
+EXPECTED = {
+    "expired": ("within-validity", "within-validity"),
+    "not-yet-valid": ("within-validity", "within-validity"),
+    "wrong-purpose": ("client-authentication-allowed", ""),
+    "other-ca": ("issuer-found", ""),
+    "leaf-as-ca": ("chain-verified", ""),
+    "sha-1": ("chain-verified", ""),
+    "wrong-san-kind": ("scheme-compared", ""),
+    "wrong-case": ("", ""),
+}
+
+
+def failing_step(chain: SampleChain, index: int = 0) -> str:
+    name, client = chain.names[index], chain.clients[index]
+    thumbprints = (client.thumbprint,) if name.validation_scheme == "ThumbprintMatch" else ()
+    record = ClientRecord("c", name.authentication_name, name.validation_scheme, thumbprints)
+    state = NamespaceState(
+        (TrustedCA("int", chain.intermediate.certificate_der),),
+        {authentication_name_key(name.authentication_name): record},
+    )
+    decision = authenticate(
+        presented=client.certificate_der, chain=client.chain, user_name=name.authentication_name, state=state, at=AT
+    )
+    return decision.failing.code if decision.failing else ""
+
+
+@pytest.mark.parametrize("fault", [fault.code for fault in SAMPLE_FAULTS])
+@pytest.mark.parametrize("scheme", [s.value for s in VALIDATION_SCHEMES])
+def test_a_deliberately_wrong_certificate_fails_where_it_says(scheme: str, fault: str) -> None:
+    chain = make_sample_chain([ClientName(NAME_FOR[scheme], scheme, fault)], at=AT)
+    expected = EXPECTED[fault][scheme == "ThumbprintMatch"]
+    assert (failing_step(chain), chain.clients[0].fails_at) == (expected, expected)
+    assert chain.clients[0].expected.startswith("Refused at" if expected else "Accepted")
+
+
+def test_the_set_for_teaching_shows_every_scheme_and_every_fault() -> None:
+    chain = make_sample_chain(TEACHING_NAMES, at=AT)
+    for index, client in enumerate(chain.clients):
+        assert failing_step(chain, index) == client.fails_at
+    assert {name.validation_scheme for name in chain.names if not name.fault} == {s.value for s in VALIDATION_SCHEMES}
+    assert {name.fault for name in chain.names} - {""} == {fault.code for fault in SAMPLE_FAULTS}
+
+
+def test_an_unknown_fault_is_refused() -> None:
+    with pytest.raises(IssuingError) as caught:
+        make_sample_chain([ClientName("a", fault="haunted")], at=AT)
+    assert caught.value.field == "fault"
+
+
+def test_the_archive_says_what_to_expect_and_unpacks_keys_for_their_owner_alone() -> None:
+    chain = make_sample_chain([ClientName("a"), ClientName("b", fault="expired")], at=AT)
+    with zipfile.ZipFile(io.BytesIO(sample_chain_zip(chain))) as archive:
+        how_to = archive.read("HOW-TO.txt").decode()
+        assert "expected: Accepted." in how_to
+        assert "expected: Refused at “Within its validity”" in how_to
+        for entry in archive.infolist():
+            assert entry.external_attr >> 16 == (0o100600 if entry.filename.endswith(".key") else 0o100644)
