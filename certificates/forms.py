@@ -9,13 +9,14 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from certificates.authentication import VALIDATION_SCHEMES
-from certificates.decoding import Certificate, DecodingError, read_upload
-from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload
+from certificates.decoding import DecodingError, to_pem
+from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
 from certificates.issuing import MAX_CLIENTS, ClientName, IssuingError, check_client_name
 from certificates.models import CACertificate
 from certificates.trials import Presented
 from namespaces import rules
 from namespaces.access import teams_of
+from namespaces.client_certificates import shown_certificates
 from namespaces.forms import GuardedForm, TeamField, rule_as_field_error
 from namespaces.models import Namespace
 from portal.models import User
@@ -52,7 +53,6 @@ class CertificateFileForm(GuardedForm):
     def __init__(self, *args: Any, namespace: Namespace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.namespace = namespace
-        self.certificates: tuple[Certificate, ...] = ()
         self.diagnosis: Diagnosis | None = None
         self.upload_problem: Problem | None = None
 
@@ -74,26 +74,30 @@ class CertificateFileForm(GuardedForm):
         return cleaned
 
     def _read(self, data: bytes, *, at: datetime) -> None:
-        try:
-            self.certificates = read_upload(data)
-        except DecodingError as refusal:
-            self.upload_problem = Problem(refusal.code, "error", refusal.sentence, refusal.next_step)
-            self._forget_pasted_text(refusal.code)
-        else:
-            self.diagnosis = diagnose_ca_upload(self.certificates, existing=existing_in(self.namespace), at=at)
-            self.upload_problem = next(iter(self.diagnosis.errors), None)
-            self.cleaned_data["certificate"] = self.diagnosis.chosen
+        self.diagnosis = self._diagnose(data, at)
+        self._show(self.diagnosis)
+        self.upload_problem = self.diagnosis.problem
+        self.cleaned_data["certificate"] = self.diagnosis.chosen
         if self.upload_problem is not None:
             sentence = f"{self.upload_problem.sentence} {self.upload_problem.next_step}".strip()
             self.add_error("file", ValidationError(sentence, code=self.upload_problem.code))
 
-    def _forget_pasted_text(self, code: str) -> None:
-        """Only what is known to be no secret comes back into the form."""
-        if code == "private-key" and "pem" in self.data:
-            data = QueryDict(mutable=True)
-            data.update(self.data)
-            data["pem"] = ""
-            self.data = data
+    def _diagnose(self, data: bytes, at: datetime) -> Diagnosis:
+        """Of the whole upload; of one of its certificates when somebody chose that one."""
+        existing, known = existing_in(self.namespace), shown_certificates(self.namespace)
+        diagnosis = diagnose_upload(data, existing=existing, known=known, at=at)
+        wanted = str(self.data.get("choose", ""))
+        chosen = [each.certificate for each in diagnosis.certificates if each.certificate.thumbprint_sha256 == wanted]
+        return diagnose_ca_upload(chosen, existing=existing, known=known, at=at) if chosen else diagnosis
+
+    def _show(self, diagnosis: Diagnosis) -> None:
+        """The text of the certificates comes back into the form, which cannot keep a file; of anything else, nothing."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["pem"] = "".join(to_pem(each.certificate.der) for each in diagnosis.certificates)
+        if not diagnosis.certificates and diagnosis.code != "private-key" and not self.files.get("file"):
+            data["pem"] = self.data.get("pem", "")
+        self.data = data
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:

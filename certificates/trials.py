@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
-from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -25,10 +23,11 @@ from certificates.decisions import (
     authentication_name_key,
 )
 from certificates.decoding import read_upload, to_pem
-from certificates.facts import Certificate, DecodingError
+from certificates.facts import Certificate
 from certificates.models import CACertificate
+from namespaces.client_certificates import read_chain
 from namespaces.models import Client, ConnectionAttempt, Namespace
-from namespaces.rules import RuleError, check_client_name
+from namespaces.prefill import create_client_url
 
 AFTER_THE_END = timedelta(days=10)  # how far the slider goes beyond the certificate's end, to see it refused
 CONNACK = {
@@ -73,11 +72,8 @@ class Presented:
     @classmethod
     def of_attempt(cls, attempt: ConnectionAttempt) -> "Presented | None":
         """What a past attempt presented, where its log kept it."""
-        chain = (attempt.record or {}).get("presentedChain") or []
-        try:
-            return cls(tuple(Presented.read(str(pem).encode()).certificates[0] for pem in chain)) if chain else None
-        except DecodingError:
-            return None
+        chain = read_chain((attempt.record or {}).get("presentedChain") or [])
+        return cls(chain) if chain else None
 
     @property
     def leaf(self) -> Certificate:
@@ -157,7 +153,7 @@ def try_authentication(
     )
     name = decision.authentication_name or _first_name(presented.leaf)[1]
     is_taken = authentication_name_key(name) in state.clients
-    create_url = "" if is_taken or not may_change else create_client_url(namespace, presented.leaf, name)
+    create_url = "" if is_taken or not may_change else _create_url(namespace, presented.leaf, name)
     return Trial(
         decision=decision,
         presented=presented,
@@ -235,16 +231,6 @@ def fitting_scheme(leaf: Certificate, name: str) -> str:
     return "ThumbprintMatch"
 
 
-def create_client_url(namespace: Namespace, leaf: Certificate, name: str) -> str:
-    """Create client with name, scheme and thumbprint filled in."""
+def _create_url(namespace: Namespace, leaf: Certificate, name: str) -> str:
     scheme = fitting_scheme(leaf, name)
-    query: dict[str, Any] = {"authentication_name": name[:MAX_NAME_LENGTH], "validation_scheme": scheme}
-    try:
-        check_client_name(name)
-    except RuleError:
-        pass
-    else:
-        query["name"] = name
-    if scheme == "ThumbprintMatch":
-        query["thumbprints"] = leaf.thumbprint_sha256
-    return f"{reverse('namespaces:client_create', args=[namespace.pk])}?{urlencode(query)}"
+    return create_client_url(namespace.pk, authentication_name=name, scheme=scheme, thumbprint=leaf.thumbprint_sha256)

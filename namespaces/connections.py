@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from certificates.decoding import Certificate, DecodingError, from_azure_pem, load_certificate
+from namespaces.client_certificates import Showing, read_chain, remember
 from namespaces.models import ConnectionAttempt, Namespace
 from sync import registry
 from sync.registry import ConnectionSource
@@ -37,6 +38,7 @@ class ConnectionIntake:
             if attempts:
                 ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
                 _mark_seen(pk, attempts)
+                remember(pk, _showings(attempts))
                 _drop_oldest(pk)
             now = timezone.now()
             namespace.update(connection_cursor=cursor, connections_read_at=now, connections_error="")
@@ -95,6 +97,17 @@ def _leaf(record: Record) -> Certificate | None:
         return load_certificate(from_azure_pem(str(chain[0]))) if chain else None
     except DecodingError:
         return None
+
+
+def _showings(attempts: Sequence[ConnectionAttempt]) -> list[Showing]:
+    """Certificates of clients that were let in. A refused stranger could fill the table with made-up ones."""
+    found = []
+    for attempt in attempts:
+        if attempt.accepted and attempt.client_name:
+            chain = read_chain((attempt.record or {}).get("presentedChain") or [])
+            if chain:
+                found.append(Showing(attempt.client_name, chain, attempt.at, has_connected=True))
+    return found
 
 
 def _mark_seen(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:

@@ -229,6 +229,31 @@ def _same_name(theirs: str, ours: str) -> bool:
     return theirs.lower() == ours.lower()  # ARM ids ignore case
 
 
+class ClientCertificate(models.Model):
+    """A certificate that a registered client has shown, on a connection that was let in or in a test of authentication.
+
+    The newest showing counts. Only certificates are here, never keys; each is what any server it connects to sees.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="client_certificates")
+    client_name = models.CharField(max_length=128)
+    thumbprint = models.CharField(max_length=64)
+    der = models.BinaryField()
+    chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
+    subject = models.TextField(blank=True)
+    not_after = models.DateTimeField(db_index=True)
+    seen_at = models.DateTimeField()
+    has_connected = models.BooleanField(default=False)  # else it was only tested
+
+    class Meta:
+        ordering = ["not_after"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "thumbprint"], name="one_row_per_thumbprint")]
+        indexes = [models.Index(name="certificates_of_client", fields=["namespace", "client_name"])]
+
+    def __str__(self) -> str:
+        return f"{self.client_name}: {self.subject}"
+
+
 class ConnectionAttempt(models.Model):
     """One attempt of an MQTT client to connect, as the endpoint's connection log tells it."""
 

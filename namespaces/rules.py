@@ -56,7 +56,7 @@ def check_resource_name(name: str) -> None:
     if not name:
         raise RuleError("name", "required", "Give it a name.")
     if not 3 <= len(name) <= 50:
-        raise RuleError("name", "length", f"The name has {len(name)} characters; use 3 to 50.")
+        raise RuleError("name", "length", f"A name has 3 to 50 characters; this one has {len(name)}.")
     if not re.match(RESOURCE_NAME_PATTERN, name):
         raise RuleError("name", "charset", "Use only letters A to Z, digits and hyphen in the name.")
 

@@ -204,5 +204,7 @@ MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
 CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")
 CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))
+# Certificates that clients have shown, per namespace: what the pages about CA certificates and expiries rest on.
+CLIENT_CERTIFICATES_KEEP = int(os.environ.get("CLIENT_CERTIFICATES_KEEP", "20000"))
 # JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
 MQTT_ENDPOINTS = os.environ.get("MQTT_ENDPOINTS", "")

@@ -11,6 +11,7 @@ from certificates.forms import TestAuthenticationForm
 from certificates.trials import Presented, Trial, try_authentication
 from namespaces.access import Verb, get_namespace, may
 from namespaces.attempts import decision_of, protocol_of
+from namespaces.client_certificates import Showing, remember
 from namespaces.models import ConnectionAttempt, Namespace
 from namespaces.pages import PageRequest, namespace_context, render_page
 
@@ -29,6 +30,9 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
         form = TestAuthenticationForm(request.POST, request.FILES)
         if form.is_valid():
             trial = _try(namespace, form, may_change)
+            if may_change and trial.decision.client is not None:
+                shown = Showing(trial.decision.client.name, trial.presented.certificates, timezone.now(), False)
+                remember(namespace.pk, [shown])
         else:
             status = 422
     else:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_client, get_namespace
@@ -11,10 +11,11 @@ from namespaces.actions import change_authentication_name, create_client, delete
 from namespaces.attributes import rows_of
 from namespaces.drafts import draft_of
 from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
-from namespaces.grids import asked_text, client_grid
+from namespaces.grids import client_grid
 from namespaces.json_view import json_view_of
 from namespaces.models import Client, Namespace
 from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.prefill import filled_in
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
 from sync.actions import NothingToRetry, retry
@@ -45,7 +46,7 @@ def client_states(request: PageRequest, pk: int) -> HttpResponse:
 def client_create(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     data = request.POST if request.method == "POST" else None
-    form = CreateClientForm(data, initial=_filled_in(request.GET), namespace=namespace, user=request.user)
+    form = CreateClientForm(data, initial=filled_in(request.GET), namespace=namespace, user=request.user)
     if form.is_valid():
         chosen = {name: form.cleaned_data[name] for name in ("name", "authentication_name", "team")}
         try:
@@ -57,15 +58,6 @@ def client_create(request: PageRequest, pk: int) -> HttpResponseBase:
             return go_to(request, "namespaces:client_list", pk)
     context = namespace_context(request, namespace, form=form)
     return render_page(request, "namespaces/client_create.html", context, status=422 if form.is_bound else 200)
-
-
-def _filled_in(query: QueryDict) -> dict[str, Any]:
-    """What a link to Create client brings along. It is shown, and checked like anything typed."""
-    names = ("name", "authentication_name", "validation_scheme")
-    filled: dict[str, Any] = {name: asked_text(query, name) for name in names if name in query}
-    if "thumbprints" in query:
-        filled["thumbprints"] = [text[:200] for text in query.getlist("thumbprints")[:2]]
-    return filled
 
 
 @require_POST

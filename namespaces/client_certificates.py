@@ -1,0 +1,92 @@
+"""The certificates of registered clients, remembered when they are shown: at a connection that was let in, or in a test."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models.functions import Greatest
+
+from certificates.decoding import from_azure_pem, to_azure_pem
+from certificates.facts import Certificate, DecodingError, load_certificate
+from namespaces.models import ClientCertificate, Namespace
+
+MOST_CHAIN = 10
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One certificate as a client showed it: leaf first, then what it sent with it."""
+
+    client_name: str
+    certificates: tuple[Certificate, ...]
+    at: datetime
+    has_connected: bool
+
+
+def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
+    """Keep each certificate once, with its newest showing. The oldest go when a namespace has too many."""
+    newest: dict[str, Showing] = {}
+    for showing in sorted(showings, key=lambda each: (each.has_connected, each.at)):
+        newest[showing.certificates[0].thumbprint_sha256] = showing
+    known = ClientCertificate.objects.filter(namespace=namespace_pk, thumbprint__in=newest)
+    rows = {row.thumbprint: row for row in known}
+    fresh = [_row(namespace_pk, showing) for thumbprint, showing in newest.items() if thumbprint not in rows]
+    ClientCertificate.objects.bulk_create(fresh, ignore_conflicts=True)
+    for thumbprint, row in rows.items():
+        showing = newest[thumbprint]
+        ClientCertificate.objects.filter(pk=row.pk).update(
+            client_name=showing.client_name,
+            seen_at=Greatest("seen_at", showing.at),
+            has_connected=row.has_connected or showing.has_connected,
+        )
+    if fresh:
+        _drop_oldest(namespace_pk)
+
+
+def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
+    leaf, *chain = showing.certificates
+    return ClientCertificate(
+        namespace_id=namespace_pk,
+        client_name=showing.client_name,
+        thumbprint=leaf.thumbprint_sha256,
+        der=leaf.der,
+        chain=[to_azure_pem(certificate.der) for certificate in chain[:MOST_CHAIN]],
+        subject=leaf.subject,
+        not_after=leaf.not_after,
+        seen_at=showing.at,
+        has_connected=showing.has_connected,
+    )
+
+
+def _drop_oldest(namespace_pk: int) -> None:
+    rows = ClientCertificate.objects.filter(namespace=namespace_pk)
+    kept = rows.order_by("-seen_at").values_list("pk", flat=True)[: settings.CLIENT_CERTIFICATES_KEEP]
+    if rows.count() > settings.CLIENT_CERTIFICATES_KEEP:
+        rows.exclude(pk__in=list(kept)).delete()
+
+
+def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:
+    """What clients have shown lately, with the chains they sent: what tells a root from the CA that signs."""
+    found: dict[bytes, Certificate] = {}
+    rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-seen_at")[:most]
+    for row in rows:
+        for certificate in certificates_of(row):
+            found.setdefault(certificate.der, certificate)
+    return list(found.values())
+
+
+def certificates_of(row: ClientCertificate) -> tuple[Certificate, ...]:
+    """Leaf first, then what was sent with it."""
+    return (load_certificate(bytes(row.der)), *read_chain(row.chain))
+
+
+def read_chain(pems: Sequence[object]) -> tuple[Certificate, ...]:
+    """Certificates from PEM texts; what is none is left out."""
+    found = []
+    for pem in pems:
+        try:
+            found.append(load_certificate(from_azure_pem(str(pem))))
+        except DecodingError:
+            continue
+    return tuple(found)
