@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check browser bench format pins
+.PHONY: help install demo test check browser bench chaos format pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -32,6 +32,10 @@ browser: install ## find a Chromium for the tests, else install one
 
 test: check browser ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
+
+chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
+	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300
+	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis
 
 format: install ## format the code
 	$(BIN)/ruff check --fix .

@@ -26,6 +26,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class EmulatorProcess:
     """Starts on free ports and waits until everything listens. `restart` keeps the ARM address."""
 
+    module = "emulator"
+
     def __init__(self, state_dir: Path, *arguments: str) -> None:
         self.state_dir = state_dir
         self._arguments = arguments
@@ -41,7 +43,7 @@ class EmulatorProcess:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         reading, self._parent_pipe = os.pipe()  # the emulator ends when this process does, however it does
         command: Sequence[str] = (
-            *(sys.executable, "-m", "emulator", "--state", str(self.state_dir), "--port", str(self._port)),
+            *(sys.executable, "-m", self.module, "--state", str(self.state_dir), "--port", str(self._port)),
             *("--mqtt-port-base", "0", "--ready-file", str(self._ready_file), "--parent-fd", str(reading)),
             *self._arguments,
         )

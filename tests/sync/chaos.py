@@ -1,0 +1,349 @@
+"""Three workers, rows changed at random, a bad network, workers killed, the broker restarted: does it end well?
+
+`python -m tests.sync.chaos --rows 500 --seed 1 [--postgresql-and-redis]` prints a report as JSON and ends with 0 when the
+final state in Azure is the portal's, no row is stuck, none is lost or doubled, and each acknowledged change is in the
+activity log with its end.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.emulator_process import EmulatorProcess
+from tests.servers import Redis, postgresql, redis
+from tests.waiting import until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKERS = 3
+OPERATIONS_PER_ROW = 2.2
+KILL_EVERY, RESTART_EVERY = (1.5, 3.0), (4.0, 6.0)
+
+
+class FaultyEmulator(EmulatorProcess):
+    module = "tests.sync.faulty_emulator"
+
+
+class Processes:
+    """Workers and beat, with a log each."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._workers: dict[int, subprocess.Popen[bytes]] = {}
+        self.killed = 0
+        schedule = folder / "beat-schedule"
+        self._beat = self._start("beat", "beat", f"--schedule={schedule}")
+
+    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "--app=portal", *arguments, "--loglevel=INFO"]
+        with (self._folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+
+    def start_worker(self, number: int) -> None:
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        pool = ("--pool=threads", "--concurrency=3")
+        self._workers[number] = self._start(
+            f"worker-{number}", "worker", f"--hostname=w{number}@localhost", *pool, *quiet
+        )
+
+    def kill_one(self, draw: random.Random) -> None:
+        number = draw.choice(sorted(self._workers))
+        self._workers[number].kill()
+        self._workers[number].wait()
+        self.killed += 1
+        self.start_worker(number)
+
+    def stop(self) -> None:
+        for process in (self._beat, *self._workers.values()):
+            process.kill()
+            process.wait()
+
+
+class Chaos:
+    """The changes, as people make them: through the actions, each acknowledged one written down."""
+
+    def __init__(self, namespace: Any, actor: Any, draw: random.Random, rows: int) -> None:
+        self.namespace, self.actor, self.draw, self.rows = namespace, actor, draw, rows
+        self.acknowledged: list[tuple[int, int]] = []  # (primary key, generation)
+        self.made = 0
+        self.refused = 0
+
+    def change_something(self) -> None:
+        from namespaces.models import Client
+        from namespaces.rules import RuleError
+
+        present = Client.objects.present().filter(namespace=self.namespace)
+        kind = self.draw.random()
+        try:
+            if self.made < self.rows and (kind < 0.48 or not present.exists()):
+                self._create()
+                return
+            count = present.count()
+            if count:
+                row = present.order_by("pk")[self.draw.randrange(count)]
+                (self._delete if kind > 0.9 else self._rename if kind > 0.85 else self._edit)(row)
+        except RuleError:  # it went away between the look and the change
+            self.refused += 1
+
+    def _create(self) -> None:
+        from namespaces.actions import create_client
+
+        # Some names come again: those that were deleted, or are being deleted.
+        number = self.draw.randrange(self.made) if self.made > 20 and self.draw.random() < 0.1 else self.made
+        row = create_client(
+            self.actor,
+            namespace=self.namespace,
+            team=None,
+            name=f"sensor-{number}",
+            authentication_name=f"auth-{self.made}-{self.draw.getrandbits(32):x}",
+            validation_scheme="SubjectMatchesAuthenticationName",
+            description=self._words(),
+        )
+        self.made += 1
+        self.acknowledged.append((row.pk, row.generation))
+
+    def _edit(self, row: Any) -> None:
+        from namespaces.actions import update_client
+
+        before = row.generation
+        changed = update_client(
+            self.actor,
+            client=row,
+            validation_scheme=row.validation_scheme,
+            state=self.draw.choice(["Enabled", "Disabled"]),
+            description=self._words(),
+            attributes={"floor": self.draw.randrange(9)},
+        )
+        if changed.generation != before:
+            self.acknowledged.append((changed.pk, changed.generation))
+
+    def _rename(self, row: Any) -> None:
+        from namespaces.actions import change_authentication_name
+
+        name = f"renamed-{self.draw.getrandbits(40):x}"
+        changed = change_authentication_name(self.actor, client=row, authentication_name=name)
+        self.acknowledged.append((changed.pk, changed.generation))
+
+    def _delete(self, row: Any) -> None:
+        from namespaces.actions import delete_client
+
+        delete_client(self.actor, client=row)
+        row.refresh_from_db()
+        self.acknowledged.append((row.pk, row.generation))
+
+    def _words(self) -> str:
+        return f"{self.draw.choice(['door', 'roof', 'press'])} {self.draw.randrange(1000)}"
+
+
+@contextlib.contextmanager
+def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """The environment of database and broker, and what restarts the broker."""
+    if not real:
+        messages = folder / "portal" / "broker" / "messages"
+
+        def lose_messages() -> None:
+            for message in messages.glob("*.msg"):
+                message.unlink(missing_ok=True)
+
+        yield {}, lose_messages
+        return
+    with postgresql() as url, redis() as server:
+
+        def restart() -> None:
+            _restart(server)
+
+        yield {"DATABASE_URL": url, "CELERY_BROKER_URL": server.url}, restart
+
+
+def _restart(server: Redis) -> None:
+    server.kill()
+    time.sleep(0.3)
+    server.start()
+
+
+def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PORTAL_STATE_DIR": str(folder / "portal"),
+        "PORTAL_SECRET_KEY": "only-for-chaos-" + "x" * 40,
+        "AZURE_ARM_URL": emulator.url,
+        "AZURE_ARM_CA": emulator.ca,
+        "AZURE_ARM_SCOPE": f"{emulator.url}/.default",
+        "AZURE_AUTHORITY_URL": emulator.url,
+        "AZURE_TENANT_ID": emulator.tenant,
+        "AZURE_CLIENT_ID": emulator.client_id,
+        "AZURE_CLIENT_SECRET": emulator.client_secret,
+        "AZURE_SUBSCRIPTION_ID": emulator.subscription,
+        # As in life, and shorter: an answer is waited for less long than the slowest one takes.
+        "ARM_CONNECT_TIMEOUT": "1",
+        "ARM_READ_TIMEOUT": "1",
+        "ARM_OPERATION_TIMEOUT": "1",
+        "ARM_LATE_SECONDS": "4",
+        "SYNC_IN_FLIGHT": "8",
+    }
+
+
+def run(*, rows: int, seed: int, real_servers: bool, patience: float) -> dict[str, Any]:
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    (folder / "portal").mkdir()
+    faults = folder / "faults"
+    os.environ.update(FAULTS_WHILE=str(faults), FAULTS_SEED=str(seed))
+    emulator = FaultyEmulator(folder / "emulator")
+    try:
+        with servers(folder, real=real_servers) as (servers_environment, restart_broker):
+            environment = {**os.environ, **environment_for(folder, emulator), **servers_environment}
+            os.environ.update(environment)
+            return _run(folder, faults, emulator, environment, restart_broker, rows=rows, seed=seed, patience=patience)
+    finally:
+        emulator.kill()
+        if os.environ.get("CHAOS_KEEP"):
+            print(folder, file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(
+    folder: Path,
+    faults: Path,
+    emulator: EmulatorProcess,
+    environment: dict[str, str],
+    restart_broker: Callable[[], None],
+    *,
+    rows: int,
+    seed: int,
+    patience: float,
+) -> dict[str, Any]:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from portal.models import User
+    from tests.factories import make_namespace
+
+    call_command("migrate", verbosity=0)
+    namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"))
+    draw = random.Random(seed)
+    chaos = Chaos(namespace, User.objects.create(username="chaos"), draw, rows)
+    processes = Processes(folder, environment)
+    began = time.monotonic()
+    try:
+        for number in range(WORKERS):
+            processes.start_worker(number)
+        faults.touch()
+        restarts = _change_and_destroy(chaos, processes, restart_broker, draw)
+        changed = time.monotonic() - began
+        faults.unlink()
+        until(_is_quiet, "every row has reached Azure and no doubt is left", patience)
+    except AssertionError as fault:
+        print(fault, file=sys.stderr)
+        changed = time.monotonic() - began
+        restarts = -1
+    finally:
+        processes.stop()
+    report = verdict(chaos, emulator)
+    report |= {
+        "changed for": round(changed, 1),
+        "converged after": round(time.monotonic() - began, 1),
+        "workers killed": processes.killed,
+        "broker restarts": restarts,
+    }
+    return report
+
+
+def _change_and_destroy(
+    chaos: Chaos, processes: Processes, restart_broker: Callable[[], None], draw: random.Random
+) -> int:
+    restarts = 0
+    now = time.monotonic()
+    kill_at, restart_at = now + 4.0, now + 5.0
+    total = int(chaos.rows * OPERATIONS_PER_ROW)
+    for _ in range(total):
+        chaos.change_something()
+        now = time.monotonic()
+        if now >= kill_at:
+            processes.kill_one(draw)
+            kill_at = now + draw.uniform(*KILL_EVERY)
+        if now >= restart_at:
+            restart_broker()
+            restarts += 1
+            restart_at = now + draw.uniform(*RESTART_EVERY)
+    return restarts
+
+
+def _is_quiet() -> bool:
+    from namespaces.models import Client
+
+    time.sleep(0.2)  # the database is busy enough
+    waiting = Client.objects.unsettled().filter(parked_code="")
+    return not waiting.exists() and not Client.objects.filter(recheck_at__isnull=False).exists()
+
+
+def verdict(chaos: Chaos, emulator: EmulatorProcess) -> dict[str, Any]:
+    """What is wrong, by name; empty lists when all is well."""
+    from namespaces.models import Client
+    from portal.models import Activity
+
+    found: dict[str, dict[str, Any]] = {}
+    doubled = []
+    path = f"{chaos.namespace.resource_id}/clients?$top=100"
+    while path:
+        page = emulator.call("GET", path, api_version=None if "api-version" in path else "2025-02-15")
+        for resource in page["value"]:
+            doubled += [resource["name"]] if resource["name"].lower() in found else []
+            found[resource["name"].lower()] = resource
+        path = page.get("nextLink", "").removeprefix(emulator.url)
+    rows = {row.name.lower(): row for row in Client.objects.select_related("namespace")}
+    pending = {
+        (pk, generation)
+        for pk, generation in Activity.objects.filter(outcome="pending").values_list("object_pk", "generation")
+    }
+    logged = set(Activity.objects.values_list("object_pk", "generation"))
+    return {
+        "rows": len(rows),
+        "acknowledged": len(chaos.acknowledged),
+        "lost": sorted(set(rows) - set(found)),
+        "left over": sorted(set(found) - set(rows)),
+        "different": sorted(name for name in set(rows) & set(found) if not rows[name].matches(found[name])),
+        "doubled": doubled,
+        "stuck": sorted(row.name for row in rows.values() if not row.is_settled and not row.parked_code),
+        "parked": sorted(
+            f"{row.name}: {row.parked_code} {row.parked_message}" for row in rows.values() if row.parked_code
+        ),
+        "not in the activity": [each for each in chaos.acknowledged if each not in logged],
+        "without an end": [each for each in chaos.acknowledged if each in pending],
+    }
+
+
+WRONG = ("lost", "left over", "different", "doubled", "stuck", "parked", "not in the activity", "without an end")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    parser.add_argument("--postgresql-and-redis", action="store_true")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds to converge after the last change")
+    options = parser.parse_args()
+    report = run(
+        rows=options.rows,
+        seed=options.seed,
+        real_servers=options.postgresql_and_redis,
+        patience=options.patience,
+    )
+    print(json.dumps({"seed": options.seed, **report}, indent=2))
+    return 1 if any(report[wrong] for wrong in WRONG) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The emulator behind a bad network: `python -m tests.sync.faulty_emulator …`, with faults while FAULTS_WHILE exists.
+
+Each request meets its fate by a seeded draw: refused for a while, reset before or after it took effect, torn, or so late
+that the caller has given up on it, and then takes effect all the same.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from emulator.__main__ import main
+from emulator.arm.application import ArmService
+
+FATES = {  # per mille
+    "throttled": 8,
+    "busy": 25,
+    "broken": 25,
+    "overloaded": 20,
+    "reset before": 25,
+    "reset after": 25,
+    "torn": 20,
+    "slow": 30,
+    "late": 20,
+}
+LATE_SECONDS = 2.0
+_draw = random.Random(int(os.environ.get("FAULTS_SEED", "1")))
+_while = Path(os.environ.get("FAULTS_WHILE", "/nonexistent"))
+_answer_well = ArmService._respond
+
+
+def _fate() -> str:
+    number = _draw.randrange(1000)
+    for fate, share in FATES.items():
+        number -= share
+        if number < 0:
+            return fate
+    return "well"
+
+
+def _refusal(status: int, code: str, **headers: str) -> web.Response:
+    body = {"error": {"code": code, "message": "The network is bad today."}}
+    return web.json_response(body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+async def _answer_badly(self: ArmService, request: web.Request) -> web.StreamResponse:
+    is_token = request.path.endswith("/token") or not request.path.startswith("/subscriptions")
+    fate = "well" if is_token or not os.path.exists(_while) else _fate()  # noqa: ASYNC240 - a look, as short as any
+    match fate:
+        case "throttled":
+            return _refusal(429, "SubscriptionRequestsThrottled", Retry_After="1")
+        case "busy":
+            return _refusal(409, "AnotherOperationInProgress")
+        case "broken":
+            return _refusal(500, "InternalServerError")
+        case "overloaded":
+            return _refusal(503, "ServiceUnavailable", Retry_After="1")
+        case "reset before":
+            return _reset(request)
+        case "slow":
+            await asyncio.sleep(_draw.uniform(0.05, 0.6))
+        case "late":
+            await asyncio.sleep(LATE_SECONDS)
+    response = await _answer_well(self, request)
+    if not is_token:  # it limits nothing, so that the test takes seconds
+        for operation in ("reads", "writes", "deletes"):
+            name = f"x-ms-ratelimit-remaining-subscription-{operation}"
+            if name in response.headers:
+                response.headers[name] = "900"
+    if fate == "reset after":
+        return _reset(request)
+    if fate == "torn" and isinstance(response, web.Response) and isinstance(response.body, bytes):
+        torn = web.StreamResponse(status=response.status, headers=response.headers)
+        torn.content_length = len(response.body)
+        await torn.prepare(request)
+        await torn.write(response.body[: len(response.body) // 2])
+        return _reset(request)
+    return response
+
+
+def _reset(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+ArmService._respond = _answer_badly  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    sys.exit(main())
