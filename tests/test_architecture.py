@@ -28,7 +28,10 @@ PURE = {
     "certificates.sample_names",
     "certificates.verification",
     "certificates.issuing",
-    "namespaces.authorization",
+    "namespaces.group_query",
+    "namespaces.topic_access",
+    "namespaces.topic_templates",
+    "namespaces.topics",
 }
 MAY_IMPORT = {
     "portal": set(),

@@ -3,19 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from certificates.authentication import NamespaceState
 from emulator.authority import Authority
+from emulator.mqtt.attempts import CONNECT, record_of
+from emulator.mqtt.broker import Broker
 from emulator.mqtt.connection import Connection
 from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
     MAX_CONNECTIONS,
+    MAX_OPEN_HANDSHAKES,
 )
 from emulator.mqtt.packets import Reason
-from emulator.mqtt.sessions import Broker, Message, Session
-from emulator.mqtt.tls import TlsTransport, server_context
+from emulator.mqtt.sessions import Message, Session
+from emulator.mqtt.tls import Application, TlsTransport, server_context
 from emulator.records import ConnectionRecord
 from emulator.store import Change, Resource, Store
 
@@ -25,17 +29,25 @@ _SWEEP_SECONDS = 5.0
 _PORTS_TRIED = 200
 
 
+@dataclass(frozen=True)
+class _WaitingWill:
+    message: Message
+    timer: asyncio.TimerHandle
+
+
 class NamespaceEndpoint:
-    """One namespace's listener with its broker and connections."""
+    """One namespace's listener with its broker and connections. See `emulator.mqtt.tls.Acceptor`."""
 
     def __init__(self, namespace: Resource, store: Store) -> None:
         self.namespace_id = namespace.id
         self._store = store
-        self.broker = Broker()
+        self.broker = Broker(self._on_dropped)
         self._server: asyncio.Server | None = None
+        self._transports: set[TlsTransport] = set()
         self._open: set[Connection] = set()
         self._current: dict[str, Connection] = {}
-        self._wills: dict[str, asyncio.TimerHandle] = {}
+        self._wills: dict[str, _WaitingWill] = {}
+        self._turned_away = 0
         self.sessions_per_name = DEFAULT_SESSIONS_PER_NAME
         self.maximum_session_expiry_seconds = DEFAULT_SESSION_EXPIRY_HOURS * 3600
         self.configure(namespace)
@@ -53,9 +65,7 @@ class NamespaceEndpoint:
         loop = asyncio.get_running_loop()
         for port in [wanted] if wanted == 0 else range(wanted, min(wanted + _PORTS_TRIED, 65_536)):
             try:
-                self._server = await loop.create_server(
-                    lambda: TlsTransport(context, lambda: Connection(self)), host, port, backlog=512
-                )
+                self._server = await loop.create_server(lambda: TlsTransport(context, self), host, port, backlog=1024)
             except OSError:
                 continue
             found: int = self._server.sockets[0].getsockname()[1]
@@ -70,10 +80,43 @@ class NamespaceEndpoint:
             self._server.close()
         for connection in tuple(self._open):
             connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect")
-        for timer in self._wills.values():
-            timer.cancel()
+        for waiting in self._wills.values():
+            waiting.timer.cancel()
+        for transport in tuple(self._transports):
+            if not transport.is_established:
+                transport.abort()
         if self._server is not None:
             await self._server.wait_closed()
+
+    # What a listener asks: `emulator.mqtt.tls.Acceptor`
+
+    def admit(self, transport: TlsTransport) -> bool:
+        in_handshake = len(self._transports) - len(self._open)
+        if len(self._transports) >= MAX_CONNECTIONS or in_handshake >= MAX_OPEN_HANDSHAKES:
+            self._turned_away += 1
+            return False
+        self._transports.add(transport)
+        return True
+
+    def application(self, transport: TlsTransport) -> Application | None:
+        connection = Connection(self, transport)
+        self._open.add(connection)
+        return connection
+
+    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
+        self.record(
+            record_of(
+                CONNECT,
+                namespace_id=self.namespace_id,
+                succeeded=False,
+                signature="TlsError",
+                description=reason,
+                peer=transport.peer,
+            )
+        )
+
+    def gone(self, transport: TlsTransport) -> None:
+        self._transports.discard(transport)
 
     # What a connection asks of its endpoint
 
@@ -83,57 +126,60 @@ class NamespaceEndpoint:
     def record(self, record: ConnectionRecord) -> None:
         self._store.record_connection(record)
 
-    def opened(self, connection: Connection) -> None:
-        self._open.add(connection)
-        if len(self._open) > MAX_CONNECTIONS:
-            connection.end(Reason.SERVER_BUSY, "The endpoint has all the connections it can hold.", "QuotaExceeded")
-
     def connected(self, connection: Connection) -> None:
-        assert connection.session is not None
-        self._current[connection.session.name] = connection
-        will = self._wills.pop(connection.session.name, None)
-        if will is not None:
-            will.cancel()
+        """The connection holds its session from now on; a will that waited for its return is void."""
+        self._current[connection.session_name] = connection
+        waiting = self._wills.pop(connection.session_name, None)
+        if waiting is not None:
+            waiting.timer.cancel()
 
     def is_current(self, connection: Connection) -> bool:
         """Whether the connection still holds its session: after a takeover it does not."""
-        session = connection.session
-        return session is not None and self._current.get(session.name) is connection
+        return self._current.get(connection.session_name) is connection
 
     def closed(self, connection: Connection) -> None:
         self._open.discard(connection)
+        if self.is_current(connection):
+            del self._current[connection.session_name]
 
     def take_over(self, session_name: str, newcomer: Connection) -> None:
         """The same session name connects again: the older connection ends."""
         older = self._current.get(session_name)
-        if older is not None and older is not newcomer and older in self._open:
+        if older is not None and older is not newcomer:
             older.end(Reason.SESSION_TAKEN_OVER, "Another connection took this session over.", "SessionTakenOver")
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> None:
+        """Give a message to its subscribers. A session that cannot hold it ends, as in Event Grid."""
         for session in self.broker.publish(message, publisher, now):
             connection = self._current.get(session.name)
-            if connection is not None and connection in self._open:
+            if connection is not None:
                 connection.end(Reason.QUOTA_EXCEEDED, "The session's queue overflowed.", "SessionOverflow")
             self.broker.drop(session)
 
-    def publish_will(self, message: Message, session: Session | None, delay: int) -> None:
+    def publish_will(self, message: Message, session: Session, delay: int) -> None:
+        """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2)."""
         loop = asyncio.get_running_loop()
-        if not delay or session is None:
+        if not delay:
             self.publish(message, None, loop.time())
             return
+        timer = loop.call_later(delay, self._publish_waiting, session.name)
+        self._wills[session.name] = _WaitingWill(message, timer)
 
-        def send() -> None:
-            self._wills.pop(session.name, None)
-            self.publish(message, None, loop.time())
+    def _publish_waiting(self, session_name: str) -> None:
+        waiting = self._wills.pop(session_name, None)
+        if waiting is not None:
+            waiting.timer.cancel()
+            self.publish(waiting.message, None, asyncio.get_running_loop().time())
 
-        self._wills[session.name] = loop.call_later(delay, send)
+    def _on_dropped(self, session: Session) -> None:
+        self._publish_waiting(session.name)
 
     def sweep(self, now: float) -> None:
-        """Let disconnected sessions expire, and forget who held them."""
+        """Let disconnected sessions expire; say how many connections found no room."""
         self.broker.expire(now)
-        for name, connection in tuple(self._current.items()):
-            if connection not in self._open and name not in self.broker.sessions:
-                del self._current[name]
+        if self._turned_away:
+            logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
+            self._turned_away = 0
 
 
 class MqttEndpoints:

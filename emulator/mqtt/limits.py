@@ -22,10 +22,19 @@ DEFAULT_SESSIONS_PER_NAME = 1
 MAX_RETAINED_BYTES = 65_536
 MAX_RETAINED_MESSAGES = 10_000
 
+MAX_WILL_DELAY_SECONDS = 300
+MAX_USER_PROPERTIES_BYTES = 32_768
+MAX_PROPERTY_BYTES = 256  # content type, response topic, correlation data
+
 # This process
 HANDSHAKE_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 15.0
-MAX_CONNECTIONS = 10_000
-MAX_OPEN_HANDSHAKES = 500
-MAX_BUFFERED_OUTGOING_BYTES = 1_048_576
+LINGER_SECONDS = 5.0  # what a closing connection has to take its last bytes
+MAX_CONNECTIONS = 10_000  # per listener
+MAX_OPEN_HANDSHAKES = 500  # per listener
+MAX_SESSIONS = 10_000  # per namespace; Event Grid: per throughput unit
+MAX_BUFFERED_OUTGOING_BYTES = 262_144  # per connection; then its reading pauses and QoS 0 is dropped
 MAX_FIRST_PACKET_BYTES = 65_536
+MAX_HELD_BYTES = 268_435_456  # queued and unacknowledged messages of one namespace together
+MAX_RETAINED_TOTAL_BYTES = 67_108_864
+MAX_DENIALS_LOGGED = 50  # per connection, so that a flood of denied messages does not flood the log

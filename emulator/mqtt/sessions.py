@@ -1,192 +1,222 @@
-"""Sessions, subscriptions and messages of one namespace. Sans I/O: what must be sent goes through `Session.deliver`."""
+"""One session: what is queued, what is unacknowledged, and in which order it goes out. Sans I/O."""
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from __future__ import annotations
 
-from emulator.mqtt.limits import (
-    MAX_IN_FLIGHT_OUTGOING,
-    MAX_QUEUED_BYTES,
-    MAX_QUEUED_MESSAGES,
-    MAX_RETAINED_BYTES,
-    MAX_RETAINED_MESSAGES,
-)
+from collections import deque
+from typing import Protocol
+
+from emulator.mqtt.limits import MAX_HELD_BYTES, MAX_IN_FLIGHT_OUTGOING, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
 from emulator.mqtt.packets import Properties, Property, Publish, Subscription
 
-Send = Callable[[Publish], None]
 
-
-@dataclass(frozen=True)
-class Message:
-    """A message under way. `expires_at`: seconds on the broker's clock, or None."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    properties: Properties = ()
-    expires_at: float | None = None
+class Outlet(Protocol):
+    """What a connected session sends through."""
 
     @property
-    def size(self) -> int:
-        return len(self.topic) + len(self.payload)
+    def is_congested(self) -> bool:
+        """Whether more would only pile up in memory."""
+
+    def send(self, message: Publish) -> bool:
+        """Send a message; False when it is larger than the client takes, so that it counts as done."""
 
 
-@dataclass
+class Message:
+    """A message under way. `expires_at`: seconds on the broker's clock, or None. Never changed once made."""
+
+    __slots__ = ("expires_at", "payload", "properties", "qos", "retain", "size", "topic")
+
+    def __init__(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties = (),
+        expires_at: float | None = None,
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.expires_at = expires_at
+        self.size = len(topic) + len(payload)
+        for _, value in properties:
+            if not isinstance(value, int):
+                self.size += len(value) if isinstance(value, str | bytes) else len(value[0]) + len(value[1])
+
+    def at(self, qos: int, *, retain: bool) -> Message:
+        """The same message as a subscriber gets it: at its quality of service, with the retain flag as it wants it."""
+        if qos == self.qos and retain == self.retain:
+            return self
+        return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
+
+    def has_expired(self, now: float) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def as_publish(self, packet_id: int, now: float, *, duplicate: bool = False) -> Publish:
+        """What goes over the wire: the message expiry is what is left of it (MQTT 5, 3.3.2.3.3)."""
+        properties = self.properties
+        if self.expires_at is not None:
+            left = max(1, int(self.expires_at - now + 0.5))
+            properties = tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in properties)
+        return Publish(self.topic, self.payload, self.qos, self.retain, duplicate, packet_id, properties)
+
+
+class Ledger:
+    """Bytes of messages that the sessions of one namespace hold together."""
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int = MAX_HELD_BYTES) -> None:
+        self.held = 0
+        self.limit = limit
+
+
 class Session:
     """What the endpoint keeps for a session name: subscriptions, queued and unacknowledged messages."""
 
-    name: str
-    owner: str  # key of the authentication name it belongs to
-    expiry_seconds: int = 0
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    queue: deque[Message] = field(default_factory=deque)
-    in_flight: "OrderedDict[int, Message]" = field(default_factory=OrderedDict)
-    send: Send | None = None  # set while connected
-    receive_maximum: int = MAX_IN_FLIGHT_OUTGOING
-    expires_at: float | None = None  # set while disconnected
-    overflowed: bool = False
-    _queued_bytes: int = 0
-    _last_packet_id: int = 0
+    __slots__ = (
+        "_last_packet_id",
+        "_ledger",
+        "_queued_bytes",
+        "_retained",
+        "_unsent",
+        "expires_at",
+        "expiry_seconds",
+        "in_flight",
+        "name",
+        "outlet",
+        "overflowed",
+        "owner",
+        "queue",
+        "receive_maximum",
+        "subscriptions",
+    )
+
+    def __init__(self, name: str, owner: str, ledger: Ledger | None = None) -> None:
+        self.name = name
+        self.owner = owner  # key of the authentication name it belongs to
+        self.expiry_seconds = 0
+        self.subscriptions: dict[str, Subscription] = {}
+        self.queue: deque[Message] = deque()
+        self.in_flight: dict[int, Message] = {}
+        self.outlet: Outlet | None = None  # set while connected
+        self.receive_maximum = MAX_IN_FLIGHT_OUTGOING
+        self.expires_at: float | None = None  # set while disconnected
+        self.overflowed = False
+        self._ledger = ledger or Ledger()
+        self._retained: dict[str, Message] = {}  # by topic, so that asking again and again adds nothing
+        self._unsent: deque[int] = deque()  # in flight when the connection ended, to be sent again
+        self._queued_bytes = 0
+        self._last_packet_id = 0
 
     @property
     def is_connected(self) -> bool:
-        return self.send is not None
+        return self.outlet is not None
 
-    def enqueue(self, message: Message) -> None:
-        """Queue a message and send what may be sent. QoS 0 is dropped while nobody is connected."""
+    def deliver(self, message: Message, now: float) -> None:
+        """Send a message, or queue it. QoS 0 is dropped while nobody is connected or the reader is slow.
+
+        Sets `overflowed` when the queue cannot take it: Event Grid ends such a session.
+        """
+        outlet = self.outlet
         if message.qos == 0:
-            if self.send is not None:
-                self.send(_as_publish(message, 0, 0.0))
+            if outlet is not None and not outlet.is_congested:
+                outlet.send(message.as_publish(0, now))
             return
-        if len(self.queue) >= MAX_QUEUED_MESSAGES or self._queued_bytes + message.size > MAX_QUEUED_BYTES:
+        if (
+            len(self.queue) >= MAX_QUEUED_MESSAGES
+            or self._queued_bytes + message.size > MAX_QUEUED_BYTES
+            or self._ledger.held + message.size > self._ledger.limit
+        ):
             self.overflowed = True
             return
         self.queue.append(message)
         self._queued_bytes += message.size
-
-    def pump(self, now: float) -> None:
-        """Send queued messages while the receiver has room for unacknowledged ones."""
-        room = min(MAX_IN_FLIGHT_OUTGOING, self.receive_maximum)
-        while self.send is not None and self.queue and len(self.in_flight) < room:
-            message = self.queue.popleft()
-            self._queued_bytes -= message.size
-            if message.expires_at is not None and message.expires_at <= now:
-                continue
-            packet_id = self._next_packet_id()
-            self.in_flight[packet_id] = message
-            self.send(_as_publish(message, packet_id, now))
-
-    def acknowledge(self, packet_id: int, now: float) -> None:
-        if self.in_flight.pop(packet_id, None) is not None:
+        self._ledger.held += message.size
+        if outlet is not None:
             self.pump(now)
 
-    def resume(self, now: float) -> None:
-        """After a reconnect: send the unacknowledged again, in order, then the queued."""
-        assert self.send is not None
-        for packet_id, message in tuple(self.in_flight.items()):
-            self.send(replace(_as_publish(message, packet_id, now), duplicate=True))
-        self.pump(now)
+    def deliver_retained(self, messages: dict[str, Message]) -> None:
+        """Retained messages for a new subscription: sent at the reader's pace, outside the queue's limits."""
+        self._retained.update(messages)
+
+    def pump(self, now: float) -> None:
+        """Send what waits, in order, while the receiver has room for it."""
+        outlet = self.outlet
+        room = min(MAX_IN_FLIGHT_OUTGOING, self.receive_maximum)
+        while outlet is not None and not outlet.is_congested:
+            if self._unsent:
+                self._send_again(outlet, now)
+            elif self._retained:
+                topic, message = next(iter(self._retained.items()))
+                if message.qos and len(self.in_flight) >= room:
+                    return
+                del self._retained[topic]
+                if not message.has_expired(now):
+                    self._ledger.held += message.size if message.qos else 0
+                    self._send(outlet, message, now)
+            elif self.queue and len(self.in_flight) < room:
+                message = self.queue.popleft()
+                self._queued_bytes -= message.size
+                if message.has_expired(now):
+                    self._ledger.held -= message.size
+                else:
+                    self._send(outlet, message, now)
+            else:
+                return
+
+    def _send(self, outlet: Outlet, message: Message, now: float) -> None:
+        if message.qos == 0:
+            outlet.send(message.as_publish(0, now))
+            return
+        packet_id = self._next_packet_id()
+        self.in_flight[packet_id] = message
+        if not outlet.send(message.as_publish(packet_id, now)):
+            self._settle(packet_id)
+
+    def _send_again(self, outlet: Outlet, now: float) -> None:
+        packet_id = self._unsent.popleft()
+        message = self.in_flight.get(packet_id)
+        if message is not None and not outlet.send(message.as_publish(packet_id, now, duplicate=True)):
+            self._settle(packet_id)
+
+    def acknowledge(self, packet_id: int, now: float) -> None:
+        """The client has the message; an unknown id is ignored, as after a lost session."""
+        if self._settle(packet_id) and (self.queue or self._retained or self._unsent):
+            self.pump(now)
+
+    def _settle(self, packet_id: int) -> bool:
+        message = self.in_flight.pop(packet_id, None)
+        if message is None:
+            return False
+        self._ledger.held -= message.size
+        return True
+
+    def attach(self, outlet: Outlet) -> None:
+        """The client is connected: it gets the unacknowledged again, in order, then what waits (see `pump`)."""
+        self.outlet = outlet
+        self.expires_at = None
+        self._unsent = deque(self.in_flight)
+
+    def detach(self, now: float) -> None:
+        """The connection ended; the session stays for its expiry. Retained messages belong to the SUBSCRIBE."""
+        self.outlet = None
+        self._retained.clear()
+        self.expires_at = now + self.expiry_seconds
+
+    def release(self) -> None:
+        """The session is over: give back what it holds."""
+        self._ledger.held -= sum(m.size for m in self.queue) + sum(m.size for m in self.in_flight.values())
+        self.queue.clear()
+        self.in_flight.clear()
+        self._retained.clear()
+        self._unsent.clear()
+        self._queued_bytes = 0
 
     def _next_packet_id(self) -> int:
         while True:
             self._last_packet_id = self._last_packet_id % 65_535 + 1
             if self._last_packet_id not in self.in_flight:
                 return self._last_packet_id
-
-
-def _as_publish(message: Message, packet_id: int, now: float) -> Publish:
-    properties = message.properties
-    if message.expires_at is not None and now:
-        left = max(1, int(message.expires_at - now))
-        properties = tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in properties)
-    return Publish(message.topic, message.payload, message.qos, message.retain, False, packet_id, properties)
-
-
-def topic_matches(topic_filter: str, topic: str) -> bool:
-    """Whether a topic filter matches a topic (MQTT 5, section 4.7). `$` topics match no leading wildcard."""
-    if topic.startswith("$") and topic_filter[:1] in {"+", "#"}:
-        return False
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    for index, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if index >= len(levels) or (level != "+" and level != levels[index]):
-            return False
-    return len(wanted) == len(levels)
-
-
-@dataclass
-class Broker:
-    """The sessions and retained messages of one namespace."""
-
-    sessions: dict[str, Session] = field(default_factory=dict)
-    retained: dict[str, Message] = field(default_factory=dict)
-
-    def of_owner(self, owner: str) -> list[Session]:
-        return [session for session in self.sessions.values() if session.owner == owner]
-
-    def open(self, name: str, owner: str, *, clean: bool) -> tuple[Session, bool]:
-        """The session for a new connection, and whether it was there before."""
-        session = self.sessions.get(name)
-        if session is not None and not clean:
-            session.expires_at = None
-            return session, True
-        session = Session(name, owner)
-        self.sessions[name] = session
-        return session, False
-
-    def drop(self, session: Session) -> None:
-        if self.sessions.get(session.name) is session:
-            del self.sessions[session.name]
-
-    def expire(self, now: float) -> list[Session]:
-        """Remove disconnected sessions whose time is over."""
-        over = [s for s in self.sessions.values() if s.expires_at is not None and s.expires_at <= now]
-        for session in over:
-            self.drop(session)
-        return over
-
-    def publish(self, message: Message, publisher: Session | None, now: float) -> list[Session]:
-        """Give a message to every session that subscribed to its topic, and keep it when it is retained.
-
-        Returns the sessions whose queue overflowed.
-        """
-        if message.retain:
-            self._retain(message)
-        overflowed = []
-        for session in tuple(self.sessions.values()):
-            best = self._best(session, message.topic, session is publisher)
-            if best is None:
-                continue
-            keep_retain = message.retain and best.retain_as_published
-            session.enqueue(replace(message, qos=min(message.qos, best.qos), retain=keep_retain))
-            session.pump(now)
-            if session.overflowed:
-                overflowed.append(session)
-        return overflowed
-
-    @staticmethod
-    def _best(session: Session, topic: str, is_publisher: bool) -> Subscription | None:
-        matching = [
-            s
-            for s in session.subscriptions.values()
-            if not (s.no_local and is_publisher) and topic_matches(s.topic_filter, topic)
-        ]
-        return max(matching, key=lambda s: s.qos, default=None)
-
-    def _retain(self, message: Message) -> None:
-        if not message.payload:
-            self.retained.pop(message.topic, None)
-        elif len(message.payload) <= MAX_RETAINED_BYTES and (
-            message.topic in self.retained or len(self.retained) < MAX_RETAINED_MESSAGES
-        ):
-            self.retained[message.topic] = message
-
-    def retained_for(self, subscription: Subscription, now: float) -> Iterator[Message]:
-        """The retained messages that a new subscription gets."""
-        for message in tuple(self.retained.values()):
-            if message.expires_at is not None and message.expires_at <= now:
-                del self.retained[message.topic]
-            elif topic_matches(subscription.topic_filter, message.topic):
-                yield replace(message, qos=min(message.qos, subscription.qos), retain=True)

@@ -11,16 +11,16 @@ it is off; a context must not change once it is in use, so no trust is kept in i
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
-from emulator.mqtt.limits import HANDSHAKE_TIMEOUT_SECONDS, MAX_BUFFERED_OUTGOING_BYTES
+from emulator.mqtt.limits import HANDSHAKE_TIMEOUT_SECONDS, LINGER_SECONDS, MAX_BUFFERED_OUTGOING_BYTES
 
 _CHUNK = 65_536
+_RECORD = 16_384  # the most that one TLS record holds
 
 
 def server_context(certificate: Path, key: Path) -> SSL.Context:
@@ -34,6 +34,7 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
     context.use_privatekey_file(str(key))
     context.check_privatekey()
     context.set_verify(SSL.VERIFY_PEER, _accept_any)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection needs no buffers
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
     return context
@@ -44,54 +45,106 @@ def _accept_any(_c: SSL.Connection, _x: crypto.X509, _error: int, _depth: int, _
 
 
 class Application(Protocol):
-    """What speaks MQTT over an established TLS connection."""
+    """What speaks over an established TLS connection."""
 
-    def connection_made(self, transport: "TlsTransport") -> None: ...
     def data_received(self, data: bytes) -> None: ...
     def connection_lost(self) -> None: ...
-    def handshake_failed(self, transport: "TlsTransport", reason: str) -> None: ...
     def resume_writing(self) -> None: ...
 
 
-class TlsTransport(asyncio.Protocol):
-    """One TCP connection with TLS on it. Made once per connection; gives plain bytes to the application."""
+class Acceptor(Protocol):
+    """Who a listener's connections belong to."""
 
-    def __init__(self, context: SSL.Context, make_application: Callable[[], Application]) -> None:
-        self._tls = SSL.Connection(context, None)
-        self._tls.set_accept_state()
-        self._application = make_application()
+    def admit(self, transport: "TlsTransport") -> bool:
+        """Whether there is room for one more; otherwise it is cut before any TLS."""
+
+    def application(self, transport: "TlsTransport") -> Application | None:
+        """The handshake is done: what the connection speaks from now on; None to close it."""
+
+    def handshake_failed(self, transport: "TlsTransport", reason: str) -> None: ...
+
+    def gone(self, transport: "TlsTransport") -> None:
+        """The connection is over; called once for each that was admitted."""
+
+
+class TlsTransport(asyncio.Protocol):
+    """One TCP connection with TLS on it. Made once per connection; gives plain bytes to the application.
+
+    What the application writes is gathered and goes out as few TLS records as it fits in: at the end of the bytes that
+    were just read, or else in this round of the event loop. While the peer does not read, nothing is read from it.
+    """
+
+    __slots__ = (
+        "_acceptor",
+        "_closing",
+        "_context",
+        "_drain_is_due",
+        "_gathered",
+        "_gathered_bytes",
+        "_is_paused",
+        "_lost",
+        "_timer",
+        "_tls",
+        "_transport",
+        "application",
+        "is_established",
+        "peer",
+        "peer_chain",
+        "protocol_suffix",
+        "server_name",
+    )
+
+    def __init__(self, context: SSL.Context, acceptor: Acceptor) -> None:
+        self._context = context
+        self._tls: SSL.Connection | None = None
+        self._acceptor = acceptor
         self._transport: asyncio.Transport | None = None
-        self._established = False
         self._closing = False
         self._lost = False
-        self._unsent = bytearray()
+        self._is_paused = False
+        self._drain_is_due = False
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self.application: Application | None = None
+        self.is_established = False
         self.peer = ""
         self.peer_chain: tuple[bytes, ...] = ()  # DER, leaf first; empty when no certificate was presented
         self.server_name = ""
+        self.protocol_suffix = ""
 
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.peer = f"{peer[0]}:{peer[1]}" if peer else ""
+        if not self._acceptor.admit(self):
+            self._closing = self._lost = True
+            transport.abort()
+            return
         transport.set_write_buffer_limits(high=MAX_BUFFERED_OUTGOING_BYTES)
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = transport.get_extra_info("peername")
-        self.peer = f"{peer[0]}:{peer[1]}" if peer else ""
+        self._tls = SSL.Connection(self._context, None)
+        self._tls.set_accept_state()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, "The TLS handshake took too long.")
 
     def data_received(self, data: bytes) -> None:
+        tls = self._tls
+        if tls is None:
+            return
+        self._drain_is_due = True  # below, once for everything that these bytes bring about
         view = memoryview(data)
         while view and not self._lost:
-            view = view[self._tls.bio_write(bytes(view[:_CHUNK])) :]
-            if not self._established and not self._shake_hands():
+            view = view[tls.bio_write(bytes(view[:_CHUNK])) :]
+            if not self.is_established and not self._shake_hands(tls):
                 continue
-            self._read()
-        self._flush()
+            self._read(tls)
+        self._drain()
 
     def eof_received(self) -> bool:
         return False
@@ -100,106 +153,142 @@ class TlsTransport(asyncio.Protocol):
         if self._lost:
             return
         self._lost = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._established:
-            self._application.connection_lost()
+        self._cancel_timer()
+        if self.application is not None:
+            self.application.connection_lost()
         elif not self._closing:
-            self._application.handshake_failed(self, "The client closed the connection during the TLS handshake.")
+            self._acceptor.handshake_failed(self, "The client closed the connection during the TLS handshake.")
+        self.application = None
+        self._tls = None  # hundreds of them may wait for the garbage collector otherwise
+        self._acceptor.gone(self)
 
     def pause_writing(self) -> None:
-        """asyncio's buffer is past its mark: `is_congested` tells the application."""
+        self._is_paused = True
+        if self._transport is not None and not self._closing:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self._established and not self._lost:
-            self._application.resume_writing()
+        self._is_paused = False
+        if self._lost or self._closing:
+            return
+        if self._transport is not None:
+            self._transport.resume_reading()
+        if self.application is not None:
+            self.application.resume_writing()
 
     # TLS
 
-    def _shake_hands(self) -> bool:
+    def _shake_hands(self, tls: SSL.Connection) -> bool:
         try:
-            self._tls.do_handshake()
+            tls.do_handshake()
         except SSL.WantReadError:
-            self._flush()
+            self._flush(tls)
             return False
         except SSL.Error as error:
-            self._flush()  # the alert
+            self._flush(tls)  # the alert
             self._fail(_words(error))
             return False
-        self._established = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._flush()
-        self.peer_chain = _peer_chain(self._tls)
-        name = self._tls.get_servername()
+        self.is_established = True
+        self._cancel_timer()
+        self._flush(tls)
+        self.peer_chain = _peer_chain(tls)
+        name = tls.get_servername()
         self.server_name = name.decode("ascii", "replace") if name else ""
-        self._application.connection_made(self)
+        self.application = self._acceptor.application(self)
+        if self.application is None:
+            self.close()
         return True
 
     def _fail(self, reason: str) -> None:
-        if self._lost or self._closing or self._established:
+        if self._lost or self._closing or self.is_established:
             return
         self._closing = True
-        self._application.handshake_failed(self, reason)
+        self._cancel_timer()
+        self._acceptor.handshake_failed(self, reason)
         if self._transport is not None:
             self._transport.close()
 
-    def _read(self) -> None:
+    def _read(self, tls: SSL.Connection) -> None:
         while not self._lost and not self._closing:
             try:
-                data = self._tls.recv(_CHUNK)
+                data = tls.recv(_RECORD)
             except SSL.WantReadError:
                 return
             except (SSL.ZeroReturnError, SSL.Error):
                 self.close()
                 return
-            if not data:
+            if not data or self.application is None:
                 return
-            self._application.data_received(data)
+            self.application.data_received(data)
 
-    def _flush(self) -> None:
+    def _flush(self, tls: SSL.Connection) -> None:
+        """What TLS has made goes to the network."""
         if self._transport is None or self._transport.is_closing():
             return
         while True:
             try:
-                data = self._tls.bio_read(_CHUNK)
+                data = tls.bio_read(_CHUNK)
             except SSL.Error:
                 return
             if not data:
                 return
             self._transport.write(data)
 
+    def _drain(self) -> None:
+        """What the application has written goes through TLS."""
+        self._drain_is_due = False
+        tls = self._tls
+        if tls is None or self._lost:
+            return
+        if self._gathered:
+            view = memoryview(b"".join(self._gathered))
+            self._gathered.clear()
+            self._gathered_bytes = 0
+            try:
+                while view:
+                    view = view[tls.send(bytes(view[:_RECORD])) :]
+            except SSL.Error:
+                self.abort()
+                return
+        self._flush(tls)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     # The application's side
 
     @property
     def is_congested(self) -> bool:
-        """Whether the reader is so slow that queueing more would only grow memory."""
-        return self._transport is not None and self._transport.get_write_buffer_size() > MAX_BUFFERED_OUTGOING_BYTES
+        """Whether the reader is so slow that more would only pile up in memory."""
+        return self._is_paused or self._gathered_bytes > MAX_BUFFERED_OUTGOING_BYTES
 
     def write(self, data: bytes) -> None:
         """Send plain bytes. Quietly does nothing once the connection is closing."""
         if self._closing or self._lost:
             return
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._tls.send(bytes(view[:_CHUNK])) :]
-        except SSL.Error:
-            self.abort()
-            return
-        self._flush()
+        self._gathered.append(data)
+        self._gathered_bytes += len(data)
+        if not self._drain_is_due:
+            self._drain_is_due = True
+            asyncio.get_running_loop().call_soon(self._drain)
 
     def close(self) -> None:
-        """Send what is queued, say goodbye in TLS, and close."""
+        """Send what is gathered, say goodbye in TLS, and close; a peer that does not read is cut after a while."""
         if self._closing or self._lost:
             return
+        self._drain()
         self._closing = True
-        with contextlib.suppress(SSL.Error):
-            self._tls.shutdown()
-        self._flush()
+        tls = self._tls
+        if tls is not None:
+            with contextlib.suppress(SSL.Error):
+                tls.shutdown()
+            self._flush(tls)
         if self._transport is not None:
             self._transport.close()
+            if self._transport.get_write_buffer_size():
+                self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
     def abort(self) -> None:
         """Close at once, dropping what is queued."""
