@@ -21,6 +21,7 @@ MENU = (
         BROKER, "CA certificates", "award", "certificates:ca_certificate_list", order=110, count=count_ca_certificates
     ),
     MenuItem(FIND_OUT, "Test authentication", "shield-check", "certificates:test_authentication", order=205),
+    MenuItem(FIND_OUT, "Expiries", "calendar-clock", "certificates:expiries", order=215),
     MenuItem(FIND_OUT, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=220),
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -136,3 +137,19 @@ def next_expiry(namespace_pk: int) -> datetime | None:
     rows = CACertificate.objects.present().filter(namespace=namespace_pk, not_after__isnull=False)
     ends: datetime | None = rows.aggregate(first=models.Min("not_after"))["first"]
     return ends
+
+
+class ExpiryFeed(models.Model):
+    """A person's calendar address for the expiries of one namespace. The secret in it is kept as its hash only."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="expiry_feeds")
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="expiry_feeds")
+    secret_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "namespace"], name="one_expiry_feed_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.namespace} for {self.user}"

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import ca_certificates, samples, trials
+from certificates.views import ca_certificates, expiries, samples, trials
 from namespaces import converters  # noqa: F401 - registers the names' converters
 
 app_name = "certificates"
@@ -61,6 +61,11 @@ urlpatterns: list[URLPattern] = [
     ),
     # Test authentication
     path("<int:pk>/test-authentication/", trials.test_authentication, name="test_authentication"),
+    # Expiries
+    path("<int:pk>/expiries/", expiries.expiries, name="expiries"),
+    path("<int:pk>/expiries/calendar/", expiries.expiry_feed_make, name="expiry_feed_make"),
+    path("<int:pk>/expiries/calendar/revoke/", expiries.expiry_feed_revoke, name="expiry_feed_revoke"),
+    path("calendar/<str:secret>.ics", expiries.expiry_feed, name="expiry_feed"),
     # Sample certificates
     path("<int:pk>/sample-certificates/", samples.sample_certificates, name="sample_certificates"),
     path("<int:pk>/sample-certificates/draft/", samples.sample_certificates_draft, name="sample_certificates_draft"),

@@ -182,6 +182,17 @@ def validity(not_before: datetime | None, not_after: datetime | None, at: dateti
     return Validity(percent, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
 
 
+@register.simple_tag
+def time_left(not_after: datetime, at: datetime | None = None) -> Validity:
+    """The time until a certificate ends, where its beginning is not known."""
+    moment = at or timezone.now()
+    days = (not_after - moment).days
+    if moment > not_after:
+        ago = (moment - not_after).days
+        return Validity(100, "bad", "Ended today" if ago == 0 else f"Ended {_days(ago)} ago")
+    return Validity(0, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
+
+
 def _days(count: int) -> str:
     return "less than a day" if count == 0 else "1 day" if count == 1 else f"{count} days"
 

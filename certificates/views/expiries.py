@@ -1,0 +1,67 @@
+"""Expiries of a namespace: a page, and a calendar feed at a secret address."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from certificates.expiries import calendar_of, expiries_of
+from certificates.feeds import make_feed, namespace_of_feed, revoke_feed
+from certificates.models import ExpiryFeed
+from namespaces.access import Verb, get_namespace
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+
+SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
+
+
+@require_GET
+def expiries(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    within = request.GET.get("within", "")
+    found = expiries_of(namespace, at=timezone.now(), within=SPANS.get(within))
+    feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
+    context = namespace_context(
+        request, namespace, expiries=found, within=within if within in SPANS else "", feed=feed, now=timezone.now()
+    )
+    return render_page(request, "certificates/expiries.html", context, partial="grid")
+
+
+@never_cache
+@require_POST
+def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
+    """The new address is in this answer and nowhere else, so it is no redirect."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    secret = make_feed(request.user, namespace)
+    address = request.build_absolute_uri(reverse("certificates:expiry_feed", args=[secret]))
+    found = expiries_of(namespace, at=timezone.now())
+    feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
+    context = namespace_context(
+        request, namespace, expiries=found, within="", feed=feed, address=address, now=timezone.now()
+    ) | {"menu_current": "certificates:expiries"}
+    return render_page(request, "certificates/expiries.html", context)
+
+
+@require_POST
+def expiry_feed_revoke(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    if revoke_feed(request.user, namespace):
+        messages.success(request, "The calendar address no longer works.")
+    return go_to(request, "certificates:expiries", pk)
+
+
+@never_cache
+@login_not_required
+@require_safe
+def expiry_feed(request: HttpRequest, secret: str) -> HttpResponse:
+    """For calendar programs, which cannot sign in: the secret in the address is the key, for this alone."""
+    namespace = namespace_of_feed(secret)
+    now = timezone.now()
+    base_url = request.build_absolute_uri("/").rstrip("/")
+    text = calendar_of(namespace, expiries_of(namespace, at=now), at=now, base_url=base_url)
+    headers = {"Content-Disposition": 'inline; filename="expiries.ics"', "Referrer-Policy": "no-referrer"}
+    return HttpResponse(text, content_type="text/calendar; charset=utf-8", headers=headers)
