@@ -69,6 +69,14 @@ class Lookalike:
     value: str
     client: ClientRecord
 
+    @property
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """Both names, to be compared."""
+        return (
+            (f"{self.part} in the certificate", self.value),
+            (f"client {self.client.name}", self.client.authentication_name),
+        )
+
 
 @dataclass(frozen=True)
 class NamePreview:

@@ -25,6 +25,7 @@ from certificates.decisions import (
 from certificates.decoding import read_upload, to_pem
 from certificates.facts import Certificate
 from certificates.models import CACertificate
+from certificates.preview import NamePreview, preview_names
 from namespaces.client_certificates import read_chain
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from namespaces.prefill import create_client_url
@@ -119,6 +120,7 @@ class Trial:
     at: datetime
     connack: str
     slider: Slider
+    names: NamePreview
     create_url: str  # Create client, filled in from this certificate; empty when its name is taken
 
     @property
@@ -161,6 +163,7 @@ def try_authentication(
         at=at,
         connack="" if decision.accepted else CONNACK.get(protocol, CONNACK["5"]),
         slider=slider(presented.leaf, at=at, now=now),
+        names=preview_names(presented.leaf, state),
         create_url=create_url,
     )
 

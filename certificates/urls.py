@@ -25,6 +25,11 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_detail",
     ),
     path(
+        "<int:pk>/ca-certificates/<resource_name:name>/clients/",
+        ca_certificates.ca_certificate_clients,
+        name="ca_certificate_clients",
+    ),
+    path(
         "<int:pk>/ca-certificates/<resource_name:name>/activity/",
         ca_certificates.ca_certificate_activity,
         name="ca_certificate_activity",

@@ -53,6 +53,7 @@ def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
         der=leaf.der,
         chain=[to_azure_pem(certificate.der) for certificate in chain[:MOST_CHAIN]],
         subject=leaf.subject,
+        issuer=leaf.issuer,
         not_after=leaf.not_after,
         seen_at=showing.at,
         has_connected=showing.has_connected,

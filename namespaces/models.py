@@ -241,6 +241,7 @@ class ClientCertificate(models.Model):
     der = models.BinaryField()
     chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
     subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
     not_after = models.DateTimeField(db_index=True)
     seen_at = models.DateTimeField()
     has_connected = models.BooleanField(default=False)  # else it was only tested

@@ -88,8 +88,17 @@ def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
 def ca_certificate_detail(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
     context = namespace_context(request, row.namespace, row=row, poll=poll_of([row]), impact=impact_of(row))
+    issuer = CACertificate.objects.present().filter(namespace=row.namespace, subject=row.issuer).exclude(pk=row.pk)
     context |= {"certificate": row.certificate if row.der else None, "now": timezone.now()}
+    context |= {"issuer_row": issuer.first() if row.issuer else None}
     return render_page(request, "certificates/ca_certificate_detail.html", context)
+
+
+@require_GET
+def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    row = get_ca_certificate(request.user, pk, name, Verb.READ)
+    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), now=timezone.now())
+    return render_page(request, "certificates/ca_certificate_clients.html", context)
 
 
 @require_GET
