@@ -1,6 +1,6 @@
 """CA certificates of a namespace."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -99,6 +99,15 @@ class CACertificate(SyncedModel):
             "subject": self.subject,
             "thumbprint": self.thumbprint,
         }
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is None or "thumbprint" in fields:
+            return (
+                "This CA certificate was not uploaded through the portal. Whoever holds a certificate that it signed may "
+                "now authenticate."
+            )
+        return ""
 
     def rule_problems(self) -> list[str]:
         if not self.der:

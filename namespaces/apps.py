@@ -11,10 +11,12 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections import ConnectionIntake
         from namespaces.models import Client
         from namespaces.reachability import note_reachability
+        from namespaces.scopes import NamespaceScopes
         from portal.registry import register_activity_scope, register_menu_item, register_search
         from sync import registry
 
         registry.register(Client)
+        registry.register_scopes(NamespaceScopes())
         registry.register_connection_taker(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)

@@ -1,6 +1,6 @@
 """The namespace, roles in it, clients, and the connection log taken in from the endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -184,6 +184,20 @@ class Client(SyncedModel):
     def set_authentication_name(self, name: str) -> None:
         self.authentication_name = name
         self.authentication_key = authentication_name_key(name)
+
+    def what_refusal_waits_for(self) -> str:
+        """In Azure another client may still hold the authentication name that it has given up here."""
+        holders = Client.objects.unsettled().filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
+        holder = holders.filter(base__properties__authenticationName=self.authentication_name).first()
+        return (
+            f"client “{holder.name}” to give up the authentication name “{self.authentication_name}”" if holder else ""
+        )
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is not None and "state" in fields:
+            return "Its connection state was changed outside the portal: a client that was disabled here may connect."
+        return ""
 
     def body(self) -> dict[str, Any]:
         return {

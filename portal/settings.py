@@ -161,6 +161,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 # A tick that waited longer than its period is dropped: the next one does the same work.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "sync.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "scan-drift": {"task": "sync.tasks.scan_all", "schedule": 30.0, "options": {"expires": 30.0}},
     "take-in-connections": {"task": "sync.tasks.take_in_connections", "schedule": 2.0, "options": {"expires": 2.0}},
     "refresh-namespaces": {
         "task": "namespaces.tasks.refresh_namespaces",
@@ -198,6 +199,7 @@ SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "24"))  # pushes at once i
 # (delete, put, and putting the former one back).
 _ONE_ANSWER = ARM_CONNECT_TIMEOUT + ARM_READ_TIMEOUT
 SYNC_LEASE_SECONDS = 1.1 * (4 * _ONE_ANSWER + 3 * (_ONE_ANSWER + ARM_OPERATION_TIMEOUT))
+DRIFT_SCAN_SECONDS = float(os.environ.get("DRIFT_SCAN_SECONDS", "900"))  # how often a namespace is compared with Azure
 # Azure's limits of one namespace; newer pages may have raised them.
 MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))
 MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))

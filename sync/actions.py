@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import User
-from sync.hints import hint_on_commit
+from sync.hints import hint_on_commit, send_on_commit
 from sync.models import Lane, SyncedModel
+from sync.registry import Scope
 
 
 class NothingToRetry(ValueError):  # noqa: N818 - says what is wrong
@@ -81,3 +82,18 @@ def retry(actor: User, *, row: SyncedModel) -> None:
             after=None,
             scope_name=row.scope_name(),
         )
+
+
+def refresh_from_azure(actor: User, *, scope: Scope) -> None:
+    """Compare a namespace with Azure now, not only when its turn comes."""
+    with transaction.atomic(durable=True):
+        activity.record(
+            actor,
+            verb="Refresh from Azure",
+            kind="sync.scan",
+            object_pk=None,
+            object_name=scope.name,
+            scope=scope.pk,
+            scope_name=scope.name,
+        )
+        send_on_commit("sync.tasks.scan", scope.pk)

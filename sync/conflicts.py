@@ -16,6 +16,7 @@ def note_conflict(row: SyncedModel, *, code: str, resource: Mapping[str, Any] | 
         scope=row.scope_pk(),
         name=str(row),
         at=at,
+        reopen=True,  # somebody has changed it here since it was ignored
         object_pk=row.pk,
         drift=CONFLICTS[code][0],
         fields=field_differences(type(row), base=row.base, ours=row, azure=resource),
@@ -23,13 +24,13 @@ def note_conflict(row: SyncedModel, *, code: str, resource: Mapping[str, Any] | 
     )
 
 
-def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, **values: Any) -> Finding:
+def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:
     """The unresolved finding of one resource. One that was ignored comes back when Azure changed again since."""
     unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
     finding = unresolved.first()
     if finding is None:
         return Finding.objects.create(kind=kind, scope=scope, name=name, found_at=at, seen_at=at, **values)
-    if finding.state == Finding.State.IGNORED and finding.resource != values.get("resource"):
+    if finding.state == Finding.State.IGNORED and (reopen or finding.resource != values.get("resource")):
         finding.state, finding.found_at = Finding.State.OPEN, at
         finding.resolution, finding.resolved_by, finding.resolved_at = "", None, None
     for name_of, value in values.items():

@@ -1,7 +1,7 @@
 """What every synced row has: desired state on the row, and how far it has come towards Azure."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -117,6 +117,7 @@ class SyncedModel(models.Model):
     scope_relations: ClassVar[tuple[str, ...]] = ("namespace",)  # what `arm_id` reads, fetched with the row
     log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
     scope_id_path: ClassVar[str] = "namespace__resource_id"  # lookup of the ARM id of what the row lives in
+    scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
     # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
@@ -198,6 +199,18 @@ class SyncedModel(models.Model):
 
     def what_it_waits_for(self) -> str:
         """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
+        return ""
+
+    def what_refusal_waits_for(self) -> str:
+        """Another row that is on its way to make room for this one, as words; "" = the refusal is final."""
+        return ""
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        """Why a change made behind the portal's back lets somebody in, as a sentence; "" = it does not.
+
+        `fields` are those that changed, in the words of `describe`; None: the whole resource appeared.
+        """
         return ""
 
     def rule_problems(self) -> list[str]:

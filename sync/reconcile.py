@@ -185,6 +185,18 @@ class _Settlement:
         return Pushed.STILL_DUE
 
     def _settle_refused(self, delivery: Delivery, is_newest: bool) -> Pushed:
+        waits_for = delivery.row.what_refusal_waits_for() if is_newest and delivery.end == "refused" else ""
+        if waits_for:
+            soon = self.now + WAIT_FOR_OTHERS
+            uncertain = delivery.touched or delivery.row.uncertain
+            values = {
+                "base": delivery.base,
+                "uncertain": uncertain,
+                "next_attempt_at": soon,
+                "waits_for": waits_for[:200],
+            }
+            self._update(delivery, **{**_CLEARED, **values})
+            return Pushed.DELAYED
         values = {**_CLEARED, "base": delivery.base, "uncertain": delivery.touched or delivery.row.uncertain}
         if is_newest:
             values |= {"parked_code": delivery.code[:120], "parked_message": delivery.message}

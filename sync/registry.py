@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from django.apps import apps
 
+from portal.models import User
 from sync.models import SyncedModel
 
 NextExpiry = Callable[[int], datetime | None]
@@ -20,6 +21,28 @@ class ConnectionSource:
     pk: int
     resource_id: str
     cursor: int
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A namespace, as far as `sync` needs to know it."""
+
+    pk: int
+    resource_id: str
+    name: str
+
+
+class Scopes(Protocol):
+    """What the room that has the namespaces tells of them."""
+
+    def all(self) -> Iterable[Scope]:
+        """Every namespace that can be compared with Azure now."""
+
+    def visible(self, user: User) -> Iterable[Scope]:
+        """Those that the user may see."""
+
+    def get(self, user: User, pk: int, *, may_change: bool) -> Scope:
+        """The door: raises Http404 to strangers, PermissionDenied to those who may only look."""
 
 
 class ConnectionTaker(Protocol):
@@ -36,6 +59,7 @@ _models: list[type[SyncedModel]] = []
 _next_expiries: list[NextExpiry] = []
 _observers: list[ReachabilityObserver] = []
 _takers: list[ConnectionTaker] = []
+_scopes: list[Scopes] = []
 
 
 def register(model: type[SyncedModel], *, next_expiry: NextExpiry | None = None) -> None:
@@ -82,3 +106,14 @@ def register_connection_taker(taker: ConnectionTaker) -> None:
 
 def connection_takers() -> tuple[ConnectionTaker, ...]:
     return tuple(_takers)
+
+
+def register_scopes(scopes: Scopes) -> None:
+    _scopes[:] = [scopes]
+
+
+def scopes() -> Scopes:
+    """The namespaces. Raises LookupError where no room has registered any."""
+    if not _scopes:
+        raise LookupError("no room has registered its namespaces")
+    return _scopes[0]

@@ -6,7 +6,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.utils import timezone
 
-from sync import connections, leases, pump, queue, rechecks, workers
+from sync import connections, drift, leases, pump, queue, rechecks, registry, workers
 from sync.records import forget_old_records
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
@@ -30,6 +30,24 @@ def sweep() -> None:
             forget_old_records(now)
     if queue.anything_due():
         run_pump()
+
+
+@shared_task
+def scan(pk: int) -> None:
+    """Compare one namespace with Azure; quiet when it is gone or being compared."""
+    with leases.held(f"drift-{pk}", seconds=600) as alone:
+        scope = next((scope for scope in registry.scopes().all() if scope.pk == pk), None)
+        if alone and scope is not None:
+            drift.scan(scope)
+
+
+@shared_task
+def scan_all() -> None:
+    """Compare the namespaces whose turn it is."""
+    with leases.held("drift", seconds=900) as alone:
+        if alone:
+            for scope in drift.due_for_a_scan(timezone.now()):
+                scan(scope.pk)
 
 
 @shared_task

@@ -1,0 +1,239 @@
+"""Compare a namespace with Azure: what was changed, made or deleted there behind the portal's back.
+
+Three ways: `base` is what the portal last left in Azure, ours is the row, Azure's is what is listed now. Nothing is
+changed here but `base` where it says the same in other words; people decide about the rest (`sync.resolutions`).
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from portal import activity
+from sync import budget, registry
+from sync.calls import recorded
+from sync.compare import canonical, describe_resource, field_differences
+from sync.conflicts import upsert_finding
+from sync.findings import Finding, Scan
+from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
+from sync.models import SyncedModel
+from sync.queue import subscription_of
+from sync.registry import Scope
+
+logger = logging.getLogger(__name__)
+
+PAGE = 100
+BATCH = 100  # findings per transaction
+LONGEST_WAIT = 60.0  # seconds without a read in the budget: the next scan tries again
+TOLD_ONE_BY_ONE = 20  # new findings that get an entry each in the activity log
+SCANS_KEPT = timedelta(days=30)
+
+Resource = Mapping[str, Any]
+Fingerprint = list[Any]
+
+
+@dataclass
+class _Difference:
+    model: type[SyncedModel]
+    name: str
+    drift: Finding.Class
+    row: SyncedModel | None
+    resource: Resource | None
+
+
+@dataclass
+class _Comparison:
+    """Of one collection. `names` are those that are as they should be."""
+
+    differences: list[_Difference] = field(default_factory=list)
+    agreed: set[str] = field(default_factory=set)
+    restated: list[tuple[SyncedModel, Resource]] = field(default_factory=list)  # equal, in other words
+    resources: int = 0
+
+
+def scan(scope: Scope, *, gateway: ArmGateway | None = None) -> Scan:
+    """Compare every collection of a namespace. Azure's refusals and outages end it and stand in `error`."""
+    run = Scan.objects.create(scope=scope.pk, started_at=timezone.now())
+    with recorded() as calls:
+        try:
+            for model in registry.models():
+                compared = _compare(model, scope, gateway or arm_gateway())
+                run.resources += compared.resources
+                run.found += _keep(model, scope, compared, timezone.now())
+        except AzureRefused as refusal:
+            run.error = f"{refusal.code}: {refusal.message}"
+        except AzureUnreachable as outage:
+            run.error = outage.reason
+    budget.learn(calls)
+    run.requests = len(calls)
+    run.ended_at = timezone.now()
+    run.save()
+    Scan.objects.filter(scope=scope.pk, started_at__lt=run.started_at - SCANS_KEPT).delete()
+    return run
+
+
+def due_for_a_scan(at: datetime) -> Iterator[Scope]:
+    """Namespaces that have not been compared for a while."""
+    since = at - timedelta(seconds=settings.DRIFT_SCAN_SECONDS)
+    fresh = set(Scan.objects.filter(started_at__gt=since).values_list("scope", flat=True))
+    for scope in registry.scopes().all():
+        if scope.pk not in fresh:
+            yield scope
+
+
+# Compare
+
+
+def _fingerprints(model: type[SyncedModel], scope: Scope) -> dict[int, Fingerprint]:
+    rows: Any = model._default_manager
+    columns = ("pk", "generation", "synced_generation", "synced_at", "claim_token", "doubtful_from")
+    found = rows.filter(**{model.scope_field: scope.pk}).values_list(*columns)
+    return {pk: rest for pk, *rest in found.iterator()}
+
+
+def _compare(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> _Comparison:
+    rows: Any = model._default_manager
+    before = _fingerprints(model, scope)
+    listed = {str(resource["name"]).lower(): resource for resource in _listed(model, scope, gateway)}
+    compared = _Comparison(resources=len(listed))
+    known: set[str] = set()
+    mine = rows.filter(**{model.scope_field: scope.pk}).select_related(*model.scope_relations)
+    for row in mine.iterator(chunk_size=500):
+        name = str(row).lower()
+        known.add(name)
+        fingerprint = [row.generation, row.synced_generation, row.synced_at, row.claim_token, row.doubtful_from]
+        is_moving = row.claim_token is not None or row.doubtful_from is not None or row.deleted_at is not None
+        if is_moving or before.get(row.pk) != fingerprint:
+            continue  # on its way while we looked: the next scan sees it at rest
+        _compare_row(compared, row, listed.get(name))
+    gone_meanwhile = len(before) != len(known)
+    for name, resource in listed.items():
+        if name not in known and not gone_meanwhile:
+            compared.differences.append(
+                _Difference(model, str(resource["name"]), Finding.Class.APPEARED, None, resource)
+            )
+    return compared
+
+
+def _compare_row(compared: _Comparison, row: SyncedModel, resource: Resource | None) -> None:
+    if row.base is None:
+        return  # not there yet; if somebody took its name, the push says so
+    model, name = type(row), str(row)
+    if resource is None:
+        compared.differences.append(_Difference(model, name, Finding.Class.DELETED, row, None))
+        return
+    if _same_properties(row.base, resource):
+        compared.agreed.add(name.lower())
+        return
+    theirs = canonical(describe_resource(model, resource))
+    if theirs == canonical(describe_resource(model, row.base)) or row.matches(resource):
+        compared.agreed.add(name.lower())
+        compared.restated.append((row, resource))
+        return
+    drift = Finding.Class.CHANGED if row.is_settled else Finding.Class.BOTH
+    compared.differences.append(_Difference(model, name, drift, row, resource))
+
+
+def _same_properties(ours: Resource, theirs: Resource) -> bool:
+    return ours.get("properties") == theirs.get("properties")
+
+
+def _listed(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> Iterator[dict[str, Any]]:
+    """The collection, page by page; each page is a read out of the budget."""
+    subscription = subscription_of(scope.resource_id)
+    for count, resource in enumerate(gateway.list_children(scope.resource_id, model.arm_type)):
+        if count % (10 * PAGE) == 0:
+            _take_reads(subscription, 10 if count else 1)
+        yield resource
+
+
+def _take_reads(subscription: str, wanted: int) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT
+    while wanted > 0:
+        grant = budget.reserve(subscription, "reads", wanted)
+        wanted -= grant.count
+        if wanted > 0:
+            if time.monotonic() > deadline:
+                raise AzureUnreachable("the budget of reads is used up", sent=False)
+            time.sleep(min(max(grant.wait, 0.05), 2.0))
+
+
+# Keep
+
+
+def _keep(model: type[SyncedModel], scope: Scope, compared: _Comparison, at: datetime) -> int:
+    """Write down what was found; what agrees again is resolved by itself. Answers how many findings are new."""
+    kind = model._meta.label_lower
+    unresolved = Finding.objects.filter(kind=kind, scope=scope.pk).exclude(state=Finding.State.RESOLVED)
+    known = {name.lower() for name in unresolved.values_list("name", flat=True)}
+    new = [each for each in compared.differences if each.name.lower() not in known]
+    for start in range(0, len(compared.differences), BATCH):
+        with transaction.atomic():
+            for each in compared.differences[start : start + BATCH]:
+                _keep_one(each, kind, scope, at)
+    _tell(new, kind, scope)
+    differing = {each.name.lower() for each in compared.differences}
+    for finding in unresolved:
+        name = finding.name.lower()
+        vanished = finding.drift == Finding.Class.APPEARED and name not in differing
+        if name in compared.agreed or vanished:
+            finding.state, finding.resolution, finding.resolved_at = Finding.State.RESOLVED, "Azure is as it was", at
+            finding.save()
+    for row, resource in compared.restated:
+        rows: Any = type(row)._default_manager
+        rows.filter(pk=row.pk, generation=row.generation, claim_token__isnull=True).update(base=dict(resource))
+    return len(new)
+
+
+def _keep_one(each: _Difference, kind: str, scope: Scope, at: datetime) -> Finding:
+    row, base = each.row, each.row.base if each.row is not None else None
+    fields = field_differences(each.model, base=base, ours=row, azure=each.resource)
+    changed = [found["field"] for found in fields if found["base"] != found["azure"]]
+    is_new = each.drift == Finding.Class.APPEARED
+    alarm = "" if each.resource is None else each.model.drift_alarm(None if is_new else changed)
+    return upsert_finding(
+        kind=kind,
+        scope=scope.pk,
+        name=each.name,
+        at=at,
+        object_pk=row.pk if row is not None else None,
+        drift=each.drift,
+        fields=fields,
+        resource=dict(each.resource) if each.resource is not None else None,
+        is_loud=bool(alarm),
+        note=alarm,
+    )
+
+
+def _tell(new: list[_Difference], kind: str, scope: Scope) -> None:
+    """New findings stand in the activity log: one by one when they are few."""
+    told = new if len(new) <= TOLD_ONE_BY_ONE else []
+    for each in told:
+        activity.record(
+            None,
+            verb=str(each.drift.label),
+            kind=kind,
+            object_pk=each.row.pk if each.row is not None else None,
+            object_name=each.name,
+            scope=scope.pk,
+            scope_name=scope.name,
+            before=describe_resource(each.model, each.row.base) if each.row is not None else None,
+            after=describe_resource(each.model, each.resource),
+            team=each.row.team if each.row is not None else None,
+        )
+    if new and not told:
+        activity.record(
+            None,
+            verb="Differences found in Azure",
+            kind=kind,
+            object_pk=None,
+            object_name=f"{len(new)} {new[0].model._meta.verbose_name_plural}",
+            scope=scope.pk,
+            scope_name=scope.name,
+        )

@@ -1,0 +1,321 @@
+"""Each class of drift is found, shown and resolved each way; nothing is ever overwritten silently."""
+
+from typing import Any
+
+import pytest
+
+from certificates.decoding import to_azure_pem
+from certificates.models import CACertificate
+from namespaces.actions import change_authentication_name, delete_client
+from namespaces.models import Client, Namespace
+from portal.models import Activity, User
+from sync import drift, resolutions
+from sync.models import Finding, Scan, SyncState
+from sync.reconcile import Pushed, push
+from sync.registry import Scope
+from sync.resolutions import CannotResolve
+from tests.factories import make_ca_der, make_namespace, make_user
+from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.test_reconcile import again, edit, make, settled
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada")
+
+
+@pytest.fixture
+def factory() -> Namespace:
+    return make_namespace()
+
+
+def scan(namespace: Namespace) -> Scan:
+    return drift.scan(Scope(namespace.pk, namespace.resource_id, namespace.name))
+
+
+def change_in_azure(arm: ScriptedArm, row: Any, **values: Any) -> None:
+    arm.hold(row.arm_id(), {**(arm.held(row.arm_id()) or {}), **values})
+
+
+def delete_in_azure(arm: ScriptedArm, row: Any) -> None:
+    del arm.store[row.arm_id().lower()]
+
+
+def the_finding(**wanted: Any) -> Finding:
+    return Finding.objects.exclude(state="resolved").get(**wanted)
+
+
+# Found
+
+
+def test_where_nothing_differs_nothing_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    for number in range(3):
+        settled(ada, factory, f"sensor-{number}")
+    run = scan(factory)
+    assert (run.found, run.resources, run.requests, run.error) == (0, 3, 2, "")
+    assert not Finding.objects.exists()
+
+
+def test_a_change_in_azure_is_found_with_each_field(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, description="ours")
+    change_in_azure(arm, client, description="theirs", state="Disabled")
+    scan(factory)
+    finding = the_finding()
+    assert (finding.drift, finding.object_pk) == (Finding.Class.CHANGED, client.pk)
+    values = {each["field"]: (each["base"], each["ours"], each["azure"]) for each in finding.fields}
+    assert values == {"description": ("ours", "ours", "theirs"), "state": ("Enabled", "Enabled", "Disabled")}
+    assert Activity.objects.filter(verb="Changed in Azure", object_pk=client.pk).exists()
+    assert again(client).description == "ours"
+
+
+def test_a_change_on_both_sides_is_found_as_such(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    edit(ada, client, description="ours")
+    scan(factory)
+    assert the_finding().drift == Finding.Class.BOTH
+
+
+def test_what_was_deleted_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    delete_in_azure(arm, client)
+    scan(factory)
+    finding = the_finding()
+    assert (finding.drift, finding.resource) == (Finding.Class.DELETED, None)
+    assert Client.objects.exists()
+
+
+def test_what_appeared_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    arm.hold(f"{factory.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(factory)
+    finding = the_finding()
+    assert (finding.drift, finding.name, finding.is_loud) == (Finding.Class.APPEARED, "stranger", False)
+    assert not Client.objects.exists()
+
+
+def test_an_unknown_ca_certificate_is_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    pem = to_azure_pem(make_ca_der())
+    arm.hold(f"{factory.resource_id}/caCertificates/stranger", {"encodedCertificate": pem})
+    scan(factory)
+    finding = the_finding()
+    assert finding.is_loud
+    assert "may now authenticate" in finding.note
+
+
+def test_a_client_that_was_enabled_again_in_azure_is_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, state="Disabled")
+    change_in_azure(arm, client, state="Enabled")
+    scan(factory)
+    assert the_finding().is_loud
+
+
+def test_what_says_the_same_in_other_words_is_no_drift(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description=None, tagsOfTomorrow=[1])
+    assert scan(factory).found == 0
+    assert "tagsOfTomorrow" in again(client).base["properties"]
+
+
+def test_rows_on_their_way_are_left_to_the_next_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    made, going = make(ada, factory, "new"), settled(ada, factory, "going")
+    delete_client(ada, client=going)
+    assert scan(factory).found == 0
+    assert push(again(made)) is Pushed.SUCCEEDED
+
+
+def test_a_finding_is_one_however_often_it_is_seen_and_ends_when_azure_is_as_it_was(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    assert (scan(factory).found, scan(factory).found) == (1, 0)
+    assert Finding.objects.count() == 1
+    change_in_azure(arm, client, description="")
+    scan(factory)
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
+def test_a_scan_that_azure_refuses_says_so_and_finds_nothing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    settled(ada, factory)
+    arm.script("GET", refused("AuthorizationFailed", 403))
+    run = scan(factory)
+    assert run.error.startswith("AuthorizationFailed")
+    assert not Finding.objects.exists()
+
+
+def test_a_namespace_has_its_turn_again_after_a_while(arm: ScriptedArm, factory: Namespace, settings: Any) -> None:
+    from django.utils import timezone
+
+    assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
+    scan(factory)
+    assert list(drift.due_for_a_scan(timezone.now())) == []
+    settings.DRIFT_SCAN_SECONDS = 0
+    assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
+
+
+# Resolved
+
+
+def changed(arm: ScriptedArm, ada: User, factory: Namespace) -> Client:
+    client = settled(ada, factory, description="ours")
+    change_in_azure(arm, client, description="theirs", state="Disabled")
+    scan(factory)
+    return client
+
+
+def test_keep_ours_brings_ours_back_to_azure(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = changed(arm, ada, factory)
+    resolutions.keep_ours(ada, finding=the_finding())
+    assert push(again(client)) is Pushed.SUCCEEDED
+    held = arm.held(client.arm_id()) or {}
+    assert (held["description"], held["state"]) == ("ours", "Enabled")
+    assert Finding.objects.get().resolution == "Kept ours"
+    assert scan(factory).found == 0
+
+
+def test_keep_ours_stops_when_azure_has_changed_once_more(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = changed(arm, ada, factory)
+    resolutions.keep_ours(ada, finding=the_finding())
+    change_in_azure(arm, client, description="theirs again")
+    assert push(again(client)) is Pushed.PARKED
+    assert (arm.held(client.arm_id()) or {})["description"] == "theirs again"
+
+
+def test_take_azures_changes_the_row_and_sends_nothing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = changed(arm, ada, factory)
+    arm.methods()
+    resolutions.take_azures(ada, finding=the_finding())
+    row = again(client)
+    assert (row.description, row.state, row.sync_state) == ("theirs", "Disabled", SyncState.SUCCEEDED)
+    assert push(row) is Pushed.NOT_CLAIMED
+    assert arm.methods() == []
+    entry = Activity.objects.filter(verb="Take Azure's").get()
+    assert (entry.before["description"], entry.after["description"]) == ("ours", "theirs")
+
+
+def test_fields_are_taken_one_by_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = changed(arm, ada, factory)
+    resolutions.take_azures(ada, finding=the_finding(), fields=["state"])
+    assert push(again(client)) is Pushed.SUCCEEDED
+    held = arm.held(client.arm_id()) or {}
+    assert (held["description"], held["state"]) == ("ours", "Disabled")
+    assert again(client).state == "Disabled"
+
+
+def test_what_was_deleted_in_azure_is_made_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    delete_in_azure(arm, client)
+    scan(factory)
+    resolutions.keep_ours(ada, finding=the_finding())
+    assert push(again(client)) is Pushed.SUCCEEDED
+    assert arm.held(client.arm_id()) is not None
+
+
+def test_what_was_deleted_in_azure_goes_from_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    delete_in_azure(arm, client)
+    scan(factory)
+    resolutions.take_azures(ada, finding=the_finding())
+    assert not Client.objects.exists()
+    assert Activity.objects.filter(verb="Take Azure's", object_pk=client.pk).exists()
+
+
+def test_what_appeared_is_adopted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    pem = to_azure_pem(make_ca_der())
+    arm.hold(f"{factory.resource_id}/caCertificates/stranger", {"encodedCertificate": pem})
+    scan(factory)
+    row = resolutions.adopt(ada, finding=the_finding())
+    assert CACertificate.objects.get() == row
+    assert row.sync_state is SyncState.SUCCEEDED
+    assert scan(factory).found == 0
+
+
+def test_what_is_ignored_stays_as_it_is_and_comes_back_when_it_changes_again(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = changed(arm, ada, factory)
+    resolutions.ignore(ada, finding=the_finding())
+    scan(factory)
+    assert the_finding().state == Finding.State.IGNORED
+    change_in_azure(arm, client, description="and again")
+    scan(factory)
+    assert the_finding().state == Finding.State.OPEN
+
+
+def test_a_decision_is_made_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    changed(arm, ada, factory)
+    finding = the_finding()
+    resolutions.take_azures(ada, finding=finding)
+    for decide in (resolutions.keep_ours, resolutions.take_azures, resolutions.ignore):
+        with pytest.raises(CannotResolve, match="already"):
+            decide(ada, finding=finding)
+
+
+def test_azures_authentication_name_that_another_row_uses_cannot_be_taken(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory, "one")
+    settled(ada, factory, "two")
+    change_in_azure(arm, client, authenticationName="two")
+    scan(factory)
+    with pytest.raises(CannotResolve, match="already uses"):
+        resolutions.take_azures(ada, finding=the_finding())
+
+
+# A change of ours that waits
+
+
+def test_discarding_a_parked_change_takes_what_azure_holds(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, description="first")
+    edit(ada, client, description="second")
+    arm.script("PUT", refused("InvalidInput"))
+    assert push(again(client)) is Pushed.PARKED
+    resolutions.discard_change(ada, row=again(client))
+    row = again(client)
+    assert (row.description, row.sync_state) == ("first", SyncState.SUCCEEDED)
+
+
+def test_discarding_what_azure_never_had_takes_it_out(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("InvalidInput"))
+    push(client)
+    resolutions.discard_change(ada, row=again(client))
+    assert not Client.objects.exists()
+
+
+def test_discarding_a_conflict_closes_its_finding(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    edit(ada, client, description="ours")
+    assert push(again(client)) is Pushed.PARKED
+    resolutions.discard_change(ada, row=again(client))
+    assert again(client).description == "theirs"
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
+def test_a_deletion_that_waits_can_be_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    delete_client(ada, client=client)
+    resolutions.discard_change(ada, row=again(client))
+    assert again(client).sync_state is SyncState.SUCCEEDED
+    assert arm.held(client.arm_id()) is not None
+
+
+def test_nothing_is_discarded_where_nothing_waits(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    with pytest.raises(CannotResolve, match="Nothing waits"):
+        resolutions.discard_change(ada, row=settled(ada, factory))
+
+
+def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    giver = settled(ada, factory, "giver")
+    change_authentication_name(ada, client=giver, authentication_name="new")
+    taker = make(ada, factory, "taker", authentication_name="giver")
+    arm.script("PUT", refused("AuthenticationNameTaken", 409))
+    assert push(taker) is Pushed.DELAYED
+    assert "giver" in again(taker).waits_for
+    assert push(again(giver)) is Pushed.SUCCEEDED
+    assert push(again(taker)) is Pushed.SUCCEEDED
