@@ -133,7 +133,7 @@ def test_inside_an_app_the_way_goes_down(name: str, path: Path) -> None:
 
 
 def source_files() -> Iterator[Path]:
-    left_out = {".git", ".venv", ".local", "build", "node_modules", "__pycache__"}
+    left_out = {".git", ".venv", ".hypothesis", ".local", "build", "node_modules", "__pycache__"}
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         if path.is_file() and not left_out & set(parts) and not any(part.endswith("_cache") for part in parts):

@@ -5,6 +5,7 @@ import ssl
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Plant:
     chain: SampleChain
     folder: Path
 
-    @property
+    @cached_property
     def endpoint(self) -> dict[str, Any]:
         return self.emulator.mqtt_endpoints[self.namespace_id]
 
@@ -47,6 +48,11 @@ class Plant:
     def put_client(self, name: str, **properties: Any) -> None:
         self.emulator.call("PUT", f"{self.namespace_id}/clients/{name}", {"properties": properties})
 
+    def configure(self, **configuration: Any) -> None:
+        """Change the namespace's topicSpacesConfiguration."""
+        body = {"properties": {"topicSpacesConfiguration": {"state": "Enabled", **configuration}}}
+        self.emulator.call("PATCH", self.namespace_id, body, api_version="2025-07-15-preview")
+
     def upload(self, name: str, der: bytes) -> None:
         body = {"properties": {"encodedCertificate": to_azure_pem(der)}}
         self.emulator.call("PUT", f"{self.namespace_id}/caCertificates/{name}", body)
@@ -61,16 +67,31 @@ class Plant:
         return [r for r in self.log() if r["properties"]["sessionName"] == session_name]
 
 
-@pytest.fixture(scope="session")
-def plant(emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Plant:
+def make_plant(emulator: EmulatorProcess, folder: Path, **configuration: Any) -> Plant:
+    """A new namespace that listens; `configuration` goes into its topicSpacesConfiguration."""
     namespace_id = emulator.make_namespace(f"plant-{uuid.uuid4().hex[:8]}")
-    chain = make_sample_chain([ClientName(name) for name in NAMES], at=datetime.now(UTC))
-    made = Plant(emulator, namespace_id, chain, tmp_path_factory.mktemp("plant"))
-    made.upload("intermediate", chain.intermediate.certificate_der)
+    made = Plant(
+        emulator, namespace_id, make_sample_chain([ClientName(n) for n in NAMES], at=datetime.now(UTC)), folder
+    )
+    if configuration:
+        made.configure(**configuration)
+    made.upload("intermediate", made.chain.intermediate.certificate_der)
     for name in NAMES:
         made.put_client(name, authenticationName=name, state="Disabled" if name == "disabled-1" else "Enabled")
     until(lambda: namespace_id in emulator.mqtt_endpoints, "the namespace listens")
     return made
+
+
+@pytest.fixture(scope="session")
+def plant(emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """Shared by tests that leave no session behind."""
+    return make_plant(emulator, tmp_path_factory.mktemp("plant"))
+
+
+@pytest.fixture
+def own_plant(emulator: EmulatorProcess, tmp_path: Path) -> Plant:
+    """A namespace that a test has for itself."""
+    return make_plant(emulator, tmp_path)
 
 
 @dataclass

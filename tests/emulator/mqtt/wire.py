@@ -1,0 +1,313 @@
+"""An MQTT client of raw packets: says exactly what a test wants said, and shows exactly what was answered.
+
+It shares no code with the endpoint's codec, so that a mistake in one does not hide in the other.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from certificates.issuing import SampleCertificate
+from tests.emulator.mqtt.plant import Plant
+
+SECONDS = 15.0
+CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 11, 13, 14
+
+
+def length(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        out.append(digit | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def text(value: str | bytes) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return len(data).to_bytes(2, "big") + data
+
+
+def packet(first: int, body: bytes = b"") -> bytes:
+    return bytes([first]) + length(len(body)) + body
+
+
+def block(*properties: bytes) -> bytes:
+    content = b"".join(properties)
+    return length(len(content)) + content
+
+
+def four(code: int, value: int) -> bytes:
+    return bytes([code]) + value.to_bytes(4, "big")
+
+
+def two(code: int, value: int) -> bytes:
+    return bytes([code]) + value.to_bytes(2, "big")
+
+
+def pair(name: str, value: str) -> bytes:
+    return b"\x26" + text(name) + text(value)
+
+
+SESSION_EXPIRY, RECEIVE_MAXIMUM, MAXIMUM_PACKET_SIZE, WILL_DELAY, MESSAGE_EXPIRY, TOPIC_ALIAS = (
+    0x11,
+    0x21,
+    0x27,
+    0x18,
+    0x02,
+    0x23,
+)
+
+
+def connect(
+    session_name: str,
+    user_name: str | None,
+    *,
+    version: int = 5,
+    clean: bool = True,
+    keep_alive: int = 60,
+    properties: bytes = b"",
+    will: bytes = b"",
+    will_flags: int = 0,
+    protocol: bytes = b"MQTT",
+) -> bytes:
+    """CONNECT. `properties` without their length; `will` from its properties to its payload."""
+    flags = (0x80 if user_name is not None else 0) | (0x02 if clean else 0) | will_flags
+    body = text(protocol) + bytes([version, flags]) + keep_alive.to_bytes(2, "big")
+    body += (block(properties) if version == 5 else b"") + text(session_name) + will
+    return packet(0x10, body + (text(user_name) if user_name is not None else b""))
+
+
+def will(topic: str, payload: bytes, *, version: int = 5, properties: bytes = b"") -> bytes:
+    return (block(properties) if version == 5 else b"") + text(topic) + text(payload)
+
+
+def publish(
+    topic: str | bytes,
+    payload: bytes,
+    *,
+    qos: int = 0,
+    packet_id: int = 1,
+    retain: bool = False,
+    version: int = 5,
+    properties: bytes = b"",
+) -> bytes:
+    body = text(topic) + (packet_id.to_bytes(2, "big") if qos else b"")
+    body += block(properties) if version == 5 else b""
+    return packet(0x30 | qos << 1 | (1 if retain else 0), body + payload)
+
+
+def subscribe(*filters: str, qos: int = 1, packet_id: int = 10, version: int = 5, options: int = 0) -> bytes:
+    wanted = b"".join(text(each) + bytes([qos | options]) for each in filters)
+    return packet(0x82, packet_id.to_bytes(2, "big") + (block() if version == 5 else b"") + wanted)
+
+
+def unsubscribe(*filters: str, packet_id: int = 11, version: int = 5) -> bytes:
+    wanted = b"".join(text(each) for each in filters)
+    return packet(0xA2, packet_id.to_bytes(2, "big") + (block() if version == 5 else b"") + wanted)
+
+
+def puback(packet_id: int) -> bytes:
+    return packet(0x40, packet_id.to_bytes(2, "big"))
+
+
+def disconnect(reason: int = 0, properties: bytes = b"", *, version: int = 5) -> bytes:
+    return packet(0xE0, bytes([reason]) + block(properties) if version == 5 and (reason or properties) else b"")
+
+
+PINGREQ = packet(0xC0)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A packet as it came: its kind, flags and content."""
+
+    kind: int
+    flags: int
+    body: bytes
+
+    @property
+    def reason(self) -> int:
+        """Of CONNACK and DISCONNECT: the reason (or return) code. Of PUBACK: 0 when it has none."""
+        if self.kind == CONNACK:
+            return self.body[1]
+        if self.kind == PUBACK:
+            return self.body[2] if len(self.body) > 2 else 0
+        return self.body[0] if self.body else 0
+
+    @property
+    def session_present(self) -> bool:
+        return bool(self.body[0])
+
+    @property
+    def properties(self) -> dict[int, Any]:
+        """Of an MQTT 5 CONNACK, DISCONNECT, SUBACK or PUBLISH. User properties are a list of pairs under 0x26."""
+        at = {CONNACK: 2, DISCONNECT: 1, SUBACK: 2}.get(self.kind, 0)
+        if self.kind == PUBLISH:
+            at = 2 + int.from_bytes(self.body[:2], "big") + (2 if self.qos else 0)
+        return _properties(self.body[at:])[0]
+
+    @property
+    def qos(self) -> int:
+        return self.flags >> 1 & 3
+
+    @property
+    def duplicate(self) -> bool:
+        return bool(self.flags & 8)
+
+    @property
+    def retain(self) -> bool:
+        return bool(self.flags & 1)
+
+    @property
+    def topic(self) -> str:
+        return self.body[2 : 2 + int.from_bytes(self.body[:2], "big")].decode()
+
+    @property
+    def packet_id(self) -> int:
+        """Of PUBLISH, PUBACK, SUBACK, UNSUBACK."""
+        at = 2 + int.from_bytes(self.body[:2], "big") if self.kind == PUBLISH else 0
+        return int.from_bytes(self.body[at : at + 2], "big")
+
+    def payload(self, version: int = 5) -> bytes:
+        at = 2 + int.from_bytes(self.body[:2], "big") + (2 if self.qos else 0)
+        return self.body[at + (_properties(self.body[at:])[1] if version == 5 else 0) :]
+
+    def codes(self, version: int = 5) -> list[int]:
+        """Of SUBACK and UNSUBACK."""
+        return list(self.body[2 + (_properties(self.body[2:])[1] if version == 5 else 0) :])
+
+
+def _properties(data: bytes) -> tuple[dict[int, Any], int]:
+    """The properties, and how many bytes they and their length take."""
+    if not data:
+        return {}, 0
+    size = shift = at = 0
+    while True:
+        size |= (data[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if not data[at - 1] & 128:
+            break
+    end = at + size
+    found: dict[int, Any] = {}
+    while at < end:
+        code, at = data[at], at + 1
+        if code in {0x02, 0x11, 0x18, 0x27}:
+            found[code], at = int.from_bytes(data[at : at + 4], "big"), at + 4
+        elif code in {0x13, 0x21, 0x22, 0x23}:
+            found[code], at = int.from_bytes(data[at : at + 2], "big"), at + 2
+        elif code in {0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A}:
+            found[code], at = data[at], at + 1
+        else:
+            parts = []
+            for _ in range(2 if code == 0x26 else 1):
+                size = int.from_bytes(data[at : at + 2], "big")
+                parts.append(data[at + 2 : at + 2 + size])
+                at += 2 + size
+            if code == 0x26:
+                found.setdefault(code, []).append((parts[0].decode(), parts[1].decode()))
+            else:
+                found[code] = parts[0] if code == 0x09 else parts[0].decode()
+    return found, end
+
+
+class Wire:
+    """An open TLS connection to a plant's endpoint."""
+
+    def __init__(self, tls: ssl.SSLSocket) -> None:
+        self.tls = tls
+        self.connack = Received(CONNACK, 0, b"\0\0")
+        self._held = b""
+
+    def send(self, *data: bytes) -> None:
+        self.tls.sendall(b"".join(data))
+
+    def receive(self) -> Received | None:
+        """The next packet; None when the endpoint has closed."""
+        while True:
+            found = self._cut()
+            if found is not None:
+                return found
+            try:
+                data = self.tls.recv(65_536)
+            except (ssl.SSLError, ConnectionError) as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                return None
+            if not data:
+                return None
+            self._held += data
+
+    def _cut(self) -> Received | None:
+        size = shift = 0
+        for at in range(1, 5):
+            if at >= len(self._held):
+                return None
+            size |= (self._held[at] & 127) << shift
+            shift += 7
+            if not self._held[at] & 128:
+                if len(self._held) < at + 1 + size:
+                    return None
+                first, body = self._held[0], self._held[at + 1 : at + 1 + size]
+                self._held = self._held[at + 1 + size :]
+                return Received(first >> 4, first & 15, body)
+        raise AssertionError("The endpoint sent a remaining length of more than four bytes.")
+
+    def expect(self, kind: int) -> Received:
+        found = self.receive()
+        assert found is not None, f"The endpoint closed; expected a packet of kind {kind}."
+        assert found.kind == kind, found
+        return found
+
+    def silent(self) -> bool:
+        """Whether nothing waits to be read: the answer to a PING is the next thing that comes."""
+        self.send(PINGREQ)
+        found = self.receive()
+        return found is not None and found.kind == PINGRESP
+
+    def expect_end(self, reason: int | None) -> Received | None:
+        """The endpoint closes; with `reason`, after a DISCONNECT that names it."""
+        found = self.receive()
+        if reason is None:
+            assert found is None, found
+            return None
+        assert found is not None, "The endpoint closed without a DISCONNECT."
+        assert (found.kind, found.reason) == (DISCONNECT, reason), (found.kind, hex(found.reason), found.properties)
+        assert self.receive() is None
+        return found
+
+    def cut(self) -> None:
+        """End the TCP connection without a word."""
+        self.tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        self.tls.close()
+
+
+def client_context(plant: Plant, sample: SampleCertificate | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=plant.endpoint["ca"])
+    if sample is not None:
+        context.load_cert_chain(*plant.files(sample))
+    return context
+
+
+@contextmanager
+def wire(plant: Plant, name: str | None = "press-07") -> Iterator[Wire]:
+    """A TLS connection with the certificate of the client `name`, before CONNECT."""
+    context = client_context(plant, plant.sample(name) if name is not None else None)
+    endpoint = plant.endpoint
+    with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS) as raw:
+        with context.wrap_socket(raw, server_hostname=endpoint["host"]) as tls:
+            yield Wire(tls)
+
+
+@contextmanager
+def connected(plant: Plant, session_name: str, name: str = "press-07", **options: Any) -> Iterator[Wire]:
+    """A connected client. The connection is cut at the end unless the test has ended it."""
+    with wire(plant, name) as opened:
+        opened.send(connect(session_name, name, **options))
+        answer = opened.expect(CONNACK)
+        assert answer.reason == 0, (hex(answer.reason), answer.properties if options.get("version", 5) == 5 else "")
+        opened.connack = answer
+        yield opened
