@@ -165,8 +165,12 @@ def _read_certificate(walk: _Walk) -> Certificate:
     return leaf
 
 
+_MONTHS = ["", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
 def _moment(value: datetime) -> str:
-    return value.strftime("%d %b %Y %H:%M UTC")
+    """Without strftime, which is slow and follows the locale."""
+    return f"{value.day:02} {_MONTHS[value.month]} {value.year} {value.hour:02}:{value.minute:02} UTC"
 
 
 def _check_validity(walk: _Walk, leaf: Certificate) -> None:

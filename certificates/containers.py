@@ -8,12 +8,15 @@ PROTOCOL.key, PuTTY's documentation appendix C.
 import base64
 import binascii
 import re
+from itertools import islice
 
 MAX_BLOCKS = 50
+MAX_ARMOUR_LINES = 1000
 
 _PEM_LINE = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _WHITE = b" \t\r\n\x0b\x0c"
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_" + _WHITE
+_URL_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 _HEX_LETTERS = b"0123456789abcdefABCDEF:" + _WHITE
 
 _KEY_TEXT = re.compile(
@@ -115,7 +118,7 @@ def pem_blocks(text: bytes) -> list[tuple[str, bytes]]:
     """Label and body of each complete PEM block, at most one more than `MAX_BLOCKS`. One pass, whatever the text."""
     found: list[tuple[str, bytes]] = []
     begin: tuple[bytes, int] | None = None
-    for line in _PEM_LINE.finditer(text):
+    for line in islice(_PEM_LINE.finditer(text), MAX_ARMOUR_LINES):
         kind, label = line.groups()
         if kind == b"BEGIN":
             begin = label, line.end()
@@ -193,8 +196,9 @@ def is_pkcs7(der: bytes) -> bool:
 
 def from_base64(body: bytes) -> bytes:
     """Base64 (also base64url) without its white space and header lines, or b"" when it is none."""
-    lines = [line for line in body.replace(b"\r", b"\n").split(b"\n") if b":" not in line]
-    packed = b"".join(b"".join(lines).split()).translate(bytes.maketrans(b"-_", b"+/"))
+    if b":" in body:
+        body = b"\n".join(line for line in body.replace(b"\r", b"\n").split(b"\n") if b":" not in line)
+    packed = body.translate(_URL_TO_BASE64, _WHITE)
     try:
         return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
     except binascii.Error:

@@ -3,7 +3,8 @@
 Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
@@ -37,9 +37,12 @@ class DecodingError(ValueError):
         self.next_step = next_step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Certificate:
-    """The facts of one X.509 certificate. Times are aware UTC; thumbprints and key identifiers lower-case hex."""
+    """The facts of one X.509 certificate. Times are aware UTC; thumbprints and key identifiers lower-case hex.
+
+    Two are equal when their bytes are.
+    """
 
     der: bytes
     subject: str
@@ -52,7 +55,6 @@ class Certificate:
     key_bits: int
     signature: str
     thumbprint_sha256: str
-    thumbprint_sha1: str
     subject_key_identifier: str
     authority_key_identifier: str
     is_ca: bool
@@ -66,10 +68,36 @@ class Certificate:
     emails: tuple[str, ...]
     is_self_issued: bool
 
+    def __eq__(self, other: object) -> bool:
+        return self.der == other.der if isinstance(other, Certificate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    @cached_property
+    def thumbprint_sha1(self) -> str:
+        """Shown beside SHA-256, never compared."""
+        return hashlib.sha1(self.der, usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def subject_key(self) -> str:
+        """The subject as it is compared with an issuer's name: RFC 5280 section 7.1, without case and double spaces."""
+        return name_key(self.subject)
+
+    @cached_property
+    def issuer_key(self) -> str:
+        """The issuer as it is compared with a subject."""
+        return name_key(self.issuer)
+
     @cached_property
     def extensions(self) -> tuple[tuple[str, bool, str], ...]:
         """Every extension as (name, critical, text), in the certificate's order. Read when asked for."""
         return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
+
+
+def name_key(name: str) -> str:
+    """The form in which issuer and subject are compared: RFC 5280 section 7.1, ignoring case and repeated spaces."""
+    return " ".join(name.casefold().split())
 
 
 def load_certificate(der: bytes) -> Certificate:
@@ -85,7 +113,7 @@ def load_certificate(der: bytes) -> Certificate:
             "Issue the certificate again with a positive serial number.",
         )
     try:
-        return _facts(x509.load_der_x509_certificate(der))
+        return _facts(der)
     except (
         ValueError,
         TypeError,
@@ -115,49 +143,53 @@ def _serial_number_is_positive(der: bytes) -> bool:
     return int.from_bytes(der[element[1] : element[2]], "big", signed=True) > 0
 
 
-def _facts(certificate: x509.Certificate) -> Certificate:
+def _facts(der: bytes) -> Certificate:
+    certificate = x509.load_der_x509_certificate(der)
     key, bits = describe_key(certificate)
-    extensions = certificate.extensions
-    constraints = _extension(extensions, x509.BasicConstraints)
-    usage = _extension(extensions, x509.KeyUsage)
-    extended = _extension(extensions, x509.ExtendedKeyUsage)
-    names = _extension(extensions, x509.SubjectAlternativeName)
-    own_key = _extension(extensions, x509.SubjectKeyIdentifier)
-    issuer_key = _extension(extensions, x509.AuthorityKeyIdentifier)
-    general = list(names) if names is not None else []
+    subject, issuer = certificate.subject, certificate.issuer
+    found = {type(extension.value): extension.value for extension in certificate.extensions}
+    constraints = _value(found, x509.BasicConstraints)
+    extended = _value(found, x509.ExtendedKeyUsage)
+    own_key = _value(found, x509.SubjectKeyIdentifier)
+    issuer_key = _value(found, x509.AuthorityKeyIdentifier)
+    names = _names_by_kind(_value(found, x509.SubjectAlternativeName))
     return Certificate(
-        der=certificate.public_bytes(Encoding.DER),
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        common_names=tuple(str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
+        der=der,
+        subject=subject.rfc4514_string(),
+        issuer=issuer.rfc4514_string(),
+        common_names=tuple(str(a.value) for a in subject if a.oid == NameOID.COMMON_NAME),
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key=key,
         key_bits=bits,
         signature=_describe_signature(certificate),
-        thumbprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        thumbprint_sha1=certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303  shown beside SHA-256, never trusted
+        thumbprint_sha256=hashlib.sha256(der).hexdigest(),
         subject_key_identifier=own_key.digest.hex() if own_key is not None else "",
         authority_key_identifier=(issuer_key.key_identifier or b"").hex() if issuer_key is not None else "",
         is_ca=constraints is not None and constraints.ca,
         has_basic_constraints=constraints is not None,
         path_length=constraints.path_length if constraints is not None else None,
-        key_usage=_describe_key_usage(usage),
-        extended_key_usage=tuple(_EKU_NAMES.get(o, o.dotted_string) for o in extended) if extended is not None else (),
-        dns_names=tuple(n.value for n in general if isinstance(n, x509.DNSName)),
-        uris=tuple(n.value for n in general if isinstance(n, x509.UniformResourceIdentifier)),
-        ip_addresses=tuple(str(n.value) for n in general if isinstance(n, x509.IPAddress)),
-        emails=tuple(n.value for n in general if isinstance(n, x509.RFC822Name)),
-        is_self_issued=certificate.subject == certificate.issuer,
+        key_usage=_describe_key_usage(_value(found, x509.KeyUsage)),
+        extended_key_usage=tuple(_EKU_NAMES.get(o) or o.dotted_string for o in extended or ()),
+        dns_names=tuple(names.get(x509.DNSName, ())),
+        uris=tuple(names.get(x509.UniformResourceIdentifier, ())),
+        ip_addresses=tuple(names.get(x509.IPAddress, ())),
+        emails=tuple(names.get(x509.RFC822Name, ())),
+        is_self_issued=subject == issuer,
     )
 
 
-def _extension(extensions: x509.Extensions, kind: type[T]) -> T | None:
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+def _value(found: Mapping[type[x509.ExtensionType], x509.ExtensionType], kind: type[T]) -> T | None:
+    value = found.get(kind)
+    return value if isinstance(value, kind) else None
+
+
+def _names_by_kind(names: x509.SubjectAlternativeName | None) -> dict[type[x509.GeneralName], list[str]]:
+    found: dict[type[x509.GeneralName], list[str]] = {}
+    for name in names or ():
+        found.setdefault(type(name), []).append(str(name.value))
+    return found
 
 
 _EKU_NAMES = {
@@ -184,17 +216,29 @@ def _describe_key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...]:
     return tuple(name for field, name in _KEY_USAGES if getattr(usage, field)) if usage is not None else ()
 
 
+_CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+# The usual ones, so that they need not be worked out for each certificate.
+_SIGNATURES = {
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ECDSA with SHA-256",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ECDSA with SHA-384",
+    SignatureAlgorithmOID.RSA_WITH_SHA256: "RSA with SHA-256",
+    SignatureAlgorithmOID.ED25519: "Ed25519",
+    SignatureAlgorithmOID.ED448: "Ed448",
+}
+
+
 def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
     """The public key as people name it, and its size in bits: ("EC P-256", 256), ("RSA 2048", 2048)."""
     try:
         key = certificate.public_key()
     except UnsupportedAlgorithm:
         return f"unsupported ({certificate.public_key_algorithm_oid.dotted_string})", 0
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA {key.key_size}", key.key_size
     if isinstance(key, ec.EllipticCurvePublicKey):
-        name = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(key.curve.name, key.curve.name)
-        return f"EC {name}", key.curve.key_size
+        curve = key.curve
+        return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
+    if isinstance(key, rsa.RSAPublicKey):
+        bits = key.key_size
+        return f"RSA {bits}", bits
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "Ed25519", 256
     if isinstance(key, ed448.Ed448PublicKey):
@@ -206,8 +250,8 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
 
 def _describe_signature(certificate: x509.Certificate) -> str:
     oid = certificate.signature_algorithm_oid
-    if oid in {SignatureAlgorithmOID.ED25519, SignatureAlgorithmOID.ED448}:
-        return "Ed25519" if oid == SignatureAlgorithmOID.ED25519 else "Ed448"
+    if oid in _SIGNATURES:
+        return _SIGNATURES[oid]
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:

@@ -23,11 +23,6 @@ MAX_STEPS = 100
 load_known = lru_cache(maxsize=256)(load_certificate)
 
 
-def name_key(name: str) -> str:
-    """The form in which issuer and subject are compared: RFC 5280 section 7.1, ignoring case and repeated spaces."""
-    return " ".join(name.casefold().split())
-
-
 def is_too_large(certificate: Certificate) -> bool:
     """Whether verifying with this certificate's key would burn CPU."""
     return certificate.key.startswith("RSA") and certificate.key_bits > MAX_RSA_BITS
@@ -56,8 +51,8 @@ class PathFinder:
 
     def named_issuers(self, child: Certificate) -> list[Certificate]:
         """The certificates with the name of the child's issuer, uploaded ones first, the likeliest first."""
-        wanted = name_key(child.issuer)
-        found = [c for c in (*self.uploaded, *self.sent) if name_key(c.subject) == wanted and c.der != child.der]
+        wanted = child.issuer_key
+        found = [c for c in (*self.uploaded, *self.sent) if c.subject_key == wanted and c.der != child.der]
         if len(found) > 1:
             found.sort(key=lambda c: self._unlikeliness(child, c))
         return found

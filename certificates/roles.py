@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from certificates.facts import Certificate
-from certificates.paths import key_identifier_fits, name_key, signed_by
+from certificates.paths import key_identifier_fits, signed_by
 
 ROOT_CA, INTERMEDIATE_CA = "root-ca", "intermediate-ca"
 CLIENT, SERVER, CLIENT_AND_SERVER, OTHER_LEAF = "client", "server", "client-and-server", "leaf"
@@ -66,7 +66,7 @@ def role_of(certificate: Certificate) -> str:
 def issued(issuer: Certificate, certificate: Certificate) -> bool:
     """Whether `issuer` signed `certificate`: by name, key identifier and signature."""
     return (
-        name_key(issuer.subject) == name_key(certificate.issuer)
+        issuer.subject_key == certificate.issuer_key
         and key_identifier_fits(certificate, issuer)
         and signed_by(certificate, issuer)
     )
@@ -83,8 +83,8 @@ def signing_ca(certificates: Sequence[Certificate], *, known: Sequence[Certifica
         for ca in cas:
             if ca.der != leaf.der and issued(ca, leaf):
                 return ca
-    issuers = {name_key(c.issuer) for c in cas if not c.is_self_issued}
-    lowest = [c for c in cas if name_key(c.subject) not in issuers]
+    issuers = {c.issuer_key for c in cas if not c.is_self_issued}
+    lowest = [c for c in cas if c.subject_key not in issuers]
     return next(iter(lowest or cas), None)
 
 
