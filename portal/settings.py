@@ -199,6 +199,7 @@ SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "24"))  # pushes at once i
 # (delete, put, and putting the former one back).
 _ONE_ANSWER = ARM_CONNECT_TIMEOUT + ARM_READ_TIMEOUT
 SYNC_LEASE_SECONDS = 1.1 * (4 * _ONE_ANSWER + 3 * (_ONE_ANSWER + ARM_OPERATION_TIMEOUT))
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # for Prometheus; without one only administrators see /metrics
 DRIFT_SCAN_SECONDS = float(os.environ.get("DRIFT_SCAN_SECONDS", "900"))  # how often a namespace is compared with Azure
 # Azure's limits of one namespace; newer pages may have raised them.
 MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))

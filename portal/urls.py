@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("portal.shell_urls")),
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),
+    path("", include("sync.urls")),
 ]
 
 handler400 = "portal.views.bad_request"

@@ -1,0 +1,21 @@
+from django.urls import URLPattern, path
+
+from sync import views
+
+app_name = "sync"
+urlpatterns: list[URLPattern] = [
+    # What waits
+    path("namespaces/<int:pk>/sync/", views.sync_overview, name="sync_overview"),
+    path("namespaces/<int:pk>/sync/retry/", views.sync_retry, name="sync_retry"),
+    path("namespaces/<int:pk>/sync/discard/", views.sync_discard, name="sync_discard"),
+    path("namespaces/<int:pk>/timeline/<int:entry>/", views.timeline, name="timeline"),
+    # What differs in Azure
+    path("namespaces/<int:pk>/drift/", views.drift_list, name="drift_list"),
+    path("namespaces/<int:pk>/drift/refresh/", views.drift_refresh, name="drift_refresh"),
+    path("namespaces/<int:pk>/drift/resolve/", views.drift_resolve, name="drift_resolve"),
+    path("namespaces/<int:pk>/drift/<int:finding>/", views.drift_detail, name="drift_detail"),
+    # For machines
+    path("metrics", views.prometheus, name="metrics"),
+    path("healthz", views.health, name="health"),
+    path("readyz", views.ready, name="ready"),
+]

@@ -1,0 +1,282 @@
+"""The pages of operators: what waits, what differs in Azure, how a change went; and the answers for machines."""
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.middleware import HtmxDetails
+
+from portal.models import Activity, User
+from sync import actions, metrics, overview, registry, resolutions
+from sync.gateway import AzureRefused, AzureUnreachable
+from sync.models import Finding, SyncedModel
+from sync.registry import Scope
+from sync.resolutions import CannotResolve
+from sync.timeline import timeline_of
+
+FINDINGS_ON_A_PAGE = 50
+POLL_MS = 2000
+
+
+class PageRequest(HttpRequest):
+    """A request of a signed-in person, as the middleware leaves it."""
+
+    htmx: HtmxDetails
+    user: User
+
+
+def _page(
+    request: PageRequest, template: str, scope: Scope, *, partial: str = "", status: int = 200, **context: Any
+) -> HttpResponse:
+    wants_partial = partial and request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    name = f"{template}#{partial}" if wants_partial else template
+    context |= {"namespace": scope, "may_contribute": _may_change(request.user, scope.pk)}
+    response = render(request, name, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _may_change(user: User, pk: int) -> bool:
+    try:
+        registry.scopes().get(user, pk, may_change=True)
+    except PermissionDenied:
+        return False
+    return True
+
+
+# Sync
+
+
+@require_GET
+def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
+    """What waits in a namespace, the budget, the workers and the last scan; asks anew by itself."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    queue = overview.queue_overview(pk)
+    return _page(
+        request,
+        "sync/sync_overview.html",
+        scope,
+        partial="figures",
+        queue=queue,
+        estimate=overview.estimate(scope.resource_id),
+        gauges=overview.gauges_of(scope.resource_id),
+        workers=overview.workers_alive(),
+        last_scan=overview.last_scan(pk),
+        open_findings=overview.open_findings(pk),
+        poll_ms=POLL_MS,
+    )
+
+
+@require_POST
+def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
+    """Try parked rows again: one (`kind` and `row`), those of one reason (`code`), or all."""
+    registry.scopes().get(request.user, pk, may_change=True)
+    rows = _parked(request, pk)
+    for row in rows:
+        actions.retry(request.user, row=row)
+    messages.success(request, f"{_count(rows)} will be tried again.")
+    return redirect("sync:sync_overview", pk)
+
+
+@require_POST
+def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
+    """Give changes up and take what Azure holds; chosen like those to try again."""
+    registry.scopes().get(request.user, pk, may_change=True)
+    rows = _parked(request, pk)
+    done, faults = 0, []
+    for row in rows:
+        try:
+            resolutions.discard_change(request.user, row=row)
+            done += 1
+        except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
+            faults.append(f"{row}: {fault}")
+    if done:
+        messages.success(request, f"{done} discarded; the portal shows what Azure holds.")
+    if faults:
+        messages.error(request, f"{len(faults)} could not be discarded. {faults[0]}")
+    return redirect("sync:sync_overview", pk)
+
+
+def _parked(request: PageRequest, pk: int) -> list[SyncedModel]:
+    found: list[SyncedModel] = []
+    kind, row_pk, code = (request.POST.get(name, "") for name in ("kind", "row", "code"))
+    for model in registry.models():
+        manager: Any = model._default_manager
+        rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations)
+        if row_pk:
+            rows = rows.filter(pk=row_pk) if kind == model._meta.label_lower and row_pk.isdigit() else rows.none()
+        if code:
+            rows = rows.filter(parked_code=code)
+        found += rows
+    return found
+
+
+def _count(rows: list[Any]) -> str:
+    return "1 change" if len(rows) == 1 else f"{len(rows)} changes"
+
+
+# Drift
+
+
+@require_GET
+def drift_list(request: PageRequest, pk: int) -> HttpResponse:
+    """What is different in Azure, the loud ones first."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    with_ignored = bool(request.GET.get("ignored"))
+    pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
+    return _page(
+        request,
+        "sync/drift_list.html",
+        scope,
+        partial="grid",
+        page=pages.get_page(request.GET.get("page")),
+        with_ignored=with_ignored,
+        last_scan=overview.last_scan(pk),
+    )
+
+
+@require_GET
+def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
+    """One difference, field by field, with what can be done about it."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    return _page(
+        request, "sync/drift_detail.html", scope, finding=_finding(pk, finding), menu_current="sync:drift_list"
+    )
+
+
+@require_POST
+def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    actions.refresh_from_azure(request.user, scope=scope)
+    messages.success(request, "The namespace is being compared with Azure. Differences appear on this page.")
+    return redirect("sync:drift_list", pk)
+
+
+@require_POST
+def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
+    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only."""
+    registry.scopes().get(request.user, pk, may_change=True)
+    decide = _DECISIONS.get(request.POST.get("decision", ""))
+    chosen = [_finding(pk, int(each)) for each in request.POST.getlist("finding") if each.isdigit()]
+    if decide is None or not chosen:
+        messages.error(request, "Choose at least one difference, and what to do about it.")
+        return redirect("sync:drift_list", pk)
+    done, faults = 0, []
+    for finding in chosen:
+        try:
+            decide(request, finding)
+            done += 1
+        except CannotResolve as fault:
+            faults.append(f"{finding.name}: {fault}")
+    if done:
+        messages.success(request, "Done." if done == 1 else f"Done for {done} differences.")
+    if faults:
+        messages.error(request, f"{len(faults)} could not be resolved. {faults[0]}")
+    return redirect("sync:drift_list", pk)
+
+
+def _keep(request: PageRequest, finding: Finding) -> None:
+    resolutions.keep_ours(request.user, finding=finding)
+
+
+def _take(request: PageRequest, finding: Finding) -> None:
+    resolutions.take_azures(request.user, finding=finding)
+
+
+def _take_fields(request: PageRequest, finding: Finding) -> None:
+    fields = [name for name in request.POST.getlist("field") if any(f["field"] == name for f in finding.fields)]
+    if not fields:
+        raise CannotResolve("Choose at least one field.")
+    resolutions.take_azures(request.user, finding=finding, fields=fields)
+
+
+def _adopt(request: PageRequest, finding: Finding) -> None:
+    resolutions.adopt(request.user, finding=finding)
+
+
+def _ignore(request: PageRequest, finding: Finding) -> None:
+    resolutions.ignore(request.user, finding=finding)
+
+
+_DECISIONS: dict[str, Callable[[PageRequest, Finding], None]] = {
+    "keep": _keep,
+    "take": _take,
+    "take-fields": _take_fields,
+    "adopt": _adopt,
+    "ignore": _ignore,
+}
+
+
+def _finding(pk: int, finding: int) -> Finding:
+    found = Finding.objects.filter(pk=finding, scope=pk).first()
+    if found is None:
+        raise Http404("There is no such difference.")
+    return found
+
+
+# Timeline
+
+
+@require_GET
+def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
+    """How one change went to Azure, step by step."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    change = Activity.objects.filter(pk=entry, scope=pk).first()
+    if change is None:
+        raise Http404("There is no such change.")
+    return _page(
+        request,
+        "sync/timeline.html",
+        scope,
+        entry=change,
+        steps=timeline_of(change),
+        menu_current="namespaces:namespace_activity",
+        page_title="Timeline",
+    )
+
+
+# For machines
+
+
+@login_not_required
+@require_GET
+def prometheus(request: HttpRequest) -> HttpResponse:
+    """Metrics, for the bearer of METRICS_TOKEN or a signed-in administrator."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    token = settings.METRICS_TOKEN
+    is_scraper = bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+    user = request.user
+    if not is_scraper and not (user.is_authenticated and isinstance(user, User) and user.is_superuser):
+        return HttpResponse(
+            "Send METRICS_TOKEN as a bearer token.\n",
+            status=401,
+            content_type="text/plain; charset=utf-8",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return HttpResponse(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@login_not_required
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@require_GET
+def ready(request: HttpRequest) -> HttpResponse:
+    """Database and migrations are there: 200, else 503. Workers are told of, and do not decide."""
+    found = metrics.readiness()
+    is_ready = not found["database"] and not found["migrations"]
+    checks = {name: fault or "ok" for name, fault in found.items()}
+    return JsonResponse({"status": "ok" if is_ready else "not ready", **checks}, status=200 if is_ready else 503)

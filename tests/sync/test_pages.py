@@ -1,0 +1,242 @@
+"""Operators' pages: what waits, what differs, how a change went; and the answers for machines."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models import Client, Namespace
+from portal.models import Activity, User
+from sync import budget, drift, overview, workers
+from sync.models import Finding, PushRecord, SyncState, WorkerBeat
+from sync.reconcile import Pushed, push
+from sync.registry import Scope
+from tests.factories import PASSWORD, SUBSCRIPTION, make_admin, make_client, make_namespace, make_user
+from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.test_reconcile import again, edit, make, settled
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada")
+
+
+@pytest.fixture
+def reader() -> User:
+    return make_user("rita")
+
+
+@pytest.fixture
+def factory(ada: User, reader: User) -> Namespace:
+    return make_namespace(contributor=ada, reader=reader)
+
+
+def signed_in(user: User) -> Browser:
+    browser = Browser()
+    assert browser.login(username=user.username, password=PASSWORD)
+    return browser
+
+
+def beating() -> WorkerBeat:
+    now = timezone.now()
+    return WorkerBeat.objects.create(worker="w", name="host:1", host="host", pid=1, started_at=now, seen_at=now)
+
+
+def page(user: User, name: str, *args: Any) -> str:
+    response = signed_in(user).get(reverse(name, args=args))
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def scan(namespace: Namespace) -> None:
+    drift.scan(Scope(namespace.pk, namespace.resource_id, namespace.name))
+
+
+# Sync
+
+
+def test_the_sync_page_shows_what_was_refused_by_reason_and_retries_it(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    first, second = make(ada, factory, "one"), make(ada, factory, "two")
+    arm.script("PUT", refused("QuotaExceeded"), refused("InvalidInput"))
+    push(first)
+    push(second)
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert "QuotaExceeded" in text
+    assert "InvalidInput, says the script." in text
+    signed_in(ada).post(reverse("sync:sync_retry", args=[factory.pk]), {"code": "QuotaExceeded"})
+    assert again(first).sync_state is SyncState.PENDING
+    assert again(second).sync_state is SyncState.FAILED
+    signed_in(ada).post(reverse("sync:sync_retry", args=[factory.pk]), {"kind": second.kind, "row": second.pk})
+    assert again(second).sync_state is SyncState.PENDING
+
+
+def test_a_refused_change_is_discarded_from_the_sync_page(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, description="first")
+    edit(ada, client, description="second")
+    arm.script("PUT", refused("InvalidInput"))
+    push(again(client))
+    signed_in(ada).post(reverse("sync:sync_discard", args=[factory.pk]), {"kind": client.kind, "row": client.pk})
+    assert again(client).description == "first"
+
+
+def test_a_reader_sees_no_buttons_and_may_not_post(
+    arm: ScriptedArm, reader: User, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("InvalidInput"))
+    push(client)
+    assert "Retry" not in page(reader, "sync:sync_overview", factory.pk)
+    for name in ("sync_retry", "sync_discard", "drift_refresh", "drift_resolve"):
+        assert signed_in(reader).post(reverse(f"sync:{name}", args=[factory.pk])).status_code == 403
+
+
+def test_a_stranger_finds_nothing(factory: Namespace) -> None:
+    browser = signed_in(make_user("stranger"))
+    for name in ("sync_overview", "drift_list"):
+        assert browser.get(reverse(f"sync:{name}", args=[factory.pk])).status_code == 404
+    assert browser.post(reverse("sync:sync_retry", args=[factory.pk])).status_code == 404
+
+
+def test_without_a_worker_the_page_says_that_nothing_moves(ada: User, factory: Namespace) -> None:
+    make(ada, factory)
+    assert "No worker is running" in page(ada, "sync:sync_overview", factory.pk)
+    beating()
+    assert "No worker is running" not in page(ada, "sync:sync_overview", factory.pk)
+
+
+def test_the_queue_is_told_in_numbers(ada: User, factory: Namespace) -> None:
+    make(ada, factory, "one")
+    waiting = make(ada, factory, "two")
+    Client.objects.filter(pk=waiting.pk).update(
+        next_attempt_at=timezone.now() + timedelta(minutes=1), last_error="Azure is away"
+    )
+    queue = overview.queue_overview(factory.pk)
+    assert (queue.due, queue.later, queue.waiting) == (1, 1, 2)
+    assert queue.delays == (("Azure is away", 1),)
+
+
+def test_the_estimate_is_what_the_budget_allows(ada: User, factory: Namespace) -> None:
+    beating()
+    budget.reserve(SUBSCRIPTION, "writes", 200)
+    estimate = overview.estimate(factory.resource_id, writes=1000)
+    assert estimate.limited_by == "budget"
+    assert estimate.seconds == pytest.approx(100, rel=0.05)
+    assert "Azure's limits" in estimate.sentence
+    assert overview.estimate(factory.resource_id).sentence == "Nothing waits."
+
+
+# Drift
+
+
+def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs", "state": "Disabled"})
+    scan(factory)
+    finding = Finding.objects.get()
+    assert "sensor-1" in page(ada, "sync:drift_list", factory.pk)
+    detail = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    assert "theirs" in detail
+    data = {"finding": finding.pk, "decision": "take-fields", "field": "description"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert (again(client).description, again(client).state) == ("theirs", "Enabled")
+    assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
+
+
+@pytest.mark.parametrize("decision", ["keep", "take", "adopt", "ignore", "take-fields", "nonsense", ""])
+def test_many_are_decided_at_once_and_what_cannot_be_is_said(
+    arm: ScriptedArm, ada: User, factory: Namespace, decision: str
+) -> None:
+    for number in range(3):
+        arm.hold(f"{factory.resource_id}/clients/stranger-{number}", {"authenticationName": f"stranger-{number}"})
+    scan(factory)
+    data = {"decision": decision, "finding": [finding.pk for finding in Finding.objects.all()]}
+    response = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data, follow=True)
+    text = response.content.decode()
+    if decision in {"adopt", "ignore"}:
+        assert "Done for 3 differences." in text
+    else:
+        assert "could not be resolved" in text or "Choose at least one" in text
+    assert Client.objects.count() == (3 if decision == "adopt" else 0)
+
+
+def test_a_difference_of_another_namespace_cannot_be_reached(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    elsewhere = make_namespace("elsewhere")
+    arm.hold(f"{elsewhere.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(elsewhere)
+    finding = Finding.objects.get()
+    assert signed_in(ada).get(reverse("sync:drift_detail", args=[factory.pk, finding.pk])).status_code == 404
+
+
+# Timeline
+
+
+def test_a_timeline_leads_from_saved_to_succeeded_with_request_ids(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("TooManyRequests", 429))
+    assert push(client) is Pushed.DELAYED
+    assert push(again(client)) is Pushed.SUCCEEDED
+    entry = Activity.objects.get()
+    text = page(ada, "sync:timeline", factory.pk, entry.pk)
+    places = [text.index(word) for word in ("Queued", "Sent to Azure", "Will be tried again", ">Succeeded<")]
+    assert places == sorted(places[:3]) + places[3:]
+    sent = [step for record in PushRecord.objects.all() for step in record.steps if step["method"] == "PUT"]
+    assert [step["status"] for step in sent] == [429, 200]
+    for step in sent:
+        assert step["request_id"] in text
+        assert step["azure_request_id"] in text
+
+
+def test_a_change_that_went_out_with_a_later_one_shows_the_later_push(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    edit(ada, client, description="first")
+    edit(ada, client, description="second")
+    push(again(client))
+    entry = Activity.objects.get(outcome="superseded")
+    assert "Sent to Azure" in page(ada, "sync:timeline", factory.pk, entry.pk)
+
+
+# For machines
+
+
+def test_metrics_are_for_the_bearer_of_the_token_and_administrators(
+    factory: Namespace, ada: User, settings: Any
+) -> None:
+    make_client(factory)
+    make(ada, factory, "waiting")
+    settings.METRICS_TOKEN = "t" * 32
+    url = reverse("sync:metrics")
+    assert Browser().get(url).status_code == 401
+    assert Browser().get(url, headers={"authorization": "Bearer wrong"}).status_code == 401
+    assert signed_in(ada).get(url).status_code == 401
+    assert signed_in(make_admin()).get(url).status_code == 200
+    budget.reserve(SUBSCRIPTION, "writes", 1)
+    text = Browser().get(url, headers={"authorization": f"Bearer {'t' * 32}"}).content.decode()
+    assert 'portal_sync_rows{kind="namespaces.client",state="due"} 1' in text
+    assert f'portal_budget_requests{{subscription="{SUBSCRIPTION}",operation="writes"}} 199' in text
+    for line in text.splitlines():
+        assert line.startswith("#") or line.rpartition(" ")[2].replace(".", "").replace("e+", "").isdigit()
+
+
+def test_no_token_means_no_open_metrics(settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert Browser().get(reverse("sync:metrics"), headers={"authorization": "Bearer "}).status_code == 401
+
+
+def test_health_and_readiness_answer_without_signing_in() -> None:
+    assert Browser().get("/healthz").json() == {"status": "ok"}
+    answer = Browser().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "workers": "none is running"}
+    workers.this_worker().beat()
+    assert Browser().get("/readyz").json()["workers"] == "ok"
