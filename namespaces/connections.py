@@ -19,6 +19,9 @@ from sync.registry import ConnectionSource
 Record = Mapping[str, Any]
 
 
+CONNECT = "/topicspaces/connect"
+
+
 class ConnectionIntake:
     """The taker that `namespaces` registers with `sync`."""
 
@@ -50,19 +53,24 @@ class ConnectionIntake:
 def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
     """The row for one record; None for what is no attempt to connect, or cannot be one."""
     at = parse_datetime(str(record.get("time") or ""))
-    if record.get("category") == "MqttDisconnections" or at is None or not isinstance(record.get("cursor"), int):
+    is_connect = str(record.get("operationName") or CONNECT).endswith(CONNECT)
+    is_connect = is_connect and record.get("category") != "MqttDisconnections"
+    if not is_connect or at is None or not isinstance(record.get("cursor"), int):
         return None
     decision = record.get("decision") or {}
     properties = record.get("properties") or {}
     leaf = _leaf(record)
-    accepted = bool(decision.get("accepted", record.get("resultType") == "Succeeded"))
+    proved = bool(decision.get("accepted", True))
+    accepted = proved and record.get("resultType") == "Succeeded"
+    # A client that proved who it is may still be refused, for having too many sessions for example.
+    why = decision if accepted or not proved else {}
     return ConnectionAttempt(
         namespace_id=pk,
         cursor=record["cursor"],
         at=at,
         accepted=accepted,
-        code=_text(decision.get("code") or record.get("resultSignature") or ("accepted" if accepted else ""), 60),
-        reason=_text(decision.get("reason") or record.get("resultDescription"), 4000),
+        code=_text(why.get("code") or record.get("resultSignature") or ("accepted" if accepted else ""), 60),
+        reason=_text(why.get("reason") or record.get("resultDescription"), 4000),
         client_name=_text(record.get("clientName"), 128),
         user_name=_text(record.get("userName"), 256),
         session_name=_text(properties.get("sessionName"), 256),

@@ -25,10 +25,10 @@ def seen_until(user: User) -> datetime:
 
 
 def _unread(user: User) -> QuerySet[Activity]:
-    """Since the bell was last opened: changes by others, and whatever failed."""
+    """Since the bell was last opened: changes by other people, and whatever failed."""
     since = seen_until(user)
     failed = Q(outcome=Activity.Outcome.FAILED, settled_at__gt=since)
-    by_others = Q(at__gt=since) & (Q(actor__isnull=True) | ~Q(actor=user))
+    by_others = Q(at__gt=since, actor__isnull=False) & ~Q(actor=user)
     return visible_activity(user).filter(failed | by_others)
 
 

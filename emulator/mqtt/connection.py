@@ -42,6 +42,7 @@ class Connection:
         "_clock",
         "_decoder",
         "_ended",
+        "_has_spoken",
         "_endpoint",
         "_exchange",
         "_last_heard",
@@ -67,6 +68,7 @@ class Connection:
         self._last_heard = loop.time()
         self._will: packets.Will | None = None
         self._ended = False
+        self._has_spoken = False
         self._trace_id = str(uuid.uuid4())
         self.terms: Terms | None = None  # set once the client is connected
         self.session: Session | None = None
@@ -78,6 +80,7 @@ class Connection:
 
     def data_received(self, data: bytes) -> None:
         self._last_heard = self._clock()
+        self._has_spoken = True
         try:
             for packet in self._decoder.feed(data):
                 self._handle(packet)
@@ -87,7 +90,9 @@ class Connection:
             self.end(error.reason, str(error), "ClientError")
 
     def connection_lost(self) -> None:
-        if self.terms is None and not self._ended:
+        # Who neither spoke nor showed a certificate only looked whether the port is there.
+        tried = self._has_spoken or bool(self.wire.peer_chain)
+        if self.terms is None and not self._ended and tried:
             self._record(attempts.CONNECT, "ClientError", "The client closed the connection before CONNECT.")
         self._finish("ConnectionLost", "The connection was lost.")
 

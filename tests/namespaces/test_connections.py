@@ -117,3 +117,24 @@ def test_a_namespace_that_does_not_answer_is_not_read() -> None:
     namespace.unreachable_since = NOON
     namespace.save()
     assert list(ConnectionIntake().sources()) == []
+
+
+def test_a_client_that_proved_itself_may_still_be_refused() -> None:
+    namespace = make_namespace()
+    refused = record(1, accepted=True) | {
+        "resultType": "Failed",
+        "resultSignature": "QuotaExceeded",
+        "resultDescription": "sensor-1 has 1 session already.",
+    }
+    ConnectionIntake().take(namespace.pk, [refused], 1)
+    attempt = namespace.connection_attempts.get()
+    assert (attempt.accepted, attempt.code) == (False, "QuotaExceeded")
+    assert attempt.reason == "sensor-1 has 1 session already."
+    assert not namespace.client_certificates.exists()
+
+
+def test_a_denied_publish_is_no_attempt_to_connect() -> None:
+    namespace = make_namespace()
+    denied = record(1) | {"operationName": "Microsoft.EventGrid/topicspaces/publish", "resultType": "Failed"}
+    ConnectionIntake().take(namespace.pk, [denied], 1)
+    assert not namespace.connection_attempts.exists()

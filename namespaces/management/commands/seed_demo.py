@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
+from django.utils import timezone
 
 from namespaces.actions import connect_namespace, grant_role
 from namespaces.models import Namespace, Role
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         ids = _seed_azure()
         for name, resource_id in ids.items():
             _connect(admin, name, resource_id)
+        User.objects.filter(activity_seen_at=None).update(activity_seen_at=timezone.now())  # seeding is no news
         said = {
             "subscription": settings.AZURE_SUBSCRIPTION_ID,
             "resource_group": RESOURCE_GROUP,
