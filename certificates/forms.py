@@ -1,6 +1,7 @@
 """What people type about certificates. The file is read and diagnosed here, once; a private key never comes back."""
 
 from datetime import datetime
+from itertools import islice, zip_longest
 from typing import Any
 
 from django import forms
@@ -11,7 +12,14 @@ from django.utils import timezone
 from certificates.authentication import VALIDATION_SCHEMES
 from certificates.decoding import DecodingError, to_pem
 from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
-from certificates.issuing import MAX_CLIENTS, ClientName, IssuingError, check_client_name
+from certificates.issuing import (
+    MAX_CLIENTS,
+    SAMPLE_FAULTS,
+    TEACHING_NAMES,
+    ClientName,
+    IssuingError,
+    check_client_name,
+)
 from certificates.models import CACertificate
 from certificates.trials import Presented
 from namespaces import rules
@@ -232,13 +240,14 @@ def checked_description(text: str) -> str:
 class SampleRow:
     """One client of a sample chain, as typed."""
 
-    def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value) -> None:
+    def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value, fault: str = "") -> None:
         self.name = name
         self.scheme = scheme
+        self.fault = fault
         self.error = ""
 
     def as_client_name(self) -> ClientName:
-        return ClientName(self.name.strip(), self.scheme)
+        return ClientName(self.name.strip(), self.scheme, self.fault)
 
 
 class SampleChainForm:
@@ -250,10 +259,13 @@ class SampleChainForm:
 
     @classmethod
     def of(cls, data: QueryDict) -> "SampleChainForm":
-        names, schemes = data.getlist("client_name"), data.getlist("client_scheme")
         first = VALIDATION_SCHEMES[0].value
-        rows = [SampleRow(name, schemes[i] if i < len(schemes) else first) for i, name in enumerate(names)]
-        return cls(rows[: MAX_CLIENTS + 1])
+        columns = (data.getlist("client_name"), data.getlist("client_scheme"), data.getlist("client_fault"))
+        rows = [
+            SampleRow(name or "", scheme if scheme is not None else first, fault or "")
+            for name, scheme, fault in islice(zip_longest(*columns), MAX_CLIENTS + 1)
+        ]
+        return cls(rows)
 
     def changed(self, data: QueryDict) -> "SampleChainForm":
         """The same rows with one more, or without the one whose button was pressed.
@@ -263,6 +275,8 @@ class SampleChainForm:
         pressed = data.get("remove_client", "")
         if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
             del self.rows[int(pressed[:4])]
+        if "teaching_set" in data:
+            self.rows = [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in TEACHING_NAMES]
         if "add_client" in data and len(self.rows) < MAX_CLIENTS:
             self.rows.append(SampleRow())
         return SampleChainForm(self.rows)
@@ -274,6 +288,10 @@ class SampleChainForm:
     @property
     def schemes(self) -> tuple[Any, ...]:
         return VALIDATION_SCHEMES
+
+    @property
+    def faults(self) -> tuple[Any, ...]:
+        return SAMPLE_FAULTS
 
     def is_valid(self) -> bool:
         filled = [row for row in self.rows if row.name.strip()]
