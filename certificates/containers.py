@@ -53,7 +53,8 @@ def private_key_kind(data: bytes) -> str:
     """
     text = as_text(data)
     unescaped = text.replace(b"\\n", b"\n")
-    found = _KEY_TEXT.search(unescaped)
+    # The raw bytes too: what begins like UTF-16 may go on as plain text.
+    found = _KEY_TEXT.search(unescaped) or (_KEY_TEXT.search(data) if text is not data else None)
     if found:
         return _kind_of_marker(found.group().upper())
     if _JWK_TYPE.search(text) and _JWK_SECRET.search(text):
@@ -104,7 +105,7 @@ def _encoded_parts(data: bytes, text: bytes, unescaped: bytes) -> list[bytes]:
         return [data]
     if data.startswith(_OPENSSH):
         return [data]
-    blocks = pem_blocks(unescaped)
+    blocks = pem_blocks(unescaped) + (pem_blocks(data) if text is not data else [])
     if blocks:
         return [der for _, body in blocks if (der := from_base64(body))]
     if is_hex_text(text):

@@ -121,6 +121,7 @@ def load_certificate(der: bytes) -> Certificate:
         UnsupportedAlgorithm,
         x509.InvalidVersion,
         x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
     ):
         raise DecodingError(
             "broken-certificate", "This certificate is damaged and cannot be read.", "Export or copy it again."

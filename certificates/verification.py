@@ -289,9 +289,9 @@ def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
         crypto.X509StoreContext(store, _x509(leaf.der), [_x509(c.der) for c in between]).verify_certificate()
     except crypto.X509StoreContextError as error:
         code = int(error.errors[0]) if error.errors else 0
-        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, error.certificate)
-        depth = next((index for index, c in enumerate(path) if c.der == der), 0)
-        return _explain(code, depth, str(error), path)
+        # The depth counts along the path that was given. The certificate in the error may not even encode again.
+        depth = int(error.errors[1]) if len(error.errors) > 1 else 0
+        return _explain(code, min(max(depth, 0), len(path) - 1), str(error), path)
     except crypto.Error as error:
         return _Refusal(
             "OpenSSL cannot read a certificate of this chain.", (("verifier", str(error)),), "Issue the chain again."

@@ -102,3 +102,13 @@ def test_a_maze_of_cross_signed_certificates_costs_little(monkeypatch: pytest.Mo
     decision = decide(first.issue("sensor-1"), plant.line, chain=maze)
     assert decision.code == "chain-verified"
     assert asked <= 11 * 11
+
+
+def test_a_key_of_a_kind_that_nobody_knows_gets_a_decision() -> None:
+    """OpenSSL refuses such a certificate without a reason, and cannot write it out again."""
+    plant = Plant(AT)
+    ec_key, unknown = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("0607a88648ce3d0201")
+    odd = replace(plant.sensor, der=plant.sensor.der.replace(ec_key, unknown))
+    decision = decide(odd, plant.line)
+    assert not decision.accepted
+    assert decision.fix

@@ -1,6 +1,7 @@
 """Notations of certificates and thumbprints."""
 
 import pytest
+from cryptography import x509
 
 from certificates.decoding import (
     DecodingError,
@@ -99,3 +100,19 @@ def test_every_name_of_a_certificate_is_read() -> None:
     assert facts.ip_addresses == ("192.0.2.1", "2001:db8::1")
     names = {name: text for name, _, text in facts.extensions}
     assert names["subjectAltName"].startswith("DNS:a.example, DNS:b.example, URI:urn:a, IP:192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("2.5.29.17", b"\x30\x02\xa3\x00"),  # an X.400 address as alternative name
+        ("2.5.29.17", b"\x30\x03\x87\x01\x7f"),  # an IP address of one byte
+        ("2.5.29.19", b"\x30"),  # basic constraints cut off
+    ],
+)
+def test_a_certificate_with_an_extension_that_nobody_reads_is_refused(oid: str, value: bytes) -> None:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
+    odd = LINE.issue("odd", ca=None, extensions=[(extension, False)])
+    with pytest.raises(DecodingError) as refusal:
+        load_certificate(odd.der)
+    assert refusal.value.code == "broken-certificate"

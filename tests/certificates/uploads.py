@@ -299,6 +299,7 @@ def key_files() -> Iterator[tuple[str, bytes]]:
         yield f"{kind}: out of JSON", json.dumps({"cert": identity.pem.decode(), "key": plain.decode()}).encode()
         yield f"{kind}: cut off", plain[: len(plain) // 2]
         yield f"{kind}: behind a DER certificate", identity.der + plain
+    yield "behind a mark of UTF-16, as plain text", b"\xfe\xff\n" + key_of(SENSOR, pem, pkcs8)
     yield "JSON Web Key", json.dumps(private_jwk()).encode()
     yield "JSON Web Key Set", json.dumps({"keys": [private_jwk()]}, indent=2).encode()
     yield (
