@@ -19,6 +19,7 @@ import requests
 
 from benchmarks.report import Measurement, report
 from tests.e2e.demo_process import ROOT, DemoProcess, running_demo
+from tests.e2e.session import signed_in
 from tests.waiting import until
 
 WARM_STARTS = 5
@@ -97,17 +98,6 @@ def saved_to_succeeded(demo: DemoProcess) -> Measurement:
         peer=statistics.median(peer) * 1000,
         goal_is_absolute=True,
     )
-
-
-@contextmanager
-def signed_in(endpoints: dict[str, Any], username: str) -> Iterator[requests.Session]:
-    password = next(user["password"] for user in endpoints["users"] if user["username"] == username)
-    with requests.Session() as session:
-        page = session.get(endpoints["portal"], timeout=10)
-        form = {"username": username, "password": password, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
-        session.post(page.url, data=form, timeout=10).raise_for_status()
-        assert "sessionid" in session.cookies, "Signing in failed."
-        yield session
 
 
 def one_client(

@@ -25,7 +25,7 @@ from certificates.trials import Presented
 from namespaces import rules
 from namespaces.access import teams_of
 from namespaces.client_certificates import shown_certificates
-from namespaces.forms import GuardedForm, TeamField, rule_as_field_error
+from namespaces.forms import PRIVATE_KEY_SENTENCE, GuardedForm, TeamField, rule_as_field_error, without_private_keys
 from namespaces.models import Namespace
 from portal.models import User
 
@@ -259,13 +259,16 @@ class SampleChainForm:
 
     @classmethod
     def of(cls, data: QueryDict) -> "SampleChainForm":
+        data, fields_with_a_key = without_private_keys(data)
         first = VALIDATION_SCHEMES[0].value
         columns = (data.getlist("client_name"), data.getlist("client_scheme"), data.getlist("client_fault"))
         rows = [
             SampleRow(name or "", scheme if scheme is not None else first, fault or "")
             for name, scheme, fault in islice(zip_longest(*columns), MAX_CLIENTS + 1)
         ]
-        return cls(rows)
+        form = cls(rows)
+        form.error = PRIVATE_KEY_SENTENCE if fields_with_a_key else ""
+        return form
 
     def changed(self, data: QueryDict) -> "SampleChainForm":
         """The same rows with one more, or without the one whose button was pressed.
@@ -295,6 +298,8 @@ class SampleChainForm:
 
     def is_valid(self) -> bool:
         filled = [row for row in self.rows if row.name.strip()]
+        if self.error:
+            return False
         if not filled:
             self.error = "Type at least one client authentication name."
         elif len(filled) > MAX_CLIENTS:

@@ -1,0 +1,18 @@
+"""A signed-in person without a browser."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+
+@contextmanager
+def signed_in(endpoints: dict[str, Any], username: str) -> Iterator[requests.Session]:
+    password = next(user["password"] for user in endpoints["users"] if user["username"] == username)
+    with requests.Session() as session:
+        page = session.get(endpoints["portal"], timeout=10)
+        form = {"username": username, "password": password, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+        session.post(page.url, data=form, timeout=10).raise_for_status()
+        assert "sessionid" in session.cookies, "Signing in failed."
+        yield session
