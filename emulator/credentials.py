@@ -49,6 +49,25 @@ class Credentials:
         same_secret = hmac.compare_digest(client_secret.encode("utf-8", "replace"), self.client_secret.encode())
         return same_id and same_secret
 
+    @property
+    def identity_header(self) -> str:
+        """The secret that a managed identity's token endpoint asks for, as App Service does (X-IDENTITY-HEADER)."""
+        return self._sign(b"managed identity").hex()
+
+    @property
+    def federated_token(self) -> str:
+        """What the platform would put into a workload's token file; opaque here, a signed JWT in Azure."""
+        return self._sign(b"workload identity").hex()
+
+    def accepts_assertion(self, client_id: str, assertion: str) -> bool:
+        """True for the client id with the federated token of this state folder."""
+        same_id = hmac.compare_digest(client_id.encode("utf-8", "replace"), self.client_id.encode())
+        same = hmac.compare_digest(assertion.encode("utf-8", "replace"), self.federated_token.encode())
+        return same_id and same
+
+    def accepts_identity_header(self, header: str) -> bool:
+        return hmac.compare_digest(header.encode("utf-8", "replace"), self.identity_header.encode())
+
     def issue_token(self, now: float | None = None) -> str:
         """An opaque bearer token that is valid for `TOKEN_LIFETIME` seconds."""
         expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME

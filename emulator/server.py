@@ -26,6 +26,7 @@ from emulator.credentials import Credentials
 from emulator.store import Store
 
 GRACE = 1.0  # seconds that open requests have to finish
+FEDERATED_TOKEN = "federated-token"  # noqa: S105  a name: the file that a platform would give to a workload
 logger = logging.getLogger("emulator")
 
 
@@ -112,6 +113,7 @@ async def run(options: Namespace) -> None:
     with claim_state(folder):
         authority = Authority(folder)
         credentials = Credentials.load(folder)
+        write_private(folder / FEDERATED_TOKEN, credentials.federated_token.encode())
         store = open_store(folder, in_memory=options.in_memory, subscription=credentials.subscription)
         try:
             await _serve(options, authority, credentials, store)
@@ -167,6 +169,9 @@ def _write_ready_file(path: Path, url: str, authority: Authority, credentials: C
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
         "subscription": credentials.subscription,
+        "identity_endpoint": f"{url}/msi/token",
+        "identity_header": credentials.identity_header,
+        "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
         "pid": os.getpid(),
     }
     try:

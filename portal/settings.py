@@ -181,6 +181,8 @@ AZURE_AUTHORITY_URL = os.environ.get("AZURE_AUTHORITY_URL", "")  # set for a tok
 AZURE_TENANT_ID = os.environ.get("AZURE_TENANT_ID", "")
 AZURE_CLIENT_ID = os.environ.get("AZURE_CLIENT_ID", "")
 AZURE_CLIENT_SECRET = os.environ.get("AZURE_CLIENT_SECRET", "")
+# For a cloud of one's own (Azure Stack, the emulator): do not ask Entra ID whether it knows AZURE_AUTHORITY_HOST.
+AZURE_DISABLE_INSTANCE_DISCOVERY = _flag("AZURE_DISABLE_INSTANCE_DISCOVERY", False)
 AZURE_SUBSCRIPTION_ID = os.environ.get("AZURE_SUBSCRIPTION_ID", "")  # several by commas; empty = all it can see
 ARM_API_VERSIONS = {
     "namespaces": "2025-02-15",
@@ -211,3 +213,20 @@ CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))
 CLIENT_CERTIFICATES_KEEP = int(os.environ.get("CLIENT_CERTIFICATES_KEEP", "20000"))
 # JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
 MQTT_ENDPOINTS = os.environ.get("MQTT_ENDPOINTS", "")
+
+# One line per event; as JSON with all its details where a machine reads it.
+LOG_FORMAT = os.environ.get("PORTAL_LOG_FORMAT", "text")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "portal.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "json" if LOG_FORMAT == "json" else "text"}
+    },
+    "loggers": {
+        "sync": {"handlers": ["console"], "level": os.environ.get("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
+    },
+}

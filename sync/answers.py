@@ -4,6 +4,8 @@ from typing import Any, NoReturn
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
+from sync.advice import credential_trouble, with_advice
+
 # Two calls at once on one resource, or Azure's own hiccups: the same request passes later.
 _PASSING_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed", "RetryableError", "ServerBusy"})
 _HANDLED = frozenset({500, 501, 505})  # the service itself answered, so nothing is still on its way to it
@@ -55,7 +57,7 @@ def sort_fault(fault: AzureError) -> NoReturn:
     status = int(getattr(response, "status_code", 0) or 0)
     if response is None or not status:
         if isinstance(fault, ClientAuthenticationError):
-            raise AzureUnreachable(str(fault.message), sent=False) from None
+            raise AzureUnreachable(credential_trouble(str(fault.message)), sent=False, answered=True) from None
         raise AzureUnreachable(_outage(fault), sent=not isinstance(fault, ServiceRequestError)) from None
     if status < 300:  # it went well, but the answer was torn on its way
         raise AzureUnreachable("the connection to Azure broke off in the middle of its answer") from None
@@ -74,8 +76,8 @@ def sort_fault(fault: AzureError) -> NoReturn:
     if status == 409 and (retry_after is not None or code in _PASSING_CODES):
         raise AzureUnreachable(f"{code}: {message}", retry_after or 1.0, sent=False, answered=True) from None
     if status == 404:
-        raise AzureNotFound(code, message, status) from None
-    raise AzureRefused(code, message, status) from None
+        raise AzureNotFound(code, with_advice(code, message), status) from None
+    raise AzureRefused(code, with_advice(code, message), status) from None
 
 
 def _outage(fault: AzureError) -> str:

@@ -68,7 +68,19 @@ class ClientCredentials:
 def make_credential() -> TokenCredential:
     """The credential that the settings describe."""
     if not settings.AZURE_AUTHORITY_URL:
-        return DefaultAzureCredential()
+        # Environment, workload identity, managed identity, then the CLI: the first that there is. Never a person's
+        # browser or editor: what the portal may do must not depend on who is signed in there.
+        return DefaultAzureCredential(
+            disable_instance_discovery=settings.AZURE_DISABLE_INSTANCE_DISCOVERY,
+            exclude_shared_token_cache_credential=True,
+            exclude_visual_studio_code_credential=True,
+            exclude_developer_cli_credential=True,
+            exclude_powershell_credential=True,
+            exclude_broker_credential=True,
+            process_timeout=int(settings.ARM_READ_TIMEOUT),
+            connection_timeout=settings.ARM_CONNECT_TIMEOUT,
+            read_timeout=settings.ARM_READ_TIMEOUT,
+        )
     if settings.AZURE_ARM_CA and not Path(settings.AZURE_ARM_CA).is_file():
         raise FileNotFoundError(f"AZURE_ARM_CA names {settings.AZURE_ARM_CA}, which is not there")
     return ClientCredentials(

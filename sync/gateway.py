@@ -195,12 +195,26 @@ class ArmGateway:
         parse_resource_id(namespace_id)
         return self._json("GET", f"{namespace_id}/{tail}", query)
 
+    def subscriptions(self) -> list[dict[str, Any]]:
+        """Every subscription that the credential can see. Raises AzureRefused, AzureUnreachable."""
+        return list(self._pages("/subscriptions", {"api-version": "2022-12-01"}))
+
+    def provider(self, subscription: str, name: str) -> dict[str, Any]:
+        """A resource provider and whether the subscription has registered it. Raises as `get`."""
+        path = f"/subscriptions/{quote(subscription, safe='')}/providers/{quote(name, safe='')}"
+        return self._json("GET", path, {"api-version": "2021-04-01"})
+
+    def permissions(self, resource_id: str) -> list[dict[str, Any]]:
+        """What the credential may do with a resource: `actions` and `notActions` of each role. Raises as `get`."""
+        parse_resource_id(resource_id)
+        path = f"{resource_id}/providers/Microsoft.Authorization/permissions"
+        return list(self._pages(path, {"api-version": "2022-04-01"}))
+
     def _subscriptions(self) -> list[str]:
         named = [each.strip() for each in settings.AZURE_SUBSCRIPTION_ID.split(",") if each.strip()]
         if named:
             return named
-        pages = self._pages("/subscriptions", {"api-version": "2022-12-01"})
-        return [str(subscription["subscriptionId"]) for subscription in pages]
+        return [str(subscription["subscriptionId"]) for subscription in self.subscriptions()]
 
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         page = self._json("GET", path, query)

@@ -11,7 +11,7 @@ from aiohttp import web
 from emulator.arm.calls import Answer, Call
 from emulator.arm.errors import ArmError
 from emulator.arm.event_grid import EventGrid
-from emulator.arm.identity import cloud_metadata, openid_configuration, origin, token
+from emulator.arm.identity import cloud_metadata, managed_identity_token, openid_configuration, origin, token
 from emulator.arm.paths import EVENT_GRID, parse_arm_path, split_path
 from emulator.arm.subscriptions import Subscriptions
 from emulator.arm.throttle import Throttle
@@ -87,6 +87,8 @@ class ArmService:
             if request.method != "POST":
                 raise ArmError(405, "MethodNotAllowed", "Use POST.", headers={"Allow": "POST"})
             return await token(request, segments[0], self._credentials)
+        if lowered == ("msi", "token"):
+            return managed_identity_token(request, self._credentials)
         self._require_token(request)
         if lowered == ("emulator", "endpoints"):
             return web.json_response(self._endpoints())

@@ -1,6 +1,7 @@
 """What a client reads before its first call: cloud metadata, OpenID configuration, and the token endpoint."""
 
 import base64
+import time
 from binascii import Error as Base64Error
 from typing import Any
 from urllib.parse import unquote_plus
@@ -56,6 +57,29 @@ def openid_configuration(request: web.Request, tenant: str) -> web.Response:
     )
 
 
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
+
+
+def managed_identity_token(request: web.Request, credentials: Credentials) -> web.Response:
+    """`GET /msi/token`, the endpoint that App Service and Container Apps give to what they run (IDENTITY_ENDPOINT).
+
+    https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
+    """
+    if not credentials.accepts_identity_header(request.headers.get("X-IDENTITY-HEADER", "")):
+        return _refusal(401, "unauthorized", "The header X-IDENTITY-HEADER is missing or wrong. The ready file has it.")
+    client_id = request.query.get("client_id", credentials.client_id)
+    if client_id != credentials.client_id:
+        return _refusal(400, "invalid_request", "There is no identity with this client id. The ready file names it.")
+    answer = {
+        "access_token": credentials.issue_token(),
+        "expires_on": str(int(time.time()) + TOKEN_LIFETIME),
+        "resource": request.query.get("resource", ""),
+        "token_type": "Bearer",
+        "client_id": client_id,
+    }
+    return web.json_response(answer, headers={"Cache-Control": "no-store"})
+
+
 def _refusal(status: int, error: str, description: str) -> web.Response:
     headers = {"WWW-Authenticate": "Basic"} if status == 401 else {}
     return web.json_response({"error": error, "error_description": description}, status=status, headers=headers)
@@ -81,7 +105,13 @@ async def token(request: web.Request, tenant: str, credentials: Credentials) -> 
     if tenant.casefold() != credentials.tenant:
         return _refusal(400, "invalid_request", f"Tenant '{tenant[:100]}' not found. The ready file names the tenant.")
     client_id, secret = _client_of(request, form)
-    if not credentials.accepts(client_id, secret):
+    if form.get("client_assertion_type"):
+        accepted = form["client_assertion_type"] == JWT_BEARER and credentials.accepts_assertion(
+            client_id, form.get("client_assertion", "")
+        )
+        if not accepted:
+            return _refusal(401, "invalid_client", "Unknown client id or federated token. The ready file has both.")
+    elif not credentials.accepts(client_id, secret):
         return _refusal(401, "invalid_client", "Unknown client id or wrong client secret. The ready file has both.")
     answer: dict[str, Any] = {
         "token_type": "Bearer",

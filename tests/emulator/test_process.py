@@ -27,6 +27,9 @@ def test_the_ready_file_is_private_and_says_everything(own_emulator: EmulatorPro
         "client_id",
         "client_secret",
         "subscription",
+        "identity_endpoint",
+        "identity_header",
+        "federated_token_file",
         "pid",
     }
     assert own_emulator.ready["pid"] == own_emulator.process.pid

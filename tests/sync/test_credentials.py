@@ -1,0 +1,165 @@
+"""The real credential classes against the emulator's token endpoints, chosen by environment variables alone."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from sync.advice import credential_trouble
+from sync.check import NEEDED, is_allowed
+from sync.credentials import make_credential
+from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
+from tests.emulator_process import EmulatorProcess
+
+ENVIRONMENT = (
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "MSI_ENDPOINT",
+)
+
+
+@pytest.fixture
+def azure(emulator: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
+    """The portal as in production, with the emulator in Azure's and Entra ID's place."""
+    settings.AZURE_ARM_URL = emulator.url
+    settings.AZURE_ARM_CA = emulator.ca
+    settings.AZURE_ARM_SCOPE = f"{emulator.url}/.default"
+    settings.AZURE_AUTHORITY_URL = ""
+    settings.AZURE_DISABLE_INSTANCE_DISCOVERY = True
+    settings.AZURE_SUBSCRIPTION_ID = emulator.subscription
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", emulator.url)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", emulator.ca)
+    monkeypatch.setenv("PATH", "")  # no Azure CLI
+    arm_gateway.cache_clear()
+    yield emulator
+    arm_gateway.cache_clear()
+
+
+def as_environment(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", azure.tenant)
+    monkeypatch.setenv("AZURE_CLIENT_ID", azure.client_id)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", azure.client_secret)
+
+
+def as_managed_identity(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDENTITY_ENDPOINT", azure.ready["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", azure.ready["identity_header"])
+
+
+def as_workload_identity(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TENANT_ID", azure.tenant)
+    monkeypatch.setenv("AZURE_CLIENT_ID", azure.client_id)
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", azure.ready["federated_token_file"])
+
+
+@pytest.mark.parametrize("become", [as_environment, as_managed_identity, as_workload_identity])
+def test_each_credential_class_brings_a_token_that_arm_accepts(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, become: Any
+) -> None:
+    become(azure, monkeypatch)
+    namespace = azure.make_namespace(f"by-{become.__name__.replace('_', '-')}")
+    assert arm_gateway().get(namespace)["id"] == namespace
+
+
+def test_a_wrong_secret_is_told_in_one_sentence(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_environment(azure, monkeypatch)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
+    with pytest.raises(AzureUnreachable, match="wrong client secret"):
+        arm_gateway().list_namespaces()
+
+
+def test_a_federated_token_that_is_not_ours_is_refused(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    as_workload_identity(azure, monkeypatch)
+    wrong = tmp_path / "token"
+    wrong.write_text("forged")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(wrong))
+    with pytest.raises(AzureUnreachable):
+        arm_gateway().list_namespaces()
+
+
+def test_no_credential_at_all_is_told_with_what_to_do(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")  # no machine identity either
+    with pytest.raises(AzureUnreachable) as fault:
+        arm_gateway().list_namespaces()
+    assert "no credential" in fault.value.reason or "managed identity" in fault.value.reason
+    assert not fault.value.sent
+
+
+def test_a_wrong_subscription_is_told(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    as_environment(azure, monkeypatch)
+    settings.AZURE_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
+    with pytest.raises(AzureRefused, match="AZURE_SUBSCRIPTION_ID"):
+        arm_gateway().list_namespaces()
+
+
+def test_several_subscriptions_are_seen(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    as_environment(azure, monkeypatch)
+    second = "22222222-3333-4444-8555-666666666666"
+    azure.call("PUT", f"/subscriptions/{second}", {"displayName": "Second"}, api_version="2022-12-01")
+    group = f"/subscriptions/{second}/resourceGroups/rg"
+    azure.call("PUT", group, {"location": "westeurope"})
+    path = f"{group}/providers/Microsoft.EventGrid/namespaces/in-the-second"
+    azure.call(
+        "PUT", path, {"location": "westeurope", "properties": {"topicSpacesConfiguration": {"state": "Enabled"}}}
+    )
+    azure.make_namespace("in-the-first")
+    settings.AZURE_SUBSCRIPTION_ID = f"{azure.subscription}, {second}"
+    names = {resource["name"] for resource in arm_gateway().list_namespaces()}
+    assert {"in-the-first", "in-the-second"} <= names
+
+
+@pytest.mark.django_db
+def test_check_azure_says_what_works_and_what_is_missing(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    as_environment(azure, monkeypatch)
+    azure.make_namespace("checked")
+    said = StringIO()
+    call_command("check_azure", stdout=said)
+    assert "checked: reading: 0 clients" in said.getvalue() or "0 CA certificates" in said.getvalue()
+    assert "Everything the portal needs is there." in said.getvalue()
+    settings.AZURE_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
+    arm_gateway.cache_clear()
+    said = StringIO()
+    with pytest.raises(CommandError, match="missing"):
+        call_command("check_azure", stdout=said)
+    assert "does not see 00000000-0000-4000-8000-000000000001" in said.getvalue()
+
+
+def test_rights_are_read_as_azure_means_them() -> None:
+    assert all(is_allowed(action, [{"actions": ["*"], "notActions": []}]) for action in NEEDED)
+    assert is_allowed(NEEDED[1], [{"actions": ["Microsoft.EventGrid/namespaces/*"]}])
+    assert is_allowed(NEEDED[0], [{"actions": ["*/read"]}])
+    assert not is_allowed(NEEDED[2], [{"actions": ["*/read"]}])
+    assert not is_allowed(NEEDED[2], [{"actions": ["*"], "notActions": ["Microsoft.EventGrid/*/write"]}])
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("AADSTS7000222: The provided client secret keys are expired.", "expired"),
+        ("AADSTS90002: Tenant 'x' not found.", "no tenant"),
+        ("AADSTS700016: Application not found", "no application"),
+        ("DefaultAzureCredential failed to retrieve a token", "no credential"),
+        ("Something new\nwith much detail", "Something new"),
+    ],
+)
+def test_credential_troubles_are_told_in_one_sentence(said: str, sentence: str) -> None:
+    assert sentence in credential_trouble(said)
+    assert "\n" not in credential_trouble(said)
+
+
+def test_the_credential_is_never_that_of_a_person(azure: EmulatorProcess) -> None:
+    names = {type(each).__name__ for each in make_credential().credentials}  # type: ignore[attr-defined]
+    assert "ManagedIdentityCredential" in names
+    assert not names & {"InteractiveBrowserCredential", "VisualStudioCodeCredential", "SharedTokenCacheCredential"}
