@@ -1,5 +1,7 @@
 """Each row of the table: the engine gives the verdict written down there, at that step, and names the fault."""
 
+from datetime import datetime
+
 import pytest
 
 from certificates.authentication import STEP_TITLES, VALIDATION_SCHEMES, Decision, authenticate
@@ -11,13 +13,13 @@ CASES = cases(AT)
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
-def decide(case: Case) -> Decision:
+def decide(case: Case, *, at: datetime = AT) -> Decision:
     return authenticate(
         presented=case.der,
         chain=[sent.der for sent in case.chain],
         user_name=case.user_name,
         state=case.state(),
-        at=AT,
+        at=at,
     )
 
 
@@ -31,6 +33,14 @@ def test_the_verdict_and_the_failing_step_are_those_written_down(case: Case) -> 
         assert decision.client is not None
         assert decision.client.name == case.client
         assert decision.authentication_name_source == case.source
+
+
+@pytest.mark.parametrize("years", [1, 10])
+def test_the_table_holds_at_any_moment(years: int) -> None:
+    """So that it can run against a real endpoint, which has the clock of its day."""
+    at = AT.replace(year=AT.year + years, microsecond=123_456)
+    found = [(case.id, decide(case, at=at).code) for case in cases(at)]
+    assert found == [(case.id, case.fails_at or "accepted") for case in CASES]
 
 
 @each_case
