@@ -104,7 +104,7 @@ def test_what_takes_access_away_overtakes_a_bulk(
     arm.requests.clear()
     run()
     writes = [method for method, _, _ in arm.requests if method != "GET"]
-    assert writes[0] == "DELETE"
+    assert "DELETE" in writes[:2]  # two are in flight at once
 
 
 def test_a_single_change_overtakes_a_bulk(arm: ScriptedArm, ada: User, factory: Namespace, settings: Any) -> None:
