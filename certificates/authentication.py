@@ -33,6 +33,7 @@ from certificates.decisions import (
 )
 from certificates.facts import Certificate, DecodingError, load_certificate
 from certificates.verification import MAX_PRESENTED_CHAIN, MAX_RSA_BITS, ChainVerdict, verify_chain
+from certificates.wording import shortened, shortened_values
 
 __all__ = [
     "ALTERNATIVE_SOURCES",
@@ -79,13 +80,13 @@ class _Walk:
     anchor: str = ""
 
     def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
-        self.steps.append(Step(code, PASSED, sentence, values))
+        self.steps.append(Step(code, PASSED, shortened(sentence), shortened_values(values)))
 
     def not_needed(self, code: str, sentence: str) -> None:
         self.steps.append(Step(code, NOT_NEEDED, sentence))
 
     def refuse(self, code: str, sentence: str, *values: tuple[str, str], fix: str) -> _RefusalError:
-        self.steps.append(Step(code, FAILED, sentence, values, fix))
+        self.steps.append(Step(code, FAILED, shortened(sentence), shortened_values(values), shortened(fix)))
         return _RefusalError()
 
 

@@ -13,6 +13,7 @@ from certificates.decoding import read_upload
 from certificates.facts import Certificate, DecodingError
 from certificates.problems import CHOOSE_CERTIFICATE, Fix, Problem
 from certificates.roles import CertificateWithRole, role_of, signing_ca
+from certificates.wording import shortened, shortened_values
 
 __all__ = [
     "EXPIRES_SOON",
@@ -123,9 +124,9 @@ def _several(
         "several-certificates",
         "error",
         f"There are {len(certificates)} certificates in this file, and Azure takes one.",
-        _several_next_step(certificates, best, existing, at),
-        tuple((entry.label, entry.certificate.subject) for entry in roles),
-        Fix(CHOOSE_CERTIFICATE, f"Use {best.subject}", best) if best is not None else None,
+        shortened(_several_next_step(certificates, best, existing, at)),
+        shortened_values(tuple((entry.label, entry.certificate.subject) for entry in roles)),
+        Fix(CHOOSE_CERTIFICATE, shortened(f"Use {best.subject}", 200), best) if best is not None else None,
     )
     return Diagnosis((problem,), None, roles)
 

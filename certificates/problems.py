@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from certificates.facts import Certificate
+from certificates.wording import shortened, shortened_values
 
 Values = tuple[tuple[str, str], ...]
 
@@ -51,6 +52,6 @@ def reporter(severity: str) -> tuple[list[Problem], Report]:
     found: list[Problem] = []
 
     def report(code: str, sentence: str, next_step: str, *values: tuple[str, str], fix: Fix | None = None) -> None:
-        found.append(Problem(code, severity, sentence, next_step, values, fix))
+        found.append(Problem(code, severity, shortened(sentence), shortened(next_step), shortened_values(values), fix))
 
     return found, report

@@ -27,6 +27,7 @@ PURE = {
     "certificates.sample_building",
     "certificates.sample_names",
     "certificates.verification",
+    "certificates.wording",
     "certificates.issuing",
     "namespaces.group_query",
     "namespaces.topic_access",

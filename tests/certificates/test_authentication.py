@@ -7,6 +7,7 @@ import pytest
 
 from certificates import paths
 from certificates.authentication import Decision, NamespaceState, TrustedCA, authenticate
+from certificates.diagnosis import diagnose_upload
 from tests.certificates.cases import Plant, a_client
 from tests.chains import AT, Identity, name_of
 
@@ -112,3 +113,25 @@ def test_a_key_of_a_kind_that_nobody_knows_gets_a_decision() -> None:
     decision = decide(odd, plant.line)
     assert not decision.accepted
     assert decision.fix
+
+
+def test_names_of_64_kilobytes_make_no_long_sentences() -> None:
+    plant = Plant(AT)
+    issuer = plant.root.issue("Long CA", ca=True, subject=name_of("O=" + "o" * 20_000, "CN=Long CA"))
+    leaf = issuer.issue("sensor-2", dns=[f"{number}.plant.example" for number in range(1500)])
+    for decision in (decide(leaf, plant.line), decide(leaf, issuer), decide(leaf, plant.root, chain=(issuer,))):
+        assert not decision.accepted
+        for step in decision.steps:
+            assert max(map(len, (step.sentence, step.fix))) <= 1000
+            assert all(len(value) <= 2000 for _, value in step.values)
+
+
+def test_a_diagnosis_of_long_names_is_short_too() -> None:
+    plant = Plant(AT)
+    long_ca = plant.root.issue("Long CA", ca=True, subject=name_of("O=" + "o" * 20_000, "CN=Long CA"))
+    leaf = long_ca.issue("sensor-1")
+    for data in (leaf.pem, leaf.pem + long_ca.pem):
+        problem = diagnose_upload(data, at=AT).problem
+        assert problem is not None
+        assert max(map(len, (problem.sentence, problem.next_step))) <= 1000
+        assert all(len(value) <= 2000 for _, value in problem.values)
