@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulator.mqtt.options import add_mqtt_arguments, mqtt_options
+
 PROGRAM = "eventgrid-emulator"
 
 
@@ -45,12 +47,17 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=environment.get("EMULATOR_IN_MEMORY", "").casefold() in ("1", "true", "yes"),
         help="forget resources and connections at the end; certificates and credentials stay in the state folder",
     )
+    add_mqtt_arguments(parser, environment)
     found = parser.parse_args(arguments)
     found.state = found.state.absolute()
     found.ready_file = found.ready_file.absolute() if found.ready_file != Path() else None
     for name in ("port", "mqtt_port_base"):
         if not 0 <= getattr(found, name) <= 65535:
             parser.error(f"--{name.replace('_', '-')} must be from 0 to 65535")
+    try:
+        mqtt_options(found)
+    except ValueError as error:
+        parser.error(str(error))
     for name in ("ca_certificate_limit", "client_limit"):
         if getattr(found, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")

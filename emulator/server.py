@@ -97,12 +97,13 @@ def server_context(authority: Authority) -> ssl.SSLContext:
     return context
 
 
-def make_mqtt_endpoints(store: Store, authority: Authority, host: str, port_base: int) -> Endpoints | None:
+def make_mqtt_endpoints(store: Store, authority: Authority, options: Namespace) -> Endpoints | None:
     """The MQTT side, where it is installed."""
     if importlib.util.find_spec("emulator.mqtt") is None or importlib.util.find_spec("emulator.mqtt.endpoint") is None:
         return None
     endpoint = importlib.import_module("emulator.mqtt.endpoint")
-    made: Endpoints = endpoint.MqttEndpoints(store, authority, host, port_base)
+    chosen = importlib.import_module("emulator.mqtt.options").mqtt_options(options)
+    made: Endpoints = endpoint.MqttEndpoints(store, authority, options.host, chosen)
     return made
 
 
@@ -126,7 +127,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     _end_on_signals(ended)
     if options.parent_fd:
         _end_with_parent(int(options.parent_fd), ended)
-    mqtt = make_mqtt_endpoints(store, authority, options.host, options.mqtt_port_base)
+    mqtt = make_mqtt_endpoints(store, authority, options)
     service = ArmService(
         store,
         credentials,

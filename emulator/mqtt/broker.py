@@ -38,8 +38,12 @@ class Broker:
 
     def count_of_owner(self, owner: str, now: float, *, besides: str) -> int:
         """How many live sessions an authentication name has, not counting the one named `besides`."""
-        mine = tuple(self._by_owner.get(owner, {}))
+        mine = self.session_names_of(owner)
         return sum(1 for name in mine if name != besides and self.find(name, now) is not None)
+
+    def session_names_of(self, owner: str) -> tuple[str, ...]:
+        """The sessions of an authentication name, connected or not."""
+        return tuple(self._by_owner.get(owner, ()))
 
     @property
     def is_full(self) -> bool:

@@ -20,6 +20,7 @@ from emulator.mqtt.connecting import (
 from emulator.mqtt.exchange import Exchange
 from emulator.mqtt.limits import (
     CONNECT_TIMEOUT_SECONDS,
+    MAX_DENIALS_LOGGED,
     MAX_FIRST_PACKET_BYTES,
     MAX_PACKET_BYTES,
     MAX_WILL_DELAY_SECONDS,
@@ -41,6 +42,7 @@ class Connection:
     __slots__ = (
         "_clock",
         "_decoder",
+        "_denials",
         "_ended",
         "_endpoint",
         "_exchange",
@@ -54,6 +56,7 @@ class Connection:
         "session_name",
         "terms",
         "user_name",
+        "valid_until",
         "wire",
     )
 
@@ -68,6 +71,7 @@ class Connection:
         self._last_heard = loop.time()
         self._will: packets.Will | None = None
         self._ended = False
+        self._denials: set[tuple[str, str]] = set()
         self._has_spoken = False
         self._trace_id = str(uuid.uuid4())
         self.terms: Terms | None = None  # set once the client is connected
@@ -75,6 +79,7 @@ class Connection:
         self.session_name = ""
         self.user_name: str | None = None
         self.decision: Decision | None = None
+        self.valid_until = float("inf")  # Unix time: when the decision must be made again
 
     # TLS's side
 
@@ -87,7 +92,8 @@ class Connection:
                 if self._ended:
                     return
         except PacketError as error:
-            self.end(error.reason, str(error), "ClientError")
+            is_denied = error.reason == Reason.NOT_AUTHORIZED
+            self.end(error.reason, str(error), "ClientAuthorizationError" if is_denied else "ClientError")
 
     def connection_lost(self) -> None:
         # Who neither spoke nor showed a certificate only looked whether the port is there.
@@ -139,7 +145,7 @@ class Connection:
             sentence = f"{decision.reason} {decision.fix}".strip()
             refusal: Refusal | None = Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError")
         else:
-            refusal = unsupported(connect) or self._session_refusal(connect)
+            refusal = unsupported(connect) or self._session_refusal(connect) or self._will_refusal(connect)
         if refusal is not None:
             self._refuse(refusal, connect.version, terms_of(connect, maximum_expiry=0).packet_limit)
             return
@@ -172,6 +178,15 @@ class Connection:
             now=self._clock(),
         )
 
+    def _will_refusal(self, connect: packets.Connect) -> Refusal | None:
+        """Event Grid drops a client whose will it may not publish; here it is told why."""
+        if connect.will is None:
+            return None
+        access = self._endpoint.authorisation.may_publish(self.owner, connect.will.topic)
+        if access.allowed:
+            return None
+        return Refusal(Reason.NOT_AUTHORIZED, f"The will: {access.sentence}", "AuthorizationError")
+
     def _accept(self, connect: packets.Connect) -> None:
         now, broker = self._clock(), self._endpoint.broker
         self.session_name = connect.client_id or uuid.uuid4().hex
@@ -187,7 +202,9 @@ class Connection:
         self._record(attempts.CONNECT, "", self.decision.reason if self.decision else "", succeeded=True)
         self._endpoint.connected(self)
         self._watch_keep_alive()
-        self._exchange = Exchange(self._endpoint, session, terms, self.wire, self._clock)
+        self._exchange = Exchange(
+            self._endpoint, session, terms, self.wire, clock=self._clock, on_denied=self._record_denial
+        )
         session.attach(self._exchange)
         session.pump(now)
 
@@ -225,6 +242,13 @@ class Connection:
             )
         )
 
+    def _record_denial(self, operation: str, sentence: str) -> None:
+        """Each kind once: a client that repeats itself does not fill the log."""
+        kind = (operation, sentence)
+        if kind not in self._denials and len(self._denials) < MAX_DENIALS_LOGGED:
+            self._denials.add(kind)
+            self._record(operation, "AuthorizationError", sentence)
+
     # The end
 
     def _on_disconnect(self, packet: packets.Disconnect) -> None:
@@ -236,8 +260,8 @@ class Connection:
             self.session.expiry_seconds = min(expiry, self._endpoint.maximum_session_expiry_seconds)
         if packet.reason == Reason.SUCCESS:
             self._will = None
-        self.wire.close()
         self._finish("ClientInitiatedDisconnect", "The client disconnected.")
+        self.wire.close()
 
     def end(self, reason: Reason, sentence: str, cause: str) -> None:
         """End this connection from the server's side: MQTT 5 is told the reason, 3.1.1 is closed.
@@ -249,11 +273,11 @@ class Connection:
         if self.terms is None:
             self._refuse_unread(Refusal(reason, sentence))
             return
+        self._finish(cause, sentence)  # first: who sees the end finds it in the log
         if self.terms.version == MQTT_5:
             said = writing.encode_disconnect(reason, sentence[:_REASON_STRING_LENGTH])
             self.wire.write(said if len(said) <= self.terms.packet_limit else writing.encode_disconnect(reason))
         self.wire.close()
-        self._finish(cause, sentence)
 
     def _refuse_unread(self, refusal: Refusal) -> None:
         """No CONNECT could be read. Who has named a version is answered in it (MQTT 5, 3.1.4; 3.1.1, 3.1.4)."""
@@ -277,13 +301,17 @@ class Connection:
         if session.outlet is self._exchange:
             session.detach(now)
         if self._will is not None:
-            self._publish_will(self._will, session, now)
+            self._leave_will(self._will, session, now)
         if self._endpoint.is_current(self) and not session.expiry_seconds:
             self._endpoint.broker.drop(session)
         self._endpoint.closed(self)
         self._record(attempts.DISCONNECT, cause, sentence, succeeded=True)
 
-    def _publish_will(self, will: packets.Will, session: Session, now: float) -> None:
+    def _leave_will(self, will: packets.Will, session: Session, now: float) -> None:
+        access = self._endpoint.authorisation.may_publish(session.owner, will.topic)
+        if not access.allowed:  # no longer
+            self._record_denial(attempts.PUBLISH, access.sentence)
+            return
         delay = packets.number(will.properties, Property.WILL_DELAY, 0)
         delay = min(delay, session.expiry_seconds, MAX_WILL_DELAY_SECONDS)
         self._endpoint.publish_will(message_of(will, now), session, delay)

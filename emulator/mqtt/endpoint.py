@@ -9,6 +9,7 @@ from typing import Any
 from certificates.authentication import NamespaceState
 from emulator.authority import Authority
 from emulator.mqtt.attempts import CONNECT, record_of
+from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.broker import Broker
 from emulator.mqtt.connection import Connection
 from emulator.mqtt.limits import (
@@ -17,15 +18,17 @@ from emulator.mqtt.limits import (
     MAX_CONNECTIONS,
     MAX_OPEN_HANDSHAKES,
 )
+from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.packets import Reason
 from emulator.mqtt.sessions import Message, Session
 from emulator.mqtt.tls import Application, TlsTransport, server_context
+from emulator.mqtt.watch import Watch
 from emulator.records import ConnectionRecord
-from emulator.store import Change, Resource, Store
+from emulator.store import NAMESPACE, Change, Resource, Store, id_key
 
 logger = logging.getLogger("emulator.mqtt")
 
-_SWEEP_SECONDS = 5.0
+_SWEEP_SECONDS = 2.0
 _PORTS_TRIED = 200
 
 
@@ -38,10 +41,12 @@ class _WaitingWill:
 class NamespaceEndpoint:
     """One namespace's listener with its broker and connections. See `emulator.mqtt.tls.Acceptor`."""
 
-    def __init__(self, namespace: Resource, store: Store) -> None:
+    def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
         self.namespace_id = namespace.id
         self._store = store
         self.broker = Broker(self._on_dropped)
+        self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
+        self.watch = Watch(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
         self._open: set[Connection] = set()
@@ -129,6 +134,7 @@ class NamespaceEndpoint:
     def connected(self, connection: Connection) -> None:
         """The connection holds its session from now on; a will that waited for its return is void."""
         self._current[connection.session_name] = connection
+        connection.valid_until = self.watch.valid_until(connection)
         waiting = self._wills.pop(connection.session_name, None)
         if waiting is not None:
             waiting.timer.cancel()
@@ -136,6 +142,19 @@ class NamespaceEndpoint:
     def is_current(self, connection: Connection) -> bool:
         """Whether the connection still holds its session: after a takeover it does not."""
         return self._current.get(connection.session_name) is connection
+
+    def connections(self) -> list[Connection]:
+        """Every connected client's connection."""
+        return list(self._current.values())
+
+    def connections_of(self, owner: str) -> list[Connection]:
+        """The connections under one authentication name, by its key."""
+        names = self.broker.session_names_of(owner)
+        return [connection for name in names if (connection := self._current.get(name)) is not None]
+
+    def connection_of(self, session: Session) -> Connection | None:
+        connection = self._current.get(session.name)
+        return connection if connection is not None and connection.session is session else None
 
     def closed(self, connection: Connection) -> None:
         self._open.discard(connection)
@@ -177,27 +196,29 @@ class NamespaceEndpoint:
     def sweep(self, now: float) -> None:
         """Let disconnected sessions expire; say how many connections found no room."""
         self.broker.expire(now)
+        self.watch.sweep()
         if self._turned_away:
             logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
             self._turned_away = 0
 
 
 class MqttEndpoints:
-    """All listeners of the emulator. `port_base`: the first namespace's port, 0 = any free ones.
+    """All listeners of the emulator.
 
     A namespace keeps its port over restarts; a busy port is passed over for the next free one.
     """
 
-    def __init__(self, store: Store, authority: Authority, host: str, port_base: int) -> None:
+    def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions) -> None:
         self._store = store
         self._authority = authority
         self._host = host
-        self._port_base = port_base
+        self._options = options
         self._endpoints: dict[str, NamespaceEndpoint] = {}
+        self._by_key: dict[str, NamespaceEndpoint] = {}
         self._ports: dict[str, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
 
     @property
@@ -210,34 +231,49 @@ class MqttEndpoints:
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._store.subscribe(self._on_change)
         await self._follow()
-        self._task = asyncio.create_task(self._run(), name="mqtt endpoints")
+        self._tasks = [
+            asyncio.create_task(self._follow_changes(), name="mqtt endpoints"),
+            asyncio.create_task(self._sweep(), name="mqtt sweep"),
+        ]
 
     async def stop(self) -> None:
         self._unsubscribe()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for namespace_id in tuple(self._endpoints):
             await self._close(namespace_id, "The endpoint is shutting down.")
 
     def _on_change(self, change: Change) -> None:
-        if change.resource.id == change.namespace_id and self._loop is not None:
+        """In the thread that wrote."""
+        if self._loop is None:
+            return
+        if change.resource.type == NAMESPACE:
             self._loop.call_soon_threadsafe(self._wake.set)
+            return
+        endpoint = self._by_key.get(id_key(change.namespace_id))
+        if endpoint is not None:
+            endpoint.authorisation.forget()
+            self._loop.call_soon_threadsafe(endpoint.watch.changed, change)
 
-    async def _run(self) -> None:
+    async def _follow_changes(self) -> None:
         while True:
-            try:
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
-            except TimeoutError:
-                now = asyncio.get_running_loop().time()
-                for endpoint in self._endpoints.values():
-                    endpoint.sweep(now)
-                continue
+            await self._wake.wait()
             self._wake.clear()
             try:
                 await self._follow()
             except OSError:
                 logger.exception("a namespace has no MQTT endpoint")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = asyncio.get_running_loop().time()
+            for endpoint in tuple(self._endpoints.values()):
+                try:
+                    endpoint.sweep(now)
+                except Exception:  # what is wrong in one namespace must not end the sweeping of the others
+                    logger.exception("sweeping %s failed", endpoint.namespace_id)
 
     async def _follow(self) -> None:
         wanted = {n.id: n for n in self._store.namespaces() if n.mqtt_is_enabled}
@@ -252,11 +288,11 @@ class MqttEndpoints:
                 endpoint.configure(namespace)
 
     async def _open(self, namespace: Resource) -> None:
-        endpoint = NamespaceEndpoint(namespace, self._store)
+        endpoint = NamespaceEndpoint(namespace, self._store, self._options)
         remembered = self._store.mqtt_port(namespace.id)
-        wanted = remembered or (self._port_base and self._port_base + len(self._ports))
+        wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
         port = await endpoint.listen(self._authority, self._host, wanted or 0, exact=remembered is not None)
-        self._endpoints[namespace.id] = endpoint
+        self._endpoints[namespace.id] = self._by_key[id_key(namespace.id)] = endpoint
         self._ports[namespace.id] = port
         if port != remembered:
             self._store.remember_mqtt_port(namespace.id, port)
@@ -264,5 +300,6 @@ class MqttEndpoints:
 
     async def _close(self, namespace_id: str, sentence: str) -> None:
         endpoint = self._endpoints.pop(namespace_id)
+        del self._by_key[id_key(namespace_id)]
         del self._ports[namespace_id]
         await endpoint.close(sentence)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from emulator.mqtt import writing
-from emulator.mqtt.attempts import Wire
+from emulator.mqtt.attempts import PUBLISH, SUBSCRIBE, Wire
+from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.broker import Broker
 from emulator.mqtt.connecting import Terms
 from emulator.mqtt.limits import MAX_FILTERS_PER_SUBSCRIBE, MAX_SUBSCRIPTIONS_PER_SESSION, MAX_TOPIC_ALIASES
@@ -27,6 +28,7 @@ from emulator.mqtt.packets import (
     property_value,
 )
 from emulator.mqtt.sessions import Message, Session
+from namespaces.topic_access import Access
 from namespaces.topics import is_topic_filter
 
 
@@ -34,6 +36,7 @@ class Namespace(Protocol):
     """What the packets of a connected client need of the endpoint."""
 
     broker: Broker
+    authorisation: Authorisation
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> None: ...
 
@@ -41,16 +44,24 @@ class Namespace(Protocol):
 class Exchange:
     """One connected client's traffic. Raises `PacketError` for what ends the connection."""
 
-    __slots__ = ("_aliases", "_clock", "_namespace", "_session", "_terms", "_wire")
+    __slots__ = ("_aliases", "_clock", "_namespace", "_on_denied", "_session", "_terms", "_wire")
 
     def __init__(
-        self, namespace: Namespace, session: Session, terms: Terms, wire: Wire, clock: Callable[[], float]
+        self,
+        namespace: Namespace,
+        session: Session,
+        terms: Terms,
+        wire: Wire,
+        *,
+        clock: Callable[[], float],
+        on_denied: Callable[[str, str], None],
     ) -> None:
         self._namespace = namespace
         self._session = session
         self._terms = terms
         self._wire = wire
         self._clock = clock
+        self._on_denied = on_denied  # is told the operation and the sentence, for the log
         self._aliases: dict[int, str] = {}
 
     # To the client: `emulator.mqtt.sessions.Outlet`
@@ -78,10 +89,22 @@ class Exchange:
         problem = message_problem(publish.topic, publish.properties)
         if problem is not None:
             raise problem
+        access = self._namespace.authorisation.may_publish(self._session.owner, publish.topic)
+        if not access.allowed:
+            self._deny(publish, access)
+            return
         now = self._clock()
         self._namespace.publish(message_of(publish, now), self._session, now)
         if publish.qos:
             self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
+
+    def _deny(self, publish: Publish, access: Access) -> None:
+        """MQTT 5 has a negative acknowledgement for QoS 1; in every other case the connection ends."""
+        self._on_denied(PUBLISH, access.sentence)
+        if self._terms.version != MQTT_5 or not publish.qos:
+            raise PacketError(access.sentence, Reason.NOT_AUTHORIZED)
+        said = access.sentence[:1024] if self._terms.wants_problem_information else ""
+        self._wire.write(writing.encode_puback(MQTT_5, publish.packet_id, Reason.NOT_AUTHORIZED, said))
 
     def _resolve_alias(self, publish: Publish) -> Publish:
         alias = property_value(publish.properties, Property.TOPIC_ALIAS)
@@ -140,6 +163,10 @@ class Exchange:
         if is_new and len(self._session.subscriptions) >= MAX_SUBSCRIPTIONS_PER_SESSION:
             sentence = f"A session has at most {MAX_SUBSCRIPTIONS_PER_SESSION} subscriptions."
             return PacketError(sentence, Reason.QUOTA_EXCEEDED)
+        access = self._namespace.authorisation.may_subscribe(self._session.owner, topic_filter)
+        if not access.allowed:
+            self._on_denied(SUBSCRIBE, access.sentence)
+            return PacketError(access.sentence, Reason.NOT_AUTHORIZED)
         return None
 
     def _enter(self, wanted: Subscription, now: float) -> int:

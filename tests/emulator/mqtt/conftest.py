@@ -1,6 +1,7 @@
 """A plant for MQTT tests: a namespace with an uploaded intermediate and clients, and the files a device would have."""
 
+from tests.emulator.mqtt.in_process import closed_plant, lenient_plant, local_plant
 from tests.emulator.mqtt.plant import own_plant, plant
 from tests.emulator_process import emulator, own_emulator
 
-__all__ = ["emulator", "own_emulator", "own_plant", "plant"]
+__all__ = ["closed_plant", "emulator", "lenient_plant", "local_plant", "own_emulator", "own_plant", "plant"]

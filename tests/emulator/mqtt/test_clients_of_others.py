@@ -13,7 +13,9 @@ from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.wire import client_context, connected
 
 
-def client(plant: Plant, name: str, version: aiomqtt.ProtocolVersion, **options: object) -> aiomqtt.Client:
+def client(
+    plant: Plant, name: str, version: aiomqtt.ProtocolVersion, timeout: float = 15, **options: object
+) -> aiomqtt.Client:
     return aiomqtt.Client(
         plant.endpoint["host"],
         plant.endpoint["port"],
@@ -21,7 +23,7 @@ def client(plant: Plant, name: str, version: aiomqtt.ProtocolVersion, **options:
         username=name,
         protocol=version,
         tls_context=client_context(plant, plant.sample(name)),
-        timeout=15,
+        timeout=timeout,
         **options,  # type: ignore[arg-type]
     )
 
@@ -53,7 +55,7 @@ def test_aiomqtt_leaves_its_will_when_it_is_cut(plant: Plant) -> None:
 
     async def die() -> None:
         will = aiomqtt.Will(topic, b"gone", qos=1)
-        async with client(plant, "press-07", aiomqtt.ProtocolVersion.V5, will=will) as dying:
+        async with client(plant, "press-07", aiomqtt.ProtocolVersion.V5, timeout=1, will=will) as dying:
             dying._client.socket().close()  # type: ignore[union-attr]
             raise ConnectionError
 

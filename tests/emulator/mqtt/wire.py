@@ -5,13 +5,12 @@ It shares no code with the endpoint's codec, so that a mistake in one does not h
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from certificates.issuing import SampleCertificate
-from tests.emulator.mqtt.plant import Plant
 
 SECONDS = 15.0
 CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 11, 13, 14
@@ -214,6 +213,15 @@ def _properties(data: bytes) -> tuple[dict[int, Any], int]:
     return found, end
 
 
+class Target(Protocol):
+    """A namespace to connect to, and the files of its clients."""
+
+    @property
+    def endpoint(self) -> Mapping[str, Any]: ...
+    def sample(self, name: str) -> SampleCertificate: ...
+    def files(self, sample: SampleCertificate) -> tuple[str, str]: ...
+
+
 class Wire:
     """An open TLS connection to a plant's endpoint."""
 
@@ -285,25 +293,35 @@ class Wire:
         self.tls.close()
 
 
-def client_context(plant: Plant, sample: SampleCertificate | None) -> ssl.SSLContext:
+def client_context(plant: Target, sample: SampleCertificate | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=plant.endpoint["ca"])
     if sample is not None:
         context.load_cert_chain(*plant.files(sample))
     return context
 
 
-@contextmanager
-def wire(plant: Plant, name: str | None = "press-07") -> Iterator[Wire]:
-    """A TLS connection with the certificate of the client `name`, before CONNECT."""
-    context = client_context(plant, plant.sample(name) if name is not None else None)
+def open_wire(plant: Target, name: str | None = "press-07", context: ssl.SSLContext | None = None) -> Wire:
+    """A TLS connection with the certificate of the client `name`, before CONNECT. The caller closes it."""
+    context = context or client_context(plant, plant.sample(name) if name is not None else None)
     endpoint = plant.endpoint
-    with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS) as raw:
-        with context.wrap_socket(raw, server_hostname=endpoint["host"]) as tls:
-            yield Wire(tls)
+    raw = socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS)
+    try:
+        return Wire(context.wrap_socket(raw, server_hostname=endpoint["host"]))
+    except BaseException:
+        raw.close()
+        raise
 
 
 @contextmanager
-def connected(plant: Plant, session_name: str, name: str = "press-07", **options: Any) -> Iterator[Wire]:
+def wire(plant: Target, name: str | None = "press-07", context: ssl.SSLContext | None = None) -> Iterator[Wire]:
+    """`open_wire`, closed at the end."""
+    opened = open_wire(plant, name, context)
+    with opened.tls:
+        yield opened
+
+
+@contextmanager
+def connected(plant: Target, session_name: str, name: str = "press-07", **options: Any) -> Iterator[Wire]:
     """A connected client. The connection is cut at the end unless the test has ended it."""
     with wire(plant, name) as opened:
         opened.send(connect(session_name, name, **options))

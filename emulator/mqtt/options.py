@@ -1,0 +1,56 @@
+"""What can be chosen about the MQTT endpoints when the emulator starts."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_NO = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class MqttOptions:
+    """`port_base`: port of the first namespace, 0 = any free ones. `sni_port`: one port for all namespaces, chosen by
+    the host name that a client names in TLS; None = no such port, 0 = any free one.
+
+    `open_topics` and `end_sessions` are policy: see docs/policy.md.
+    """
+
+    port_base: int = 0
+    sni_port: int | None = None
+    open_topics: bool = True
+    end_sessions: bool = True
+
+
+def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
+    """The options `--mqtt-sni-port`, `--open-topics` and `--end-sessions`, each also in the environment."""
+    parser.add_argument(
+        "--mqtt-sni-port",
+        type=int,
+        default=int(environment["EMULATOR_MQTT_SNI_PORT"]) if environment.get("EMULATOR_MQTT_SNI_PORT") else None,
+        metavar="VALUE",
+        help="one more port for all namespaces, told apart by the host name in TLS (SNI); 0 takes any free one",
+    )
+    parser.add_argument(
+        "--open-topics",
+        action=argparse.BooleanOptionalAction,
+        default=_is_on(environment.get("EMULATOR_OPEN_TOPICS")),
+        help="let clients publish and subscribe anywhere while their namespace has no topic space and no permission binding",
+    )
+    parser.add_argument(
+        "--end-sessions",
+        action=argparse.BooleanOptionalAction,
+        default=_is_on(environment.get("EMULATOR_END_SESSIONS")),
+        help="end a connection when its client is disabled or deleted, or its CA certificate is deleted or expires",
+    )
+
+
+def mqtt_options(found: argparse.Namespace) -> MqttOptions:
+    """The options that were given. Raises `ValueError` with a sentence for one that cannot be."""
+    port = found.mqtt_sni_port
+    if port is not None and not 0 <= port <= 65_535:
+        raise ValueError("--mqtt-sni-port must be from 0 to 65535")
+    return MqttOptions(found.mqtt_port_base, port, found.open_topics, found.end_sessions)
+
+
+def _is_on(text: str | None) -> bool:
+    return (text or "yes").strip().casefold() not in _NO

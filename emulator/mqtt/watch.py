@@ -1,0 +1,108 @@
+"""Connections that are no longer allowed: their client was disabled or deleted, their CA was deleted or expired, or a
+permission that a subscription needs is gone.
+
+Azure drops the connection of a client that was disabled (lifecycle event reason ClientAuthenticationError) and of one
+whose certificate has expired. Whether it does for a CA is unconfirmed: docs/policy.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from emulator.mqtt.authorisation import CONCERNED
+from emulator.mqtt.packets import Reason
+from emulator.store import CA_CERTIFICATE, CLIENT, Change
+
+if TYPE_CHECKING:
+    from emulator.mqtt.connection import Connection
+    from emulator.mqtt.endpoint import NamespaceEndpoint
+
+_SLICE = 25  # connections decided again before others get their turn
+
+
+class Watch:
+    """Follows the changes of one namespace. With `end_sessions` off, only permissions are followed."""
+
+    def __init__(self, endpoint: NamespaceEndpoint, *, end_sessions: bool) -> None:
+        self._endpoint = endpoint
+        self._end_sessions = end_sessions
+        self._due: dict[Connection, None] = {}
+        self._is_deciding = False
+        self._subscriptions_are_due = False
+
+    def changed(self, change: Change) -> None:
+        """A change was committed. Runs in the event loop."""
+        resource = change.resource
+        if resource.type in CONCERNED and not self._subscriptions_are_due:
+            self._subscriptions_are_due = True
+            asyncio.get_running_loop().call_soon(self._check_subscriptions)
+        if not self._end_sessions:
+            return
+        if resource.type == CLIENT:
+            self._decide_again(*self._endpoint.connections_of(resource.unique_key or ""))
+        elif resource.type == CA_CERTIFICATE:
+            everyone = self._endpoint.connections()
+            self._decide_again(*(c for c in everyone if c.decision is not None and c.decision.anchor == resource.name))
+
+    def sweep(self) -> None:
+        """Look for certificates that have expired since."""
+        if self._end_sessions:
+            now = datetime.now(UTC).timestamp()
+            self._decide_again(*(c for c in self._endpoint.connections() if c.valid_until <= now))
+
+    def _decide_again(self, *connections: Connection) -> None:
+        self._due.update(dict.fromkeys(connections))
+        if self._due and not self._is_deciding:
+            self._is_deciding = True
+            asyncio.get_running_loop().call_soon(self._decide_some)
+
+    def _decide_some(self) -> None:
+        """A few at a time: a CA may stand behind thousands of connections."""
+        for connection in tuple(self._due)[:_SLICE]:
+            del self._due[connection]
+            if not self._endpoint.is_current(connection):
+                continue
+            decision = connection.decide()
+            if decision.accepted:
+                connection.decision = decision
+                connection.valid_until = self.valid_until(connection)
+            else:
+                connection.end(Reason.NOT_AUTHORIZED, decision.reason, "ClientAuthenticationError")
+        self._is_deciding = bool(self._due)
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._decide_some)
+
+    def valid_until(self, connection: Connection) -> float:
+        """When the first certificate expires that the decision about this connection may rest on (Unix time)."""
+        decision = connection.decision
+        anchors = [
+            ca.der for ca in self._endpoint.authentication_state().cas if decision and ca.name == decision.anchor
+        ]
+        now = datetime.now(UTC)
+        ends = [_not_after(der) for der in (*connection.wire.peer_chain, *anchors)]
+        return min((end.timestamp() for end in ends if end > now), default=float("inf"))
+
+    def _check_subscriptions(self) -> None:
+        """A subscription that is no longer permitted ends; who is connected is told by the end of the connection."""
+        self._subscriptions_are_due = False
+        endpoint = self._endpoint
+        for session in tuple(endpoint.broker.sessions.values()):
+            for topic_filter in tuple(session.subscriptions):
+                access = endpoint.authorisation.may_subscribe(session.owner, topic_filter)
+                if access.allowed:
+                    continue
+                endpoint.broker.unsubscribe(session, topic_filter)
+                connection = endpoint.connection_of(session)
+                if connection is not None:
+                    connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError")
+
+
+def _not_after(der: bytes) -> datetime:
+    try:
+        return x509.load_der_x509_certificate(der).not_valid_after_utc
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)  # one that nobody can read decided nothing
