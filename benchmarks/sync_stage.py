@@ -133,7 +133,7 @@ def all_succeeded(namespace: Any) -> bool:
 
 
 def wait_for(namespace: Any, seconds: float) -> None:
-    until(lambda: all_succeeded(namespace), "everything has reached Azure", seconds)
+    until(lambda: all_succeeded(namespace), "everything has reached Azure", seconds, every=0.1)
 
 
 __all__ = ["Stage", "all_succeeded", "connect", "save_clients", "stage", "wait_for"]

@@ -196,7 +196,7 @@ ARM_OPERATION_TIMEOUT = float(os.environ.get("ARM_OPERATION_TIMEOUT", "30"))  # 
 ARM_LATE_SECONDS = float(os.environ.get("ARM_LATE_SECONDS", "120"))
 # Hold requests back before Azure refuses them. Off only for an endpoint that limits nothing.
 ARM_BUDGETS = _flag("ARM_BUDGETS", True)
-SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "24"))  # pushes at once in one worker process
+SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "32"))  # pushes at once in one worker process
 # A lease outlasts every timeout of one push: token, three reads (before, after, after a refusal) and three writes
 # (delete, put, and putting the former one back).
 _ONE_ANSWER = ARM_CONNECT_TIMEOUT + ARM_READ_TIMEOUT

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 LINGER = 0.4  # seconds: somebody who saves one thing often saves another one at once
 LOOK_EVERY = 0.05
-GATHER = 0.004  # seconds to wait for neighbours before settling: one transaction for several rows
+GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction for several rows
 SETTLE_TRIES = 5
 
 
@@ -86,7 +86,7 @@ class Pump:
 
     def _take_off(self) -> None:
         room = settings.SYNC_IN_FLIGHT - len(self._flying)
-        if room < max(settings.SYNC_IN_FLIGHT // 4, 1) and self._flying:
+        if room < settings.SYNC_IN_FLIGHT // 4 and self._flying:
             return
         candidates = self._queue.take(room)
         by_model: dict[type[SyncedModel], list[queue.Candidate]] = defaultdict(list)
@@ -116,10 +116,11 @@ class Pump:
     # Down
 
     def _wait_for_some(self) -> None:
+        enough = max(settings.SYNC_IN_FLIGHT // 3, 1)
         done, waiting = wait(self._flying, timeout=0.25, return_when=FIRST_COMPLETED)
-        if done and waiting:
-            more, _ = wait(waiting, timeout=GATHER)
-            done |= more
+        if done and waiting and len(done) < enough and len(self._flying) > enough:
+            time.sleep(GATHER)
+            done = {future for future in self._flying if future.done()}
         for future in done:
             self._landed.append(self._delivery_of(future, self._flying.pop(future)))
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 20.0, *, every: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"Waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def is_running(pid: int) -> bool:

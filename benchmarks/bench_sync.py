@@ -1,0 +1,201 @@
+"""How fast saved changes reach Azure, how exactly its limits are used, and what a worker weighs after long work.
+
+Beside it, in the same run against the same endpoint, azure-mgmt-resource as a script would use it: one PUT after the
+other, and 16 threads of it. `BENCH_SECONDS` shortens the part with limits, `BENCH_PUSHES` the one with memory.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from benchmarks.report import Measurement, report
+from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
+from tests.waiting import until
+
+CLIENTS = 1000
+SEQUENTIAL = 200  # enough to know the rate of one after the other
+LIMITED_SECONDS = float(os.environ.get("BENCH_SECONDS", "180"))
+MEMORY_PUSHES = int(os.environ.get("BENCH_PUSHES", "50000"))
+SETTLED_AFTER = 20.0  # seconds in which a 429 is allowed
+BUCKET, REFILL = 200.0, 10.0  # of the emulator with --throttle, as of ARM
+
+
+def peer_put(emulator: Any) -> Callable[[str, int], None]:
+    """PUT one client as a script does: the SDK with its defaults, one client object."""
+    from azure.mgmt.resource.resources import ResourceManagementClient
+    from django.conf import settings
+
+    from sync.credentials import make_credential
+
+    client = ResourceManagementClient(
+        make_credential(),
+        emulator.subscription,
+        base_url=settings.AZURE_ARM_URL,
+        credential_scopes=[settings.AZURE_ARM_SCOPE],
+        connection_verify=settings.AZURE_ARM_CA,
+    )
+
+    def put(namespace_id: str, number: int) -> None:
+        properties = {
+            "authenticationName": f"sensor-{number}",
+            "clientCertificateAuthentication": {"validationScheme": "SubjectMatchesAuthenticationName"},
+            "state": "Enabled",
+            "attributes": {},
+        }
+        path = f"{namespace_id}/clients/sensor-{number}".lstrip("/")
+        poller: Any = client.resources.begin_create_or_update_by_id(
+            path, {"properties": properties}, api_version="2025-02-15"
+        )
+        poller.result()
+
+    return put
+
+
+def speed(set_stage: Stage) -> list[Measurement]:
+    """1,000 clients at 20 ms latency: from the commit to the last Succeeded, in a real worker."""
+    emulator = set_stage.emulator
+    put = peer_put(emulator)
+    sequential_id, threads_id = emulator.make_namespace("sequential"), emulator.make_namespace("threads")
+    put(sequential_id, 0)
+    began = time.perf_counter()
+    for number in range(1, SEQUENTIAL + 1):
+        put(sequential_id, number)
+    sequential = SEQUENTIAL / (time.perf_counter() - began)
+
+    namespace = connect(emulator.make_namespace("ours"), "ours")
+    with set_stage.worker():
+        _wait_for_a_worker()
+        save_clients(namespace, 1, prefix="warm")
+        wait_for(namespace, 30)
+        save_clients(namespace, CLIENTS)
+        began = time.perf_counter()
+        wait_for(namespace, 120)
+        ours = CLIENTS / (time.perf_counter() - began)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda number: put(threads_id, number), range(CLIENTS)))
+    threaded = CLIENTS / (time.perf_counter() - began)
+    return [
+        Measurement("sync 1000 clients, beside one after the other", ours, "/s", 8, sequential, more_is_better=True),
+        Measurement("sync 1000 clients, beside 16 threads", ours, "/s", 0.8, threaded, more_is_better=True),
+    ]
+
+
+def _wait_for_a_worker() -> None:
+    from sync.models import WorkerBeat
+
+    until(WorkerBeat.objects.exists, "the worker says that it is there", 30)
+
+
+def limits(set_stage: Stage) -> list[Measurement]:
+    """With ARM's buckets on: the share of what they permit, refusals after the start, and a deletion in the middle."""
+    from namespaces.models import Client
+    from sync.actions import mark_deleted
+    from sync.models import Budget, PushRecord
+
+    namespace = connect(set_stage.emulator.make_namespace("limited"), "limited")
+    permitted = int(BUCKET + REFILL * LIMITED_SECONDS)
+    early = arrived_in = 0.0
+    with set_stage.worker("first"), set_stage.worker("second"):
+        _wait_for_a_worker()
+        save_clients(namespace, permitted + 500)
+        began = time.perf_counter()
+        early_seen = deleted = False
+        while (elapsed := time.perf_counter() - began) < LIMITED_SECONDS:
+            time.sleep(0.1)
+            if not early_seen and elapsed > SETTLED_AFTER:
+                early, early_seen = float(_throttled(Budget)), True
+            if not deleted and elapsed > LIMITED_SECONDS / 2:
+                deleted = True
+                row = Client.objects.filter(namespace=namespace, base__isnull=False).earliest("pk")
+                actor = _actor()
+                mark_deleted(actor, row=row, verb="Delete client", before=row.describe(), scope_name="limited")
+                asked = time.perf_counter()
+                gone = Client.objects.filter(pk=row.pk)
+                until(lambda gone=gone: not gone.exists(), "the deletion has arrived", 60)  # type: ignore[misc]
+                arrived_in = time.perf_counter() - asked
+        sent = PushRecord.objects.filter(outcome="succeeded").count()
+        late = _throttled(Budget) - early
+    return [
+        Measurement("limits: share of what the bucket permits", sent / permitted, "", 0.95, more_is_better=True),
+        Measurement("limits: refusals (429) after the first 20 s", late, "", 0),
+        Measurement("limits: a deletion in the middle of a bulk arrives", arrived_in, " s", 5),
+    ]
+
+
+def _throttled(budget: Any) -> int:
+    return sum(budget.objects.values_list("throttled", flat=True))
+
+
+def _actor() -> Any:
+    from portal.models import User
+
+    return User.objects.get_or_create(username="bench")[0]
+
+
+def memory(set_stage: Stage) -> Measurement:
+    """A worker's memory after 50,000 pushes beside that after 1,000."""
+    from namespaces.models import Client
+    from sync.models import WorkerBeat
+
+    namespace = connect(set_stage.emulator.make_namespace("memory"), "memory")
+    rows = Client.objects.filter(namespace=namespace)
+
+    def weight() -> float:
+        time.sleep(6)  # a heartbeat later
+        return float(WorkerBeat.objects.latest("seen_at").memory_bytes) / 1e6
+
+    with set_stage.worker("heavy"):
+        _wait_for_a_worker()
+        save_clients(namespace, CLIENTS)
+        wait_for(namespace, 120)
+        first = weight()
+        for turn in range(1, MEMORY_PUSHES // CLIENTS):
+            _edit_all(rows, turn)
+            wait_for(namespace, 120)
+        last = weight()
+    return Measurement(f"worker memory after {MEMORY_PUSHES} pushes", last, " MB", 1.2, first)
+
+
+def _edit_all(rows: Any, turn: int) -> None:
+    from celery import current_app
+    from django.db.models import F
+    from django.utils import timezone
+
+    rows.update(generation=F("generation") + 1, description=f"turn {turn}", due_at=timezone.now(), lane=2)
+    current_app.send_task("sync.tasks.pump")
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or ["speed", "limits", "memory"]
+    good = True
+    # Django is set up once in a process, so each part with an endpoint of its own is one.
+    if len(chosen) > 1:
+        import subprocess
+
+        for part in chosen:
+            good &= subprocess.run([sys.executable, "-m", "benchmarks.bench_sync", part], check=False).returncode == 0
+        return 0 if good else 1
+    if chosen == ["speed"]:
+        with stage(latency=0.02, ARM_BUDGETS="off") as set_stage:
+            set_stage.set_up_django()
+            found = speed(set_stage)
+    elif chosen == ["limits"]:
+        with stage(latency=0.02, throttle=True) as set_stage:
+            set_stage.set_up_django()
+            found = limits(set_stage)
+    else:
+        with stage(latency=0.0, ARM_BUDGETS="off") as set_stage:
+            set_stage.set_up_django()
+            found = [memory(set_stage)]
+    for measurement in found:
+        good &= report(measurement)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
