@@ -21,7 +21,8 @@ class Measurement:
 
     @property
     def ratio(self) -> float:
-        return self.ours / (self.goal if self.peer is None else self.peer)
+        beside = self.goal if self.peer is None else self.peer
+        return self.ours / beside if beside else float(self.ours > 0)
 
     @property
     def passes(self) -> bool:
