@@ -13,7 +13,7 @@ import ssl
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from aiohttp import web
 
@@ -43,6 +43,9 @@ class Endpoints(Protocol):
 
     @property
     def endpoints(self) -> Mapping[str, tuple[str, int]]: ...
+
+    @property
+    def by_name(self) -> tuple[str, int] | None: ...
 
 
 def claim_state(folder: Path) -> IO[str]:
@@ -146,7 +149,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
             await mqtt.start()
         url = _url(options.host, listener.getsockname()[1])
         if ready_file is not None:
-            _write_ready_file(ready_file, url, authority, credentials)
+            _write_ready_file(ready_file, url, authority, credentials, mqtt.by_name if mqtt else None)
         logger.info("ready: ARM at %s, trust %s", url, authority.ca_path)
         await ended.wait()
     finally:
@@ -162,8 +165,10 @@ def _url(host: str, port: int) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def _write_ready_file(path: Path, url: str, authority: Authority, credentials: Credentials) -> None:
-    content = {
+def _write_ready_file(
+    path: Path, url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
+) -> None:
+    content: dict[str, Any] = {
         "arm": url,
         "arm_ca": str(authority.ca_path),
         "tenant": credentials.tenant,
@@ -175,6 +180,8 @@ def _write_ready_file(path: Path, url: str, authority: Authority, credentials: C
         "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
         "pid": os.getpid(),
     }
+    if by_name is not None:  # one MQTT port for all namespaces, told apart by host name
+        content["mqtt_by_name"] = {"host": by_name[0], "port": by_name[1]}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, json.dumps(content, indent=2).encode())

@@ -31,7 +31,7 @@ from emulator.mqtt.reading import Decoder
 from emulator.mqtt.sessions import Session
 
 if TYPE_CHECKING:
-    from emulator.mqtt.endpoint import NamespaceEndpoint
+    from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 
 _REASON_STRING_LENGTH = 1024  # a reason string must fit into what the smallest client accepts
 

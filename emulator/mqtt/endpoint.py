@@ -1,205 +1,22 @@
-"""The listeners: one TLS port for each namespace that has MQTT enabled, following the store."""
+"""All MQTT listeners: one TLS port for each namespace that has MQTT enabled, following the store, and one by host name."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import resource
+from collections.abc import Callable
 
-from certificates.authentication import NamespaceState
 from emulator.authority import Authority
-from emulator.mqtt.attempts import CONNECT, record_of
-from emulator.mqtt.authorisation import Authorisation
-from emulator.mqtt.broker import Broker
-from emulator.mqtt.connection import Connection
-from emulator.mqtt.limits import (
-    DEFAULT_SESSION_EXPIRY_HOURS,
-    DEFAULT_SESSIONS_PER_NAME,
-    MAX_CONNECTIONS,
-    MAX_OPEN_HANDSHAKES,
-)
+from emulator.mqtt.by_name import NameListener
+from emulator.mqtt.limits import MAX_CONNECTIONS
+from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
-from emulator.mqtt.packets import Reason
-from emulator.mqtt.sessions import Message, Session
-from emulator.mqtt.tls import Application, TlsTransport, server_context
-from emulator.mqtt.watch import Watch
-from emulator.records import ConnectionRecord
 from emulator.store import NAMESPACE, Change, Resource, Store, id_key
 
 logger = logging.getLogger("emulator.mqtt")
 
 _SWEEP_SECONDS = 2.0
-_PORTS_TRIED = 200
-
-
-@dataclass(frozen=True)
-class _WaitingWill:
-    message: Message
-    timer: asyncio.TimerHandle
-
-
-class NamespaceEndpoint:
-    """One namespace's listener with its broker and connections. See `emulator.mqtt.tls.Acceptor`."""
-
-    def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
-        self.namespace_id = namespace.id
-        self._store = store
-        self.broker = Broker(self._on_dropped)
-        self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
-        self.watch = Watch(self, end_sessions=options.end_sessions)
-        self._server: asyncio.Server | None = None
-        self._transports: set[TlsTransport] = set()
-        self._open: set[Connection] = set()
-        self._current: dict[str, Connection] = {}
-        self._wills: dict[str, _WaitingWill] = {}
-        self._turned_away = 0
-        self.sessions_per_name = DEFAULT_SESSIONS_PER_NAME
-        self.maximum_session_expiry_seconds = DEFAULT_SESSION_EXPIRY_HOURS * 3600
-        self.configure(namespace)
-
-    def configure(self, namespace: Resource) -> None:
-        """Take over the namespace's settings; they count for the next CONNECT."""
-        settings: Mapping[str, Any] = namespace.properties.get("topicSpacesConfiguration") or {}
-        self.sessions_per_name = settings.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS_PER_NAME
-        hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
-        self.maximum_session_expiry_seconds = hours * 3600
-
-    async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
-        """Open the listener: at `wanted`, or at the next free port when that is busy. 0 = any. Returns the port."""
-        context = server_context(authority.certificate_path, authority.key_path)
-        loop = asyncio.get_running_loop()
-        for port in [wanted] if wanted == 0 else range(wanted, min(wanted + _PORTS_TRIED, 65_536)):
-            try:
-                self._server = await loop.create_server(lambda: TlsTransport(context, self), host, port, backlog=1024)
-            except OSError:
-                continue
-            found: int = self._server.sockets[0].getsockname()[1]
-            if exact and wanted not in {0, found}:
-                logger.warning("port %s is busy; %s listens on %s", wanted, self.namespace_id, found)
-            return found
-        raise OSError(f"No free port from {wanted} on for the MQTT endpoint of {self.namespace_id}.")
-
-    async def close(self, sentence: str) -> None:
-        """Stop listening and end every connection with a reason."""
-        if self._server is not None:
-            self._server.close()
-        for connection in tuple(self._open):
-            connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect")
-        for waiting in self._wills.values():
-            waiting.timer.cancel()
-        for transport in tuple(self._transports):
-            if not transport.is_established:
-                transport.abort()
-        if self._server is not None:
-            await self._server.wait_closed()
-
-    # What a listener asks: `emulator.mqtt.tls.Acceptor`
-
-    def admit(self, transport: TlsTransport) -> bool:
-        in_handshake = len(self._transports) - len(self._open)
-        if len(self._transports) >= MAX_CONNECTIONS or in_handshake >= MAX_OPEN_HANDSHAKES:
-            self._turned_away += 1
-            return False
-        self._transports.add(transport)
-        return True
-
-    def application(self, transport: TlsTransport) -> Application | None:
-        connection = Connection(self, transport)
-        self._open.add(connection)
-        return connection
-
-    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
-        self.record(
-            record_of(
-                CONNECT,
-                namespace_id=self.namespace_id,
-                succeeded=False,
-                signature="TlsError",
-                description=reason,
-                peer=transport.peer,
-            )
-        )
-
-    def gone(self, transport: TlsTransport) -> None:
-        self._transports.discard(transport)
-
-    # What a connection asks of its endpoint
-
-    def authentication_state(self) -> NamespaceState:
-        return self._store.authentication_state(self.namespace_id)
-
-    def record(self, record: ConnectionRecord) -> None:
-        self._store.record_connection(record)
-
-    def connected(self, connection: Connection) -> None:
-        """The connection holds its session from now on; a will that waited for its return is void."""
-        self._current[connection.session_name] = connection
-        connection.valid_until = self.watch.valid_until(connection)
-        waiting = self._wills.pop(connection.session_name, None)
-        if waiting is not None:
-            waiting.timer.cancel()
-
-    def is_current(self, connection: Connection) -> bool:
-        """Whether the connection still holds its session: after a takeover it does not."""
-        return self._current.get(connection.session_name) is connection
-
-    def connections(self) -> list[Connection]:
-        """Every connected client's connection."""
-        return list(self._current.values())
-
-    def connections_of(self, owner: str) -> list[Connection]:
-        """The connections under one authentication name, by its key."""
-        names = self.broker.session_names_of(owner)
-        return [connection for name in names if (connection := self._current.get(name)) is not None]
-
-    def connection_of(self, session: Session) -> Connection | None:
-        connection = self._current.get(session.name)
-        return connection if connection is not None and connection.session is session else None
-
-    def closed(self, connection: Connection) -> None:
-        self._open.discard(connection)
-        if self.is_current(connection):
-            del self._current[connection.session_name]
-
-    def take_over(self, session_name: str, newcomer: Connection) -> None:
-        """The same session name connects again: the older connection ends."""
-        older = self._current.get(session_name)
-        if older is not None and older is not newcomer:
-            older.end(Reason.SESSION_TAKEN_OVER, "Another connection took this session over.", "SessionTakenOver")
-
-    def publish(self, message: Message, publisher: Session | None, now: float) -> None:
-        """Give a message to its subscribers. A session that cannot hold it ends, as in Event Grid."""
-        for session in self.broker.publish(message, publisher, now):
-            connection = self._current.get(session.name)
-            if connection is not None:
-                connection.end(Reason.QUOTA_EXCEEDED, "The session's queue overflowed.", "SessionOverflow")
-            self.broker.drop(session)
-
-    def publish_will(self, message: Message, session: Session, delay: int) -> None:
-        """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2)."""
-        loop = asyncio.get_running_loop()
-        if not delay:
-            self.publish(message, None, loop.time())
-            return
-        timer = loop.call_later(delay, self._publish_waiting, session.name)
-        self._wills[session.name] = _WaitingWill(message, timer)
-
-    def _publish_waiting(self, session_name: str) -> None:
-        waiting = self._wills.pop(session_name, None)
-        if waiting is not None:
-            waiting.timer.cancel()
-            self.publish(waiting.message, None, asyncio.get_running_loop().time())
-
-    def _on_dropped(self, session: Session) -> None:
-        self._publish_waiting(session.name)
-
-    def sweep(self, now: float) -> None:
-        """Let disconnected sessions expire; say how many connections found no room."""
-        self.broker.expire(now)
-        self.watch.sweep()
-        if self._turned_away:
-            logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
-            self._turned_away = 0
+_OTHER_FILES = 500
 
 
 class MqttEndpoints:
@@ -219,6 +36,8 @@ class MqttEndpoints:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._by_name: NameListener | None = None
+        self._by_name_port = 0
         self._unsubscribe: Callable[[], None] = lambda: None
 
     @property
@@ -226,9 +45,19 @@ class MqttEndpoints:
         """Host and port by canonical namespace id, of those that listen now."""
         return {namespace_id: (self._host, port) for namespace_id, port in self._ports.items()}
 
+    @property
+    def by_name(self) -> tuple[str, int] | None:
+        """Host and port of the listener for all namespaces by host name, where there is one."""
+        return (self._host, self._by_name_port) if self._by_name is not None else None
+
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on."""
         self._loop = asyncio.get_running_loop()
+        _allow_open_files(MAX_CONNECTIONS + _OTHER_FILES)
+        if self._options.sni_port is not None:
+            self._by_name = NameListener(self._authority)
+            self._by_name_port = await self._by_name.listen(self._host, self._options.sni_port)
+            logger.info("MQTT of every namespace by its host name at %s:%s", self._host, self._by_name_port)
         self._unsubscribe = self._store.subscribe(self._on_change)
         await self._follow()
         self._tasks = [
@@ -243,6 +72,8 @@ class MqttEndpoints:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for namespace_id in tuple(self._endpoints):
             await self._close(namespace_id, "The endpoint is shutting down.")
+        if self._by_name is not None:
+            await self._by_name.close()
 
     def _on_change(self, change: Change) -> None:
         """In the thread that wrote."""
@@ -286,6 +117,8 @@ class MqttEndpoints:
                 await self._open(namespace)
             else:
                 endpoint.configure(namespace)
+        if self._by_name is not None:
+            self._by_name.route(self._endpoints.values())
 
     async def _open(self, namespace: Resource) -> None:
         endpoint = NamespaceEndpoint(namespace, self._store, self._options)
@@ -303,3 +136,11 @@ class MqttEndpoints:
         del self._by_key[id_key(namespace_id)]
         del self._ports[namespace_id]
         await endpoint.close(sentence)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Each connection is an open file; shells often start with room for 1024 only."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

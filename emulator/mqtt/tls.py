@@ -157,6 +157,7 @@ class TlsTransport(asyncio.Protocol):
         if self.application is not None:
             self.application.connection_lost()
         elif not self._closing:
+            self._note_server_name()
             self._acceptor.handshake_failed(self, "The client closed the connection during the TLS handshake.")
         self.application = None
         self._tls = None  # hundreds of them may wait for the garbage collector otherwise
@@ -192,18 +193,22 @@ class TlsTransport(asyncio.Protocol):
         self._cancel_timer()
         self._flush(tls)
         self.peer_chain = _peer_chain(tls)
-        name = tls.get_servername()
-        self.server_name = name.decode("ascii", "replace") if name else ""
+        self._note_server_name()
         self.application = self._acceptor.application(self)
         if self.application is None:
             self.close()
         return True
+
+    def _note_server_name(self) -> None:
+        name = self._tls.get_servername() if self._tls is not None else None
+        self.server_name = name.decode("ascii", "replace") if name else ""
 
     def _fail(self, reason: str) -> None:
         if self._lost or self._closing or self.is_established:
             return
         self._closing = True
         self._cancel_timer()
+        self._note_server_name()
         self._acceptor.handshake_failed(self, reason)
         if self._transport is not None:
             self._transport.close()

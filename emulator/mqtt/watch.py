@@ -19,7 +19,7 @@ from emulator.store import CA_CERTIFICATE, CLIENT, Change
 
 if TYPE_CHECKING:
     from emulator.mqtt.connection import Connection
-    from emulator.mqtt.endpoint import NamespaceEndpoint
+    from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 
 _SLICE = 25  # connections decided again before others get their turn
 

@@ -13,7 +13,8 @@ import pytest
 from certificates.issuing import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
 from emulator.mqtt.authorisation import CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE
-from emulator.mqtt.endpoint import MqttEndpoints, NamespaceEndpoint
+from emulator.mqtt.endpoint import MqttEndpoints
+from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.store import CA_CERTIFICATE, CLIENT, NAMESPACE, Resource, Store
 from tests.emulator.mqtt.plant import NAMES

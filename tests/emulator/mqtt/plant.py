@@ -131,10 +131,15 @@ def connect(
     keep_alive: int = 30,
     properties: Properties | None = None,
     before: Any = None,
+    websocket: bool = False,
 ) -> Device:
     """Connect with paho-mqtt and return before CONNACK; `before(client)` may set a will."""
     client = paho.Client(
-        CallbackAPIVersion.VERSION2, session_name or uuid.uuid4().hex, protocol=version, reconnect_on_failure=False
+        CallbackAPIVersion.VERSION2,
+        session_name or uuid.uuid4().hex,
+        protocol=version,
+        reconnect_on_failure=False,
+        transport="websockets" if websocket else "tcp",
     )
     device = Device(client)
     context = ssl.create_default_context(cafile=plant.endpoint["ca"])

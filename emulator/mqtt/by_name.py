@@ -1,0 +1,79 @@
+"""One port for all namespaces: the host name that a client names in TLS (SNI) tells which one it means, as in Azure."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from emulator.authority import Authority
+from emulator.mqtt.limits import MAX_CONNECTIONS, MAX_OPEN_HANDSHAKES
+from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
+from emulator.mqtt.tls import Application, TlsTransport, server_context
+
+logger = logging.getLogger("emulator.mqtt")
+
+
+class NameListener:
+    """A listener for every namespace. See `emulator.mqtt.tls.Acceptor`."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._server: asyncio.Server | None = None
+        self._names: Mapping[str, NamespaceEndpoint] = {}
+        self._transports: dict[TlsTransport, NamespaceEndpoint | None] = {}
+        self._context = server_context(authority.certificate_path, authority.key_path)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Open the listener; 0 = any free port. Returns the port. Raises `OSError` when it is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: TlsTransport(self._context, self), host, port, backlog=1024)
+        found: int = self._server.sockets[0].getsockname()[1]
+        return found
+
+    def route(self, endpoints: Iterable[NamespaceEndpoint]) -> None:
+        """These namespaces are there now; the server certificate carries all their names."""
+        self._names = {name: endpoint for endpoint in endpoints for name in endpoint.host_names}
+        path = self._authority.certificate_for(self._names)
+        # A context must not change once it is in use: the next connections get a new one.
+        self._context = server_context(path, self._authority.key_path)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for transport, endpoint in tuple(self._transports.items()):
+            if endpoint is None:
+                transport.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    # `emulator.mqtt.tls.Acceptor`
+
+    def admit(self, transport: TlsTransport) -> bool:
+        in_handshake = sum(1 for endpoint in self._transports.values() if endpoint is None)
+        if len(self._transports) >= MAX_CONNECTIONS or in_handshake >= MAX_OPEN_HANDSHAKES:
+            return False
+        self._transports[transport] = None
+        return True
+
+    def application(self, transport: TlsTransport) -> Application | None:
+        endpoint = self._endpoint_of(transport)
+        if endpoint is None or not endpoint.admit(transport):
+            return None
+        self._transports[transport] = endpoint
+        return endpoint.application(transport)
+
+    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
+        endpoint = self._endpoint_of(transport)
+        if endpoint is not None:
+            endpoint.handshake_failed(transport, reason)
+
+    def gone(self, transport: TlsTransport) -> None:
+        endpoint = self._transports.pop(transport, None)
+        if endpoint is not None:
+            endpoint.gone(transport)
+
+    def _endpoint_of(self, transport: TlsTransport) -> NamespaceEndpoint | None:
+        endpoint = self._names.get(transport.server_name.lower())
+        if endpoint is None:
+            said = f"the host name “{transport.server_name[:100]}”" if transport.server_name else "no host name (SNI)"
+            logger.warning("%s connected with %s, which is no namespace here", transport.peer, said)
+        return endpoint
