@@ -1,7 +1,6 @@
 """What people type about certificates. The file is read and diagnosed here, once; a private key never comes back."""
 
 from datetime import datetime
-from itertools import islice, zip_longest
 from typing import Any
 
 from django import forms
@@ -9,28 +8,17 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from certificates.authentication import VALIDATION_SCHEMES
-from certificates.decoding import DecodingError, to_pem
+from certificates.decoding import to_pem
 from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
-from certificates.issuing import (
-    MAX_CLIENTS,
-    SAMPLE_FAULTS,
-    TEACHING_NAMES,
-    ClientName,
-    IssuingError,
-    check_client_name,
-)
 from certificates.models import CACertificate
-from certificates.trials import Presented
 from namespaces import rules
 from namespaces.access import teams_of
 from namespaces.client_certificates import shown_certificates
-from namespaces.forms import PRIVATE_KEY_SENTENCE, GuardedForm, TeamField, rule_as_field_error, without_private_keys
+from namespaces.forms import GuardedForm, TeamField, rule_as_field_error
 from namespaces.models import Namespace
 from portal.models import User
 
 FILE_TYPES = ".pem,.cer,.crt"
-MAX_USER_NAME = 1000
 
 
 class PastedField(forms.CharField):
@@ -40,8 +28,8 @@ class PastedField(forms.CharField):
         return
 
 
-class CertificateFileForm(GuardedForm):
-    """A certificate by file or by paste, read and diagnosed."""
+class FileOrPasteForm(GuardedForm):
+    """Certificates by file or by paste. What is read of them comes back as text, since a form cannot keep a file."""
 
     file = forms.FileField(
         label="Certificate file",
@@ -58,11 +46,7 @@ class CertificateFileForm(GuardedForm):
         ),
     )
 
-    def __init__(self, *args: Any, namespace: Namespace, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.namespace = namespace
-        self.diagnosis: Diagnosis | None = None
-        self.upload_problem: Problem | None = None
+    nothing_came = "Choose a file, drop one, or paste a certificate."
 
     @property
     def is_empty(self) -> bool:
@@ -76,14 +60,35 @@ class CertificateFileForm(GuardedForm):
         if self.fields_with_a_key and upload is None:
             return cleaned
         if upload is None and not data.strip():
-            self.add_error("file", ValidationError("Choose a file, drop one, or paste a certificate.", code="required"))
+            self.add_error("file", ValidationError(self.nothing_came, code="required"))
             return cleaned
-        self._read(data, at=timezone.now())
+        self.read(data)
         return cleaned
 
-    def _read(self, data: bytes, *, at: datetime) -> None:
-        self.diagnosis = self._diagnose(data, at)
-        self._show(self.diagnosis)
+    def read(self, data: bytes) -> None:
+        """Make something of what came, or say by the field what is wrong with it."""
+        raise NotImplementedError
+
+    def show(self, pem: str) -> None:
+        """Put this text into the form as it is drawn next."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["pem"] = pem
+        self.data = data
+
+
+class CertificateFileForm(FileOrPasteForm):
+    """A CA certificate, read and diagnosed."""
+
+    def __init__(self, *args: Any, namespace: Namespace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.namespace = namespace
+        self.diagnosis: Diagnosis | None = None
+        self.upload_problem: Problem | None = None
+
+    def read(self, data: bytes) -> None:
+        self.diagnosis = self._diagnose(data, timezone.now())
+        self._show_what_was_read(self.diagnosis)
         self.upload_problem = self.diagnosis.problem
         self.cleaned_data["certificate"] = self.diagnosis.chosen
         if self.upload_problem is not None:
@@ -98,14 +103,12 @@ class CertificateFileForm(GuardedForm):
         chosen = [each.certificate for each in diagnosis.certificates if each.certificate.thumbprint_sha256 == wanted]
         return diagnose_ca_upload(chosen, existing=existing, known=known, at=at) if chosen else diagnosis
 
-    def _show(self, diagnosis: Diagnosis) -> None:
-        """The text of the certificates comes back into the form, which cannot keep a file; of anything else, nothing."""
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        data["pem"] = "".join(to_pem(each.certificate.der) for each in diagnosis.certificates)
-        if not diagnosis.certificates and diagnosis.code != "private-key" and not self.files.get("file"):
-            data["pem"] = self.data.get("pem", "")
-        self.data = data
+    def _show_what_was_read(self, diagnosis: Diagnosis) -> None:
+        """The text of the certificates; of a paste without any, the paste, unless it may hold a secret."""
+        if diagnosis.certificates:
+            self.show("".join(to_pem(each.certificate.der) for each in diagnosis.certificates))
+        elif diagnosis.code == "private-key" or self.files.get("file"):
+            self.show("")
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:
@@ -149,75 +152,6 @@ class UploadCertificateForm(CertificateFileForm):
         return checked_description(self.cleaned_data["description"])
 
 
-class TestAuthenticationForm(GuardedForm):
-    """What a client would present: certificate with chain, user name, protocol, and the moment."""
-
-    file = forms.FileField(
-        label="Client certificate",
-        required=False,
-        allow_empty_file=True,
-        widget=forms.FileInput(attrs={"accept": FILE_TYPES}),
-    )
-    pem = PastedField(
-        label="Or paste it, with its chain if the client sends one",
-        required=False,
-        strip=False,
-        widget=forms.Textarea(
-            attrs={"rows": 4, "class": "mono", "spellcheck": "false", "placeholder": "-----BEGIN CERTIFICATE-----"}
-        ),
-    )
-    user_name = forms.CharField(
-        label="MQTT user name",
-        required=False,
-        strip=False,
-        max_length=MAX_USER_NAME,
-        help_text="Empty: none is sent, and the name is taken from the certificate where the namespace says so.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    protocol = forms.ChoiceField(
-        label="Protocol",
-        choices=[("5", "MQTT 5"), ("3.1.1", "MQTT 3.1.1")],
-        initial="5",
-        required=False,
-        error_messages={"invalid_choice": "Choose MQTT 5 or MQTT 3.1.1."},
-    )
-    at = forms.DateTimeField(
-        label="At the moment (UTC)",
-        required=False,
-        help_text="Empty: now.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M"),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-        error_messages={"invalid": "Write the moment as year-month-day and hour:minute, such as 2027-03-01T10:00."},
-    )
-    attempt = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    presented: Presented | None = None
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        upload = cleaned.get("file")
-        if self.fields_with_a_key and upload is None:
-            return cleaned
-        data = upload.read() if upload is not None else cleaned.get("pem", "").encode("utf-8", "surrogatepass")
-        if upload is None and not data.strip():
-            self.add_error("file", ValidationError("Choose the client's certificate, drop it, or paste it."))
-            return cleaned
-        try:
-            self.presented = Presented.read(data)
-        except DecodingError as refusal:
-            self._show("")
-            self.add_error("file", ValidationError(f"{refusal.sentence} {refusal.next_step}", code=refusal.code))
-        else:
-            self._show(self.presented.pem)  # so that the next test needs no second choosing
-        return cleaned
-
-    def _show(self, pem: str) -> None:
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        data["pem"] = pem
-        self.data = data
-
-
 class UpdateCertificateForm(GuardedForm):
     """What may change of a CA certificate in Azure: its description."""
 
@@ -235,82 +169,3 @@ def checked_description(text: str) -> str:
     with rule_as_field_error():
         rules.check_description(text)
     return text
-
-
-class SampleRow:
-    """One client of a sample chain, as typed."""
-
-    def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value, fault: str = "") -> None:
-        self.name = name
-        self.scheme = scheme
-        self.fault = fault
-        self.error = ""
-
-    def as_client_name(self) -> ClientName:
-        return ClientName(self.name.strip(), self.scheme, self.fault)
-
-
-class SampleChainForm:
-    """Names, each with its validation scheme: repeated inputs, so that rows come and go with and without JavaScript."""
-
-    def __init__(self, rows: list[SampleRow] | None = None) -> None:
-        self.rows = rows or [SampleRow()]
-        self.error = ""
-
-    @classmethod
-    def of(cls, data: QueryDict) -> "SampleChainForm":
-        data, fields_with_a_key = without_private_keys(data)
-        first = VALIDATION_SCHEMES[0].value
-        columns = (data.getlist("client_name"), data.getlist("client_scheme"), data.getlist("client_fault"))
-        rows = [
-            SampleRow(name or "", scheme if scheme is not None else first, fault or "")
-            for name, scheme, fault in islice(zip_longest(*columns), MAX_CLIENTS + 1)
-        ]
-        form = cls(rows)
-        form.error = PRIVATE_KEY_SENTENCE if fields_with_a_key else ""
-        return form
-
-    def changed(self, data: QueryDict) -> "SampleChainForm":
-        """The same rows with one more, or without the one whose button was pressed.
-
-        A button called only "remove" would hide the form's own method of that name from htmx.
-        """
-        pressed = data.get("remove_client", "")
-        if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
-            del self.rows[int(pressed[:4])]
-        if "teaching_set" in data:
-            self.rows = [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in TEACHING_NAMES]
-        if "add_client" in data and len(self.rows) < MAX_CLIENTS:
-            self.rows.append(SampleRow())
-        return SampleChainForm(self.rows)
-
-    @property
-    def may_grow(self) -> bool:
-        return len(self.rows) < MAX_CLIENTS
-
-    @property
-    def schemes(self) -> tuple[Any, ...]:
-        return VALIDATION_SCHEMES
-
-    @property
-    def faults(self) -> tuple[Any, ...]:
-        return SAMPLE_FAULTS
-
-    def is_valid(self) -> bool:
-        filled = [row for row in self.rows if row.name.strip()]
-        if self.error:
-            return False
-        if not filled:
-            self.error = "Type at least one client authentication name."
-        elif len(filled) > MAX_CLIENTS:
-            self.error = f"Make at most {MAX_CLIENTS} client certificates at a time."
-        for row in filled:
-            try:
-                check_client_name(row.as_client_name())
-            except IssuingError as refusal:
-                row.error = refusal.sentence
-        return not self.error and not any(row.error for row in filled)
-
-    @property
-    def names(self) -> list[ClientName]:
-        return [row.as_client_name() for row in self.rows if row.name.strip()]

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certificates.forms import SampleChainForm
 from certificates.issuing import make_sample_chain, sample_chain_zip
+from certificates.sample_form import SampleChainForm
 from namespaces.access import Verb, get_namespace
 from namespaces.pages import PageRequest, namespace_context, render_page
 

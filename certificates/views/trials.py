@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from certificates.forms import TestAuthenticationForm
+from certificates.trial_form import TestAuthenticationForm
 from certificates.trials import Presented, Trial, try_authentication
 from namespaces.access import Verb, get_namespace, may
 from namespaces.attempts import decision_of, protocol_of
