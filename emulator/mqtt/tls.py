@@ -14,7 +14,6 @@ import socket
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 
 from emulator.mqtt.limits import HANDSHAKE_TIMEOUT_SECONDS, LINGER_SECONDS, MAX_BUFFERED_OUTGOING_BYTES
@@ -303,15 +302,12 @@ class TlsTransport(asyncio.Protocol):
 
 
 def _peer_chain(tls: SSL.Connection) -> tuple[bytes, ...]:
-    leaf = tls.get_peer_certificate(as_cryptography=True)
+    """As the client sent them: nothing is parsed here beyond what OpenSSL did, the engine judges what it can read."""
+    leaf = tls.get_peer_certificate()
     if leaf is None:
         return ()
-    found = [leaf.public_bytes(Encoding.DER)]
-    for certificate in tls.get_peer_cert_chain(as_cryptography=True) or []:
-        der = certificate.public_bytes(Encoding.DER)
-        if der not in found:
-            found.append(der)
-    return tuple(found)
+    sent = [leaf, *(tls.get_peer_cert_chain() or [])]
+    return tuple(dict.fromkeys(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in sent))
 
 
 def _words(error: SSL.Error) -> str:

@@ -1,0 +1,132 @@
+"""The table of certificates × users over real TLS: endpoint and engine agree, row by row, in both protocol versions."""
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from certificates.authentication import Decision, authenticate, authentication_name_key
+from tests.certificates.case_table import cases
+from tests.certificates.cases import Case
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.in_process import LocalPlant
+from tests.emulator.mqtt.wire import wire
+
+CASES = cases(datetime.now(UTC))
+PRESENTABLE = [case for case in CASES if case.presentable]
+each_case = pytest.mark.parametrize("case", PRESENTABLE, ids=[case.id for case in PRESENTABLE])
+each_other = pytest.mark.parametrize(
+    "case", [c for c in CASES if not c.presentable], ids=[c.id for c in CASES if not c.presentable]
+)
+
+
+@pytest.fixture(scope="module")
+def table_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlant]:
+    made = LocalPlant(tmp_path_factory.mktemp("table"))
+    yield made
+    made.close()
+
+
+def arrange(plant: LocalPlant, case: Case) -> None:
+    """Make the namespace what the row says."""
+    with plant.store.transaction():
+        for kind, resource_type in (("clients", "clients"), ("caCertificates", "caCertificates")):
+            for row in plant.store.children(plant.namespace_id, f"Microsoft.EventGrid/namespaces/{resource_type}"):
+                plant.delete(kind, row.name)
+        plant.configure(clientAuthentication={"alternativeAuthenticationNameSources": list(case.sources)})
+        for name, identity in case.uploaded.items():
+            plant.upload(name, identity.der)
+        for client in case.clients:
+            plant.put_client(
+                client.name,
+                authentication_name=client.authentication_name,
+                unique_key=authentication_name_key(client.authentication_name),
+                state="Enabled" if client.enabled else "Disabled",
+                clientCertificateAuthentication={
+                    "validationScheme": client.validation_scheme,
+                    "allowedThumbprints": list(client.thumbprints),
+                },
+            )
+
+
+def context_of(plant: LocalPlant, case: Case, folder: Path) -> ssl.SSLContext:
+    """A TLS client that presents what the row says; `ssl.SSLError` when no TLS client would."""
+    context = w.client_context(plant, None)
+    if case.weak:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if case.presented is not None:
+        leaf = case.der or b""
+        pem = ssl.DER_cert_to_PEM_cert(leaf) + "".join(ssl.DER_cert_to_PEM_cert(sent.der) for sent in case.chain)
+        certificate, key = folder / "presented.crt", folder / "presented.key"
+        certificate.write_text(pem)
+        key.write_bytes(case.presented.key_pem)
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def engine(case: Case) -> Decision:
+    return authenticate(
+        presented=case.der,
+        chain=[sent.der for sent in case.chain],
+        user_name=case.user_name,
+        state=case.state(),
+        at=datetime.now(UTC),
+    )
+
+
+@each_case
+@pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
+def test_endpoint_and_engine_agree(table_plant: LocalPlant, case: Case, version: int, tmp_path: Path) -> None:
+    arrange(table_plant, case)
+    before = len(table_plant.log())
+    with wire(table_plant, context=context_of(table_plant, case, tmp_path)) as opened:
+        opened.send(w.connect("session", case.user_name, version=version))
+        answer = opened.expect(w.CONNACK)
+        record = table_plant.log()[before]
+        if case.accepted:
+            assert answer.reason == 0
+            opened.send(w.disconnect(version=version))
+            opened.expect_end(None)
+        else:
+            assert answer.reason == (0x87 if version == 5 else 5)
+            assert opened.receive() is None
+    decided, expected = Decision.from_dict(record["decision"]), engine(case)
+    assert (decided.failing.code if decided.failing else "") == case.fails_at
+    assert (decided.anchor, decided.client) == (expected.anchor, expected.client)
+    assert decided.reason == expected.reason
+    if not case.accepted and version == 5:
+        said = answer.properties[0x1F]
+        assert f"{expected.reason} {expected.fix}".startswith(said)
+        assert len(said) > 20
+
+
+@each_other
+def test_what_a_client_can_hardly_present_is_refused_at_the_layer_that_ends_it(
+    table_plant: LocalPlant, case: Case, tmp_path: Path
+) -> None:
+    """Its own TLS library refuses to load it, or the endpoint's TLS ends it, or the endpoint answers as the engine does."""
+    arrange(table_plant, case)
+    assert case.presented is not None
+    if case.presented.key is None:
+        return  # there is no key that it could prove to have
+    try:
+        context = context_of(table_plant, case, tmp_path)
+    except ssl.SSLError:
+        return  # the client's TLS library
+    before = len(table_plant.log())
+    with wire(table_plant, context=context) as opened:
+        opened.send(w.connect("session", case.user_name))
+        answer = opened.receive()
+    record = table_plant.log()[before]
+    if answer is None:
+        assert record["resultSignature"] == "TlsError"
+    else:
+        assert answer.reason == 0x87
+        assert Decision.from_dict(record["decision"]).reason == engine(case).reason
+
+
+def test_the_whole_table_is_run() -> None:
+    assert len(PRESENTABLE) >= 140
+    assert {case.fails_at for case in PRESENTABLE} == {case.fails_at for case in CASES}
