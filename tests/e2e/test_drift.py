@@ -1,0 +1,85 @@
+"""Somebody changes Azure behind the portal's back, and the portal's people decide what becomes of it."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.e2e.demo_process import DemoProcess
+from tests.e2e.guide import Guide
+from tests.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+class Arm:
+    """Azure, as somebody with a script of their own reaches it."""
+
+    def __init__(self, ready: dict[str, Any]) -> None:
+        azure = ready["azure"]
+        self._session = requests.Session()
+        self._session.trust_env = False  # a bundle named there would win over the one below
+        self._session.verify = ready["arm_ca"]
+        form = {"grant_type": "client_credentials", **{key: azure[key] for key in ("client_id", "client_secret")}}
+        token = self._session.post(f"{ready['arm']}/{azure['tenant']}/oauth2/v2.0/token", data=form).json()
+        self._session.headers["Authorization"] = f"Bearer {token['access_token']}"
+        self._namespaces = (
+            f"{ready['arm']}/subscriptions/{azure['subscription']}/resourceGroups/{azure['resource_group']}"
+            "/providers/Microsoft.EventGrid/namespaces"
+        )
+
+    def put_client(self, namespace: str, name: str, **properties: Any) -> None:
+        body = {
+            "authenticationName": name,
+            "clientCertificateAuthentication": {"validationScheme": "SubjectMatchesAuthenticationName"},
+            **properties,
+        }
+        url = f"{self._namespaces}/{namespace}/clients/{name}?{urlencode({'api-version': '2025-02-15'})}"
+        answer = self._session.put(url, json={"properties": body})
+        assert answer.ok, answer.text
+
+
+def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page, screenshots: Path) -> None:
+    ready = demo.wait_ready()
+    arm = Arm(ready)
+    name = ready["namespaces"][0]
+    guide = Guide(page, ready, screenshots)
+    guide.sign_in("admin")
+    guide.open_namespace(name)
+    arm.put_client(name, "stranger", description="made by a script")
+    find(guide, "stranger")
+    guide.shoot("drift")
+    page.get_by_role("link", name="stranger").click()
+    expect(page.get_by_text("made by a script")).to_be_visible()
+    guide.shoot("drift-detail")
+    page.get_by_role("button", name="Adopt into the portal").click()
+    expect(page.get_by_text("Azure is as the portal left it")).to_be_visible()
+
+    arm.put_client(name, "stranger", description="changed by a script")
+    find(guide, "stranger")
+    page.get_by_role("link", name="stranger").click()
+    guide.shoot("drift-fields")
+    page.get_by_role("button", name="Keep ours").click()
+    guide.open("Sync")
+    expect(page.get_by_text("All is in Azure.")).to_be_visible(timeout=20_000)
+    guide.shoot("sync")
+    guide.open("Activity log")
+    page.get_by_role("link", name="Timeline of Keep ours stranger").click()
+    expect(page.get_by_role("cell", name="Sent to Azure")).to_be_visible()
+    guide.shoot("timeline")
+
+
+def find(guide: Guide, name: str) -> None:
+    """Refresh from Azure, and wait until the difference is listed."""
+    guide.open("Drift")
+    guide.page.get_by_role("button", name="Refresh from Azure").click()
+    row = guide.page.get_by_role("row").filter(has_text=name)
+
+    def is_listed() -> bool:
+        guide.page.reload()
+        return row.count() > 0
+
+    until(is_listed, "the difference is listed", 30, every=0.5)
