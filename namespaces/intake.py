@@ -13,6 +13,7 @@ from namespaces.models import Namespace
 from portal import activity
 from sync import registry
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
+from sync.hints import send_on_commit
 from sync.models import SyncedModel
 
 BATCH = 50  # rows per transaction: short enough that pages go on writing
@@ -72,6 +73,7 @@ class Import:
                 f"{names}{more}. They stay as they are in Azure."
             )
         self._say(import_state=Namespace.Import.DONE, import_message=message)
+        send_on_commit("sync.tasks.scan", self.namespace.pk)
         activity.record(
             None,
             verb="Bring in from Azure",
@@ -89,7 +91,7 @@ class Import:
 
 
 def take_resource(model: type[SyncedModel], namespace: Namespace, resource: Resource) -> SyncedModel:
-    """Make or refresh the row of one resource. A row with changes of ours that still wait keeps them."""
+    """Make the row of one resource, or refresh what is equal. A row that differs keeps its values: that is drift."""
     manager: Any = model._default_manager
     name = str(resource["name"])
     row: Any = manager.select_for_update().filter(namespace=namespace, name__iexact=name).first()
@@ -97,8 +99,9 @@ def take_resource(model: type[SyncedModel], namespace: Namespace, resource: Reso
         row = model(namespace=namespace)  # type: ignore[misc]
         row.synced_generation = row.generation
     elif not row.is_settled:
-        manager.filter(pk=row.pk, claim_token__isnull=True, base__isnull=True).update(base=dict(resource))
-        return row  # type: ignore[no-any-return]
+        return row  # type: ignore[no-any-return]  # its push looks at Azure itself, and overwrites nothing unseen
+    elif not row.matches(resource):
+        return row  # type: ignore[no-any-return]  # changed behind our back: people decide about it (sync.drift)
     row.adopt(resource)
     row.base = dict(resource)
     row.rule_notes = row.rule_problems()

@@ -7,6 +7,7 @@ import pytest
 from certificates.decoding import to_azure_pem
 from certificates.models import CACertificate
 from namespaces.actions import change_authentication_name, delete_client
+from namespaces.intake import bring_in
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync import drift, resolutions
@@ -319,3 +320,18 @@ def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
     assert "giver" in again(taker).waits_for
     assert push(again(giver)) is Pushed.SUCCEEDED
     assert push(again(taker)) is Pushed.SUCCEEDED
+
+
+def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    changed_one, same = settled(ada, factory, "changed"), settled(ada, factory, "same")
+    change_in_azure(arm, changed_one, description="theirs")
+    change_in_azure(arm, same, tagsOfTomorrow=[1])
+    arm.hold(f"{factory.resource_id}/clients/new", {"authenticationName": "new"})
+    Namespace.objects.update(import_state=Namespace.Import.WAITING)
+    bring_in(factory.pk)
+    assert again(changed_one).description == ""
+    assert "tagsOfTomorrow" in again(same).base["properties"]
+    assert Client.objects.filter(name="new").exists()
+    assert scan(factory).found == 1
