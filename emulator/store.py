@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 NAMESPACE = "Microsoft.EventGrid/namespaces"
 CA_CERTIFICATE = "Microsoft.EventGrid/namespaces/caCertificates"
 CLIENT = "Microsoft.EventGrid/namespaces/clients"
+CLIENT_GROUP = "Microsoft.EventGrid/namespaces/clientGroups"
+TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
+PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 CONNECTIONS_KEPT = 20_000  # records per namespace; the oldest go first
 PRUNE_EVERY = 500
 

@@ -1,14 +1,15 @@
 """Namespaces and what is registered in them: PUT, GET, PATCH, DELETE, HEAD and lists."""
 
+from collections.abc import Callable
 from typing import Any
 
 from emulator.arm.calls import EVENT_GRID_VERSIONS, Answer, Call, page, rendered, system_data
-from emulator.arm.errors import ArmError
+from emulator.arm.errors import ArmError, invalid
 from emulator.arm.fields import Fields
 from emulator.arm.namespaces import check_namespace, merged, shown
 from emulator.arm.paths import EVENT_GRID
 from emulator.arm.types import SHORT_NAME, ChildType, Draft, Limits, child_types
-from emulator.store import NAMESPACE, Resource, Store
+from emulator.store import NAMESPACE, Resource, Store, id_key
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
 READ_ONLY = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc", "systemData"})
@@ -177,13 +178,28 @@ class EventGrid:
     def _child(self, call: Call, kind: ChildType) -> Answer:
         namespace = self._parent(call)
         child_id = f"{namespace.id}/{kind.segment}/{call.path.names[1]}"
+        built_in = kind.built_in(namespace)
+        is_built_in = built_in is not None and id_key(built_in.id) == id_key(child_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, self._store.get(child_id))
+            return self._answer_found(call, built_in if is_built_in else self._store.get(child_id))
+        if is_built_in and call.method in ("PUT", "DELETE"):
+            raise invalid(
+                f"The {kind.label} '{call.path.names[1]}' is built in; it cannot be changed or deleted.", "name"
+            )
         if call.method == "DELETE":
-            return Answer(200 if self._store.delete(child_id) else 204)
+            return self._delete_child(kind, namespace, child_id)
         if call.method == "PUT":
             return self._write_child(call, kind, namespace, child_id)
         raise call.refuse_method("GET", "HEAD", "PUT", "DELETE")
+
+    def _delete_child(self, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
+        with self._store.transaction():
+            found = self._store.get(child_id)
+            if found is None:
+                return Answer(204)
+            kind.check_delete(namespace, found, self._store)
+            self._store.delete(child_id)
+        return Answer(200)
 
     def _write_child(self, call: Call, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
         properties = unwrapped(call.members())
@@ -222,11 +238,17 @@ class EventGrid:
         if call.method != "GET":
             raise call.refuse_method("GET")
         namespace = self._parent(call)
+        built_in = kind.built_in(namespace)
+
+        def fetch(after: str, accept: Callable[[Resource], bool] | None, limit: int) -> list[Resource]:
+            found = self._store.children(namespace.id, kind.type, after=after, accept=accept, limit=limit)
+            if built_in is None or after or (accept is not None and not accept(built_in)):
+                return found
+            return [built_in, *found][:limit]
+
         return page(
             call,
-            lambda after, accept, limit: self._store.children(
-                namespace.id, kind.type, after=after, accept=accept, limit=limit
-            ),
+            fetch,
             default=20,
             most=100,
             filter_values=_by_name,

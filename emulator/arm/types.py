@@ -17,6 +17,9 @@ class Limits:
 
     ca_certificates: int = 10
     clients_per_unit: int = 10_000
+    client_groups: int = 10
+    topic_spaces: int = 10
+    permission_bindings: int = 100
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class ChildType:
     name_rule: NameRule
     check: Callable[[Draft], Checked]  # raises ArmError
     limit: Callable[[Limits, Resource], int]  # how many a namespace may hold
+    built_in: Callable[[Resource], Resource | None] = lambda namespace: None  # the service's own, in every namespace
+    check_delete: Callable[[Resource, Resource, Store], None] = lambda namespace, found, store: None  # raises ArmError
 
     @property
     def segment(self) -> str:
@@ -57,8 +62,10 @@ def child_types() -> dict[str, ChildType]:
     """Every child type by its path segment in lower case."""
     from emulator.arm.ca_certificates import CA_CERTIFICATES
     from emulator.arm.clients import CLIENTS
+    from emulator.arm.topic_rules import CLIENT_GROUPS, PERMISSION_BINDINGS, TOPIC_SPACES
 
-    return {kind.segment.casefold(): kind for kind in (CA_CERTIFICATES, CLIENTS)}
+    kinds = (CA_CERTIFICATES, CLIENTS, CLIENT_GROUPS, TOPIC_SPACES, PERMISSION_BINDINGS)
+    return {kind.segment.casefold(): kind for kind in kinds}
 
 
 def capacity_of(namespace: Resource) -> int:
