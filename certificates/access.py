@@ -11,7 +11,10 @@ def get_ca_certificate(user: User, pk: int, name: str, verb: Verb = Verb.READ) -
     """The CA certificate `name` of namespace `pk`, through the namespace's door."""
     namespace = get_namespace(user, pk, verb)
     row: CACertificate | None = (
-        CACertificate.objects.filter(namespace=namespace, name__iexact=name).select_related("namespace", "team").first()
+        CACertificate.objects.with_findings()
+        .filter(namespace=namespace, name__iexact=name)
+        .select_related("namespace", "team")
+        .first()
     )
     if row is None:
         raise Http404("There is no such CA certificate.")

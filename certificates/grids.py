@@ -36,7 +36,7 @@ def certificate_grid(namespace: Namespace, query: QueryDict) -> CertificateGrid:
     search, sort = asked_text(query, "q"), asked_text(query, "sort")
     if sort.removeprefix("-") not in COLUMNS:
         sort = "name"
-    everything = CACertificate.objects.filter(namespace=namespace).select_related("namespace", "team")
+    everything = CACertificate.objects.with_findings().filter(namespace=namespace).select_related("namespace", "team")
     rows = everything
     if search:
         digits = search.replace(":", "").replace(" ", "").lower()

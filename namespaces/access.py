@@ -72,7 +72,10 @@ def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client
     """The client `name` of namespace `pk`, through the namespace's door."""
     namespace = get_namespace(user, pk, verb)
     client: Client | None = (
-        Client.objects.filter(namespace=namespace, name__iexact=name).select_related("namespace", "team").first()
+        Client.objects.with_findings()
+        .filter(namespace=namespace, name__iexact=name)
+        .select_related("namespace", "team")
+        .first()
     )
     if client is None:
         raise Http404("There is no such client.")

@@ -71,7 +71,7 @@ def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
     search, team, sort = asked_text(query, "q"), asked_text(query, "team"), asked_text(query, "sort")
     if sort.removeprefix("-") not in CLIENT_COLUMNS:
         sort = "name"
-    rows = Client.objects.filter(namespace=namespace).select_related("team", "namespace")
+    rows = Client.objects.with_findings().filter(namespace=namespace).select_related("team", "namespace")
     if search:
         rows = rows.filter(
             Q(name__icontains=search) | Q(authentication_name__icontains=search) | Q(description__icontains=search)

@@ -8,6 +8,7 @@ from typing import Any
 from namespaces.endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
 from sync import registry
+from sync.overview import findings
 
 EXPIRES_SOON = timedelta(days=30)
 
@@ -20,6 +21,7 @@ class Counts:
     clients: int
     waiting: int
     refused: int
+    differing: int  # resources that were changed in Azure behind the portal's back
     noted: int  # rows that Azure holds and our rules would refuse
 
 
@@ -70,7 +72,8 @@ def count(namespace: Namespace) -> Counts:
         refused += unsettled.exclude(parked_code="").count()
         waiting += unsettled.filter(parked_code="").count()
         noted += rows.filter(deleted_at__isnull=True).exclude(rule_notes=[]).count()
-    return Counts(totals["caCertificates"], totals["clients"], waiting, refused, noted)
+    differing = len(findings(namespace.pk))
+    return Counts(totals["caCertificates"], totals["clients"], waiting, refused, differing, noted)
 
 
 def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:
@@ -82,6 +85,9 @@ def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: da
         return Health("warning", "Unreachable", f"{namespace.unreachable_reason} Nothing is lost: changes wait here.")
     if counts.refused:
         return Health("bad", "Refused", f"Azure refused {_changes(counts.refused)}.")
+    if counts.differing:
+        sentence = "One resource was" if counts.differing == 1 else f"{counts.differing} resources were"
+        return Health("warning", "Differs", f"{sentence} changed in Azure, not by this portal.")
     if expiry is not None and expiry <= at:
         return Health("bad", "Expired", "A CA certificate has expired: clients that it signed cannot connect.")
     if expiry is not None and expiry <= at + EXPIRES_SOON:
@@ -109,6 +115,12 @@ def next_step(summary: Summary) -> NextStep:
             "Azure refused a change. See its reason, then retry or edit.",
             "See what was refused",
             _where_refused(namespace),
+        )
+    if counts.differing:
+        return NextStep(
+            "Something was changed in Azure behind the portal's back. Decide what to keep.",
+            "See the differences",
+            "sync:drift_list",
         )
     if mqtt_endpoint(namespace) is None:
         return NextStep(

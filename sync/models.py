@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -65,6 +65,12 @@ class SyncedQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
         """Rows that are not on their way out."""
         return self.filter(deleted_at__isnull=True)
+
+    def with_findings(self) -> Self:
+        """Each row with `finding_pk`: the open difference between it and Azure, or None."""
+        label = self.model._meta.label_lower
+        open_ones = Finding.objects.filter(kind=label, object_pk=OuterRef("pk"), state=Finding.State.OPEN)
+        return self.annotate(finding_pk=Subquery(open_ones.values("pk")[:1]))
 
     def unsettled(self) -> Self:
         """Rows whose newest generation has not been confirmed by Azure."""

@@ -37,7 +37,7 @@ def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> di
 def client_states(request: PageRequest, pk: int) -> HttpResponse:
     """The sync states of the asked rows, as out-of-band cells; asks again only while one of them moves."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    rows = Client.objects.filter(namespace=namespace).select_related("namespace")
+    rows = Client.objects.with_findings().filter(namespace=namespace).select_related("namespace")
     context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
     return render_page(request, "namespaces/client_states.html", context)
 

@@ -1,0 +1,59 @@
+"""What differs in Azure is told on the row itself, not only on the page of differences."""
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models import Namespace
+from sync.models import Finding
+from tests.factories import PASSWORD, make_client, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def namespace() -> Namespace:
+    return make_namespace(contributor=make_user("ada"))
+
+
+def differs(namespace: Namespace, state: str = "open") -> Finding:
+    row = make_client(namespace, "press-1")
+    now = timezone.now()
+    return Finding.objects.create(
+        kind=row.kind,
+        scope=namespace.pk,
+        name=row.name,
+        object_pk=row.pk,
+        drift=Finding.Class.CHANGED,
+        state=state,
+        found_at=now,
+        seen_at=now,
+    )
+
+
+@pytest.mark.parametrize("page", ["client_list", "client_detail", "client_update", "client_states"])
+def test_a_row_that_differs_says_so_and_leads_to_the_difference(
+    client: Browser, namespace: Namespace, page: str
+) -> None:
+    finding = differs(namespace)
+    client.login(username="ada", password=PASSWORD)
+    name = ["press-1"] if page in {"client_detail", "client_update"} else []
+    url = reverse(f"namespaces:{page}", args=[namespace.pk, *name])
+    text = client.get(url, {"row": finding.object_pk}).content.decode()
+    assert "Differs in Azure" in text
+    assert reverse("sync:drift_detail", args=[namespace.pk, finding.pk]) in text
+
+
+def test_an_ignored_difference_does_not_mark_the_row(client: Browser, namespace: Namespace) -> None:
+    differs(namespace, "ignored")
+    client.login(username="ada", password=PASSWORD)
+    assert "Differs" not in client.get(reverse("namespaces:client_list", args=[namespace.pk])).content.decode()
+
+
+def test_the_overview_counts_differences_and_says_what_to_do(client: Browser, namespace: Namespace) -> None:
+    differs(namespace)
+    client.login(username="ada", password=PASSWORD)
+    text = client.get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
+    assert "One resource was changed in Azure, not by this portal." in text
+    assert reverse("sync:drift_list", args=[namespace.pk]) in text
