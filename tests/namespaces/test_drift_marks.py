@@ -40,7 +40,7 @@ def test_a_row_that_differs_says_so_and_leads_to_the_difference(
     client.login(username="ada", password=PASSWORD)
     name = ["press-1"] if page in {"client_detail", "client_update"} else []
     url = reverse(f"namespaces:{page}", args=[namespace.pk, *name])
-    text = client.get(url, {"row": finding.object_pk}).content.decode()
+    text = client.get(url, {"row": str(finding.object_pk)}).content.decode()
     assert "Differs in Azure" in text
     assert reverse("sync:drift_detail", args=[namespace.pk, finding.pk]) in text
 
