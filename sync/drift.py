@@ -53,6 +53,7 @@ class _Comparison:
 
     differences: list[_Difference] = field(default_factory=list)
     agreed: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)  # names that the portal has
     restated: list[tuple[SyncedModel, Resource]] = field(default_factory=list)  # equal, in other words
     resources: int = 0
 
@@ -102,7 +103,7 @@ def _compare(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> _Co
     before = _fingerprints(model, scope)
     listed = {str(resource["name"]).lower(): resource for resource in _listed(model, scope, gateway)}
     compared = _Comparison(resources=len(listed))
-    known: set[str] = set()
+    known = compared.known
     mine = rows.filter(**{model.scope_field: scope.pk}).select_related(*model.scope_relations)
     for row in mine.iterator(chunk_size=500):
         name = str(row).lower()
@@ -181,7 +182,8 @@ def _keep(model: type[SyncedModel], scope: Scope, compared: _Comparison, at: dat
     differing = {each.name.lower() for each in compared.differences}
     for finding in unresolved:
         name = finding.name.lower()
-        vanished = finding.drift == Finding.Class.APPEARED and name not in differing
+        is_nowhere = name not in compared.known or finding.drift == Finding.Class.APPEARED
+        vanished = is_nowhere and name not in differing
         if name in compared.agreed or vanished:
             finding.state, finding.resolution, finding.resolved_at = Finding.State.RESOLVED, "Azure is as it was", at
             finding.save()

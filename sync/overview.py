@@ -1,19 +1,20 @@
 """What waits, how fast it goes and when it will be done: for the Sync page, and before a bulk action starts."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Min
+from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
 
+from portal.models import User
 from sync import budget, registry, workers
 from sync.budget import Gauge
 from sync.models import Finding, PushRecord, Scan, SyncedModel, WorkerBeat
 from sync.queue import subscription_of
+from sync.registry import Scope
 
 PARKED_SHOWN = 100
 MEASURED_OVER = timedelta(seconds=60)
@@ -197,7 +198,28 @@ def open_findings(scope_pk: int) -> int:
     return Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN).count()
 
 
-def findings(scope_pk: int, *, with_ignored: bool = False) -> Sequence[Finding]:
+def findings(scope_pk: int, *, with_ignored: bool = False) -> QuerySet[Finding]:
     """Unresolved differences of a namespace, the loud ones first."""
     found = Finding.objects.filter(scope=scope_pk).exclude(state=Finding.State.RESOLVED)
-    return list(found if with_ignored else found.filter(state=Finding.State.OPEN))
+    return found if with_ignored else found.filter(state=Finding.State.OPEN)
+
+
+@dataclass(frozen=True)
+class ScopeOverview:
+    """One namespace on the page of all."""
+
+    scope: Scope
+    queue: QueueOverview
+    findings: int
+    scan: Scan | None
+
+
+def all_scopes(user: User) -> list[ScopeOverview]:
+    """Every namespace that the user may see, those with trouble first."""
+    found = [
+        ScopeOverview(scope, queue_overview(scope.pk), open_findings(scope.pk), last_scan(scope.pk))
+        for scope in registry.scopes().visible(user)
+    ]
+    return sorted(
+        found, key=lambda each: (-each.queue.parked_count, -each.findings, -each.queue.waiting, each.scope.name)
+    )

@@ -5,6 +5,7 @@ from sync import views
 app_name = "sync"
 urlpatterns: list[URLPattern] = [
     # What waits
+    path("sync/", views.sync_all, name="sync_all"),
     path("namespaces/<int:pk>/sync/", views.sync_overview, name="sync_overview"),
     path("namespaces/<int:pk>/sync/retry/", views.sync_retry, name="sync_retry"),
     path("namespaces/<int:pk>/sync/discard/", views.sync_discard, name="sync_discard"),

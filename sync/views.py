@@ -17,8 +17,10 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
 from sync import actions, metrics, overview, registry, resolutions
+from sync.budget import gauges
 from sync.gateway import AzureRefused, AzureUnreachable
 from sync.models import Finding, SyncedModel
+from sync.queue import subscription_of
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
 from sync.timeline import timeline_of
@@ -54,6 +56,19 @@ def _may_change(user: User, pk: int) -> bool:
 
 
 # Sync
+
+
+@require_GET
+def sync_all(request: PageRequest) -> HttpResponse:
+    """Every namespace of this person, the workers, and the budgets of the subscriptions these are in."""
+    found = overview.all_scopes(request.user)
+    subscriptions = {subscription_of(each.scope.resource_id) for each in found}
+    context = {
+        "scopes": found,
+        "workers": overview.workers_alive(),
+        "gauges": [gauge for gauge in gauges() if gauge.subscription in subscriptions],
+    }
+    return render(request, "sync/sync_all.html", context)
 
 
 @require_GET

@@ -38,7 +38,7 @@ class Worker:
             worker=self.id,
             defaults={
                 "name": f"{socket.gethostname()}:{self.pid}",
-                "host": socket.gethostname(),
+                "host": this_machine(),
                 "pid": self.pid,
                 "started_at": self.started_at,
                 "seen_at": timezone.now(),
@@ -84,6 +84,14 @@ def this_worker() -> Worker:
         return _worker
 
 
+def this_machine() -> str:
+    """Where process ids mean the same: the host, and on Linux the container's own process ids."""
+    try:
+        return f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
 def resident_bytes() -> int:
     """Memory of this process that is really there; 0 where the system does not say."""
     try:
@@ -112,7 +120,7 @@ def bury_the_dead(at: datetime) -> int:
 def _is_dead(beat: WorkerBeat, at: datetime) -> bool:
     if beat.seen_at < at - SILENT_FOR:
         return True
-    if beat.host != socket.gethostname() or beat.pid == os.getpid():
+    if beat.host != this_machine() or beat.pid == os.getpid():
         return False
     try:
         os.kill(beat.pid, 0)

@@ -138,6 +138,16 @@ def test_a_finding_is_one_however_often_it_is_seen_and_ends_when_azure_is_as_it_
     assert Finding.objects.get().state == Finding.State.RESOLVED
 
 
+def test_a_finding_about_what_is_nowhere_any_more_ends(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    scan(factory)
+    delete_client(ada, client=client)
+    assert push(again(client)) is Pushed.SUCCEEDED
+    scan(factory)
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
 def test_a_scan_that_azure_refuses_says_so_and_finds_nothing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     settled(ada, factory)
     arm.script("GET", refused("AuthorizationFailed", 403))

@@ -133,6 +133,21 @@ def test_the_estimate_is_what_the_budget_allows(ada: User, factory: Namespace) -
     assert overview.estimate(factory.resource_id).sentence == "Nothing waits."
 
 
+def test_the_page_of_all_namespaces_shows_those_one_may_see(ada: User, factory: Namespace) -> None:
+    make_namespace("elsewhere-plant")
+    make(ada, factory)
+    text = page(ada, "sync:sync_all")
+    assert "factory" in text
+    assert "elsewhere-plant" not in text
+    assert "No worker is running." in text
+
+
+def test_the_page_stops_asking_when_nothing_waits(ada: User, factory: Namespace) -> None:
+    assert 'hx-trigger="load' not in page(ada, "sync:sync_overview", factory.pk)
+    make(ada, factory)
+    assert 'hx-trigger="load' in page(ada, "sync:sync_overview", factory.pk)
+
+
 # Drift
 
 

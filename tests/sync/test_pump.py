@@ -203,9 +203,7 @@ def test_a_worker_that_was_killed_is_noticed_and_its_rows_go_on(
 
 
 def _host() -> str:
-    import socket
-
-    return socket.gethostname()
+    return workers.this_machine()
 
 
 def test_a_worker_of_another_machine_is_dead_only_after_long_silence() -> None:
