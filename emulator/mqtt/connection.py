@@ -2,10 +2,9 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
-from certificates.authentication import Decision, authenticate, authentication_name_key
+from certificates.authentication import Decision, authentication_name_key
 from emulator.mqtt import attempts, packets, writing
 from emulator.mqtt.attempts import Wire, record_of
 from emulator.mqtt.connecting import (
@@ -140,7 +139,7 @@ class Connection:
     def _on_connect(self, connect: packets.Connect) -> None:
         self._cancel_timer()
         self.user_name, self.session_name = connect.user_name, connect.client_id
-        self.decision = decision = self.decide()
+        decision = self.decide()
         if not decision.accepted:
             sentence = f"{decision.reason} {decision.fix}".strip()
             refusal: Refusal | None = Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError")
@@ -153,14 +152,8 @@ class Connection:
 
     def decide(self) -> Decision:
         """What the authentication engine says now about this connection's certificate and user name."""
-        chain = self.wire.peer_chain
-        return authenticate(
-            presented=chain[0] if chain else None,
-            chain=chain[1:],
-            user_name=self.user_name,
-            state=self._endpoint.authentication_state(),
-            at=datetime.now(UTC),
-        )
+        self.decision, self.valid_until = self._endpoint.decider.decide(self.wire.peer_chain, self.user_name)
+        return self.decision
 
     @property
     def owner(self) -> str:

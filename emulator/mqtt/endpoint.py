@@ -79,12 +79,12 @@ class MqttEndpoints:
         """In the thread that wrote."""
         if self._loop is None:
             return
-        if change.resource.type == NAMESPACE:
-            self._loop.call_soon_threadsafe(self._wake.set)
-            return
         endpoint = self._by_key.get(id_key(change.namespace_id))
         if endpoint is not None:
-            endpoint.authorisation.forget()
+            endpoint.forget()
+        if change.resource.type == NAMESPACE:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        elif endpoint is not None:
             self._loop.call_soon_threadsafe(endpoint.watch.changed, change)
 
     async def _follow_changes(self) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from certificates.authentication import NamespaceState
 from emulator.authority import Authority
 from emulator.mqtt.attempts import CONNECT, record_of
 from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.broker import Broker
 from emulator.mqtt.connection import Connection
+from emulator.mqtt.deciding import Decider
 from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
@@ -46,6 +46,7 @@ class NamespaceEndpoint:
         self._store = store
         self.broker = Broker(self._on_dropped)
         self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
+        self.decider = Decider(store, namespace.id)
         self.watch = Watch(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
@@ -66,6 +67,11 @@ class NamespaceEndpoint:
         self.host_names = (*([str(own).lower()] if own else []), f"{namespace.name.lower()}.localhost")
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
+
+    def forget(self) -> None:
+        """Something in the namespace has changed: every answer is made anew. May be called from any thread."""
+        self.decider.forget()
+        self.authorisation.forget()
 
     async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
         """Open the listener: at `wanted`, or at the next free port when that is busy. 0 = any. Returns the port."""
@@ -128,16 +134,12 @@ class NamespaceEndpoint:
 
     # What a connection asks of its endpoint
 
-    def authentication_state(self) -> NamespaceState:
-        return self._store.authentication_state(self.namespace_id)
-
     def record(self, record: ConnectionRecord) -> None:
         self._store.record_connection(record)
 
     def connected(self, connection: Connection) -> None:
         """The connection holds its session from now on; a will that waited for its return is void."""
         self._current[connection.session_name] = connection
-        connection.valid_until = self.watch.valid_until(connection)
         waiting = self._wills.pop(connection.session_name, None)
         if waiting is not None:
             waiting.timer.cancel()

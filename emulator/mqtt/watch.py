@@ -11,8 +11,6 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from emulator.mqtt.authorisation import CONCERNED
 from emulator.mqtt.packets import Reason
 from emulator.store import CA_CERTIFICATE, CLIENT, Change
@@ -67,24 +65,11 @@ class Watch:
             if not self._endpoint.is_current(connection):
                 continue
             decision = connection.decide()
-            if decision.accepted:
-                connection.decision = decision
-                connection.valid_until = self.valid_until(connection)
-            else:
+            if not decision.accepted:
                 connection.end(Reason.NOT_AUTHORIZED, decision.reason, "ClientAuthenticationError")
         self._is_deciding = bool(self._due)
         if self._due:
             asyncio.get_running_loop().call_soon(self._decide_some)
-
-    def valid_until(self, connection: Connection) -> float:
-        """When the first certificate expires that the decision about this connection may rest on (Unix time)."""
-        decision = connection.decision
-        anchors = [
-            ca.der for ca in self._endpoint.authentication_state().cas if decision and ca.name == decision.anchor
-        ]
-        now = datetime.now(UTC)
-        ends = [_not_after(der) for der in (*connection.wire.peer_chain, *anchors)]
-        return min((end.timestamp() for end in ends if end > now), default=float("inf"))
 
     def _check_subscriptions(self) -> None:
         """A subscription that is no longer permitted ends; who is connected is told by the end of the connection."""
@@ -99,10 +84,3 @@ class Watch:
                 connection = endpoint.connection_of(session)
                 if connection is not None:
                     connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError")
-
-
-def _not_after(der: bytes) -> datetime:
-    try:
-        return x509.load_der_x509_certificate(der).not_valid_after_utc
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)  # one that nobody can read decided nothing
