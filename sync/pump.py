@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from sync import budget, queue, reconcile
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 LINGER = 0.4  # seconds: somebody who saves one thing often saves another one at once
 LOOK_EVERY = 0.05
 GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction for several rows
-SETTLE_TRIES = 5
+SETTLE_TRIES = 8  # almost six seconds: a database that restarts is back by then
 
 
 class Pump:
@@ -64,8 +64,8 @@ class Pump:
             try:
                 while True:
                     over = self._stopped.is_set() or time.monotonic() >= ends
-                    if not over:
-                        self._take_off()
+                    if not over and not self._took_off():
+                        idle_since = time.monotonic()
                     if self._flying:
                         self._wait_for_some()
                         self._settle()
@@ -83,6 +83,17 @@ class Pump:
                 self._finish()
 
     # Up
+
+    def _took_off(self) -> bool:
+        """Take off; False when the database was busy or away, which is no reason to end."""
+        try:
+            self._take_off()
+        except DatabaseError:
+            logger.warning("Nothing could be claimed now; trying again.", exc_info=True)
+            close_old_connections()
+            self._stopped.wait(0.5)
+            return False
+        return True
 
     def _take_off(self) -> None:
         room = settings.SYNC_IN_FLIGHT - len(self._flying)
@@ -167,6 +178,7 @@ class Pump:
                 if attempt == SETTLE_TRIES:
                     raise
                 logger.warning("Settling %d rows failed; trying again.", len(landed), exc_info=True)
+                close_old_connections()
                 time.sleep(0.2 * attempt)
         raise AssertionError("unreachable")
 

@@ -143,7 +143,7 @@ class _Settlement:
 
     def run(self) -> dict[int, Pushed]:
         pks = [delivery.row.pk for delivery in self.deliveries]
-        locked = self.rows.filter(pk__in=pks).select_for_update()
+        locked = self.rows.filter(pk__in=pks).order_by("pk").select_for_update()
         held = {
             pk: (token, generation) for pk, token, generation in locked.values_list("pk", "claim_token", "generation")
         }

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -97,7 +98,8 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     registry.scopes().get(request.user, pk, may_change=True)
     rows = _parked(request, pk)
     for row in rows:
-        actions.retry(request.user, row=row)
+        with suppress(actions.NothingToRetry):  # somebody else has just done so
+            actions.retry(request.user, row=row)
     messages.success(request, f"{_count(rows)} will be tried again.")
     return redirect("sync:sync_overview", pk)
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from namespaces.models import Client, Namespace
 from portal.models import User
-from sync import budget, pump, queue, tasks, workers
+from sync import budget, pump, queue, reconcile, tasks, workers
 from sync.actions import commit_change, mark_deleted
 from sync.models import Budget, PushRecord, SyncState, WorkerBeat
 from sync.pump import Pump
@@ -230,6 +231,28 @@ def test_one_bad_row_does_not_stop_the_others(
     made = run()
     assert made.pushed == {Pushed.SUCCEEDED: 3, Pushed.DELAYED: 1}
     assert "RuntimeError" in Client.objects.get(name="sensor-1").last_error
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, settle = queue.Queue.take, reconcile.settle
+    fails = {"take": 1, "settle": 2}
+
+    def failing(name: str, function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            fails[name] -= 1
+            if fails[name] >= 0:
+                raise OperationalError("the database is restarting")
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(queue.Queue, "take", failing("take", take))
+    monkeypatch.setattr(reconcile, "settle", failing("settle", settle))
+    add(ada, factory, *names(5))
+    assert run().pushed == {Pushed.SUCCEEDED: 5}
+    assert arm.methods().count("PUT") == 5
 
 
 def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
