@@ -10,24 +10,50 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from emulator.authentication_states import AuthenticationStates
 from emulator.records import ConnectionRecord as ConnectionRecord
+from emulator.resources import (
+    CA_CERTIFICATE as CA_CERTIFICATE,
+)
+from emulator.resources import (
+    CLIENT as CLIENT,
+)
+from emulator.resources import (
+    CLIENT_GROUP as CLIENT_GROUP,
+)
+from emulator.resources import (
+    NAMESPACE as NAMESPACE,
+)
+from emulator.resources import (
+    PERMISSION_BINDING as PERMISSION_BINDING,
+)
+from emulator.resources import (
+    TOPIC_SPACE as TOPIC_SPACE,
+)
+from emulator.resources import (
+    Change as Change,
+)
+from emulator.resources import (
+    Resource as Resource,
+)
+from emulator.resources import (
+    id_key as id_key,
+)
+from emulator.resources import (
+    namespace_of as namespace_of,
+)
+from emulator.resources import (
+    parent_of as parent_of,
+)
 
 if TYPE_CHECKING:
-    from certificates.authentication import ClientRecord, NamespaceState, TrustedCA
+    from certificates.authentication import NamespaceState
 
-NAMESPACE = "Microsoft.EventGrid/namespaces"
-CA_CERTIFICATE = "Microsoft.EventGrid/namespaces/caCertificates"
-CLIENT = "Microsoft.EventGrid/namespaces/clients"
-CLIENT_GROUP = "Microsoft.EventGrid/namespaces/clientGroups"
-TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
-PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 CONNECTIONS_KEPT = 20_000  # records per namespace; the oldest go first
 PRUNE_EVERY = 500
 
@@ -59,78 +85,8 @@ COLUMNS = "id, type, name, body, system_data, unique_key, certificate"
 logger = logging.getLogger(__name__)
 
 
-def id_key(resource_id: str) -> str:
-    """The form of a resource id that compares: ARM ignores the case of ids."""
-    return resource_id.casefold()
-
-
-def parent_of(resource_id: str) -> str:
-    """The id of what holds this resource: a child's namespace, a namespace's resource group, a group's subscription."""
-    holder = resource_id.rsplit("/", 2)[0]
-    head, separator, tail = holder.rpartition("/providers/")
-    return head if separator and "/" not in tail else holder
-
-
-def namespace_of(resource_id: str) -> str:
-    """The id of the namespace that a namespace or its child belongs to; "" for anything else."""
-    parts = resource_id.split("/")
-    return "/".join(parts[:9]) if len(parts) >= 9 and parts[7].casefold() == "namespaces" else ""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """One ARM resource. `body` is the answer without id, name, type and systemData."""
-
-    id: str
-    type: str
-    name: str
-    body: Mapping[str, Any]
-    system_data: Mapping[str, Any] = field(default_factory=dict)
-    unique_key: str | None = None  # unique among the siblings of one type
-    certificate: bytes | None = None  # DER, of a CA certificate
-
-    @property
-    def properties(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.body.get("properties") or {}
-        return found
-
-    @property
-    def mqtt_is_enabled(self) -> bool:
-        """Of a namespace: its topicSpacesConfiguration.state is Enabled."""
-        return bool((self.properties.get("topicSpacesConfiguration") or {}).get("state") == "Enabled")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A committed change. `namespace_id` is "" where no namespace is concerned."""
-
-    kind: Literal["put", "deleted"]
-    resource: Resource  # as it is now, or as it was
-    namespace_id: str
-
-
-@dataclass
-class _CachedState:
-    clients: dict[str, ClientRecord]
-    state: NamespaceState
-
-
 def _load(row: tuple[Any, ...]) -> Resource:
     return Resource(row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]), row[5], row[6])
-
-
-def _client_record(resource: Resource) -> ClientRecord:
-    from certificates.authentication import ClientRecord
-
-    properties = resource.properties
-    authentication = properties.get("clientCertificateAuthentication") or {}
-    return ClientRecord(
-        name=resource.name,
-        authentication_name=properties.get("authenticationName") or resource.name,
-        validation_scheme=authentication.get("validationScheme") or "SubjectMatchesAuthenticationName",
-        thumbprints=tuple(text.lower() for text in authentication.get("allowedThumbprints") or ()),
-        enabled=properties.get("state", "Enabled") == "Enabled",
-    )
 
 
 class Store:
@@ -147,7 +103,7 @@ class Store:
         self._depth = 0
         self._pending: list[Change] = []
         self._subscribers: list[Callable[[Change], None]] = []
-        self._states: dict[str, _CachedState] = {}
+        self._states = AuthenticationStates(self.get, self.children)
         self._recorded = 0
 
     def close(self) -> None:
@@ -177,7 +133,7 @@ class Store:
 
     def _announce(self, changes: list[Change]) -> None:
         for change in changes:
-            self._refresh_state(change)
+            self._states.follow(change)
         for change in changes:
             for callback in tuple(self._subscribers):
                 try:
@@ -315,43 +271,8 @@ class Store:
         Cached; a write changes what the next call answers. `clients` is a live view, so decide before letting
         other code write. An unknown namespace has neither CA certificates nor clients.
         """
-        key = id_key(namespace_id)
         with self._lock:
-            cached = self._states.get(key)
-            if cached is None:
-                clients = {c.unique_key or "": _client_record(c) for c in self.children(namespace_id, CLIENT)}
-                cached = _CachedState(clients, self._build_state(namespace_id, clients))
-                self._states[key] = cached
-            return cached.state
-
-    def _build_state(self, namespace_id: str, clients: dict[str, ClientRecord]) -> NamespaceState:
-        from certificates.authentication import NamespaceState, TrustedCA
-
-        cas: list[TrustedCA] = [
-            TrustedCA(name=ca.name, der=ca.certificate)
-            for ca in self.children(namespace_id, CA_CERTIFICATE)
-            if ca.certificate is not None
-        ]
-        namespace = self.get(namespace_id)
-        configuration = (namespace.properties.get("topicSpacesConfiguration") if namespace else None) or {}
-        sources = (configuration.get("clientAuthentication") or {}).get("alternativeAuthenticationNameSources") or ()
-        return NamespaceState(cas=tuple(cas), clients=MappingProxyType(clients), alternative_sources=tuple(sources))
-
-    def _refresh_state(self, change: Change) -> None:
-        """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
-        cached = self._states.get(id_key(change.namespace_id))
-        if cached is None:
-            return
-        resource = change.resource
-        if resource.type == CLIENT and resource.unique_key is not None:
-            if change.kind == "put":
-                cached.clients[resource.unique_key] = _client_record(resource)
-            else:
-                cached.clients.pop(resource.unique_key, None)
-        elif resource.type == NAMESPACE and change.kind == "deleted":
-            del self._states[id_key(change.namespace_id)]
-        elif resource.type in (NAMESPACE, CA_CERTIFICATE):
-            cached.state = self._build_state(change.namespace_id, cached.clients)
+            return self._states.of(namespace_id)
 
     # Connections
 

@@ -16,17 +16,6 @@ from emulator.arm.paths import ArmPath
 from emulator.store import Resource
 
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview|-beta)?", re.ASCII)
-# Every version that carries the MQTT types; the first is the newest that is generally available.
-EVENT_GRID_VERSIONS = (
-    "2025-02-15",
-    "2025-10-15-preview",
-    "2025-07-15-preview",
-    "2025-04-01-preview",
-    "2024-12-15-preview",
-    "2024-06-01-preview",
-    "2023-12-15-preview",
-    "2023-06-01-preview",
-)
 
 
 @dataclass(frozen=True)
@@ -49,10 +38,6 @@ class Call:
     @property
     def api_version(self) -> str:
         return self.query.get("api-version", "")
-
-    @property
-    def is_preview(self) -> bool:
-        return self.api_version.endswith("-preview")
 
     def require_api_version(self, known: tuple[str, ...] = ()) -> None:
         """Refuse a call without `api-version`, or with one that is malformed or not among `known`."""

@@ -7,10 +7,12 @@ from typing import Any
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
 from emulator.arm.errors import conflict
 from emulator.arm.fields import Fields
+from emulator.arm.legacy_authentication import check_legacy, check_thumbprint, implied_by
 from emulator.arm.types import CLIENT_NAME, Checked, ChildType, Draft, capacity_of
+from emulator.arm.versions import knows
 from emulator.store import CLIENT, parent_of
 
-# `authentication` was dropped after 2023-06-01-preview; older tools still send it as null.
+# `authentication` was dropped after 2023-06-01-preview; some tools still send it as null.
 PROPERTIES = (
     "attributes",
     "authentication",
@@ -49,10 +51,10 @@ def _authentication_name(draft: Draft) -> str:
     return given
 
 
-def _certificate_authentication(fields: Fields) -> dict[str, Any]:
+def _certificate_authentication(fields: Fields) -> dict[str, Any] | None:
     authentication = fields.object("clientCertificateAuthentication")
     if authentication is None:
-        return {"validationScheme": DEFAULT_SCHEME}
+        return None
     authentication.require_known(("validationScheme", "allowedThumbprints"))
     thumbprints = authentication.texts("allowedThumbprints")
     scheme = authentication.choice("validationScheme", SCHEMES, None)
@@ -71,13 +73,31 @@ def _certificate_authentication(fields: Fields) -> dict[str, Any]:
             "allowedThumbprints", f"'ThumbprintMatch' needs 1 or 2 thumbprints; there are {len(thumbprints)}."
         )
     for thumbprint in thumbprints:
-        if not re.fullmatch(r"[0-9A-Fa-f]{64}", thumbprint):
-            raise authentication.refuse(
-                "allowedThumbprints",
-                f"'{thumbprint[:100]}' is not a thumbprint. It is the SHA-256 of the certificate:"
-                " 64 hex digits without colons.",
-            )
+        check_thumbprint(authentication, "allowedThumbprints", thumbprint)
     return {"validationScheme": scheme, "allowedThumbprints": thumbprints}
+
+
+def _authentication(draft: Draft, authentication_name: str) -> dict[str, Any]:
+    """`clientCertificateAuthentication`, and the legacy `authentication` as long as both say the same."""
+    given = _certificate_authentication(draft.fields)
+    can_say_legacy = knows(draft.version, CLIENT, ("authentication",))
+    legacy: dict[str, Any] | None
+    if can_say_legacy:
+        legacy = check_legacy(draft.fields, authentication_name)
+    else:
+        legacy = draft.existing.properties.get("authentication") if draft.existing else None
+    if legacy is None:
+        return {"clientCertificateAuthentication": given or {"validationScheme": DEFAULT_SCHEME}}
+    implied = implied_by(legacy)
+    if can_say_legacy and given not in (None, implied):
+        raise draft.fields.refuse(
+            "authentication",
+            "'properties.authentication' and 'properties.clientCertificateAuthentication' contradict each other."
+            " Send the latter alone.",
+        )
+    if can_say_legacy or given == implied:
+        return {"authentication": legacy, "clientCertificateAuthentication": implied}
+    return {"clientCertificateAuthentication": given or {"validationScheme": DEFAULT_SCHEME}}
 
 
 def _is_attribute_value(value: object) -> bool:
@@ -124,7 +144,7 @@ def check(draft: Draft) -> Checked:
         {
             "description": fields.text("description"),
             "authenticationName": name,
-            "clientCertificateAuthentication": _certificate_authentication(fields),
+            **_authentication(draft, name),
             "state": fields.choice("state", ("Enabled", "Disabled"), "Enabled"),
             "attributes": _attributes(fields),
             "provisioningState": "Succeeded",

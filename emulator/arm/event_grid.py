@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from emulator.arm.calls import EVENT_GRID_VERSIONS, Answer, Call, page, rendered, system_data
+from emulator.arm.calls import Answer, Call, page, rendered, system_data
 from emulator.arm.errors import ArmError, invalid
 from emulator.arm.fields import Fields
-from emulator.arm.namespaces import check_namespace, merged, shown
+from emulator.arm.namespaces import check_namespace, merged
 from emulator.arm.paths import EVENT_GRID
 from emulator.arm.types import SHORT_NAME, ChildType, Draft, Limits, child_types
+from emulator.arm.versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
 from emulator.store import NAMESPACE, Resource, Store, id_key
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
@@ -108,7 +109,7 @@ class EventGrid:
     def _answer_found(self, call: Call, found: Resource | None) -> Answer:
         if found is None:
             raise self._not_found(call)
-        return Answer(204) if call.method == "HEAD" else Answer(200, rendered(found))
+        return Answer(204) if call.method == "HEAD" else Answer(200, _answered(call, found))
 
     # Namespaces
 
@@ -116,7 +117,7 @@ class EventGrid:
         namespace_id = self._namespace_id(call)
         existing = self._store.get(namespace_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, existing and shown(existing, is_preview=call.is_preview))
+            return self._answer_found(call, existing)
         if call.method == "DELETE":
             return Answer(200 if self._store.delete(namespace_id) else 204)
         if call.method == "PUT":
@@ -124,7 +125,7 @@ class EventGrid:
         if call.method == "PATCH":
             if existing is None:
                 raise self._not_found(call)
-            before = shown(existing, is_preview=call.is_preview)
+            before = shown(existing, call.api_version)
             return self._write_namespace(call, namespace_id, existing, merged(before, call.members()))
         raise call.refuse_method("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
@@ -139,13 +140,13 @@ class EventGrid:
                 resource_id=existing.id if existing else namespace_id,
                 name=name,
                 existing=existing,
-                is_preview=call.is_preview,
+                version=call.api_version,
             )
             if existing is None:
                 self._require_free_name(wanted)
             written = Resource(wanted.id, wanted.type, wanted.name, wanted.body, system_data(call.caller, existing))
             self._store.put(written)
-        return Answer(200 if existing else 201, rendered(shown(written, is_preview=call.is_preview)))
+        return Answer(200 if existing else 201, _answered(call, written))
 
     def _require_free_name(self, wanted: Resource) -> None:
         for other in self._store.namespaces():
@@ -170,7 +171,7 @@ class EventGrid:
             most=100,
             filter_values=_by_name,
             filter_on=("name",),
-            show=lambda namespace: rendered(shown(namespace, is_preview=call.is_preview)),
+            show=lambda namespace: _answered(call, namespace),
         )
 
     # Children
@@ -208,7 +209,16 @@ class EventGrid:
             name = existing.name if existing else call.path.names[1]
             resource_id = existing.id if existing else child_id
             kind.name_rule.check(name, kind.label)
-            draft = Draft(resource_id, name, namespace, Fields(properties, "properties"), existing, self._store)
+            refuse_unknown(kind.type, properties, call.api_version)
+            draft = Draft(
+                resource_id,
+                name,
+                namespace,
+                Fields(properties, "properties"),
+                existing,
+                self._store,
+                call.api_version,
+            )
             checked = kind.check(draft)
             if existing is None:
                 self._require_room(kind, namespace)
@@ -222,7 +232,7 @@ class EventGrid:
                 checked.certificate,
             )
             self._store.put(written)
-        return Answer(200, rendered(written))
+        return Answer(200, _answered(call, written))
 
     def _require_room(self, kind: ChildType, namespace: Resource) -> None:
         most = kind.limit(self._limits, namespace)
@@ -253,6 +263,7 @@ class EventGrid:
             most=100,
             filter_values=_by_name,
             filter_on=("name",),
+            show=lambda resource: _answered(call, resource),
         )
 
     # The connection log: the emulator's own, not Azure's
@@ -265,6 +276,10 @@ class EventGrid:
         limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
         records = self._store.connections(namespace.id, after, limit)
         return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+
+
+def _answered(call: Call, resource: Resource) -> dict[str, Any]:
+    return rendered(shown(resource, call.api_version))
 
 
 def _by_name(resource: Resource) -> dict[str, str]:

@@ -29,6 +29,11 @@ class Fields:
                     name, f"Property '{self.at(name)[:200]}' does not exist. Known here: {', '.join(known)}."
                 )
 
+    def without(self, names: Iterable[str]) -> "Fields":
+        """The same object without these members: read-only ones, which an answer that is sent back still has."""
+        left_out = frozenset(names)
+        return Fields({name: value for name, value in self.members.items() if name not in left_out}, self.path)
+
     def text(self, name: str) -> str | None:
         value = self.members.get(name)
         if value is not None and not isinstance(value, str):
@@ -38,14 +43,19 @@ class Fields:
     def choice(self, name: str, values: tuple[str, ...], default: str | None) -> str | None:
         """One of `values`, in any casing, as spelt there."""
         value = self.text(name)
-        if value is None:
-            return default
+        return default if value is None else self._chosen(name, value, values)
+
+    def _chosen(self, name: str, value: str, values: tuple[str, ...]) -> str:
         for known in values:
             if known.casefold() == value.casefold():
                 return known
         raise self.refuse(
             name, f"'{value[:100]}' is not a value of '{self.at(name)}'. Use one of: {', '.join(values)}."
         )
+
+    def choices(self, name: str, values: tuple[str, ...]) -> list[str]:
+        """An array of `values`, each in any casing, as spelt there."""
+        return [self._chosen(name, value, values) for value in self.texts(name)]
 
     def integer(self, name: str, low: int, high: int, default: int | None) -> int | None:
         value = self.members.get(name)

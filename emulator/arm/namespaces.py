@@ -2,13 +2,15 @@
 
 import ipaddress
 import re
+import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from emulator.arm.errors import ArmError, conflict, invalid
 from emulator.arm.fields import Fields
-from emulator.store import Resource
+from emulator.arm.topic_spaces_configuration import check_custom_domains, check_topic_spaces
+from emulator.arm.versions import keep_unknown, refuse_unknown
+from emulator.resources import NAMESPACE, Resource
 
 ENVELOPE = ("location", "tags", "sku", "identity", "properties")
 PROPERTIES = (
@@ -19,31 +21,12 @@ PROPERTIES = (
     "topicSpacesConfiguration",
     "topicsConfiguration",
 )
-READ_ONLY = ("provisioningState", "privateEndpointConnections", "hostname")
-TOPIC_SPACES = (
-    "clientAuthentication",
-    "customDomains",
-    "maximumClientSessionsPerAuthenticationName",
-    "maximumSessionExpiryInHours",
-    "routeTopicResourceId",
-    "routingEnrichments",
-    "routingIdentityInfo",
-    "state",
-)
-NAME_SOURCES = (
-    "ClientCertificateSubject",
-    "ClientCertificateDns",
-    "ClientCertificateUri",
-    "ClientCertificateIp",
-    "ClientCertificateEmail",
-)
+READ_ONLY = ("provisioningState", "privateEndpointConnections")
+IDENTITY_TYPES = ("None", "SystemAssigned", "UserAssigned", "SystemAssigned, UserAssigned")
+RESOURCE_ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers(/[^/]+){3,}", re.IGNORECASE)
 MOST_UNITS = 40
 MOST_IP_RULES = 16
 LOCATION = re.compile(r"[a-z0-9]{2,40}", re.ASCII)
-
-
-def without_read_only(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if name not in READ_ONLY}
 
 
 def normalize_location(text: object) -> str:
@@ -89,59 +72,38 @@ def _ip_rules(fields: Fields) -> list[dict[str, str]]:
     return [{"ipMask": rule["ipMask"], "action": "Allow"} for rule in rules]
 
 
-def _name_sources(configuration: Fields) -> dict[str, Any] | None:
-    authentication = configuration.object("clientAuthentication")
-    if authentication is None:
-        return None
-    sources = authentication.texts("alternativeAuthenticationNameSources")
-    for source in sources:
-        if source not in NAME_SOURCES:
-            raise authentication.refuse(
-                "alternativeAuthenticationNameSources",
-                f"'{source[:100]}' is not a source of authentication names. Use: {', '.join(NAME_SOURCES)}.",
-            )
-    if len(set(sources)) != len(sources):
-        raise authentication.refuse(
-            "alternativeAuthenticationNameSources", "A source of authentication names is given twice."
+def _identity(fields: Fields, resource_id: str) -> dict[str, Any]:
+    """Ids that Azure makes are made from the resource's id here, so that they stay."""
+    identity = fields.object("identity")
+    if identity is None:
+        return {"type": "None"}
+    kind = identity.choice("type", IDENTITY_TYPES, "None") or "None"
+    checked: dict[str, Any] = {"type": kind}
+    if "SystemAssigned" in kind:
+        checked |= {"principalId": _made_id(resource_id), "tenantId": _made_id("tenant")}
+    given = identity.object("userAssignedIdentities")
+    if (given is not None and bool(given.members)) is not ("UserAssigned" in kind):
+        raise identity.refuse(
+            "userAssignedIdentities", "'userAssignedIdentities' belongs to the type 'UserAssigned', which needs it."
         )
-    return {**authentication.members, "alternativeAuthenticationNameSources": sources}
+    if given is not None and given.members:
+        for each in given.members:
+            if not RESOURCE_ID.fullmatch(each):
+                raise identity.refuse("userAssignedIdentities", f"'{each[:200]}' is not the id of an identity.")
+        checked["userAssignedIdentities"] = {
+            each: {"principalId": _made_id(each), "clientId": _made_id(each + " client")} for each in given.members
+        }
+    return checked
 
 
-def hostname_of(name: str, location: str) -> str:
-    """The namespace's MQTT host name: Azure's form under `.localhost`, which can never reach Azure by mistake."""
-    return f"{name.lower()}.{location}-1.ts.eventgrid.localhost"
-
-
-def _topic_spaces(fields: Fields, name: str, location: str) -> dict[str, Any]:
-    configuration = fields.object("topicSpacesConfiguration")
-    if configuration is None:
-        configuration = Fields({}, fields.at("topicSpacesConfiguration"))
-    configuration = Fields(without_read_only(configuration.members), configuration.path)
-    configuration.require_known(TOPIC_SPACES)
-    checked: dict[str, Any] = {
-        "state": configuration.choice("state", ("Disabled", "Enabled"), "Disabled"),
-        "hostname": hostname_of(name, location),
-        "routeTopicResourceId": configuration.text("routeTopicResourceId"),
-        "maximumSessionExpiryInHours": configuration.integer("maximumSessionExpiryInHours", 1, 8, 1),
-        "maximumClientSessionsPerAuthenticationName": configuration.integer(
-            "maximumClientSessionsPerAuthenticationName", 1, 100, 1
-        ),
-        "clientAuthentication": _name_sources(configuration),
-        "customDomains": configuration.array("customDomains") or None,
-    }
-    for part in ("routingEnrichments", "routingIdentityInfo"):
-        found = configuration.object(part)
-        checked[part] = found.members if found else None
-    return {key: value for key, value in checked.items() if value is not None or key == "routeTopicResourceId"}
+def _made_id(text: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, text.casefold()))
 
 
 def check_namespace(
-    members: Mapping[str, Any], *, resource_id: str, name: str, existing: Resource | None, is_preview: bool
+    members: Mapping[str, Any], *, resource_id: str, name: str, existing: Resource | None, version: str
 ) -> Resource:
-    """The namespace that a full body asks for. Raises `ArmError`.
-
-    `clientAuthentication` is known to preview API versions only: without one, what is stored stays as it is.
-    """
+    """The namespace that a full body asks for. Raises `ArmError`."""
     fields = Fields({key: value for key, value in members.items() if key in ENVELOPE}, "")
     location = normalize_location(members.get("location"))
     if existing is not None and existing.body["location"] != location:
@@ -152,51 +114,53 @@ def check_namespace(
             f" location '{location}'.",
         )
     given = fields.object("properties") or Fields({}, "properties")
-    properties = Fields(without_read_only(given.members), given.path)
+    properties = given.without(READ_ONLY)
     properties.require_known(PROPERTIES)
+    refuse_unknown(NAMESPACE, properties.members, version)
     zone_redundant = properties.boolean("isZoneRedundant", None)
     if existing is not None and zone_redundant not in (None, existing.properties["isZoneRedundant"]):
         raise conflict("'isZoneRedundant' cannot be changed.", "properties.isZoneRedundant")
     tls = properties.text("minimumTlsVersionAllowed")
     if tls not in (None, "1.2"):
         raise invalid("'minimumTlsVersionAllowed' can only be '1.2'.", "properties.minimumTlsVersionAllowed")
-    topics = properties.object("topicsConfiguration")
-    custom_domains = (
-        {"customDomains": topics.array("customDomains")} if topics and topics.array("customDomains") else {}
-    )
+    access = ("Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else []))
+    checked: dict[str, Any] = {
+        "provisioningState": "Succeeded",
+        "topicsConfiguration": _topics(properties, name, location),
+        "topicSpacesConfiguration": check_topic_spaces(properties, name, location),
+        "isZoneRedundant": existing.properties["isZoneRedundant"] if existing else bool(zone_redundant),
+        "publicNetworkAccess": properties.choice("publicNetworkAccess", access, "Enabled"),
+        "inboundIpRules": _ip_rules(properties),
+        "minimumTlsVersionAllowed": "1.2",
+        "privateEndpointConnections": [],
+    }
+    keep_unknown(NAMESPACE, checked, existing, version)
     body = {
         "sku": _sku(fields),
         "location": location,
         "tags": check_tags(fields),
-        "identity": identity.members if (identity := fields.object("identity")) else {"type": "None"},
-        "properties": {
-            "provisioningState": "Succeeded",
-            "topicsConfiguration": {
-                "hostname": f"{name.lower()}.{location}-1.eventgrid.localhost",
-                **custom_domains,
-            },
-            "topicSpacesConfiguration": _topic_spaces(properties, name, location),
-            "isZoneRedundant": existing.properties["isZoneRedundant"] if existing else bool(zone_redundant),
-            "publicNetworkAccess": properties.choice("publicNetworkAccess", ("Enabled", "Disabled"), "Enabled"),
-            "inboundIpRules": _ip_rules(properties),
-            "minimumTlsVersionAllowed": "1.2",
-        },
+        "identity": _identity(fields, resource_id),
+        "properties": checked,
     }
-    if not is_preview:
-        _keep_preview_part(body, existing)
-    return Resource(resource_id, "Microsoft.EventGrid/namespaces", name, body)
+    return Resource(resource_id, NAMESPACE, name, body)
 
 
-def _keep_preview_part(body: dict[str, Any], existing: Resource | None) -> None:
-    configuration = body["properties"]["topicSpacesConfiguration"]
-    configuration.pop("clientAuthentication", None)
-    kept = existing.properties["topicSpacesConfiguration"].get("clientAuthentication") if existing else None
-    if kept is not None:
-        configuration["clientAuthentication"] = kept
+def _topics(properties: Fields, name: str, location: str) -> dict[str, Any]:
+    """Namespace topics (pull delivery) are not emulated; their configuration is kept."""
+    topics = (properties.object("topicsConfiguration") or Fields({}, "properties.topicsConfiguration")).without(
+        ("hostname",)
+    )
+    topics.require_known(("customDomains",))
+    domains = check_custom_domains(topics)
+    hostname = f"{name.lower()}.{location}-1.eventgrid.localhost"
+    return {"hostname": hostname, **({"customDomains": domains} if domains else {})}
 
 
 def merged(existing: Resource, patch: Mapping[str, Any]) -> dict[str, Any]:
     """The full body that a PATCH asks for: `tags`, `sku` and `identity` whole, `properties` member by member."""
+    for part in patch:
+        if part == "location" and normalize_location(patch[part]) != existing.body["location"]:
+            raise conflict("'location' cannot be changed.", "location")
     body = {key: value for key, value in existing.body.items() if key in ENVELOPE}
     for part in ("tags", "sku", "identity"):
         if part in patch:
@@ -215,13 +179,3 @@ def _merged_members(old: Mapping[str, Any], new: Any) -> dict[str, Any]:
         before = old.get(key)
         result[key] = _merged_members(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return result
-
-
-def shown(namespace: Resource, *, is_preview: bool) -> Resource:
-    """The namespace as this API version shows it."""
-    configuration = namespace.properties["topicSpacesConfiguration"]
-    if is_preview or "clientAuthentication" not in configuration:
-        return namespace
-    trimmed = {key: value for key, value in configuration.items() if key != "clientAuthentication"}
-    properties = {**namespace.properties, "topicSpacesConfiguration": trimmed}
-    return replace(namespace, body={**namespace.body, "properties": properties})

@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
-from emulator.arm.calls import EVENT_GRID_VERSIONS, Answer, Call, page, rendered, system_data
+from emulator.arm.calls import Answer, Call, page, rendered, system_data
 from emulator.arm.errors import ArmError
 from emulator.arm.fields import Fields
 from emulator.arm.namespaces import check_tags, normalize_location
 from emulator.arm.paths import EVENT_GRID
+from emulator.arm.versions import EVENT_GRID_VERSIONS
 from emulator.store import NAMESPACE, Resource, Store
 
 SUBSCRIPTION = "Microsoft.Resources/subscriptions"

@@ -32,6 +32,7 @@ class Draft:
     fields: Fields  # the members of `properties`
     existing: Resource | None
     store: Store
+    version: str  # the api-version
 
 
 @dataclass(frozen=True)

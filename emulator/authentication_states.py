@@ -1,0 +1,84 @@
+"""The CA certificates and clients of each namespace as the authentication engine wants them, kept true by changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from emulator.resources import CA_CERTIFICATE, CLIENT, NAMESPACE, Change, Resource, id_key
+
+if TYPE_CHECKING:
+    from certificates.authentication import ClientRecord, NamespaceState, TrustedCA
+
+
+@dataclass
+class _CachedState:
+    clients: dict[str, ClientRecord]
+    state: NamespaceState
+
+
+def _client_record(resource: Resource) -> ClientRecord:
+    from certificates.authentication import ClientRecord
+
+    properties = resource.properties
+    authentication = properties.get("clientCertificateAuthentication") or {}
+    return ClientRecord(
+        name=resource.name,
+        authentication_name=properties.get("authenticationName") or resource.name,
+        validation_scheme=authentication.get("validationScheme") or "SubjectMatchesAuthenticationName",
+        thumbprints=tuple(text.lower() for text in authentication.get("allowedThumbprints") or ()),
+        enabled=properties.get("state", "Enabled") == "Enabled",
+    )
+
+
+class AuthenticationStates:
+    """One `NamespaceState` for each namespace that was asked for. The caller holds the store's lock.
+
+    `get(id)` and `children(id, type)` read the store.
+    """
+
+    def __init__(self, get: Callable[[str], Resource | None], children: Callable[[str, str], list[Resource]]) -> None:
+        self._get = get
+        self._children = children
+        self._states: dict[str, _CachedState] = {}
+
+    def of(self, namespace_id: str) -> NamespaceState:
+        """The state of a namespace; its `clients` is a live view."""
+        key = id_key(namespace_id)
+        cached = self._states.get(key)
+        if cached is None:
+            clients = {c.unique_key or "": _client_record(c) for c in self._children(namespace_id, CLIENT)}
+            cached = _CachedState(clients, self._build(namespace_id, clients))
+            self._states[key] = cached
+        return cached.state
+
+    def _build(self, namespace_id: str, clients: dict[str, ClientRecord]) -> NamespaceState:
+        from certificates.authentication import NamespaceState, TrustedCA
+
+        cas: list[TrustedCA] = [
+            TrustedCA(name=ca.name, der=ca.certificate)
+            for ca in self._children(namespace_id, CA_CERTIFICATE)
+            if ca.certificate is not None
+        ]
+        namespace = self._get(namespace_id)
+        configuration = (namespace.properties.get("topicSpacesConfiguration") if namespace else None) or {}
+        sources = (configuration.get("clientAuthentication") or {}).get("alternativeAuthenticationNameSources") or ()
+        return NamespaceState(cas=tuple(cas), clients=MappingProxyType(clients), alternative_sources=tuple(sources))
+
+    def follow(self, change: Change) -> None:
+        """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
+        cached = self._states.get(id_key(change.namespace_id))
+        if cached is None:
+            return
+        resource = change.resource
+        if resource.type == CLIENT and resource.unique_key is not None:
+            if change.kind == "put":
+                cached.clients[resource.unique_key] = _client_record(resource)
+            else:
+                cached.clients.pop(resource.unique_key, None)
+        elif resource.type == NAMESPACE and change.kind == "deleted":
+            del self._states[id_key(change.namespace_id)]
+        elif resource.type in (NAMESPACE, CA_CERTIFICATE):
+            cached.state = self._build(change.namespace_id, cached.clients)
