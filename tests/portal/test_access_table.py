@@ -1,0 +1,200 @@
+"""Who may open which page: every URL of the portal, held against every kind of person."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from namespaces.models import ConnectionAttempt, Namespace
+from portal.models import Activity, User
+from sync.models import Finding
+from tests.factories import make_admin, make_ca_certificate, make_client, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("anonymous", "stranger", "reader", "contributor", "owner", "admin")
+# method, and the least of PEOPLE who may; "everybody" needs no sign-in, "stranger" any sign-in.
+TABLE: dict[str, tuple[str, str]] = {
+    "portal:home": ("GET", "stranger"),
+    "portal:sign_in": ("GET", "everybody"),
+    "portal:sign_out": ("POST", "stranger"),
+    "portal:account": ("GET", "stranger"),
+    "portal:password_change": ("POST", "stranger"),
+    "portal:theme": ("POST", "everybody"),
+    "portal:search": ("GET", "stranger"),
+    "portal:notifications": ("GET", "stranger"),
+    "portal:notifications_seen": ("POST", "stranger"),
+    "portal:bell": ("GET", "everybody"),
+    "namespaces:namespace_list": ("GET", "stranger"),
+    "namespaces:namespace_connect": ("GET", "admin"),
+    "namespaces:namespace_choices": ("GET", "admin"),
+    "namespaces:namespace_overview": ("GET", "reader"),
+    "namespaces:namespace_import": ("GET", "reader"),
+    "namespaces:namespace_disconnect": ("GET", "owner"),
+    "namespaces:namespace_activity": ("GET", "reader"),
+    "namespaces:client_list": ("GET", "reader"),
+    "namespaces:client_states": ("GET", "reader"),
+    "namespaces:client_create": ("GET", "contributor"),
+    "namespaces:client_create_draft": ("POST", "contributor"),
+    "namespaces:client_create_check": ("GET", "contributor"),
+    "namespaces:client_detail": ("GET", "reader"),
+    "namespaces:client_update": ("GET", "contributor"),
+    "namespaces:client_update_draft": ("POST", "contributor"),
+    "namespaces:client_change_authentication_name": ("GET", "contributor"),
+    "namespaces:client_delete": ("GET", "contributor"),
+    "namespaces:client_retry": ("POST", "contributor"),
+    "namespaces:client_activity": ("GET", "reader"),
+    "namespaces:client_json": ("GET", "reader"),
+    "namespaces:connection_list": ("GET", "reader"),
+    "namespaces:connection_newer": ("GET", "reader"),
+    "namespaces:connection_detail": ("GET", "reader"),
+    "certificates:ca_certificate_list": ("GET", "reader"),
+    "certificates:ca_certificate_states": ("GET", "reader"),
+    "certificates:ca_certificate_upload": ("GET", "contributor"),
+    "certificates:ca_certificate_check_name": ("GET", "contributor"),
+    "certificates:ca_certificate_check_file": ("POST", "contributor"),
+    "certificates:ca_certificate_detail": ("GET", "reader"),
+    "certificates:ca_certificate_clients": ("GET", "reader"),
+    "certificates:ca_certificate_activity": ("GET", "reader"),
+    "certificates:ca_certificate_json": ("GET", "reader"),
+    "certificates:ca_certificate_commands": ("GET", "reader"),
+    "certificates:ca_certificate_pem": ("GET", "reader"),
+    "certificates:ca_certificate_update": ("GET", "contributor"),
+    "certificates:ca_certificate_delete": ("GET", "contributor"),
+    "certificates:ca_certificate_retry": ("POST", "contributor"),
+    "certificates:test_authentication": ("GET", "reader"),
+    "certificates:expiries": ("GET", "reader"),
+    "certificates:expiry_feed_make": ("POST", "reader"),
+    "certificates:expiry_feed_revoke": ("POST", "reader"),
+    "certificates:sample_certificates": ("GET", "reader"),
+    "certificates:sample_certificates_draft": ("POST", "reader"),
+    "sync:sync_overview": ("GET", "reader"),
+    "sync:sync_retry": ("POST", "contributor"),
+    "sync:sync_discard": ("POST", "contributor"),
+    "sync:timeline": ("GET", "reader"),
+    "sync:drift_list": ("GET", "reader"),
+    "sync:drift_refresh": ("POST", "contributor"),
+    "sync:drift_resolve": ("POST", "contributor"),
+    "sync:drift_detail": ("GET", "reader"),
+}
+# These have keys of their own and tests of their own.
+OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
+# A POST there and then, beside the page that asks first.
+CHANGES = {
+    "namespaces:namespace_connect": "admin",
+    "namespaces:namespace_disconnect": "owner",
+    "namespaces:client_create": "contributor",
+    "namespaces:client_update": "contributor",
+    "namespaces:client_change_authentication_name": "contributor",
+    "namespaces:client_delete": "contributor",
+    "certificates:ca_certificate_upload": "contributor",
+    "certificates:ca_certificate_update": "contributor",
+    "certificates:ca_certificate_delete": "contributor",
+    "certificates:test_authentication": "reader",
+    "certificates:sample_certificates": "reader",
+}
+ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) for name, least in CHANGES.items())]
+
+
+@pytest.fixture
+def place() -> Namespace:
+    people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
+    make_user("stranger")
+    make_admin()
+    namespace = make_namespace("factory", **people)
+    make_client(namespace, "press-1")
+    make_ca_certificate(namespace, "line-a")
+    now = timezone.now()
+    ConnectionAttempt.objects.create(
+        namespace=namespace, cursor=1, at=now, accepted=True, code="", reason="", record={}
+    )
+    entry = {"verb": "Create client", "scope": namespace.pk, "kind": "namespaces.client", "object_name": "press-1"}
+    Activity.objects.create(pk=1, at=now, actor_name="Portal", outcome="local", **entry)
+    finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
+    Finding.objects.create(pk=1, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
+    return namespace
+
+
+def arguments(name: str, pk: int) -> dict[str, Any]:
+    known = {
+        "pk": pk,
+        "name": "line-a" if name.startswith("certificates:") else "press-1",
+        "field": "name",
+        "cursor": 1,
+        "entry": 1,
+        "finding": 1,
+    }
+    return {key: known[key] for key in url_arguments()[name]}
+
+
+def url_arguments() -> dict[str, set[str]]:
+    return dict(_walk(get_resolver(), ""))
+
+
+def _walk(resolver: Any, prefix: str) -> Iterator[tuple[str, set[str]]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern, f"{pattern.namespace}:" if pattern.namespace else prefix)
+        elif isinstance(pattern, URLPattern):
+            yield f"{prefix}{pattern.name}", set(pattern.pattern.converters)
+
+
+def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
+    url = reverse(name, kwargs=arguments(name, pk))
+    return browser.get(url) if method == "GET" else browser.post(url)
+
+
+def signed_in(person: str) -> Browser:
+    browser = Browser()
+    if person != "anonymous":
+        browser.force_login(User.objects.get(username=person))
+    return browser
+
+
+def test_every_url_has_a_row() -> None:
+    assert set(url_arguments()) - OTHER_KEYS == set(TABLE)
+
+
+@pytest.mark.parametrize(("name", "method", "least"), ROWS, ids=[f"{method} {name}" for name, method, _ in ROWS])
+def test_who_may(place: Namespace, name: str, method: str, least: str) -> None:
+    for person in reversed(PEOPLE):  # the strongest first: what they do must not help the weaker ones
+        answer = ask(signed_in(person), name, method, place.pk)
+        may = least == "everybody" or PEOPLE.index(person) >= PEOPLE.index(least)
+        if may:
+            assert answer.status_code in {200, 204, 286, 302, 422}, f"{person}: {answer.status_code}"
+            assert not str(answer.headers.get("Location", "")).startswith(reverse("portal:sign_in") + "?next="), person
+            if name.endswith(("_disconnect", "_delete", "change_authentication_name")) and method == "POST":
+                return  # what they all ask for is gone
+        elif person == "anonymous":
+            assert answer.status_code == 302, person
+            assert answer.headers["Location"].startswith(reverse("portal:sign_in")), person
+        elif person == "stranger" and "pk" in url_arguments()[name]:
+            assert answer.status_code == 404, person
+        else:
+            assert answer.status_code == 403, f"{person}: {answer.status_code}"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in TABLE if len(url_arguments()[name]) > 1))
+def test_an_object_of_another_namespace_is_not_found(place: Namespace, name: str) -> None:
+    other = make_namespace("elsewhere")
+    if name.endswith("_create_check"):
+        return
+    answer = ask(signed_in("admin"), name, TABLE[name][0], other.pk)
+    assert answer.status_code == 404
+
+
+def test_who_may_not_change_anything_sees_no_buttons_for_it(place: Namespace) -> None:
+    reader, contributor = signed_in("reader"), signed_in("contributor")
+    for name, (method, least) in TABLE.items():
+        if method != "GET" or least != "reader":
+            continue
+        text = ask(reader, name, "GET", place.pk).content.decode()
+        for forbidden in ("create-client/", "upload-certificate/", "/update/", "/delete/", "/retry/", "/disconnect/"):
+            assert forbidden not in text, f"{name} shows a Reader {forbidden}"
+    assert "create-client/" in ask(contributor, "namespaces:client_list", "GET", place.pk).content.decode()
+    assert (
+        "upload-certificate/" in ask(contributor, "certificates:ca_certificate_list", "GET", place.pk).content.decode()
+    )
