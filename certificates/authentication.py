@@ -33,7 +33,7 @@ from certificates.decisions import (
 )
 from certificates.facts import Certificate, DecodingError, load_certificate
 from certificates.verification import MAX_PRESENTED_CHAIN, MAX_RSA_BITS, ChainVerdict, verify_chain
-from certificates.wording import shortened, shortened_values
+from certificates.wording import MAX_SENTENCE, shortened, shortened_values
 
 __all__ = [
     "ALTERNATIVE_SOURCES",
@@ -80,7 +80,9 @@ class _Walk:
     anchor: str = ""
 
     def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
-        self.steps.append(Step(code, PASSED, shortened(sentence), shortened_values(values)))
+        if len(sentence) > MAX_SENTENCE:  # asked here, since almost none is
+            sentence = shortened(sentence)
+        self.steps.append(Step(code, PASSED, sentence, shortened_values(values)))
 
     def not_needed(self, code: str, sentence: str) -> None:
         self.steps.append(Step(code, NOT_NEEDED, sentence))
@@ -126,16 +128,18 @@ def authenticate(
 
 
 def _decision(walk: _Walk) -> Decision:
-    reached = {step.code for step in walk.steps}
-    steps = (*walk.steps, *(Step(code, NOT_REACHED) for code in STEP_TITLES if code not in reached))
-    failing = next((step for step in steps if step.outcome == FAILED), None)
+    steps = walk.steps
+    failing = steps[-1] if steps[-1].outcome == FAILED else None  # the walk ends at the first that fails
+    if failing is not None:
+        reached = {step.code for step in steps}
+        steps += [Step(code, NOT_REACHED) for code in STEP_TITLES if code not in reached]
     reason = failing.sentence if failing else f"Connected as {walk.client.name if walk.client else ''}."
     return Decision(
         accepted=failing is None,
         code=failing.code if failing else "accepted",
         reason=reason,
         fix=failing.fix if failing else "",
-        steps=steps,
+        steps=tuple(steps),
         client=walk.client,
         authentication_name=walk.authentication_name,
         authentication_name_source=walk.source,
@@ -155,7 +159,7 @@ def _read_certificate(walk: _Walk) -> Certificate:
         leaf = load_certificate(walk.presented)
     except DecodingError as error:
         raise walk.refuse(code, error.sentence, fix="Issue the client certificate again.") from None
-    if leaf.key.startswith("RSA") and leaf.key_bits > MAX_RSA_BITS:
+    if leaf.key_bits > MAX_RSA_BITS and leaf.key.startswith("RSA"):
         raise walk.refuse(
             code,
             f"The certificate's key is {leaf.key}, larger than any server verifies.",
@@ -176,7 +180,8 @@ def _moment(value: datetime) -> str:
 
 def _check_validity(walk: _Walk, leaf: Certificate) -> None:
     code = "within-validity"
-    values = (("valid", f"{_moment(leaf.not_before)} to {_moment(leaf.not_after)}"), ("at", _moment(walk.at)))
+    valid, now = f"{_moment(leaf.not_before)} to {_moment(leaf.not_after)}", _moment(walk.at)
+    values = (("valid", valid), ("at", now))
     if walk.at < leaf.not_before:
         raise walk.refuse(
             code,
@@ -191,7 +196,7 @@ def _check_validity(walk: _Walk, leaf: Certificate) -> None:
             *values,
             fix="Issue a new certificate to the client from the same CA.",
         )
-    walk.passed(code, f"{values[0][1]}; tested at {values[1][1]}", *values)
+    walk.passed(code, f"{valid}; tested at {now}", *values)
 
 
 def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
@@ -239,7 +244,9 @@ def _find_client(walk: _Walk) -> ClientRecord:
     client = None
     if len(name) <= MAX_NAME_LENGTH:
         clients = walk.state.clients
-        client = next((clients[key] for key in lookup_keys(name, walk.source) if key in clients), None)
+        for key in lookup_keys(name, walk.source):
+            if (client := clients.get(key)) is not None:
+                break
     if client is None:
         raise walk.refuse(
             code,
@@ -283,7 +290,7 @@ def _check_enabled(walk: _Walk, client: ClientRecord) -> None:
 
 
 def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
-    verdict: ChainVerdict = verify_chain(leaf, walk.chain, [(ca.name, ca.der) for ca in walk.state.cas], at=walk.at)
+    verdict: ChainVerdict = verify_chain(leaf, walk.chain, walk.state.anchors, at=walk.at)
     if not verdict.issuer_found:
         raise walk.refuse("issuer-found", verdict.sentence, *verdict.values, fix=verdict.fix)
     walk.passed("issuer-found", verdict.issuer_sentence, *verdict.issuer_values)
@@ -304,7 +311,7 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
             ("extended key usage", shown),
             fix="Issue it with the extended key usage clientAuth.",
         )
-    if leaf.key_usage and not {"digitalSignature", "keyAgreement"} & set(leaf.key_usage):
+    if leaf.key_usage and "digitalSignature" not in leaf.key_usage and "keyAgreement" not in leaf.key_usage:
         usages = ", ".join(leaf.key_usage)
         raise walk.refuse(
             code,
@@ -327,7 +334,7 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
 
 def _allows_clients(certificate: Certificate) -> bool:
     usages = certificate.extended_key_usage
-    return not usages or bool({"clientAuth", "anyExtendedKeyUsage"} & set(usages))
+    return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
 
 
 def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:

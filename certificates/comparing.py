@@ -12,6 +12,15 @@ from certificates.facts import Certificate
 IP_SCHEME = "IpMatchesAuthenticationName"
 SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
 
+# The fact that each scheme about names reads.
+_FACTS = {
+    SUBJECT_SCHEME: "common_names",
+    "DnsMatchesAuthenticationName": "dns_names",
+    "UriMatchesAuthenticationName": "uris",
+    IP_SCHEME: "ip_addresses",
+    "EmailMatchesAuthenticationName": "emails",
+}
+
 
 def presented_values(leaf: Certificate, scheme: str) -> tuple[str, ...]:
     """What a validation scheme reads from a certificate: common names, DNS names, … or the thumbprint.
@@ -19,15 +28,10 @@ def presented_values(leaf: Certificate, scheme: str) -> tuple[str, ...]:
     Arguments: `leaf`; `scheme`, one of the six values. Values that are empty text are left out. Raises `KeyError` for an
     unknown scheme.
     """
-    values = {
-        SUBJECT_SCHEME: leaf.common_names,
-        "DnsMatchesAuthenticationName": leaf.dns_names,
-        "UriMatchesAuthenticationName": leaf.uris,
-        IP_SCHEME: leaf.ip_addresses,
-        "EmailMatchesAuthenticationName": leaf.emails,
-        "ThumbprintMatch": (leaf.thumbprint_sha256,),
-    }[scheme]
-    return tuple(value for value in values if value)
+    values: tuple[str, ...] = (
+        (leaf.thumbprint_sha256,) if scheme == "ThumbprintMatch" else getattr(leaf, _FACTS[scheme])
+    )
+    return values if all(values) else tuple(value for value in values if value)
 
 
 def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
@@ -39,10 +43,12 @@ def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
     scheme = client.validation_scheme
     if scheme == "ThumbprintMatch":
         return leaf.thumbprint_sha256 in client.thumbprints
-    values = presented_values(leaf, scheme) if scheme in SCHEMES_BY_VALUE else ()
-    if scheme == SUBJECT_SCHEME and leaf.subject:
-        values = (*values, leaf.subject)
-    return any(_same(scheme, value, client.authentication_name) for value in values)
+    if scheme not in SCHEMES_BY_VALUE:
+        return False
+    name = client.authentication_name
+    if any(_same(scheme, value, name) for value in presented_values(leaf, scheme)):
+        return True
+    return scheme == SUBJECT_SCHEME and bool(leaf.subject) and _same(scheme, leaf.subject, name)
 
 
 def lookup_keys(name: str, source: str) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ Sources: Azure Event Grid "MQTT client authentication using certificates" (schem
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+from certificates.paths import TrustAnchors
 
 MAX_NAME_LENGTH = 128
 
@@ -93,6 +96,8 @@ def authentication_name_key(name: str) -> str:
 
     One function for the database's constraint, the forms and the engine, since SQLite's LOWER knows ASCII only.
     """
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -123,9 +128,13 @@ class NamespaceState:
     clients: Mapping[str, ClientRecord] = field(default_factory=dict)
     alternative_sources: tuple[str, ...] = ()
 
+    @cached_property
+    def anchors(self) -> TrustAnchors:
+        """The uploaded CA certificates, read once: they are known before any client comes."""
+        return TrustAnchors((ca.name, ca.der) for ca in self.cas)
 
-@dataclass(frozen=True)
-class Step:
+
+class Step(NamedTuple):
     """One step of the trace: what was looked at, how it came out, the values compared, and what would make it pass."""
 
     code: str

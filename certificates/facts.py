@@ -4,11 +4,8 @@ Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +19,7 @@ MAX_CERTIFICATE_BYTES = 65_536
 NEXT_CA = "Bring the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
 T = TypeVar("T", bound=x509.ExtensionType)
+R = TypeVar("R")
 
 
 class DecodingError(ValueError):
@@ -37,36 +35,43 @@ class DecodingError(ValueError):
         self.next_step = next_step
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate:
-    """The facts of one X.509 certificate. Times are aware UTC; thumbprints and key identifiers lower-case hex.
+class _Lazy(Generic[R]):
+    """A fact that is worked out when first asked for. `cached_property` takes a lock for each, which costs more than most."""
 
-    Two are equal when their bytes are.
+    def __init__(self, read: Callable[[Any], R]) -> None:
+        self._read = read
+        self._name = read.__name__
+        self.__doc__ = read.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> R: ...
+    def __get__(self, instance: object | None, owner: type) -> Self | R:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._read(instance)
+        return value
+
+
+class Certificate:
+    """The facts of one X.509 certificate, made by `load_certificate`. Nothing changes them.
+
+    Times are aware UTC; thumbprints and key identifiers lower-case hex. Two are equal when their bytes are. Everything
+    that could be damaged has been read before one of these exists; the other facts are put into words when asked for.
     """
 
-    der: bytes
-    subject: str
-    issuer: str
-    common_names: tuple[str, ...]
-    serial_number: int
-    not_before: datetime
-    not_after: datetime
-    key: str
-    key_bits: int
-    signature: str
-    thumbprint_sha256: str
-    subject_key_identifier: str
-    authority_key_identifier: str
-    is_ca: bool
-    has_basic_constraints: bool
-    path_length: int | None
-    key_usage: tuple[str, ...]
-    extended_key_usage: tuple[str, ...]
-    dns_names: tuple[str, ...]
-    uris: tuple[str, ...]
-    ip_addresses: tuple[str, ...]
-    emails: tuple[str, ...]
-    is_self_issued: bool
+    def __init__(self, der: bytes, parsed: x509.Certificate, issuer_der: bytes) -> None:
+        self.der: Final = der
+        self._parsed = parsed
+        self._subject = parsed.subject
+        self._extensions = {type(extension.value): extension.value for extension in parsed.extensions}
+        self.subject: Final = self._subject.rfc4514_string()
+        self.issuer, self.issuer_key = _issuer_name(parsed, issuer_der)
+        self.not_before: Final = parsed.not_valid_before_utc
+        self.not_after: Final = parsed.not_valid_after_utc
+        self.key, self.key_bits = describe_key(parsed)
+        self.signature: Final = _describe_signature(parsed)
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -74,25 +79,101 @@ class Certificate:
     def __hash__(self) -> int:
         return hash(self.der)
 
-    @cached_property
+    def __repr__(self) -> str:
+        return f"<Certificate {self.subject}>"
+
+    def _value(self, kind: type[T]) -> T | None:
+        value = self._extensions.get(kind)
+        return value if isinstance(value, kind) else None
+
+    @_Lazy
+    def thumbprint_sha256(self) -> str:
+        return hashlib.sha256(self.der).hexdigest()
+
+    @_Lazy
     def thumbprint_sha1(self) -> str:
         """Shown beside SHA-256, never compared."""
         return hashlib.sha1(self.der, usedforsecurity=False).hexdigest()
 
-    @cached_property
+    @_Lazy
+    def serial_number(self) -> int:
+        return self._parsed.serial_number
+
+    @_Lazy
+    def common_names(self) -> tuple[str, ...]:
+        return tuple(str(a.value) for a in self._subject if a.oid == NameOID.COMMON_NAME)
+
+    @_Lazy
     def subject_key(self) -> str:
         """The subject as it is compared with an issuer's name: RFC 5280 section 7.1, without case and double spaces."""
         return name_key(self.subject)
 
-    @cached_property
-    def issuer_key(self) -> str:
-        """The issuer as it is compared with a subject."""
-        return name_key(self.issuer)
+    @_Lazy
+    def is_self_issued(self) -> bool:
+        return self._subject == self._parsed.issuer
 
-    @cached_property
+    @_Lazy
+    def subject_key_identifier(self) -> str:
+        value = self._value(x509.SubjectKeyIdentifier)
+        return value.digest.hex() if value is not None else ""
+
+    @_Lazy
+    def authority_key_identifier(self) -> str:
+        value = self._value(x509.AuthorityKeyIdentifier)
+        return (value.key_identifier or b"").hex() if value is not None else ""
+
+    @_Lazy
+    def has_basic_constraints(self) -> bool:
+        return x509.BasicConstraints in self._extensions
+
+    @_Lazy
+    def is_ca(self) -> bool:
+        constraints = self._value(x509.BasicConstraints)
+        return constraints is not None and constraints.ca
+
+    @_Lazy
+    def path_length(self) -> int | None:
+        constraints = self._value(x509.BasicConstraints)
+        return constraints.path_length if constraints is not None else None
+
+    @_Lazy
+    def key_usage(self) -> tuple[str, ...]:
+        """Names such as "keyCertSign"."""
+        return _describe_key_usage(self._value(x509.KeyUsage))
+
+    @_Lazy
+    def extended_key_usage(self) -> tuple[str, ...]:
+        """Names such as "clientAuth"; where there is none, the number with dots."""
+        usages = self._value(x509.ExtendedKeyUsage)
+        return tuple(_EKU_NAMES.get(o) or o.dotted_string for o in usages or ())
+
+    @_Lazy
+    def _alternative_names(self) -> dict[type[x509.GeneralName], list[str]]:
+        found: dict[type[x509.GeneralName], list[str]] = {}
+        for name in self._value(x509.SubjectAlternativeName) or ():
+            found.setdefault(type(name), []).append(str(name.value))
+        return found
+
+    @_Lazy
+    def dns_names(self) -> tuple[str, ...]:
+        return tuple(self._alternative_names.get(x509.DNSName, ()))
+
+    @_Lazy
+    def uris(self) -> tuple[str, ...]:
+        return tuple(self._alternative_names.get(x509.UniformResourceIdentifier, ()))
+
+    @_Lazy
+    def ip_addresses(self) -> tuple[str, ...]:
+        return tuple(self._alternative_names.get(x509.IPAddress, ()))
+
+    @_Lazy
+    def emails(self) -> tuple[str, ...]:
+        return tuple(self._alternative_names.get(x509.RFC822Name, ()))
+
+    @_Lazy
     def extensions(self) -> tuple[tuple[str, bool, str], ...]:
-        """Every extension as (name, critical, text), in the certificate's order. Read when asked for."""
-        return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
+        """Every extension as (name, critical, text), in the certificate's order."""
+        return tuple(_describe_extension(e) for e in self._parsed.extensions)
 
 
 def name_key(name: str) -> str:
@@ -106,14 +187,15 @@ def load_certificate(der: bytes) -> Certificate:
         raise DecodingError(
             "broken-certificate", "This certificate is larger than 64 KB, which no CA certificate is.", NEXT_CA
         )
-    if not _serial_number_is_positive(der):
+    serial_number_is_positive, issuer_der = _front(der)
+    if not serial_number_is_positive:
         raise DecodingError(
             "broken-certificate",
             "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
             "Issue the certificate again with a positive serial number.",
         )
     try:
-        return _facts(der)
+        return Certificate(der, x509.load_der_x509_certificate(der), issuer_der)
     except (
         ValueError,
         TypeError,
@@ -128,69 +210,48 @@ def load_certificate(der: bytes) -> Certificate:
         ) from None
 
 
-def _serial_number_is_positive(der: bytes) -> bool:
-    """Looked at before the parser, which only deprecates what the RFC forbids. True also where there is none to see."""
-    at: int | None = 0
+def _front(der: bytes) -> tuple[bool, bytes]:
+    """Whether the serial number is positive, and the issuer's name as DER.
+
+    The serial number is looked at before the parser, which only deprecates what the RFC forbids. Where the bytes have
+    another shape the answer is (True, b""): the parser has to say what is wrong.
+    """
+    element, at = None, 0
     for _ in range(2):  # Certificate, then TBSCertificate
-        element = read_element(der, at or 0)
+        element = read_element(der, at)
         if element is None or element[0] != 0x30:
-            return True
+            return True, b""
         at = element[1]
-    element = read_element(der, at or 0)
+    element = read_element(der, at)
     if element is not None and element[0] == 0xA0:  # the version
         element = read_element(der, element[2])
     if element is None or element[0] != 0x02 or element[1] == element[2]:
-        return True
-    return int.from_bytes(der[element[1] : element[2]], "big", signed=True) > 0
+        return True, b""
+    if int.from_bytes(der[element[1] : element[2]], "big", signed=True) <= 0:
+        return False, b""
+    algorithm = read_element(der, element[2])
+    issuer = read_element(der, algorithm[2]) if algorithm is not None else None
+    return True, der[algorithm[2] : issuer[2]] if algorithm is not None and issuer is not None else b""
 
 
-def _facts(der: bytes) -> Certificate:
-    certificate = x509.load_der_x509_certificate(der)
-    key, bits = describe_key(certificate)
-    subject, issuer = certificate.subject, certificate.issuer
-    found = {type(extension.value): extension.value for extension in certificate.extensions}
-    constraints = _value(found, x509.BasicConstraints)
-    extended = _value(found, x509.ExtendedKeyUsage)
-    own_key = _value(found, x509.SubjectKeyIdentifier)
-    issuer_key = _value(found, x509.AuthorityKeyIdentifier)
-    names = _names_by_kind(_value(found, x509.SubjectAlternativeName))
-    return Certificate(
-        der=der,
-        subject=subject.rfc4514_string(),
-        issuer=issuer.rfc4514_string(),
-        common_names=tuple(str(a.value) for a in subject if a.oid == NameOID.COMMON_NAME),
-        serial_number=certificate.serial_number,
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        key=key,
-        key_bits=bits,
-        signature=_describe_signature(certificate),
-        thumbprint_sha256=hashlib.sha256(der).hexdigest(),
-        subject_key_identifier=own_key.digest.hex() if own_key is not None else "",
-        authority_key_identifier=(issuer_key.key_identifier or b"").hex() if issuer_key is not None else "",
-        is_ca=constraints is not None and constraints.ca,
-        has_basic_constraints=constraints is not None,
-        path_length=constraints.path_length if constraints is not None else None,
-        key_usage=_describe_key_usage(_value(found, x509.KeyUsage)),
-        extended_key_usage=tuple(_EKU_NAMES.get(o) or o.dotted_string for o in extended or ()),
-        dns_names=tuple(names.get(x509.DNSName, ())),
-        uris=tuple(names.get(x509.UniformResourceIdentifier, ())),
-        ip_addresses=tuple(names.get(x509.IPAddress, ())),
-        emails=tuple(names.get(x509.RFC822Name, ())),
-        is_self_issued=subject == issuer,
-    )
+_MAX_KNOWN_ISSUERS, _MAX_KNOWN_ISSUER_BYTES = 512, 512
+_known_issuers: dict[bytes, tuple[str, str]] = {}
 
 
-def _value(found: Mapping[type[x509.ExtensionType], x509.ExtensionType], kind: type[T]) -> T | None:
-    value = found.get(kind)
-    return value if isinstance(value, kind) else None
+def _issuer_name(parsed: x509.Certificate, issuer_der: bytes) -> tuple[str, str]:
+    """The issuer as text, and as it is compared with a subject.
 
-
-def _names_by_kind(names: x509.SubjectAlternativeName | None) -> dict[type[x509.GeneralName], list[str]]:
-    found: dict[type[x509.GeneralName], list[str]] = {}
-    for name in names or ():
-        found.setdefault(type(name), []).append(str(name.value))
-    return found
+    Remembered by its bytes: a namespace's clients have few issuers. What strangers bring cannot fill the memory.
+    """
+    known = _known_issuers.get(issuer_der)
+    if known is None:
+        text = parsed.issuer.rfc4514_string()
+        known = (text, name_key(text))
+        if 0 < len(issuer_der) <= _MAX_KNOWN_ISSUER_BYTES:
+            if len(_known_issuers) >= _MAX_KNOWN_ISSUERS:
+                _known_issuers.clear()
+            _known_issuers[issuer_der] = known
+    return known
 
 
 _EKU_NAMES = {
@@ -234,12 +295,12 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
         key = certificate.public_key()
     except UnsupportedAlgorithm:
         return f"unsupported ({certificate.public_key_algorithm_oid.dotted_string})", 0
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        curve = key.curve
-        return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
     if isinstance(key, rsa.RSAPublicKey):
         bits = key.key_size
         return f"RSA {bits}", bits
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        curve = key.curve
+        return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "Ed25519", 256
     if isinstance(key, ed448.Ed448PublicKey):
@@ -251,8 +312,9 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
 
 def _describe_signature(certificate: x509.Certificate) -> str:
     oid = certificate.signature_algorithm_oid
-    if oid in _SIGNATURES:
-        return _SIGNATURES[oid]
+    usual = _SIGNATURES.get(oid)
+    if usual is not None:
+        return usual
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from certificates.decisions import NamespaceState, TrustedCA
 from certificates.facts import Certificate, DecodingError, load_certificate
-from certificates.paths import PathFinder, load_known
+from certificates.paths import PathFinder, TrustAnchors, load_known
 from certificates.verification import MAX_PRESENTED_CHAIN, verify_chain
 
 
@@ -98,13 +98,13 @@ def _signed(
         leaf = load_certificate(entry.presented)
     except DecodingError:
         return None
-    finder = PathFinder([certificate], _readable(entry.chain, leaf, certificate), at)
+    finder = PathFinder(TrustAnchors([(ca.name, ca.der)]), _readable(entry.chain, leaf, certificate), at)
     path = next((p for p in finder.paths(leaf) if all(map(finder.signed, p, p[1:]))), None)
     if path is None or leaf.der == certificate.der:
         return None
-    uploaded = [(other.name, other.der) for other in state.cas]
-    now = verify_chain(leaf, entry.chain, uploaded, at=at)
-    without = verify_chain(leaf, entry.chain, [pair for pair in uploaded if pair[1] != ca.der], at=at)
+    others = TrustAnchors((other.name, other.der) for other in state.cas if other.der != ca.der)
+    now = verify_chain(leaf, entry.chain, state.anchors, at=at)
+    without = verify_chain(leaf, entry.chain, others, at=at)
     return SignedClient(entry.client_name, leaf, len(path) == 2, now.verified, without.anchor)
 
 

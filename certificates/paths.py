@@ -4,7 +4,7 @@ Only names, key identifiers and single signatures are looked at here; whether a 
 All work is bounded, whatever a client sends. Source: RFC 4158 (building certification paths).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
-from certificates.facts import Certificate, load_certificate
+from certificates.facts import Certificate, DecodingError, load_certificate
 
 MAX_RSA_BITS = 8192
 MAX_PATHS = 8
@@ -25,7 +25,7 @@ load_known = lru_cache(maxsize=256)(load_certificate)
 
 def is_too_large(certificate: Certificate) -> bool:
     """Whether verifying with this certificate's key would burn CPU."""
-    return certificate.key.startswith("RSA") and certificate.key_bits > MAX_RSA_BITS
+    return certificate.key_bits > MAX_RSA_BITS and certificate.key.startswith("RSA")
 
 
 def is_weak_hash(certificate: Certificate) -> bool:
@@ -39,11 +39,35 @@ def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
     return not wanted or not found or wanted == found
 
 
+class TrustAnchors:
+    """The uploaded CA certificates of a namespace, read and sorted by name once. Those that cannot be read are left out.
+
+    Arguments: `uploaded`, pairs of the name each was given and its DER. Where one was uploaded twice, its first name counts.
+    """
+
+    def __init__(self, uploaded: Iterable[tuple[str, bytes]]) -> None:
+        self.named: list[tuple[str, Certificate]] = []
+        self.name_of: dict[bytes, str] = {}
+        self.by_subject: dict[str, list[Certificate]] = {}
+        for name, der in uploaded:
+            try:
+                certificate = load_known(der)
+            except DecodingError:
+                continue
+            self.named.append((name, certificate))
+            if der not in self.name_of:
+                self.name_of[der] = name
+                self.by_subject.setdefault(certificate.subject_key, []).append(certificate)
+
+    def __contains__(self, certificate: Certificate) -> bool:
+        return certificate.der in self.name_of
+
+
 @dataclass
 class PathFinder:
     """Finds candidate paths through `uploaded` and `sent` certificates at the moment `at`."""
 
-    uploaded: Sequence[Certificate]
+    uploaded: TrustAnchors
     sent: Sequence[Certificate]
     at: datetime
     _signed: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
@@ -52,7 +76,9 @@ class PathFinder:
     def named_issuers(self, child: Certificate) -> list[Certificate]:
         """The certificates with the name of the child's issuer, uploaded ones first, the likeliest first."""
         wanted = child.issuer_key
-        found = [c for c in (*self.uploaded, *self.sent) if c.subject_key == wanted and c.der != child.der]
+        found = [c for c in self.uploaded.by_subject.get(wanted, ()) if c.der != child.der]
+        if self.sent:
+            found += [c for c in self.sent if c.subject_key == wanted and c.der != child.der]
         if len(found) > 1:
             found.sort(key=lambda c: self._unlikeliness(child, c))
         return found

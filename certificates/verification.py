@@ -21,10 +21,10 @@ from certificates.paths import (
     MAX_PATHS,
     MAX_RSA_BITS,
     PathFinder,
+    TrustAnchors,
     is_too_large,
     is_weak_hash,
     key_identifier_fits,
-    load_known,
 )
 
 __all__ = ["MAX_PRESENTED_CHAIN", "MAX_RSA_BITS", "MIN_RSA_BITS", "ChainVerdict", "is_weak_hash", "verify_chain"]
@@ -63,24 +63,18 @@ class _Refusal:
     fix: str
 
 
-def verify_chain(
-    leaf: Certificate, chain: Sequence[bytes], anchors: Sequence[tuple[str, bytes]], *, at: datetime
-) -> ChainVerdict:
-    """Verify `leaf` through the sent `chain` (DER) to one of the uploaded `anchors` (name, DER) at the moment `at`.
+def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchors, *, at: datetime) -> ChainVerdict:
+    """Verify `leaf` through the sent `chain` (DER) to one of the uploaded `anchors` at the moment `at`.
 
     Never raises on what a client sent. Certificates that cannot be read, and more sent than `MAX_PRESENTED_CHAIN`, are
     left out; so is the leaf itself where it was sent twice or uploaded.
     """
-    uploaded = _uploaded(anchors)
-    name_of = {ca.der: name for name, ca in reversed(uploaded)}
-    finder = PathFinder(
-        [ca for _, ca in uploaded if ca.der != leaf.der],
-        [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of],
-        at,
-    )
+    name_of = anchors.name_of
+    sent = [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of] if chain else []
+    finder = PathFinder(anchors, sent, at)
     issuers = finder.named_issuers(leaf)
     if not issuers:
-        return _issuer_missing(leaf, uploaded)
+        return _issuer_missing(leaf, anchors.named)
     first: tuple[Path, _Refusal] | None = None
     for path in islice(finder.paths(leaf), MAX_PATHS):
         refusal = _rule_refusal(path) or _openssl_refusal(path, at)
@@ -88,16 +82,6 @@ def verify_chain(
             return _verified(path, name_of)
         first = first or (path, refusal)
     return _explained(finder, leaf, issuers[0], first, name_of)
-
-
-def _uploaded(anchors: Sequence[tuple[str, bytes]]) -> list[tuple[str, Certificate]]:
-    found = []
-    for name, der in anchors:
-        try:
-            found.append((name, load_known(der)))
-        except DecodingError:
-            continue
-    return found
 
 
 def _sent(chain: Sequence[bytes]) -> list[Certificate]:
@@ -217,11 +201,15 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
 def _rule_refusal(path: Path) -> _Refusal | None:
     """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter."""
     for index, certificate in enumerate(path):
-        who = "The certificate" if index == 0 else f"The CA certificate {certificate.subject}"
-        values: Values = (("at", certificate.subject or "(empty subject)"),)
-        if index and (refusal := _not_an_issuer(certificate, values)):
+        if index and (refusal := _not_an_issuer(certificate)):
             return refusal
-        if certificate.key.startswith("RSA") and certificate.key_bits < MIN_RSA_BITS:
+        is_weak = certificate.key_bits < MIN_RSA_BITS and certificate.key.startswith("RSA")
+        is_forgeable = index < len(path) - 1 and is_weak_hash(certificate)
+        if not is_weak and not is_forgeable and not is_too_large(certificate):
+            continue
+        who = "The certificate" if index == 0 else f"The CA certificate {certificate.subject}"
+        values = _at(certificate)
+        if is_weak:
             return _Refusal(
                 f"{who} has a weak key: {certificate.key}.",
                 (*values, ("key", certificate.key)),
@@ -233,28 +221,31 @@ def _rule_refusal(path: Path) -> _Refusal | None:
                 (*values, ("key", certificate.key)),
                 "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
             )
-        if index < len(path) - 1 and is_weak_hash(certificate):
-            return _Refusal(
-                f"{who} is signed with a weak hash: {certificate.signature}.",
-                (*values, ("signature", certificate.signature)),
-                "Issue it again with SHA-256.",
-            )
+        return _Refusal(
+            f"{who} is signed with a weak hash: {certificate.signature}.",
+            (*values, ("signature", certificate.signature)),
+            "Issue it again with SHA-256.",
+        )
     return None
 
 
-def _not_an_issuer(certificate: Certificate, values: Values) -> _Refusal | None:
+def _at(certificate: Certificate) -> Values:
+    return (("at", certificate.subject or "(empty subject)"),)
+
+
+def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
     if not certificate.is_ca:
         found = "CA:FALSE" if certificate.has_basic_constraints else "none"
         return _Refusal(
             f"{certificate.subject} signed a certificate of this chain, but it is not a CA certificate.",
-            (*values, ("basic constraints", found)),
+            (*_at(certificate), ("basic constraints", found)),
             "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
         )
     if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         usages = ", ".join(certificate.key_usage)
         return _Refusal(
             f"The CA certificate {certificate.subject} may not sign certificates: its key usage is {usages}.",
-            (*values, ("key usage", usages)),
+            (*_at(certificate), ("key usage", usages)),
             "Issue the CA certificate again with the key usage keyCertSign.",
         )
     return None

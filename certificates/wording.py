@@ -11,6 +11,10 @@ def shortened(text: str, limit: int = MAX_SENTENCE) -> str:
 
 def shortened_values(values: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The same values, each at most `MAX_VALUE` characters long, and at most fifty of them."""
-    if all(len(value) <= MAX_VALUE for _, value in values) and len(values) <= 50:
-        return values
+    for _, value in values:
+        if len(value) > MAX_VALUE:
+            break
+    else:
+        if len(values) <= 50:
+            return values
     return tuple((name, shortened(value, MAX_VALUE)) for name, value in values[:50])
