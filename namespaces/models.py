@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
 from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
-from sync.models import SyncedModel, SyncedQuerySet
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 
 class Role(models.TextChoices):
@@ -185,13 +185,14 @@ class Client(SyncedModel):
         self.authentication_name = name
         self.authentication_key = authentication_name_key(name)
 
-    def what_refusal_waits_for(self) -> str:
+    def what_refusal_waits_for(self) -> Obstacle | None:
         """In Azure another client may still hold the authentication name that it has given up here."""
         holders = Client.objects.unsettled().filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
         holder = holders.filter(base__properties__authenticationName=self.authentication_name).first()
-        return (
-            f"client “{holder.name}” to give up the authentication name “{self.authentication_name}”" if holder else ""
-        )
+        if holder is None:
+            return None
+        sentence = f"client “{holder.name}” to give up the authentication name “{self.authentication_name}”"
+        return Obstacle(sentence, bool(holder.waits_for))
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:

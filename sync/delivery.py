@@ -16,6 +16,7 @@ from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachab
 from sync.models import SyncedModel
 
 Resource = Mapping[str, Any]
+WAITED_ENOUGH = 2  # times that a replacement was put back because another row was in its way, which waits, too
 _PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
 End = Literal["written", "deleted", "refused", "drifted", "delayed"]
 
@@ -168,13 +169,19 @@ class _Courier:
         return self.history.holds(canonical(describe_resource(type(self.row), current)))
 
     def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
-        """What Azure never changes is deleted and made anew; refused, the former one is put back."""
+        """What Azure never changes is deleted and made anew; refused, the former one is put back.
+
+        Not when it has waited several times for a row that waits as well: two that swap a value would go on for ever.
+        """
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
         self.delivery.touched = True  # until something is there again
         self.delivery.base = None
         try:
             self._put(properties)
         except AzureRefused as refusal:
+            if self.row.waits_for and self.row.attempts >= WAITED_ENOUGH:
+                self.delivery.base = dict(former)  # what we do not model is taken from it when it is made again
+                raise
             kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
             try:
                 self.delivery.base = self._sent_put(kept)

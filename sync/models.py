@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -19,6 +20,7 @@ __all__ = [
     "Finding",
     "Lane",
     "Lease",
+    "Obstacle",
     "PushRecord",
     "Scan",
     "SyncState",
@@ -114,6 +116,14 @@ class SyncedQuerySet(models.QuerySet[Any]):
         )
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """A row that must move first. `waits_too`: it waits itself, so the two may wait for each other."""
+
+    sentence: str
+    waits_too: bool
+
+
 class SyncedModel(models.Model):
     """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
 
@@ -207,9 +217,9 @@ class SyncedModel(models.Model):
         """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
         return ""
 
-    def what_refusal_waits_for(self) -> str:
-        """Another row that is on its way to make room for this one, as words; "" = the refusal is final."""
-        return ""
+    def what_refusal_waits_for(self) -> Obstacle | None:
+        """Another row that is on its way to make room for this one; None = the refusal is final."""
+        return None
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:

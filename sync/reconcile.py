@@ -185,15 +185,16 @@ class _Settlement:
         return Pushed.STILL_DUE
 
     def _settle_refused(self, delivery: Delivery, is_newest: bool) -> Pushed:
-        waits_for = delivery.row.what_refusal_waits_for() if is_newest and delivery.end == "refused" else ""
-        if waits_for:
+        obstacle = delivery.row.what_refusal_waits_for() if is_newest and delivery.end == "refused" else None
+        if obstacle is not None:
             soon = self.now + WAIT_FOR_OTHERS
             uncertain = delivery.touched or delivery.row.uncertain
             values = {
                 "base": delivery.base,
                 "uncertain": uncertain,
                 "next_attempt_at": soon,
-                "waits_for": waits_for[:200],
+                "waits_for": obstacle.sentence[:200],
+                "attempts": F("attempts") + 1 if obstacle.waits_too else 0,
             }
             self._update(delivery, **{**_CLEARED, **values})
             return Pushed.DELAYED

@@ -76,6 +76,7 @@ class Chaos:
         self.namespace, self.actor, self.draw, self.rows = namespace, actor, draw, rows
         self.acknowledged: list[tuple[int, int]] = []  # (primary key, generation)
         self.made = 0
+        self.given_up: list[str] = []
         self.refused = 0
 
     def change_something(self) -> None:
@@ -130,7 +131,11 @@ class Chaos:
     def _rename(self, row: Any) -> None:
         from namespaces.actions import change_authentication_name
 
+        # Some take the name that another one has given up a moment ago, and which Azure may not know yet.
         name = f"renamed-{self.draw.getrandbits(40):x}"
+        if self.given_up and self.draw.random() < 0.4:
+            name = self.given_up.pop()
+        self.given_up.append(row.authentication_name)
         changed = change_authentication_name(self.actor, client=row, authentication_name=name)
         self.acknowledged.append((changed.pk, changed.generation))
 

@@ -45,6 +45,7 @@ class ScriptedArm:
         self.requests: list[tuple[str, str, Any]] = []
         self.late: list[Callable[[], None]] = []
         self.before: Callable[[str, str], None] | None = None  # called with each request before it is answered
+        self.rule: Callable[[str, Any], Answer | None] | None = None  # path and body of a PUT → how it is refused
         self._script: list[tuple[str, Answer]] = []
         self.lock = threading.RLock()
         arm = self
@@ -109,6 +110,8 @@ class ScriptedArm:
         with self.lock:
             self.requests.append((method, path, body))
             answer = self._next(method)
+            if self.rule is not None and method == "PUT":
+                answer = self.rule(path, body) or answer
 
             def apply() -> Answer:
                 return self._apply(method, path, body, answer)

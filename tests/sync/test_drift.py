@@ -16,7 +16,7 @@ from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
 from tests.factories import make_ca_der, make_namespace, make_user
-from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
@@ -345,3 +345,27 @@ def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
     assert "tagsOfTomorrow" in again(same).base["properties"]
     assert Client.objects.filter(name="new").exists()
     assert scan(factory).found == 1
+
+
+def test_two_clients_that_swap_their_authentication_names_get_there(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    one, two = settled(ada, factory, "one"), settled(ada, factory, "two")
+    change_in_azure(arm, one, futureSetting="kept")
+
+    def unique(path: str, body: Any) -> Answer | None:
+        wanted = body["properties"]["authenticationName"]
+        others = [each for key, each in arm.store.items() if key != path.lower()]
+        taken = any(each["properties"].get("authenticationName") == wanted for each in others)
+        return refused("AuthenticationNameTaken", 409) if taken else None
+
+    arm.rule = unique
+    change_authentication_name(ada, client=one, authentication_name="on-the-way")
+    change_authentication_name(ada, client=two, authentication_name="one")
+    change_authentication_name(ada, client=again(one), authentication_name="two")
+    for _ in range(8):
+        push(again(one))
+        push(again(two))
+    assert (again(one).sync_state, again(two).sync_state) == (SyncState.SUCCEEDED, SyncState.SUCCEEDED)
+    held = arm.held(one.arm_id()) or {}
+    assert (held["authenticationName"], held["futureSetting"]) == ("two", "kept")
