@@ -1,0 +1,245 @@
+"""The shell around every page: signing in, search, the bell, the theme, and what goes wrong."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models import Namespace, NamespaceRole
+from portal.models import Activity, User
+from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.portal.test_access_table import TABLE, arguments, place, signed_in
+
+__all__ = ["place"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada", first_name="Ada", last_name="Lovelace")
+
+
+@pytest.fixture
+def browser(ada: User, client: Browser) -> Browser:
+    client.force_login(ada)
+    return client
+
+
+# Signing in and out
+
+
+def test_after_signing_in_one_is_where_one_wanted_to_be(client: Browser, ada: User) -> None:
+    wanted = reverse("portal:account")
+    answer = client.get(wanted)
+    assert answer.headers["Location"] == f"{reverse('portal:sign_in')}?next={wanted}"
+    done = client.post(answer.headers["Location"], {"username": "ada", "password": PASSWORD, "next": wanted})
+    assert done.headers["Location"] == wanted
+
+
+def test_a_wrong_password_keeps_the_name_and_says_what_is_wrong(client: Browser, ada: User) -> None:
+    page = client.post(reverse("portal:sign_in"), {"username": "ada", "password": "wrong"}).content.decode()
+    assert "do not belong together" in page
+    assert 'value="ada"' in page
+    assert "wrong" not in page.replace("What is wrong", "")
+
+
+def test_signing_in_never_leads_to_another_site(client: Browser, ada: User) -> None:
+    sent = {"username": "ada", "password": PASSWORD, "next": "https://evil.example/"}
+    assert client.post(reverse("portal:sign_in"), sent).headers["Location"] == "/"
+
+
+def test_a_partial_that_meets_an_ended_session_takes_the_whole_page_to_the_sign_in(client: Browser) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/namespaces/"}
+    first = client.get(reverse("namespaces:namespace_list"), headers=headers)
+    answer = client.get(first.headers["Location"], headers=headers)
+    assert answer.headers["HX-Redirect"] == f"{reverse('portal:sign_in')}?next=%2Fnamespaces%2F"
+
+
+def test_signing_out_is_a_post(browser: Browser) -> None:
+    assert browser.get(reverse("portal:sign_out")).status_code == 405
+    browser.post(reverse("portal:sign_out"))
+    assert browser.get(reverse("portal:account")).status_code == 302
+
+
+def test_a_password_is_changed_with_the_old_one(browser: Browser, ada: User) -> None:
+    new = "a new and long enough sentence"
+    url = reverse("portal:password_change")
+    refused = browser.post(url, {"old_password": "wrong", "new_password1": new, "new_password2": new})
+    assert refused.status_code == 422
+    browser.post(url, {"old_password": PASSWORD, "new_password1": new, "new_password2": new})
+    ada.refresh_from_db()
+    assert ada.check_password(new)
+    assert browser.get(reverse("portal:account")).status_code == 200, "one stays signed in"
+
+
+# Search
+
+
+@pytest.fixture
+def namespace(ada: User) -> Namespace:
+    namespace = make_namespace("factory", reader=ada)
+    make_client(namespace, "press-1", authentication_name="urn:press:One")
+    make_ca_certificate(namespace, "line-a")
+    return namespace
+
+
+def find(browser: Browser, query: str, **headers: str) -> str:
+    return browser.get(reverse("portal:search"), {"q": query}, headers=headers).content.decode()
+
+
+def test_search_finds_namespaces_certificates_and_clients(browser: Browser, namespace: Namespace) -> None:
+    assert reverse("namespaces:namespace_overview", args=[namespace.pk]) in find(browser, "FACT")
+    client = reverse("namespaces:client_detail", args=[namespace.pk, "press-1"])
+    assert client in find(browser, "press-1")
+    assert client in find(browser, "urn:press:one")
+    certificate = namespace.ca_certificates.get()
+    ca = reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-a"])
+    digits = certificate.thumbprint[:12].upper()
+    assert ca in find(browser, ":".join(digits[i : i + 2] for i in range(0, 12, 2)))
+    assert "<html" not in find(browser, "press", **{"HX-Request": "true"})
+
+
+def test_search_finds_nothing_of_others(browser: Browser, namespace: Namespace) -> None:
+    other = make_namespace("hidden-factory")
+    make_client(other, "press-2")
+    page = find(browser, "press-2") + find(browser, "hidden")
+    assert "hidden-factory" not in page
+    assert "Nothing found" in page
+
+
+# The bell
+
+
+def change(namespace: Namespace, actor: User | None, outcome: str = "succeeded", **more: Any) -> Activity:
+    return Activity.objects.create(
+        at=timezone.now(),
+        actor=actor,
+        actor_name=actor.display_name if actor else "Portal",
+        verb="Create client",
+        scope=namespace.pk,
+        kind="namespaces.client",
+        object_name="press-1",
+        outcome=outcome,
+        **more,
+    )
+
+
+def unread(browser: Browser) -> str:
+    badge = re.search(r'class="badge">([^<]*)', browser.get(reverse("portal:bell")).content.decode())
+    return badge[1] if badge else ""
+
+
+def test_the_bell_counts_what_others_changed_and_what_failed(browser: Browser, namespace: Namespace, ada: User) -> None:
+    ada.activity_seen_at = timezone.now() - timedelta(minutes=1)
+    ada.save()
+    change(namespace, ada)
+    change(namespace, None)
+    assert unread(browser) == ""
+    change(namespace, make_user("bob"))
+    change(namespace, ada, "failed", settled_at=timezone.now())
+    change(make_namespace("hidden"), make_user("eve"))
+    assert unread(browser) == "2"
+    page = browser.get(reverse("portal:notifications")).content.decode()
+    until = re.search(r'name="until" value="([^"]+)"', page)
+    assert until
+    change(namespace, User.objects.get(username="bob"))
+    browser.post(reverse("portal:notifications_seen"), {"until": until[1]})
+    assert unread(browser) == "1", "what came in while the list was open stays unread"
+
+
+def test_the_bell_of_one_who_signed_out_stops_asking(client: Browser) -> None:
+    assert client.get(reverse("portal:bell"), headers={"HX-Request": "true"}).status_code == 286
+
+
+# Theme
+
+
+def test_the_theme_is_in_the_first_paint(browser: Browser) -> None:
+    browser.post(reverse("portal:theme"), {"theme": "dark"})
+    assert 'data-theme="dark"' in browser.get(reverse("portal:account")).content.decode()
+    browser.post(reverse("portal:theme"), {"theme": "system"})
+    assert "data-theme=" not in browser.get(reverse("portal:account")).content.decode()
+    browser.post(reverse("portal:theme"), {"theme": '"><script>'})
+    assert "<script>" not in browser.get(reverse("portal:account")).content.decode()
+
+
+# What goes wrong
+
+
+def test_a_missing_page_says_what_to_do_and_to_htmx_as_a_toast(browser: Browser) -> None:
+    page = browser.get("/no/such/page/")
+    assert page.status_code == 404
+    assert "Show my namespaces" in page.content.decode()
+    toast = browser.get("/no/such/page/", headers={"HX-Request": "true"})
+    assert (toast.status_code, toast.headers["HX-Retarget"]) == (404, "#toasts")
+
+
+def test_a_form_without_its_token_changes_nothing(ada: User) -> None:
+    strict = Browser(enforce_csrf_checks=True)
+    strict.force_login(ada)
+    answer = strict.post(reverse("portal:theme"), {"theme": "dark"})
+    assert answer.status_code == 403
+    assert "This form is too old" in answer.content.decode()
+
+
+def test_a_broken_page_says_so_without_a_traceback(
+    browser: Browser, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("namespaces.views.clients.client_grid", break_down)
+    browser.raise_request_exception = False
+    answer = browser.get(reverse("namespaces:client_list", args=[namespace.pk]))
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.content.decode()
+    assert "<h1" in answer.content.decode()
+
+
+# Every page
+
+
+def pages() -> list[str]:
+    return [name for name, (method, _) in TABLE.items() if method == "GET" and name != "namespaces:namespace_choices"]
+
+
+@pytest.mark.parametrize("name", pages())
+def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
+    answer = signed_in("admin").get(reverse(name, kwargs=arguments(name, place.pk)))
+    if answer.status_code == 302 or not answer.headers["Content-Type"].startswith("text/html"):
+        return
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    text = answer.content.decode()
+    assert not re.search(r"<script(?![^>]* src=)", text), "an inline script"
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text), "inline style or handler"
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+@pytest.mark.parametrize("name", pages())
+def test_every_page_is_labelled(place: Namespace, name: str) -> None:
+    """Each field has a label, each id stands once, each page one main heading."""
+    answer = signed_in("contributor").get(reverse(name, kwargs=arguments(name, place.pk)))
+    text = answer.content.decode() if answer.status_code == 200 else ""
+    if "<html" not in text:
+        return
+    ids = re.findall(r'\sid="([^"]+)"', text)
+    assert len(ids) == len(set(ids)), sorted(each for each in ids if ids.count(each) > 1)
+    labelled = set(re.findall(r'<label[^>]* for="([^"]+)"', text))
+    for tag in re.findall(r"<(?:input|select|textarea)[^>]*>", text):
+        named = re.search(r'\sid="([^"]+)"', tag)
+        is_hidden = 'type="hidden"' in tag
+        assert is_hidden or "aria-label" in tag or (named and named[1] in labelled) or 'type="radio"' in tag, tag
+    assert text.count("<h1") == 1
+    assert text.count("<main") == 1
+
+
+def test_roles_end_with_the_grant(browser: Browser, namespace: Namespace) -> None:
+    NamespaceRole.objects.all().delete()
+    assert browser.get(reverse("namespaces:namespace_overview", args=[namespace.pk])).status_code == 404
