@@ -4,9 +4,11 @@ from typing import Any
 
 from celery import current_app, shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from django.db import connections
 from django.utils import timezone
 
-from sync import connections, drift, leases, pump, queue, rechecks, registry, workers
+from sync import connections as connection_log
+from sync import drift, leases, pump, queue, rechecks, registry, workers
 from sync.records import forget_old_records
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
@@ -55,12 +57,13 @@ def take_in_connections() -> None:
     """Read the connection log on from where it was read."""
     with leases.held("connections", seconds=120) as alone:
         if alone:
-            connections.take_in()
+            connection_log.take_in()
 
 
 @worker_ready.connect
 def say_that_this_worker_runs(**_: Any) -> None:
     workers.this_worker().keep_beating()
+    connections.close_all()  # with --pool=prefork this is the parent: no child may inherit its connection
 
 
 @worker_shutting_down.connect
