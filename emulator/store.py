@@ -279,9 +279,10 @@ class Store:
     def record_connection(self, record: ConnectionRecord) -> int:
         """Append a record to its namespace's log; the answer is its cursor. Cursors only grow, over restarts too."""
         key = id_key(record.namespace_id)
-        with self.transaction():
+        text = json.dumps(record.as_dict())
+        with self._lock:  # a single statement commits itself
             cursor = self._connection.execute(
-                "INSERT INTO connection (namespace_key, record) VALUES (?, ?)", (key, json.dumps(record.as_dict()))
+                "INSERT INTO connection (namespace_key, record) VALUES (?, ?)", (key, text)
             ).lastrowid
             self._recorded += 1
             if self._recorded % PRUNE_EVERY == 0:

@@ -58,10 +58,15 @@ class Plant:
         self.emulator.call("PUT", f"{self.namespace_id}/caCertificates/{name}", body)
 
     def log(self) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = self.emulator.call("GET", f"{self.namespace_id}/connectionLog?limit=1000")[
-            "value"
-        ]
-        return records
+        """Every record of the namespace, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = 0
+        while True:
+            page = self.emulator.call("GET", f"{self.namespace_id}/connectionLog?after={cursor}&limit=1000")
+            if not page["value"]:
+                return found
+            found += page["value"]
+            cursor = page["cursor"]
 
     def attempts_of(self, session_name: str) -> list[dict[str, Any]]:
         return [r for r in self.log() if r["properties"]["sessionName"] == session_name]
