@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import current_app, shared_task
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown, worker_shutting_down
 from django.db import connections
 from django.utils import timezone
 
@@ -72,5 +72,6 @@ def take_nothing_new(**_: Any) -> None:
 
 
 @worker_shutdown.connect
+@worker_process_shutdown.connect
 def say_that_this_worker_ends(**_: Any) -> None:
     workers.this_worker().end()
