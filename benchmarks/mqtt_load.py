@@ -29,7 +29,7 @@ class Where:
         return context
 
     def open(self, context: ssl.SSLContext) -> ssl.SSLSocket:
-        raw = socket.create_connection((self.host, self.port), timeout=10)
+        raw = socket.create_connection((self.host, self.port), timeout=60)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context.wrap_socket(raw, server_hostname=self.host)
 

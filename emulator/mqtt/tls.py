@@ -242,18 +242,17 @@ class TlsTransport(asyncio.Protocol):
         """What the application has written goes through TLS."""
         self._drain_is_due = False
         tls = self._tls
-        if tls is None or self._lost:
+        if tls is None or self._lost or not self._gathered:
             return
-        if self._gathered:
-            view = memoryview(b"".join(self._gathered))
-            self._gathered.clear()
-            self._gathered_bytes = 0
-            try:
-                while view:
-                    view = view[tls.send(bytes(view[:_RECORD])) :]
-            except SSL.Error:
-                self.abort()
-                return
+        view = memoryview(b"".join(self._gathered))
+        self._gathered.clear()
+        self._gathered_bytes = 0
+        try:
+            while view:
+                view = view[tls.send(bytes(view[:_RECORD])) :]
+        except SSL.Error:
+            self.abort()
+            return
         self._flush(tls)
 
     def _cancel_timer(self) -> None:
