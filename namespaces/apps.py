@@ -9,13 +9,14 @@ class NamespacesConfig(AppConfig):
         from namespaces import menu
         from namespaces.access import visible_scopes
         from namespaces.connections import ConnectionIntake
-        from namespaces.models import Client
+        from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
         from portal.registry import register_activity_scope, register_menu_item, register_search
         from sync import registry
 
-        registry.register(Client)
+        for model in (Client, ClientGroup, TopicSpace, PermissionBinding):
+            registry.register(model)
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_taker(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)

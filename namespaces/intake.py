@@ -40,10 +40,7 @@ class Import:
         self.left_out: list[str] = []
 
     def run(self) -> None:
-        found = {
-            model: list(self.gateway.list_children(self.namespace.resource_id, model.arm_type))
-            for model in registry.models()
-        }
+        found = {model: list(model.in_azure(self.gateway, self.namespace.resource_id)) for model in registry.models()}
         self._say(import_total=sum(len(resources) for resources in found.values()), import_done=0)
         for model, resources in found.items():
             remaining = iter(resources)

@@ -11,7 +11,20 @@ from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
 from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
+from namespaces.topic_models import ClientGroup, PermissionBinding, TopicSpace
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet
+
+__all__ = [
+    "Client",
+    "ClientCertificate",
+    "ClientGroup",
+    "ConnectionAttempt",
+    "Namespace",
+    "NamespaceRole",
+    "PermissionBinding",
+    "Role",
+    "TopicSpace",
+]
 
 
 class Role(models.TextChoices):

@@ -188,6 +188,9 @@ ARM_API_VERSIONS = {
     "namespaces": "2025-02-15",
     "caCertificates": "2025-02-15",
     "clients": "2025-02-15",
+    "clientGroups": "2025-02-15",
+    "topicSpaces": "2025-02-15",
+    "permissionBindings": "2025-02-15",
 }
 ARM_CONNECT_TIMEOUT = float(os.environ.get("ARM_CONNECT_TIMEOUT", "5"))
 ARM_READ_TIMEOUT = float(os.environ.get("ARM_READ_TIMEOUT", "20"))
@@ -205,6 +208,9 @@ METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # for Prometheus; without o
 DRIFT_SCAN_SECONDS = float(os.environ.get("DRIFT_SCAN_SECONDS", "900"))  # how often a namespace is compared with Azure
 # Azure's limits of one namespace; newer pages may have raised them.
 MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))
+MAX_CLIENT_GROUPS = int(os.environ.get("MAX_CLIENT_GROUPS", "10"))
+MAX_TOPIC_SPACES = int(os.environ.get("MAX_TOPIC_SPACES", "10"))
+MAX_PERMISSION_BINDINGS = int(os.environ.get("MAX_PERMISSION_BINDINGS", "100"))
 MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
 CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")

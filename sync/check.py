@@ -111,7 +111,7 @@ def _namespaces(gateway: ArmGateway, found: list[dict[str, Any]]) -> Answer | st
 def _children(gateway: ArmGateway, namespace: dict[str, Any]) -> str:
     counts = []
     for model in registry.models():
-        count = sum(1 for _ in gateway.list_children(str(namespace["id"]), model.arm_type))
+        count = sum(1 for _ in model.in_azure(gateway, str(namespace["id"])))
         counts.append(f"{count} {model._meta.verbose_name_plural}")
     return ", ".join(counts)
 

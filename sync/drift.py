@@ -148,7 +148,7 @@ def _same_properties(ours: Resource, theirs: Resource) -> bool:
 def _listed(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> Iterator[dict[str, Any]]:
     """The collection, page by page; each page is a read out of the budget."""
     subscription = subscription_of(scope.resource_id)
-    for count, resource in enumerate(gateway.list_children(scope.resource_id, model.arm_type)):
+    for count, resource in enumerate(model.in_azure(gateway, scope.resource_id)):
         if count % (10 * PAGE) == 0:
             _take_reads(subscription, 10 if count else 1)
         yield resource

@@ -1,10 +1,10 @@
 """What every synced row has: desired state on the row, and how far it has come towards Azure."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,9 @@ from django.utils import timezone
 
 from sync.findings import Finding, Scan
 from sync.records import Budget, PushRecord, WorkerBeat
+
+if TYPE_CHECKING:
+    from sync.gateway import ArmGateway
 
 __all__ = [
     "Budget",
@@ -196,6 +199,18 @@ class SyncedModel(models.Model):
     # What each concrete model says of itself.
     def arm_id(self) -> str:
         raise NotImplementedError  # abstract
+
+    @classmethod
+    def is_built_in(cls, resource: Mapping[str, Any]) -> bool:
+        """Whether the service itself put this resource there: it is never brought in, and never differs."""
+        return False
+
+    @classmethod
+    def in_azure(cls, gateway: "ArmGateway", scope_id: str) -> Iterator[dict[str, Any]]:
+        """What Azure holds of this type in a namespace, page by page. Raises what the gateway raises."""
+        for resource in gateway.list_children(scope_id, cls.arm_type):
+            if not cls.is_built_in(resource):
+                yield resource
 
     def scope_pk(self) -> int:
         """Primary key of the namespace it belongs to, for the activity log."""

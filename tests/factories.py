@@ -8,7 +8,7 @@ from django.utils import timezone
 from certificates.decoding import load_certificate
 from certificates.issuing import ClientName, make_sample_chain
 from certificates.models import CACertificate
-from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.models import Client, ClientGroup, Namespace, NamespaceRole, PermissionBinding, Role, TopicSpace
 from portal.models import Team, User
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
@@ -72,5 +72,41 @@ def make_ca_certificate(
 ) -> CACertificate:
     row = CACertificate(namespace=namespace, name=name, **{"synced_generation": 1, **fields})
     row.set_certificate(load_certificate(der or make_ca_der()))
+    row.save()
+    return row
+
+
+def make_client_group(
+    namespace: Namespace, name: str = "presses", query: str = "attributes.type = 'press'", **fields: Any
+) -> ClientGroup:
+    row = ClientGroup(namespace=namespace, name=name, query=query, **{"synced_generation": 1, **fields})
+    row.save()
+    return row
+
+
+def make_topic_space(namespace: Namespace, name: str = "machines", *templates: str, **fields: Any) -> TopicSpace:
+    held = list(templates or ("machines/${client.authenticationName}/#",))
+    row = TopicSpace(namespace=namespace, name=name, templates=held, **{"synced_generation": 1, **fields})
+    row.save()
+    return row
+
+
+def make_permission_binding(
+    namespace: Namespace,
+    name: str = "presses-publish",
+    *,
+    group: str = "presses",
+    space: str = "machines",
+    permission: str = "Publisher",
+    **fields: Any,
+) -> PermissionBinding:
+    row = PermissionBinding(
+        namespace=namespace,
+        name=name,
+        client_group_name=group,
+        topic_space_name=space,
+        permission=permission,
+        **{"synced_generation": 1, **fields},
+    )
     row.save()
     return row

@@ -17,6 +17,7 @@ import pytest
 from emulator.authority import Authority
 from sync.gateway import arm_gateway
 
+COLLECTIONS = {"cacertificates", "clients", "clientgroups", "topicspaces", "permissionbindings"}
 TOKEN = {"access_token": "scripted", "expires_in": 3600, "token_type": "Bearer"}
 
 
@@ -147,7 +148,7 @@ class ScriptedArm:
         if key in self.store:
             return Answer(200, self.store[key])
         children = [resource for known, resource in self.store.items() if known.rpartition("/")[0] == key]
-        if children or key.rsplit("/", 1)[-1] in {"clients", "cacertificates"}:
+        if children or key.rsplit("/", 1)[-1] in COLLECTIONS:
             return Answer(200, {"value": children})
         return Answer(404, {"error": {"code": "ResourceNotFound", "message": "It is not there."}})
 
