@@ -1,0 +1,151 @@
+"""The pages for everybody: by keyboard, without JavaScript, on a narrow screen, in the dark, and as axe sees them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from certificates.issuing import ClientName, make_sample_chain
+from tests.e2e.demo_process import DemoProcess
+from tests.e2e.guide import Guide
+
+pytestmark = pytest.mark.e2e
+PAGES = (
+    "namespaces/",
+    "namespaces/1/",
+    "namespaces/1/activity/",
+    "namespaces/1/ca-certificates/",
+    "namespaces/1/ca-certificates/line-a/",
+    "namespaces/1/ca-certificates/line-a/clients/",
+    "namespaces/1/ca-certificates/line-a/json/",
+    "namespaces/1/ca-certificates/line-a/commands/",
+    "namespaces/1/ca-certificates/line-a/delete/",
+    "namespaces/1/upload-certificate/",
+    "namespaces/1/clients/",
+    "namespaces/1/create-client/",
+    "namespaces/1/clients/press-1/update/",
+    "namespaces/1/clients/press-1/change-authentication-name/",
+    "namespaces/1/connections/",
+    "namespaces/1/test-authentication/",
+    "namespaces/1/expiries/",
+    "namespaces/1/sample-certificates/",
+    "namespaces/1/sync/",
+    "namespaces/1/drift/",
+    "account/",
+    "notifications/",
+    "search/?q=press",
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    chain = make_sample_chain([ClientName("press-1")], at=datetime.now(UTC))
+    (folder / "intermediate_ca.crt").write_text(chain.intermediate.certificate_pem)
+    (folder / "client.crt").write_text(chain.clients[0].certificate_pem)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def furnished(demo: DemoProcess, chromium: Browser, files: Path) -> DemoProcess:
+    """A demo with a certificate and a client, made without JavaScript: what a form alone can do."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    guide = Guide(page, demo.wait_ready(), files)
+    guide.sign_in("dana")
+    guide.open_namespace("contoso-plant")
+    guide.open("CA certificates")
+    page.get_by_role("link", name="Certificate", exact=True).click()
+    page.get_by_label("Certificate name").fill("x")
+    page.locator("input[type=file]").set_input_files(files / "client.crt")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#id_name_error")).to_contain_text("3 to 50 characters")
+    expect(page.locator("#id_file_error")).to_contain_text("This is a client certificate")
+    page.get_by_label("Certificate name").fill("line-a")
+    page.get_by_label("Or paste the certificate").fill((files / "intermediate_ca.crt").read_text())
+    page.get_by_role("button", name="Upload").click()
+    reload_until_succeeded(page, guide, "line-a")
+    guide.open("Clients")
+    page.get_by_role("link", name="Client", exact=True).click()
+    page.get_by_label("Client name", exact=False).first.fill("press-1")
+    page.get_by_role("button", name="Add attribute").click()
+    expect(page.get_by_label("Key")).to_have_count(2)
+    page.get_by_label("Key").first.fill("line")
+    page.get_by_label("Value").first.fill("A")
+    page.get_by_role("button", name="Create", exact=True).click()
+    reload_until_succeeded(page, guide, "press-1")
+    context.close()
+    return demo
+
+
+def reload_until_succeeded(page: Page, guide: Guide, name: str) -> None:
+    expect(guide.row(name)).to_be_visible()
+    for _ in range(40):
+        if "Succeeded" in guide.row(name).inner_text():
+            return
+        page.wait_for_timeout(250)
+        page.reload()
+    raise AssertionError(f"{name} has not succeeded.")
+
+
+@pytest.fixture
+def dana(furnished: DemoProcess, page: Page, screenshots: Path) -> Page:
+    Guide(page, furnished.wait_ready(), screenshots).sign_in("dana")
+    return page
+
+
+def test_upload_by_keyboard_alone(furnished: DemoProcess, dana: Page) -> None:
+    base = furnished.wait_ready()["portal"]
+    dana.goto(f"{base}namespaces/1/ca-certificates/")
+    opener = dana.get_by_role("link", name="Certificate", exact=True)
+    opener.focus()
+    dana.keyboard.press("Enter")
+    name = dana.get_by_label("Certificate name")
+    expect(name).to_be_focused()
+    dana.keyboard.type("line-a")
+    expect(dana.locator("#id_name_check")).to_contain_text("already")
+    for _ in range(40):  # round and round, never out of the pane
+        dana.keyboard.press("Tab")
+        assert dana.evaluate("document.querySelector('#pane').contains(document.activeElement)")
+    dana.keyboard.press("Escape")
+    expect(dana.locator("#pane .pane")).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def test_the_search_is_walked_by_arrows(furnished: DemoProcess, dana: Page) -> None:
+    dana.keyboard.press("Control+k")
+    expect(dana.locator("#search")).to_be_focused()
+    dana.keyboard.type("press")
+    expect(dana.locator("#search-results .hit").first).to_be_visible()
+    dana.keyboard.press("ArrowDown")
+    dana.keyboard.press("Enter")
+    expect(dana.get_by_role("heading", level=1)).to_contain_text("press-1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(furnished: DemoProcess, dana: Page, scheme: str) -> None:
+    """Contrast, names, roles, landmarks: WCAG 2.2 AA as far as a program can tell."""
+    base = furnished.wait_ready()["portal"]
+    dana.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    found = []
+    for path in PAGES if scheme == "light" else PAGES[::3]:  # the dark differs in colours alone
+        dana.goto(base + path)
+        results = Axe().run(dana, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
+        found += [
+            f"{path}: {each['id']}: {each['nodes'][0]['html'][:160]} {each['nodes'][0]['failureSummary'][:200]}"
+            for each in results.response["violations"]
+        ]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_wider_than_a_narrow_screen(furnished: DemoProcess, dana: Page) -> None:
+    base = furnished.wait_ready()["portal"]
+    dana.set_viewport_size({"width": 360, "height": 740})
+    wide = []
+    for path in PAGES:
+        dana.goto(base + path)
+        if dana.evaluate("document.documentElement.scrollWidth") > 360:
+            wide.append(path)
+    assert not wide
