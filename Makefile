@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check browser bench chaos format pins
+.PHONY: help install demo test check browser node bench chaos format pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -30,7 +30,10 @@ check: install ## lint and types
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
 
-test: check browser ## what CI runs: lint, types, and all tests with real processes and a real browser
+node: ## install MQTT.js for the tests, where Node.js and npm are there
+	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent; else echo "npm is missing: the tests of MQTT.js are skipped. On Debian or Ubuntu: apt install npm"; fi
+
+test: check browser node ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
 
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
