@@ -43,6 +43,8 @@ class Stage:
             *(sys.executable, "-m", "celery", "--app=portal", "worker", f"--hostname={name}@localhost"),
             *("--pool=threads", "--concurrency=4", "--loglevel=WARNING", "--without-gossip", "--without-mingle"),
             "--without-heartbeat",
+            "--beat",
+            f"--schedule={self.folder / name}-schedule",
         ]
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LINGER = 0.4  # seconds: somebody who saves one thing often saves another one at once
 LOOK_EVERY = 0.05
+STAY_FOR = 5.0  # seconds: what is tried again that soon needs no sweep to find it
 GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction for several rows
 SETTLE_TRIES = 8  # almost six seconds: a database that restarts is back by then
 
@@ -76,7 +77,10 @@ class Pump:
                         self._stopped.wait(min(self._queue.wait(), 0.25))
                         idle_since = time.monotonic()
                     elif time.monotonic() - idle_since > LINGER:
-                        return False
+                        soon = queue.soonest(within=STAY_FOR)
+                        if soon is None:
+                            return False
+                        self._stopped.wait(min(soon + 0.01, 0.5))
                     else:
                         self._stopped.wait(LOOK_EVERY)
             finally:

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
@@ -81,6 +81,24 @@ class Queue:
             Candidate(model, pk, scope_id, lane, due_at, deleted_at is not None)
             for pk, scope_id, lane, due_at, deleted_at in columns[:room]
         ]
+
+
+def soonest(within: float) -> float | None:
+    """Seconds until the next row may be tried again, when that is soon; None when it is not, or nothing waits."""
+    now = timezone.now()
+    found = []
+    for model in registry.models():
+        manager: Any = model._default_manager
+        later = manager.unsettled().filter(
+            parked_code="",
+            waits_for="",  # waiting for another row may take long: the sweep looks after that
+            claim_token__isnull=True,
+            next_attempt_at__gt=now,
+            next_attempt_at__lte=now + timedelta(seconds=within),
+        )
+        first = later.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+        found += [first] if first is not None else []
+    return max((min(found) - now).total_seconds(), 0.0) if found else None
 
 
 def anything_due() -> bool:

@@ -255,6 +255,12 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing(
     assert arm.methods().count("PUT") == 5
 
 
+def test_what_is_tried_again_soon_is_waited_for(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    add(ada, factory, "one")
+    arm.script("PUT", refused("AnotherOperationInProgress", 409))
+    assert run().pushed == {Pushed.DELAYED: 1, Pushed.SUCCEEDED: 1}
+
+
 def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
     ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
