@@ -86,7 +86,11 @@ def parse_template(text: str) -> Template:
     """Understand a template. Raises `TemplateError`."""
     if not text:
         raise TemplateError("The topic template is empty.")
-    if len(text.encode()) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half of a pair, as JSON may hold it
+        raise TemplateError("The topic template holds a character that is no text.") from None
+    if size > MAX_BYTES:
         raise TemplateError(f"The topic template is longer than {MAX_BYTES} bytes.")
     levels = _split(text)
     if len(levels) > MAX_SEGMENTS:

@@ -7,14 +7,11 @@ permission bindings nothing is allowed. The first topic space or binding puts Ev
 
 from collections.abc import Callable
 
-from emulator.store import CLIENT, Resource, Store
+from emulator.store import CLIENT, CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE, Resource, Store
 from namespaces.group_query import Member
 from namespaces.topic_access import Access, Binding, Group, Space, TopicAccess
 from namespaces.topic_templates import member_of
 
-CLIENT_GROUP = "Microsoft.EventGrid/namespaces/clientGroups"
-TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
-PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 CONCERNED = frozenset(
     {CLIENT, CLIENT_GROUP, TOPIC_SPACE, PERMISSION_BINDING}
 )  # types whose change may change an answer

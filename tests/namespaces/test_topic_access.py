@@ -85,6 +85,7 @@ BAD_TEMPLATES = [
     ("a/b+", "“+” must be a whole segment"),
     ("a/b/c/d/e/f/g/h/i", "8 segments"),
     ("x" * 257, "256 bytes"),
+    ("a/\ud800", "no text"),
     ("a/${client.name}", "There is no variable “client.name”"),
     ("a/${principal.authenticationName}", "There is no variable"),
     ("a/${client.attributes.}", "There is no variable"),

@@ -12,11 +12,19 @@ import pytest
 
 from certificates.issuing import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
-from emulator.mqtt.authorisation import CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE
 from emulator.mqtt.endpoint import MqttEndpoints
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
-from emulator.store import CA_CERTIFICATE, CLIENT, NAMESPACE, Resource, Store
+from emulator.store import (
+    CA_CERTIFICATE,
+    CLIENT,
+    CLIENT_GROUP,
+    NAMESPACE,
+    PERMISSION_BINDING,
+    TOPIC_SPACE,
+    Resource,
+    Store,
+)
 from tests.emulator.mqtt.plant import NAMES
 from tests.waiting import until
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
+from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.wire import connected, wire
 
 OWN = "machines/${client.authenticationName}/#"
@@ -137,3 +138,27 @@ def test_a_flood_of_denied_messages_does_not_flood_the_log(closed_plant: LocalPl
         for _ in range(200):
             assert sender.expect(w.PUBACK).reason == 0x87
     assert len(closed_plant.logged("FailedMqttPublishedMessages")) == 50
+
+
+def test_rules_made_through_arm_count_at_the_endpoint(own_plant: Plant) -> None:
+    """From the first topic space on, in a namespace that was open before."""
+
+    def put(kind: str, name: str, **properties: object) -> None:
+        own_plant.emulator.call("PUT", f"{own_plant.namespace_id}/{kind}/{name}", {"properties": properties})
+
+    def answer(opened: w.Wire) -> int:
+        opened.send(w.publish("machines/press-07/state", b"", qos=1))
+        return opened.expect(w.PUBACK).reason
+
+    with connected(own_plant, "p") as opened:
+        assert answer(opened) == 0
+        put("topicSpaces", "machines", topicTemplates=[OWN])
+        assert answer(opened) == 0x87
+        own_plant.put_client("press-07", authenticationName="press-07", attributes={"line": 1})
+        put("clientGroups", "line-1", query="attributes.line = 1")
+        put("permissionBindings", "pub", clientGroupName="line-1", topicSpaceName="machines", permission="Publisher")
+        assert answer(opened) == 0
+        own_plant.put_client("press-07", authenticationName="press-07", attributes={"line": 2})
+        assert answer(opened) == 0x87
+        put("permissionBindings", "all", clientGroupName="$all", topicSpaceName="machines", permission="Publisher")
+        assert answer(opened) == 0
