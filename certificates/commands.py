@@ -20,7 +20,7 @@ class Command:
 
 def az_commands(arm_id: str, name: str, body: Mapping[str, Any], api_version: str) -> tuple[Command, ...]:
     """Create, show and delete. The create command writes its properties file first, then names it."""
-    file_name = f"{name}.json"
+    file_name = shlex.quote(f"{name}.json")
     properties = json.dumps({key: value for key, value in body.items() if value is not None}, indent=2)
     target = f"--id {shlex.quote(arm_id)} --api-version {api_version}"
     return (

@@ -7,6 +7,7 @@ from django.urls import reverse
 from icalendar import Alarm, Calendar, Event
 
 from certificates.models import CACertificate
+from certificates.wording import one_line, shortened
 from namespaces.models import Client, ClientCertificate, Namespace
 
 PAST = timedelta(days=30)  # what ended longer ago is no news
@@ -69,7 +70,7 @@ def calendar_of(namespace: Namespace, expiries: list[Expiry], *, at: datetime, b
         event.add("dtstamp", at)
         event.add("dtstart", expiry.not_after.date())
         event.add("summary", f"{expiry.kind} {expiry.name} ends ({namespace.name})")
-        event.add("description", f"{expiry.subject}\nEnds {expiry.not_after:%d %b %Y %H:%M} UTC")
+        event.add("description", f"{shortened(one_line(expiry.subject))}\nEnds {expiry.not_after:%d %b %Y %H:%M} UTC")
         event.add("url", f"{base_url}{expiry.url}")
         event.add("transp", "TRANSPARENT")
         alarm = Alarm()

@@ -70,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until SIGINT, SIGTERM or the end of the parent; the answer is the exit status."""
     options = parse_arguments(arguments)
     import asyncio
-    import logging
 
     from emulator.authority import AuthorityError
+    from emulator.log import log_to_terminal
     from emulator.server import StartError, run
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_terminal()
     try:
         asyncio.run(run(options))
     except (AuthorityError, StartError) as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from certificates.wording import one_line
 from sync.models import SyncedModel
 
 
@@ -33,4 +34,5 @@ def api_version_of(row: SyncedModel) -> str:
 
 
 def as_json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "\n".join(one_line(line) for line in text.split("\n"))

@@ -1,0 +1,34 @@
+"""Pages show what cannot be seen: no name that a stranger chose turns, hides or imitates what stands beside it.
+
+Templates mark such text by the filter `visible`; this middleware is the net under them, for every page and partial.
+"""
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+_UNSEEN = r"\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_ANY = re.compile(f"[{_UNSEEN}]")
+# Left alone: tags, whose attributes hold what forms send back, and the text of a field that someone edits.
+_PIECE = re.compile(rf"<textarea\b[^>]*>.*?</textarea>|<[^>]*>|[{_UNSEEN}]", re.DOTALL)
+
+
+class ShowUnseenMiddleware:
+    """Writes ‹U+202E› for a character that cannot be seen, in the text of HTML."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if response.streaming or not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        page = response.content.decode(response.charset)
+        if _ANY.search(page):
+            response.content = _PIECE.sub(_shown, page)
+        return response
+
+
+def _shown(piece: re.Match[str]) -> str:
+    return piece[0] if piece[0].startswith("<") else f"‹U+{ord(piece[0]):04X}›"

@@ -1,0 +1,338 @@
+"""What strangers can choose — names in certificates, user names, file names, what Azure answers — shows harmless everywhere."""
+
+import io
+import json
+import logging
+import re
+import subprocess
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+from icalendar import Calendar
+
+from certificates.authentication import authenticate
+from certificates.commands import az_commands
+from certificates.decoding import to_azure_pem
+from certificates.feeds import make_feed
+from certificates.issuing import ClientName, make_sample_chain, sample_chain_zip
+from certificates.trials import namespace_state
+from certificates.wording import one_line
+from emulator.log import OneLineFormatter
+from namespaces.connections import ConnectionIntake
+from namespaces.models import Namespace
+from portal import activity
+from portal.logs import JsonFormatter, TextFormatter
+from portal.models import User
+from sync.models import Finding
+from tests.certificates.cases import SUBJECT, THUMBPRINT
+from tests.chains import Identity, authority
+from tests.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.portal.test_access_table import TABLE, arguments
+
+pytestmark = pytest.mark.django_db
+
+MARKUP = "\"'><hostile-tag onclick=hostile()></textarea></script><script>hostile()</script>{{ 7|add:7 }}"
+UNSEEN = "\u202edesrever\u2066\u200f\x1b[31m\x07\x85\u2028line\r\nSet-Cookie: hostile=1"
+FORMULA = '=HYPERLINK("javascript:hostile()")'
+NASTY = f"{FORMULA}{MARKUP}{UNSEEN}"
+SHORT = f"{MARKUP[:60]}{UNSEEN[:40]}"  # fits where 128 characters are the most
+LONG = "n" * 60_000
+HARMLESS_PAGE = 400_000  # bytes: a name of 64 KB may not stand in a page many times
+
+
+def nasty_subject(*names: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False) for name in names])
+
+
+@pytest.fixture
+def line() -> Identity:
+    return authority("Line CA", at=timezone.now(), subject=nasty_subject(NASTY))
+
+
+@pytest.fixture
+def sensor(line: Identity) -> Identity:
+    return line.issue(
+        "sensor", at=timezone.now(), subject=nasty_subject(NASTY), dns=[f"x{MARKUP}"], uris=["javascript:hostile()"]
+    )
+
+
+@pytest.fixture
+def giant(line: Identity) -> Identity:
+    return line.issue("giant", at=timezone.now(), subject=nasty_subject(LONG))
+
+
+@pytest.fixture
+def place(line: Identity, sensor: Identity, giant: Identity) -> Namespace:
+    """A namespace in which everything that somebody else may choose is hostile."""
+    owner = make_user("owner", first_name=NASTY[:150], last_name=MARKUP)
+    team = make_team(SHORT[:80], owner)
+    namespace = make_namespace("factory", owner=owner)
+    Namespace.objects.update(
+        location=SHORT[:60],
+        connections_error=NASTY,
+        unreachable_reason=NASTY,
+        unreachable_since=timezone.now(),
+        import_message=NASTY,
+        resource={"properties": {"note": NASTY}},
+    )
+    client = make_client(
+        namespace,
+        "press-1",
+        authentication_name=SHORT,
+        description=NASTY,
+        attributes={"type": NASTY, "list": [NASTY]},
+        base={"name": "press-1", "properties": {"description": NASTY, "authenticationName": NASTY}},
+        rule_notes=[NASTY],
+        parked_code=SHORT[:60],
+        parked_message=NASTY,
+        team=team,
+    )
+    make_ca_certificate(namespace, "line-a", der=line.der, description=NASTY, base={"properties": {"note": NASTY}})
+    ConnectionIntake().take(
+        namespace.pk,
+        [record(namespace, 1, sensor), record(namespace, 2, giant), record(namespace, 3, sensor, user_name=LONG)],
+        3,
+    )
+    entry = activity.record(
+        owner,
+        verb="Update client",
+        kind="namespaces.client",
+        object_pk=client.pk,
+        object_name="press-1",
+        scope=namespace.pk,
+        scope_name="factory",
+        before={"description": NASTY},
+        after={"description": f"{NASTY} again", NASTY: NASTY},
+    )
+    type(entry).objects.all().delete()
+    entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1, "failed", NASTY[:60], NASTY
+    entry.team_name = SHORT[:80]
+    entry.save(force_insert=True)
+    now = timezone.now()
+    Finding.objects.create(
+        pk=1,
+        kind="namespaces.client",
+        scope=namespace.pk,
+        name="press-1",
+        object_pk=client.pk,
+        drift="changed",
+        fields=[{"field": "description", "base": NASTY, "ours": NASTY, "azure": f"{NASTY} again"}],
+        resource={"name": "press-1", "properties": {"description": NASTY}},
+        note=NASTY,
+        found_at=now,
+        seen_at=now,
+    )
+    return namespace
+
+
+def record(namespace: Namespace, cursor: int, leaf: Identity, *, user_name: str = SHORT) -> dict[str, Any]:
+    """One attempt as the emulator tells of it."""
+    state, now = namespace_state(namespace), timezone.now()
+    decision = authenticate(presented=leaf.der, user_name=user_name, state=state, at=now)
+    return {
+        "cursor": cursor,
+        "time": now.isoformat(),
+        "operationName": "MICROSOFT.EVENTGRID/topicspaces/connect",
+        "resultType": "Failed",
+        "resultSignature": NASTY,
+        "resultDescription": NASTY,
+        "callerIpAddress": NASTY,
+        "identity": {"authenticationType": NASTY, "clientIdentitySource": NASTY},
+        "properties": {"sessionName": NASTY + LONG, "protocol": NASTY, "traceId": NASTY},
+        "userName": user_name,
+        "presentedChain": [to_azure_pem(leaf.der)],
+        "decision": decision.as_dict(),
+        "clientName": "press-1",
+        "caName": "line-a",
+    }
+
+
+class Page(HTMLParser):
+    """What a browser would make of it: the tags, the text that is read, the text of scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.harm: list[str] = []
+        self._open: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        if tag == "hostile-tag":
+            self.harm.append("a tag of a stranger")
+        for name, value in attributes:
+            address = (value or "").strip().lower()
+            if name.startswith("on") or name == "style":
+                self.harm.append(f"{tag} with {name}")
+            if name in {"href", "src", "action", "formaction", "hx-get", "hx-post"} and (
+                address.startswith(("javascript:", "vbscript:", "data:text"))
+            ):
+                self.harm.append(f"{tag} {name}={address[:40]}")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "script" and "hostile" in data:
+            self.harm.append("a script of a stranger")
+        if "textarea" not in self._open:
+            self.text += data
+            if found := re.search("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", data):
+                self.harm.append(f"{found[0]!r} in {data[:60]!r}")
+
+
+def assert_harmless(response: Any, where: str) -> None:
+    assert response.status_code in {200, 286, 302, 422}, f"{where}: {response.status_code}"
+    assert "hostile" not in response.cookies, where
+    assert not [name for name in response.headers if "hostile" in name.lower()], where
+    if response.get("Content-Type", "").startswith("text/html"):
+        harm = Page(response.content.decode()).harm
+        assert not harm, f"{where}: {harm[:3]}"
+    assert len(response.content) < HARMLESS_PAGE, f"{where}: {len(response.content)} bytes"
+
+
+@pytest.fixture
+def owner(place: Namespace, client: Browser) -> Browser:
+    client.force_login(User.objects.get(username="owner"))
+    return client
+
+
+@pytest.mark.parametrize("name", sorted(name for name, (method, _) in TABLE.items() if method == "GET"))
+def test_a_page_shows_hostile_rows_as_text(owner: Browser, place: Namespace, name: str) -> None:
+    if TABLE[name][1] == "admin":
+        User.objects.update(is_superuser=True, is_staff=True)
+    url = reverse(name, kwargs=arguments(name, place.pk))
+    for headers in ({}, {"HX-Request": "true"}):
+        assert_harmless(owner.get(url, headers=headers), name)
+    for query in ({"q": MARKUP}, {"q": "hostile"}, {"name": NASTY, "value": NASTY, "sort": NASTY, "page": NASTY}):
+        assert_harmless(owner.get(url, query), f"{name} {list(query)}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "namespaces:client_detail",
+        "namespaces:client_activity",
+        "namespaces:connection_list",
+        "namespaces:connection_detail",
+        "certificates:ca_certificate_detail",
+        "certificates:expiries",
+        "sync:drift_detail",
+        "sync:timeline",
+    ],
+)
+def test_what_cannot_be_seen_is_named(owner: Browser, place: Namespace, name: str) -> None:
+    text = Page(owner.get(reverse(name, kwargs=arguments(name, place.pk))).content.decode()).text
+    assert "hostile-tag" in text
+    assert "‹U+202E›" in text
+
+
+@pytest.mark.parametrize("cursor", [1, 2, 3])
+def test_an_attempt_shows_what_was_sent_as_text(owner: Browser, place: Namespace, cursor: int) -> None:
+    url = reverse("namespaces:connection_detail", args=[place.pk, cursor])
+    assert_harmless(owner.get(url), url)
+    test = reverse("certificates:test_authentication", args=[place.pk])
+    assert_harmless(owner.get(test, {"attempt": cursor}), test)
+
+
+@pytest.mark.parametrize("kind", ["sensor", "giant", "line", "none"])
+def test_what_is_brought_to_be_tested_or_uploaded_shows_as_text(
+    owner: Browser, place: Namespace, kind: str, request: pytest.FixtureRequest
+) -> None:
+    data = b"no certificate" if kind == "none" else request.getfixturevalue(kind).pem
+    for name, field in (
+        ("certificates:test_authentication", "file"),
+        ("certificates:ca_certificate_check_file", "file"),
+        ("certificates:ca_certificate_upload", "file"),
+    ):
+        for headers in ({}, {"HX-Request": "true"}):
+            file = SimpleUploadedFile(f"{MARKUP}\u202e{FORMULA}.crt", data)
+            answer = owner.post(
+                reverse(name, args=[place.pk]),
+                {field: file, "user_name": NASTY, "name": NASTY, "description": NASTY, "at": NASTY, "protocol": NASTY},
+                headers=headers,
+            )
+            assert_harmless(answer, f"{name} {kind}")
+
+
+def test_a_toast_and_the_pages_after_a_change_show_what_was_typed_as_text(owner: Browser, place: Namespace) -> None:
+    answer = owner.post(
+        reverse("namespaces:client_create", args=[place.pk]),
+        {
+            "name": "press-9",
+            "authentication_name": f"{MARKUP}\u202e",
+            "validation_scheme": "SubjectMatchesAuthenticationName",
+            "state": "Enabled",
+            "description": NASTY,
+        },
+        follow=True,
+    )
+    assert place.clients.filter(name="press-9").exists(), answer.content.decode()[-3000:]
+    assert_harmless(answer, "after creating")
+    assert_harmless(owner.post(reverse("namespaces:client_create", args=[place.pk]), {"name": NASTY}), "refused")
+    deleted = owner.post(reverse("namespaces:client_delete", args=[place.pk, "press-9"]), follow=True)
+    assert_harmless(deleted, "after deleting")
+
+
+def test_the_expiries_calendar_has_no_lines_of_strangers(owner: Browser, place: Namespace) -> None:
+    secret = make_feed(User.objects.get(username="owner"), place)
+    answer = owner.get(reverse("certificates:expiry_feed", args=[secret]))
+    lines = answer.content.decode().split("\r\n")
+    assert not [text for text in lines if text.startswith(("Set-Cookie", "line"))]
+    assert all(len(text.encode()) <= 75 for text in lines)
+    events = Calendar.from_ical(answer.content).walk("VEVENT")
+    assert events
+    assert not any(re.search("[\x00-\x08\x0b-\x1f\u202e]", str(event["description"])) for event in events)
+
+
+def test_downloads_have_plain_names(owner: Browser, place: Namespace) -> None:
+    answer = owner.get(reverse("certificates:ca_certificate_pem", args=[place.pk, "line-a"]))
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="line-a.pem"'
+    chain = make_sample_chain([ClientName(f"../../{MARKUP[:30]}\u202e", THUMBPRINT)], at=timezone.now())
+    with zipfile.ZipFile(io.BytesIO(sample_chain_zip(chain))) as archive:
+        assert all(re.fullmatch(r"\w[\w.-]*", name) for name in archive.namelist()), archive.namelist()
+    names = [f"../../{MARKUP[:30]}", "=1+1", "\u202e"]
+    sent = {"client_name": names, "client_scheme": [SUBJECT] * 3, "client_fault": [""] * 3}
+    assert_harmless(owner.post(reverse("certificates:sample_certificates", args=[place.pk]), sent), "samples")
+
+
+def test_the_az_commands_do_nothing_else_in_a_shell(tmp_path: Path) -> None:
+    name = "x'$(touch hostile)`touch hostile`; touch hostile #\n"
+    arm_id = f"/subscriptions/1/caCertificates/{name}"
+    body = {"description": f"{NASTY}\nJSON\ntouch hostile\n$(touch hostile)`touch hostile`"}
+    told = 'az() { printf "%s\\0" "$@" >> told; printf "\\n\\n" >> told; }\n'
+    for command in az_commands(arm_id, name.strip(), body, "2025-02-15"):
+        assert not re.search("[\x00-\x08\x0b-\x1f\u0080-\u009f\u2028-\u202e]", command.text)
+        subprocess.run(["sh", "-c", told + command.text], cwd=tmp_path, check=True, timeout=20)
+    assert not (tmp_path / "hostile").exists()
+    calls = [call.split("\0") for call in (tmp_path / "told").read_text().split("\0\n\n")]
+    assert [call[:4] for call in calls if len(call) > 1] == [
+        ["resource", verb, "--id", arm_id] for verb in ("create", "show", "delete")
+    ]
+    assert json.loads((tmp_path / f"{name.strip()}.json").read_text()) == body
+
+
+@pytest.mark.parametrize(
+    "formatter", [TextFormatter("%(message)s"), JsonFormatter(), OneLineFormatter("%(message)s")], ids=type
+)
+def test_a_log_line_stays_one_line(formatter: logging.Formatter) -> None:
+    line = formatter.format(logging.makeLogRecord({"msg": "client %s", "args": (NASTY,), "name": "sync"}))
+    assert len(line.splitlines()) == 1
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u200f\u2028-\u202e\u2066]", line)
+
+
+def test_text_on_one_line_is_still_the_same_text_in_json() -> None:
+    text = f"{NASTY}\U000e0041 é 漢字 👩\u200d🔧"
+    assert json.loads(one_line(json.dumps(text, ensure_ascii=False))) == text
+    assert one_line("é 漢字 👩\u200d🔧") == "é 漢字 👩\u200d🔧"
