@@ -118,3 +118,13 @@ def test_a_cut_connection_is_logged_as_lost(plant: Plant) -> None:
         opened.cut()
     until(lambda: len(plant.attempts_of(session)) == 2, "the end is in the log")
     assert plant.attempts_of(session)[1]["resultSignature"] == "ConnectionLost"
+
+
+@pytest.mark.parametrize("tls_version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_1_2_and_1_3_are_spoken(plant: Plant, tls_version: ssl.TLSVersion) -> None:
+    context = client_context(plant, plant.sample("press-07"))
+    context.minimum_version = context.maximum_version = tls_version
+    with wire(plant, context=context) as opened:
+        opened.send(w.connect(uuid.uuid4().hex, "press-07"))
+        assert opened.expect(w.CONNACK).reason == 0
+        assert opened.silent()
