@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulator.fault_rules import Fault, FaultError
 from emulator.mqtt.options import add_mqtt_arguments, mqtt_options
 
 PROGRAM = "eventgrid-emulator"
@@ -47,10 +48,22 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=environment.get("EMULATOR_IN_MEMORY", "").casefold() in ("1", "true", "yes"),
         help="forget resources and connections at the end; certificates and credentials stay in the state folder",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        metavar="FAULT",
+        help="a fault from the start, such as latency,seconds=0.2 or error,status=503,rate=0.1; may be given several"
+        " times (in EMULATOR_FAULT with ';' between)",
+    )
     add_mqtt_arguments(parser, environment)
     found = parser.parse_args(arguments)
     found.state = found.state.absolute()
     found.ready_file = found.ready_file.absolute() if found.ready_file != Path() else None
+    given = found.fault or (environment.get("EMULATOR_FAULT") or "").split(";")
+    try:
+        found.fault = tuple(Fault.parse(text) for text in given if text.strip())
+    except FaultError as error:
+        parser.error(f"--fault: {error}")
     for name in ("port", "mqtt_port_base"):
         if not 0 <= getattr(found, name) <= 65535:
             parser.error(f"--{name.replace('_', '-')} must be from 0 to 65535")

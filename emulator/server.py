@@ -138,6 +138,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         throttle=Throttle(enforced=options.throttle),
         mqtt_endpoints=lambda: mqtt.endpoints if mqtt else {},
         mqtt_ca=str(authority.ca_path),
+        faults=options.fault,
     )
     runner = web.AppRunner(service.application(), access_log=None, handle_signals=False, shutdown_timeout=GRACE)
     await runner.setup()

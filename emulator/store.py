@@ -197,6 +197,17 @@ class Store:
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
         return gone
 
+    def clear(self, kept_type: str) -> None:
+        """Forget every resource that is not of `kept_type`, and every connection record."""
+        with self.transaction():
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM resource WHERE type <> ? ORDER BY id_key DESC",  # noqa: S608
+                (kept_type,),
+            ).fetchall()
+            self._connection.execute("DELETE FROM resource WHERE type <> ?", (kept_type,))
+            self._connection.execute("DELETE FROM connection")
+            self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
+
     def children(
         self,
         parent_id: str,

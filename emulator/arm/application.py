@@ -2,32 +2,40 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
+from emulator.arm.breaking import reset_connection, send_half
 from emulator.arm.calls import Answer, Call
+from emulator.arm.control import Control, MqttEndpointMap
 from emulator.arm.errors import ArmError
 from emulator.arm.event_grid import EventGrid
+from emulator.arm.faults import Faults, Plan, refusal
 from emulator.arm.identity import cloud_metadata, managed_identity_token, openid_configuration, origin, token
+from emulator.arm.operations import Operations
 from emulator.arm.paths import EVENT_GRID, parse_arm_path, split_path
-from emulator.arm.subscriptions import Subscriptions
-from emulator.arm.throttle import Throttle
+from emulator.arm.seed import SeedError, seed_call
+from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
+from emulator.arm.throttle import Throttle, header_for
 from emulator.arm.types import Limits
+from emulator.arm.views import View
 from emulator.credentials import Credentials
+from emulator.fault_rules import Fault
 from emulator.store import Store
 
 LARGEST_BODY = 4 * 1024 * 1024  # ARM's own limit
-MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
+ON_REQUEST = Fault(kind="long-running")  # what `Prefer: respond-async` asks for (RFC 7240)
 logger = logging.getLogger(__name__)
 
 
 class ArmService:
     """Answers every request of the ARM endpoint.
 
-    `mqtt_endpoints` answers the listening MQTT endpoints by namespace id, for `GET /emulator/endpoints`.
+    `mqtt_endpoints` answers the listening MQTT endpoints by namespace id, for `GET /emulator/endpoints`; `faults` are
+    in force from the start; `seed` fills the empty store.
     """
 
     def __init__(
@@ -39,14 +47,19 @@ class ArmService:
         throttle: Throttle,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
+        faults: tuple[Fault, ...] = (),
+        seed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._store = store
         self._credentials = credentials
         self._throttle = throttle
-        self._mqtt_endpoints = mqtt_endpoints
-        self._mqtt_ca = mqtt_ca
-        self._event_grid = EventGrid(store, limits)
-        self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types())
+        self._seed = seed
+        self._faults = Faults(throttle, faults)
+        self._view = View(store)
+        self._operations = Operations(store, self._view)
+        self._control = Control(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
+        self._event_grid = EventGrid(store, limits, self._view, self._operations)
+        self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._view)
 
     def application(self) -> web.Application:
         # One route: ARM ids are matched without regard to case, by their segments, as they were sent.
@@ -54,10 +67,41 @@ class ArmService:
         application.router.add_route("*", r"/{path:[\s\S]*}", self._respond)
         return application
 
+    def reset(self) -> None:
+        """Everything as it was at the first start: subscription and seed, no faults, no connection log."""
+        self._operations.cancel_all()
+        self._view.clear()
+        self._throttle.refill()
+        self._faults.restore()
+        self._store.clear(kept_type=SUBSCRIPTION)
+        self.plant()
+
+    def plant(self) -> None:
+        """Write what the seed holds and the store does not. Raises `SeedError`."""
+        for number, entry in enumerate(self._seed, start=1):
+            call = seed_call(entry, number, self._credentials)
+            if self._store.get(call.target) is not None:
+                continue
+            try:
+                self._operate(call)
+            except ArmError as error:
+                raise SeedError(f"Entry {number} of the seed, {call.target}, is refused: {error.message}") from error
+
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         request_id = str(uuid.uuid4())
+        plan = Plan()
         try:
-            response = await self._answer(request)
+            segments = split_path(request.raw_path)
+            if segments and segments[0].casefold() not in ("emulator", "healthz"):
+                plan = self._faults.plan(request.method, "/" + "/".join(segments))
+            await self._faults.wait(plan.delay)
+            if plan.strikes("reset", after=False):
+                return reset_connection(request)
+            self._refuse_on_demand(request, plan, after=False)
+            response = await self._answer(request, segments, plan)
+            if plan.strikes("reset", after=True):
+                return reset_connection(request)
+            self._refuse_on_demand(request, plan, after=True)
         except ArmError as error:
             response = web.json_response(error.as_dict(), status=error.status, headers=error.headers)
         except web.HTTPRequestEntityTooLarge:
@@ -72,10 +116,15 @@ class ArmService:
             fault = ArmError(500, "InternalServerError", f"The emulator failed. Its log has request {request_id}.")
             response = web.json_response(fault.as_dict(), status=500)
         _add_request_ids(request, response, request_id)
-        return response
+        return await send_half(request, response) if plan.strikes("torn", after=False) else response
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        segments = split_path(request.raw_path)
+    @staticmethod
+    def _refuse_on_demand(request: web.Request, plan: Plan, *, after: bool) -> None:
+        for kind in ("error", "throttle"):
+            if plan.ending is not None and plan.strikes(kind, after=after):
+                raise refusal(plan.ending, header_for(request.method))
+
+    async def _answer(self, request: web.Request, segments: tuple[str, ...], plan: Plan) -> web.Response:
         lowered = tuple(segment.casefold() for segment in segments)
         if lowered == ("healthz",):
             return web.json_response({"status": "ok"})
@@ -90,21 +139,19 @@ class ArmService:
         if lowered == ("msi", "token"):
             return managed_identity_token(request, self._credentials)
         self._require_token(request)
-        if lowered == ("emulator", "endpoints"):
-            return web.json_response(self._endpoints())
-        left = self._throttle.take(request.method)
-        answer = self._operate(await _read_call(request, segments, self._credentials.client_id), lowered)
+        if lowered[:1] == ("emulator",):
+            return await self._control.answer(request, lowered[1:])
+        left = self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
+        answer = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
         headers = {**left, **answer.headers, "Cache-Control": "no-cache"}
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)
         return web.json_response(answer.body, status=answer.status, headers=headers)
 
-    def _operate(self, call: Call, lowered: tuple[str, ...]) -> Answer:
-        if lowered == ("subscriptions",):
-            return self._subscriptions.list_all(call)
+    def _operate(self, call: Call) -> Answer:
         path = call.path
         if not path.subscription:
-            raise ArmError(404, "InvalidResourceId", "There is nothing at this path. Paths start with /subscriptions.")
+            return self._subscriptions.list_all(call)
         is_event_grid = path.provider.casefold() == EVENT_GRID.casefold()
         if is_event_grid and path.types and path.types[0].casefold() != "register":
             self._subscriptions.require_subscription(call)
@@ -129,16 +176,8 @@ class ArmService:
             },
         )
 
-    def _endpoints(self) -> dict[str, Any]:
-        return {
-            "mqtt": {
-                namespace_id: {"host": host, "port": port, "ca": self._mqtt_ca}
-                for namespace_id, (host, port) in self._mqtt_endpoints().items()
-            }
-        }
 
-
-async def _read_call(request: web.Request, segments: tuple[str, ...], caller: str) -> Call:
+async def _read_call(request: web.Request, segments: tuple[str, ...], caller: str, plan: Plan) -> Call:
     path = parse_arm_path(segments)
     if path is None:
         if tuple(segment.casefold() for segment in segments) != ("subscriptions",):
@@ -154,7 +193,14 @@ async def _read_call(request: web.Request, segments: tuple[str, ...], caller: st
         origin=origin(request),
         target=request.raw_path.partition("?")[0],
         caller=caller,
+        operation=plan.operation or _asked_for(request),
+        stale=plan.stale,
     )
+
+
+def _asked_for(request: web.Request) -> Fault | None:
+    wishes = request.headers.get("Prefer", "").casefold().split(",")
+    return ON_REQUEST if any(wish.strip() == "respond-async" for wish in wishes) else None
 
 
 def _add_request_ids(request: web.Request, response: web.StreamResponse, request_id: str) -> None:

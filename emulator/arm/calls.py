@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from emulator.arm.errors import ArmError
 from emulator.arm.filters import parse_filter
 from emulator.arm.paths import ArmPath
+from emulator.fault_rules import Fault
 from emulator.store import Resource
 
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview|-beta)?", re.ASCII)
@@ -34,6 +35,8 @@ class Call:
     origin: str = ""  # "https://host:port", for links
     target: str = ""  # the raw path, for links
     caller: str = ""  # the client id, for systemData
+    operation: Fault | None = None  # answer a write by a long-running operation, in this way
+    stale: float = 0.0  # seconds that reads do not see this write
 
     @property
     def api_version(self) -> str:

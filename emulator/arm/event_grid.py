@@ -6,15 +6,17 @@ from typing import Any
 from emulator.arm.calls import Answer, Call, page, rendered, system_data
 from emulator.arm.errors import ArmError, invalid
 from emulator.arm.fields import Fields
+from emulator.arm.namespace_actions import NamespaceActions
 from emulator.arm.namespaces import check_namespace, merged
+from emulator.arm.operations import Operations
 from emulator.arm.paths import EVENT_GRID
 from emulator.arm.types import SHORT_NAME, ChildType, Draft, Limits, child_types
 from emulator.arm.versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
+from emulator.arm.views import View
 from emulator.store import NAMESPACE, Resource, Store, id_key
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
 READ_ONLY = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc", "systemData"})
-LARGEST_LOG_PAGE = 1000
 
 
 def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
@@ -38,19 +40,26 @@ def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
 class EventGrid:
     """The operations of the resource provider `Microsoft.EventGrid`."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, view: View, operations: Operations) -> None:
         self._store = store
         self._limits = limits
+        self._view = view
+        self._operations = operations
         self._children = child_types()
+        self._actions = NamespaceActions(store).all
 
     def handle(self, call: Call) -> Answer:
         """Answer a call whose path names this provider. Raises `ArmError`."""
         path = call.path
+        if path.types[0].casefold() == "locations":
+            return self._operations.handle(call)
         if path.types[0].casefold() != "namespaces" or len(path.types) > 2:
             raise self._unknown_type(call)
-        if len(path.types) == 2 and path.types[1].casefold() == "connectionlog" and path.is_collection:
-            return self._connection_log(call)
-        call.require_api_version(EVENT_GRID_VERSIONS)
+        action = self._actions.get(path.types[1].casefold()) if len(path.types) == 2 and path.is_collection else None
+        if action is None or path.types[1].casefold() != "connectionlog":  # which is no part of Azure
+            call.require_api_version(EVENT_GRID_VERSIONS)
+        if action is not None:
+            return action(call, self._parent(call))
         if len(path.types) == 1:
             return self._list_namespaces(call) if path.is_collection else self._namespace(call)
         child = self._children.get(path.types[1].casefold())
@@ -117,9 +126,9 @@ class EventGrid:
         namespace_id = self._namespace_id(call)
         existing = self._store.get(namespace_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, existing)
+            return self._answer_found(call, self._view.get(namespace_id))
         if call.method == "DELETE":
-            return Answer(200 if self._store.delete(namespace_id) else 204)
+            return self._delete(call, namespace_id, lambda found: None)
         if call.method == "PUT":
             return self._write_namespace(call, namespace_id, existing, call.members())
         if call.method == "PATCH":
@@ -145,8 +154,40 @@ class EventGrid:
             if existing is None:
                 self._require_free_name(wanted)
             written = Resource(wanted.id, wanted.type, wanted.name, wanted.body, system_data(call.caller, existing))
-            self._store.put(written)
-        return Answer(200 if existing else 201, _answered(call, written))
+            return self._write(call, written, existing, 200 if existing else 201)
+
+    # Writing, at once or by a long-running operation
+
+    def _write(self, call: Call, written: Resource, existing: Resource | None, status: int) -> Answer:
+        self._operations.require_idle(written.id)
+        if call.operation is not None:
+            return self._operations.write(call, call.operation, written, existing)
+        self._view.keeps(written.id, existing, call.stale)
+        self._store.put(written)
+        return Answer(status, _answered(call, written))
+
+    def _delete(self, call: Call, resource_id: str, check: Callable[[Resource], None]) -> Answer:
+        """`check(found)` raises `ArmError` when it may not go."""
+        with self._store.transaction():
+            found = self._store.get(resource_id)
+            if found is None:
+                return Answer(204)
+            check(found)
+            self._operations.require_idle(found.id)
+            if call.operation is not None:
+                return self._operations.delete(
+                    call, call.operation, found, lambda: self._delete_checked(resource_id, check)
+                )
+            self._view.keeps(found.id, found, call.stale)
+            self._store.delete(resource_id)
+        return Answer(200)
+
+    def _delete_checked(self, resource_id: str, check: Callable[[Resource], None]) -> None:
+        with self._store.transaction():
+            found = self._store.get(resource_id)
+            if found is not None:
+                check(found)
+                self._store.delete(resource_id)
 
     def _require_free_name(self, wanted: Resource) -> None:
         for other in self._store.namespaces():
@@ -164,9 +205,7 @@ class EventGrid:
         below = self._group(call).id if call.path.group else f"/subscriptions/{call.path.subscription}"
         return page(
             call,
-            lambda after, accept, limit: self._store.of_type(
-                NAMESPACE, below=below, after=after, accept=accept, limit=limit
-            ),
+            lambda after, accept, limit: self._view.of_type(NAMESPACE, below, after, accept, limit),
             default=20,
             most=100,
             filter_values=_by_name,
@@ -182,25 +221,16 @@ class EventGrid:
         built_in = kind.built_in(namespace)
         is_built_in = built_in is not None and id_key(built_in.id) == id_key(child_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, built_in if is_built_in else self._store.get(child_id))
+            return self._answer_found(call, built_in if is_built_in else self._view.get(child_id))
         if is_built_in and call.method in ("PUT", "DELETE"):
             raise invalid(
                 f"The {kind.label} '{call.path.names[1]}' is built in; it cannot be changed or deleted.", "name"
             )
         if call.method == "DELETE":
-            return self._delete_child(kind, namespace, child_id)
+            return self._delete(call, child_id, lambda found: kind.check_delete(namespace, found, self._store))
         if call.method == "PUT":
             return self._write_child(call, kind, namespace, child_id)
         raise call.refuse_method("GET", "HEAD", "PUT", "DELETE")
-
-    def _delete_child(self, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
-        with self._store.transaction():
-            found = self._store.get(child_id)
-            if found is None:
-                return Answer(204)
-            kind.check_delete(namespace, found, self._store)
-            self._store.delete(child_id)
-        return Answer(200)
 
     def _write_child(self, call: Call, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
         properties = unwrapped(call.members())
@@ -231,8 +261,7 @@ class EventGrid:
                 checked.unique_key,
                 checked.certificate,
             )
-            self._store.put(written)
-        return Answer(200, _answered(call, written))
+            return self._write(call, written, existing, 200)
 
     def _require_room(self, kind: ChildType, namespace: Resource) -> None:
         most = kind.limit(self._limits, namespace)
@@ -251,7 +280,7 @@ class EventGrid:
         built_in = kind.built_in(namespace)
 
         def fetch(after: str, accept: Callable[[Resource], bool] | None, limit: int) -> list[Resource]:
-            found = self._store.children(namespace.id, kind.type, after=after, accept=accept, limit=limit)
+            found = self._view.children(namespace.id, kind.type, after, accept, limit)
             if built_in is None or after or (accept is not None and not accept(built_in)):
                 return found
             return [built_in, *found][:limit]
@@ -266,17 +295,6 @@ class EventGrid:
             show=lambda resource: _answered(call, resource),
         )
 
-    # The connection log: the emulator's own, not Azure's
-
-    def _connection_log(self, call: Call) -> Answer:
-        if call.method != "GET":
-            raise call.refuse_method("GET")
-        namespace = self._parent(call)
-        after = _count(call, "after", 0, 2**63 - 1)
-        limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
-        records = self._store.connections(namespace.id, after, limit)
-        return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
-
 
 def _answered(call: Call, resource: Resource) -> dict[str, Any]:
     return rendered(shown(resource, call.api_version))
@@ -284,12 +302,3 @@ def _answered(call: Call, resource: Resource) -> dict[str, Any]:
 
 def _by_name(resource: Resource) -> dict[str, str]:
     return {"name": resource.name}
-
-
-def _count(call: Call, name: str, default: int, most: int) -> int:
-    text = call.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise ArmError(400, "InvalidRequest", f"'{name}' must be a whole number.", target=name)
-    return int(text)

@@ -9,6 +9,7 @@ from emulator.arm.fields import Fields
 from emulator.arm.namespaces import check_tags, normalize_location
 from emulator.arm.paths import EVENT_GRID
 from emulator.arm.versions import EVENT_GRID_VERSIONS
+from emulator.arm.views import View
 from emulator.store import NAMESPACE, Resource, Store
 
 SUBSCRIPTION = "Microsoft.Resources/subscriptions"
@@ -33,8 +34,9 @@ def make_subscription(subscription_id: str, display_name: str) -> Resource:
 class Subscriptions:
     """Operations above the resource providers."""
 
-    def __init__(self, store: Store, tenant: str, resource_types: list[str]) -> None:
+    def __init__(self, store: Store, tenant: str, resource_types: list[str], view: View) -> None:
         self._store = store
+        self._view = view
         self._tenant = tenant
         self._resource_types = resource_types
 
@@ -211,9 +213,7 @@ class Subscriptions:
                 )
         return page(
             call,
-            lambda after, accept, limit: self._store.of_type(
-                NAMESPACE, below=below, after=after, accept=accept, limit=limit
-            ),
+            lambda after, accept, limit: self._view.of_type(NAMESPACE, below, after, accept, limit),
             default=ALL,
             most=ALL,
             filter_values=lambda resource: {

@@ -1,0 +1,92 @@
+"""What is asked of a namespace beside its resource: access keys, custom domains, and its connection log."""
+
+import base64
+import secrets
+from typing import Any
+
+from emulator.arm.calls import Answer, Call
+from emulator.arm.errors import ArmError
+from emulator.arm.fields import Fields
+from emulator.store import Resource, Store, id_key
+
+KEYS = ("key1", "key2")
+LARGEST_LOG_PAGE = 1000
+
+
+class NamespaceActions:
+    """Each action takes the call and the namespace that it names."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.all = {
+            "listkeys": self.list_keys,
+            "regeneratekey": self.regenerate_key,
+            "validatecustomdomainownership": self.validate_custom_domains,
+            "connectionlog": self.connection_log,
+        }
+
+    def list_keys(self, call: Call, namespace: Resource) -> Answer:
+        """`POST …/listKeys`: keys for publishing over HTTP, which is not emulated; tools ask for them."""
+        _require_method(call, "POST")
+        return Answer(200, {name: self._key(namespace, name) for name in KEYS})
+
+    def regenerate_key(self, call: Call, namespace: Resource) -> Answer:
+        _require_method(call, "POST")
+        fields = Fields(call.members(), "")
+        name = fields.choice("keyName", KEYS, None)
+        if name is None:
+            raise fields.refuse("keyName", "'keyName' is missing. Use one of: key1, key2.")
+        self._store.remember(_setting(namespace, name), _fresh_key())
+        return Answer(200, {name: self._key(namespace, name) for name in KEYS})
+
+    def _key(self, namespace: Resource, name: str) -> str:
+        with self._store.transaction():
+            found = self._store.setting(_setting(namespace, name))
+            if found is None:
+                found = _fresh_key()
+                self._store.remember(_setting(namespace, name), found)
+        return found
+
+    def validate_custom_domains(self, call: Call, namespace: Resource) -> Answer:
+        """`POST …/validateCustomDomainOwnership`: nothing looks into DNS here, so every domain stays Pending."""
+        _require_method(call, "POST")
+
+        def domains(part: str) -> list[Any]:
+            return list((namespace.properties.get(part) or {}).get("customDomains") or ())
+
+        answer = {
+            "customDomainsForTopicsConfiguration": domains("topicsConfiguration"),
+            "customDomainsForTopicSpacesConfiguration": domains("topicSpacesConfiguration"),
+        }
+        return Answer(200, answer)
+
+    def connection_log(self, call: Call, namespace: Resource) -> Answer:
+        """`GET …/connectionLog`: the emulator's own, not Azure's."""
+        _require_method(call, "GET")
+        after = _count(call, "after", 0, 2**63 - 1)
+        limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
+        records = self._store.connections(namespace.id, after, limit)
+        return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+
+
+def _require_method(call: Call, method: str) -> None:
+    if call.method != method:
+        raise call.refuse_method(method)
+
+
+def _fresh_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _setting(namespace: Resource, name: str) -> str:
+    """Keys belong to one life of a namespace: one that is made anew has others."""
+    return f"access-{name} {namespace.system_data.get('createdAt', '')} {id_key(namespace.id)}"
+
+
+def _count(call: Call, name: str, default: int, most: int) -> int:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise ArmError(400, "InvalidRequest", f"'{name}' must be a whole number.", target=name)
+    return int(text)

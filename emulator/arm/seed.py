@@ -1,0 +1,49 @@
+"""A seed file: resources that are there when the emulator starts, as the bodies that a PUT to ARM takes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emulator.arm.calls import Call
+from emulator.arm.paths import parse_arm_path, split_path
+from emulator.arm.versions import EVENT_GRID_VERSIONS
+from emulator.credentials import Credentials
+
+NEWEST = max(EVENT_GRID_VERSIONS)  # knows every property
+
+
+class SeedError(Exception):
+    """The seed cannot be used; the text says which entry and why."""
+
+
+def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
+    """The entries of a seed file: a JSON array of resources, each with its `id`. Raises `SeedError`."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SeedError(f"The seed file {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SeedError(f"The seed file {path} is not valid JSON: {error}.") from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise SeedError(f"The seed file {path} must be a JSON array of resources.")
+    return entries
+
+
+def seed_call(entry: Mapping[str, Any], number: int, credentials: Credentials) -> Call:
+    """The PUT that an entry asks for. `{subscription}` in its id is this emulator's own. Raises `SeedError`."""
+    given = entry.get("id")
+    if not isinstance(given, str):
+        raise SeedError(f"Entry {number} of the seed has no 'id'.")
+    target = given.replace("{subscription}", credentials.subscription)
+    path = parse_arm_path(split_path(target))
+    if path is None or not path.subscription or path.is_collection:
+        raise SeedError(f"Entry {number} of the seed: '{given[:200]}' is not the id of a resource.")
+    return Call(
+        method="PUT",
+        path=path,
+        query={"api-version": NEWEST},
+        body=json.dumps({key: value for key, value in entry.items() if key != "id"}).encode(),
+        target=target,
+        caller=credentials.client_id,
+    )
