@@ -210,7 +210,7 @@ class Client(SyncedModel):
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is not None and "state" in fields:
-            return "Its connection state was changed outside the portal: a client that was disabled here may connect."
+            return "Its connection state was changed outside the portal: look whether it may connect."
         return ""
 
     def body(self) -> dict[str, Any]:

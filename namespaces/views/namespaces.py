@@ -81,7 +81,7 @@ def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
         summary=summary,
         importing=_is_importing(namespace),
         moving=_is_importing(namespace) or bool(summary.counts.waiting),
-        next_step=next_step(summary),
+        to_do=next_step(summary),
         endpoint=mqtt_endpoint(namespace),
     )
 

@@ -78,7 +78,7 @@ def test_a_new_group_waits_for_its_sync_and_stands_in_the_activity_log(ada: User
         (space_of, {"templates": []}, "templates", "at least one"),
         (space_of, {"templates": [f"t/{n}" for n in range(11)]}, "templates", "at most 10"),
         (space_of, {"templates": ["a/#/b"]}, "templates", "“a/#/b”"),
-        (space_of, {"templates": ["\ud800"]}, "templates", "half a character"),
+        (space_of, {"templates": ["\ud800"]}, "templates", "character"),
         (space_of, {"templates": ["a", "a"]}, "templates", "twice"),
         (binding_of, {"permission": "Owner"}, "permission", "Publisher or Subscriber"),
         (binding_of, {"client_group_name": "nobody"}, "client_group_name", "no client group “nobody”"),

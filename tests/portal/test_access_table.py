@@ -71,6 +71,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:expiry_feed_revoke": ("POST", "reader"),
     "certificates:sample_certificates": ("GET", "reader"),
     "certificates:sample_certificates_draft": ("POST", "reader"),
+    "sync:sync_all": ("GET", "stranger"),
     "sync:sync_overview": ("GET", "reader"),
     "sync:sync_retry": ("POST", "contributor"),
     "sync:sync_discard": ("POST", "contributor"),
