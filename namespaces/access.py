@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.topic_models import Rule
 from portal.models import Team, User
 
 
@@ -80,6 +82,21 @@ def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client
     if client is None:
         raise Http404("There is no such client.")
     return client
+
+
+def get_topic_rule(user: User, model: type[Rule], pk: int, name: str, verb: Verb = Verb.READ) -> Rule:
+    """The client group, topic space or permission binding `name` of namespace `pk`, through the namespace's door."""
+    namespace = get_namespace(user, pk, verb)
+    rows: Any = model._default_manager
+    row: Rule | None = (
+        rows.with_findings()
+        .filter(namespace=namespace, name__iexact=name)
+        .select_related("namespace", "team", "created_by")
+        .first()
+    )
+    if row is None:
+        raise Http404(f"There is no such {model._meta.verbose_name}.")
+    return row
 
 
 def teams_of(user: User) -> QuerySet[Team]:

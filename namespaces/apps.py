@@ -25,3 +25,4 @@ class NamespacesConfig(AppConfig):
             register_menu_item(item)
         register_search(menu.search_namespaces)
         register_search(menu.search_clients)
+        register_search(menu.search_topic_rules)

@@ -1,5 +1,6 @@
 """Search, sort, filter and pages of the grids."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,12 @@ def asked_text(query: QueryDict, name: str) -> str:
 def page_of(rows: QuerySet[Any], query: QueryDict, size: int = PAGE_SIZE) -> Page[Any]:
     """The asked page; the nearest there is when the number makes no sense."""
     return Paginator(rows, size).get_page(query.get("page"))
+
+
+def sorting_of(query: QueryDict, columns: Mapping[str, tuple[str, Any]], default: str) -> str:
+    """The asked sort key, with a leading "-" where it goes down; the default where nobody knows it."""
+    sort = asked_text(query, "sort")
+    return sort if sort.removeprefix("-") in columns else default
 
 
 CLIENT_COLUMNS: dict[str, tuple[str, F | Lower]] = {

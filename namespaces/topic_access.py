@@ -58,6 +58,72 @@ class Access:
 
 
 @dataclass(frozen=True)
+class GroupCheck:
+    """A client group, and whether the client belongs to it."""
+
+    name: str
+    query: str
+    belongs: bool
+
+
+@dataclass(frozen=True)
+class TemplateCheck:
+    """A topic template: what it is for this client, and whether the topic is in it."""
+
+    text: str
+    filled: tuple[str, ...]
+    covers: bool
+
+
+@dataclass(frozen=True)
+class SpaceCheck:
+    """A topic space with its templates. `covers`: one of them has the topic in it."""
+
+    name: str
+    templates: tuple[TemplateCheck, ...]
+
+    @property
+    def covers(self) -> bool:
+        return any(template.covers for template in self.templates)
+
+
+@dataclass(frozen=True)
+class BindingCheck:
+    """A permission binding, and which of its three halves fit."""
+
+    binding: Binding
+    belongs: bool
+    covers: bool
+    permits: bool
+
+    @property
+    def allows(self) -> bool:
+        return self.belongs and self.covers and self.permits
+
+    @property
+    def missing(self) -> str:
+        """What does not fit, in words; "" when it allows."""
+        if self.allows:
+            return ""
+        parts = [
+            "" if self.belongs else f"the client is not in {self.binding.group}",
+            "" if self.covers else f"the topic is not in {self.binding.space}",
+            "" if self.permits else f"it is for a {self.binding.permission}",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An answer with everything that was looked at on the way to it."""
+
+    access: Access
+    groups: tuple[GroupCheck, ...]
+    spaces: tuple[SpaceCheck, ...]
+    bindings: tuple[BindingCheck, ...]
+
+
+@dataclass(frozen=True)
 class TopicAccess:
     """The groups, spaces and bindings of one namespace. What cannot be understood allows nothing."""
 
@@ -82,6 +148,35 @@ class TopicAccess:
     def groups_of(self, member: Member) -> tuple[str, ...]:
         """The names of the groups that a client belongs to now, `$all` first."""
         return (EVERYONE, *(group.name for group in self.groups if self._is_in(member, group)))
+
+    def explain(self, member: Member, topic: str, permission: str) -> Explanation:
+        """The same answer as `may_publish` (`permission` "Publisher") or `may_subscribe`, with its whole trace."""
+        groups = (
+            GroupCheck(EVERYONE, "true", True),
+            *(GroupCheck(g.name, g.query, self._is_in(member, g)) for g in self.groups if g.name != EVERYONE),
+        )
+        spaces = tuple(
+            SpaceCheck(
+                space.name,
+                tuple(
+                    TemplateCheck(template.text, template.filled(member), template.covers(topic, member))
+                    for template in self._templates[space.name.casefold()]
+                ),
+            )
+            for space in self.spaces
+        )
+        mine = {group.name.casefold() for group in groups if group.belongs}
+        covering = {space.name.casefold() for space in spaces if space.covers}
+        bindings = tuple(
+            BindingCheck(
+                binding,
+                belongs=binding.group.casefold() in mine,
+                covers=binding.space.casefold() in covering,
+                permits=binding.permission == permission,
+            )
+            for binding in self.bindings
+        )
+        return Explanation(self._decide(member, topic, permission), groups, spaces, bindings)
 
     def _is_in(self, member: Member, group: Group) -> bool:
         if group.name == EVERYONE:

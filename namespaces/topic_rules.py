@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from namespaces.group_query import QueryError, parse_query
 from namespaces.rules import RuleError
 from namespaces.topic_access import PUBLISHER, SUBSCRIBER
-from namespaces.topic_templates import TemplateError, parse_template
+from namespaces.topic_templates import MAX_BYTES, MAX_SEGMENTS, TemplateError, parse_template
+from namespaces.topics import is_topic_filter, is_topic_name
 
 MAX_TEMPLATES = 10
 PERMISSIONS = (PUBLISHER, SUBSCRIBER)
@@ -56,6 +57,22 @@ def check_templates(templates: Sequence[str]) -> None:
     twice = next((template for template in templates if list(templates).count(template) > 1), None)
     if twice is not None:
         raise RuleError("templates", "same-twice", f"“{twice}” stands here twice. Remove one of them.")
+
+
+def check_topic(topic: str, permission: str) -> None:
+    """Raises RuleError unless a Publisher could publish to `topic`, or a Subscriber subscribe to it as a filter."""
+    if not topic:
+        raise RuleError("topic", "required", "Type a topic.")
+    if permission == PUBLISHER and not is_topic_name(topic):
+        raise RuleError("topic", "wildcard", "A message is published to one topic: leave out + and #.")
+    if permission == SUBSCRIBER and not is_topic_filter(topic):
+        raise RuleError(
+            "topic", "wildcard", "“+” must be a whole segment, and “#” the whole last segment, of a filter."
+        )
+    if topic.count("/") >= MAX_SEGMENTS:
+        raise RuleError("topic", "segments", f"A topic has at most {MAX_SEGMENTS} segments.")
+    if len(topic.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise RuleError("topic", "too-long", f"A topic has at most {MAX_BYTES} bytes.")
 
 
 def check_permission(permission: str) -> None:

@@ -1,7 +1,38 @@
+from collections.abc import Callable, Iterator
+
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from namespaces import converters  # noqa: F401 - registers the names' converters
-from namespaces.views import activity, clients, connections, namespaces
+from namespaces.topic_kinds import KINDS, Kind
+from namespaces.views import activity, clients, connections, namespaces, permissions, topic_rules
+
+
+def of_kind(kind: Kind) -> Iterator[URLPattern]:
+    """The pages of client groups, topic spaces or permission bindings: client-groups/, create-client-group/, …"""
+    noun = kind.stem.replace("_", "-")
+    create, one = f"<int:pk>/create-{noun}/", f"<int:pk>/{noun}s/<resource_name:name>/"
+    pages: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
+        (f"<int:pk>/{noun}s/", topic_rules.rule_list, "list"),
+        (f"<int:pk>/{noun}-states/", topic_rules.rule_states, "states"),
+        (create, topic_rules.rule_create, "create"),
+        (f"{create}check-name/", topic_rules.rule_check_name, "check_name"),
+        (one, topic_rules.rule_detail, "detail"),
+        (f"{one}update/", topic_rules.rule_update, "update"),
+        (f"{one}delete/", topic_rules.rule_delete, "delete"),
+        (f"{one}retry/", topic_rules.rule_retry, "retry"),
+        (f"{one}activity/", topic_rules.rule_activity, "activity"),
+        (f"{one}json/", topic_rules.rule_json, "json"),
+        (f"{one}commands/", topic_rules.rule_commands, "commands"),
+    ]
+    if kind.has_draft:
+        pages += [
+            (f"{create}draft/", topic_rules.rule_create_draft, "create_draft"),
+            (f"{one}update/draft/", topic_rules.rule_update_draft, "update_draft"),
+        ]
+    for route, view, action in pages:
+        yield path(route, view, {"kind": kind}, name=f"{kind.stem}_{action}")
+
 
 app_name = "namespaces"
 urlpatterns: list[URLPattern] = [
@@ -31,6 +62,10 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/retry/", clients.client_retry, name="client_retry"),
     path("<int:pk>/clients/<client_name:name>/activity/", activity.client_activity, name="client_activity"),
     path("<int:pk>/clients/<client_name:name>/json/", clients.client_json, name="client_json"),
+    # Who may publish and subscribe where
+    *(page for kind in KINDS for page in of_kind(kind)),
+    path("<int:pk>/query-builder/", permissions.query_builder, name="query_builder"),
+    path("<int:pk>/test-permission/", permissions.permission_test, name="permission_test"),
     # Connections
     path("<int:pk>/connections/", connections.connection_list, name="connection_list"),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),

@@ -9,12 +9,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from certificates.access import get_ca_certificate
 from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
-from certificates.commands import az_commands
 from certificates.forms import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.grids import certificate_grid
 from certificates.impact import impact_of
 from certificates.models import CACertificate
 from namespaces.access import Verb, get_namespace
+from namespaces.az_commands import az_commands
 from namespaces.forms import problem_of_one_field
 from namespaces.histories import object_history
 from namespaces.json_view import api_version_of, json_view_of

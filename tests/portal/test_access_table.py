@@ -11,7 +11,16 @@ from django.utils import timezone
 from namespaces.models import ConnectionAttempt, Namespace
 from portal.models import Activity, User
 from sync.models import Finding
-from tests.factories import make_admin, make_ca_certificate, make_client, make_namespace, make_user
+from tests.factories import (
+    make_admin,
+    make_ca_certificate,
+    make_client,
+    make_client_group,
+    make_namespace,
+    make_permission_binding,
+    make_topic_space,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +60,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
     "namespaces:connection_detail": ("GET", "reader"),
+    "namespaces:query_builder": ("GET", "reader"),
+    "namespaces:permission_test": ("GET", "reader"),
     "certificates:ca_certificate_list": ("GET", "reader"),
     "certificates:ca_certificate_states": ("GET", "reader"),
     "certificates:ca_certificate_upload": ("GET", "contributor"),
@@ -81,6 +92,14 @@ TABLE: dict[str, tuple[str, str]] = {
     "sync:drift_resolve": ("POST", "contributor"),
     "sync:drift_detail": ("GET", "reader"),
 }
+for stem in ("client_group", "topic_space", "permission_binding"):
+    TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("list", "states", "detail", "activity")}
+    TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("json", "commands")}
+    TABLE |= {f"namespaces:{stem}_{page}": ("GET", "contributor") for page in ("create", "update", "delete")}
+    TABLE |= {f"namespaces:{stem}_check_name": ("GET", "contributor")}
+    TABLE |= {f"namespaces:{stem}_retry": ("POST", "contributor")}
+    if stem != "permission_binding":
+        TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
 # These have keys of their own and tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
 # A POST there and then, beside the page that asks first.
@@ -94,6 +113,11 @@ CHANGES = {
     "certificates:ca_certificate_upload": "contributor",
     "certificates:ca_certificate_update": "contributor",
     "certificates:ca_certificate_delete": "contributor",
+    **{
+        f"namespaces:{stem}_{action}": "contributor"
+        for stem in ("client_group", "topic_space", "permission_binding")
+        for action in ("create", "update", "delete")
+    },
     "certificates:test_authentication": "reader",
     "certificates:sample_certificates": "reader",
 }
@@ -108,6 +132,9 @@ def place() -> Namespace:
     namespace = make_namespace("factory", **people)
     make_client(namespace, "press-1")
     make_ca_certificate(namespace, "line-a")
+    make_client_group(namespace, "press-1")
+    make_topic_space(namespace, "press-1")
+    make_permission_binding(namespace, "press-1", group="press-1", space="press-1")
     now = timezone.now()
     ConnectionAttempt.objects.create(
         namespace=namespace, cursor=1, at=now, accepted=True, code="", reason="", record={}

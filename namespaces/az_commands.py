@@ -1,4 +1,4 @@
-"""The `az` commands of the guide, filled in for one CA certificate. Pure text."""
+"""The `az` commands of the guide, filled in for one resource below a namespace. Pure text."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ def az_commands(arm_id: str, name: str, body: Mapping[str, Any], api_version: st
     return (
         Command(
             "Create",
-            "Writes the certificate's properties to a file, then creates it (or replaces its description).",
+            "Writes its properties to a file, then creates it (or replaces what may change).",
             f"cat > {file_name} <<'JSON'\n{properties}\nJSON\naz resource create {target} --properties @{file_name}",
         ),
         Command("Show", "Prints what Azure holds.", f"az resource show {target}"),

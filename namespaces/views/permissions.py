@@ -1,0 +1,57 @@
+"""Whom a query finds, and who may publish and subscribe where: asked, not changed."""
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from namespaces.access import Verb, get_namespace
+from namespaces.models import Client
+from namespaces.pages import PageRequest, namespace_context, render_page
+from namespaces.query_building import OPERATORS
+from namespaces.topic_drafts import Draft, with_condition
+from namespaces.topic_forms import PermissionTestForm
+from namespaces.topic_reach import explain, matches_of, operands_in
+
+
+@require_GET
+def query_builder(request: PageRequest, pk: int) -> HttpResponse:
+    """A query, built or typed, and the clients that it finds now."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    query = request.GET.get("query", "")[:10_000]
+    builder = {name: request.GET.get(name, "") for name in ("join", "operand", "operator", "value")}
+    draft = Draft({"query": query}, builder)
+    if "add_condition" in request.GET:
+        draft = with_condition(draft.initial, builder)
+    query = str(draft.initial["query"])
+    matches = matches_of(namespace, query) if query.strip() else None
+    context = namespace_context(
+        request,
+        namespace,
+        draft=draft,
+        query=query,
+        matches=matches,
+        operands=operands_in(namespace),
+        operators=OPERATORS,
+        menu_current="namespaces:client_group_list",
+    )
+    partial = "matches" if "matches" in request.GET else "builder"
+    return render_page(request, "namespaces/query_builder.html", context, partial=partial)
+
+
+@require_GET
+def permission_test(request: PageRequest, pk: int) -> HttpResponse:
+    """May this client publish or subscribe to this topic, and why: every group, space and binding that was looked at."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    asked = "topic" in request.GET
+    form = PermissionTestForm(request.GET if asked else None, initial={"client": request.GET.get("client", "")})
+    explained = None
+    if form.is_valid():
+        name = form.cleaned_data["client"]
+        client = Client.objects.present().filter(namespace=namespace, name__iexact=name).first()
+        if client is None:
+            form.add_error("client", f"There is no client “{name}” in this namespace.")
+        else:
+            explained = explain(client, form.cleaned_data["topic"], form.cleaned_data["permission"])
+    names = Client.objects.present().filter(namespace=namespace).order_by("name").values_list("name", flat=True)[:200]
+    context = namespace_context(request, namespace, form=form, explained=explained, names=names)
+    status = 422 if asked and explained is None else 200
+    return render_page(request, "namespaces/permission_test.html", context, partial="answer", status=status)
