@@ -20,13 +20,13 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from certificates.authentication import authenticate
-from certificates.commands import az_commands
 from certificates.decoding import to_azure_pem
 from certificates.feeds import make_feed
 from certificates.issuing import ClientName, make_sample_chain, sample_chain_zip
 from certificates.trials import namespace_state
 from certificates.wording import one_line
 from emulator.log import OneLineFormatter
+from namespaces.az_commands import az_commands
 from namespaces.connections import ConnectionIntake
 from namespaces.models import Namespace
 from portal import activity
@@ -35,7 +35,16 @@ from portal.models import User
 from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
 from tests.chains import Identity, authority
-from tests.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.factories import (
+    make_ca_certificate,
+    make_client,
+    make_client_group,
+    make_namespace,
+    make_permission_binding,
+    make_team,
+    make_topic_space,
+    make_user,
+)
 from tests.portal.test_access_table import TABLE, arguments
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +106,12 @@ def place(line: Identity, sensor: Identity, giant: Identity) -> Namespace:
         team=team,
     )
     make_ca_certificate(namespace, "line-a", der=line.der, description=NASTY, base={"properties": {"note": NASTY}})
+    hostile: dict[str, Any] = {"description": NASTY, "team": team, "base": {"properties": {"note": NASTY}}}
+    hostile |= {"rule_notes": [NASTY], "created_by": owner}
+    make_client_group(namespace, "press-1", f"attributes.a = '{MARKUP}' or {UNSEEN}", **hostile)
+    make_topic_space(namespace, "press-1", NASTY, f"a/{MARKUP[:40]}", "${client.attributes.note}/#", **hostile)
+    make_permission_binding(namespace, "press-1", group=SHORT[:50], space=MARKUP[:50], **hostile)
+    make_permission_binding(namespace, "press-2", group="press-1", space="press-1", **hostile)
     ConnectionIntake().take(
         namespace.pk,
         [record(namespace, 1, sensor), record(namespace, 2, giant), record(namespace, 3, sensor, user_name=LONG)],
