@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,9 @@ from emulator.fault_rules import Fault, FaultError
 from emulator.mqtt.options import add_mqtt_arguments, mqtt_options
 
 PROGRAM = "eventgrid-emulator"
+STATE = ".local/emulator"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -26,13 +30,21 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
             f"--{name}", type=kind, default=environment.get(variable) or default, help=explanation, metavar="VALUE"
         )
 
-    option("state", ".local/emulator", "folder for its data, certificates and credentials", Path)
-    option("host", "127.0.0.1", "address to listen on")
+    option("state", "", f"folder for its data, certificates and credentials ({STATE})", Path)
+    option("host", "127.0.0.1", "address to listen on; anything but loopback lets others in")
+    option("host-name", "", "more names that the server certificate carries, with commas between")
     option("port", "8443", "port of the ARM endpoint; 0 takes any free one", int)
     option(
         "mqtt-port-base", "8883", "first port for MQTT endpoints, the next free one each; 0 takes any free ones", int
     )
     option("ready-file", "", "JSON file to write when everything listens: addresses and credentials", Path)
+    option("env-file", "", "shell file to write when everything listens: what az and azure-identity read", Path)
+    option("seed", "", "JSON file of resources to start with", Path)
+    option("subscription", "", "id of the subscription that is there from the start (made once in the state folder)")
+    option("tenant", "", "id of the tenant (made once)")
+    option("client-id", "", "client id of the service principal (made once)")
+    option("client-secret", "", "its secret; better given as EMULATOR_CLIENT_SECRET (made once)")
+    option("log-level", "info", "debug, info, warning or error")
     option("parent-fd", "", "file descriptor of a pipe: end when its other side is closed")
     option("ca-certificate-limit", "10", "CA certificates per namespace", int)
     option("client-limit", "10000", "clients per namespace and throughput unit", int)
@@ -46,7 +58,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--in-memory",
         action="store_true",
         default=environment.get("EMULATOR_IN_MEMORY", "").casefold() in ("1", "true", "yes"),
-        help="forget resources and connections at the end; certificates and credentials stay in the state folder",
+        help="forget resources and connections at the end; without --state also certificates and credentials",
     )
     parser.add_argument(
         "--fault",
@@ -57,8 +69,17 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_mqtt_arguments(parser, environment)
     found = parser.parse_args(arguments)
-    found.state = found.state.absolute()
-    found.ready_file = found.ready_file.absolute() if found.ready_file != Path() else None
+    for name in ("state", "ready_file", "env_file", "seed"):
+        path = getattr(found, name)
+        setattr(found, name, path.absolute() if path != Path() else None)
+    if found.state is None and not found.in_memory:
+        found.state = Path(STATE).absolute()
+    found.host_name = tuple(name.strip() for name in found.host_name.split(",") if name.strip())
+    if found.log_level.upper() not in LOG_LEVELS:
+        parser.error("--log-level must be debug, info, warning or error")
+    for name in ("subscription", "tenant", "client_id"):
+        if getattr(found, name) and not GUID.fullmatch(getattr(found, name)):
+            parser.error(f"--{name.replace('_', '-')} must be a GUID, such as 00000000-0000-0000-0000-000000000001")
     given = found.fault or (environment.get("EMULATOR_FAULT") or "").split(";")
     try:
         found.fault = tuple(Fault.parse(text) for text in given if text.strip())
@@ -84,14 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     import asyncio
 
+    from emulator.arm.seed import SeedError
     from emulator.authority import AuthorityError
     from emulator.log import log_to_terminal
     from emulator.server import StartError, run
 
-    log_to_terminal()
+    log_to_terminal(options.log_level.upper())
     try:
         asyncio.run(run(options))
-    except (AuthorityError, StartError) as error:
+    except (AuthorityError, SeedError, StartError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)  # noqa: T201  the terminal is where this is read
         return 1
     return 0

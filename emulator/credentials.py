@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from emulator.authority import AuthorityError, write_private
@@ -24,8 +24,11 @@ class Credentials:
     signing_key: str  # of the bearer tokens: they stay valid when the emulator starts again
 
     @classmethod
-    def load(cls, state_dir: Path) -> "Credentials":
-        """The credentials of this state folder, made on first use. Raises `AuthorityError` when the file is damaged."""
+    def load(cls, state_dir: Path, **chosen: str) -> "Credentials":
+        """The credentials of this state folder, made on first use. Raises `AuthorityError` when the file is damaged.
+
+        `chosen`: tenant, client_id, client_secret or subscription, used instead of the made ones where not empty.
+        """
         path = state_dir / "emulator-credentials.json"
         if not path.exists():
             fresh = cls(
@@ -36,8 +39,9 @@ class Credentials:
                 signing_key=secrets.token_hex(32),
             )
             write_private(path, json.dumps(asdict(fresh), indent=2).encode())
+        given = {name: value if name == "client_secret" else value.lower() for name, value in chosen.items() if value}
         try:
-            return cls(**json.loads(path.read_text()))
+            return replace(cls(**json.loads(path.read_text())), **given)
         except (OSError, TypeError, ValueError) as error:
             raise AuthorityError(
                 f"{path} cannot be read ({error}). Delete it; new credentials are made then."

@@ -38,7 +38,7 @@ class EmulatorControl:
         self._host, self._port = split.hostname or "localhost", split.port or 443
         self._prefix = split.path.rstrip("/")
         self._tls = ssl.create_default_context(cafile=str(ca))
-        self._token = token
+        self.token = token
         self._timeout = timeout
 
     @classmethod
@@ -106,8 +106,12 @@ class EmulatorControl:
         return {namespace_id: (str(each["host"]), int(each["port"])) for namespace_id, each in found.items()}
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
-        return self._send(method, f"/emulator{path}", None if body is None else json.dumps(body), headers)
+        return self.send(method, f"/emulator{path}", body)
+
+    def send(self, method: str, target: str, body: Any = None) -> Any:
+        """One call with a bearer token; the answer's JSON. Raises `ControlError`."""
+        headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
+        return self._send(method, target, None if body is None else json.dumps(body), headers)
 
     def _send(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> Any:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)

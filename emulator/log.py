@@ -13,8 +13,8 @@ class OneLineFormatter(logging.Formatter):
         return super().formatMessage(record)
 
 
-def log_to_terminal() -> None:
-    """Log from level INFO on to standard error."""
+def log_to_terminal(level: str = "INFO") -> None:
+    """Log from this level on to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=level, handlers=[handler])

@@ -1,8 +1,10 @@
 """Starting and ending the emulator: state folder, endpoints, ready file, signals."""
 
 import asyncio
+import contextlib
 import fcntl
 import importlib.util
+import ipaddress
 import json
 import logging
 import os
@@ -10,23 +12,25 @@ import signal
 import socket
 import sqlite3
 import ssl
+import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from aiohttp import web
 
 from emulator.arm.application import ArmService
+from emulator.arm.seed import read_seed
 from emulator.arm.subscriptions import make_subscription
 from emulator.arm.throttle import Throttle
 from emulator.arm.types import Limits
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
+from emulator.ready import FEDERATED_TOKEN, environment_lines, ready_content, url_of, write_for_others
 from emulator.store import Store
 
 GRACE = 1.0  # seconds that open requests have to finish
-FEDERATED_TOKEN = "federated-token"  # noqa: S105  a name: the file that a platform would give to a workload
 logger = logging.getLogger("emulator")
 
 
@@ -112,17 +116,21 @@ def make_mqtt_endpoints(store: Store, authority: Authority, options: Namespace) 
 
 async def run(options: Namespace) -> None:
     """Serve until SIGINT, SIGTERM or, with `--parent-fd`, until the parent is gone. Raises `StartError`."""
-    folder: Path = options.state
-    _remove(options.ready_file)  # left by one that was killed
-    with claim_state(folder):
+    for path in (options.ready_file, options.env_file):
+        _remove(path)  # left by one that was killed
+    with contextlib.ExitStack() as stack:
+        if options.state is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emulator-")))
+        else:
+            folder = options.state
+        stack.enter_context(claim_state(folder))
         authority = Authority(folder)
-        credentials = Credentials.load(folder)
+        chosen = {name: getattr(options, name) for name in ("subscription", "tenant", "client_id", "client_secret")}
+        credentials = Credentials.load(folder, **chosen)
         write_private(folder / FEDERATED_TOKEN, credentials.federated_token.encode())
         store = open_store(folder, in_memory=options.in_memory, subscription=credentials.subscription)
-        try:
-            await _serve(options, authority, credentials, store)
-        finally:
-            store.close()
+        stack.callback(store.close)
+        await _serve(options, authority, credentials, store)
 
 
 async def _serve(options: Namespace, authority: Authority, credentials: Credentials, store: Store) -> None:
@@ -130,6 +138,10 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     _end_on_signals(ended)
     if options.parent_fd:
         _end_with_parent(int(options.parent_fd), ended)
+    try:
+        authority.certificate_for(options.host_name)
+    except ValueError as error:
+        raise StartError(f"--host-name: {error}") from error
     mqtt = make_mqtt_endpoints(store, authority, options)
     service = ArmService(
         store,
@@ -139,60 +151,65 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         mqtt_endpoints=lambda: mqtt.endpoints if mqtt else {},
         mqtt_ca=str(authority.ca_path),
         faults=options.fault,
+        seed=read_seed(options.seed) if options.seed else (),
     )
+    service.plant()
     runner = web.AppRunner(service.application(), access_log=None, handle_signals=False, shutdown_timeout=GRACE)
     await runner.setup()
-    ready_file: Path | None = options.ready_file
     try:
         listener = listen(options.host, options.port)
         await web.SockSite(runner, listener, ssl_context=server_context(authority)).start()
         if mqtt is not None:
             await mqtt.start()
-        url = _url(options.host, listener.getsockname()[1])
-        if ready_file is not None:
-            _write_ready_file(ready_file, url, authority, credentials, mqtt.by_name if mqtt else None)
-        logger.info("ready: ARM at %s, trust %s", url, authority.ca_path)
+        url = url_of(options.host_name[0] if options.host_name else options.host, listener.getsockname()[1])
+        _warn_of_strangers(options.host)
+        _tell(options, url, authority, credentials, mqtt.by_name if mqtt else None)
+        logger.info("ready: ARM at %s, subscription %s, trust %s", url, credentials.subscription, authority.ca_path)
         await ended.wait()
     finally:
-        _remove(ready_file)
+        for path in (options.ready_file, options.env_file):
+            _remove(path)
         if mqtt is not None:
             await mqtt.stop()
         await runner.cleanup()
 
 
-def _url(host: str, port: int) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104  not bound here: every address, so the local one will do
-        host = "localhost"
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-
-
-def _write_ready_file(
-    path: Path, url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
-) -> None:
-    content: dict[str, Any] = {
-        "arm": url,
-        "arm_ca": str(authority.ca_path),
-        "tenant": credentials.tenant,
-        "client_id": credentials.client_id,
-        "client_secret": credentials.client_secret,
-        "subscription": credentials.subscription,
-        "identity_endpoint": f"{url}/msi/token",
-        "identity_header": credentials.identity_header,
-        "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
-        "pid": os.getpid(),
-    }
-    if by_name is not None:  # one MQTT port for all namespaces, told apart by host name
-        content["mqtt_by_name"] = {"host": by_name[0], "port": by_name[1]}
+def _warn_of_strangers(host: str) -> None:
+    """Say loudly that others can reach an endpoint that is meant for one machine."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, json.dumps(content, indent=2).encode())
-    except OSError as error:
-        raise StartError(f"The ready file {path} cannot be written: {error.strerror}.") from error
+        addresses = {found[4][0] for found in socket.getaddrinfo(host, None)}
+        if all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses):
+            return
+    except (OSError, ValueError):
+        pass
+    for line in (
+        "*" * 78,
+        f"LISTENING ON {host}: EVERY MACHINE THAT REACHES THIS ADDRESS CAN CONNECT.",
+        "This is an emulator for development and tests. Whoever has its credentials can change",
+        "everything in it, and nothing limits how often somebody tries. Use --host 127.0.0.1.",
+        "*" * 78,
+    ):
+        logger.warning(line)
 
 
-def _remove(ready_file: Path | None) -> None:
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
+def _tell(
+    options: Namespace, url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
+) -> None:
+    files: list[tuple[Path | None, str]] = [
+        (options.env_file, environment_lines(url, authority, credentials)),
+        (options.ready_file, json.dumps(ready_content(url, authority, credentials, by_name), indent=2)),
+    ]
+    for path, content in files:
+        if path is not None:
+            try:
+                write_for_others(path, content.encode())
+            except OSError as error:
+                raise StartError(f"The file {path} cannot be written: {error.strerror}.") from error
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
 
 
 def _end_on_signals(ended: asyncio.Event) -> None:

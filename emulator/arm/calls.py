@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from emulator.arm.errors import ArmError
-from emulator.arm.filters import parse_filter
+from emulator.arm.filters import Values, parse_filter
 from emulator.arm.paths import ArmPath
 from emulator.fault_rules import Fault
 from emulator.store import Resource
@@ -107,7 +107,7 @@ def page(
     *,
     default: int,
     most: int,
-    filter_values: Callable[[Resource], Mapping[str, str]],
+    filter_values: Callable[[Resource], Values],
     filter_on: tuple[str, ...],
     show: Callable[[Resource], Mapping[str, Any]] = rendered,
 ) -> Answer:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 from emulator.arm.errors import ArmError
 
-Predicate = Callable[[Mapping[str, str]], bool]
+Values = Mapping[str, str | tuple[str, ...]]  # a tuple: `eq` and contains() are true of any, `ne` of none
+Predicate = Callable[[Values], bool]
 TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|([A-Za-z_][A-Za-z0-9_]*)|([(),]))")
 LONGEST = 2000
 DEEPEST = 50
@@ -116,10 +117,15 @@ class _Parser:
             self.expect(",")
             part = self.literal()
             self.expect(")")
-            return lambda values: part in values[name].casefold()
+            return lambda values: any(part in each for each in _each(values, name))
         name = self.property()
         operator = self.next().casefold()
         if operator not in ("eq", "ne"):
             raise self.refuse(f"'{operator[:50]}' is not an operator")
         value = self.literal()
-        return lambda values: (values[name].casefold() == value) is (operator == "eq")
+        return lambda values: (value in _each(values, name)) is (operator == "eq")
+
+
+def _each(values: Values, name: str) -> list[str]:
+    found = values[name]
+    return [each.casefold() for each in ((found,) if isinstance(found, str) else found)]

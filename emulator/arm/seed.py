@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.arm.calls import Call
+from emulator.arm.errors import ArmError
 from emulator.arm.paths import parse_arm_path, split_path
 from emulator.arm.versions import EVENT_GRID_VERSIONS
 from emulator.credentials import Credentials
@@ -36,7 +37,10 @@ def seed_call(entry: Mapping[str, Any], number: int, credentials: Credentials) -
     if not isinstance(given, str):
         raise SeedError(f"Entry {number} of the seed has no 'id'.")
     target = given.replace("{subscription}", credentials.subscription)
-    path = parse_arm_path(split_path(target))
+    try:
+        path = parse_arm_path(split_path(target))
+    except ArmError as error:
+        raise SeedError(f"Entry {number} of the seed: {error.message}") from error
     if path is None or not path.subscription or path.is_collection:
         raise SeedError(f"Entry {number} of the seed: '{given[:200]}' is not the id of a resource.")
     return Call(

@@ -221,7 +221,9 @@ class Subscriptions:
                 "resourceType": resource.type,
                 "location": resource.body["location"],
                 "resourceGroup": resource.id.split("/")[4],
+                "tagName": tuple(resource.body["tags"]),
+                "tagValue": tuple(resource.body["tags"].values()),
             },
-            filter_on=("name", "resourceType", "resourceGroup", "location"),
+            filter_on=("name", "resourceType", "resourceGroup", "location", "tagName", "tagValue"),
             show=lambda resource: {key: value for key, value in rendered(resource).items() if key in LISTED},
         )

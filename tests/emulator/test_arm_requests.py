@@ -256,11 +256,14 @@ def test_a_bad_list_query_is_refused(emulator: EmulatorProcess, namespace: str, 
 
 def test_the_list_of_resources_filters_by_type_and_group(emulator: EmulatorProcess, namespace: str) -> None:
     everything = f"/subscriptions/{emulator.subscription}/resources"
+    emulator.call("PATCH", namespace, {"tags": {"team": "a", "floor": "2"}})
     for query, there in (
         ("", True),
         ("?$filter=resourceType%20eq%20'microsoft.eventgrid/namespaces'", True),
         (f"?$filter=resourceGroup%20eq%20'{GROUP}'%20and%20name%20eq%20'{namespace.rpartition('/')[2]}'", True),
         ("?$filter=resourceType%20eq%20'Microsoft.Web/sites'", False),
+        ("?$filter=tagname%20eq%20'team'%20and%20tagvalue%20eq%20'a'", True),
+        ("?$filter=tagname%20eq%20'team'%20and%20tagvalue%20eq%20'b'", False),
     ):
         found = emulator.call("GET", everything + query, api_version="2021-04-01")["value"]
         assert (namespace in [resource["id"] for resource in found]) is there

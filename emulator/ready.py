@@ -1,0 +1,60 @@
+"""What the emulator tells others when everything listens: the ready file, and lines for a shell."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from emulator.authority import Authority, write_private
+from emulator.credentials import Credentials
+
+FEDERATED_TOKEN = "federated-token"  # noqa: S105  a name: the file that a platform would give to a workload
+
+
+def url_of(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104  not bound here: every address, so the local one will do
+        host = "localhost"
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def ready_content(
+    url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
+) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "arm": url,
+        "arm_ca": str(authority.ca_path),
+        "tenant": credentials.tenant,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "subscription": credentials.subscription,
+        "identity_endpoint": f"{url}/msi/token",
+        "identity_header": credentials.identity_header,
+        "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
+        "pid": os.getpid(),
+    }
+    if by_name is not None:  # one MQTT port for all namespaces, told apart by host name
+        content["mqtt_by_name"] = {"host": by_name[0], "port": by_name[1]}
+    return content
+
+
+def environment_lines(url: str, authority: Authority, credentials: Credentials) -> str:
+    """`NAME=value` lines that a shell, a CI job or a container can read: the names that Azure's tools know."""
+    values = {
+        "ARM_ENDPOINT": url,
+        "REQUESTS_CA_BUNDLE": str(authority.ca_path),
+        "SSL_CERT_FILE": str(authority.ca_path),
+        "NODE_EXTRA_CA_CERTS": str(authority.ca_path),
+        "AZURE_AUTHORITY_HOST": url,
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+        "AZURE_TENANT_ID": credentials.tenant,
+        "AZURE_CLIENT_ID": credentials.client_id,
+        "AZURE_CLIENT_SECRET": credentials.client_secret,
+        "AZURE_SUBSCRIPTION_ID": credentials.subscription,
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def write_for_others(path: Path, content: bytes) -> None:
+    """Write a file with secrets in it, at once and private. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_private(path, content)
