@@ -30,8 +30,8 @@ check: install ## lint and types
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
 
-node: ## install MQTT.js for the tests, where Node.js and npm are there
-	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "MQTT.js could not be installed: its tests are skipped."; else echo "npm is missing: the tests of MQTT.js are skipped. On Debian or Ubuntu: apt install npm"; fi
+node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
+	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi
 
 test: check browser node ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
