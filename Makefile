@@ -36,6 +36,13 @@ node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js a
 test: check browser node ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
 
+test-future: install ## the tests that need no browser and no foreign server, with the clock ten years ahead
+	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt
+	$(BIN)/python -m tests.future -n 2
+
+fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RUNS=100000
+	$(BIN)/python -m tests.certificates.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
+
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
 	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300
 	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis
@@ -54,3 +61,4 @@ bench-%: install ## run one benchmark, such as bench-demo
 pins: ## renew the pinned requirements
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps --group pyproject.toml:clock -o requirements/clock.txt

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorit
 from certificates.containers import read_element
 
 MAX_CERTIFICATE_BYTES = 65_536
+MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
 NEXT_CA = "Bring the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -33,6 +34,18 @@ class DecodingError(ValueError):
         self.code = code
         self.sentence = sentence
         self.next_step = next_step
+
+
+_KINDS_READ = frozenset(
+    {
+        x509.BasicConstraints,
+        x509.KeyUsage,
+        x509.ExtendedKeyUsage,
+        x509.SubjectKeyIdentifier,
+        x509.AuthorityKeyIdentifier,
+        x509.SubjectAlternativeName,
+    }
+)
 
 
 class _Lazy(Generic[R]):
@@ -63,9 +76,12 @@ class Certificate:
 
     def __init__(self, der: bytes, parsed: x509.Certificate, issuer_der: bytes) -> None:
         self.der: Final = der
-        self._parsed = parsed
+        # The parsed certificate is not kept: it would hold on to every object of every extension.
         self._subject = parsed.subject
-        self._extensions = {type(extension.value): extension.value for extension in parsed.extensions}
+        values = (extension.value for extension in parsed.extensions)
+        self._extensions = {kind: value for value in values if (kind := type(value)) in _KINDS_READ}
+        if len(der) > MAX_PARTS:
+            self._refuse_many_parts()
         self.subject: Final = self._subject.rfc4514_string()
         self.issuer, self.issuer_key = _issuer_name(parsed, issuer_der)
         self.not_before: Final = parsed.not_valid_before_utc
@@ -82,6 +98,13 @@ class Certificate:
     def __repr__(self) -> str:
         return f"<Certificate {self.subject}>"
 
+    def _refuse_many_parts(self) -> None:
+        names = self._value(x509.SubjectAlternativeName) or ()
+        identifier = self._value(x509.AuthorityKeyIdentifier)
+        issuers = (identifier.authority_cert_issuer if identifier is not None else None) or ()
+        if len(names) > MAX_PARTS or len(issuers) > MAX_PARTS:
+            raise _too_many_parts()
+
     def _value(self, kind: type[T]) -> T | None:
         value = self._extensions.get(kind)
         return value if isinstance(value, kind) else None
@@ -97,7 +120,7 @@ class Certificate:
 
     @_Lazy
     def serial_number(self) -> int:
-        return self._parsed.serial_number
+        return x509.load_der_x509_certificate(self.der).serial_number
 
     @_Lazy
     def common_names(self) -> tuple[str, ...]:
@@ -110,7 +133,7 @@ class Certificate:
 
     @_Lazy
     def is_self_issued(self) -> bool:
-        return self._subject == self._parsed.issuer
+        return self._subject == x509.load_der_x509_certificate(self.der).issuer
 
     @_Lazy
     def subject_key_identifier(self) -> str:
@@ -173,7 +196,7 @@ class Certificate:
     @_Lazy
     def extensions(self) -> tuple[tuple[str, bool, str], ...]:
         """Every extension as (name, critical, text), in the certificate's order."""
-        return tuple(_describe_extension(e) for e in self._parsed.extensions)
+        return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
 
 
 def name_key(name: str) -> str:
@@ -187,6 +210,8 @@ def load_certificate(der: bytes) -> Certificate:
         raise DecodingError(
             "broken-certificate", "This certificate is larger than 64 KB, which no CA certificate is.", NEXT_CA
         )
+    if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
+        raise _too_many_parts()
     serial_number_is_positive, issuer_der = _front(der)
     if not serial_number_is_positive:
         raise DecodingError(
@@ -196,6 +221,8 @@ def load_certificate(der: bytes) -> Certificate:
         )
     try:
         return Certificate(der, x509.load_der_x509_certificate(der), issuer_der)
+    except DecodingError:
+        raise
     except (
         ValueError,
         TypeError,
@@ -208,6 +235,14 @@ def load_certificate(der: bytes) -> Certificate:
         raise DecodingError(
             "broken-certificate", "This certificate is damaged and cannot be read.", "Export or copy it again."
         ) from None
+
+
+def _too_many_parts() -> DecodingError:
+    return DecodingError(
+        "broken-certificate",
+        f"This certificate is made of more than {MAX_PARTS:,} names or other parts, which no certificate needs.",
+        "Issue it again with the names that it is for.",
+    )
 
 
 def _front(der: bytes) -> tuple[bool, bytes]:
