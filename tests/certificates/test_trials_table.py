@@ -1,0 +1,66 @@
+"""The page's verdict on the table of certificates × users. The endpoint is held to the same table, so the two agree."""
+
+import pytest
+
+from certificates.authentication import authenticate
+from certificates.facts import DecodingError, load_certificate
+from certificates.trials import Presented, try_authentication
+from namespaces.models import Namespace
+from tests.certificates.case_table import cases
+from tests.certificates.cases import Case
+from tests.chains import AT
+from tests.factories import make_ca_certificate, make_client, make_namespace
+
+CASES = [case for case in cases(AT) if case.der is not None]
+
+
+def readable(ders: list[bytes]) -> Presented | None:
+    """What the page's form makes of a file: it refuses what cannot be read before anything is tested."""
+    try:
+        return Presented(tuple(load_certificate(der) for der in ders))
+    except DecodingError:
+        return None
+
+
+def arranged(case: Case) -> Namespace:
+    """The namespace of the row, in the portal's own rows."""
+    namespace = make_namespace()
+    authentication = {"alternativeAuthenticationNameSources": list(case.sources)}
+    namespace.resource = {"properties": {"topicSpacesConfiguration": {"clientAuthentication": authentication}}}
+    namespace.save()
+    for name, identity in case.uploaded.items():
+        make_ca_certificate(namespace, name, der=identity.der)
+    for client in case.clients:
+        make_client(
+            namespace,
+            client.name,
+            authentication_name=client.authentication_name,
+            validation_scheme=client.validation_scheme,
+            thumbprints=list(client.thumbprints),
+            state="Enabled" if client.enabled else "Disabled",
+        )
+    return namespace
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_the_page_decides_as_the_engine_and_as_the_table_says(case: Case) -> None:
+    presented = readable([case.der or b"", *(sent.der for sent in case.chain)])
+    if presented is None:
+        assert case.fails_at == "certificate-readable"
+        return
+    at = case.at or AT
+    trial = try_authentication(
+        arranged(case), presented, user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
+    )
+    failing = trial.decision.failing
+    assert (failing.code if failing else "") == case.fails_at
+    expected = authenticate(
+        presented=case.der,
+        chain=[sent.der for sent in case.chain],
+        user_name=case.user_name,
+        state=case.state(),
+        at=at,
+    )
+    assert trial.decision.as_dict() == expected.as_dict()
+    assert bool(trial.connack) is not case.accepted
