@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
-from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
 from namespaces.topic_models import Rule
 from portal.models import Team, User
 
@@ -96,6 +96,13 @@ def get_topic_rule(user: User, model: type[Rule], pk: int, name: str, verb: Verb
     )
     if row is None:
         raise Http404(f"There is no such {model._meta.verbose_name}.")
+    return row
+
+
+def get_configuration(namespace: Namespace) -> NamespaceConfiguration | None:
+    """The settings of a namespace that came through its door; None while they have not been read."""
+    rows = NamespaceConfiguration.objects.with_findings().select_related("namespace", "team")
+    row: NamespaceConfiguration | None = rows.filter(namespace=namespace).first()
     return row
 
 

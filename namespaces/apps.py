@@ -9,13 +9,13 @@ class NamespacesConfig(AppConfig):
         from namespaces import menu
         from namespaces.access import visible_scopes
         from namespaces.connections import ConnectionIntake
-        from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
+        from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
         from portal.registry import register_activity_scope, register_menu_item, register_search
         from sync import registry
 
-        for model in (Client, ClientGroup, TopicSpace, PermissionBinding):
+        for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_taker(ConnectionIntake())

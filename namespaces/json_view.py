@@ -13,6 +13,7 @@ from sync.models import SyncedModel
 class JsonView:
     """`sent` is the body of the PUT; `answer` the resource as last read, or empty when Azure has not answered yet."""
 
+    method: str
     url: str
     api_version: str
     sent: str
@@ -21,10 +22,12 @@ class JsonView:
 
 def json_view_of(row: SyncedModel) -> JsonView:
     version = api_version_of(row)
+    properties = row.changed_properties(row.base) if row.is_patched else row.body()
     return JsonView(
+        method="PATCH" if row.is_patched else "PUT",
         url=f"{row.arm_id()}?api-version={version}",
         api_version=version,
-        sent=as_json({"properties": row.body()}),
+        sent=as_json({"properties": properties}),
         answer=as_json(row.base) if row.base is not None else "",
     )
 

@@ -41,6 +41,7 @@ MENU = (
         order=150,
         count=count_of(PermissionBinding),
     ),
+    MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
     MenuItem(FIND_OUT, "Connections", "activity", "namespaces:connection_list", order=210),
     MenuItem(FIND_OUT, "Test permission", "route", "namespaces:permission_test", order=225),
 )

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
+from namespaces.configuration_model import NamespaceConfiguration
 from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
 from namespaces.topic_models import ClientGroup, PermissionBinding, TopicSpace
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet
@@ -20,6 +21,7 @@ __all__ = [
     "ClientGroup",
     "ConnectionAttempt",
     "Namespace",
+    "NamespaceConfiguration",
     "NamespaceRole",
     "PermissionBinding",
     "Role",
@@ -71,9 +73,8 @@ class Namespace(models.Model):
     @property
     def alternative_sources(self) -> tuple[str, ...]:
         """Where the endpoint looks for an authentication name when no MQTT user name is sent, in this order."""
-        properties = (self.resource or {}).get("properties") or {}
-        authentication = (properties.get("topicSpacesConfiguration") or {}).get("clientAuthentication") or {}
-        return tuple(authentication.get("alternativeAuthenticationNameSources") or ())
+        configuration = NamespaceConfiguration.objects.filter(namespace=self.pk).first()
+        return tuple(configuration.sources) if configuration is not None else ()
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
         """Take over what ARM says of the namespace (fields only; the caller saves)."""

@@ -124,8 +124,9 @@ def next_step(summary: Summary) -> NextStep:
         )
     if mqtt_endpoint(namespace) is None:
         return NextStep(
-            "The MQTT broker of this namespace is off, so no client can connect. Enable MQTT broker in Azure under "
-            "Configuration of the namespace."
+            "The MQTT broker of this namespace is off, so no client can connect. Enable it.",
+            "Open Configuration",
+            "namespaces:configuration_detail",
         )
     if not counts.ca_certificates and not counts.clients:
         return NextStep(

@@ -1,12 +1,14 @@
 """Tasks of namespaces: bring in what Azure holds, and keep the essentials fresh."""
 
 import logging
+from contextlib import suppress
 
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 
 from namespaces import intake
-from namespaces.models import Namespace
+from namespaces.models import Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
 from sync import leases
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
@@ -43,6 +45,8 @@ def refresh_namespace(namespace: Namespace) -> None:
         note_reachability(namespace.pk, gone if refusal.status == 404 else str(refusal))
         return
     note_reachability(namespace.pk, None)
+    if namespace.import_state == Namespace.Import.DONE:
+        take_missing_configuration(namespace)
     fresh = Namespace(pk=namespace.pk)
     fresh.adopt(resource)
     Namespace.objects.filter(pk=namespace.pk).update(
@@ -53,3 +57,13 @@ def refresh_namespace(namespace: Namespace) -> None:
         resource=fresh.resource,
         checked_at=timezone.now(),
     )
+
+
+def take_missing_configuration(namespace: Namespace) -> None:
+    """Settings of a namespace that was brought in before the portal knew of them. Azure's refusal waits for its turn."""
+    if NamespaceConfiguration.objects.filter(namespace=namespace).exists():
+        return
+    with suppress(AzureRefused, AzureUnreachable):
+        for resource in NamespaceConfiguration.in_azure(arm_gateway(), namespace.resource_id):
+            with transaction.atomic():
+                intake.take_resource(NamespaceConfiguration, namespace, resource)

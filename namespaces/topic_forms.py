@@ -127,6 +127,11 @@ class TopicSpaceForm(TopicRuleForm):
             (text, topic_rules.template_problem(text.strip()) if judged and text.strip() else "") for text in values
         ]
 
+    @property
+    def marks_rows(self) -> bool:
+        """Whether a row says itself what is wrong with it, so that the whole need not say it again."""
+        return any(problem for _, problem in self.template_rows)
+
     def clean_templates(self) -> list[str]:
         templates: list[str] = self.cleaned_data["templates"]
         if any("\x00" in template for template in templates):

@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 
 from namespaces import converters  # noqa: F401 - registers the names' converters
 from namespaces.topic_kinds import KINDS, Kind
-from namespaces.views import activity, clients, connections, namespaces, permissions, topic_rules
+from namespaces.views import activity, clients, configuration, connections, namespaces, permissions, topic_rules
 
 
 def of_kind(kind: Kind) -> Iterator[URLPattern]:
@@ -44,6 +44,12 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/import/", namespaces.namespace_import, name="namespace_import"),
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
+    # Configuration
+    path("<int:pk>/configuration/", configuration.configuration_detail, name="configuration_detail"),
+    path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),
+    path("<int:pk>/configuration/activity/", configuration.configuration_activity, name="configuration_activity"),
+    path("<int:pk>/configuration/json/", configuration.configuration_json, name="configuration_json"),
+    path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     path("<int:pk>/clients/", clients.client_list, name="client_list"),
     path("<int:pk>/client-states/", clients.client_states, name="client_states"),

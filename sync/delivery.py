@@ -128,7 +128,8 @@ class _Courier:
             return
         self._refuse_to_overwrite(current)
         # After our own half-done replacement nothing is there: what Azure held before still has what we do not model.
-        properties = overlay(self.row, current if current is not None else self.row.base)
+        held = current if current is not None else self.row.base
+        properties = self.row.changed_properties(held) if self.row.is_patched else overlay(self.row, held)
         if current is not None and self.row.replaces(current):
             self._replace(current, properties)
         else:
@@ -213,9 +214,7 @@ class _Courier:
             )
 
     def _sent_put(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._send(
-            lambda: self.gateway.put(self.row.arm_id(), {"properties": dict(properties)})
-        )
+        answer: dict[str, Any] = self._send(lambda: self.row.send(self.gateway, properties))
         return answer
 
     def _send(self, write: Callable[[], Any]) -> Any:
@@ -233,9 +232,9 @@ class _Courier:
     def _read(self) -> dict[str, Any] | None:
         """What Azure holds now. Notes when that is what a write with a lost answer was about."""
         try:
-            current: dict[str, Any] | None = self.gateway.get(self.row.arm_id())
+            current: dict[str, Any] | None = self.row.read(self.gateway)
         except AzureNotFound as missing:
-            if missing.code in _PARENT_GONE:
+            if missing.code in _PARENT_GONE or self.row.is_patched:
                 raise
             current = None
         if self.row.lost_writes == 1 and not self.delivery.lost:

@@ -115,7 +115,7 @@ def _compare(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> _Co
         _compare_row(compared, row, listed.get(name))
     gone_meanwhile = len(before) != len(known)
     for name, resource in listed.items():
-        if name not in known and not gone_meanwhile:
+        if name not in known and not gone_meanwhile and not model.is_patched:
             compared.differences.append(
                 _Difference(model, str(resource["name"]), Finding.Class.APPEARED, None, resource)
             )

@@ -136,9 +136,9 @@ class ArmGateway:
             transport=RequestsTransport(session=_session(self._base), connection_verify=trust, **timeouts),
         )
 
-    def get(self, arm_id: str) -> dict[str, Any]:
+    def get(self, arm_id: str, *, api_version: str | None = None) -> dict[str, Any]:
         """The resource as ARM returns it. Raises AzureNotFound, AzureRefused, AzureUnreachable, ValueError."""
-        return self._json("GET", arm_id, {"api-version": _version_of(arm_id)})
+        return self._json("GET", arm_id, {"api-version": api_version or _version_of(arm_id)})
 
     def put(self, arm_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create or replace, wait for the end, and return the resource. Raises as `get`."""
@@ -151,6 +151,19 @@ class ArmGateway:
         except AzureError as fault:
             self._raise(fault)
         return self._finish(arm_id, response, wants="resource") or self.get(arm_id)
+
+    def patch(self, arm_id: str, body: Mapping[str, Any], *, api_version: str | None = None) -> dict[str, Any]:
+        """Change what `body` names and leave the rest, wait for the end, and return the resource. Raises as `get`."""
+        version = api_version or _version_of(arm_id)
+        try:
+            poller: Any = self._client.resources.begin_update_by_id(
+                arm_id.lstrip("/"), dict(body), api_version=version, polling=False, cls=_plain
+            )
+            response = poller.result()
+        except AzureError as fault:
+            self._raise(fault)
+        answer = self._finish(arm_id, response, wants="resource", api_version=version)
+        return answer or self.get(arm_id, api_version=version)
 
     def delete(self, arm_id: str) -> None:
         """Delete and wait for the end; what is not there is no error. Raises AzureRefused, AzureUnreachable."""
@@ -231,7 +244,9 @@ class ArmGateway:
             raise AzureUnreachable("Azure's answer is not JSON")
         return answer
 
-    def _finish(self, arm_id: str, response: Any, *, wants: str) -> dict[str, Any] | None:
+    def _finish(
+        self, arm_id: str, response: Any, *, wants: str, api_version: str | None = None
+    ) -> dict[str, Any] | None:
         """Wait for the end of a change that Azure has accepted. The resource, or None when it is gone."""
         deadline = time.monotonic() + settings.ARM_OPERATION_TIMEOUT
         operation = response.headers.get("Azure-AsyncOperation") or (
@@ -258,7 +273,7 @@ class ArmGateway:
                 operation = None
                 if wants == "absence":
                     return None
-            response = self._send("GET", self._url(arm_id, {"api-version": _version_of(arm_id)}))
+            response = self._send("GET", self._url(arm_id, {"api-version": api_version or _version_of(arm_id)}))
             answer = json_of(response)
         if _state_of(answer) in _ENDED_BADLY:
             raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)

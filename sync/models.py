@@ -139,6 +139,8 @@ class SyncedModel(models.Model):
     scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
     # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
+    is_patched: ClassVar[bool] = False
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
 
     generation = models.PositiveBigIntegerField(default=1)
@@ -195,6 +197,18 @@ class SyncedModel(models.Model):
     def desired_fields(self) -> list[str]:
         """Every column that a change may write: all but those in which a worker keeps its account."""
         return [f.name for f in self._meta.concrete_fields if f.name not in _WORKER_FIELDS and not f.primary_key]
+
+    def read(self, gateway: "ArmGateway") -> dict[str, Any]:
+        """What Azure holds of it. Raises what the gateway raises."""
+        return gateway.get(self.arm_id())
+
+    def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Write it, wait for the end, and return the resource. Raises what the gateway raises."""
+        return gateway.put(self.arm_id(), {"properties": dict(properties)})
+
+    def changed_properties(self, current: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Of a model that is patched: the `properties` in which it differs from what Azure holds."""
+        raise NotImplementedError  # abstract
 
     # What each concrete model says of itself.
     def arm_id(self) -> str:

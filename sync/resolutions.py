@@ -29,8 +29,10 @@ def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None 
     """
     resource: Resource | None
     try:
-        resource = (gateway or arm_gateway()).get(row.arm_id())
+        resource = row.read(gateway or arm_gateway())
     except AzureNotFound:
+        if row.is_patched:
+            raise
         resource = None
     with transaction.atomic(durable=True):
         current = _locked(type(row), row.pk)

@@ -8,7 +8,16 @@ from django.utils import timezone
 from certificates.decoding import load_certificate
 from certificates.issuing import ClientName, make_sample_chain
 from certificates.models import CACertificate
-from namespaces.models import Client, ClientGroup, Namespace, NamespaceRole, PermissionBinding, Role, TopicSpace
+from namespaces.models import (
+    Client,
+    ClientGroup,
+    Namespace,
+    NamespaceConfiguration,
+    NamespaceRole,
+    PermissionBinding,
+    Role,
+    TopicSpace,
+)
 from portal.models import Team, User
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
@@ -72,6 +81,14 @@ def make_ca_certificate(
 ) -> CACertificate:
     row = CACertificate(namespace=namespace, name=name, **{"synced_generation": 1, **fields})
     row.set_certificate(load_certificate(der or make_ca_der()))
+    row.save()
+    return row
+
+
+def make_configuration(namespace: Namespace, **fields: Any) -> NamespaceConfiguration:
+    row = NamespaceConfiguration(
+        namespace=namespace, name=namespace.name, **{"state": "Enabled", "synced_generation": 1, **fields}
+    )
     row.save()
     return row
 

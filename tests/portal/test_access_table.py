@@ -16,6 +16,7 @@ from tests.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,
+    make_configuration,
     make_namespace,
     make_permission_binding,
     make_topic_space,
@@ -60,6 +61,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
     "namespaces:connection_detail": ("GET", "reader"),
+    "namespaces:configuration_detail": ("GET", "reader"),
+    "namespaces:configuration_states": ("GET", "reader"),
+    "namespaces:configuration_activity": ("GET", "reader"),
+    "namespaces:configuration_json": ("GET", "reader"),
+    "namespaces:configuration_retry": ("POST", "contributor"),
     "namespaces:query_builder": ("GET", "reader"),
     "namespaces:permission_test": ("GET", "reader"),
     "certificates:ca_certificate_list": ("GET", "reader"),
@@ -118,6 +124,7 @@ CHANGES = {
         for stem in ("client_group", "topic_space", "permission_binding")
         for action in ("create", "update", "delete")
     },
+    "namespaces:configuration_detail": "contributor",
     "certificates:test_authentication": "reader",
     "certificates:sample_certificates": "reader",
 }
@@ -132,6 +139,7 @@ def place() -> Namespace:
     namespace = make_namespace("factory", **people)
     make_client(namespace, "press-1")
     make_ca_certificate(namespace, "line-a")
+    make_configuration(namespace)
     make_client_group(namespace, "press-1")
     make_topic_space(namespace, "press-1")
     make_permission_binding(namespace, "press-1", group="press-1", space="press-1")

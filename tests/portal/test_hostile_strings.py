@@ -39,6 +39,7 @@ from tests.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,
+    make_configuration,
     make_namespace,
     make_permission_binding,
     make_team,
@@ -108,6 +109,7 @@ def place(line: Identity, sensor: Identity, giant: Identity) -> Namespace:
     make_ca_certificate(namespace, "line-a", der=line.der, description=NASTY, base={"properties": {"note": NASTY}})
     hostile: dict[str, Any] = {"description": NASTY, "team": team, "base": {"properties": {"note": NASTY}}}
     hostile |= {"rule_notes": [NASTY], "created_by": owner}
+    make_configuration(namespace, sources=[NASTY], rule_notes=[NASTY], base={"properties": {"note": NASTY}})
     make_client_group(namespace, "press-1", f"attributes.a = '{MARKUP}' or {UNSEEN}", **hostile)
     make_topic_space(namespace, "press-1", NASTY, f"a/{MARKUP[:40]}", "${client.attributes.note}/#", **hostile)
     make_permission_binding(namespace, "press-1", group=SHORT[:50], space=MARKUP[:50], **hostile)

@@ -1,0 +1,92 @@
+"""Configuration of a namespace: the MQTT broker, sources of authentication names, sessions."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from namespaces.access import Verb, get_configuration, get_namespace
+from namespaces.configuration_actions import update_configuration
+from namespaces.configuration_form import ConfigurationForm
+from namespaces.histories import object_history
+from namespaces.json_view import json_view_of
+from namespaces.models import NamespaceConfiguration
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.rules import RuleError
+from namespaces.states import poll_of, states_asked_for
+from sync.actions import NothingToRetry, retry
+
+HOME = "namespaces:configuration_detail"
+
+
+@require_http_methods(["GET", "POST"])
+def configuration_detail(request: PageRequest, pk: int) -> HttpResponseBase:
+    """The settings; a contributor's form to change them."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE if request.method == "POST" else Verb.READ)
+    row = get_configuration(namespace)
+    if row is None:
+        return _not_read_yet(request, pk)
+    form = ConfigurationForm.of(row, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            update_configuration(request.user, configuration=row, **form.values())
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(
+                request, "The configuration is saved and on its way to Azure. That may take minutes there."
+            )
+            return go_to(request, HOME, pk)
+    context = namespace_context(request, namespace, row=row, form=form, poll=poll_of([row]))
+    status = 422 if form.is_bound else 200
+    return render_page(request, "namespaces/configuration_detail.html", context, status=status)
+
+
+def _not_read_yet(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    status = 409 if request.method == "POST" else 200
+    return render_page(
+        request, "namespaces/configuration_missing.html", namespace_context(request, namespace), status=status
+    )
+
+
+@require_GET
+def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
+    """How far the settings have come, until they are there."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    rows = NamespaceConfiguration.objects.with_findings().filter(namespace=namespace).select_related("namespace")
+    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
+    return render_page(request, "namespaces/configuration_states.html", context)
+
+
+@require_GET
+def configuration_activity(request: PageRequest, pk: int) -> HttpResponse:
+    row = _row(request, pk, Verb.READ)
+    history = object_history(row.kind, row.pk, request.GET)
+    context = namespace_context(request, row.namespace, row=row, history=history)
+    return render_page(request, "namespaces/configuration_activity.html", context)
+
+
+@require_GET
+def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
+    row = _row(request, pk, Verb.READ)
+    context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row))
+    return render_page(request, "namespaces/configuration_json.html", context)
+
+
+@require_POST
+def configuration_retry(request: PageRequest, pk: int) -> HttpResponseBase:
+    row = _row(request, pk, Verb.CONTRIBUTE)
+    try:
+        retry(request.user, row=row)
+    except NothingToRetry:
+        messages.info(request, "The configuration is not waiting for a retry.")
+    else:
+        messages.success(request, "The configuration is tried again.")
+    return go_to(request, HOME, pk)
+
+
+def _row(request: PageRequest, pk: int, verb: Verb) -> NamespaceConfiguration:
+    row = get_configuration(get_namespace(request.user, pk, verb))
+    if row is None:
+        raise Http404("The settings of this namespace have not been read yet.")
+    return row
