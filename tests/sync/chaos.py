@@ -10,12 +10,14 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,10 @@ def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Calla
         yield {"DATABASE_URL": url, "CELERY_BROKER_URL": server.url}, restart
 
 
+def _run_command(command: str) -> None:
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+
+
 def _restart(server: Redis) -> None:
     server.kill()
     time.sleep(0.3)
@@ -198,7 +204,10 @@ def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
     }
 
 
-def run(*, rows: int, seed: int, real_servers: bool, patience: float) -> dict[str, Any]:
+def run(
+    *, rows: int, seed: int, real_servers: bool, patience: float, broker: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """One run; `broker` is the URL of a broker of one's own, and the command that restarts it."""
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "portal").mkdir()
     faults = folder / "faults"
@@ -206,6 +215,10 @@ def run(*, rows: int, seed: int, real_servers: bool, patience: float) -> dict[st
     emulator = FaultyEmulator(folder / "emulator")
     try:
         with servers(folder, real=real_servers) as (servers_environment, restart_broker):
+            if broker is not None:
+                url, command = broker
+                servers_environment |= {"CELERY_BROKER_URL": url}
+                restart_broker = partial(_run_command, command)
             environment = {**os.environ, **environment_for(folder, emulator), **servers_environment}
             os.environ.update(environment)
             return _run(folder, faults, emulator, environment, restart_broker, rows=rows, seed=seed, patience=patience)
@@ -343,12 +356,15 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--postgresql-and-redis", action="store_true")
+    parser.add_argument("--broker", help="a broker of your own, such as amqp://guest:guest@localhost//")
+    parser.add_argument("--restart-broker", default="true", help="the command that restarts it")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds to converge after the last change")
     options = parser.parse_args()
     report = run(
         rows=options.rows,
         seed=options.seed,
         real_servers=options.postgresql_and_redis,
+        broker=(options.broker, options.restart_broker) if options.broker else None,
         patience=options.patience,
     )
     print(json.dumps({"seed": options.seed, **report}, indent=2))
