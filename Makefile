@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .local/peers
 
 .PHONY: help install demo test check browser node bench chaos format pins
 
@@ -52,8 +53,16 @@ format: install ## format the code
 	$(BIN)/ruff format .
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --target-version 5.2
 
-bench: install ## run every benchmark
+$(PEERS)/.installed: requirements/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	touch $@
+
+bench: install $(PEERS)/.installed ## run every benchmark
 	@for b in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$b .py); done
+
+bench-arm: bench-emulator ## the emulator's ARM beside moto's server
+bench-emulator: $(PEERS)/.installed
 
 bench-%: install ## run one benchmark, such as bench-demo
 	$(BIN)/python -m benchmarks.bench_$*
@@ -62,3 +71,4 @@ pins: ## renew the pinned requirements
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps --group pyproject.toml:clock -o requirements/clock.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group pyproject.toml:peers -o requirements/peers.txt
