@@ -104,6 +104,7 @@ class Store:
         self._pending: list[Change] = []
         self._subscribers: list[Callable[[Change], None]] = []
         self._states = AuthenticationStates(self.get, self.children)
+        self._counts: dict[tuple[str, str], int] = {}  # by parent key and type
         self._recorded = 0
 
     def close(self) -> None:
@@ -123,6 +124,7 @@ class Store:
                 self._depth -= 1
                 if self._depth == 0:
                     self._connection.execute("ROLLBACK")
+                    self._counts.clear()
                     self._pending.clear()
                 raise
             self._depth -= 1
@@ -160,6 +162,9 @@ class Store:
     def put(self, resource: Resource) -> None:
         """Write a resource. Raises `sqlite3.IntegrityError` when a sibling already has its `unique_key`."""
         with self.transaction():
+            counted = (id_key(parent_of(resource.id)), resource.type)
+            if counted in self._counts and not self._holds(resource.id):
+                self._counts[counted] += 1
             self._connection.execute(
                 "INSERT INTO resource (id_key, parent_key, id, type, name, body, system_data, unique_key, certificate)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id_key) DO UPDATE SET"
@@ -179,6 +184,10 @@ class Store:
             )
             self._pending.append(Change("put", resource, namespace_of(resource.id)))
 
+    def _holds(self, resource_id: str) -> bool:
+        row = self._connection.execute("SELECT 1 FROM resource WHERE id_key = ?", (id_key(resource_id),)).fetchone()
+        return row is not None
+
     def delete(self, resource_id: str) -> Resource | None:
         """Delete a resource and everything below it; the answer is what it was, or None when there was nothing."""
         key = id_key(resource_id)
@@ -194,6 +203,10 @@ class Store:
                 span,
             ).fetchall()
             self._connection.execute(f"DELETE FROM resource WHERE {where}", span)  # noqa: S608
+            for row in rows:
+                counted = (id_key(parent_of(row[0])), row[1])
+                if counted in self._counts:
+                    self._counts[counted] -= 1
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
         return gone
 
@@ -205,6 +218,7 @@ class Store:
                 (kept_type,),
             ).fetchall()
             self._connection.execute("DELETE FROM resource WHERE type <> ?", (kept_type,))
+            self._counts.clear()
             self._connection.execute("DELETE FROM connection")
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
 
@@ -254,12 +268,15 @@ class Store:
         return found
 
     def count(self, parent_id: str, resource_type: str) -> int:
-        """How many resources of one type `parent_id` holds."""
+        """How many resources of one type `parent_id` holds. Counted once, since SQLite counts by walking all rows."""
+        key = (id_key(parent_id), resource_type)
         with self._lock:
-            row = self._connection.execute(
-                "SELECT COUNT(*) FROM resource WHERE parent_key = ? AND type = ?", (id_key(parent_id), resource_type)
-            ).fetchone()
-        return int(row[0])
+            if key not in self._counts:
+                row = self._connection.execute(
+                    "SELECT COUNT(*) FROM resource WHERE parent_key = ? AND type = ?", key
+                ).fetchone()
+                self._counts[key] = int(row[0])
+            return self._counts[key]
 
     def sibling_with(self, parent_id: str, resource_type: str, unique_key: str) -> Resource | None:
         """The resource under `parent_id` that has this `unique_key`."""

@@ -1,10 +1,15 @@
 """The emulator as a program: it starts, says where it is, keeps what it acknowledged, and ends."""
 
+import contextlib
+import http.client
 import json
+import random
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.emulator_process import ROOT, EmulatorProcess
@@ -74,6 +79,51 @@ def test_what_it_acknowledged_survives_kill_9(own_emulator: EmulatorProcess) -> 
     bearer = {"Authorization": f"Bearer {token}"}
     status, _, _ = own_emulator.send("GET", "/subscriptions?api-version=2022-12-01", headers=bearer)
     assert status == 200, "a token from before the restart is still good"
+
+
+def test_every_acknowledged_write_survives_kill_9_at_any_moment(own_emulator: EmulatorProcess) -> None:
+    """Up to 1,000 writes by four threads, and ten times killed at a moment that nobody chooses."""
+    namespace = own_emulator.make_namespace("killed-often", mqtt=False)
+    acknowledged: dict[str, object] = {}
+    chance = random.Random(20_261_124)
+    lock = threading.Lock()
+
+    def write(first: int, stop_at: int) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # killed
+            for number in range(first, first + 250):
+                with lock:
+                    if len(acknowledged) >= stop_at:
+                        return
+                name = f"c{number}"
+                body = {"properties": {"attributes": {"round": stop_at, "number": number}}}
+                answer = own_emulator.call("PUT", f"{namespace}/clients/{name}", body)
+                with lock:
+                    acknowledged[name] = answer
+
+    for turn in range(10):
+        until_now = len(acknowledged)
+        threads = [
+            threading.Thread(target=write, args=(turn * 1000 + each * 250, 100 * (turn + 1))) for each in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        kill_at = until_now + chance.randint(5, 95)
+        until(lambda at=kill_at: len(acknowledged) >= at, "some writes are acknowledged")  # type: ignore[misc]
+        own_emulator.kill()
+        for thread in threads:
+            thread.join(30)
+        own_emulator.restart()
+        kept = {each["name"]: each for each in everything_in(own_emulator, f"{namespace}/clients?$top=100")}
+        assert {name: kept.get(name) for name in acknowledged} == acknowledged
+    assert len(acknowledged) >= 500
+
+
+def everything_in(emulator: EmulatorProcess, path: str) -> Iterator[dict[str, object]]:
+    version: str | None = "2025-02-15"
+    while path:
+        page = emulator.call("GET", path, api_version=version)
+        yield from page["value"]
+        path, version = page.get("nextLink", "").removeprefix(emulator.url), None
 
 
 def test_a_second_emulator_on_the_same_folder_is_refused(own_emulator: EmulatorProcess) -> None:
