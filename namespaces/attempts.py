@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import QueryDict
 
 from certificates.authentication import Decision
 from namespaces.grids import asked_text
-from namespaces.models import ConnectionAttempt, Namespace
+from namespaces.models import Client, ConnectionAttempt, Namespace
 
 SHOWN = 100
 # A page left open must not ask for ever.
@@ -23,6 +24,7 @@ class Watch:
     attempts: list[ConnectionAttempt]
     verdict: str  # "", "accepted" or "refused"
     search: str
+    client: str  # "", or the one client whose attempts are asked for
     after: int
     round: int = 0
     delay: int = field(default=POLL_SECONDS, init=False)
@@ -41,18 +43,28 @@ def has_connection_log() -> bool:
     return bool(settings.CONNECTION_LOG_GATEWAY)
 
 
-def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False) -> Watch:
-    """The newest attempts, or those newer than the cursor `after` of the query."""
+def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, client: str = "") -> Watch:
+    """The newest attempts, or those newer than the cursor `after` of the query; of one client, where that is asked."""
     verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
     rows = ConnectionAttempt.objects.filter(namespace=namespace)
     if verdict in {"accepted", "refused"}:
         rows = rows.filter(accepted=verdict == "accepted")
     if search:
         rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)
+    client = client or asked_text(query, "client")
+    if client:
+        rows = rows.filter(_of_client(namespace, client))
     after = _number(query, "after") if only_newer else 0
     attempts = list(rows.filter(cursor__gt=after).order_by("-cursor")[:SHOWN])
     newest = attempts[0].cursor if attempts else after
-    return Watch(attempts, verdict, search, newest, _number(query, "round") if only_newer else 0)
+    return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+
+
+def _of_client(namespace: Namespace, name: str) -> Q:
+    """Attempts that were decided to be its own, and those that only said its name."""
+    own = Q(client_name__iexact=name)
+    known = Client.objects.filter(namespace=namespace, name__iexact=name).first()
+    return own if known is None else own | Q(user_name__iexact=known.authentication_name)
 
 
 def _number(query: QueryDict, name: str) -> int:

@@ -10,6 +10,7 @@ from namespaces.query_building import Operand, operands
 from namespaces.topic_access import EVERYONE, Explanation, TopicAccess
 from namespaces.topic_models import TopicRule
 from namespaces.topic_templates import TemplateError, member_of, parse_template
+from namespaces.topics import is_topic_name
 
 SHOWN = 50
 
@@ -149,3 +150,23 @@ def explain(client: Client, topic: str, permission: str) -> Explained:
         waiting + (0 if client.is_settled else 1),
         rules.is_empty,
     )
+
+
+def topic_to_try(client: Client) -> tuple[str, bool]:
+    """A topic that the client may publish to, and whether there is one: else any topic, which Azure would deny."""
+    rules = rules_of(client.namespace)
+    member = member_of(client.authentication_name, client.attributes)
+    for space in rules.spaces:
+        for text in space.templates:
+            for filled in _filled(text, client):
+                topic = "/".join("test" if level in {"+", "#"} else level for level in filled.split("/"))
+                if is_topic_name(topic) and rules.may_publish(member, topic).allowed:
+                    return topic, True
+    return "sample", False
+
+
+def _filled(text: str, client: Client) -> tuple[str, ...]:
+    try:
+        return parse_template(text).filled(member_of(client.authentication_name, client.attributes))
+    except (TemplateError, UnicodeEncodeError):
+        return ()

@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 
 from namespaces import converters  # noqa: F401 - registers the names' converters
 from namespaces.topic_kinds import KINDS, Kind
-from namespaces.views import activity, clients, configuration, connections, namespaces, permissions, topic_rules
+from namespaces.views import activity, clients, configuration, connections, namespaces, permissions, topic_rules, trying
 
 
 def of_kind(kind: Kind) -> Iterator[URLPattern]:
@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/delete/", clients.client_delete, name="client_delete"),
     path("<int:pk>/clients/<client_name:name>/retry/", clients.client_retry, name="client_retry"),
     path("<int:pk>/clients/<client_name:name>/activity/", activity.client_activity, name="client_activity"),
+    path("<int:pk>/clients/<client_name:name>/try-it/", trying.client_try, name="client_try"),
     path("<int:pk>/clients/<client_name:name>/json/", clients.client_json, name="client_json"),
     # Who may publish and subscribe where
     *(page for kind in KINDS for page in of_kind(kind)),

@@ -57,6 +57,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_delete": ("GET", "contributor"),
     "namespaces:client_retry": ("POST", "contributor"),
     "namespaces:client_activity": ("GET", "reader"),
+    "namespaces:client_try": ("GET", "reader"),
     "namespaces:client_json": ("GET", "reader"),
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),

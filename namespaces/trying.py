@@ -1,0 +1,116 @@
+"""*Try it*: programs that connect as one client and publish one message, ready to be run. Pure text."""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the programs need: where to, as whom, and what about. `ca` is empty where the server's CA is publicly trusted."""
+
+    host: str
+    port: int
+    ca: str
+    client_name: str
+    authentication_name: str
+    topic: str
+
+    @property
+    def file_name(self) -> str:
+        """What the client's files are called, without the ending."""
+        return re.sub(r"[^A-Za-z0-9._-]", "_", self.client_name) or "client"
+
+    @property
+    def session(self) -> str:
+        return f"{self.file_name}-try"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One way to try. `language` says where the text goes."""
+
+    title: str
+    anchor: str
+    language: str
+    text: str
+
+
+def programs(trial: Trial) -> tuple[Program, ...]:
+    """The same attempt with mosquitto_pub, paho-mqtt (Python) and MQTT.js (Node)."""
+    return (
+        Program("mosquitto_pub", "mosquitto", "In a shell, with mosquitto-clients.", _mosquitto(trial)),
+        Program("paho-mqtt", "paho", "In Python, with paho-mqtt 2.", _paho(trial)),
+        Program("MQTT.js", "mqttjs", "In Node, with the package mqtt.", _mqttjs(trial)),
+    )
+
+
+def _mosquitto(trial: Trial) -> str:
+    trust = f"--cafile {shlex.quote(trial.ca)}" if trial.ca else "--tls-use-os-certs"
+    return (
+        f"mosquitto_pub -V mqttv5 -h {shlex.quote(trial.host)} -p {trial.port} {trust} \\\n"
+        f"  --cert {trial.file_name}.crt --key {trial.file_name}.key \\\n"
+        f"  -u {shlex.quote(trial.authentication_name)} -i {trial.session} \\\n"
+        f"  -t {shlex.quote(trial.topic)} -m hello -q 1 -d"
+    )
+
+
+def _paho(trial: Trial) -> str:
+    trust = f"ca_certs={json.dumps(trial.ca)}, " if trial.ca else ""
+    return f"""import paho.mqtt.client as mqtt
+
+
+def on_connect(client, userdata, flags, reason, properties):
+    print("CONNACK:", reason, getattr(properties, "ReasonString", ""))
+    if reason.is_failure:
+        client.disconnect()
+    else:
+        client.publish({json.dumps(trial.topic)}, "hello", qos=1)
+
+
+def on_publish(client, userdata, mid, reason, properties):
+    print("PUBACK:", reason)
+    client.disconnect()
+
+
+client = mqtt.Client(
+    mqtt.CallbackAPIVersion.VERSION2,
+    client_id={json.dumps(trial.session)},
+    protocol=mqtt.MQTTv5,
+    reconnect_on_failure=False,
+)
+client.on_connect, client.on_publish = on_connect, on_publish
+client.username_pw_set({json.dumps(trial.authentication_name)})
+client.tls_set({trust}certfile="{trial.file_name}.crt", keyfile="{trial.file_name}.key")
+client.connect({json.dumps(trial.host)}, {trial.port})
+client.loop_forever()"""
+
+
+def _mqttjs(trial: Trial) -> str:
+    trust = f"  ca: fs.readFileSync({json.dumps(trial.ca)}),\n" if trial.ca else ""
+    return f"""const fs = require("fs");
+const mqtt = require("mqtt");
+
+const client = mqtt.connect({{
+  protocol: "mqtts",
+  host: {json.dumps(trial.host)},
+  port: {trial.port},
+  protocolVersion: 5,
+  clientId: {json.dumps(trial.session)},
+  username: {json.dumps(trial.authentication_name)},
+{trust}  cert: fs.readFileSync("{trial.file_name}.crt"),
+  key: fs.readFileSync("{trial.file_name}.key"),
+  reconnectPeriod: 0,
+}});
+client.on("connect", () => {{
+  console.log("connected");
+  client.publish({json.dumps(trial.topic)}, "hello", {{ qos: 1 }}, (error) => {{
+    console.log(error ? error.message : "published");
+    client.end();
+  }});
+}});
+client.on("error", (error) => {{
+  console.error(error.message);
+  client.end();
+}});"""
