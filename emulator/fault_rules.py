@@ -32,6 +32,7 @@ KINDS = (
 )
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 LONGEST = 3600.0  # seconds
+LENGTHS = {"path": 500, "code": 100, "message": 2000}
 TIMED = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0}  # kind: seconds where none are given
 CODES = {
     400: "BadRequest",
@@ -53,9 +54,11 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A rule. `path` is a pattern with `*`, in any casing; one that begins with `*` is for ARM's own paths, and
-    "/*/oauth2/*" is for tokens. `rate` is the share of requests from 0 to 1; `count` how many
-    requests it takes hold of before it ends (None: it stays). `id` and `hits` come from the emulator.
+    """A rule.
+
+    `path` is a pattern with `*`, in any casing; one that begins with `*` is for ARM's own paths, and "/*/oauth2/*" is for
+    tokens. `rate` is the share of requests from 0 to 1; `count` how many requests it takes hold of before it ends (None:
+    it stays). `id` and `hits` come from the emulator.
     """
 
     kind: str
@@ -79,6 +82,9 @@ class Fault:
         for method in self.methods:
             if method not in METHODS:
                 raise FaultError(f"'{str(method)[:20]}' is not a method. Use some of: {', '.join(METHODS)}.")
+        for name, most in LENGTHS.items():
+            if len(getattr(self, name)) > most:
+                raise FaultError(f"'{name}' may have at most {most} characters.")
         _between("rate", self.rate, 0, 1)
         _between("jitter", self.jitter, 0, LONGEST)
         _between("status", self.status, 400, 599)

@@ -29,6 +29,9 @@ PURE = {
     "certificates.verification",
     "certificates.wording",
     "certificates.issuing",
+    # Standard library only: how the portal turns faults on, where it is told of an emulator.
+    "emulator.fault_rules",
+    "emulator.faults_client",
     "namespaces.group_query",
     "namespaces.topic_access",
     "namespaces.topic_templates",

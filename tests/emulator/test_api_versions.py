@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.emulator_process import LOCATION, EmulatorProcess
+from tests.waiting import until
 
 GA = "2025-02-15"
 OLDEST = "2023-06-01-preview"
@@ -262,3 +263,10 @@ def test_a_patch_that_breaks_a_rule_is_refused_and_changes_nothing(
 def test_a_patch_cannot_move_a_namespace(emulator: EmulatorProcess, namespace: str) -> None:
     assert emulator.request("PATCH", namespace, {"location": "eastus"})[0] == 409
     assert emulator.request("PATCH", namespace, {"location": "West Europe", "tags": {"a": "b"}})[0] == 200
+
+
+def test_the_mqtt_broker_is_turned_on_and_off_again(emulator: EmulatorProcess, namespace: str) -> None:
+    for state, listens in (("Enabled", True), ("Disabled", False)):
+        configure(emulator, namespace, GA, state=state)
+        assert configuration_of(emulator, namespace, GA)["state"] == state
+        until(lambda wanted=listens: (namespace in emulator.mqtt_endpoints) is wanted, "the listener follows")  # type: ignore[misc]
