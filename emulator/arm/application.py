@@ -96,6 +96,7 @@ class ArmService:
                 plan = self._faults.plan(request.method, "/" + "/".join(segments))
             await self._faults.wait(plan.delay)
             if plan.strikes("reset", after=False):
+                await request.read()  # so that it is the answer that the caller does not get
                 return reset_connection(request)
             self._refuse_on_demand(request, plan, after=False)
             response = await self._answer(request, segments, plan)
