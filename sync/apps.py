@@ -6,8 +6,12 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from portal.registry import MenuItem, register_menu_item
         from sync.overview import open_findings
 
         register_menu_item(MenuItem("", "Sync", "arrow-up-down", "sync:sync_overview", order=30))
         register_menu_item(MenuItem("", "Drift", "git-compare", "sync:drift_list", order=40, count=open_findings))
+        if settings.FAULT_CONTROL_GATEWAY:
+            register_menu_item(MenuItem("", "Emulator", "bug", "sync:emulator", order=50))

@@ -208,6 +208,11 @@ class ArmGateway:
         parse_resource_id(namespace_id)
         return self._json("GET", f"{namespace_id}/{tail}", query)
 
+    def beside(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """What the same server offers beside ARM; {} where it answers nothing. Raises as `get`."""
+        answer = json_of(self._send(method, self._url(path, {}), body))
+        return answer if isinstance(answer, dict) else {}
+
     def subscriptions(self) -> list[dict[str, Any]]:
         """Every subscription that the credential can see. Raises AzureRefused, AzureUnreachable."""
         return list(self._pages("/subscriptions", {"api-version": "2022-12-01"}))

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from sync import views
+from sync import training_views, views
 
 app_name = "sync"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,10 @@ urlpatterns: list[URLPattern] = [
     path("namespaces/<int:pk>/drift/refresh/", views.drift_refresh, name="drift_refresh"),
     path("namespaces/<int:pk>/drift/resolve/", views.drift_resolve, name="drift_resolve"),
     path("namespaces/<int:pk>/drift/<int:finding>/", views.drift_detail, name="drift_detail"),
+    # Faults for a training
+    path("namespaces/<int:pk>/emulator/", training_views.emulator, name="emulator"),
+    path("namespaces/<int:pk>/emulator/on/", training_views.fault_on, name="fault_on"),
+    path("namespaces/<int:pk>/emulator/off/", training_views.fault_off, name="fault_off"),
     # For machines
     path("metrics", views.prometheus, name="metrics"),
     path("healthz", views.health, name="health"),

@@ -42,13 +42,13 @@ def _page(
 ) -> HttpResponse:
     wants_partial = partial and request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
     name = f"{template}#{partial}" if wants_partial else template
-    context |= {"namespace": scope, "may_contribute": _may_change(request.user, scope.pk)}
+    context |= {"namespace": scope, "may_contribute": may_change(request.user, scope.pk)}
     response = render(request, name, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def _may_change(user: User, pk: int) -> bool:
+def may_change(user: User, pk: int) -> bool:
     try:
         registry.scopes().get(user, pk, may_change=True)
     except PermissionDenied:

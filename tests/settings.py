@@ -9,7 +9,9 @@ from pathlib import Path
 _state = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 
-for _name in [name for name in os.environ if name.startswith(("AZURE_", "PORTAL_", "CONNECTION_LOG_", "MQTT_"))]:
+for _name in [
+    name for name in os.environ if name.startswith(("AZURE_", "PORTAL_", "CONNECTION_LOG_", "FAULT_", "MQTT_"))
+]:
     del os.environ[_name]  # a developer's shell must not decide how tests end
 os.environ["PORTAL_STATE_DIR"] = str(_state)
 os.environ["PORTAL_SECRET_KEY"] = "only-for-tests-" + "x" * 40

@@ -94,6 +94,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "sync:sync_retry": ("POST", "contributor"),
     "sync:sync_discard": ("POST", "contributor"),
     "sync:timeline": ("GET", "reader"),
+    "sync:emulator": ("GET", "reader"),
+    "sync:fault_on": ("POST", "contributor"),
+    "sync:fault_off": ("POST", "contributor"),
     "sync:drift_list": ("GET", "reader"),
     "sync:drift_refresh": ("POST", "contributor"),
     "sync:drift_resolve": ("POST", "contributor"),
@@ -133,7 +136,8 @@ ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) 
 
 
 @pytest.fixture
-def place() -> Namespace:
+def place(settings: Any) -> Namespace:
+    settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
     people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
     make_user("stranger")
     make_admin()
