@@ -14,6 +14,9 @@ from sync import budget, registry
 from sync.models import SyncedModel
 
 
+LOOK_AGAIN = 0.2  # seconds: in a bulk of one type, the others are not asked for with every batch
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A row that is due, and what its push will take."""
@@ -45,13 +48,17 @@ class Queue:
 
     def __init__(self) -> None:
         self._empty: dict[tuple[str, str], float] = {}  # (subscription, operation) → time.monotonic() to look again
+        self._quiet: dict[type[SyncedModel], float] = {}  # had nothing while others were busy → when to look again
 
     def take(self, room: int) -> list[Candidate]:
         """Up to `room` rows to claim now, urgent ones first. What they may send is taken out of the budgets."""
         now = time.monotonic()
         self._empty = {key: at for key, at in self._empty.items() if at > now}
+        due = {model: self._due(model, room) for model in registry.models() if self._quiet.get(model, 0.0) <= now}
+        if any(due.values()):
+            self._quiet |= {model: now + LOOK_AGAIN for model, found in due.items() if not found}
         candidates = sorted(
-            (candidate for model in registry.models() for candidate in self._due(model, room)),
+            (candidate for found in due.values() for candidate in found),
             key=lambda candidate: (candidate.lane, candidate.due_at),
         )[:room]
         groups: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
