@@ -42,6 +42,7 @@ test-future: install ## the tests that need no browser and no foreign server, wi
 	$(BIN)/python -m tests.future -n 2
 
 fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RUNS=100000
+	@mkdir -p .local
 	$(BIN)/python -m tests.certificates.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
 
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000

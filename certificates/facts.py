@@ -4,6 +4,7 @@ Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
@@ -78,11 +79,14 @@ class Certificate:
         self.der: Final = der
         # The parsed certificate is not kept: it would hold on to every object of every extension.
         self._subject = parsed.subject
-        values = (extension.value for extension in parsed.extensions)
-        self._extensions = {kind: value for value in values if (kind := type(value)) in _KINDS_READ}
+        self._extensions: dict[type[x509.ExtensionType], x509.ExtensionType] = {}
+        for extension in parsed.extensions:
+            value = extension.value
+            if (kind := type(value)) in _KINDS_READ:
+                self._extensions[kind] = value
         if len(der) > MAX_PARTS:
             self._refuse_many_parts()
-        self.subject: Final = self._subject.rfc4514_string()
+        self.subject: Final = _name_text(self._subject)
         self.issuer, self.issuer_key = _issuer_name(parsed, issuer_der)
         self.not_before: Final = parsed.not_valid_before_utc
         self.not_after: Final = parsed.not_valid_after_utc
@@ -199,6 +203,20 @@ class Certificate:
         return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
 
 
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/@-]*[A-Za-z0-9])?")
+
+
+def _name_text(name: x509.Name) -> str:
+    """RFC 4514. The name of most clients is one common name with nothing to escape; every other is the library's to write."""
+    rdns = name.rdns
+    if len(rdns) == 1 and len(rdns[0]) == 1:
+        (attribute,) = rdns[0]
+        value = attribute.value
+        if attribute.oid == NameOID.COMMON_NAME and isinstance(value, str) and _PLAIN_VALUE.fullmatch(value):
+            return f"CN={value}"
+    return name.rfc4514_string()
+
+
 def name_key(name: str) -> str:
     """The form in which issuer and subject are compared: RFC 5280 section 7.1, ignoring case and repeated spaces."""
     return " ".join(name.casefold().split())
@@ -280,7 +298,7 @@ def _issuer_name(parsed: x509.Certificate, issuer_der: bytes) -> tuple[str, str]
     """
     known = _known_issuers.get(issuer_der)
     if known is None:
-        text = parsed.issuer.rfc4514_string()
+        text = _name_text(parsed.issuer)
         known = (text, name_key(text))
         if 0 < len(issuer_der) <= _MAX_KNOWN_ISSUER_BYTES:
             if len(_known_issuers) >= _MAX_KNOWN_ISSUERS:
@@ -330,12 +348,12 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
         key = certificate.public_key()
     except UnsupportedAlgorithm:
         return f"unsupported ({certificate.public_key_algorithm_oid.dotted_string})", 0
-    if isinstance(key, rsa.RSAPublicKey):
-        bits = key.key_size
-        return f"RSA {bits}", bits
     if isinstance(key, ec.EllipticCurvePublicKey):
         curve = key.curve
         return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
+    if isinstance(key, rsa.RSAPublicKey):
+        bits = key.key_size
+        return f"RSA {bits}", bits
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "Ed25519", 256
     if isinstance(key, ed448.Ed448PublicKey):

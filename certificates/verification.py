@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from OpenSSL import crypto
 
@@ -36,8 +37,7 @@ Values = tuple[tuple[str, str], ...]
 Path = tuple[Certificate, ...]
 
 
-@dataclass(frozen=True)
-class ChainVerdict:
+class ChainVerdict(NamedTuple):
     """`issuer_found`: a certificate that signed the leaf is at hand; `verified`: the chain holds to `anchor`.
 
     `path` goes from the leaf to the uploaded certificate, and is empty unless verified.
@@ -75,8 +75,10 @@ def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchor
     issuers = finder.named_issuers(leaf)
     if not issuers:
         return _issuer_missing(leaf, anchors.named)
+    only_one = len(issuers) == 1 and issuers[0] in anchors  # the usual case: there is one path
+    paths = ((leaf, issuers[0]),) if only_one else islice(finder.paths(leaf), MAX_PATHS)
     first: tuple[Path, _Refusal] | None = None
-    for path in islice(finder.paths(leaf), MAX_PATHS):
+    for path in paths:
         refusal = _rule_refusal(path) or _openssl_refusal(path, at)
         if refusal is None:
             return _verified(path, name_of)

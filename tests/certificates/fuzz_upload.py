@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer of what people bring: `python -m tests.certificates.fuzz_upload -runs=N CORPUS`.
+"""A coverage-guided fuzzer of what people bring: `python -m tests.certificates.fuzz_upload -runs=N [CORPUS]`.
 
 libFuzzer (atheris) watches which branches of `certificates` an input takes, and goes on from those that take new ones. Each
 input goes the whole way: the upload form with its diagnosis, the engine as leaf and as chain, the name preview. Anything
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import atheris
 
@@ -34,6 +35,7 @@ from django.http import QueryDict
 from namespaces.models import Namespace
 from portal.models import User
 from tests.certificates.cases import Plant, a_client
+from tests.certificates.uploads import write_corpus
 from tests.chains import AT
 from tests.factories import make_ca_certificate, make_namespace, make_user
 
@@ -84,7 +86,10 @@ def main() -> None:
     user = make_user("ada")
     namespace = make_namespace(contributor=user)
     make_ca_certificate(namespace, "line-a", der=PLANT.line.der)
-    atheris.Setup(sys.argv, Target(namespace, user))
+    arguments = sys.argv
+    if all(argument.startswith("-") for argument in arguments[1:]):
+        arguments = [*arguments, str(write_corpus(Path(tempfile.mkdtemp(prefix="corpus-"))))]
+    atheris.Setup(arguments, Target(namespace, user))
     atheris.Fuzz()
 
 

@@ -9,7 +9,7 @@ from namespaces.models import Namespace
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
 from tests.chains import AT
-from tests.factories import make_ca_certificate, make_client, make_namespace
+from tests.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 CASES = [case for case in cases(AT) if case.der is not None]
 
@@ -25,9 +25,7 @@ def readable(ders: list[bytes]) -> Presented | None:
 def arranged(case: Case) -> Namespace:
     """The namespace of the row, in the portal's own rows."""
     namespace = make_namespace()
-    authentication = {"alternativeAuthenticationNameSources": list(case.sources)}
-    namespace.resource = {"properties": {"topicSpacesConfiguration": {"clientAuthentication": authentication}}}
-    namespace.save()
+    make_configuration(namespace, sources=list(case.sources))
     for name, identity in case.uploaded.items():
         make_ca_certificate(namespace, name, der=identity.der)
     for client in case.clients:

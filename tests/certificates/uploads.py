@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import cast
 
 from cryptography import x509
@@ -331,3 +332,11 @@ def zip_of(name: str, data: bytes, *, packed: bool = True) -> bytes:
         made.writestr("read me.txt", "certificates of line 1")
         made.writestr(name, data)
     return archive.getvalue()
+
+
+def write_corpus(folder: Path) -> Path:
+    """Every fixture of modest size as a file, for a fuzzer to start from."""
+    seeds = [upload.data for upload in uploads() if 0 < len(upload.data) < 20_000] + [data for _, data in key_files()]
+    for number, data in enumerate(seeds):
+        (folder / str(number)).write_bytes(data)
+    return folder
