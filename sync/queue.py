@@ -13,7 +13,6 @@ from django.utils import timezone
 from sync import budget, registry
 from sync.models import SyncedModel
 
-
 LOOK_AGAIN = 0.2  # seconds: in a bulk of one type, the others are not asked for with every batch
 
 
