@@ -34,7 +34,7 @@ class Credentials:
             fresh = cls(
                 tenant=str(uuid.uuid4()),
                 client_id=str(uuid.uuid4()),
-                client_secret=secrets.token_urlsafe(32),
+                client_secret=secrets.token_hex(32),  # never starts with "-", which az takes for an option
                 subscription=str(uuid.uuid4()),
                 signing_key=secrets.token_hex(32),
             )

@@ -70,15 +70,15 @@ class RunningEmulator:
 
     def stop(self) -> None:
         """End it, and forget its data."""
-        if self._parent_pipe >= 0:
-            os.close(self._parent_pipe)
-            self._parent_pipe = -1
         self.process.terminate()
         try:
             self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self._parent_pipe >= 0:  # not before: it would end itself, and be hit by the signal on its way out
+            os.close(self._parent_pipe)
+            self._parent_pipe = -1
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
