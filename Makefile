@@ -63,6 +63,8 @@ bench: install $(PEERS)/.installed ## run every benchmark
 	@for b in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$b .py); done
 
 bench-arm: bench-emulator ## the emulator's ARM beside moto's server
+	@:
+
 bench-emulator: $(PEERS)/.installed
 
 bench-%: install ## run one benchmark, such as bench-demo

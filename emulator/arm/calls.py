@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
@@ -68,7 +69,7 @@ class Call:
     def members(self) -> dict[str, Any]:
         """The JSON object in the body."""
         try:
-            members = json.loads(self.body.decode("utf-8-sig"))
+            members = json.loads(self.body.decode("utf-8-sig"), parse_constant=_no_number, parse_float=_number)
         except (ValueError, RecursionError) as error:
             raise ArmError(400, "InvalidRequestContent", "The request content is not valid JSON.") from error
         if not isinstance(members, dict):
@@ -82,6 +83,18 @@ class Call:
             f"The requested resource does not support http method '{self.method[:20]}'. Use {', '.join(allowed)}.",
             headers={"Allow": ", ".join(allowed)},
         )
+
+
+def _no_number(text: str) -> None:
+    """`NaN` and `Infinity`, which Python reads and JSON does not know: an answer with them could not be read."""
+    raise ValueError(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _no_number(text)
+    return number
 
 
 def system_data(caller: str, existing: Resource | None) -> dict[str, str]:

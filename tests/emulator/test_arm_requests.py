@@ -216,7 +216,19 @@ def test_every_answer_carries_arms_headers(emulator: EmulatorProcess, namespace:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"properties": []}', b"null"]
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"properties": []}',
+        b"null",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+    ],
 )
 def test_a_body_that_is_no_json_object_is_refused(emulator: EmulatorProcess, namespace: str, body: bytes) -> None:
     assert error_of(emulator.request("PUT", f"{namespace}/clients/c", body)) == (400, "InvalidRequestContent")
