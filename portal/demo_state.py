@@ -6,6 +6,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from portal.processes import write_private
@@ -98,7 +99,8 @@ def listen(wanted: int, say: Callable[[str], None], what: str) -> socket.socket:
 def free_ports(wanted: int, count: int, say: Callable[[str], None], what: str) -> int:
     """The first of `count` neighbouring free ports from `wanted` on (0 = anywhere). Says so when `wanted` is busy."""
     first = wanted or _any_port()
-    for port in range(first, min(first + PORTS_TRIED, 65536 - count)):
+    anywhere = () if wanted else (_any_port() for _ in range(PORTS_TRIED))  # any neighbourhood will do
+    for port in chain(range(first, min(first + PORTS_TRIED, 65536 - count)), anywhere):
         if all(_is_free(neighbour) for neighbour in range(port, port + count)):
             if wanted and port != wanted:
                 busy = f"Port {wanted} is" if not _is_free(wanted) else f"A port next to {wanted} is"

@@ -272,7 +272,9 @@
     // A refusal that names its own place (a toast) is put there; anything else leaves the page as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", () => { localise(document); watchToasts(); watchPane(); });
+  document.addEventListener("htmx:afterSwap", () => { localise(document); watchToasts(); });
+  // Only now do the new fields answer to typing, so only now does the focus go there.
+  document.addEventListener("htmx:afterSettle", watchPane);
   document.addEventListener("htmx:oobAfterSwap", () => { localise(document); watchToasts(); watchPane(); });
   const quiet = (event) => event.detail.elt?.closest?.("#bell") || /^every/.test(event.detail.elt?.getAttribute?.("hx-trigger") ?? "");
   document.addEventListener("htmx:responseError", (event) => {
