@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .local/peers
 
-.PHONY: help install demo test check browser node bench chaos format pins
+.PHONY: help install demo test check browser programs node bench chaos format pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -31,10 +31,13 @@ check: install ## lint and types
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
 
+programs: install ## install mosquitto's clients for the tests, where Debian's package manager is there
+	$(BIN)/python -m tests.programs
+
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi
 
-test: check browser node ## what CI runs: lint, types, and all tests with real processes and a real browser
+test: check browser programs node ## what CI runs: lint, types, and all tests with real processes and a real browser
 	$(BIN)/pytest -n 2
 
 test-future: install ## the tests that need no browser and no foreign server, with the clock ten years ahead

@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,26 +12,14 @@ from certificates.decoding import to_azure_pem
 from certificates.issuing import ClientName, make_sample_chain
 from emulator.faults_client import EmulatorControl, Fault
 from tests.emulator_process import EmulatorProcess
+from tests.programs import NODE_FOLDER, require_node
 
-FOLDER = Path(__file__).resolve().parents[1] / "node"
-NODE = shutil.which("node")
-IS_INSTALLED = NODE is not None and (FOLDER / "node_modules/@azure/arm-resources").is_dir()
 CHAIN = make_sample_chain([ClientName("press-7")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
-
-
-def require_node() -> str:
-    """Outside CI a machine without Node.js skips; in CI that would be a proof that nobody gives."""
-    if not IS_INSTALLED or NODE is None:
-        reason = "@azure/arm-resources is not installed: make node (needs Node.js and npm)."
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return NODE
 
 
 @pytest.mark.parametrize("is_slow", [False, True], ids=["synchronous", "long-running"])
 def test_arm_resources_registers_changes_lists_and_deletes(own_emulator: EmulatorProcess, is_slow: bool) -> None:
-    node = require_node()
+    node = require_node("@azure/arm-resources")
     if is_slow:
         control = EmulatorControl.from_ready_file(own_emulator.state_dir / "ready.json")
         control.add(Fault(kind="long-running", seconds=0.3, path="*/namespaces/*"))
@@ -47,7 +33,7 @@ def test_arm_resources_registers_changes_lists_and_deletes(own_emulator: Emulato
     }
     done = subprocess.run(
         [node, "arm_resources.mjs", json.dumps(wish)],
-        cwd=FOLDER,
+        cwd=NODE_FOLDER,
         env={**os.environ, "NODE_EXTRA_CA_CERTS": own_emulator.ca},
         capture_output=True,
         text=True,

@@ -23,6 +23,7 @@ from tests.factories import (
     make_topic_space,
     make_user,
 )
+from tests.programs import require_node
 
 AZURE = Trial("f.westeurope-1.ts.eventgrid.azure.net", 8883, "", "press-07", "press-07", "m/press-07")
 ODD = Trial("127.0.0.1", 9, "/tmp/a b's.pem", "a:b", "it's “a” $(name)\\", 'm/"x"')
@@ -55,12 +56,8 @@ def test_the_python_program_is_python_and_says_what_it_should(trial: Trial) -> N
 
 @pytest.mark.parametrize("trial", [AZURE, ODD])
 def test_the_node_program_is_javascript(trial: Trial) -> None:
-    try:
-        checked = subprocess.run(
-            ["node", "--check", "-"], input=text_of(trial, "mqttjs"), text=True, capture_output=True, timeout=30
-        )
-    except FileNotFoundError:
-        pytest.skip("Node is not installed")
+    command = [require_node(), "--check", "-"]
+    checked = subprocess.run(command, input=text_of(trial, "mqttjs"), text=True, capture_output=True, timeout=30)
     assert checked.returncode == 0, checked.stderr
 
 

@@ -1,7 +1,6 @@
 """aiomqtt and mosquitto_sub, clients that we did not write."""
 
 import asyncio
-import shutil
 import subprocess
 import uuid
 
@@ -11,6 +10,7 @@ import pytest
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.wire import client_context, connected
+from tests.programs import require_program
 
 
 def client(
@@ -69,9 +69,7 @@ def test_aiomqtt_leaves_its_will_when_it_is_cut(plant: Plant) -> None:
 
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
 def test_mosquitto_sub_receives_what_was_retained(plant: Plant, version: str) -> None:
-    program = shutil.which("mosquitto_sub")
-    if program is None:
-        pytest.skip("mosquitto_sub is not installed (Debian: mosquitto-clients).")
+    program = require_program("mosquitto_sub")
     topic = f"mosquitto/{uuid.uuid4().hex}"
     with connected(plant, uuid.uuid4().hex) as sender:
         sender.send(w.publish(topic, b"kept", qos=1, retain=True))

@@ -1,6 +1,5 @@
 """paho-mqtt connects, publishes and receives as the guide says, and is told why when it may not."""
 
-import shutil
 import subprocess
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ import pytest
 
 from certificates.issuing import ClientName, make_sample_chain
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
+from tests.programs import require_program
 from tests.waiting import until
 
 BOTH = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
@@ -105,9 +105,7 @@ def test_a_ca_and_a_client_count_for_the_next_connect(plant: Plant) -> None:
 
 
 def test_mosquitto_pub_connects_as_the_how_to_says(plant: Plant) -> None:
-    program = shutil.which("mosquitto_pub")
-    if program is None:
-        pytest.skip("mosquitto_pub is not installed (Debian: mosquitto-clients).")
+    program = require_program("mosquitto_pub")
     certificate, key = plant.files(plant.sample("robot-2"))
     endpoint = plant.endpoint
     done = subprocess.run(

@@ -1,22 +1,15 @@
 """MQTT.js, over TLS and over WebSocket."""
 
 import json
-import shutil
 import subprocess
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.emulator.mqtt.plant import Plant
+from tests.programs import NODE_FOLDER, require_node
 
-NODE = Path(__file__).resolve().parents[2] / "node"
-NODE_PROGRAM = shutil.which("node")
-pytestmark = pytest.mark.skipif(
-    NODE_PROGRAM is None or not (NODE / "node_modules" / "mqtt").is_dir(),
-    reason="MQTT.js is not installed: make node (needs Node.js and npm).",
-)
 EVERY_WAY = pytest.mark.parametrize("scheme", ["mqtts", "wss"])
 BOTH = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
 
@@ -36,10 +29,9 @@ def talk(plant: Plant, scheme: str, version: int, user: str, qos: int = 1) -> di
         "count": 30,
         "qos": qos,
     }
-    assert NODE_PROGRAM is not None
     done = subprocess.run(
-        [NODE_PROGRAM, "mqtt_talk.js", json.dumps(wish)],
-        cwd=NODE,
+        [require_node("mqtt"), "mqtt_talk.js", json.dumps(wish)],
+        cwd=NODE_FOLDER,
         capture_output=True,
         text=True,
         timeout=60,
