@@ -26,7 +26,39 @@ class EmulatorStartError(Exception):
     """It has not started; the text has what it said."""
 
 
-class RunningEmulator:
+class Whereabouts:
+    """Where an emulator answers and what it takes for a sign-in, as its ready file says."""
+
+    ready: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        """The ARM endpoint, for `base_url` or `endpoint` of an SDK."""
+        return str(self.ready["arm"])
+
+    @property
+    def ca(self) -> str:
+        """Path of the PEM file to trust, for `connection_verify` of an SDK and for MQTT clients."""
+        return str(self.ready["arm_ca"])
+
+    @property
+    def tenant(self) -> str:
+        return str(self.ready["tenant"])
+
+    @property
+    def client_id(self) -> str:
+        return str(self.ready["client_id"])
+
+    @property
+    def client_secret(self) -> str:
+        return str(self.ready["client_secret"])
+
+    @property
+    def subscription(self) -> str:
+        return str(self.ready["subscription"])
+
+
+class RunningEmulator(Whereabouts):
     """Starts on free ports and forgets everything at the end. `arguments` are more options of `python -m emulator`.
 
     It ends with this process, however that ends. Raises `EmulatorStartError`.
@@ -49,7 +81,7 @@ class RunningEmulator:
         finally:
             os.close(reading)
         self._wait_for(ready_file)
-        self.ready: dict[str, Any] = json.loads(ready_file.read_text(encoding="utf-8"))
+        self.ready = json.loads(ready_file.read_text(encoding="utf-8"))
         self.control = EmulatorControl.from_ready_file(ready_file)
         self.environment = _environment_of(env_file)
 
@@ -84,34 +116,6 @@ class RunningEmulator:
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
-
-    # Where it is
-
-    @property
-    def url(self) -> str:
-        """The ARM endpoint, for `base_url` or `endpoint` of an SDK."""
-        return str(self.ready["arm"])
-
-    @property
-    def ca(self) -> str:
-        """Path of the PEM file to trust, for `connection_verify` of an SDK and for MQTT clients."""
-        return str(self.ready["arm_ca"])
-
-    @property
-    def tenant(self) -> str:
-        return str(self.ready["tenant"])
-
-    @property
-    def client_id(self) -> str:
-        return str(self.ready["client_id"])
-
-    @property
-    def client_secret(self) -> str:
-        return str(self.ready["client_secret"])
-
-    @property
-    def subscription(self) -> str:
-        return str(self.ready["subscription"])
 
     def token(self) -> str:
         """A bearer token."""

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from emulator.running import Whereabouts
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,7 @@ GROUP = "rg-tests"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class EmulatorProcess:
+class EmulatorProcess(Whereabouts):
     """Starts on free ports and waits until everything listens. `restart` keeps the ARM address."""
 
     module = "emulator"
@@ -36,7 +37,6 @@ class EmulatorProcess:
         self._parent_pipe = -1
         self._port = 0
         self._token = ""
-        self.url = ""
         self.start()
 
     def start(self) -> Self:
@@ -53,8 +53,7 @@ class EmulatorProcess:
         until(lambda: self._ready_file.exists() or self.ended, "the emulator is ready")
         if self.ended:
             raise AssertionError(f"The emulator ended at once:\n{self.log()}")
-        self.ready: dict[str, Any] = json.loads(self._ready_file.read_text())
-        self.url = str(self.ready["arm"])
+        self.ready = json.loads(self._ready_file.read_text())
         self._port = int(self.url.rpartition(":")[2])
         self._tls = ssl.create_default_context(cafile=self.ca)
         return self
@@ -67,27 +66,6 @@ class EmulatorProcess:
     @property
     def ended(self) -> bool:
         return self.process.poll() is not None
-
-    @property
-    def ca(self) -> str:
-        """Path of the PEM file to trust."""
-        return str(self.ready["arm_ca"])
-
-    @property
-    def tenant(self) -> str:
-        return str(self.ready["tenant"])
-
-    @property
-    def client_id(self) -> str:
-        return str(self.ready["client_id"])
-
-    @property
-    def client_secret(self) -> str:
-        return str(self.ready["client_secret"])
-
-    @property
-    def subscription(self) -> str:
-        return str(self.ready["subscription"])
 
     @property
     def mqtt_endpoints(self) -> dict[str, dict[str, Any]]:
