@@ -16,7 +16,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from aiohttp import web
 
@@ -50,6 +50,8 @@ class Endpoints(Protocol):
 
     @property
     def by_name(self) -> tuple[str, int] | None: ...
+
+    def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]: ...
 
 
 def claim_state(folder: Path) -> IO[str]:
@@ -150,6 +152,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         throttle=Throttle(enforced=options.throttle),
         mqtt_endpoints=lambda: mqtt.endpoints if mqtt else {},
         mqtt_ca=str(authority.ca_path),
+        live_state=lambda namespace_id, owner: mqtt.live_state(namespace_id, owner) if mqtt else {},
         faults=options.fault,
         seed=read_seed(options.seed) if options.seed else (),
     )

@@ -68,6 +68,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/retry/", clients.client_retry, name="client_retry"),
     path("<int:pk>/clients/<client_name:name>/activity/", activity.client_activity, name="client_activity"),
     path("<int:pk>/clients/<client_name:name>/try-it/", trying.client_try, name="client_try"),
+    path("<int:pk>/clients/<client_name:name>/try-it/live/", trying.client_live, name="client_live"),
     path("<int:pk>/clients/<client_name:name>/json/", clients.client_json, name="client_json"),
     # Who may publish and subscribe where
     *(page for kind in KINDS for page in of_kind(kind)),

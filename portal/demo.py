@@ -111,6 +111,7 @@ class Demo:
             "PORTAL_DEBUG": "false",
             "MQTT_ENDPOINTS": str(self._folder.mqtt_endpoints),
             "CONNECTION_LOG_GATEWAY": "sync.connections.ArmConnectionLog",
+            "LIVE_STATE_GATEWAY": "sync.live_state.ArmLiveState",
             "FAULT_CONTROL_GATEWAY": "sync.training.EmulatorFaults",
             "PYTHONUNBUFFERED": "1",
         }

@@ -215,6 +215,8 @@ MAX_PERMISSION_BINDINGS = int(os.environ.get("MAX_PERMISSION_BINDINGS", "100"))
 MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
 CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")
+# What a client is doing now comes from: a dotted path to a gateway class, or empty where the target does not tell.
+LIVE_STATE_GATEWAY = os.environ.get("LIVE_STATE_GATEWAY", "")
 # Faults on demand for a training: a dotted path to their control, or empty where the target makes none.
 FAULT_CONTROL_GATEWAY = os.environ.get("FAULT_CONTROL_GATEWAY", "")
 CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))

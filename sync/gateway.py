@@ -203,10 +203,15 @@ class ArmGateway:
         path = f"/subscriptions/{subscription}/resourcegroups/{name}"
         self._send("PUT", self._url(path, {"api-version": "2021-04-01"}), {"location": location})
 
-    def read(self, namespace_id: str, tail: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """GET something below a namespace that is not a resource. Raises as `get`."""
+    def read(
+        self, namespace_id: str, tail: str, query: Mapping[str, str], *, patience: float | None = None
+    ) -> dict[str, Any]:
+        """GET something below a namespace that is not a resource. Raises as `get`.
+
+        `patience`: seconds to wait for the answer, where a person waits too; else as for every call.
+        """
         parse_resource_id(namespace_id)
-        return self._json("GET", f"{namespace_id}/{tail}", query)
+        return self._json("GET", f"{namespace_id}/{tail}", query, patience=patience)
 
     def beside(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """What the same server offers beside ARM; {} where it answers nothing. Raises as `get`."""
@@ -243,8 +248,10 @@ class ArmGateway:
                 return
             page = self._json("GET", self._same_server(str(link)), {})
 
-    def _json(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        answer = json_of(self._send(method, self._url(path, query)))
+    def _json(
+        self, method: str, path: str, query: Mapping[str, str], *, patience: float | None = None
+    ) -> dict[str, Any]:
+        answer = json_of(self._send(method, self._url(path, query), patience=patience))
         if not isinstance(answer, dict):
             raise AzureUnreachable("Azure's answer is not JSON")
         return answer
@@ -290,9 +297,10 @@ class ArmGateway:
             url = f"{url}?{urlencode(query, quote_via=quote)}"
         return url.replace("{", "%7B").replace("}", "%7D")
 
-    def _send(self, method: str, url: str, body: Any = None) -> Any:
+    def _send(self, method: str, url: str, body: Any = None, *, patience: float | None = None) -> Any:
+        waits: dict[str, Any] = {} if patience is None else {"connection_timeout": patience, "read_timeout": patience}
         try:
-            response = self._client.send_request(HttpRequest(method, url, json=body))
+            response = self._client.send_request(HttpRequest(method, url, json=body), **waits)
             if response.status_code >= 300:
                 raise HttpResponseError(response=response)
         except AzureError as fault:

@@ -15,6 +15,7 @@ from emulator.arm.errors import ArmError
 from emulator.arm.event_grid import EventGrid
 from emulator.arm.faults import Faults, Plan, refusal
 from emulator.arm.identity import cloud_metadata, managed_identity_token, openid_configuration, origin, token
+from emulator.arm.namespace_actions import LiveState
 from emulator.arm.operations import Operations
 from emulator.arm.paths import EVENT_GRID, parse_arm_path, split_path
 from emulator.arm.seed import SeedError, seed_call
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 class ArmService:
     """Answers every request of the ARM endpoint.
 
-    `mqtt_endpoints` answers the listening MQTT endpoints by namespace id, for `GET /emulator/endpoints`; `faults` are
-    in force from the start; `seed` fills the empty store.
+    `mqtt_endpoints` answers the listening MQTT endpoints by namespace id, for `GET /emulator/endpoints`; `live_state`
+    what one client is doing there; `faults` are in force from the start; `seed` fills the empty store.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ArmService:
         throttle: Throttle,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
+        live_state: LiveState,
         faults: tuple[Fault, ...] = (),
         seed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -58,7 +60,7 @@ class ArmService:
         self._view = View(store)
         self._operations = Operations(store, self._view)
         self._control = Control(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
-        self._event_grid = EventGrid(store, limits, self._view, self._operations)
+        self._event_grid = EventGrid(store, limits, self._view, self._operations, live_state)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._view)
 
     def application(self) -> web.Application:

@@ -6,7 +6,7 @@ from typing import Any
 from emulator.arm.calls import Answer, Call, page, rendered, system_data
 from emulator.arm.errors import ArmError, invalid
 from emulator.arm.fields import Fields
-from emulator.arm.namespace_actions import NamespaceActions
+from emulator.arm.namespace_actions import NO_PART_OF_AZURE, LiveState, NamespaceActions
 from emulator.arm.namespaces import check_namespace, merged
 from emulator.arm.operations import Operations
 from emulator.arm.paths import EVENT_GRID
@@ -40,13 +40,13 @@ def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
 class EventGrid:
     """The operations of the resource provider `Microsoft.EventGrid`."""
 
-    def __init__(self, store: Store, limits: Limits, view: View, operations: Operations) -> None:
+    def __init__(self, store: Store, limits: Limits, view: View, operations: Operations, live_state: LiveState) -> None:
         self._store = store
         self._limits = limits
         self._view = view
         self._operations = operations
         self._children = child_types()
-        self._actions = NamespaceActions(store).all
+        self._actions = NamespaceActions(store, live_state).all
 
     def handle(self, call: Call) -> Answer:
         """Answer a call whose path names this provider. Raises `ArmError`."""
@@ -56,7 +56,7 @@ class EventGrid:
         if path.types[0].casefold() != "namespaces" or len(path.types) > 2:
             raise self._unknown_type(call)
         action = self._actions.get(path.types[1].casefold()) if len(path.types) == 2 and path.is_collection else None
-        if action is None or path.types[1].casefold() != "connectionlog":  # which is no part of Azure
+        if action is None or path.types[1].casefold() not in NO_PART_OF_AZURE:
             call.require_api_version(EVENT_GRID_VERSIONS)
         if action is not None:
             return action(call, self._parent(call))

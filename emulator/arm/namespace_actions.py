@@ -2,27 +2,34 @@
 
 import base64
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulator.arm.calls import Answer, Call
 from emulator.arm.errors import ArmError
 from emulator.arm.fields import Fields
-from emulator.store import Resource, Store, id_key
+from emulator.store import CLIENT, Resource, Store, id_key
 
 KEYS = ("key1", "key2")
 LARGEST_LOG_PAGE = 1000
+NO_PART_OF_AZURE = frozenset({"connectionlog", "livestate"})
+
+# What a client is doing now, by the id of its namespace and the key of its authentication name.
+LiveState = Callable[[str, str], Mapping[str, Any]]
 
 
 class NamespaceActions:
     """Each action takes the call and the namespace that it names."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, live_state: LiveState) -> None:
         self._store = store
+        self._live_state = live_state
         self.all = {
             "listkeys": self.list_keys,
             "regeneratekey": self.regenerate_key,
             "validatecustomdomainownership": self.validate_custom_domains,
             "connectionlog": self.connection_log,
+            "livestate": self.live_state,
         }
 
     def list_keys(self, call: Call, namespace: Resource) -> Answer:
@@ -67,6 +74,15 @@ class NamespaceActions:
         limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
         records = self._store.connections(namespace.id, after, limit)
         return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+
+    def live_state(self, call: Call, namespace: Resource) -> Answer:
+        """`GET …/liveState?client=NAME`: sessions, subscriptions and message counts of one client, now."""
+        _require_method(call, "GET")
+        name = call.query.get("client", "")
+        client = self._store.get(f"{namespace.id}/clients/{name}") if name and "/" not in name else None
+        if client is None or client.type != CLIENT:
+            raise ArmError(404, "ResourceNotFound", f"There is no client '{name[:128]}' here.", target="client")
+        return Answer(200, dict(self._live_state(namespace.id, client.unique_key or "")))
 
 
 def _require_method(call: Call, method: str) -> None:

@@ -35,6 +35,12 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
+def protocol_of(version: int, wire: Wire | None) -> str:
+    """What a client speaks, in Azure's words: MQTT3, MQTT3-WS, MQTT5, MQTT5-WS; "" while that is unknown."""
+    suffix = wire.protocol_suffix if wire is not None else ""
+    return {5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, "")
+
+
 def record_of(
     operation: str,
     *,
@@ -54,7 +60,6 @@ def record_of(
     is_attempt = operation == CONNECT
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
-    suffix = wire.protocol_suffix if wire is not None else ""
     return ConnectionRecord(
         namespace_id=namespace_id,
         time=datetime.now(UTC),
@@ -67,7 +72,7 @@ def record_of(
         authentication_type="CertificateThumbprintMatch" if by_thumbprint else "CACertificate",
         client_identity_source=decision.authentication_name_source if decision is not None else "",
         session_name=session_name[: 2 * MAX_SESSION_NAME_BYTES],
-        protocol={5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, ""),
+        protocol=protocol_of(version, wire),
         trace_id=trace_id,
         user_name=user_name[:256] if user_name is not None else None,
         presented_chain=tuple(to_pem(der) for der in wire.peer_chain) if is_attempt and wire is not None else (),

@@ -33,6 +33,7 @@ class Authorisation:
         self._access: TopicAccess | None = None
         self._members: dict[str, Member] = {}
         self._publish: dict[tuple[str, str], Access] = {}
+        self._subscribe: dict[tuple[str, str], Access] = {}
 
     def forget(self) -> None:
         """Something has changed in the store: the next answer is made anew. May be called from any thread."""
@@ -43,6 +44,7 @@ class Authorisation:
         self._access = None
         self._members.clear()
         self._publish.clear()
+        self._subscribe.clear()
 
     def may_publish(self, owner: str, topic: str) -> Access:
         """May the client with this key of its authentication name publish to this topic?"""
@@ -60,7 +62,13 @@ class Authorisation:
         """May the client with this key of its authentication name subscribe to this topic filter?"""
         if self._is_stale:
             self._renew()
-        return self._answer(owner, lambda rules, member: rules.may_subscribe(member, topic_filter))
+        found = self._subscribe.get((owner, topic_filter))
+        if found is None:
+            found = self._answer(owner, lambda rules, member: rules.may_subscribe(member, topic_filter))
+            if len(self._subscribe) >= _REMEMBERED:
+                self._subscribe.clear()
+            self._subscribe[owner, topic_filter] = found
+        return found
 
     def _answer(self, owner: str, ask: Callable[[TopicAccess, Member], Access]) -> Access:
         rules = self._rules()

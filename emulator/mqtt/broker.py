@@ -11,6 +11,7 @@ from emulator.mqtt.limits import (
 from emulator.mqtt.packets import Subscription
 from emulator.mqtt.sessions import Ledger, Message, Session
 from emulator.mqtt.subscriptions import SubscriptionIndex
+from emulator.mqtt.tallies import Tallies
 from namespaces.topics import topic_matches
 
 
@@ -21,6 +22,7 @@ class Broker:
         self.sessions: dict[str, Session] = {}
         self.retained: dict[str, Message] = {}
         self.ledger = Ledger()
+        self.tallies = Tallies()
         self._retained_bytes = 0
         self._by_owner: dict[str, dict[str, Session]] = {}
         self._index = SubscriptionIndex()
@@ -55,9 +57,10 @@ class Broker:
         if session is not None:
             if not clean:
                 session.expires_at = None
+                session.tally = self.tallies.of(owner, now)
                 return session, True
             self.drop(session)
-        session = Session(name, owner, self.ledger)
+        session = Session(name, owner, self.ledger, self.tallies.of(owner, now))
         self.sessions[name] = session
         self._by_owner.setdefault(owner, {})[name] = session
         return session, False

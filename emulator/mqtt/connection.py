@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from certificates.authentication import Decision, authentication_name_key
 from emulator.mqtt import attempts, packets, writing
-from emulator.mqtt.attempts import Wire, record_of
+from emulator.mqtt.attempts import Wire, protocol_of, record_of
 from emulator.mqtt.connecting import (
     RETURN_CODES_3,
     Refusal,
@@ -189,6 +189,8 @@ class Connection:
         self.terms = terms = terms_of(connect, maximum_expiry=self._endpoint.maximum_session_expiry_seconds)
         self._will = connect.will
         session.expiry_seconds, session.receive_maximum = terms.expiry, terms.receive_maximum
+        session.since, session.keep_alive = now, terms.keep_alive
+        session.protocol = protocol_of(terms.version, self.wire)
         self._decoder.limit = MAX_PACKET_BYTES
         properties = connack_properties(connect, terms, self.session_name)
         self.wire.write(writing.encode_connack(terms.version, session_present=present, reason=0, properties=properties))

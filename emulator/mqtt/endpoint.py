@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from emulator.authority import Authority
 from emulator.mqtt.by_name import NameListener
 from emulator.mqtt.limits import MAX_CONNECTIONS
+from emulator.mqtt.live import NOTHING, live_state
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.store import NAMESPACE, Change, Resource, Store, id_key
@@ -49,6 +51,11 @@ class MqttEndpoints:
     def by_name(self) -> tuple[str, int] | None:
         """Host and port of the listener for all namespaces by host name, where there is one."""
         return (self._host, self._by_name_port) if self._by_name is not None else None
+
+    def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
+        """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
+        endpoint = self._by_key.get(id_key(namespace_id))
+        return live_state(endpoint, owner) if endpoint is not None else NOTHING
 
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on."""

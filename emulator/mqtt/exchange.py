@@ -80,6 +80,26 @@ class Exchange:
     # From the client
 
     def on_publish(self, publish: Publish) -> None:
+        tally = self._session.tally
+        try:
+            publish = self._checked(publish)
+        except PacketError:
+            tally.refused[publish.qos] += 1
+            raise
+        access = self._namespace.authorisation.may_publish(self._session.owner, publish.topic)
+        if not access.allowed:
+            tally.refused[publish.qos] += 1
+            self._deny(publish, access)
+            return
+        now = self._clock()
+        tally.received[publish.qos] += 1
+        tally.last_received_topic, tally.last_received_at = publish.topic, now
+        self._namespace.publish(message_of(publish, now), self._session, now)
+        if publish.qos:
+            self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
+
+    def _checked(self, publish: Publish) -> Publish:
+        """The message with its topic, after what Event Grid asks of every message. Raises `PacketError`."""
         if publish.qos == 2:
             raise PacketError("QoS 2 is not supported. Publish with QoS 0 or 1.", Reason.QOS_NOT_SUPPORTED)
         if publish.properties:
@@ -89,14 +109,7 @@ class Exchange:
         problem = message_problem(publish.topic, publish.properties)
         if problem is not None:
             raise problem
-        access = self._namespace.authorisation.may_publish(self._session.owner, publish.topic)
-        if not access.allowed:
-            self._deny(publish, access)
-            return
-        now = self._clock()
-        self._namespace.publish(message_of(publish, now), self._session, now)
-        if publish.qos:
-            self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
+        return publish
 
     def _deny(self, publish: Publish, access: Access) -> None:
         """MQTT 5 has a negative acknowledgement for QoS 1; in every other case the connection ends."""
@@ -144,6 +157,7 @@ class Exchange:
             if refusal is None:
                 codes.append(self._enter(wanted, now))
             else:
+                self._session.tally.refused_subscriptions += 1
                 codes.append(int(refusal.reason) if self._terms.version == MQTT_5 else 0x80)
                 sentences.append(f"{wanted.topic_filter[:100]}: {refusal}")
         said = " ".join(sentences)[:1024] if self._terms.wants_problem_information else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,7 @@ class NamespaceEndpoint:
         self._current: dict[str, Connection] = {}
         self._wills: dict[str, _WaitingWill] = {}
         self._turned_away = 0
+        self.wall_offset = time.time() - time.monotonic()  # from the broker's clock to Unix time
         self.host_names: tuple[str, ...] = ()
         self.sessions_per_name = DEFAULT_SESSIONS_PER_NAME
         self.maximum_session_expiry_seconds = DEFAULT_SESSION_EXPIRY_HOURS * 3600

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from emulator.mqtt.limits import MAX_HELD_BYTES, MAX_IN_FLIGHT_OUTGOING, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
 from emulator.mqtt.packets import Properties, Property, Publish, Subscription
+from emulator.mqtt.tallies import Tally
 
 
 class Outlet(Protocol):
@@ -85,16 +86,20 @@ class Session:
         "expires_at",
         "expiry_seconds",
         "in_flight",
+        "keep_alive",
         "name",
         "outlet",
         "overflowed",
         "owner",
+        "protocol",
         "queue",
         "receive_maximum",
+        "since",
         "subscriptions",
+        "tally",
     )
 
-    def __init__(self, name: str, owner: str, ledger: Ledger | None = None) -> None:
+    def __init__(self, name: str, owner: str, ledger: Ledger | None = None, tally: Tally | None = None) -> None:
         self.name = name
         self.owner = owner  # key of the authentication name it belongs to
         self.expiry_seconds = 0
@@ -105,6 +110,10 @@ class Session:
         self.receive_maximum = MAX_IN_FLIGHT_OUTGOING
         self.expires_at: float | None = None  # set while disconnected
         self.overflowed = False
+        self.tally = tally or Tally()
+        self.since = 0.0  # connected, or else disconnected, since then
+        self.protocol = ""  # what the client spoke last, in Azure's words
+        self.keep_alive = 0
         self._ledger = ledger or Ledger()
         self._retained: dict[str, Message] = {}  # by topic, so that asking again and again adds nothing
         self._unsent: deque[int] = deque()  # in flight when the connection ended, to be sent again
@@ -123,7 +132,9 @@ class Session:
         outlet = self.outlet
         if message.qos == 0:
             if outlet is not None and not outlet.is_congested:
-                outlet.send(message.as_publish(0, now))
+                self._count(message, now, outlet.send(message.as_publish(0, now)))
+            else:
+                self.tally.dropped[0] += 1
             return
         if (
             len(self.queue) >= MAX_QUEUED_MESSAGES
@@ -131,6 +142,7 @@ class Session:
             or self._ledger.held + message.size > self._ledger.limit
         ):
             self.overflowed = True
+            self.tally.dropped[1] += 1
             return
         self.queue.append(message)
         self._queued_bytes += message.size
@@ -154,7 +166,9 @@ class Session:
                 if message.qos and len(self.in_flight) >= room:
                     return
                 del self._retained[topic]
-                if not message.has_expired(now):
+                if message.has_expired(now):
+                    self.tally.dropped[message.qos] += 1
+                else:
                     self._ledger.held += message.size if message.qos else 0
                     self._send(outlet, message, now)
             elif self.queue and len(self.in_flight) < room:
@@ -162,6 +176,7 @@ class Session:
                 self._queued_bytes -= message.size
                 if message.has_expired(now):
                     self._ledger.held -= message.size
+                    self.tally.dropped[1] += 1
                 else:
                     self._send(outlet, message, now)
             else:
@@ -169,12 +184,22 @@ class Session:
 
     def _send(self, outlet: Outlet, message: Message, now: float) -> None:
         if message.qos == 0:
-            outlet.send(message.as_publish(0, now))
+            self._count(message, now, outlet.send(message.as_publish(0, now)))
             return
         packet_id = self._next_packet_id()
         self.in_flight[packet_id] = message
-        if not outlet.send(message.as_publish(packet_id, now)):
+        is_sent = outlet.send(message.as_publish(packet_id, now))
+        self._count(message, now, is_sent)
+        if not is_sent:
             self._settle(packet_id)
+
+    def _count(self, message: Message, now: float, is_sent: bool) -> None:
+        tally = self.tally
+        if is_sent:
+            tally.delivered[message.qos] += 1
+            tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
+        else:
+            tally.dropped[message.qos] += 1
 
     def _send_again(self, outlet: Outlet, now: float) -> None:
         packet_id = self._unsent.popleft()
@@ -203,11 +228,13 @@ class Session:
     def detach(self, now: float) -> None:
         """The connection ended; the session stays for its expiry. Retained messages belong to the SUBSCRIBE."""
         self.outlet = None
+        self.since = now
         self._retained.clear()
         self.expires_at = now + self.expiry_seconds
 
     def release(self) -> None:
         """The session is over: give back what it holds."""
+        self.tally.dropped[1] += len(self.queue)
         self._ledger.held -= sum(m.size for m in self.queue) + sum(m.size for m in self.in_flight.values())
         self.queue.clear()
         self.in_flight.clear()

@@ -38,6 +38,8 @@ class Watch:
         if resource.type in CONCERNED and not self._subscriptions_are_due:
             self._subscriptions_are_due = True
             asyncio.get_running_loop().call_soon(self._check_subscriptions)
+        if resource.type == CLIENT and change.kind == "deleted":
+            self._endpoint.broker.tallies.forget(resource.unique_key or "")
         if not self._end_sessions:
             return
         if resource.type == CLIENT:

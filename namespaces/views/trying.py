@@ -1,11 +1,12 @@
-"""Try it: how to connect as one client, and its attempts as they happen."""
+"""Try it: how to connect as one client, and what it does as it happens."""
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
 from namespaces.access import Verb, get_client
 from namespaces.attempts import has_connection_log, watch
 from namespaces.endpoints import mqtt_endpoint
+from namespaces.live import live_of
 from namespaces.pages import PageRequest, namespace_context, render_page
 from namespaces.topic_reach import topic_to_try
 from namespaces.trying import Trial, programs
@@ -13,7 +14,7 @@ from namespaces.trying import Trial, programs
 
 @require_GET
 def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
-    """Programs with host, port, files and user name filled in; below them what the endpoint said to this client."""
+    """Programs with host, port, files and user name filled in; below them what the client does, and what was said to it."""
     client = get_client(request.user, pk, name, Verb.READ)
     endpoint = mqtt_endpoint(client.namespace)
     topic, is_allowed = topic_to_try(client)
@@ -24,6 +25,7 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
         endpoint=endpoint,
         topic=topic,
         topic_is_allowed=is_allowed,
+        live=live_of(client, QueryDict()),
         has_log=has_connection_log(),
         watch=watch(client.namespace, request.GET, client=client.name),
     )
@@ -31,3 +33,17 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
         trial = Trial(endpoint.host, endpoint.port, endpoint.ca, client.name, client.authentication_name, topic)
         context |= {"trial": trial, "programs": programs(trial)}
     return render_page(request, "namespaces/client_try.html", context)
+
+
+@require_GET
+def client_live(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    """What the client does now, to be put in place; 204 while it is what the page shows already."""
+    client = get_client(request.user, pk, name, Verb.READ)
+    live = live_of(client, request.GET)
+    if live is None:
+        raise Http404("Azure does not tell what a client is doing now.")
+    if live.fingerprint == request.GET.get("seen") and not live.is_over:
+        return HttpResponse(status=204)
+    is_news = live.said_mark != request.GET.get("said")
+    context = namespace_context(request, client.namespace, client=client, live=live, is_news=is_news)
+    return render_page(request, "namespaces/client_live.html", context)

@@ -123,6 +123,40 @@ def test_the_guide_from_sign_in_to_a_message(demo: DemoProcess, page: Page, scre
     guide.shoot("activity-log")
 
 
+def test_what_a_client_does_shows_on_its_page_as_it_happens(
+    demo: DemoProcess, page: Page, screenshots: Path, tmp_path: Path
+) -> None:
+    endpoints = demo.wait_ready()
+    guide = Guide(page, endpoints, screenshots)
+    guide.sign_in("dana")
+    guide.open_namespace("contoso-lab")
+    files = guide.make_samples(["robot-1"], tmp_path)
+    guide.upload_certificate("lab-intermediate", files["intermediate_ca.crt"])
+    guide.wait_succeeded("lab-intermediate")
+    guide.create_client("robot-1")
+    guide.wait_succeeded("robot-1")
+    guide.row("robot-1").get_by_role("link", name="robot-1", exact=True).click()
+    page.get_by_role("link", name="Try it").click()
+    live = page.locator("#live")
+    expect(live).to_contain_text("None: it is not connected")
+    endpoint = endpoints["mqtt_by_namespace"]["contoso-lab"]
+    with connecting(endpoint, identity(files, "robot-1"), "robot-1", V5) as device:
+        assert device.is_connected, device.reason
+        device.subscribe("robots/+/position")
+        device.publish("robots/robot-1/position", b"12")
+        device.wait_message()
+        expect(live.get_by_role("row").filter(has_text="robot-1-session").first).to_contain_text("Connected")
+        expect(live.get_by_role("row").filter(has_text="robots/+/position")).to_be_visible()
+        published = live.get_by_role("row").filter(has_text="Published by it")
+        expect(published).to_contain_text("robots/robot-1/position")
+        expect(page.get_by_role("status").filter(has_text="1 session connected")).to_have_count(1)
+        attempt = page.locator("#connections").get_by_role("row").filter(has_text="Accepted")
+        expect(attempt.first).to_be_visible(timeout=LIVE_MILLISECONDS)
+        guide.shoot("try-it")
+    expect(live).to_contain_text("None: it is not connected")
+    expect(published).to_contain_text("robots/robot-1/position")  # what was counted stays
+
+
 def test_a_change_saved_before_the_worker_is_killed_arrives_after_its_restart(
     demo: DemoProcess, page: Page, screenshots: Path
 ) -> None:

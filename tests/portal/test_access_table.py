@@ -58,6 +58,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_retry": ("POST", "contributor"),
     "namespaces:client_activity": ("GET", "reader"),
     "namespaces:client_try": ("GET", "reader"),
+    "namespaces:client_live": ("GET", "reader"),
     "namespaces:client_json": ("GET", "reader"),
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
@@ -138,6 +139,7 @@ ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) 
 @pytest.fixture
 def place(settings: Any) -> Namespace:
     settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
+    settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
     people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
     make_user("stranger")
     make_admin()

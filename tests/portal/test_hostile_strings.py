@@ -84,6 +84,7 @@ def giant(line: Identity) -> Identity:
 def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> Namespace:
     """A namespace in which everything that somebody else may choose is hostile."""
     settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
+    settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
     owner = make_user("owner", first_name=NASTY[:150], last_name=MARKUP)
     team = make_team(SHORT[:80], owner)
     namespace = make_namespace("factory", owner=owner)

@@ -1,0 +1,175 @@
+"""What a client does, live on its page: against a running emulator, with paho-mqtt and with a client of raw packets."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client as Browser
+from django.urls import reverse
+
+from namespaces.live import WATCHED_SECONDS, live_of
+from namespaces.models import Namespace
+from sync.gateway import arm_gateway
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.plant import Plant, connect, make_plant
+from tests.emulator_process import EmulatorProcess
+from tests.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.portal.test_hostile_strings import assert_harmless
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = "a/<hostile-tag onclick=hostile()>{{ 7|add:7 }}\u202e\x1b[31m"
+
+
+@pytest.fixture
+def plant(emulator: EmulatorProcess, tmp_path: Path, settings: Any) -> Iterator[Plant]:
+    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
+    settings.AZURE_ARM_CA = emulator.ca
+    settings.AZURE_TENANT_ID = emulator.tenant
+    settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = emulator.client_id, emulator.client_secret
+    settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
+    arm_gateway.cache_clear()
+    yield make_plant(emulator, tmp_path)
+    arm_gateway.cache_clear()
+
+
+@pytest.fixture
+def namespace(plant: Plant, client: Browser) -> Namespace:
+    name = plant.namespace_id.rpartition("/")[2]
+    found = make_namespace(name, resource_id=plant.namespace_id, reader=make_user("rea"))
+    client.login(username="rea", password=PASSWORD)
+    make_client(found, "press-07")
+    return found
+
+
+def page(browser: Browser, namespace: Namespace) -> str:
+    return browser.get(reverse("namespaces:client_try", args=[namespace.pk, "press-07"])).content.decode()
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page))).strip()
+
+
+def next_question(page: str) -> str:
+    """The address that the page asks by itself, every two seconds."""
+    found = re.search(r'id="live" hx-get="([^"]+)" hx-trigger="every 2s"', page)
+    assert found, page
+    return unescape(found[1])
+
+
+def test_a_client_that_never_came_has_nothing_and_the_page_says_so(client: Browser, namespace: Namespace) -> None:
+    said = words(page(client, namespace))
+    assert "None: it is not connected, and no session is kept for it." in said
+    assert "None yet: counting begins when it first connects." in said
+
+
+def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
+    first = page(client, namespace)
+    device = connect(plant, plant.sample("press-07"), user_name="press-07", session_name="press-07-try", keep_alive=40)
+    try:
+        assert device.connack()[0] == 0
+        device.subscribe("m/#")
+        device.client.publish("m/press-07", b"hello", qos=1)
+        assert device.message().payload == b"hello"
+        answer = client.get(next_question(first))
+        assert answer.status_code == 200
+        live = answer.content.decode()
+        said = words(live)
+        assert re.search(r"press-07-try Connected \d\d \w{3} \d{4} [\d:]+ UTC MQTT5 40 s not at all 0", said), said
+        assert "m/# 1 no rule yet: everything is open press-07-try" in said
+        assert re.search(r"Published by it taken and passed on 0 1 m/press-07 ", said), said
+        assert re.search(r"Delivered to it .* 0 1 m/press-07 ", said), said
+        assert said.endswith("1 session connected, 0 kept, 1 subscription.")  # for who listens
+        whole = words(page(client, namespace))  # the same without JavaScript, by a reload
+        assert "press-07-try Connected" in whole
+        assert 'role="status" id="live-said"' in page(client, namespace)
+    finally:
+        device.disconnect()
+
+
+def test_while_nothing_changes_nothing_is_put_in_place_and_nothing_is_said(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
+    with w.connected(plant, "s") as device:
+        now = client.get(next_question(page(client, namespace)))
+        assert now.status_code == 204
+        device.send(w.publish("m", b"x", qos=1))
+        device.expect(w.PUBACK)
+        counted = client.get(next_question(page(client, namespace).replace("seen=", "seen=x")))
+        assert counted.status_code == 200
+        assert "hx-swap-oob" not in counted.content.decode()  # a count alone is not read out
+
+
+def test_a_page_left_open_stops_asking(client: Browser, namespace: Namespace) -> None:
+    asked = next_question(page(client, namespace))
+    late = re.sub(r"began=(\d+)", lambda found: f"began={int(found[1]) - WATCHED_SECONDS}", asked)
+    answer = client.get(late)
+    assert "This page has stopped asking for news." in words(answer.content.decode())
+    assert "hx-get" not in answer.content.decode()
+
+
+def test_names_of_strangers_show_as_text(client: Browser, namespace: Namespace, plant: Plant) -> None:
+    with w.connected(plant, HOSTILE, properties=w.four(w.SESSION_EXPIRY, 60)) as device:
+        device.send(w.subscribe(HOSTILE), w.publish(HOSTILE, b"x", qos=1))
+        assert device.expect(w.SUBACK).codes() == [1]
+        answer = client.get(next_question(page(client, namespace)).replace("seen=", "seen=x"))
+    assert_harmless(answer, "live")
+    text = unescape(answer.content.decode())
+    assert text.count("<hostile-tag onclick=hostile()>{{ 7|add:7 }}‹U+202E›‹U+001B›[31m") >= 3
+
+
+def test_an_endpoint_that_cannot_be_asked_is_named_and_asked_again(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
+    plant.emulator.call("DELETE", f"{plant.namespace_id}/clients/press-07")
+    assert "It has not reached the endpoint yet." in words(page(client, namespace))
+    fault = {"kind": "error", "status": 503, "path": f"{plant.namespace_id}/*"}
+    plant.emulator.call("POST", "/emulator/faults", fault)
+    try:
+        shown = page(client, namespace)
+        assert "The endpoint cannot be asked now:" in words(shown)
+        assert client.get(next_question(shown)).status_code == 204
+    finally:
+        plant.emulator.request("DELETE", "/emulator/faults")
+
+
+def test_where_nothing_of_it_is_told_the_page_says_where_to_look(
+    client: Browser, namespace: Namespace, settings: Any
+) -> None:
+    settings.LIVE_STATE_GATEWAY = ""
+    said = page(client, namespace)
+    assert "Azure Event Grid does not tell which sessions, subscriptions and messages a client has now." in words(said)
+    assert 'id="live"' not in said
+    answer = client.get(reverse("namespaces:client_live", args=[namespace.pk, "press-07"]))
+    assert answer.status_code == 404
+
+
+class OddLiveState:
+    """A gateway to an endpoint that answers in another shape."""
+
+    def read(self, namespace_id: str, client_name: str) -> dict[str, Any]:
+        assert "/namespaces/" in namespace_id
+        assert client_name == "press-07"
+        return {
+            "sessions": [
+                {"sessionName": 7, "since": "no time", "expiresAt": "2026-13-90T00:00:00Z", "subscriptions": ["x", {}]},
+                "x",
+            ],
+            "sessionCount": "many",
+            "messages": {"received": ["x"], "lastReceived": None},
+        }
+
+
+def test_an_answer_of_another_shape_is_no_error(client: Browser, namespace: Namespace, settings: Any) -> None:
+    settings.LIVE_STATE_GATEWAY = "tests.namespaces.test_live.OddLiveState"
+    live = live_of(namespace.clients.get(), QueryDict("began=x"))
+    assert live is not None
+    assert [(each.name, each.since) for each in live.sessions] == [("7", None)]
+    assert live.counts[0].by_qos == (0, 0)
+    assert page(client, namespace)
