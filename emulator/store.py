@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.authentication_states import AuthenticationStates
+from emulator.connection_log import SCHEMA as CONNECTION_SCHEMA
+from emulator.connection_log import ConnectionLog
 from emulator.records import ConnectionRecord as ConnectionRecord
 from emulator.resources import (
     CA_CERTIFICATE as CA_CERTIFICATE,
@@ -54,9 +56,6 @@ from emulator.resources import (
 if TYPE_CHECKING:
     from certificates.authentication import NamespaceState
 
-CONNECTIONS_KEPT = 20_000  # records per namespace; the oldest go first
-PRUNE_EVERY = 500
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
     id_key TEXT PRIMARY KEY,
@@ -73,12 +72,6 @@ CREATE INDEX IF NOT EXISTS resource_by_parent ON resource (parent_key, type, id_
 CREATE INDEX IF NOT EXISTS resource_by_type ON resource (type, id_key);
 CREATE UNIQUE INDEX IF NOT EXISTS resource_unique_key ON resource (parent_key, type, unique_key)
     WHERE unique_key IS NOT NULL;
-CREATE TABLE IF NOT EXISTS connection (
-    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
-    namespace_key TEXT NOT NULL,
-    record TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS connection_by_namespace ON connection (namespace_key, cursor);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 COLUMNS = "id, type, name, body, system_data, unique_key, certificate"
@@ -99,16 +92,17 @@ class Store:
         )
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(SCHEMA)
+        self._connection.executescript(SCHEMA + CONNECTION_SCHEMA)
+        self._log = ConnectionLog(self._connection, self._lock)
         self._depth = 0
         self._pending: list[Change] = []
         self._subscribers: list[Callable[[Change], None]] = []
         self._states = AuthenticationStates(self.get, self.children)
         self._counts: dict[tuple[str, str], int] = {}  # by parent key and type
-        self._recorded = 0
 
     def close(self) -> None:
         with self._lock:
+            self._log.write()
             self._connection.close()
 
     @contextmanager
@@ -219,7 +213,7 @@ class Store:
             ).fetchall()
             self._connection.execute("DELETE FROM resource WHERE type <> ?", (kept_type,))
             self._counts.clear()
-            self._connection.execute("DELETE FROM connection")
+            self._log.clear()
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
 
     def children(
@@ -304,32 +298,21 @@ class Store:
 
     # Connections
 
-    def record_connection(self, record: ConnectionRecord) -> int:
-        """Append a record to its namespace's log; the answer is its cursor. Cursors only grow, over restarts too."""
-        key = id_key(record.namespace_id)
-        text = json.dumps(record.as_dict())
-        with self._lock:  # a single statement commits itself
-            cursor = self._connection.execute(
-                "INSERT INTO connection (namespace_key, record) VALUES (?, ?)", (key, text)
-            ).lastrowid
-            self._recorded += 1
-            if self._recorded % PRUNE_EVERY == 0:
-                self._connection.execute(
-                    "DELETE FROM connection WHERE namespace_key = ? AND cursor <= (SELECT cursor FROM connection"
-                    " WHERE namespace_key = ? ORDER BY cursor DESC LIMIT 1 OFFSET ?)",
-                    (key, key, CONNECTIONS_KEPT),
-                )
-        assert cursor is not None
-        return cursor
+    def record_connection(self, record: ConnectionRecord) -> bool:
+        """Append a record to its namespace's log; `connections` has it at once.
+
+        True for the first one that is not in the file yet: call `write_connections` within
+        `connection_log.WRITTEN_WITHIN_SECONDS`.
+        """
+        return self._log.add(record)
+
+    def write_connections(self) -> None:
+        """Write the records that wait into the file."""
+        self._log.write()
 
     def connections(self, namespace_id: str, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
         """Records of a namespace behind the cursor `after`, oldest first, each with its `cursor`."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT cursor, record FROM connection WHERE namespace_key = ? AND cursor > ? ORDER BY cursor LIMIT ?",
-                (id_key(namespace_id), after, limit),
-            ).fetchall()
-        return [{"cursor": cursor, **json.loads(record)} for cursor, record in rows]
+        return self._log.read(namespace_id, after, limit)
 
     # Small things to remember
 

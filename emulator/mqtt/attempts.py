@@ -1,12 +1,14 @@
 """What the connection log says about a connection, in Azure's words ("Monitor data reference", MQTT resource logs)."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from certificates.authentication import Decision
 from certificates.decoding import to_pem
 from emulator.mqtt.limits import MAX_SESSION_NAME_BYTES
-from emulator.records import ConnectionRecord
+from emulator.records import NO_EVIDENCE, ConnectionRecord
 
 CONNECT = "Microsoft.EventGrid/topicspaces/connect"
 DISCONNECT = "Microsoft.EventGrid/topicspaces/disconnect"
@@ -41,6 +43,15 @@ def protocol_of(version: int, wire: Wire | None) -> str:
     return {5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, "")
 
 
+def evidence_of(chain: Sequence[bytes], decision: Decision | None) -> str:
+    """What an attempt to connect rests on, as JSON members: the chain that was presented, and the decision."""
+    told = {
+        "presentedChain": [to_pem(der) for der in chain],
+        "decision": decision.as_dict() if decision is not None else None,
+    }
+    return json.dumps(told)[1:-1]
+
+
 def record_of(
     operation: str,
     *,
@@ -54,10 +65,10 @@ def record_of(
     session_name: str = "",
     user_name: str | None = None,
     decision: Decision | None = None,
+    evidence: str = NO_EVIDENCE,
     trace_id: str = "",
 ) -> ConnectionRecord:
-    """One record. What a stranger sent is bounded; the chain and the decision belong to attempts to connect alone."""
-    is_attempt = operation == CONNECT
+    """One record. What a stranger sent is bounded; `evidence` belongs to attempts to connect alone."""
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
     return ConnectionRecord(
@@ -75,8 +86,7 @@ def record_of(
         protocol=protocol_of(version, wire),
         trace_id=trace_id,
         user_name=user_name[:256] if user_name is not None else None,
-        presented_chain=tuple(to_pem(der) for der in wire.peer_chain) if is_attempt and wire is not None else (),
-        decision=decision.as_dict() if is_attempt and decision is not None else None,
+        evidence=evidence,
         client_name=client.name if client is not None else "",
         ca_name=decision.anchor if decision is not None else "",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from certificates.authentication import Decision, authentication_name_key
 from emulator.mqtt import attempts, packets, writing
-from emulator.mqtt.attempts import Wire, protocol_of, record_of
+from emulator.mqtt.attempts import Wire, evidence_of, protocol_of, record_of
 from emulator.mqtt.connecting import (
     RETURN_CODES_3,
     Refusal,
@@ -28,6 +28,7 @@ from emulator.mqtt.messages import message_of
 from emulator.mqtt.packets import MQTT_3, MQTT_5, PacketError, Property, Reason
 from emulator.mqtt.reading import Decoder
 from emulator.mqtt.sessions import Session
+from emulator.records import NO_EVIDENCE
 
 if TYPE_CHECKING:
     from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
@@ -44,6 +45,7 @@ class Connection:
         "_denials",
         "_ended",
         "_endpoint",
+        "_evidence",
         "_exchange",
         "_has_spoken",
         "_last_heard",
@@ -72,6 +74,7 @@ class Connection:
         self._ended = False
         self._denials: set[tuple[str, str]] = set()
         self._has_spoken = False
+        self._evidence = ""  # what the log says about the decision, until it does
         self._trace_id = str(uuid.uuid4())
         self.terms: Terms | None = None  # set once the client is connected
         self.session: Session | None = None
@@ -152,7 +155,8 @@ class Connection:
 
     def decide(self) -> Decision:
         """What the authentication engine says now about this connection's certificate and user name."""
-        self.decision, self.valid_until = self._endpoint.decider.decide(self.wire.peer_chain, self.user_name)
+        self.decision, self.valid_until, evidence = self._endpoint.decider.decide(self.wire.peer_chain, self.user_name)
+        self._evidence = evidence if self.terms is None else ""
         return self.decision
 
     @property
@@ -221,6 +225,9 @@ class Connection:
         self.wire.close()
 
     def _record(self, operation: str, signature: str, description: str, *, succeeded: bool = False) -> None:
+        evidence = NO_EVIDENCE
+        if operation == attempts.CONNECT:
+            evidence, self._evidence = self._evidence or evidence_of(self.wire.peer_chain, None), ""
         self._endpoint.record(
             record_of(
                 operation,
@@ -233,6 +240,7 @@ class Connection:
                 session_name=self.session_name,
                 user_name=self.user_name,
                 decision=self.decision,
+                evidence=evidence,
                 trace_id=self._trace_id,
             )
         )

@@ -8,13 +8,23 @@ settings, and with the first certificate that it may rest on.
 import contextlib
 import hashlib
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from cryptography import x509
 
 from certificates.authentication import Decision, NamespaceState, authenticate
+from emulator.mqtt.attempts import evidence_of
 from emulator.store import Store
 
 _REMEMBERED = 2_000
+
+
+class Verdict(NamedTuple):
+    """A decision, until when (Unix time) it stays so if nothing changes, and what the log says about it."""
+
+    decision: Decision
+    valid_until: float
+    evidence: str
 
 
 class Decider:
@@ -24,14 +34,14 @@ class Decider:
         self._store = store
         self._namespace_id = namespace_id
         self._is_stale = False
-        self._accepted: dict[tuple[bytes, str | None], tuple[Decision, float]] = {}
+        self._accepted: dict[tuple[bytes, str | None], Verdict] = {}
 
     def forget(self) -> None:
         """Something has changed in the store."""
         self._is_stale = True
 
-    def decide(self, chain: tuple[bytes, ...], user_name: str | None) -> tuple[Decision, float]:
-        """What the engine says now, and until when (Unix time) it stays so if nothing changes.
+    def decide(self, chain: tuple[bytes, ...], user_name: str | None) -> Verdict:
+        """What the engine says now.
 
         `chain` is what the client presented, as DER, leaf first.
         """
@@ -41,17 +51,19 @@ class Decider:
         now = datetime.now(UTC)
         key = (_digest(chain), user_name)
         found = self._accepted.get(key)
-        if found is not None and found[1] > now.timestamp():
+        if found is not None and found.valid_until > now.timestamp():
             return found
         state = self._store.authentication_state(self._namespace_id)
         leaf = chain[0] if chain else None
         decision = authenticate(presented=leaf, chain=chain[1:], user_name=user_name, state=state, at=now)
+        evidence = evidence_of(chain, decision)
         if not decision.accepted:
-            return decision, float("inf")
+            return Verdict(decision, float("inf"), evidence)
         if len(self._accepted) >= _REMEMBERED:
             self._accepted.clear()
-        self._accepted[key] = decision, _valid_until(decision, chain, state, now)
-        return self._accepted[key]
+        verdict = Verdict(decision, _valid_until(decision, chain, state, now), evidence)
+        self._accepted[key] = verdict
+        return verdict
 
 
 def _digest(chain: tuple[bytes, ...]) -> bytes:

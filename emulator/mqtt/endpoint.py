@@ -81,6 +81,7 @@ class MqttEndpoints:
             await self._close(namespace_id, "The endpoint is shutting down.")
         if self._by_name is not None:
             await self._by_name.close()
+        self._store.write_connections()
 
     def _on_change(self, change: Change) -> None:
         """In the thread that wrote."""

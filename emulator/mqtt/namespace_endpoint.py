@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.authority import Authority
+from emulator.connection_log import WRITTEN_WITHIN_SECONDS
 from emulator.mqtt.attempts import CONNECT, record_of
 from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.broker import Broker
@@ -137,7 +138,8 @@ class NamespaceEndpoint:
     # What a connection asks of its endpoint
 
     def record(self, record: ConnectionRecord) -> None:
-        self._store.record_connection(record)
+        if self._store.record_connection(record):
+            asyncio.get_running_loop().call_later(WRITTEN_WITHIN_SECONDS, self._store.write_connections)
 
     def connected(self, connection: Connection) -> None:
         """The connection holds its session from now on; a will that waited for its return is void."""
