@@ -1,6 +1,7 @@
 """The namespace, roles in it, clients, and the connection log taken in from the endpoint."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from certificates.authentication import VALIDATION_SCHEMES, authentication_name_
 from namespaces.configuration_model import NamespaceConfiguration
 from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
 from namespaces.topic_models import ClientGroup, PermissionBinding, TopicSpace
+from portal.models import Activity
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 __all__ = [
@@ -199,14 +201,20 @@ class Client(SyncedModel):
         self.authentication_name = name
         self.authentication_key = authentication_name_key(name)
 
-    def what_refusal_waits_for(self) -> Obstacle | None:
-        """In Azure another client may still hold the authentication name that it has given up here."""
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """In Azure another client may still hold the authentication name that it has given up here.
+
+        Or it held the name when Azure was asked, and has let go of it since: then the answer is out of date.
+        """
+        name = self.authentication_name
         holders = Client.objects.unsettled().filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
-        holder = holders.filter(base__properties__authenticationName=self.authentication_name).first()
-        if holder is None:
-            return None
-        sentence = f"client “{holder.name}” to give up the authentication name “{self.authentication_name}”"
-        return Obstacle(sentence, bool(holder.waits_for))
+        holder = holders.filter(base__properties__authenticationName__iexact=name).first()
+        if holder is not None:
+            return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
+        changes = Activity.objects.of_scope(self.namespace_id).filter(kind=self.kind, settled_at__gte=asked_at)
+        former = {"before__authentication name__iexact": name}
+        change = changes.filter(**former).exclude(object_pk=self.pk).first()
+        return _giving_up(change.object_name, name, waits_too=False) if change is not None else None
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
@@ -252,6 +260,10 @@ class Client(SyncedModel):
         self.state = properties.get("state") or "Enabled"
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""
+
+
+def _giving_up(holder: str, name: str, *, waits_too: bool) -> Obstacle:
+    return Obstacle(f"client “{holder}” to give up the authentication name “{name}”", waits_too)
 
 
 def _same_name(theirs: str, ours: str) -> bool:

@@ -39,6 +39,11 @@ class Collections:
         self._listings: dict[Key, _Listing] = {}
         self._calls: list[Call] = []
 
+    @property
+    def are_coming(self) -> bool:
+        """Whether a listing is being fetched."""
+        return any(not listing.future.done() for listing in self._listings.values())
+
     def fresh(
         self, model: type[SyncedModel], group: Sequence[queue.Candidate], threads: Executor
     ) -> dict[str, Mapping[str, Resource]]:

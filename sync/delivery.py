@@ -221,7 +221,7 @@ class _Courier:
         """A write. One that cannot end within the lease is not begun: another worker may have the row by then."""
         longest = settings.ARM_CONNECT_TIMEOUT + 2 * settings.ARM_READ_TIMEOUT + settings.ARM_OPERATION_TIMEOUT
         if time.monotonic() + longest > self.delivery.claimed.until:
-            raise AzureUnreachable("the earlier steps took too long; it starts over", 0.0, sent=False)
+            raise AzureUnreachable("the earlier steps took too long; it starts over", 0.0, sent=False, answered=True)
         try:
             return write()
         except AzureUnreachable as outage:

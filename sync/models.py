@@ -246,8 +246,8 @@ class SyncedModel(models.Model):
         """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
         return ""
 
-    def what_refusal_waits_for(self) -> Obstacle | None:
-        """Another row that is on its way to make room for this one; None = the refusal is final."""
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Another row that makes room for this one, or has done so since Azure was asked; None = the refusal is final."""
         return None
 
     @classmethod

@@ -5,12 +5,14 @@ due and allowed, hands it to the threads, and settles what came back, many rows 
 """
 
 import logging
+import os
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -31,7 +33,32 @@ LINGER = 0.4  # seconds: somebody who saves one thing often saves another one at
 LOOK_EVERY = 0.05
 STAY_FOR = 5.0  # seconds: what is tried again that soon needs no sweep to find it
 GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction for several rows
+GATHER_IN_BULK = 0.2  # … while there is enough claimed for the threads to go on with
+AHEAD = 0.4  # seconds of work that may be claimed and wait for a thread; at most MOST_AHEAD rows for each thread
+MOST_AHEAD = 3
 SETTLE_TRIES = 8  # almost six seconds: a database that restarts is back by then
+
+
+@cache
+def _threads(number: int, pid: int) -> ThreadPoolExecutor:
+    """The threads that talk to Azure, for the life of the process: each keeps its memory and its connection warm."""
+    return ThreadPoolExecutor(number, thread_name_prefix="push")
+
+
+class _Pace:
+    """How many rows land in a second, lately."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self._since = time.monotonic()
+        self._count = 0
+
+    def landed(self, count: int) -> None:
+        self._count += count
+        elapsed = time.monotonic() - self._since
+        if elapsed >= GATHER:
+            self.rate = self._count / elapsed
+            self._since, self._count = time.monotonic(), 0
 
 
 class Pump:
@@ -41,8 +68,13 @@ class Pump:
         self._gateway = gateway
         self._worker = worker or this_worker()
         self._queue = queue.Queue()
+        self._at_once: int = settings.SYNC_IN_FLIGHT
+        self._threads = _threads(self._at_once, os.getpid())
         self._flying: dict[Future[Delivery], Claimed] = {}
+        self._back: deque[Future[Delivery]] = deque()  # filled by the threads
+        self._one_is_back = threading.Event()
         self._landed: list[Delivery] = []
+        self._pace = _Pace()
         self._stopped = threading.Event()
         self.pushed: dict[Pushed, int] = defaultdict(int)
 
@@ -57,34 +89,34 @@ class Pump:
     def run(self, *, seconds: float) -> bool:
         """Push what is due. True when there may be more to do."""
         self._worker.keep_beating()
-        ends = time.monotonic() + seconds
-        idle_since = time.monotonic()
         self._collections = Collections(self.gateway)
-        with ThreadPoolExecutor(settings.SYNC_IN_FLIGHT, thread_name_prefix="push") as threads:
-            self._threads = threads
-            try:
-                while True:
-                    over = self._stopped.is_set() or time.monotonic() >= ends
-                    if not over and not self._took_off():
-                        idle_since = time.monotonic()
-                    if self._flying:
-                        self._wait_for_some()
-                        self._settle()
-                        idle_since = time.monotonic()
-                    elif over:
-                        return not self._stopped.is_set()
-                    elif self._queue.wait() > 0:  # there is something, and Azure asks for patience
-                        self._stopped.wait(min(self._queue.wait(), 0.25))
-                        idle_since = time.monotonic()
-                    elif time.monotonic() - idle_since > LINGER:
-                        soon = queue.soonest(within=STAY_FOR)
-                        if soon is None:
-                            return False
-                        self._stopped.wait(min(soon + 0.01, 0.5))
-                    else:
-                        self._stopped.wait(LOOK_EVERY)
-            finally:
-                self._finish()
+        try:
+            return self._run_until(time.monotonic() + seconds)
+        finally:
+            self._finish()
+
+    def _run_until(self, ends: float) -> bool:
+        idle_since = time.monotonic()
+        while True:
+            over = self._stopped.is_set() or time.monotonic() >= ends
+            if not over and not self._took_off():
+                idle_since = time.monotonic()
+            if self._flying:
+                self._wait_for_some()
+                self._settle()
+                idle_since = time.monotonic()
+            elif over:
+                return not self._stopped.is_set()
+            elif self._queue.wait() > 0:  # there is something, and Azure asks for patience
+                self._stopped.wait(min(self._queue.wait(), 0.25))
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > LINGER:
+                soon = queue.soonest(within=STAY_FOR)
+                if soon is None:
+                    return False
+                self._stopped.wait(min(soon + 0.01, 0.5))
+            else:
+                self._stopped.wait(LOOK_EVERY)
 
     # Up
 
@@ -100,12 +132,18 @@ class Pump:
         return True
 
     def _take_off(self) -> None:
-        room = settings.SYNC_IN_FLIGHT - len(self._flying)
-        if room < settings.SYNC_IN_FLIGHT // 4 and self._flying:
+        """Claim what the threads will begin within a moment: claims in large groups cost little, and nothing waits long.
+
+        How many that are follows from the pace, so that a slow Azure finds few rows claimed before their time. None
+        while a collection is being listed: what goes after that needs no read of its own.
+        """
+        ahead = 0 if self._collections.are_coming else min(int(self._pace.rate * AHEAD), MOST_AHEAD * self._at_once)
+        wanted = self._at_once + ahead
+        room = wanted - len(self._flying)
+        if room < wanted // 4 and self._flying:
             return
-        candidates = self._queue.take(room)
         by_model: dict[type[SyncedModel], list[queue.Candidate]] = defaultdict(list)
-        for candidate in candidates:
+        for candidate in self._queue.take(room):
             by_model[candidate.model].append(candidate)
         for model, group in by_model.items():
             claimed = reconcile.claim(model, [candidate.pk for candidate in group], worker=self._worker.id)
@@ -113,9 +151,18 @@ class Pump:
             collections = self._collections.fresh(model, group, self._threads)
             for each in claimed:
                 scope_id = each.row.arm_id().rsplit("/", 2)[0]
-                ready = replace(each, collection=collections.get(scope_id))
-                self._flying[self._threads.submit(deliver, ready, self.gateway)] = ready
+                self._send_off(replace(each, collection=collections.get(scope_id)))
         self._worker.in_flight = len(self._flying)
+
+    def _send_off(self, claimed: Claimed) -> None:
+        future = self._threads.submit(deliver, claimed, self.gateway)
+        self._flying[future] = claimed
+        future.add_done_callback(self._come_back)
+
+    def _come_back(self, future: Future[Delivery]) -> None:
+        """In the thread that delivered."""
+        self._back.append(future)
+        self._one_is_back.set()
 
     @staticmethod
     def _return_unused(group: Sequence[queue.Candidate], claimed: Sequence[Claimed]) -> None:
@@ -131,13 +178,25 @@ class Pump:
     # Down
 
     def _wait_for_some(self) -> None:
-        enough = max(settings.SYNC_IN_FLIGHT // 3, 1)
-        done, waiting = wait(self._flying, timeout=0.25, return_when=FIRST_COMPLETED)
-        if done and waiting and len(done) < enough and len(self._flying) > enough:
+        """Wait for the first that comes back, and a moment for its neighbours while the threads have enough to do."""
+        if not self._one_is_back.wait(0.25):
+            return
+        begun = time.monotonic()
+        while self._is_worth_waiting(time.monotonic() - begun):
             time.sleep(GATHER)
-            done = {future for future in self._flying if future.done()}
-        for future in done:
+        self._one_is_back.clear()
+        while self._back:
+            future = self._back.popleft()
             self._landed.append(self._delivery_of(future, self._flying.pop(future)))
+        self._pace.landed(len(self._landed))
+
+    def _is_worth_waiting(self, waited: float) -> bool:
+        on_their_way = len(self._flying) - len(self._back)
+        if not on_their_way:
+            return False
+        if waited < GATHER:
+            return len(self._back) < max(self._at_once // 3, 1) < len(self._flying)
+        return on_their_way > self._at_once and waited < GATHER_IN_BULK
 
     @staticmethod
     def _delivery_of(future: Future[Delivery], claimed: Claimed) -> Delivery:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -28,6 +28,7 @@ from sync.conflicts import note_conflict
 from sync.delivery import Claimed, Delivery, deliver, overlay
 from sync.gateway import ArmGateway, arm_gateway
 from sync.models import PushRecord, SyncedModel
+from sync.statements import insert_many, update_each
 from sync.timeline import steps_of
 
 __all__ = ["Pushed", "claim", "overlay", "push", "settle"]
@@ -66,7 +67,8 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
     until = now + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
     if not manager.filter(pk__in=pks).claim(token, until, now, by=worker):
         return []
-    rows = list(manager.select_related(*model.scope_relations).filter(pk__in=pks, claim_token=token))
+    # Fetched once for all, not with each row: most rows live in the same namespace.
+    rows = list(manager.filter(pk__in=pks, claim_token=token).prefetch_related(*model.scope_relations))
     position = {pk: index for index, pk in enumerate(pks)}
     rows = [row for row in rows if not _waits(row, token, now)]
     rows.sort(key=lambda row: position[row.pk])
@@ -185,7 +187,8 @@ class _Settlement:
         return Pushed.STILL_DUE
 
     def _settle_refused(self, delivery: Delivery, is_newest: bool) -> Pushed:
-        obstacle = delivery.row.what_refusal_waits_for() if is_newest and delivery.end == "refused" else None
+        may_wait = is_newest and delivery.end == "refused"
+        obstacle = delivery.row.what_refusal_waits_for(delivery.began) if may_wait else None
         if obstacle is not None:
             soon = self.now + WAIT_FOR_OTHERS
             uncertain = delivery.touched or delivery.row.uncertain
@@ -255,27 +258,30 @@ class _Settlement:
         if self.gone:
             self.rows.filter(pk__in=self.gone).delete()
         if self.written:
-            bases = [When(pk=each.row.pk, then=Value(each.base, models.JSONField())) for each in self.written]
             self.rows.filter(pk__in=[each.row.pk for each in self.written]).update(
                 **_CLEARED,
                 **_NO_DOUBT,
                 synced_generation=F("generation"),
                 synced_at=self.now,
-                base=Case(*bases, output_field=models.JSONField()),
             )
+            update_each(self.rows.model, "base", {each.row.pk: each.base for each in self.written})
 
     def _keep_records(self) -> None:
-        PushRecord.objects.bulk_create(
-            PushRecord(
-                kind=self.kind,
-                object_pk=delivery.row.pk,
-                scope=delivery.row.scope_pk(),
-                generation=delivery.sent,
-                claimed_at=delivery.began,
-                settled_at=self.now,
-                outcome=self.outcomes[id(delivery)],
-                message=delivery.message,
-                steps=steps_of(delivery.calls),
-            )
-            for delivery in self.deliveries
+        insert_many(
+            PushRecord,
+            [field.name for field in PushRecord._meta.concrete_fields if not field.primary_key],
+            [
+                (
+                    self.kind,
+                    delivery.row.pk,
+                    delivery.row.scope_pk(),
+                    delivery.sent,
+                    delivery.began,
+                    self.now,
+                    self.outcomes[id(delivery)],
+                    delivery.message,
+                    steps_of(delivery.calls),
+                )
+                for delivery in self.deliveries
+            ],
         )

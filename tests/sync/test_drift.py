@@ -6,7 +6,7 @@ import pytest
 
 from certificates.decoding import to_azure_pem
 from certificates.models import CACertificate
-from namespaces.actions import change_authentication_name, delete_client
+from namespaces.actions import delete_client
 from namespaces.intake import bring_in
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
@@ -16,7 +16,7 @@ from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
 from tests.factories import make_ca_der, make_namespace, make_user
-from tests.sync.scripted_arm import Answer, ScriptedArm, refused
+from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
@@ -319,19 +319,6 @@ def test_nothing_is_discarded_where_nothing_waits(arm: ScriptedArm, ada: User, f
         resolutions.discard_change(ada, row=settled(ada, factory))
 
 
-def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
-    giver = settled(ada, factory, "giver")
-    change_authentication_name(ada, client=giver, authentication_name="new")
-    taker = make(ada, factory, "taker", authentication_name="giver")
-    arm.script("PUT", refused("AuthenticationNameTaken", 409))
-    assert push(taker) is Pushed.DELAYED
-    assert "giver" in again(taker).waits_for
-    assert push(again(giver)) is Pushed.SUCCEEDED
-    assert push(again(taker)) is Pushed.SUCCEEDED
-
-
 def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
@@ -345,27 +332,3 @@ def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
     assert "tagsOfTomorrow" in again(same).base["properties"]
     assert Client.objects.filter(name="new").exists()
     assert scan(factory).found == 1
-
-
-def test_two_clients_that_swap_their_authentication_names_get_there(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
-    one, two = settled(ada, factory, "one"), settled(ada, factory, "two")
-    change_in_azure(arm, one, futureSetting="kept")
-
-    def unique(path: str, body: Any) -> Answer | None:
-        wanted = body["properties"]["authenticationName"]
-        others = [each for key, each in arm.store.items() if key != path.lower()]
-        taken = any(each["properties"].get("authenticationName") == wanted for each in others)
-        return refused("AuthenticationNameTaken", 409) if taken else None
-
-    arm.rule = unique
-    change_authentication_name(ada, client=one, authentication_name="on-the-way")
-    change_authentication_name(ada, client=two, authentication_name="one")
-    change_authentication_name(ada, client=again(one), authentication_name="two")
-    for _ in range(8):
-        push(again(one))
-        push(again(two))
-    assert (again(one).sync_state, again(two).sync_state) == (SyncState.SUCCEEDED, SyncState.SUCCEEDED)
-    held = arm.held(one.arm_id()) or {}
-    assert (held["authenticationName"], held["futureSetting"]) == ("two", "kept")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from namespaces.models import Client, Namespace
@@ -18,6 +18,7 @@ from sync.pump import Pump
 from sync.reconcile import Pushed, claim
 from tests.factories import SUBSCRIPTION, make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -296,6 +297,68 @@ def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
     assert made.run(seconds=20) is False
     assert Client.objects.filter(claim_token__isnull=False).count() == 0
     assert 0 < Client.objects.unsettled().count() < 50
+
+
+def test_a_slow_azure_finds_no_more_rows_claimed_than_are_sent(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
+) -> None:
+    """What is claimed and waits would lose its lease, and would hold up what is saved later and is more urgent."""
+    settings.SYNC_IN_FLIGHT = 4
+    answers = threading.Semaphore(0)
+
+    def wait_for_leave(method: str, path: str) -> None:
+        answers.acquire(timeout=10)
+
+    arm.before = wait_for_leave
+    add(ada, factory, *names(40), bulk=True)
+    made = Pump()
+    thread = threading.Thread(target=_run_in_a_thread, args=(made,))
+    thread.start()
+    claimed = Client.objects.filter(claim_token__isnull=False)
+    until(lambda: claimed.count() == 4, "the first four are on their way")
+    made.stop()
+    answers.release(1000)
+    thread.join(20)
+    assert Client.objects.unsettled().count() == 36
+
+
+def _run_in_a_thread(made: Pump) -> None:
+    try:
+        made.run(seconds=20)
+    finally:
+        connections.close_all()
+
+
+def test_a_fast_azure_finds_rows_claimed_in_large_groups(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SYNC_IN_FLIGHT = 4
+    sizes = []
+
+    def claim_and_count(model: Any, pks: Any, **values: Any) -> Any:
+        sizes.append(len(pks))
+        return claim(model, pks, **values)
+
+    monkeypatch.setattr(reconcile, "claim", claim_and_count)
+    add(ada, factory, *names(150), bulk=True)
+    assert run().pushed == {Pushed.SUCCEEDED: 150}
+    assert max(sizes) > 4
+    assert max(sizes) <= 4 * (1 + pump.MOST_AHEAD)
+
+
+def test_the_threads_are_kept_from_run_to_run(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    """Threads that come and go leave memory behind."""
+    add(ada, factory, *names(40), bulk=True)
+    run()
+    there = _senders()
+    add(ada, factory, *names(40, "later"), bulk=True)
+    run()
+    assert there
+    assert there <= _senders()
+
+
+def _senders() -> set[int | None]:
+    return {thread.ident for thread in threading.enumerate() if thread.name.startswith("push")}
 
 
 def test_a_process_runs_one_pump(arm: ScriptedArm) -> None:

@@ -1,0 +1,100 @@
+"""A client that wants what another one gives up: a refusal that will not last is no refusal."""
+
+from typing import Any
+
+import pytest
+
+from namespaces.actions import change_authentication_name, delete_client
+from namespaces.models import Client, Namespace
+from portal.models import User
+from sync.delivery import deliver
+from sync.gateway import arm_gateway
+from sync.models import SyncState
+from sync.reconcile import Pushed, claim, push, settle
+from tests.factories import make_namespace, make_user
+from tests.sync.scripted_arm import Answer, ScriptedArm, refused
+from tests.sync.test_drift import change_in_azure
+from tests.sync.test_reconcile import again, make, settled
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada")
+
+
+@pytest.fixture
+def factory() -> Namespace:
+    return make_namespace()
+
+
+def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    giver = settled(ada, factory, "giver")
+    change_authentication_name(ada, client=giver, authentication_name="new")
+    taker = make(ada, factory, "taker", authentication_name="giver")
+    arm.script("PUT", refused("AuthenticationNameTaken", 409))
+    assert push(taker) is Pushed.DELAYED
+    assert "giver" in again(taker).waits_for
+    assert push(again(giver)) is Pushed.SUCCEEDED
+    assert push(again(taker)) is Pushed.SUCCEEDED
+
+
+@pytest.mark.parametrize("leaves", ["is renamed", "is deleted"])
+def test_an_authentication_name_that_was_given_up_while_azure_refused_it_is_tried_again(
+    arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
+) -> None:
+    """Another worker may settle the one that gives it up before the refusal is settled here."""
+    giver = settled(ada, factory, "giver")
+    taker_name = "Giver"  # casing makes no difference
+    if leaves == "is renamed":
+        change_authentication_name(ada, client=giver, authentication_name="new")
+        taker = make(ada, factory, "taker", authentication_name=taker_name)
+    else:
+        taker = make(ada, factory, "taker")
+        Client.objects.filter(pk=taker.pk).update(authentication_name=taker_name)
+        delete_client(ada, client=giver)
+    arm.script("PUT", refused("AuthenticationNameTaken", 409))
+    (claimed,) = claim(Client, [taker.pk])
+    refusal = deliver(claimed, arm_gateway())
+    assert push(Client.objects.get(pk=giver.pk)) is Pushed.SUCCEEDED
+    assert settle([refusal]) == [Pushed.DELAYED]
+    assert "giver" in again(taker).waits_for
+    assert push(again(taker)) is Pushed.SUCCEEDED
+
+
+def test_a_refusal_is_final_where_nobody_has_given_the_name_up_since(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    giver = settled(ada, factory, "giver")
+    change_authentication_name(ada, client=giver, authentication_name="new")
+    assert push(again(giver)) is Pushed.SUCCEEDED
+    taker = make(ada, factory, "taker", authentication_name="giver")
+    arm.script("PUT", refused("AuthenticationNameTaken", 409))
+    assert push(again(taker)) is Pushed.PARKED
+
+
+def test_two_clients_that_swap_their_authentication_names_get_there(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    one, two = settled(ada, factory, "one"), settled(ada, factory, "two")
+    change_in_azure(arm, one, futureSetting="kept")
+
+    def unique(path: str, body: Any) -> Answer | None:
+        wanted = body["properties"]["authenticationName"]
+        others = [each for key, each in arm.store.items() if key != path.lower()]
+        taken = any(each["properties"].get("authenticationName") == wanted for each in others)
+        return refused("AuthenticationNameTaken", 409) if taken else None
+
+    arm.rule = unique
+    change_authentication_name(ada, client=one, authentication_name="on-the-way")
+    change_authentication_name(ada, client=two, authentication_name="one")
+    change_authentication_name(ada, client=again(one), authentication_name="two")
+    for _ in range(8):
+        push(again(one))
+        push(again(two))
+    assert (again(one).sync_state, again(two).sync_state) == (SyncState.SUCCEEDED, SyncState.SUCCEEDED)
+    held = arm.held(one.arm_id()) or {}
+    assert (held["authenticationName"], held["futureSetting"]) == ("two", "kept")
