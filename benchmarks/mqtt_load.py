@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PAYLOAD = b"x" * 100
+STANDSTILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def messages(where: Where, seconds: float, user: str, name: str, qos: int, windo
     """A publisher and its subscriber, with at most `window` messages on the way between them."""
     context, topic = where.context(), f"bench/{name}"
     reader, sender = (log_in(where, context, f"{name}-{role}", user) for role in ("r", "s"))
+    for each in (reader, sender):
+        each.settimeout(STANDSTILL_SECONDS)
     wanted = b"\x00\x01" + _text(topic) + bytes([qos])
     reader.sendall(b"\x82" + _length(len(wanted)) + wanted)
     read_exactly(reader, 5)

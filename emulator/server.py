@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import importlib.util
 import ipaddress
 import json
@@ -167,6 +168,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         url = url_of(options.host_name[0] if options.host_name else options.host, listener.getsockname()[1])
         _warn_of_strangers(options.host)
         _tell(options, url, authority, credentials, mqtt.by_name if mqtt else None)
+        gc.freeze()  # what has been loaded stays: the garbage collector need not look at it again and again
         logger.info("ready: ARM at %s, subscription %s, trust %s", url, credentials.subscription, authority.ca_path)
         await ended.wait()
     finally:

@@ -86,6 +86,8 @@ class Connection:
     # TLS's side
 
     def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
         self._last_heard = self._clock()
         self._has_spoken = True
         try:
@@ -103,6 +105,7 @@ class Connection:
         if self.terms is None and not self._ended and tried:
             self._record(attempts.CONNECT, "ClientError", "The client closed the connection before CONNECT.")
         self._finish("ConnectionLost", "The connection was lost.")
+        self._exchange = None  # which knows this connection: without the circle nothing waits for the garbage collector
 
     def resume_writing(self) -> None:
         if self.session is not None and self.session.outlet is self._exchange:

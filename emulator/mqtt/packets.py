@@ -106,7 +106,10 @@ Properties = tuple[tuple[Property, Value], ...]
 
 def property_value(properties: Properties, wanted: Property) -> Value | None:
     """The one value of a property, or None."""
-    return next((value for name, value in properties if name == wanted), None)
+    for name, value in properties:
+        if name == wanted:
+            return value
+    return None
 
 
 def number(properties: Properties, wanted: Property, default: int) -> int:

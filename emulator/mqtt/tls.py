@@ -10,7 +10,6 @@ it is off; a context must not change once it is in use, so no trust is kept in i
 
 import asyncio
 import contextlib
-import socket
 from pathlib import Path
 from typing import Protocol
 
@@ -129,9 +128,7 @@ class TlsTransport(asyncio.Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=MAX_BUFFERED_OUTGOING_BYTES)
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # TCP_NODELAY is on: asyncio sets it on every socket.
         self._tls = SSL.Connection(self._context, None)
         self._tls.set_accept_state()
         loop = asyncio.get_running_loop()

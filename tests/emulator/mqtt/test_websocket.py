@@ -154,6 +154,20 @@ def test_a_close_frame_is_answered_and_leaves_the_will(plant: Plant) -> None:
             assert reader.expect(w.PUBLISH).payload() == b"gone"
 
 
+def test_nothing_behind_a_close_frame_is_heard(plant: Plant) -> None:
+    name = uuid.uuid4().hex
+    with opened(plant) as found:
+        found.send(handshake())
+        answer(found)
+        goodbye = frame(CLOSE, (1000).to_bytes(2, "big"))
+        again = frame(BINARY, w.connect(name, "press-07"))
+        found.send(frame(BINARY, w.connect(name, "press-07")) + goodbye + again)
+        assert read_frame(found)[0] == BINARY
+        assert read_frame(found)[0] == CLOSE
+        answer(found, end=b"never")
+    assert [r["category"] for r in plant.attempts_of(name)] == ["SuccessfulMqttConnections", "MqttDisconnections"]
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "sentence"),
     [
