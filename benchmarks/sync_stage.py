@@ -17,10 +17,6 @@ from tests.waiting import until
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class SlowEmulator(EmulatorProcess):
-    module = "benchmarks.slow_emulator"
-
-
 @dataclass
 class Stage:
     folder: Path
@@ -60,8 +56,9 @@ class Stage:
 @contextmanager
 def stage(*, latency: float = 0.02, throttle: bool = False, **settings: str) -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="bench-sync-"))
-    os.environ["LATENCY"] = str(latency)
-    emulator = SlowEmulator(folder / "emulator", *(["--throttle"] if throttle else []), "--client-limit", "100000")
+    slow = ("--fault", f"latency,seconds={latency}") if latency else ()
+    limits = ("--throttle",) if throttle else ()
+    emulator = EmulatorProcess(folder / "emulator", *slow, *limits, "--client-limit", "100000")
     environment = {
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PORTAL_STATE_DIR": str(folder / "portal"),

@@ -12,7 +12,6 @@ from importlib import metadata
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-import requests
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import policies
 from azure.core.pipeline.transport import RequestsTransport
@@ -20,11 +19,11 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 from azure.mgmt.resource.resources import ResourceManagementClient
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 
 from sync.answers import AzureNotFound, AzureRefused, AzureUnreachable, json_of, retry_after_of, sort_fault
 from sync.calls import RecordingPolicy
 from sync.credentials import make_credential
+from sync.session import ArmSession
 
 __all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "arm_gateway", "parse_resource_id"]
 
@@ -91,16 +90,6 @@ def _plain(response: Any, _result: Any, _headers: Any) -> Any:
     return response.http_response
 
 
-def _session(base: str) -> requests.Session:
-    """One pool of connections for all threads of the process."""
-    session = requests.Session()
-    # Proxies are read from the environment once: doing it for each request costs as much as a tenth of it.
-    session.proxies = requests.utils.get_environ_proxies(base)
-    session.trust_env = False
-    session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=settings.SYNC_IN_FLIGHT + 8))
-    return session
-
-
 def _policies(credential: Any) -> list[Any]:
     """What each request passes through. Left out of the SDK's own list, on purpose:
 
@@ -127,13 +116,14 @@ class ArmGateway:
         self._base = settings.AZURE_ARM_URL.rstrip("/")
         timeouts = {"connection_timeout": settings.ARM_CONNECT_TIMEOUT, "read_timeout": settings.ARM_READ_TIMEOUT}
         trust = settings.AZURE_ARM_CA or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        session = ArmSession(self._base, connections=settings.SYNC_IN_FLIGHT + 8)
         self._client = ResourceManagementClient(
             self._credential,
             settings.AZURE_SUBSCRIPTION_ID.split(",")[0].strip() or "00000000-0000-0000-0000-000000000000",
             base_url=self._base,
             credential_scopes=[settings.AZURE_ARM_SCOPE],
             policies=_policies(self._credential),
-            transport=RequestsTransport(session=_session(self._base), connection_verify=trust, **timeouts),
+            transport=RequestsTransport(session=session, connection_verify=trust, **timeouts),
         )
 
     def get(self, arm_id: str, *, api_version: str | None = None) -> dict[str, Any]:
