@@ -64,7 +64,7 @@ def mark_deleted(
     commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name, bulk=bulk)
 
 
-def retry(actor: User, *, row: SyncedModel) -> None:
+def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
     """Try a parked row again. It is read back first: what Azure holds may have changed since it refused.
 
     Raises NothingToRetry when the row is not parked.
@@ -81,6 +81,7 @@ def retry(actor: User, *, row: SyncedModel) -> None:
             before={"error": row.parked_code, "message": row.parked_message},
             after=None,
             scope_name=row.scope_name(),
+            bulk=bulk,
         )
 
 

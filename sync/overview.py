@@ -138,13 +138,26 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     by_speed = sum(total.values()) / (speed(at) or SPEED_UNMEASURED * len(beating))
     seconds = max(by_budget, by_speed, LATENCY_SECONDS)
     limited_by = "budget" if by_budget >= by_speed else "speed"
-    rows = sum(total.values())
-    said = f"About {in_words(seconds)} for {rows} {'change' if rows == 1 else 'changes'}"
+    said = f"About {in_words(seconds)} for {_changes(sum(total.values()))}"
+    if (writes or deletes) and (waiting := queued_writes + queued_deletes):
+        said += f", with the {waiting:,} that {'waits' if waiting == 1 else 'wait'} already"
     if outage:
         return Estimate(seconds, f"{said}, once Azure answers again ({outage}).", "outage")
     if limited_by == "budget" and by_budget > LATENCY_SECONDS:
         return Estimate(seconds, f"{said}: that is what Azure's limits allow.", limited_by)
     return Estimate(seconds, f"{said}.", limited_by)
+
+
+def announcement(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> str:
+    """What a bulk action will send to Azure and how long that takes, to be said before it starts."""
+    if not writes and not deletes:
+        return "Nothing changes in Azure."
+    sentence = estimate(resource_id, writes=writes, deletes=deletes, at=at).sentence
+    return f"{_changes(writes + deletes)} to Azure. {sentence}"
+
+
+def _changes(count: int) -> str:
+    return "1 change" if count == 1 else f"{count:,} changes"
 
 
 def _queued(subscription: str) -> tuple[int, int]:

@@ -42,14 +42,20 @@ def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None 
         _close(actor, current.kind, current.scope_pk(), str(current), "Discarded ours")
 
 
-def keep_ours(actor: User, *, finding: Finding) -> None:
+def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
     """Bring ours to Azure over what was found there; what was deleted there is made again. Raises CannotResolve."""
     with transaction.atomic(durable=True):
         row = _row_of(finding)
         before = {"azure": _described(row, finding.resource)}
         _accept_as_base(row, finding.resource)
         commit_change(
-            actor, row=row, verb="Keep ours", before=before, after=row.describe(), scope_name=row.scope_name()
+            actor,
+            row=row,
+            verb="Keep ours",
+            before=before,
+            after=row.describe(),
+            scope_name=row.scope_name(),
+            bulk=bulk,
         )
         _resolve(actor, finding, "Kept ours")
 

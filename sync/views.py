@@ -10,14 +10,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
-from sync import actions, metrics, overview, registry, resolutions
+from sync import actions, confirming, metrics, overview, registry, resolutions
 from sync.budget import gauges
 from sync.gateway import AzureRefused, AzureUnreachable
 from sync.models import Finding, SyncedModel
@@ -76,41 +76,43 @@ def sync_all(request: PageRequest) -> HttpResponse:
 def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
     """What waits in a namespace, the budget, the workers and the last scan; asks anew by itself."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    queue = overview.queue_overview(pk)
-    return _page(
-        request,
-        "sync/sync_overview.html",
-        scope,
-        partial="figures",
-        queue=queue,
-        estimate=overview.estimate(scope.resource_id),
-        gauges=overview.gauges_of(scope.resource_id),
-        workers=overview.workers_alive(),
-        last_scan=overview.last_scan(pk),
-        open_findings=overview.open_findings(pk),
-        poll_ms=POLL_MS,
-    )
+    return _page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
 
 
-@require_POST
+def _figures(scope: Scope) -> dict[str, Any]:
+    return {
+        "queue": overview.queue_overview(scope.pk),
+        "estimate": overview.estimate(scope.resource_id),
+        "gauges": overview.gauges_of(scope.resource_id),
+        "workers": overview.workers_alive(),
+        "last_scan": overview.last_scan(scope.pk),
+        "open_findings": overview.open_findings(scope.pk),
+        "poll_ms": POLL_MS,
+    }
+
+
+@require_http_methods(["GET", "POST"])
 def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
-    """Try parked rows again: one (`kind` and `row`), those of one reason (`code`), or all."""
-    registry.scopes().get(request.user, pk, may_change=True)
-    rows = _parked(request, pk)
+    """Try parked rows again: one (`kind` and `row`), those of one reason (`code`), or all. GET asks before many."""
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    if request.method == "GET":
+        return _ask(request, scope, confirming.ask_retry)
+    rows = _parked(request.POST, pk)
     for row in rows:
         with suppress(actions.NothingToRetry):  # somebody else has just done so
-            actions.retry(request.user, row=row)
+            actions.retry(request.user, row=row, bulk=len(rows) > 1)
     messages.success(request, f"{_count(rows)} will be tried again.")
     return redirect("sync:sync_overview", pk)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
-    """Give changes up and take what Azure holds; chosen like those to try again."""
-    registry.scopes().get(request.user, pk, may_change=True)
-    rows = _parked(request, pk)
+    """Give changes up and take what Azure holds; chosen, and asked about, like those to try again."""
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    if request.method == "GET":
+        return _ask(request, scope, confirming.ask_discard)
     done, faults = 0, []
-    for row in rows:
+    for row in _parked(request.POST, pk):
         try:
             resolutions.discard_change(request.user, row=row)
             done += 1
@@ -123,9 +125,20 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     return redirect("sync:sync_overview", pk)
 
 
-def _parked(request: PageRequest, pk: int) -> list[SyncedModel]:
+def _ask(
+    request: PageRequest, scope: Scope, ask: Callable[[Scope, list[SyncedModel], str], confirming.Question]
+) -> HttpResponse:
+    rows = _parked(request.GET, scope.pk)
+    if not rows:
+        messages.info(request, "Azure refuses nothing any more.")
+        return redirect("sync:sync_overview", scope.pk)
+    question = ask(scope, rows, request.GET.get("code", ""))
+    return _page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
+
+
+def _parked(chosen: QueryDict, pk: int) -> list[SyncedModel]:
     found: list[SyncedModel] = []
-    kind, row_pk, code = (request.POST.get(name, "") for name in ("kind", "row", "code"))
+    kind, row_pk, code = (chosen.get(name, "") for name in ("kind", "row", "code"))
     for model in registry.models():
         manager: Any = model._default_manager
         rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations)
@@ -148,17 +161,17 @@ def _count(rows: list[Any]) -> str:
 def drift_list(request: PageRequest, pk: int) -> HttpResponse:
     """What is different in Azure, the loud ones first."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
+    return _page(request, "sync/drift_list.html", scope, partial="grid", **_differences(request, pk))
+
+
+def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
     with_ignored = bool(request.GET.get("ignored"))
     pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
-    return _page(
-        request,
-        "sync/drift_list.html",
-        scope,
-        partial="grid",
-        page=pages.get_page(request.GET.get("page")),
-        with_ignored=with_ignored,
-        last_scan=overview.last_scan(pk),
-    )
+    return {
+        "page": pages.get_page(request.GET.get("page")),
+        "with_ignored": with_ignored,
+        "last_scan": overview.last_scan(pk),
+    }
 
 
 @require_GET
@@ -180,13 +193,22 @@ def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
-    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only."""
-    registry.scopes().get(request.user, pk, may_change=True)
-    decide = _DECISIONS.get(request.POST.get("decision", ""))
+    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
+
+    Many are asked about first, with what that sends to Azure; the answer posts them again, `confirmed`.
+    """
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    decision = request.POST.get("decision", "")
+    decide = _DECISIONS.get(decision)
     chosen = [_finding(pk, int(each)) for each in request.POST.getlist("finding") if each.isdigit()]
     if decide is None or not chosen:
         messages.error(request, "Choose at least one difference, and what to do about it.")
         return redirect("sync:drift_list", pk)
+    if len(chosen) > 1 and not request.POST.get("confirmed"):
+        question = confirming.ask_decision(scope, chosen, decision)
+        if question is not None:
+            context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
+            return _page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
     done, faults = 0, []
     for finding in chosen:
         try:
@@ -202,7 +224,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _keep(request: PageRequest, finding: Finding) -> None:
-    resolutions.keep_ours(request.user, finding=finding)
+    resolutions.keep_ours(request.user, finding=finding, bulk=len(request.POST.getlist("finding")) > 1)
 
 
 def _take(request: PageRequest, finding: Finding) -> None:

@@ -92,8 +92,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:sample_certificates_draft": ("POST", "reader"),
     "sync:sync_all": ("GET", "stranger"),
     "sync:sync_overview": ("GET", "reader"),
-    "sync:sync_retry": ("POST", "contributor"),
-    "sync:sync_discard": ("POST", "contributor"),
+    "sync:sync_retry": ("GET", "contributor"),
+    "sync:sync_discard": ("GET", "contributor"),
     "sync:timeline": ("GET", "reader"),
     "sync:emulator": ("GET", "reader"),
     "sync:fault_on": ("POST", "contributor"),
@@ -130,6 +130,8 @@ CHANGES = {
         for action in ("create", "update", "delete")
     },
     "namespaces:configuration_detail": "contributor",
+    "sync:sync_retry": "contributor",
+    "sync:sync_discard": "contributor",
     "certificates:test_authentication": "reader",
     "certificates:sample_certificates": "reader",
 }

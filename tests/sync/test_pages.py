@@ -96,6 +96,8 @@ def test_a_reader_sees_no_buttons_and_may_not_post(
     assert "Retry" not in page(reader, "sync:sync_overview", factory.pk)
     for name in ("sync_retry", "sync_discard", "drift_refresh", "drift_resolve"):
         assert signed_in(reader).post(reverse(f"sync:{name}", args=[factory.pk])).status_code == 403
+    for name in ("sync_retry", "sync_discard"):
+        assert signed_in(reader).get(reverse(f"sync:{name}", args=[factory.pk])).status_code == 403
 
 
 def test_a_stranger_finds_nothing(factory: Namespace) -> None:
@@ -172,7 +174,8 @@ def test_many_are_decided_at_once_and_what_cannot_be_is_said(
     for number in range(3):
         arm.hold(f"{factory.resource_id}/clients/stranger-{number}", {"authenticationName": f"stranger-{number}"})
     scan(factory)
-    data = {"decision": decision, "finding": [finding.pk for finding in Finding.objects.all()]}
+    pks = [finding.pk for finding in Finding.objects.all()]
+    data = {"decision": decision, "finding": pks, "confirmed": "yes"}
     response = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data, follow=True)
     text = response.content.decode()
     if decision in {"adopt", "ignore"}:
