@@ -31,7 +31,7 @@ def presented_values(leaf: Certificate, scheme: str) -> tuple[str, ...]:
     values: tuple[str, ...] = (
         (leaf.thumbprint_sha256,) if scheme == "ThumbprintMatch" else getattr(leaf, _FACTS[scheme])
     )
-    return values if all(values) else tuple(value for value in values if value)
+    return tuple(value for value in values if value) if "" in values else values
 
 
 def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
@@ -46,7 +46,8 @@ def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
     if scheme not in SCHEMES_BY_VALUE:
         return False
     name = client.authentication_name
-    if any(_same(scheme, value, name) for value in presented_values(leaf, scheme)):
+    presented = presented_values(leaf, scheme)
+    if name in presented or any(_same(scheme, value, name) for value in presented):
         return True
     return scheme == SUBJECT_SCHEME and bool(leaf.subject) and _same(scheme, leaf.subject, name)
 

@@ -148,8 +148,7 @@ class Step(NamedTuple):
         return STEP_TITLES[self.code]
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """The verdict with its ordered trace."""
 
     accepted: bool

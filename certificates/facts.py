@@ -4,8 +4,8 @@ Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
 from cryptography import x509
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
-from certificates.containers import read_element
+from certificates.outlines import Outline, plain_common_name, read_outline, usual_rsa_bits
 
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
@@ -75,10 +75,11 @@ class Certificate:
     that could be damaged has been read before one of these exists; the other facts are put into words when asked for.
     """
 
-    def __init__(self, der: bytes, parsed: x509.Certificate, issuer_der: bytes) -> None:
+    common_names: tuple[str, ...]
+
+    def __init__(self, der: bytes, parsed: x509.Certificate, outline: Outline) -> None:
         self.der: Final = der
         # The parsed certificate is not kept: it would hold on to every object of every extension.
-        self._subject = parsed.subject
         self._extensions: dict[type[x509.ExtensionType], x509.ExtensionType] = {}
         for extension in parsed.extensions:
             value = extension.value
@@ -86,12 +87,13 @@ class Certificate:
                 self._extensions[kind] = value
         if len(der) > MAX_PARTS:
             self._refuse_many_parts()
-        self.subject: Final = _name_text(self._subject)
-        self.issuer, self.issuer_key = _issuer_name(parsed, issuer_der)
+        self.subject: Final = self._read_subject(parsed, outline.subject)
+        self.issuer, self.issuer_key = _issuer_name(parsed, outline.issuer)
         self.not_before: Final = parsed.not_valid_before_utc
         self.not_after: Final = parsed.not_valid_after_utc
-        self.key, self.key_bits = describe_key(parsed)
-        self.signature: Final = _describe_signature(parsed)
+        bits = usual_rsa_bits(outline.key)
+        self.key, self.key_bits = (f"RSA {bits}", bits) if bits else describe_key(parsed)
+        self.signature: Final = _USUAL_SIGNATURES.get(outline.signature_algorithm) or _describe_signature(parsed)
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -101,6 +103,16 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"<Certificate {self.subject}>"
+
+    def _read_subject(self, parsed: x509.Certificate, der: bytes) -> str:
+        """As text. One plain common name, as most clients have, is read from its bytes: the library makes five objects of it."""
+        name = plain_common_name(der)
+        if name:
+            self.common_names = (name,)
+            return f"CN={name}"
+        subject = parsed.subject
+        self.common_names = tuple(str(a.value) for a in subject if a.oid == NameOID.COMMON_NAME)
+        return subject.rfc4514_string()
 
     def _refuse_many_parts(self) -> None:
         names = self._value(x509.SubjectAlternativeName) or ()
@@ -127,17 +139,14 @@ class Certificate:
         return x509.load_der_x509_certificate(self.der).serial_number
 
     @_Lazy
-    def common_names(self) -> tuple[str, ...]:
-        return tuple(str(a.value) for a in self._subject if a.oid == NameOID.COMMON_NAME)
-
-    @_Lazy
     def subject_key(self) -> str:
         """The subject as it is compared with an issuer's name: RFC 5280 section 7.1, without case and double spaces."""
         return name_key(self.subject)
 
     @_Lazy
     def is_self_issued(self) -> bool:
-        return self._subject == x509.load_der_x509_certificate(self.der).issuer
+        parsed = x509.load_der_x509_certificate(self.der)
+        return parsed.subject == parsed.issuer
 
     @_Lazy
     def subject_key_identifier(self) -> str:
@@ -172,7 +181,7 @@ class Certificate:
     def extended_key_usage(self) -> tuple[str, ...]:
         """Names such as "clientAuth"; where there is none, the number with dots."""
         usages = self._value(x509.ExtendedKeyUsage)
-        return tuple(_EKU_NAMES.get(o) or o.dotted_string for o in usages or ())
+        return tuple([_EKU_NAMES.get(o) or o.dotted_string for o in usages or ()])
 
     @_Lazy
     def _alternative_names(self) -> dict[type[x509.GeneralName], list[str]]:
@@ -203,20 +212,6 @@ class Certificate:
         return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
 
 
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/@-]*[A-Za-z0-9])?")
-
-
-def _name_text(name: x509.Name) -> str:
-    """RFC 4514. The name of most clients is one common name with nothing to escape; every other is the library's to write."""
-    rdns = name.rdns
-    if len(rdns) == 1 and len(rdns[0]) == 1:
-        (attribute,) = rdns[0]
-        value = attribute.value
-        if attribute.oid == NameOID.COMMON_NAME and isinstance(value, str) and _PLAIN_VALUE.fullmatch(value):
-            return f"CN={value}"
-    return name.rfc4514_string()
-
-
 def name_key(name: str) -> str:
     """The form in which issuer and subject are compared: RFC 5280 section 7.1, ignoring case and repeated spaces."""
     return " ".join(name.casefold().split())
@@ -230,15 +225,15 @@ def load_certificate(der: bytes) -> Certificate:
         )
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()
-    serial_number_is_positive, issuer_der = _front(der)
-    if not serial_number_is_positive:
+    outline = read_outline(der)
+    if not outline.serial_number_is_positive:
         raise DecodingError(
             "broken-certificate",
             "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
             "Issue the certificate again with a positive serial number.",
         )
     try:
-        return Certificate(der, x509.load_der_x509_certificate(der), issuer_der)
+        return Certificate(der, x509.load_der_x509_certificate(der), outline)
     except DecodingError:
         raise
     except (
@@ -263,30 +258,6 @@ def _too_many_parts() -> DecodingError:
     )
 
 
-def _front(der: bytes) -> tuple[bool, bytes]:
-    """Whether the serial number is positive, and the issuer's name as DER.
-
-    The serial number is looked at before the parser, which only deprecates what the RFC forbids. Where the bytes have
-    another shape the answer is (True, b""): the parser has to say what is wrong.
-    """
-    element, at = None, 0
-    for _ in range(2):  # Certificate, then TBSCertificate
-        element = read_element(der, at)
-        if element is None or element[0] != 0x30:
-            return True, b""
-        at = element[1]
-    element = read_element(der, at)
-    if element is not None and element[0] == 0xA0:  # the version
-        element = read_element(der, element[2])
-    if element is None or element[0] != 0x02 or element[1] == element[2]:
-        return True, b""
-    if int.from_bytes(der[element[1] : element[2]], "big", signed=True) <= 0:
-        return False, b""
-    algorithm = read_element(der, element[2])
-    issuer = read_element(der, algorithm[2]) if algorithm is not None else None
-    return True, der[algorithm[2] : issuer[2]] if algorithm is not None and issuer is not None else b""
-
-
 _MAX_KNOWN_ISSUERS, _MAX_KNOWN_ISSUER_BYTES = 512, 512
 _known_issuers: dict[bytes, tuple[str, str]] = {}
 
@@ -298,7 +269,8 @@ def _issuer_name(parsed: x509.Certificate, issuer_der: bytes) -> tuple[str, str]
     """
     known = _known_issuers.get(issuer_der)
     if known is None:
-        text = _name_text(parsed.issuer)
+        name = plain_common_name(issuer_der)
+        text = f"CN={name}" if name else parsed.issuer.rfc4514_string()
         known = (text, name_key(text))
         if 0 < len(issuer_der) <= _MAX_KNOWN_ISSUER_BYTES:
             if len(_known_issuers) >= _MAX_KNOWN_ISSUERS:
@@ -317,28 +289,28 @@ _EKU_NAMES = {
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
 _KEY_USAGES = (
-    ("digital_signature", "digitalSignature"),
-    ("content_commitment", "nonRepudiation"),
-    ("key_encipherment", "keyEncipherment"),
-    ("data_encipherment", "dataEncipherment"),
-    ("key_agreement", "keyAgreement"),
-    ("key_cert_sign", "keyCertSign"),
-    ("crl_sign", "cRLSign"),
+    (attrgetter("digital_signature"), "digitalSignature"),
+    (attrgetter("content_commitment"), "nonRepudiation"),
+    (attrgetter("key_encipherment"), "keyEncipherment"),
+    (attrgetter("data_encipherment"), "dataEncipherment"),
+    (attrgetter("key_agreement"), "keyAgreement"),
+    (attrgetter("key_cert_sign"), "keyCertSign"),
+    (attrgetter("crl_sign"), "cRLSign"),
 )
 
 
 def _describe_key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...]:
-    return tuple(name for field, name in _KEY_USAGES if getattr(usage, field)) if usage is not None else ()
+    return tuple([name for is_set, name in _KEY_USAGES if is_set(usage)]) if usage is not None else ()
 
 
 _CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-# The usual ones, so that they need not be worked out for each certificate.
-_SIGNATURES = {
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ECDSA with SHA-256",
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ECDSA with SHA-384",
-    SignatureAlgorithmOID.RSA_WITH_SHA256: "RSA with SHA-256",
-    SignatureAlgorithmOID.ED25519: "Ed25519",
-    SignatureAlgorithmOID.ED448: "Ed448",
+# Encoded: ecdsa-with-SHA256 and -SHA384 (RFC 5758), sha256WithRSAEncryption (RFC 4055), Ed25519 and Ed448 (RFC 8410).
+_USUAL_SIGNATURES = {
+    bytes.fromhex("300a06082a8648ce3d040302"): "ECDSA with SHA-256",
+    bytes.fromhex("300a06082a8648ce3d040303"): "ECDSA with SHA-384",
+    bytes.fromhex("300d06092a864886f70d01010b0500"): "RSA with SHA-256",
+    bytes.fromhex("300506032b6570"): "Ed25519",
+    bytes.fromhex("300506032b6571"): "Ed448",
 }
 
 
@@ -365,9 +337,6 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
 
 def _describe_signature(certificate: x509.Certificate) -> str:
     oid = certificate.signature_algorithm_oid
-    usual = _SIGNATURES.get(oid)
-    if usual is not None:
-        return usual
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:

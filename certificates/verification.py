@@ -71,19 +71,29 @@ def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchor
     """
     name_of = anchors.name_of
     sent = [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of] if chain else []
+    usual = None if sent else _only_path(leaf, anchors)
+    if usual is not None:
+        refusal = _rule_refusal(usual) or _openssl_refusal(usual, at)
+        if refusal is None:
+            return _verified(usual, name_of)
+        return _explained(PathFinder(anchors, sent, at), leaf, usual[1], (usual, refusal), name_of)
     finder = PathFinder(anchors, sent, at)
     issuers = finder.named_issuers(leaf)
     if not issuers:
         return _issuer_missing(leaf, anchors.named)
-    only_one = len(issuers) == 1 and issuers[0] in anchors  # the usual case: there is one path
-    paths = ((leaf, issuers[0]),) if only_one else islice(finder.paths(leaf), MAX_PATHS)
     first: tuple[Path, _Refusal] | None = None
-    for path in paths:
+    for path in islice(finder.paths(leaf), MAX_PATHS):
         refusal = _rule_refusal(path) or _openssl_refusal(path, at)
         if refusal is None:
             return _verified(path, name_of)
         first = first or (path, refusal)
     return _explained(finder, leaf, issuers[0], first, name_of)
+
+
+def _only_path(leaf: Certificate, anchors: TrustAnchors) -> Path | None:
+    """The one path of most clients: a single uploaded certificate has the name of the issuer."""
+    named = anchors.by_subject.get(leaf.issuer_key, ())
+    return (leaf, named[0]) if len(named) == 1 and named[0].der != leaf.der else None
 
 
 def _sent(chain: Sequence[bytes]) -> list[Certificate]:
@@ -107,16 +117,17 @@ def _issuer_values(leaf: Certificate) -> Values:
 
 def _verified(path: Path, name_of: dict[bytes, str]) -> ChainVerdict:
     anchor = name_of[path[-1].der]
-    links = " ← ".join(c.subject or "(empty subject)" for c in path)
+    links = " ← ".join([c.subject or "(empty subject)" for c in path])
     return ChainVerdict(
         True,
         True,
         f"{links} = {anchor}",
         (("chain", links), ("uploaded CA certificate", anchor)),
-        anchor=anchor,
-        issuer_sentence=_who(path[1], name_of),
-        issuer_values=_issuer_values(path[0]),
-        path=path,
+        "",
+        anchor,
+        _who(path[1], name_of),
+        _issuer_values(path[0]),
+        path,
     )
 
 
@@ -202,33 +213,44 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
 
 def _rule_refusal(path: Path) -> _Refusal | None:
     """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter."""
-    for index, certificate in enumerate(path):
-        if index and (refusal := _not_an_issuer(certificate)):
+    for index, certificate in enumerate(path[:-1]):
+        refusal = _not_an_issuer(certificate) if index else None
+        refusal = refusal or _weakness(certificate, is_leaf=index == 0)
+        if refusal is not None:
             return refusal
-        is_weak = certificate.key_bits < MIN_RSA_BITS and certificate.key.startswith("RSA")
-        is_forgeable = index < len(path) - 1 and is_weak_hash(certificate)
-        if not is_weak and not is_forgeable and not is_too_large(certificate):
-            continue
-        who = "The certificate" if index == 0 else f"The CA certificate {certificate.subject}"
-        values = _at(certificate)
-        if is_weak:
-            return _Refusal(
-                f"{who} has a weak key: {certificate.key}.",
-                (*values, ("key", certificate.key)),
-                "Issue it with RSA 2048 bits or more, or EC P-256.",
-            )
-        if is_too_large(certificate):
-            return _Refusal(
-                f"{who} has a key larger than servers verify: {certificate.key}.",
-                (*values, ("key", certificate.key)),
-                "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
-            )
+    return _anchor_refusal(path[-1])
+
+
+@lru_cache(maxsize=256)
+def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
+    """Remembered, as the certificates of a namespace are asked about again and again."""
+    return _not_an_issuer(anchor) or _weakness(anchor, is_leaf=False, is_anchor=True)
+
+
+def _weakness(certificate: Certificate, *, is_leaf: bool, is_anchor: bool = False) -> _Refusal | None:
+    is_weak = certificate.key_bits < MIN_RSA_BITS and certificate.key.startswith("RSA")
+    is_forgeable = not is_anchor and is_weak_hash(certificate)
+    if not is_weak and not is_forgeable and not is_too_large(certificate):
+        return None
+    who = "The certificate" if is_leaf else f"The CA certificate {certificate.subject}"
+    values = _at(certificate)
+    if is_weak:
         return _Refusal(
-            f"{who} is signed with a weak hash: {certificate.signature}.",
-            (*values, ("signature", certificate.signature)),
-            "Issue it again with SHA-256.",
+            f"{who} has a weak key: {certificate.key}.",
+            (*values, ("key", certificate.key)),
+            "Issue it with RSA 2048 bits or more, or EC P-256.",
         )
-    return None
+    if is_too_large(certificate):
+        return _Refusal(
+            f"{who} has a key larger than servers verify: {certificate.key}.",
+            (*values, ("key", certificate.key)),
+            "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
+        )
+    return _Refusal(
+        f"{who} is signed with a weak hash: {certificate.signature}.",
+        (*values, ("signature", certificate.signature)),
+        "Issue it again with SHA-256.",
+    )
 
 
 def _at(certificate: Certificate) -> Values:
@@ -271,15 +293,26 @@ def _x509(der: bytes) -> crypto.X509:
     return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
 
 
+@lru_cache(maxsize=64)
+def _store(anchor: bytes, second: datetime) -> crypto.X509Store:
+    """What trusts this anchor alone, at this second: all the connections of a second share it.
+
+    Certificates know no smaller times. The store serves one second only, because its time can be set but once: OpenSSL
+    silently keeps the first.
+    """
+    store = crypto.X509Store()
+    store.add_cert(_known_x509(anchor))
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store.set_time(second)
+    return store
+
+
 def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
     """OpenSSL's verdict on exactly this path, its last certificate being the anchor."""
-    leaf, *between, anchor = path
     try:
-        store = crypto.X509Store()
-        store.add_cert(_known_x509(anchor.der))
-        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-        store.set_time(at.astimezone(UTC))
-        crypto.X509StoreContext(store, _x509(leaf.der), [_x509(c.der) for c in between]).verify_certificate()
+        store = _store(path[-1].der, at.astimezone(UTC).replace(microsecond=0))
+        between = [_x509(c.der) for c in path[1:-1]]
+        crypto.X509StoreContext(store, _x509(path[0].der), between).verify_certificate()
     except crypto.X509StoreContextError as error:
         code = int(error.errors[0]) if error.errors else 0
         # The depth counts along the path that was given. The certificate in the error may not even encode again.

@@ -4,6 +4,7 @@ import re
 
 MAX_SENTENCE = 1000
 MAX_VALUE = 2000
+MAX_VALUES = 50
 
 
 def shortened(text: str, limit: int = MAX_SENTENCE) -> str:
@@ -12,14 +13,8 @@ def shortened(text: str, limit: int = MAX_SENTENCE) -> str:
 
 
 def shortened_values(values: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The same values, each at most `MAX_VALUE` characters long, and at most fifty of them."""
-    for _, value in values:
-        if len(value) > MAX_VALUE:
-            break
-    else:
-        if len(values) <= 50:
-            return values
-    return tuple((name, shortened(value, MAX_VALUE)) for name, value in values[:50])
+    """The same values, each at most `MAX_VALUE` characters long, and at most `MAX_VALUES` of them."""
+    return tuple((name, shortened(value, MAX_VALUE)) for name, value in values[:MAX_VALUES])
 
 
 # Control characters, line and paragraph separators, and what turns the direction of the text beside it or cannot be seen.

@@ -20,6 +20,7 @@ PURE = {
     "certificates.authentication",
     "certificates.facts",
     "certificates.insight",
+    "certificates.outlines",
     "certificates.paths",
     "certificates.preview",
     "certificates.problems",
