@@ -77,6 +77,8 @@ class Device:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # In a circle with its callbacks it would leave sockets of its own to the garbage collector.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
 
 @contextmanager

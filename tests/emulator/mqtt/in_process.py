@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
 from certificates.issuing import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
 from emulator.mqtt.endpoint import MqttEndpoints
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
+from emulator.mqtt.tls import server_context
 from emulator.store import (
     CA_CERTIFICATE,
     CLIENT,
@@ -84,6 +86,10 @@ class LocalPlant:
         certificate.write_text(sample.certificate_pem)
         key.write_bytes(sample.key_pem)
         return str(certificate), str(key)
+
+    def server_context(self) -> SSL.Context:
+        """A TLS context as the namespace's listener has one."""
+        return server_context(self._authority.certificate_for(self.namespace.host_names), self._authority.key_path)
 
     # Rows
 

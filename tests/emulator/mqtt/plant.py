@@ -99,6 +99,11 @@ def own_plant(emulator: EmulatorProcess, tmp_path: Path) -> Plant:
     return make_plant(emulator, tmp_path)
 
 
+def let_go(client: paho.Client) -> None:
+    """Take its callbacks away: in a circle with them it would leave sockets of its own to the garbage collector."""
+    client.on_connect = client.on_message = client.on_subscribe = client.on_publish = client.on_disconnect = None
+
+
 @dataclass
 class Device:
     """A paho-mqtt client that remembers what it was told."""
@@ -124,6 +129,7 @@ class Device:
     def disconnect(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        let_go(self.client)
 
 
 def connect(

@@ -1,5 +1,6 @@
 """paho-mqtt connects, publishes and receives as the guide says, and is told why when it may not."""
 
+import re
 import subprocess
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -104,37 +105,59 @@ def test_a_ca_and_a_client_count_for_the_next_connect(plant: Plant) -> None:
     device.disconnect()
 
 
-def test_mosquitto_pub_connects_as_the_how_to_says(plant: Plant) -> None:
+def mosquitto_pub(plant: Plant, version: str, user: str, qos: str) -> "subprocess.CompletedProcess[str]":
     program = require_program("mosquitto_pub")
     certificate, key = plant.files(plant.sample("robot-2"))
     endpoint = plant.endpoint
-    done = subprocess.run(
-        [
-            program,
-            "-h",
-            endpoint["host"],
-            "-p",
-            str(endpoint["port"]),
-            "--cafile",
-            endpoint["ca"],
-            "--cert",
-            certificate,
-            "--key",
-            key,
-            "-u",
-            "robot-2",
-            "-i",
-            uuid.uuid4().hex,
-            "-t",
-            "sample",
-            "-m",
-            "hello",
-            "-q",
-            "1",
-        ],
+    where = ["-h", endpoint["host"], "-p", str(endpoint["port"]), "--cafile", endpoint["ca"]]
+    who = ["--cert", certificate, "--key", key, "-u", user, "-i", uuid.uuid4().hex]
+    return subprocess.run(
+        [program, "-V", version, *where, *who, "-t", "sample", "-m", "hello", "-q", qos],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
+
+
+@pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
+@pytest.mark.parametrize("qos", ["0", "1"])
+def test_mosquitto_pub_publishes_as_the_how_to_says(plant: Plant, version: str, qos: str) -> None:
+    receiver = connect(plant, plant.sample("robot-1"), user_name="robot-1")
+    assert receiver.connack()[0] == 0
+    receiver.subscribe("sample")
+    done = mosquitto_pub(plant, version, "robot-2", qos)
     assert done.returncode == 0, done.stderr
+    message = receiver.message()
+    assert (message.payload, message.qos) == (b"hello", int(qos))
+    receiver.disconnect()
+
+
+@pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
+def test_mosquitto_pub_is_told_that_it_may_not(plant: Plant, version: str) -> None:
+    done = mosquitto_pub(plant, version, "nobody", "1")
+    assert done.returncode != 0
+    assert re.search("(?i)not authori[sz]ed", done.stderr), done.stderr
+
+
+@BOTH
+def test_a_client_that_is_disabled_in_azure_loses_its_connection_and_mqtt_5_learns_why(
+    own_plant: Plant, version: Any
+) -> None:
+    device = connect(own_plant, own_plant.sample("press-07"), user_name="press-07", version=version, session_name="s")
+    assert device.connack()[0] == 0
+    own_plant.put_client("press-07", authenticationName="press-07", state="Disabled")
+    assert (device.ended.get(timeout=15) == 0x87) is (version == V5)  # 3.1.1 has no word for it
+    device.disconnect()
+    until(lambda: len(own_plant.attempts_of("s")) == 2, "the end is in the log")
+    end = own_plant.attempts_of("s")[1]
+    assert end["resultSignature"] == "ClientAuthenticationError"
+    assert "disabled" in end["resultDescription"]
+
+
+def test_a_ca_certificate_that_is_deleted_in_azure_takes_its_connections_with_it(own_plant: Plant) -> None:
+    device = connect(own_plant, own_plant.sample("press-07"), user_name="press-07")
+    assert device.connack()[0] == 0
+    own_plant.emulator.call("DELETE", f"{own_plant.namespace_id}/caCertificates/intermediate")
+    assert device.ended.get(timeout=15) == 0x87
+    device.disconnect()

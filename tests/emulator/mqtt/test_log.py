@@ -128,3 +128,37 @@ def test_tls_1_2_and_1_3_are_spoken(plant: Plant, tls_version: ssl.TLSVersion) -
         opened.send(w.connect(uuid.uuid4().hex, "press-07"))
         assert opened.expect(w.CONNACK).reason == 0
         assert opened.silent()
+
+
+def test_a_client_that_shows_no_certificate_is_named_with_that_reason(plant: Plant) -> None:
+    session = uuid.uuid4().hex
+    with wire(plant, None) as opened:
+        opened.send(w.connect(session, "press-07"))
+        assert opened.expect(w.CONNACK).reason == 0x87
+    (record,) = plant.attempts_of(session)
+    assert record["presentedChain"] == []
+    assert "presented no certificate" in record["resultDescription"]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+def test_an_old_version_of_tls_is_named(plant: Plant) -> None:
+    context = client_context(plant, plant.sample("press-07"))
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    before = len(plant.log())
+    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(raw, server_hostname="localhost")
+    record = newest(plant, before)
+    assert record["resultSignature"] == "TlsError"
+    assert "only TLS versions before 1.2" in record["resultDescription"]
+
+
+def test_a_client_without_a_cipher_in_common_is_named(plant: Plant) -> None:
+    """AES128-SHA needs a server certificate with an RSA key, and the endpoint's has none."""
+    context = client_context(plant, plant.sample("press-07"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-SHA:@SECLEVEL=0")
+    before = len(plant.log())
+    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(raw, server_hostname="localhost")
+    assert "share no cipher" in newest(plant, before)["resultDescription"]
