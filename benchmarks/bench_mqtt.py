@@ -28,8 +28,8 @@ from tests.waiting import until
 CLIENT = "bench"
 HOLDERS = [f"holder-{n}" for n in range(50)]  # 100 sessions each
 HELD = 5_000
-SECONDS = 3.0
-ROUNDS = 5
+SECONDS = 2.0
+ROUNDS = 7
 PROCESSES = 2
 PAIRS = 2  # mosquitto 2.0.11 stalls with more at QoS 1
 WINDOW = 64  # below what Event Grid queues for a session

@@ -131,10 +131,12 @@ class Session:
         """
         outlet = self.outlet
         if message.qos == 0:
-            if outlet is not None and not outlet.is_congested:
-                self._count(message, now, outlet.send(message.as_publish(0, now)))
+            tally = self.tally
+            if outlet is not None and not outlet.is_congested and outlet.send(message.as_publish(0, now)):
+                tally.delivered[0] += 1
+                tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
             else:
-                self.tally.dropped[0] += 1
+                tally.dropped[0] += 1
             return
         if (
             len(self.queue) >= MAX_QUEUED_MESSAGES
