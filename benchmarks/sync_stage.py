@@ -71,6 +71,7 @@ def stage(*, latency: float = 0.02, throttle: bool = False, **settings: str) -> 
         "AZURE_CLIENT_ID": emulator.client_id,
         "AZURE_CLIENT_SECRET": emulator.client_secret,
         "AZURE_SUBSCRIPTION_ID": emulator.subscription,
+        "MALLOC_ARENA_MAX": "2",  # as the demo sets it, and docs/azure.md recommends
         **settings,
     }
     (folder / "portal").mkdir()

@@ -74,11 +74,10 @@ class ClientGrid:
         return bool(self.search or self.team)
 
 
-def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
-    search, team, sort = asked_text(query, "q"), asked_text(query, "team"), asked_text(query, "sort")
-    if sort.removeprefix("-") not in CLIENT_COLUMNS:
-        sort = "name"
-    rows = Client.objects.with_findings().filter(namespace=namespace).select_related("team", "namespace")
+def narrowed_clients(namespace: Namespace, query: QueryDict) -> QuerySet[Client]:
+    """The clients that a grid with this search text and team is about."""
+    search, team = asked_text(query, "q"), asked_text(query, "team")
+    rows: QuerySet[Client] = Client.objects.filter(namespace=namespace)
     if search:
         rows = rows.filter(
             Q(name__icontains=search) | Q(authentication_name__icontains=search) | Q(description__icontains=search)
@@ -87,6 +86,15 @@ def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
         rows = rows.filter(team=None)
     elif team.isascii() and team.isdigit() and len(team) < 19:
         rows = rows.filter(team=int(team))
+    return rows
+
+
+def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
+    search, team, sort = asked_text(query, "q"), asked_text(query, "team"), asked_text(query, "sort")
+    if sort.removeprefix("-") not in CLIENT_COLUMNS:
+        sort = "name"
+    narrowed: Any = narrowed_clients(namespace, query)
+    rows = narrowed.with_findings().select_related("team", "namespace")
     order = CLIENT_COLUMNS[sort.removeprefix("-")][1]
     ordering = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
     teams = Team.objects.filter(pk__in=Client.objects.filter(namespace=namespace).values("team")).order_by("name")

@@ -5,7 +5,17 @@ from django.urls import URLPattern, path
 
 from namespaces import converters  # noqa: F401 - registers the names' converters
 from namespaces.topic_kinds import KINDS, Kind
-from namespaces.views import activity, clients, configuration, connections, namespaces, permissions, topic_rules, trying
+from namespaces.views import (
+    activity,
+    bulk,
+    clients,
+    configuration,
+    connections,
+    namespaces,
+    permissions,
+    topic_rules,
+    trying,
+)
 
 
 def of_kind(kind: Kind) -> Iterator[URLPattern]:
@@ -52,6 +62,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     path("<int:pk>/clients/", clients.client_list, name="client_list"),
+    path("<int:pk>/change-clients/", bulk.clients_change, name="clients_change"),
     path("<int:pk>/client-states/", clients.client_states, name="client_states"),
     path("<int:pk>/create-client/", clients.client_create, name="client_create"),
     path("<int:pk>/create-client/draft/", clients.client_create_draft, name="client_create_draft"),

@@ -114,6 +114,8 @@ class Demo:
             "LIVE_STATE_GATEWAY": "sync.live_state.ArmLiveState",
             "FAULT_CONTROL_GATEWAY": "sync.training.EmulatorFaults",
             "PYTHONUNBUFFERED": "1",
+            # glibc keeps memory apart for each of many threads, and gives little of it back.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         }
 
     @staticmethod

@@ -24,6 +24,7 @@ PAGES = (
     "namespaces/1/ca-certificates/line-a/delete/",
     "namespaces/1/upload-certificate/",
     "namespaces/1/clients/",
+    "namespaces/1/change-clients/?which=all&change=disable",
     "namespaces/1/create-client/",
     "namespaces/1/clients/press-1/update/",
     "namespaces/1/clients/press-1/change-authentication-name/",

@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_disconnect": ("GET", "owner"),
     "namespaces:namespace_activity": ("GET", "reader"),
     "namespaces:client_list": ("GET", "reader"),
+    "namespaces:clients_change": ("GET", "contributor"),
     "namespaces:client_states": ("GET", "reader"),
     "namespaces:client_create": ("GET", "contributor"),
     "namespaces:client_create_draft": ("POST", "contributor"),
@@ -118,6 +119,7 @@ CHANGES = {
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
     "namespaces:client_create": "contributor",
+    "namespaces:clients_change": "contributor",
     "namespaces:client_update": "contributor",
     "namespaces:client_change_authentication_name": "contributor",
     "namespaces:client_delete": "contributor",
@@ -237,7 +239,15 @@ def test_who_may_not_change_anything_sees_no_buttons_for_it(place: Namespace) ->
         if method != "GET" or least != "reader":
             continue
         text = ask(reader, name, "GET", place.pk).content.decode()
-        for forbidden in ("create-client/", "upload-certificate/", "/update/", "/delete/", "/retry/", "/disconnect/"):
+        for forbidden in (
+            "create-client/",
+            "upload-certificate/",
+            "/update/",
+            "/delete/",
+            "/retry/",
+            "/disconnect/",
+            "change-clients",
+        ):
             assert forbidden not in text, f"{name} shows a Reader {forbidden}"
     assert "create-client/" in ask(contributor, "namespaces:client_list", "GET", place.pk).content.decode()
     assert (
