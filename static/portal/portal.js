@@ -272,7 +272,16 @@
     // A refusal that names its own place (a toast) is put there; anything else leaves the page as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", () => { localise(document); watchToasts(); });
+  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); forgetJudgement(event.detail.target); });
+  // What a live check says of a field now takes the place of what was wrong with it when the form was sent.
+  const forgetJudgement = (target) => {
+    const id = target?.dataset?.answersFor ?? (target?.id?.endsWith("_check") ? target.id.slice(0, -"_check".length) : "");
+    const field = id && document.getElementById(`${id}_field`);
+    if (!field) return;
+    field.querySelector(".errors")?.remove();
+    field.classList.remove("has-errors");
+    document.getElementById(id)?.removeAttribute("aria-invalid");
+  };
   // Only now do the new fields answer to typing, so only now does the focus go there.
   document.addEventListener("htmx:afterSettle", watchPane);
   document.addEventListener("htmx:oobAfterSwap", () => { localise(document); watchToasts(); watchPane(); });

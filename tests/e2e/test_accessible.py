@@ -28,6 +28,16 @@ PAGES = (
     "namespaces/1/create-client/",
     "namespaces/1/clients/press-1/update/",
     "namespaces/1/clients/press-1/change-authentication-name/",
+    "namespaces/1/clients/press-1/try-it/",
+    "namespaces/1/client-groups/",
+    "namespaces/1/create-client-group/",
+    "namespaces/1/query-builder/",
+    "namespaces/1/create-topic-space/",
+    "namespaces/1/permission-bindings/",
+    "namespaces/1/create-permission-binding/",
+    "namespaces/1/test-permission/",
+    "namespaces/1/configuration/",
+    "namespaces/1/emulator/",
     "namespaces/1/connections/",
     "namespaces/1/test-authentication/",
     "namespaces/1/expiries/",
@@ -113,6 +123,22 @@ def test_upload_by_keyboard_alone(furnished: DemoProcess, dana: Page) -> None:
     dana.keyboard.press("Escape")
     expect(dana.locator("#pane .pane")).to_have_count(0)
     expect(opener).to_be_focused()
+
+
+def test_a_live_check_takes_the_place_of_what_was_wrong_when_the_form_was_sent(
+    furnished: DemoProcess, dana: Page
+) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/create-client-group/")
+    query = dana.get_by_label("Query")
+    query.fill("authenticationName =")
+    dana.get_by_role("button", name="Create").last.click()
+    errors = dana.locator("#id_query_error")
+    expect(errors).to_be_visible()
+    expect(dana.locator("#query-matches")).to_be_empty()
+    query.fill("authenticationName = 'press-1'")
+    expect(dana.locator("#query-matches")).to_contain_text("matches now")
+    expect(errors).to_have_count(0)
+    expect(query).not_to_have_attribute("aria-invalid", "true")
 
 
 def test_the_search_is_walked_by_arrows(furnished: DemoProcess, dana: Page) -> None:
