@@ -138,8 +138,11 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     by_speed = sum(total.values()) / (speed(at) or SPEED_UNMEASURED * len(beating))
     seconds = max(by_budget, by_speed, LATENCY_SECONDS)
     limited_by = "budget" if by_budget >= by_speed else "speed"
-    said = f"About {in_words(seconds)} for {_changes(sum(total.values()))}"
-    if (writes or deletes) and (waiting := queued_writes + queued_deletes):
+    said = f"About {in_words(seconds)}"
+    waiting = queued_writes + queued_deletes
+    if waiting:  # else whoever asks knows how many these are
+        said += f" for {_changes(sum(total.values()))}"
+    if waiting and (writes or deletes):
         said += f", with the {waiting:,} that {'waits' if waiting == 1 else 'wait'} already"
     if outage:
         return Estimate(seconds, f"{said}, once Azure answers again ({outage}).", "outage")

@@ -1,5 +1,6 @@
 """Many clients at once: the question with what it sends to Azure, and the change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -10,11 +11,13 @@ from django.views.decorators.http import require_http_methods
 from namespaces.access import Verb, get_namespace
 from namespaces.bulk import MOST, Chosen, change_clients, chosen_of
 from namespaces.grids import client_grid
-from namespaces.models import Namespace
+from namespaces.models import Client, Namespace
 from namespaces.pages import PageRequest, go_to, namespace_context, render_page
 from namespaces.states import poll_of
 from sync import overview
 from sync.confirming import Question
+
+NAMES_SHOWN = 8
 
 
 @require_http_methods(["GET", "POST"])
@@ -45,7 +48,11 @@ def _nothing_to_do(chosen: Chosen | None) -> str:
 def _question(request: PageRequest, namespace: Namespace, chosen: Chosen) -> Question:
     change, count = chosen.change, len(chosen.pks)
     writes, deletes = (0, count) if change.deletes else (count, 0)
-    said = [change.meaning, overview.announcement(namespace.resource_id, writes=writes, deletes=deletes)]
+    said = [
+        _named(chosen.pks),
+        change.meaning,
+        overview.announcement(namespace.resource_id, writes=writes, deletes=deletes),
+    ]
     if chosen.unchanged:
         said.append(f"{chosen.unchanged:,} of those chosen {'is' if chosen.unchanged == 1 else 'are'} so already.")
     if count == MOST:
@@ -65,6 +72,13 @@ def _question(request: PageRequest, namespace: Namespace, chosen: Chosen) -> Que
 
 def _clients(count: int) -> str:
     return "1 client" if count == 1 else f"{count:,} clients"
+
+
+def _named(pks: Sequence[int]) -> str:
+    """The names of the first few, so that one sees whether these are the ones that were meant."""
+    names = list(Client.objects.filter(pk__in=pks[:NAMES_SHOWN]).order_by("name").values_list("name", flat=True))
+    more = len(pks) - len(names)
+    return f"{', '.join(names)} and {more:,} more." if more else f"{', '.join(names)}."
 
 
 def _below(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
