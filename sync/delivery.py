@@ -204,11 +204,13 @@ class _Courier:
                 raise refusal from None
             if answer is None or not self.row.matches(answer):
                 raise
-        if not self.row.matches(answer):
+        is_as_sent = self.row.matches(answer)
+        if not is_as_sent:
             answer = self._read()
+            is_as_sent = answer is not None and self.row.matches(answer)
         self.delivery.touched = False
         self.delivery.base = answer
-        if answer is None or not self.row.matches(answer):
+        if not is_as_sent:
             raise AzureRefused(
                 "NotAsSent", "Azure accepted the change, but what it holds now differs. Edit it, or retry.", 200
             )

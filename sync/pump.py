@@ -36,6 +36,7 @@ GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction
 GATHER_IN_BULK = 0.2  # … while there is enough claimed for the threads to go on with
 AHEAD = 0.4  # seconds of work that may be claimed and wait for a thread; at most MOST_AHEAD rows for each thread
 MOST_AHEAD = 3
+PACE_OVER = 0.25  # seconds
 SETTLE_TRIES = 8  # almost six seconds: a database that restarts is back by then
 
 
@@ -57,7 +58,8 @@ class _Pace:
         self._count += count
         elapsed = time.monotonic() - self._since
         if elapsed >= GATHER:
-            self.rate = self._count / elapsed
+            weight = min(elapsed / PACE_OVER, 1.0)  # a few that land together after long say little
+            self.rate += weight * (self._count / elapsed - self.rate)
             self._since, self._count = time.monotonic(), 0
 
 
