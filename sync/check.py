@@ -11,10 +11,19 @@ from sync import registry
 from sync.advice import PROVIDER
 from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable, arm_gateway
 
-NEEDED = (
-    "Microsoft.EventGrid/namespaces/read",
-    *(f"Microsoft.EventGrid/namespaces/{kind}/{verb}" for kind in ("caCertificates", "clients") for verb in ("read", "write", "delete")),
-)  # fmt: skip
+
+def needed() -> list[str]:
+    """The actions in Azure's terms that the portal takes, from what each synced type is."""
+    actions = []
+    for model in registry.models():
+        # A row that is patched is a part of a resource that others made: it is never deleted from here.
+        path, verbs = (
+            (model.arm_type, ("read", "write"))
+            if model.is_patched
+            else (f"namespaces/{model.arm_type}", ("read", "write", "delete"))
+        )
+        actions += [f"{PROVIDER}/{path}/{verb}" for verb in verbs]
+    return sorted(actions)
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def _rights(gateway: ArmGateway, namespace: dict[str, Any]) -> Answer | str:
         permissions = gateway.permissions(str(namespace["id"]))
     except (AzureNotFound, AzureRefused):
         return Answer(question, None, "Azure does not tell; the first change will show.")
-    missing = [action for action in NEEDED if not is_allowed(action, permissions)]
+    missing = [action for action in needed() if not is_allowed(action, permissions)]
     if missing:
         return Answer(question, False, f"Missing: {', '.join(missing)}. docs/azure.md has the role that gives them.")
     return "all that the portal needs"

@@ -1,14 +1,16 @@
 """The real credential classes against the emulator's token endpoints, chosen by environment variables alone."""
 
+import json
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from sync.advice import credential_trouble
-from sync.check import NEEDED, is_allowed
+from sync.check import is_allowed, needed
 from sync.credentials import make_credential
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from tests.emulator_process import EmulatorProcess
@@ -137,11 +139,23 @@ def test_check_azure_says_what_works_and_what_is_missing(
 
 
 def test_rights_are_read_as_azure_means_them() -> None:
-    assert all(is_allowed(action, [{"actions": ["*"], "notActions": []}]) for action in NEEDED)
-    assert is_allowed(NEEDED[1], [{"actions": ["Microsoft.EventGrid/namespaces/*"]}])
-    assert is_allowed(NEEDED[0], [{"actions": ["*/read"]}])
-    assert not is_allowed(NEEDED[2], [{"actions": ["*/read"]}])
-    assert not is_allowed(NEEDED[2], [{"actions": ["*"], "notActions": ["Microsoft.EventGrid/*/write"]}])
+    assert all(is_allowed(action, [{"actions": ["*"], "notActions": []}]) for action in needed())
+    reading, writing = (f"Microsoft.EventGrid/namespaces/caCertificates/{verb}" for verb in ("read", "write"))
+    assert is_allowed(writing, [{"actions": ["Microsoft.EventGrid/namespaces/*"]}])
+    assert is_allowed(reading, [{"actions": ["*/read"]}])
+    assert not is_allowed(writing, [{"actions": ["*/read"]}])
+    assert not is_allowed(writing, [{"actions": ["*"], "notActions": ["Microsoft.EventGrid/*/write"]}])
+
+
+def test_the_role_of_the_docs_gives_what_the_portal_takes_and_no_more() -> None:
+    page = (django_settings.BASE_DIR / "docs/azure.md").read_text(encoding="utf-8")
+    role = json.loads(page.partition("```json")[2].partition("```")[0])
+    actions = {action for action in role["Actions"] if action.startswith("Microsoft.EventGrid/")}
+    assert actions == set(needed())
+    assert set(role["Actions"]) - actions == {
+        "Microsoft.Resources/subscriptions/resources/read",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+    }
 
 
 @pytest.mark.parametrize(
