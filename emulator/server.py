@@ -13,6 +13,7 @@ import signal
 import socket
 import sqlite3
 import ssl
+import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
@@ -162,9 +163,10 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     await runner.setup()
     try:
         listener = listen(options.host, options.port)
-        await web.SockSite(runner, listener, ssl_context=server_context(authority)).start()
         if mqtt is not None:
             await mqtt.start()
+        # Last, so that an answer of /healthz means that everything listens.
+        await web.SockSite(runner, listener, ssl_context=server_context(authority)).start()
         url = url_of(options.host_name[0] if options.host_name else options.host, listener.getsockname()[1])
         _warn_of_strangers(options.host)
         _tell(options, url, authority, credentials, mqtt.by_name if mqtt else None)
@@ -180,21 +182,22 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
 
 
 def _warn_of_strangers(host: str) -> None:
-    """Say loudly that others can reach an endpoint that is meant for one machine."""
+    """Say loudly, whatever the log level, that others can reach an endpoint that is meant for one machine."""
     try:
         addresses = {found[4][0] for found in socket.getaddrinfo(host, None)}
         if all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses):
             return
     except (OSError, ValueError):
         pass
-    for line in (
+    lines = (
         "*" * 78,
         f"LISTENING ON {host}: EVERY MACHINE THAT REACHES THIS ADDRESS CAN CONNECT.",
         "This is an emulator for development and tests. Whoever has its credentials can change",
         "everything in it, and nothing limits how often somebody tries. Use --host 127.0.0.1.",
         "*" * 78,
-    ):
-        logger.warning(line)
+    )
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
 
 
 def _tell(

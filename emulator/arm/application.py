@@ -112,6 +112,9 @@ class ArmService:
                 413, "RequestContentTooLarge", f"The request content is larger than {LARGEST_BODY} bytes."
             )
             response = web.json_response(refusal.as_dict(), status=413)
+        except web.RequestPayloadError as error:  # such as gzip that is none
+            unread = ArmError(400, "InvalidRequestContent", f"The request content cannot be read: {error}")
+            response = web.json_response(unread.as_dict(), status=unread.status)
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:  # the edge: a fault of ours must still be an answer in ARM's envelope
@@ -145,7 +148,11 @@ class ArmService:
         if lowered[:1] == ("emulator",):
             return await self._control.answer(request, lowered[1:])
         left = self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
-        answer = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
+        try:
+            answer = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
+        except ArmError as error:
+            error.headers = {**left, **error.headers}
+            raise
         headers = {**left, **answer.headers, "Cache-Control": "no-cache"}
         if answer.body is None:
             return web.Response(status=answer.status, headers=headers)

@@ -16,6 +16,7 @@ from emulator.arm.views import View
 from emulator.store import NAMESPACE, Resource, Store, id_key
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
+TOLERATED = ENVELOPE | {"etag", "sku", "identity", "kind"}  # what generic clients send with any resource
 READ_ONLY = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc", "systemData"})
 
 
@@ -25,6 +26,7 @@ def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
     Microsoft's guide wraps its JSON in `properties` once more than `az resource create` wants. Envelope members and
     read-only values from an earlier GET are dropped.
     """
+    require_envelope(members)
     properties = members.get("properties")
     while isinstance(properties, dict) and isinstance(properties.get("properties"), dict):
         if not set(properties) <= ENVELOPE:
@@ -35,6 +37,17 @@ def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(properties, dict):
         raise ArmError(400, "InvalidRequestContent", "'properties' must be an object.", target="properties")
     return {name: value for name, value in properties.items() if name not in READ_ONLY}
+
+
+def require_envelope(members: dict[str, Any]) -> None:
+    """Refuse a member that belongs into `properties`, or is none: it would be lost without a word."""
+    for name in members:
+        if name not in TOLERATED:
+            raise invalid(
+                f"'{name[:100]}' does not belong at the top of a resource. Put what describes it into 'properties', in"
+                " lower case.",
+                name[:100],
+            )
 
 
 class EventGrid:
@@ -134,8 +147,9 @@ class EventGrid:
         if call.method == "PATCH":
             if existing is None:
                 raise self._not_found(call)
-            before = shown(existing, call.api_version)
-            return self._write_namespace(call, namespace_id, existing, merged(before, call.members()))
+            patch = call.members()
+            require_envelope(patch)
+            return self._write_namespace(call, namespace_id, existing, merged(shown(existing, call.api_version), patch))
         raise call.refuse_method("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
     def _write_namespace(
@@ -143,6 +157,7 @@ class EventGrid:
     ) -> Answer:
         name = existing.name if existing else call.path.names[0]
         SHORT_NAME.check(name, "namespace")
+        require_envelope(members)
         with self._store.transaction():
             wanted = check_namespace(
                 members,

@@ -81,7 +81,7 @@ class Faults:
             if fault.kind == "latency":
                 plan.delay += max(0.0, fault.lasts + self._random.uniform(-fault.jitter, fault.jitter))
             elif fault.kind in ("long-running", "failing"):
-                if plan.operation is not None or method in ("GET", "HEAD"):
+                if plan.operation is not None or not _may_take_long(method, path):
                     continue
                 plan.operation = fault
             elif fault.kind == "stale":
@@ -118,6 +118,11 @@ class Faults:
                 await asyncio.wait_for(self._cleared.wait(), delay)
             except TimeoutError:
                 return
+
+
+def _may_take_long(method: str, path: str) -> bool:
+    """Only writes of Event Grid's resources are operations that can be asked about."""
+    return method in ("PUT", "PATCH", "DELETE") and "/providers/microsoft.eventgrid/namespaces/" in path.casefold()
 
 
 def refusal(fault: Fault, remaining: str) -> ArmError:

@@ -99,7 +99,10 @@ def _client_of(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
 
 async def token(request: web.Request, tenant: str, credentials: Credentials) -> web.Response:
     """`POST /{tenant}/oauth2/v2.0/token`: a bearer token for the service principal, by client credentials."""
-    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    try:
+        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    except (ValueError, LookupError, web.RequestPayloadError):  # no boundary, an unknown charset, gzip that is none
+        return _refusal(400, "invalid_request", "The form in the request cannot be read.")
     if form.get("grant_type") != "client_credentials":
         return _refusal(400, "unsupported_grant_type", "Only the grant type 'client_credentials' is supported here.")
     if tenant.casefold() != credentials.tenant:

@@ -123,13 +123,15 @@ def check_namespace(
     tls = properties.text("minimumTlsVersionAllowed")
     if tls not in (None, "1.2"):
         raise invalid("'minimumTlsVersionAllowed' can only be '1.2'.", "properties.minimumTlsVersionAllowed")
-    access = ("Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else []))
+    access = ["Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else [])]
+    if existing is not None:  # a version that does not know the value that is there leaves it
+        access.append(existing.properties["publicNetworkAccess"])
     checked: dict[str, Any] = {
         "provisioningState": "Succeeded",
         "topicsConfiguration": _topics(properties, name, location),
         "topicSpacesConfiguration": check_topic_spaces(properties, name, location),
         "isZoneRedundant": existing.properties["isZoneRedundant"] if existing else bool(zone_redundant),
-        "publicNetworkAccess": properties.choice("publicNetworkAccess", access, "Enabled"),
+        "publicNetworkAccess": properties.choice("publicNetworkAccess", tuple(access), "Enabled"),
         "inboundIpRules": _ip_rules(properties),
         "minimumTlsVersionAllowed": "1.2",
         "privateEndpointConnections": [],

@@ -270,3 +270,11 @@ def test_the_mqtt_broker_is_turned_on_and_off_again(emulator: EmulatorProcess, n
         configure(emulator, namespace, GA, state=state)
         assert configuration_of(emulator, namespace, GA)["state"] == state
         until(lambda wanted=listens: (namespace in emulator.mqtt_endpoints) is wanted, "the listener follows")  # type: ignore[misc]
+
+
+def test_a_version_leaves_a_value_that_it_does_not_know(emulator: EmulatorProcess, namespace: str) -> None:
+    perimeter = {"properties": {"publicNetworkAccess": "SecuredByPerimeter"}}
+    emulator.call("PATCH", namespace, perimeter, api_version=NEWEST)
+    emulator.call("PATCH", namespace, {"tags": {"a": "b"}}, api_version=GA)
+    found = emulator.call("GET", namespace, api_version=NEWEST)
+    assert (found["tags"], found["properties"]["publicNetworkAccess"]) == ({"a": "b"}, "SecuredByPerimeter")

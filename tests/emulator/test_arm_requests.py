@@ -168,7 +168,10 @@ def test_the_api_version_is_required_and_known(emulator: EmulatorProcess, namesp
     for path in (namespace, f"{namespace}/clients/c", emulator.group_id, "/subscriptions"):
         assert error_of(emulator.request("GET", path, api_version=None)) == (400, "MissingApiVersionParameter")
         assert error_of(emulator.request("GET", path, api_version="latest")) == (400, "InvalidApiVersionParameter")
-    assert error_of(emulator.request("GET", namespace, api_version="2019-01-01")) == (400, "NoRegisteredProviderFound")
+    for version in ("2019-01-01", "2022-10-15-preview"):
+        answer = emulator.request("GET", namespace, api_version=version)
+        assert error_of(answer) == (400, "NoRegisteredProviderFound")
+        assert "2025-02-15" in answer[2]["error"]["message"]
 
 
 def test_a_method_that_does_not_exist_is_refused(emulator: EmulatorProcess, namespace: str) -> None:
@@ -304,3 +307,65 @@ def test_the_connection_log_starts_empty_and_keeps_the_cursor(emulator: Emulator
     assert emulator.call("GET", f"{namespace}/connectionLog?after=7", api_version=None) == {"value": [], "cursor": 7}
     assert error_of(emulator.request("GET", f"{namespace}/connectionLog?after=-1"))[0] == 400
     assert error_of(emulator.request("GET", f"{namespace}x/connectionLog")) == (404, "ParentResourceNotFound")
+
+
+@pytest.mark.parametrize("path", ["/clients/c", "/emulator/faults"])
+def test_content_that_cannot_be_decoded_is_a_bad_request(emulator: EmulatorProcess, namespace: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {emulator.token()}", "Content-Encoding": "gzip"}
+    target, method = (path, "POST") if path.startswith("/emulator") else (f"{namespace}{path}", "PUT")
+    answer = emulator.send(method, f"{target}?api-version=2025-02-15", b"this is no gzip", headers)
+    assert error_of(answer) == (400, "InvalidRequestContent")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nope", b"grant_type=client_credentials"),
+        ("multipart/form-data", b"grant_type"),
+        ("multipart/form-data; boundary=x", b"grant_type"),
+    ],
+)
+def test_a_form_that_cannot_be_read_gets_no_token(emulator: EmulatorProcess, content_type: str, body: bytes) -> None:
+    path = f"/{emulator.tenant}/oauth2/v2.0/token"
+    status, _, answer = emulator.send("POST", path, body, {"Content-Type": content_type})
+    assert (status, answer["error"]) in ((400, "invalid_request"), (400, "unsupported_grant_type"))
+
+
+def test_refusals_tell_how_many_requests_are_left_too(emulator: EmulatorProcess, namespace: str) -> None:
+    for method, header in (("GET", "reads"), ("PUT", "writes"), ("PATCH", "writes")):
+        status, headers, _ = emulator.request(method, f"{namespace}/clients/nobody!", {})
+        assert status >= 400
+        assert headers[f"x-ms-ratelimit-remaining-subscription-{header}"].isdigit()
+
+
+@pytest.mark.parametrize("member", ["state", "Properties", "encodedCertificate"])
+def test_a_member_at_the_wrong_place_is_refused_and_named(
+    emulator: EmulatorProcess, namespace: str, member: str
+) -> None:
+    emulator.call("PUT", f"{namespace}/clients/c", {"properties": {"state": "Disabled"}})
+    for method, path in (("PUT", f"{namespace}/clients/c"), ("PATCH", namespace)):
+        status, _, answer = emulator.request(method, path, {member: "Enabled"})
+        assert (status, answer["error"]["target"]) == (400, member)
+        assert "'properties'" in answer["error"]["message"]
+    assert emulator.call("GET", f"{namespace}/clients/c")["properties"]["state"] == "Disabled"
+
+
+def test_what_generic_clients_send_with_any_resource_is_taken(emulator: EmulatorProcess, namespace: str) -> None:
+    body = {"location": "westeurope", "tags": {}, "kind": None, "sku": None, "identity": None, "etag": "x"}
+    emulator.call("PUT", f"{namespace}/clients/c", {**body, "properties": {}})
+
+
+def test_lists_are_filtered_without_regard_to_case_and_ignore_other_options(
+    emulator: EmulatorProcess, namespace: str
+) -> None:
+    emulator.call("PUT", f"{namespace}/clients/Press-1", {"properties": {}})
+    emulator.call("PUT", f"{namespace}/clients/other", {"properties": {}})
+    found = emulator.call("GET", f"{namespace}/clients?$filter=NAME%20eq%20'pRESS-1'&$skip=1&$orderby=name")["value"]
+    assert [each["name"] for each in found] == ["Press-1"]
+
+
+def test_a_body_is_json_whatever_its_content_type_says(emulator: EmulatorProcess, namespace: str) -> None:
+    headers = {"Authorization": f"Bearer {emulator.token()}", "Content-Type": "text/plain"}
+    path = f"{namespace}/clients/plain?api-version=2025-02-15"
+    assert emulator.send("PUT", path, b'{"properties": {"state": "Disabled"}}', headers)[0] == 200
+    assert emulator.call("GET", f"{namespace}/clients/plain")["properties"]["state"] == "Disabled"

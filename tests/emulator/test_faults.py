@@ -363,3 +363,13 @@ def test_reset_puts_everything_back_in_a_second(tmp_path: Path) -> None:
         assert names(emulator, f"{namespace}/clients") == []
     finally:
         emulator.stop()
+
+
+def test_what_cannot_take_long_spends_no_fault(
+    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+) -> None:
+    control.add(Fault(kind="long-running", seconds=0.1, count=1))
+    faulty.call("PUT", faulty.group_id, {"location": "westeurope"})
+    faulty.call("POST", f"{namespace}/listKeys", {})
+    assert [each.hits for each in control.faults()] == [0]
+    assert faulty.request("PUT", f"{namespace}/clients/slow", {"properties": {}})[0] == 201

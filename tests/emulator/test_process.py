@@ -81,41 +81,58 @@ def test_what_it_acknowledged_survives_kill_9(own_emulator: EmulatorProcess) -> 
     assert status == 200, "a token from before the restart is still good"
 
 
-def test_every_acknowledged_write_survives_kill_9_at_any_moment(own_emulator: EmulatorProcess) -> None:
-    """Up to 1,000 writes by four threads, and ten times killed at a moment that nobody chooses."""
-    namespace = own_emulator.make_namespace("killed-often", mqtt=False)
-    acknowledged: dict[str, object] = {}
-    chance = random.Random(20_261_124)
-    lock = threading.Lock()
+class Writer(threading.Thread):
+    """Creates, replaces and deletes clients of its own until the emulator is gone."""
 
-    def write(first: int, stop_at: int) -> None:
+    def __init__(self, emulator: EmulatorProcess, namespace: str, number: int, known: dict[str, object]) -> None:
+        super().__init__()
+        self._emulator, self._namespace, self._number = emulator, namespace, number
+        self._chance = random.Random(number)
+        self.known = known  # what was acknowledged last, by name; None: it is gone
+        self.under_way: str = ""  # the one that was asked for and not answered
+        self.acknowledged = 0
+
+    def run(self) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):  # killed
-            for number in range(first, first + 250):
-                with lock:
-                    if len(acknowledged) >= stop_at:
-                        return
-                name = f"c{number}"
-                body = {"properties": {"attributes": {"round": stop_at, "number": number}}}
-                answer = own_emulator.call("PUT", f"{namespace}/clients/{name}", body)
-                with lock:
-                    acknowledged[name] = answer
+            while True:
+                name = f"writer-{self._number % 4}-{self._chance.randrange(40)}"
+                path = f"{self._namespace}/clients/{name}"
+                self.under_way = name
+                if self.known.get(name) is not None and self._chance.random() < 0.3:
+                    self._emulator.call("DELETE", path)
+                    self.known[name] = None
+                else:
+                    body = {"properties": {"attributes": {"round": self._number, "step": self.acknowledged}}}
+                    self.known[name] = self._emulator.call("PUT", path, body)
+                self.under_way = ""
+                self.acknowledged += 1
 
+
+def test_every_acknowledged_write_survives_kill_9_at_any_moment(own_emulator: EmulatorProcess) -> None:
+    """More than 1,000 writes by four threads that never rest, and ten times killed at a moment that nobody chooses."""
+    namespace = own_emulator.make_namespace("killed-often", mqtt=False)
+    chance = random.Random(20_261_124)
+    known: list[dict[str, object]] = [{} for _ in range(4)]
+    acknowledged = 0
     for turn in range(10):
-        until_now = len(acknowledged)
-        threads = [
-            threading.Thread(target=write, args=(turn * 1000 + each * 250, 100 * (turn + 1))) for each in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        kill_at = until_now + chance.randint(5, 95)
-        until(lambda at=kill_at: len(acknowledged) >= at, "some writes are acknowledged")  # type: ignore[misc]
+        own_emulator.token()
+        writers = [Writer(own_emulator, namespace, turn * 4 + each, known[each]) for each in range(4)]
+        for writer in writers:
+            writer.start()
+        enough = 100 + chance.randint(5, 25)
+        until(lambda some=writers, at=enough: sum(w.acknowledged for w in some) >= at, "writes are acknowledged")  # type: ignore[misc]
         own_emulator.kill()
-        for thread in threads:
-            thread.join(30)
+        for writer in writers:
+            writer.join(30)
         own_emulator.restart()
         kept = {each["name"]: each for each in everything_in(own_emulator, f"{namespace}/clients?$top=100")}
-        assert {name: kept.get(name) for name in acknowledged} == acknowledged
-    assert len(acknowledged) >= 500
+        for writer in writers:
+            for name, expected in writer.known.items():
+                if name != writer.under_way:  # of that one both the old and the new are right
+                    assert kept.get(name) == expected, name
+            writer.known[writer.under_way] = kept.get(writer.under_way)
+            acknowledged += writer.acknowledged
+    assert acknowledged >= 1_000
 
 
 def everything_in(emulator: EmulatorProcess, path: str) -> Iterator[dict[str, object]]:
@@ -124,6 +141,43 @@ def everything_in(emulator: EmulatorProcess, path: str) -> Iterator[dict[str, ob
         page = emulator.call("GET", path, api_version=version)
         yield from page["value"]
         path, version = page.get("nextLink", "").removeprefix(emulator.url), None
+
+
+def test_health_is_answered_only_when_everything_listens(tmp_path: Path) -> None:
+    """Sixty MQTT listeners are there to be opened; whoever asks for its health meanwhile waits."""
+    emulator = EmulatorProcess(tmp_path / "state")
+    for number in range(60):
+        emulator.make_namespace(f"plant-{number}")
+    listening: list[int] = []
+
+    def ask() -> None:
+        def is_healthy() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return emulator.send("GET", "/healthz")[0] == 200
+            return False
+
+        until(is_healthy, "it says that it is well")
+        listening.append(len(emulator.mqtt_endpoints))
+
+    emulator.stop()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    emulator.restart()
+    asking.join(30)
+    emulator.stop()
+    assert listening == [60]
+
+
+def test_strangers_are_warned_of_whatever_the_log_level(tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--log-level", "error", "--in-memory", "--port", "0", "--mqtt-port-base", "0")
+    command = [sys.executable, "-m", "emulator", *options, "--ready-file", str(tmp_path / "ready.json")]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        until((tmp_path / "ready.json").exists, "it is ready")
+    finally:
+        process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert "EVERY MACHINE THAT REACHES THIS ADDRESS CAN CONNECT" in said
 
 
 def test_a_second_emulator_on_the_same_folder_is_refused(own_emulator: EmulatorProcess) -> None:
