@@ -351,7 +351,14 @@ def test_a_member_at_the_wrong_place_is_refused_and_named(
 
 
 def test_what_generic_clients_send_with_any_resource_is_taken(emulator: EmulatorProcess, namespace: str) -> None:
-    body = {"location": "westeurope", "tags": {}, "kind": None, "sku": None, "identity": None, "etag": "x"}
+    body: dict[str, object] = {
+        "location": "westeurope",
+        "tags": {},
+        "kind": None,
+        "sku": None,
+        "identity": None,
+        "etag": "x",
+    }
     emulator.call("PUT", f"{namespace}/clients/c", {**body, "properties": {}})
 
 
