@@ -162,6 +162,8 @@ class Session:
         room = min(MAX_IN_FLIGHT_OUTGOING, self.receive_maximum)
         while outlet is not None and not outlet.is_congested:
             if self._unsent:
+                if len(self.in_flight) - len(self._unsent) >= room:  # what this connection has not been sent is no load
+                    return
                 self._send_again(outlet, now)
             elif self._retained:
                 topic, message = next(iter(self._retained.items()))
@@ -211,6 +213,8 @@ class Session:
 
     def acknowledge(self, packet_id: int, now: float) -> None:
         """The client has the message; an unknown id is ignored, as after a lost session."""
+        if self._unsent and packet_id in self._unsent:
+            self._unsent.remove(packet_id)  # acknowledged late, from the connection before
         if self._settle(packet_id) and (self.queue or self._retained or self._unsent):
             self.pump(now)
 

@@ -171,6 +171,32 @@ def test_the_receive_maximum_of_the_client_is_kept(own_plant: Plant) -> None:
         assert [int(message.payload()) for message in got] == list(range(6))
 
 
+def test_the_receive_maximum_is_kept_for_what_is_sent_again(own_plant: Plant) -> None:
+    few = KEEP + w.two(w.RECEIVE_MAXIMUM, 2)
+    with connected(own_plant, "r", "robot-1", clean=False, properties=KEEP) as first:
+        first.send(w.subscribe("line/#"))
+        first.expect(w.SUBACK)
+        with connected(own_plant, "sender", "press-07") as sender:
+            for number in range(12):
+                sender.send(w.publish("line/1", str(number).encode(), qos=1, packet_id=number + 1))
+                sender.expect(w.PUBACK)
+        seen = [first.expect(w.PUBLISH) for _ in range(12)]
+        first.cut()
+    with connected(own_plant, "r", "robot-1", clean=False, properties=few) as again:
+        got = [again.expect(w.PUBLISH), again.expect(w.PUBLISH)]
+        assert again.silent()
+        again.send(w.puback(seen[2].packet_id))  # late, for one that has not been sent again: it never is
+        assert again.silent()
+        for _ in range(9):
+            again.send(w.puback(got[-2].packet_id))
+            got.append(again.expect(w.PUBLISH))
+            assert again.silent()
+        again.send(*(w.puback(message.packet_id) for message in got[-2:]))
+        assert again.silent()
+    assert [int(message.payload()) for message in got] == [0, 1, *range(3, 12)]
+    assert all(message.duplicate for message in got)
+
+
 def test_delivery_pauses_at_16_unacknowledged_messages(own_plant: Plant) -> None:
     with connected(own_plant, "r", "robot-1") as reader:
         reader.send(w.subscribe("line/#"))
