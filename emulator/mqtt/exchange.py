@@ -5,6 +5,7 @@ Sources: MQTT 5.0, sections 3.3, 3.4, 3.8 to 3.11; "MQTT features supported by A
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from emulator.mqtt import writing
@@ -116,8 +117,13 @@ class Exchange:
         self._on_denied(PUBLISH, access.sentence)
         if self._terms.version != MQTT_5 or not publish.qos:
             raise PacketError(access.sentence, Reason.NOT_AUTHORIZED)
-        said = access.sentence[:1024] if self._terms.wants_problem_information else ""
-        self._wire.write(writing.encode_puback(MQTT_5, publish.packet_id, Reason.NOT_AUTHORIZED, said))
+        encode = partial(writing.encode_puback, MQTT_5, publish.packet_id, Reason.NOT_AUTHORIZED)
+        self._answer(encode, access.sentence)
+
+    def _answer(self, encode: Callable[[str], bytes], sentence: str) -> None:
+        """An answer with its sentence, where the client wants sentences and takes so large a packet (MQTT 5, 3.4.2.2.2)."""
+        answer = encode(sentence[:1024] if self._terms.wants_problem_information else "")
+        self._wire.write(answer if len(answer) <= self._terms.packet_limit else encode(""))
 
     def _resolve_alias(self, publish: Publish) -> Publish:
         alias = property_value(publish.properties, Property.TOPIC_ALIAS)
@@ -160,8 +166,9 @@ class Exchange:
                 self._session.tally.refused_subscriptions += 1
                 codes.append(int(refusal.reason) if self._terms.version == MQTT_5 else 0x80)
                 sentences.append(f"{wanted.topic_filter[:100]}: {refusal}")
-        said = " ".join(sentences)[:1024] if self._terms.wants_problem_information else ""
-        self._wire.write(writing.encode_suback(self._terms.version, subscribe.packet_id, codes, said))
+        self._answer(
+            partial(writing.encode_suback, self._terms.version, subscribe.packet_id, codes), " ".join(sentences)
+        )
         self._session.pump(now)
 
     def _refusal_of(self, wanted: Subscription) -> PacketError | None:

@@ -115,6 +115,16 @@ def test_a_client_that_wants_no_reasons_gets_codes_alone(closed_plant: LocalPlan
         assert (refused.codes(), refused.properties) == ([0x87], {})
 
 
+def test_reasons_are_left_out_of_answers_that_would_be_larger_than_the_client_takes(closed_plant: LocalPlant) -> None:
+    with connected(closed_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 60)) as opened:
+        opened.send(w.publish("denied", b"", qos=1))
+        answer = opened.expect(w.PUBACK)
+        assert (answer.reason, answer.body[3:]) == (0x87, b"\x00")
+        opened.send(w.subscribe("denied", "denied/too"))
+        refused = opened.expect(w.SUBACK)
+        assert (refused.codes(), refused.properties) == ([0x87, 0x87], {})
+
+
 def test_a_will_waits_300_seconds_at_most(local_plant: LocalPlant) -> None:
     will = w.will("gone", b"", properties=w.four(w.WILL_DELAY, 3_000))
     expiry = w.four(w.SESSION_EXPIRY, 3_600)
