@@ -56,13 +56,23 @@ class Opening:
 class WebSocket:
     """Between TLS and an MQTT connection: the application of the one, the wire of the other."""
 
-    __slots__ = ("_connection", "_is_open", "_protocol", "_transport", "peer", "peer_chain", "protocol_suffix")
+    __slots__ = (
+        "_connection",
+        "_is_open",
+        "_is_over",
+        "_protocol",
+        "_transport",
+        "peer",
+        "peer_chain",
+        "protocol_suffix",
+    )
 
     def __init__(self, transport: TlsTransport, connection: Connection) -> None:
         self._transport = transport
         self._connection = connection
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._is_open = False
+        self._is_over = False  # it is closed from one side: nothing that comes behind that is heard
         self.peer = transport.peer
         self.peer_chain = transport.peer_chain
         self.protocol_suffix = "-WS"
@@ -70,15 +80,21 @@ class WebSocket:
     # TLS's side
 
     def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            return
         try:
             self._protocol.receive_data(data)
             for event in self._protocol.events():
                 self._handle(event)
-        except RemoteProtocolError as error:
-            self._fail(error)
+                if self._is_over:
+                    return
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            self._fail(str(error), getattr(error, "event_hint", None))
+        except UnicodeError:  # wsproto decodes header lines, and does not mind
+            self._fail("a header is not ASCII", RejectConnection())
 
     def connection_lost(self) -> None:
-        self._is_open = False
+        self._is_open, self._is_over = False, True
         self._connection.connection_lost()
 
     def resume_writing(self) -> None:
@@ -96,6 +112,7 @@ class WebSocket:
             case Ping():
                 self._transport.write(self._protocol.send(event.response()))
             case CloseConnection():
+                self._is_over = True
                 if self._is_open:
                     self._is_open = False
                     self._transport.write(self._protocol.send(event.response()))
@@ -120,15 +137,16 @@ class WebSocket:
         self._transport.write(answer + self._protocol.send(RejectData(data=body)))
         self._end(sentence)
 
-    def _fail(self, error: RemoteProtocolError) -> None:
+    def _fail(self, words: str, answer: Event | None) -> None:
         if self._is_open:
             self._close(CloseReason.PROTOCOL_ERROR)
-        elif isinstance(error.event_hint, RejectConnection):
+        elif isinstance(answer, RejectConnection):
             with contextlib.suppress(LocalProtocolError):
-                self._transport.write(self._protocol.send(error.event_hint))
-        self._end(f"This is no WebSocket: {str(error).rstrip('.') or 'the protocol was broken'}.")
+                self._transport.write(self._protocol.send(answer))
+        self._end(f"This is no WebSocket: {words.rstrip('.') or 'the protocol was broken'}.")
 
     def _end(self, sentence: str) -> None:
+        self._is_over = True
         self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError")
         self._transport.close()
 
@@ -143,6 +161,7 @@ class WebSocket:
             self._transport.write(self._protocol.send(BytesMessage(data=data)))
 
     def close(self) -> None:
+        self._is_over = True
         self._close(CloseReason.NORMAL_CLOSURE)
         self._transport.close()
 

@@ -1,6 +1,7 @@
-"""Fuzz through the whole endpoint: mutated packets on let-in connections, mutated TLS records in handshakes.
+"""Fuzz through the whole endpoint: mutated packets on let-in connections, mutated CONNECTs, mutated WebSocket frames, and
+mutated TLS records in handshakes.
 
-Both run in the endpoint's own loop without a network between, so that a hundred thousand fit into seconds; a client over
+All run in the endpoint's own loop without a network between, so that a hundred thousand fit into seconds; a client over
 real TLS is served all the while, and nothing is left behind.
 """
 
@@ -11,16 +12,19 @@ import random
 import ssl
 import tracemalloc
 import uuid
+from typing import Any
 
 from OpenSSL import SSL
 
 from certificates.issuing import SampleCertificate
 from emulator.mqtt.connection import Connection
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
-from emulator.mqtt.tls import TlsTransport
+from emulator.mqtt.tls import Application, TlsTransport
+from emulator.mqtt.websocket import Opening
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.test_bad_packets import BAD_PACKETS, mutated
+from tests.emulator.mqtt.test_bad_packets import BAD_CONNECTS, BAD_PACKETS, mutated
+from tests.emulator.mqtt.test_websocket import BINARY, CLOSE, PING, PONG, TEXT, frame, handshake
 from tests.emulator.mqtt.wire import connected
 from tests.waiting import until
 
@@ -44,6 +48,14 @@ GOOD = [
 ]
 
 
+CONNECTS = [
+    *(data for data, _ in BAD_CONNECTS.values()),
+    w.connect("fuzz-1", "press-07", version=4, will=w.will("a", b"x", version=4), will_flags=0x2C),
+    w.connect("", "press-07", will=w.will("a", b"x", properties=w.four(w.WILL_DELAY, 1)), will_flags=0x0C),
+    w.connect("fuzz-2", None, clean=False, keep_alive=0, properties=w.two(w.RECEIVE_MAXIMUM, 1)),
+]
+
+
 class DeadEnd:
     """A wire that leads nowhere: counts what the endpoint says, and remembers whether it was closed."""
 
@@ -55,6 +67,7 @@ class DeadEnd:
         self.peer_chain = (sample.certificate_der, *sample.chain[:1])
         self.said = 0
         self.is_closed = False
+        self.application: Application | None = None  # what TLS would give its bytes to
 
     def write(self, data: bytes) -> None:
         assert not self.is_closed, "Something was said behind the end."
@@ -98,6 +111,53 @@ class NoNetwork(asyncio.Transport):
 
 
 def talk(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
+    """One connection of some kind. How many packets or frames it got."""
+    kind = chance.random()
+    if kind < 0.1:
+        return ask_in(namespace, sample, chance)
+    if kind < 0.3:
+        return talk_over_websocket(namespace, sample, chance)
+    return talk_in_packets(namespace, sample, chance)
+
+
+def ask_in(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
+    """One mutated CONNECT, and a packet behind it for the case that it is let in."""
+    wire = DeadEnd(sample)
+    connection = Connection(namespace, wire)
+    wire.application = connection
+    connection.data_received(mutated(chance.choice(CONNECTS), chance))
+    connection.data_received(w.PINGREQ)
+    connection.connection_lost()
+    return 2
+
+
+def talk_over_websocket(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
+    """One WebSocket, sometimes with a mutated opening: let in, then mutated frames, several in one read."""
+    wire = DeadEnd(sample)
+    network: Any = wire  # stands for TLS
+    wire.application = Opening(network, Connection(namespace, wire))
+    opening = handshake()
+    wire.application.data_received(mutated(opening, chance) if chance.random() < 0.2 else opening)
+    connect = w.connect(f"ws-{chance.randrange(20)}", "press-07", clean=False)
+    wire.application.data_received(frame(BINARY, connect))
+    sent = 2
+    while sent < PACKETS_OF_A_CONNECTION and not wire.is_closed:
+        some = chance.randint(1, 4)
+        wire.application.data_received(b"".join(mutated_frame(chance) for _ in range(some)))
+        sent += some
+    wire.application.connection_lost()
+    return sent
+
+
+def mutated_frame(chance: random.Random) -> bytes:
+    """A frame of some kind with a packet in it: mutated inside, outside, or not at all."""
+    kind = chance.choice((BINARY, BINARY, BINARY, PING, PONG, CLOSE, TEXT, 0x02, 0x80))
+    content = mutated(chance.choice(GOOD), chance)
+    made = frame(kind, content if kind == BINARY else content[:125])
+    return mutated(made, chance) if chance.random() < 0.3 else made
+
+
+def talk_in_packets(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
     """One connection: let in, then packets until the endpoint has enough. How many it got."""
     wire = DeadEnd(sample)
     connection = Connection(namespace, wire)

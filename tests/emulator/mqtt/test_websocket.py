@@ -169,6 +169,25 @@ def test_nothing_behind_a_close_frame_is_heard(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize(
+    "behind",
+    [frame(PING, b"x"), frame(CLOSE, b""), frame(BINARY, w.PINGREQ), frame(TEXT, b"x"), b"\xff" * 30],
+    ids=["ping", "close", "packet", "text", "nonsense"],
+)
+@pytest.mark.parametrize("goodbye", [w.disconnect(), w.connect("again", "press-07")], ids=["DISCONNECT", "error"])
+def test_nothing_behind_the_end_of_the_mqtt_connection_is_heard(plant: Plant, goodbye: bytes, behind: bytes) -> None:
+    name = uuid.uuid4().hex
+    with opened(plant) as found:
+        found.send(handshake())
+        answer(found)
+        found.send(frame(BINARY, w.connect(name, "press-07")) + frame(BINARY, goodbye) + behind)
+        said = answer(found, end=b"never")
+    assert said.count(b"\x88\x02\x03\xe8") == 1  # a close frame with 1000
+    assert said.endswith(b"\x88\x02\x03\xe8")
+    assert [r["category"] for r in plant.attempts_of(name)] == ["SuccessfulMqttConnections", "MqttDisconnections"]
+    assert "Traceback" not in plant.emulator.log()
+
+
+@pytest.mark.parametrize(
     ("request_", "status", "sentence"),
     [
         (handshake("/other"), 404, "is at /mqtt"),
@@ -176,9 +195,20 @@ def test_nothing_behind_a_close_frame_is_heard(plant: Plant) -> None:
         (handshake(protocol="mqttv3.1"), 400, "subprotocol mqtt"),
         (b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, ""),
         (b"GET /mqtt HTTP/9\r\n\r\n", 400, ""),
+        (handshake("/mqtt", "Sec-WebSocket-Protocol: mätt"), 0, ""),
+        (handshake("/mqtt", "Upgrade: wäbsocket"), 0, ""),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 50_000, 0, ""),
     ],
-    ids=["path", "no subprotocol", "another subprotocol", "no upgrade", "no HTTP", "endless header"],
+    ids=[
+        "path",
+        "no subprotocol",
+        "another subprotocol",
+        "no upgrade",
+        "no HTTP",
+        "odd subprotocol",
+        "odd upgrade",
+        "endless",
+    ],
 )
 def test_what_is_no_mqtt_over_websocket_is_refused(plant: Plant, request_: bytes, status: int, sentence: str) -> None:
     with opened(plant) as found:
