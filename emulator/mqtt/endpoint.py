@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import resource
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,6 +37,8 @@ class MqttEndpoints:
         self._by_key: dict[str, NamespaceEndpoint] = {}
         self._ports: dict[str, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._changes: deque[tuple[NamespaceEndpoint | None, Change]] = deque()
+        self._is_due = False  # the loop has been told that there are changes
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._by_name: NameListener | None = None
@@ -45,7 +48,7 @@ class MqttEndpoints:
     @property
     def endpoints(self) -> dict[str, tuple[str, int]]:
         """Host and port by canonical namespace id, of those that listen now."""
-        return {namespace_id: (self._host, port) for namespace_id, port in self._ports.items()}
+        return {n: (self._host, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
 
     @property
     def by_name(self) -> tuple[str, int] | None:
@@ -55,7 +58,7 @@ class MqttEndpoints:
     def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
         """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
         endpoint = self._by_key.get(id_key(namespace_id))
-        return live_state(endpoint, owner) if endpoint is not None else NOTHING
+        return live_state(endpoint, owner) if endpoint is not None and not endpoint.is_over else NOTHING
 
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on."""
@@ -84,16 +87,33 @@ class MqttEndpoints:
         self._store.write_connections()
 
     def _on_change(self, change: Change) -> None:
-        """In the thread that wrote."""
+        """In the thread that wrote, behind the store's lock.
+
+        The loop is told once for many changes: each telling is a byte in asyncio's own pipe, and in a full one a signal is
+        lost.
+        """
         if self._loop is None:
             return
         endpoint = self._by_key.get(id_key(change.namespace_id))
         if endpoint is not None:
             endpoint.forget()
-        if change.resource.type == NAMESPACE:
-            self._loop.call_soon_threadsafe(self._wake.set)
-        elif endpoint is not None:
-            self._loop.call_soon_threadsafe(endpoint.watch.changed, change)
+            endpoint.is_over |= change.kind == "deleted" and change.resource.type == NAMESPACE
+        self._changes.append((endpoint, change))
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon_threadsafe(self._pass_on)
+
+    def _pass_on(self) -> None:
+        self._is_due = False  # first: what is written from now on tells again
+        while self._changes:
+            endpoint, change = self._changes.popleft()
+            if change.resource.type == NAMESPACE:
+                self._wake.set()
+            elif endpoint is not None:
+                try:
+                    endpoint.watch.changed(change)
+                except Exception:  # what is wrong in one namespace must not keep changes from the others
+                    logger.exception("following %s failed", change.resource.id)
 
     async def _follow_changes(self) -> None:
         while True:
@@ -116,15 +136,16 @@ class MqttEndpoints:
 
     async def _follow(self) -> None:
         wanted = {n.id: n for n in self._store.namespaces() if n.mqtt_is_enabled}
-        for namespace_id in tuple(self._endpoints):
-            if namespace_id not in wanted:
+        for namespace_id, endpoint in tuple(self._endpoints.items()):
+            if endpoint.is_over:  # also where a namespace of the same name has been made since
+                await self._close(namespace_id, "The namespace was deleted.")
+            elif namespace_id not in wanted:
                 await self._close(namespace_id, "MQTT was switched off for this namespace.")
         for namespace_id, namespace in wanted.items():
-            endpoint = self._endpoints.get(namespace_id)
-            if endpoint is None:
-                await self._open(namespace)
+            if namespace_id in self._endpoints:
+                self._endpoints[namespace_id].configure(namespace)
             else:
-                endpoint.configure(namespace)
+                await self._open(namespace)
         if self._by_name is not None:
             self._by_name.route(self._endpoints.values())
 
@@ -132,8 +153,13 @@ class MqttEndpoints:
         endpoint = NamespaceEndpoint(namespace, self._store, self._options)
         remembered = self._store.mqtt_port(namespace.id)
         wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
-        port = await endpoint.listen(self._authority, self._host, wanted or 0, exact=remembered is not None)
-        self._endpoints[namespace.id] = self._by_key[id_key(namespace.id)] = endpoint
+        self._by_key[id_key(namespace.id)] = endpoint  # it hears of changes already while its port is opened
+        try:
+            port = await endpoint.listen(self._authority, self._host, wanted or 0, exact=remembered is not None)
+        except OSError:
+            del self._by_key[id_key(namespace.id)]
+            raise
+        self._endpoints[namespace.id] = endpoint
         self._ports[namespace.id] = port
         if port != remembered:
             self._store.remember_mqtt_port(namespace.id, port)

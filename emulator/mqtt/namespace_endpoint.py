@@ -45,6 +45,7 @@ class NamespaceEndpoint:
 
     def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
         self.namespace_id = namespace.id
+        self.is_over = False  # the namespace was deleted: one of the same name is another
         self._store = store
         self.broker = Broker(self._on_dropped)
         self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)

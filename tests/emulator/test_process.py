@@ -60,6 +60,26 @@ def test_sigterm_and_sigint_end_it_cleanly(own_emulator: EmulatorProcess) -> Non
     assert own_emulator.interrupt() == 0
 
 
+def test_sigterm_is_heard_at_once_after_thousands_of_changes(tmp_path: Path) -> None:
+    namespace = "/subscriptions/{subscription}/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/large"
+    settings = {"topicSpacesConfiguration": {"state": "Enabled"}}
+    (tmp_path / "seed.json").write_text(
+        json.dumps(
+            [
+                {"id": namespace.partition("/providers/")[0], "location": "westeurope"},
+                {"id": namespace, "location": "westeurope", "properties": settings},
+                *({"id": f"{namespace}/clients/c{n}", "properties": {}} for n in range(1_500)),
+            ]
+        )
+    )
+    emulator = EmulatorProcess(tmp_path / "state", "--seed", str(tmp_path / "seed.json"), "--in-memory")
+    try:
+        emulator.call("POST", "/emulator/reset")  # 1,500 clients deleted, and 1,500 made
+        assert emulator.stop() == 0
+    finally:
+        emulator.process.kill()
+
+
 def test_it_ends_with_its_parent(own_emulator: EmulatorProcess) -> None:
     own_emulator.close_parent_pipe()
     until(lambda: own_emulator.ended, "the emulator ends when its parent is gone")

@@ -46,10 +46,7 @@ class LocalPlant:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.configure(**configuration)
-        self.upload("intermediate", self.chain.intermediate.certificate_der)
-        for name in NAMES:
-            self.put_client(name, state="Disabled" if name == "disabled-1" else "Enabled")
+        self.plant(**configuration)
         self.endpoints: MqttEndpoints = self.run(self._start())
 
     async def _start(self) -> MqttEndpoints:
@@ -92,6 +89,13 @@ class LocalPlant:
         return server_context(self._authority.certificate_for(self.namespace.host_names), self._authority.key_path)
 
     # Rows
+
+    def plant(self, **configuration: Any) -> None:
+        """The namespace, its CA certificate and its clients."""
+        self.configure(**configuration)
+        self.upload("intermediate", self.chain.intermediate.certificate_der)
+        for name in NAMES:
+            self.put_client(name, state="Disabled" if name == "disabled-1" else "Enabled")
 
     def _put(self, resource_type: str, name: str, properties: dict[str, Any], **columns: Any) -> None:
         resource_id = f"{self.namespace_id}/{resource_type.rpartition('/')[2]}/{name}"
