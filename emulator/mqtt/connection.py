@@ -24,7 +24,6 @@ from emulator.mqtt.limits import (
     MAX_PACKET_BYTES,
     MAX_WILL_DELAY_SECONDS,
 )
-from emulator.mqtt.messages import message_of
 from emulator.mqtt.packets import MQTT_3, MQTT_5, PacketError, Property, Reason
 from emulator.mqtt.reading import Decoder
 from emulator.mqtt.sessions import Session
@@ -307,20 +306,20 @@ class Connection:
         if session.outlet is self._exchange:
             session.detach(now)
         if self._will is not None:
-            self._leave_will(self._will, session, now)
+            self._leave_will(self._will, session)
         if self._endpoint.is_current(self) and not session.expiry_seconds:
             self._endpoint.broker.drop(session)
         self._endpoint.closed(self)
         self._record(attempts.DISCONNECT, cause, sentence, succeeded=True)
 
-    def _leave_will(self, will: packets.Will, session: Session, now: float) -> None:
+    def _leave_will(self, will: packets.Will, session: Session) -> None:
         access = self._endpoint.authorisation.may_publish(session.owner, will.topic)
         if not access.allowed:  # no longer
             self._record_denial(attempts.PUBLISH, access.sentence)
             return
         delay = packets.number(will.properties, Property.WILL_DELAY, 0)
         delay = min(delay, session.expiry_seconds, MAX_WILL_DELAY_SECONDS)
-        self._endpoint.publish_will(message_of(will, now), session, delay)
+        self._endpoint.publish_will(will, session, delay)
 
     def _no_connect(self) -> None:
         self.end(Reason.KEEP_ALIVE_TIMEOUT, "The client sent no CONNECT in time.", "ClientError")

@@ -20,8 +20,9 @@ from emulator.mqtt.limits import (
     MAX_CONNECTIONS,
     MAX_OPEN_HANDSHAKES,
 )
+from emulator.mqtt.messages import message_of
 from emulator.mqtt.options import MqttOptions
-from emulator.mqtt.packets import Reason
+from emulator.mqtt.packets import Reason, Will
 from emulator.mqtt.sessions import Message, Session
 from emulator.mqtt.tls import Application, TlsTransport, server_context
 from emulator.mqtt.watch import Watch
@@ -36,7 +37,7 @@ _PORTS_TRIED = 200
 
 @dataclass(frozen=True)
 class _WaitingWill:
-    message: Message
+    will: Will
     timer: asyncio.TimerHandle
 
 
@@ -185,20 +186,25 @@ class NamespaceEndpoint:
                 connection.end(Reason.QUOTA_EXCEEDED, "The session's queue overflowed.", "SessionOverflow")
             self.broker.drop(session)
 
-    def publish_will(self, message: Message, session: Session, delay: int) -> None:
-        """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2)."""
+    def publish_will(self, will: Will, session: Session, delay: int) -> None:
+        """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2).
+
+        Its message expiry counts from when it is published.
+        """
         loop = asyncio.get_running_loop()
         if not delay:
-            self.publish(message, None, loop.time())
+            now = loop.time()
+            self.publish(message_of(will, now), None, now)
             return
         timer = loop.call_later(delay, self._publish_waiting, session.name)
-        self._wills[session.name] = _WaitingWill(message, timer)
+        self._wills[session.name] = _WaitingWill(will, timer)
 
     def _publish_waiting(self, session_name: str) -> None:
         waiting = self._wills.pop(session_name, None)
         if waiting is not None:
             waiting.timer.cancel()
-            self.publish(waiting.message, None, asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            self.publish(message_of(waiting.will, now), None, now)
 
     def _on_dropped(self, session: Session) -> None:
         self._publish_waiting(session.name)

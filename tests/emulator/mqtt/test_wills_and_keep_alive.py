@@ -75,6 +75,21 @@ def test_a_will_waits_for_its_delay_and_is_void_when_the_client_returns(plant: P
             assert reader.silent()
 
 
+def test_the_expiry_of_a_will_counts_from_when_it_is_published(plant: Plant) -> None:
+    topic = a_topic()
+    properties = w.four(w.WILL_DELAY, 2) + w.four(w.MESSAGE_EXPIRY, 1)
+    delayed = w.will(topic, b"gone", properties=properties)
+    kept: dict[str, Any] = {"properties": w.four(w.SESSION_EXPIRY, 60), "will_flags": QOS_1_WILL}
+    with connected(plant, "r", "robot-1") as reader:
+        listening(reader, topic)
+        with connected(plant, topic, will=delayed, **kept) as dying:
+            dying.cut()
+        message = reader.expect(w.PUBLISH)
+        assert (message.payload(), message.properties[w.MESSAGE_EXPIRY]) == (b"gone", 1)
+        with connected(plant, topic, clean=True):
+            pass
+
+
 def test_a_will_does_not_outwait_its_session(plant: Plant) -> None:
     topic = a_topic()
     delayed = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, 200))
