@@ -47,6 +47,10 @@ class Broker:
         """The sessions of an authentication name, connected or not."""
         return tuple(self._by_owner.get(owner, ()))
 
+    def sessions_of(self, owner: str) -> tuple[Session, ...]:
+        """What `session_names_of` names."""
+        return tuple(self._by_owner.get(owner, {}).values())
+
     @property
     def is_full(self) -> bool:
         return len(self.sessions) >= MAX_SESSIONS

@@ -21,8 +21,8 @@ NOTHING: Mapping[str, Any] = {"isListening": False, "sessionCount": 0, "sessions
 def live_state(endpoint: NamespaceEndpoint, owner: str) -> dict[str, Any]:
     """The state of the client with this key of its authentication name. `messages` is None before it first connected."""
     wall = endpoint.wall_offset
-    found = [endpoint.broker.sessions[name] for name in endpoint.broker.session_names_of(owner)]
-    found.sort(key=lambda session: (session.is_connected, session.since), reverse=True)
+    mine = endpoint.broker.sessions_of(owner)
+    found = sorted(mine, key=lambda session: (session.is_connected, session.since), reverse=True)
     tally = endpoint.broker.tallies.find(owner)
     return {
         "isListening": True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from emulator.mqtt.authorisation import CONCERNED
@@ -18,8 +19,9 @@ from emulator.store import CA_CERTIFICATE, CLIENT, Change
 if TYPE_CHECKING:
     from emulator.mqtt.connection import Connection
     from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
+    from emulator.mqtt.sessions import Session
 
-_SLICE = 25  # connections decided again before others get their turn
+_SLICE = 25  # connections decided again, or sessions looked at, before others get their turn
 
 
 class Watch:
@@ -30,16 +32,19 @@ class Watch:
         self._end_sessions = end_sessions
         self._due: dict[Connection, None] = {}
         self._is_deciding = False
-        self._subscriptions_are_due = False
+        self._unchecked: dict[Session, None] = {}  # sessions whose subscriptions may be permitted no longer
+        self._is_checking = False
 
     def changed(self, change: Change) -> None:
         """A change was committed. Runs in the event loop."""
         resource = change.resource
-        if resource.type in CONCERNED and not self._subscriptions_are_due:
-            self._subscriptions_are_due = True
-            asyncio.get_running_loop().call_soon(self._check_subscriptions)
+        broker = self._endpoint.broker
+        if resource.type == CLIENT:
+            self._check_again(*broker.sessions_of(resource.unique_key or ""))
+        elif resource.type in CONCERNED:
+            self._check_again(*broker.sessions.values())
         if resource.type == CLIENT and change.kind == "deleted":
-            self._endpoint.broker.tallies.forget(resource.unique_key or "")
+            broker.tallies.forget(resource.unique_key or "")
         if not self._end_sessions:
             return
         if resource.type == CLIENT:
@@ -62,7 +67,7 @@ class Watch:
 
     def _decide_some(self) -> None:
         """A few at a time: a CA may stand behind thousands of connections."""
-        for connection in tuple(self._due)[:_SLICE]:
+        for connection in tuple(islice(self._due, _SLICE)):
             del self._due[connection]
             if not self._endpoint.is_current(connection):
                 continue
@@ -73,16 +78,30 @@ class Watch:
         if self._due:
             asyncio.get_running_loop().call_soon(self._decide_some)
 
-    def _check_subscriptions(self) -> None:
+    def _check_again(self, *sessions: Session) -> None:
+        self._unchecked.update(dict.fromkeys(sessions))
+        if self._unchecked and not self._is_checking:
+            self._is_checking = True
+            asyncio.get_running_loop().call_soon(self._check_some)
+
+    def _check_some(self) -> None:
+        """A few at a time, as above: a rule may be about every session there is."""
+        for session in tuple(islice(self._unchecked, _SLICE)):
+            del self._unchecked[session]
+            if self._endpoint.broker.sessions.get(session.name) is session:
+                self._check(session)
+        self._is_checking = bool(self._unchecked)
+        if self._unchecked:
+            asyncio.get_running_loop().call_soon(self._check_some)
+
+    def _check(self, session: Session) -> None:
         """A subscription that is no longer permitted ends; who is connected is told by the end of the connection."""
-        self._subscriptions_are_due = False
         endpoint = self._endpoint
-        for session in tuple(endpoint.broker.sessions.values()):
-            for topic_filter in tuple(session.subscriptions):
-                access = endpoint.authorisation.may_subscribe(session.owner, topic_filter)
-                if access.allowed:
-                    continue
-                endpoint.broker.unsubscribe(session, topic_filter)
-                connection = endpoint.connection_of(session)
-                if connection is not None:
-                    connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError")
+        for topic_filter in tuple(session.subscriptions):
+            access = endpoint.authorisation.may_subscribe(session.owner, topic_filter)
+            if access.allowed:
+                continue
+            endpoint.broker.unsubscribe(session, topic_filter)
+            connection = endpoint.connection_of(session)
+            if connection is not None:
+                connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError")

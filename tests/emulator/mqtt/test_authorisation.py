@@ -1,7 +1,11 @@
 """Client groups, topic spaces and permission bindings at the endpoint: what is denied, how it is told, what the log says."""
 
+import asyncio
+
 import pytest
 
+from emulator.mqtt.packets import Subscription
+from emulator.store import Change
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant
@@ -129,6 +133,37 @@ def test_a_subscription_that_is_no_longer_permitted_ends_with_its_connection(
         sender.send(w.publish("machines/press-07/x", b"", qos=1))
         sender.expect(w.PUBACK)
         assert back.silent()
+
+
+def test_a_changed_client_is_a_matter_of_its_own_sessions_and_a_rule_of_all_a_few_at_a_time(
+    closed_plant: LocalPlant,
+) -> None:
+    rules(closed_plant)
+    namespace = closed_plant.namespace
+    broker, watch = namespace.broker, namespace.watch
+    key = closed_plant.namespace_id
+
+    def change(path: str) -> Change:
+        resource = closed_plant.store.get(f"{key}/{path}")
+        assert resource is not None
+        return Change("put", resource, key)
+
+    async def looked_at() -> tuple[int, int, list[int]]:
+        now = asyncio.get_running_loop().time()
+        for number in range(80):
+            session, _ = broker.open(f"s{number}", "robot-1" if number < 3 else "robot-2", clean=True, now=now)
+            broker.subscribe(session, Subscription("machines/#", 1))
+        watch.changed(change("clients/robot-1"))
+        of_the_client, left = len(watch._unchecked), []
+        watch.changed(change("topicSpaces/all"))
+        of_the_rule = len(watch._unchecked)
+        while watch._unchecked:
+            await asyncio.sleep(0)  # a turn of everybody else
+            left.append(len(watch._unchecked))
+        return of_the_client, of_the_rule, left
+
+    assert closed_plant.run(looked_at()) == (3, 80, [55, 30, 5, 0])
+    assert sum(bool(session.subscriptions) for session in broker.sessions.values()) == 3  # who may subscribe, still
 
 
 def test_a_flood_of_denied_messages_does_not_flood_the_log(closed_plant: LocalPlant) -> None:
