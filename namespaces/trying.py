@@ -24,7 +24,8 @@ class Trial:
 
     @property
     def session(self) -> str:
-        return f"{self.file_name}-try"
+        """A session name, which has at most 128 bytes, as a client name has."""
+        return f"{self.file_name[:124]}-try"
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,13 @@ def _mosquitto(trial: Trial) -> str:
     )
 
 
+def _in_python(text: str) -> str:
+    """A literal in ASCII, as JSON has it but for what lies beyond 16 bits: two halves are no character in Python."""
+    return "".join(json.dumps(c)[1:-1] if c <= "\uffff" else f"\\U{ord(c):08x}" for c in text).join('""')
+
+
 def _paho(trial: Trial) -> str:
-    trust = f"ca_certs={json.dumps(trial.ca)}, " if trial.ca else ""
+    trust = f"ca_certs={_in_python(trial.ca)}, " if trial.ca else ""
     return f"""import paho.mqtt.client as mqtt
 
 
@@ -66,7 +72,7 @@ def on_connect(client, userdata, flags, reason, properties):
     if reason.is_failure:
         client.disconnect()
     else:
-        client.publish({json.dumps(trial.topic)}, "hello", qos=1)
+        client.publish({_in_python(trial.topic)}, "hello", qos=1)
 
 
 def on_publish(client, userdata, mid, reason, properties):
@@ -76,14 +82,14 @@ def on_publish(client, userdata, mid, reason, properties):
 
 client = mqtt.Client(
     mqtt.CallbackAPIVersion.VERSION2,
-    client_id={json.dumps(trial.session)},
+    client_id={_in_python(trial.session)},
     protocol=mqtt.MQTTv5,
     reconnect_on_failure=False,
 )
 client.on_connect, client.on_publish = on_connect, on_publish
-client.username_pw_set({json.dumps(trial.authentication_name)})
+client.username_pw_set({_in_python(trial.authentication_name)})
 client.tls_set({trust}certfile="{trial.file_name}.crt", keyfile="{trial.file_name}.key")
-client.connect({json.dumps(trial.host)}, {trial.port})
+client.connect({_in_python(trial.host)}, {trial.port})
 client.loop_forever()"""
 
 

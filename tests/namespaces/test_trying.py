@@ -1,5 +1,6 @@
 """Try it: the shown programs really connect and publish, and the client's own attempts stand below them."""
 
+import ast
 import json
 import re
 import shlex
@@ -39,6 +40,25 @@ def test_the_shell_line_holds_every_word_as_it_is() -> None:
     assert words[words.index("-t") + 1] == ODD.topic
     assert words[words.index("--cafile") + 1] == ODD.ca
     assert words[words.index("--cert") + 1] == "a_b.crt"
+
+
+@pytest.mark.parametrize("name", ["line-😀", "🏭", "ä\u202e\U000e0041", "\x7f\u2028\ud7ff\U0010ffff", '\\"\\'])
+def test_a_name_in_the_programs_is_ascii_and_the_same_name(name: str) -> None:
+    """Also beyond 16 bits, where JSON's notation is right in JavaScript and wrong in Python."""
+    trial = Trial("localhost", 9, "", "x", name, name)
+    (in_python,) = re.findall(r"^client.username_pw_set\((.*)\)$", text_of(trial, "paho"), re.MULTILINE)
+    (in_node,) = re.findall(r"^  username: (.*),$", text_of(trial, "mqttjs"), re.MULTILINE)
+    assert in_python.isascii()
+    assert ast.literal_eval(in_python) == name
+    assert in_node.isascii()
+    assert json.loads(in_node) == name
+
+
+def test_the_session_of_the_longest_client_name_is_one_that_a_broker_takes() -> None:
+    for length in (1, 124, 125, 128):
+        session = Trial("localhost", 9, "", "x" * length, "x", "x").session
+        assert session == "x" * min(length, 124) + "-try"
+        assert len(session.encode()) <= 128
 
 
 def test_without_a_ca_of_its_own_the_systems_are_trusted() -> None:
