@@ -95,8 +95,20 @@ class ConnectionLog:
             ).fetchall()
         return [{"cursor": cursor, **json.loads(record)} for cursor, record in rows]
 
+    def forget(self, namespace_id: str) -> None:
+        """Forget the records of one namespace, also those that wait."""
+        key = id_key(namespace_id)
+        with self._lock:
+            self._waiting = [record for record in self._waiting if id_key(record.namespace_id) != key]
+            self._unpruned.pop(key, None)
+            try:
+                self._connection.execute("DELETE FROM connection WHERE namespace_key = ?", (key,))
+            except sqlite3.Error:
+                logger.exception("the connection records of %s could not be deleted", namespace_id)
+
     def clear(self) -> None:
         """Forget every record. Inside the caller's transaction."""
         with self._lock:
             self._waiting.clear()
+            self._unpruned.clear()
             self._connection.execute("DELETE FROM connection")

@@ -130,6 +130,8 @@ class Store:
     def _announce(self, changes: list[Change]) -> None:
         for change in changes:
             self._states.follow(change)
+            if change.kind == "deleted" and change.resource.type == NAMESPACE:
+                self._log.forget(change.resource.id)
         for change in changes:
             for callback in tuple(self._subscribers):
                 try:
@@ -183,7 +185,10 @@ class Store:
         return row is not None
 
     def delete(self, resource_id: str) -> Resource | None:
-        """Delete a resource and everything below it; the answer is what it was, or None when there was nothing."""
+        """Delete a resource and everything below it, and with a namespace its connection log.
+
+        The answer is what it was, or None when there was nothing.
+        """
         key = id_key(resource_id)
         with self.transaction():
             gone = self.get(resource_id)

@@ -140,7 +140,8 @@ class NamespaceEndpoint:
     # What a connection asks of its endpoint
 
     def record(self, record: ConnectionRecord) -> None:
-        if self._store.record_connection(record):
+        """Into the log, which is gone with its namespace: one of the same name starts with an empty one."""
+        if not self.is_over and self._store.record_connection(record):
             asyncio.get_running_loop().call_later(WRITTEN_WITHIN_SECONDS, self._store.write_connections)
 
     def connected(self, connection: Connection) -> None:

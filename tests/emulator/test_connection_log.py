@@ -10,7 +10,8 @@ import pytest
 
 from emulator import connection_log
 from emulator.records import ConnectionRecord
-from emulator.store import Store
+from emulator.store import NAMESPACE as NAMESPACE_TYPE
+from emulator.store import Resource, Store
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.plant import make_plant
 from tests.emulator.mqtt.wire import connected
@@ -101,6 +102,33 @@ def test_the_oldest_of_a_namespace_go_first_and_others_stay(monkeypatch: pytest.
     assert 1_000 <= len(found) < 1_000 + connection_log.PRUNE_EVERY + connection_log.MOST_WAITING
     assert found[-1] == "“2999”\n"
     assert names(store, namespace_id=other) == ["“7”\n"]
+    store.close()
+
+
+def test_the_log_of_a_namespace_ends_with_it_also_what_is_not_in_the_file_yet(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = Store(path)
+    group, other = NAMESPACE.partition("/providers/")[0], NAMESPACE.replace("Factory", "quiet")
+    for deleted in (NAMESPACE, NAMESPACE.upper(), group):
+        store.put(Resource(group, "Microsoft.Resources/resourceGroups", "rg", {}))
+        store.put(Resource(NAMESPACE, NAMESPACE_TYPE, "Factory", {}))
+        store.record_connection(record(7, other))
+        store.record_connection(record(1))
+        store.write_connections()
+        store.record_connection(record(2))
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.delete(deleted)
+            raise ZeroDivisionError  # nothing of this has happened then
+        assert names(store) == ["“1”\n", "“2”\n"]
+        store.record_connection(record(3))
+        store.delete(deleted)
+        assert names(store) == []
+        store.record_connection(record(4))
+        assert names(store) == ["“4”\n"]
+        store.put(Resource(NAMESPACE, NAMESPACE_TYPE, "Factory", {}))
+        store.delete(NAMESPACE)
+    assert names(store, namespace_id=other) == ["“7”\n"] * 3
+    assert rows_in(path) == 3
     store.close()
 
 
