@@ -53,13 +53,14 @@ class Message:
         return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
 
     def has_expired(self, now: float) -> bool:
-        return self.expires_at is not None and self.expires_at <= now
+        """Not yet in the moment itself: an expiry of zero seconds lets it go to who is connected, and no further."""
+        return self.expires_at is not None and self.expires_at < now
 
     def as_publish(self, packet_id: int, now: float, *, duplicate: bool = False) -> Publish:
         """What goes over the wire: the message expiry is what is left of it (MQTT 5, 3.3.2.3.3)."""
         properties = self.properties
         if self.expires_at is not None:
-            left = max(1, int(self.expires_at - now + 0.5))
+            left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
             properties = tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in properties)
         return Publish(self.topic, self.payload, self.qos, self.retain, duplicate, packet_id, properties)
 

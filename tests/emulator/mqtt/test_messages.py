@@ -200,6 +200,23 @@ def test_a_request_is_answered_at_its_response_topic(plant: Plant) -> None:
         assert (got.payload(), got.properties[0x09]) == (b"!", b"42")
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_of_no_lifetime_goes_to_who_is_connected_and_waits_for_nobody(own_plant: Plant, qos: int) -> None:
+    kept = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60)}
+    at_once = w.publish("now", b"x", qos=1, retain=True, properties=w.four(w.MESSAGE_EXPIRY, 0))
+    with connected(own_plant, "away", "robot-2", **kept) as away:
+        listening(away, "now", qos=qos)
+    with connected(own_plant, "r", "robot-1") as reader:
+        listening(reader, "now", qos=qos)
+        published(own_plant, at_once)
+        message = reader.expect(w.PUBLISH)
+        assert (message.payload(), message.properties[w.MESSAGE_EXPIRY], message.qos) == (b"x", 0, qos)
+    with connected(own_plant, "away", "robot-2", **kept) as back:
+        assert back.silent()
+        listening(back, "now")
+        assert back.silent()
+
+
 def test_a_message_that_expired_while_waiting_is_not_delivered(own_plant: Plant) -> None:
     kept = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60)}
     with connected(own_plant, "r", "robot-1", **kept) as reader:
