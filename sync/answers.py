@@ -50,6 +50,10 @@ class AzureUnreachable(Exception):  # noqa: N818 - says what happened
         self.throttled = throttled
         self.answered = answered
 
+    def once_accepted(self) -> "AzureUnreachable":
+        """The same fault, of a request that asks about a write which Azure has accepted: the write may land, or has."""
+        return AzureUnreachable(self.reason, self.retry_after, throttled=self.throttled, answered=self.answered)
+
 
 def sort_fault(fault: AzureError) -> NoReturn:
     """Raise what a fault of the SDK means. Raises AzureNotFound, AzureRefused, AzureUnreachable."""

@@ -206,7 +206,7 @@ class _Courier:
                 raise
         is_as_sent = self.row.matches(answer)
         if not is_as_sent:
-            answer = self._read()
+            answer = self._read_back()
             is_as_sent = answer is not None and self.row.matches(answer)
         self.delivery.touched = False
         self.delivery.base = answer
@@ -229,6 +229,14 @@ class _Courier:
         except AzureUnreachable as outage:
             self.delivery.touched |= outage.sent
             self.delivery.lost |= outage.late
+            raise
+
+    def _read_back(self) -> dict[str, Any] | None:
+        """Look again after a write that Azure took. When that fails, nobody knows what it has become."""
+        try:
+            return self._read()
+        except AzureUnreachable:
+            self.delivery.touched = self.delivery.lost = True
             raise
 
     def _read(self) -> dict[str, Any] | None:

@@ -3,9 +3,7 @@
 import logging
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -20,9 +18,10 @@ from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 from azure.mgmt.resource.resources import ResourceManagementClient
 from django.conf import settings
 
-from sync.answers import AzureNotFound, AzureRefused, AzureUnreachable, json_of, retry_after_of, sort_fault
+from sync.answers import AzureNotFound, AzureRefused, AzureUnreachable, json_of, sort_fault
 from sync.calls import RecordingPolicy
 from sync.credentials import make_credential
+from sync.operations import Follower
 from sync.session import ArmSession
 
 __all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "arm_gateway", "parse_resource_id"]
@@ -33,9 +32,6 @@ _ID = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/(?P<provider>[^/]+)/(?P<rest>.+)\Z",
     re.IGNORECASE,
 )
-_ENDED_BADLY = frozenset({"Failed", "Canceled"})
-_ENDED = _ENDED_BADLY | {"Succeeded"}
-ARM_POLL_AT_MOST = 5.0  # seconds between two looks at a long-running operation
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
@@ -86,10 +82,6 @@ def _version_of(arm_id: str) -> str:
     return _api_version(parse_resource_id(arm_id).kind)
 
 
-def _plain(response: Any, _result: Any, _headers: Any) -> Any:
-    return response.http_response
-
-
 def _policies(credential: Any) -> list[Any]:
     """What each request passes through. Left out of the SDK's own list, on purpose:
 
@@ -132,45 +124,21 @@ class ArmGateway:
 
     def put(self, arm_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create or replace, wait for the end, and return the resource. Raises as `get`."""
-        version = _version_of(arm_id)
-        try:
-            poller: Any = self._client.resources.begin_create_or_update_by_id(
-                arm_id.lstrip("/"), dict(body), api_version=version, polling=False, cls=_plain
-            )
-            response = poller.result()
-        except AzureError as fault:
-            self._raise(fault)
-        return self._finish(arm_id, response, wants="resource") or self.get(arm_id)
+        return self._written("PUT", arm_id, body, _version_of(arm_id))
 
     def patch(self, arm_id: str, body: Mapping[str, Any], *, api_version: str | None = None) -> dict[str, Any]:
         """Change what `body` names and leave the rest, wait for the end, and return the resource. Raises as `get`."""
-        version = api_version or _version_of(arm_id)
-        try:
-            poller: Any = self._client.resources.begin_update_by_id(
-                arm_id.lstrip("/"), dict(body), api_version=version, polling=False, cls=_plain
-            )
-            response = poller.result()
-        except AzureError as fault:
-            self._raise(fault)
-        answer = self._finish(arm_id, response, wants="resource", api_version=version)
-        return answer or self.get(arm_id, api_version=version)
+        return self._written("PATCH", arm_id, body, api_version or _version_of(arm_id))
 
     def delete(self, arm_id: str) -> None:
         """Delete and wait for the end; what is not there is no error. Raises AzureRefused, AzureUnreachable."""
-        version = _version_of(arm_id)
+        url = self._url(arm_id, {"api-version": _version_of(arm_id)})
         try:
-            poller: Any = self._client.resources.begin_delete_by_id(
-                arm_id.lstrip("/"), api_version=version, polling=False, cls=_plain
-            )
-            response = poller.result()
-        except AzureError as fault:
-            try:
-                self._raise(fault)
-            except AzureNotFound:
-                return
+            response = self._send("DELETE", url)
+        except AzureNotFound:
+            return
         if response.status_code == 202:
-            with suppress(AzureNotFound):
-                self._finish(arm_id, response, wants="absence")
+            self._following(url).wait_for_absence(response)
 
     def list_children(self, namespace_id: str, kind: str) -> Iterator[dict[str, Any]]:
         """Every child of a kind ("clients", …), page by page. Raises as `get`."""
@@ -246,40 +214,21 @@ class ArmGateway:
             raise AzureUnreachable("Azure's answer is not JSON")
         return answer
 
-    def _finish(
-        self, arm_id: str, response: Any, *, wants: str, api_version: str | None = None
-    ) -> dict[str, Any] | None:
-        """Wait for the end of a change that Azure has accepted. The resource, or None when it is gone."""
-        deadline = time.monotonic() + settings.ARM_OPERATION_TIMEOUT
-        operation = response.headers.get("Azure-AsyncOperation") or (
-            response.headers.get("Location") if response.status_code == 202 else None
-        )
-        answer = json_of(response)
-        if response.status_code == 200 and wants == "absence":
-            return None
-        while True:
-            state = _state_of(answer) if not operation else ""
-            if not operation and isinstance(answer, dict) and (not state or state in _ENDED):
-                break
-            if time.monotonic() >= deadline:
-                raise AzureUnreachable("Azure accepted the change and is still working on it", retry_after=5)
-            time.sleep(min(max(retry_after_of(response) or 1.0, 0.5), 10.0, ARM_POLL_AT_MOST))
-            if operation:
-                response = self._send("GET", self._same_server(str(operation)))
-                done = json_of(response)
-                state = str(done.get("status") or "") if isinstance(done, dict) else ""
-                if response.status_code == 202 or (state and state not in _ENDED):
-                    continue
-                if state in _ENDED_BADLY:
-                    raise AzureRefused(*_failure(done), 200)
-                operation = None
-                if wants == "absence":
-                    return None
-            response = self._send("GET", self._url(arm_id, {"api-version": api_version or _version_of(arm_id)}))
-            answer = json_of(response)
-        if _state_of(answer) in _ENDED_BADLY:
-            raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)
-        return answer if isinstance(answer, dict) else None
+    def _written(self, method: str, arm_id: str, body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
+        url = self._url(arm_id, {"api-version": api_version})
+        response = self._send(method, url, dict(body))
+        return self._following(url).resource_after(response)
+
+    def _following(self, url: str) -> Follower:
+        """Azure has accepted a write. Whatever goes wrong from here on, it may have taken effect, or still will."""
+
+        def get(asked: str) -> Any:
+            try:
+                return self._send("GET", asked)
+            except AzureUnreachable as outage:
+                raise outage.once_accepted() from None
+
+        return Follower(get, self._same_server, url)
 
     def _url(self, path: str, query: Mapping[str, str]) -> str:
         url = path if path.startswith("https://") else f"{self._base}{path}"
@@ -309,17 +258,6 @@ class ArmGateway:
             if forget is not None:
                 forget()
         sort_fault(fault)
-
-
-def _state_of(answer: Any) -> str:
-    return str((answer.get("properties") or {}).get("provisioningState") or "") if isinstance(answer, dict) else ""
-
-
-def _failure(operation: Any) -> tuple[str, str]:
-    """Code and message of a long-running operation that ended badly."""
-    error = (operation.get("error") if isinstance(operation, dict) else None) or {}
-    code = str(error.get("code") or "OperationFailed")[:120]
-    return code, str(error.get("message") or f"Azure ended the change as {operation.get('status')}.")
 
 
 @cache
