@@ -57,7 +57,7 @@ class Gauge:
 
 
 def reserve(subscription: str, operation: str, wanted: int, at: datetime | None = None) -> Grant:
-    """Take up to `wanted` requests out of the bucket. A write is read first, so it takes a read, too."""
+    """Take up to `wanted` requests out of the bucket. What is changed or deleted is read first, which takes a read, too."""
     if not settings.ARM_BUDGETS:
         return Grant(wanted, 0.0)
     at = at or timezone.now()
@@ -78,7 +78,7 @@ def reserve(subscription: str, operation: str, wanted: int, at: datetime | None 
 
 
 def _taken_by(operation: str) -> tuple[str, ...]:
-    return ("reads", "writes") if operation == "writes" else (operation,)  # always locked in this order
+    return (operation,) if operation == "reads" else ("reads", operation)  # always locked in this order
 
 
 def give_back(subscription: str, operation: str, count: int) -> None:

@@ -1,5 +1,6 @@
 """Take one claimed row to Azure. Only calls here: no database, so that many deliveries run in threads at once."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,6 +17,11 @@ from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachab
 from sync.models import SyncedModel
 
 Resource = Mapping[str, Any]
+ANOTHER_ONE = (
+    "Azure holds another one under this name by now, which was not made by this portal: {fields}. It was not deleted. "
+    "Keep yours to delete it all the same, or take Azure's."
+)
+MOST_TOLD = 400  # characters
 WAITED_ENOUGH = 2  # times that a replacement was put back because another row was in its way, which waits, too
 _PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
 End = Literal["written", "deleted", "refused", "drifted", "delayed"]
@@ -100,6 +106,11 @@ def overlay(row: SyncedModel, base: Resource | None) -> dict[str, Any]:
     return {key: value for key, value in properties.items() if value is not None}
 
 
+def _changed_fields(model: type[SyncedModel], base: Resource, current: Resource) -> list[str]:
+    now, before = describe_resource(model, current) or {}, describe_resource(model, base) or {}
+    return [name for name in now if now[name] != before.get(name)]
+
+
 class _Courier:
     def __init__(self, delivery: Delivery, gateway: ArmGateway) -> None:
         self.delivery = delivery
@@ -109,16 +120,43 @@ class _Courier:
         self.is_doubtful = self.row.uncertain or self.row.doubtful_from is not None
 
     def delete(self) -> None:
+        """DELETE what is ours. Only another resource under its name stops it: a mere drift must not keep access open."""
         if self.row.base is None:
             if self.row.synced_generation == 0 and not self.is_doubtful:
                 return  # nothing of ours was ever there, and the name may be somebody else's
             if not self._is_ours(self._read()):
                 return
-        elif self.is_doubtful:
-            self._read()
+        else:
+            current = self._read_to_delete()
+            if current is None and not self.is_doubtful:
+                self.delivery.base = None
+                return
+            if current is not None:
+                self._look_at_what_goes(current)
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
         self.delivery.touched = False
         self.delivery.base = None
+
+    def _read_to_delete(self) -> Resource | None:
+        try:
+            return self._read()
+        except AzureNotFound:  # with all that it was in
+            return None
+
+    def _look_at_what_goes(self, current: Resource) -> None:
+        """Raises Drifted when somebody made another resource under this name. Else notes what others changed in it."""
+        model, base = type(self.row), self.row.base
+        if self.is_doubtful and self._is_ours(current):
+            return
+        fields = _changed_fields(model, base, current)
+        known = model()
+        known.adopt(base)
+        if known.replaces(current) and not (self.is_doubtful and not self.row.replaces(current)):
+            raise Drifted("ChangedInAzure", current, ANOTHER_ONE.format(fields=", ".join(fields)))
+        if fields and not self.is_doubtful:
+            now = describe_resource(model, current) or {}
+            held = "; ".join(f"{name}: {json.dumps(now[name], ensure_ascii=False, default=str)}" for name in fields)
+            self.delivery.message = f"It had been changed in Azure before it was deleted. {held}"[:MOST_TOLD]
 
     def write(self) -> None:
         """PUT the row, by way of DELETE where Azure never changes a value. Leaves what Azure holds in `base`."""
@@ -156,9 +194,7 @@ class _Courier:
             return
         if base is None:
             raise self._drifted("ExistsInAzure", current)
-        model = type(self.row)
-        now, before = describe_resource(model, current) or {}, describe_resource(model, base) or {}
-        fields = [name for name in now if now[name] != before.get(name)]
+        fields = _changed_fields(type(self.row), base, current)
         if fields:
             raise self._drifted("ChangedInAzure", current, fields=", ".join(fields))
 

@@ -90,7 +90,7 @@ def test_an_accepted_deletion_that_lands_late_does_not_take_the_revived_client_a
     client = settled(ada, factory)
     delete_client(ada, client=client)
     arm.script("DELETE", accepted(arm, 202, apply="later"))
-    arm.script("GET", *[Answer(200, {"status": "InProgress"}, {"Retry-After": "0.1"}), POLLS["throttled"]])
+    arm.script("GET", Answer(), Answer(200, {"status": "InProgress"}, {"Retry-After": "0.1"}), POLLS["throttled"])
     assert push(again(client)) is Pushed.DELAYED
     make(ada, factory, description="back again")
     assert push(again(client)) is Pushed.SUCCEEDED
@@ -124,6 +124,6 @@ def test_where_azure_does_not_tell_of_an_operation_the_resource_does(
     assert push(client) is Pushed.SUCCEEDED
     delete_client(ada, client=client)
     arm.script("DELETE", accepted(arm, 202))
-    arm.script("GET", answer)
+    arm.script("GET", Answer(), answer)
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
