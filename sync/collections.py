@@ -1,7 +1,10 @@
-"""Listings of whole collections, so that a thousand changes need ten reads before them and not a thousand."""
+"""Listings of whole collections, so that a thousand new rows need a few reads before them and not a thousand.
+
+What is changed and not made is read one by one, right before its PUT: ARM allows more reads than writes.
+"""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,20 +17,19 @@ from sync.models import SyncedModel
 from sync.reconcile import Pushed
 
 FRESH_SECONDS = 15.0
-WORTH_IT = 40  # rows that wait in one collection
+WORTH_IT = 40  # new rows that wait for one collection
 PAGE = 100
 
-Resource = Mapping[str, Any]
 Key = tuple[type[SyncedModel], str]
 
 
 @dataclass
 class _Listing:
-    """`resources` is None while it is being fetched, and when that failed."""
+    """`names`, in lower case, is None while they are being fetched, and when that failed."""
 
     begun: float
-    future: Future[tuple[dict[str, Resource] | None, list[Call]]]
-    resources: dict[str, Resource] | None = None
+    future: Future[tuple[set[str] | None, list[Call]]]
+    names: set[str] | None = None
     calls: list[Call] = field(default_factory=list)
 
 
@@ -46,32 +48,32 @@ class Collections:
 
     def fresh(
         self, model: type[SyncedModel], group: Sequence[queue.Candidate], threads: Executor
-    ) -> dict[str, Mapping[str, Resource]]:
-        """What is known of the collections that `group` changes, by namespace id. Begins to list where it is worth it."""
+    ) -> dict[str, Set[str]]:
+        """Which names are taken in the namespaces of `group`, by namespace id. Begins to list where it is worth it."""
         scopes = {candidate.scope_id for candidate in group if not candidate.is_deletion}
         now = time.monotonic()
         unlisted = [scope for scope in scopes if not self._is_fresh((model, scope), now)]
         if unlisted and len(group) > 1:
             self._begin(model, unlisted, threads, now)
-        found: dict[str, Mapping[str, Resource]] = {}
+        found: dict[str, Set[str]] = {}
         for scope in scopes:
             listing = self._listings.get((model, scope))
             if listing is not None:
                 self._collect(listing)
-                if listing.resources is not None and now - listing.begun < FRESH_SECONDS:
-                    found[scope] = listing.resources
+                if listing.names is not None and now - listing.begun < FRESH_SECONDS:
+                    found[scope] = listing.names
         return found
 
     def note(self, delivery: Delivery, outcome: Pushed) -> None:
-        """Our own pushes keep a listing fresh."""
+        """What we have deleted ourselves is free again. Any other name that we have dealt with is read from now on."""
         namespace, _, name = delivery.row.arm_id().rsplit("/", 2)
         listing = self._listings.get((type(delivery.row), namespace))
-        if listing is None or listing.resources is None:
+        if listing is None or listing.names is None:
             return
-        if outcome in {Pushed.SUCCEEDED, Pushed.STILL_DUE} and delivery.base is not None:
-            listing.resources[name.lower()] = delivery.base
+        if delivery.end == "deleted" and outcome is Pushed.SUCCEEDED:
+            listing.names.discard(name.lower())
         else:
-            listing.resources.pop(name.lower(), None)
+            listing.names.add(name.lower())
 
     def calls(self) -> list[Call]:
         """Requests made since this was last asked, for the budgets."""
@@ -83,23 +85,21 @@ class Collections:
         return listing is not None and now - listing.begun < FRESH_SECONDS
 
     def _begin(self, model: type[SyncedModel], scopes: Sequence[str], threads: Executor, now: float) -> None:
-        for scope, waiting in queue.due_in(model, scopes).items():
+        for scope, waiting in queue.new_in(model, scopes).items():
             manager: Any = model._default_manager
             pages = manager.filter(**{model.scope_id_path: scope}, base__isnull=False).count() // PAGE + 1
             if waiting >= max(WORTH_IT, 2 * pages):
                 self._listings[(model, scope)] = _Listing(now, threads.submit(self._fetch, scope, model.arm_type))
 
-    def _fetch(self, scope: str, arm_type: str) -> tuple[dict[str, Resource] | None, list[Call]]:
+    def _fetch(self, scope: str, arm_type: str) -> tuple[set[str] | None, list[Call]]:
         with recorded() as calls:
             try:
-                resources: dict[str, Resource] = {
-                    str(found["name"]).lower(): found for found in self._gateway.list_children(scope, arm_type)
-                }
+                names = {str(found["name"]).lower() for found in self._gateway.list_children(scope, arm_type)}
             except (AzureRefused, AzureUnreachable):
                 return None, calls  # each push reads for itself, and says what is wrong
-        return resources, calls
+        return names, calls
 
     def _collect(self, listing: _Listing) -> None:
-        if listing.future.done() and listing.resources is None and not listing.calls:
-            listing.resources, listing.calls = listing.future.result()
+        if listing.future.done() and listing.names is None and not listing.calls:
+            listing.names, listing.calls = listing.future.result()
             self._calls += listing.calls

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -35,7 +35,7 @@ class Claimed:
     token: uuid.UUID
     until: float  # time.monotonic() at which the lease ends
     history: History = NOTHING_KNOWN
-    collection: Mapping[str, Resource] | None = None  # fresh listing by lower-case name: saves a read per row
+    taken_names: Set[str] | None = None  # of a fresh listing, in lower case: saves a read per new row
 
 
 @dataclass
@@ -174,13 +174,15 @@ class _Courier:
             self._put(properties)
 
     def _current(self) -> Resource | None:
-        """What Azure holds. A listing that shows no surprise saves the read; a surprise may only be its age."""
-        collection = self.delivery.claimed.collection
-        if collection is not None and not self.is_doubtful:
-            listed = collection.get(self.row.arm_id().rpartition("/")[2].lower())
-            model = type(self.row)
-            if canonical(describe_resource(model, listed)) == canonical(describe_resource(model, self.row.base)):
-                return listed
+        """What Azure holds. Of what is made anew, a listing without it saves the read.
+
+        What is changed is always read right before: Event Grid has no ETags, so that a change which somebody makes
+        between the look and the PUT goes unseen, and a listing would make that seconds.
+        """
+        taken = self.delivery.claimed.taken_names
+        is_new = self.row.base is None and not self.is_doubtful
+        if is_new and taken is not None and self.row.arm_id().rpartition("/")[2].lower() not in taken:
+            return None
         return self._read()
 
     def _refuse_to_overwrite(self, current: Resource | None) -> None:

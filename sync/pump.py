@@ -150,10 +150,10 @@ class Pump:
         for model, group in by_model.items():
             claimed = reconcile.claim(model, [candidate.pk for candidate in group], worker=self._worker.id)
             self._return_unused(group, claimed)
-            collections = self._collections.fresh(model, group, self._threads)
+            taken = self._collections.fresh(model, group, self._threads)
             for each in claimed:
                 scope_id = each.row.arm_id().rsplit("/", 2)[0]
-                self._send_off(replace(each, collection=collections.get(scope_id)))
+                self._send_off(replace(each, taken_names=taken.get(scope_id)))
         self._worker.in_flight = len(self._flying)
 
     def _send_off(self, claimed: Claimed) -> None:

@@ -114,8 +114,9 @@ def anything_due() -> bool:
     return any(manager.due(now).exists() for manager in managers)
 
 
-def due_in(model: type[SyncedModel], scope_ids: Sequence[str]) -> dict[str, int]:
-    """How many rows of a model are due in each namespace, by its ARM id."""
+def new_in(model: type[SyncedModel], scope_ids: Sequence[str]) -> dict[str, int]:
+    """How many rows of a model are to be made in each namespace now, by its ARM id."""
     manager: Any = model._default_manager
-    rows = manager.due(timezone.now()).filter(**{f"{model.scope_id_path}__in": list(scope_ids)})
+    new = manager.due(timezone.now()).present().filter(base__isnull=True)
+    rows = new.filter(**{f"{model.scope_id_path}__in": list(scope_ids)})
     return dict(rows.order_by().values_list(model.scope_id_path).annotate(Count("pk")))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,15 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import budget, pump, queue, reconcile, tasks, workers
 from sync.actions import commit_change, mark_deleted
+from sync.collections import Collections
+from sync.delivery import deliver
+from sync.gateway import arm_gateway
 from sync.models import Budget, PushRecord, SyncState, WorkerBeat
 from sync.pump import Pump
-from sync.reconcile import Pushed, claim
+from sync.reconcile import Pushed, claim, settle
 from tests.factories import SUBSCRIPTION, make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.test_drift import change_in_azure
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +97,54 @@ def test_many_new_rows_are_read_by_one_listing(arm: ScriptedArm, ada: User, fact
     methods = arm.methods()
     assert methods.count("PUT") == 150
     assert methods.count("GET") < 60
+
+
+def change_all(ada: User) -> None:
+    for row in Client.objects.order_by("pk"):
+        before = row.describe()
+        row.attributes = {"floor": 1}
+        commit_change(ada, row=row, verb="Update", before=before, after=row.describe(), scope_name="f", bulk=True)
+
+
+def test_what_others_change_while_a_bulk_is_on_its_way_is_not_overwritten(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    add(ada, factory, *names(120), bulk=True)
+    run()
+    last = Client.objects.get(name="sensor-119")
+    change_all(ada)
+    arm.requests.clear()
+
+    def meanwhile(method: str, path: str) -> None:
+        if method == "PUT":  # the first one: what goes last has not been read yet
+            arm.before = None
+            change_in_azure(arm, last, description="theirs")
+
+    arm.before = meanwhile
+    assert run().pushed == {Pushed.SUCCEEDED: 119, Pushed.PARKED: 1}
+    assert (arm.held(last.arm_id()) or {})["description"] == "theirs"
+    assert Client.objects.get(pk=last.pk).parked_code == "ChangedInAzure"
+    reads = [path.rpartition("/")[2] for method, path, _ in arm.requests if method == "GET"]
+    assert sorted(reads) == sorted(names(120))  # each by itself, and no listing
+
+
+def test_a_name_that_was_found_taken_is_not_free_for_the_next_edit(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    made = add(ada, factory, *names(60), bulk=True)
+    candidates = queue.Queue().take(100)
+    listed = Collections(arm_gateway())
+    with ThreadPoolExecutor(1) as threads:
+        listed.fresh(Client, candidates, threads)
+    (taken,) = listed.fresh(Client, candidates, threads).values()
+    assert not taken
+    arm.hold(made[-1].arm_id(), {"authenticationName": "theirs"})
+    (claimed,) = claim(Client, [made[-1].pk])
+    delivery = deliver(claimed, arm_gateway())
+    (outcome,) = settle([delivery])
+    assert outcome is Pushed.PARKED
+    listed.note(delivery, outcome)
+    assert taken == {"sensor-59"}
 
 
 def test_what_takes_access_away_overtakes_a_bulk(
