@@ -15,7 +15,8 @@ from dataclasses import replace
 from functools import cache
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from sync import budget, queue, reconcile
@@ -37,7 +38,8 @@ GATHER_IN_BULK = 0.2  # … while there is enough claimed for the threads to go 
 AHEAD = 0.4  # seconds of work that may be claimed and wait for a thread; at most MOST_AHEAD rows for each thread
 MOST_AHEAD = 3
 PACE_OVER = 0.25  # seconds
-SETTLE_TRIES = 8  # almost six seconds: a database that restarts is back by then
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # the last: it is read-only while it changes over
+SETTLE_AGAIN_AFTER, SETTLE_AGAIN_AT_MOST = 0.2, 2.0  # seconds
 
 
 @cache
@@ -125,13 +127,24 @@ class Pump:
     def _took_off(self) -> bool:
         """Take off; False when the database was busy or away, which is no reason to end."""
         try:
+            self._let_loose_claims_go()
+            self._worker.has_loose_claims = True  # until all that is claimed has been sent off
             self._take_off()
-        except DatabaseError:
+            self._worker.has_loose_claims = False
+        except AnyDatabaseError:
             logger.warning("Nothing could be claimed now; trying again.", exc_info=True)
             close_old_connections()
             self._stopped.wait(0.5)
             return False
         return True
+
+    def _let_loose_claims_go(self) -> None:
+        """What was claimed and never sent would otherwise wait until its lease ends."""
+        if self._worker.has_loose_claims:
+            sent = [*self._flying.values(), *self._worker.unsettled]
+            freed = reconcile.let_go(self._worker.id, but=sent)
+            self._worker.has_loose_claims = False
+            logger.warning("%d rows that were claimed and not sent go on.", freed)
 
     def _take_off(self) -> None:
         """Claim what the threads will begin within a moment: claims in large groups cost little, and nothing waits long.
@@ -233,19 +246,37 @@ class Pump:
         self._worker.pushed += len(landed)
         self._worker.in_flight = len(self._flying)
 
+    def _settled(self, landed: Sequence[Delivery]) -> list[Pushed]:
+        """A database that is busy or away must not cost what Azure has already done, nor one bad row the others."""
+        try:
+            return self._settled_together(landed)
+        except AnyDatabaseError:
+            logger.exception("%d rows could not be settled together; trying each by itself.", len(landed))
+        outcomes = []
+        for delivery in landed:
+            try:
+                outcomes += reconcile.settle([delivery])
+            except AnyDatabaseError:
+                logger.exception("%s %s could not be settled.", delivery.row.kind, delivery.row.pk)
+                self._worker.unsettled.append(delivery.claimed)  # when its lease has ended, it is read back
+                outcomes.append(Pushed.NOT_CLAIMED)
+        return outcomes
+
     @staticmethod
-    def _settled(landed: Sequence[Delivery]) -> list[Pushed]:
-        """A database that is busy or away for a moment must not cost what Azure has already done."""
-        for attempt in range(1, SETTLE_TRIES + 1):
+    def _settled_together(landed: Sequence[Delivery]) -> list[Pushed]:
+        """Tried until the leases end: a database that changes over to another server may need minutes."""
+        ends = max(delivery.claimed.until for delivery in landed)
+        pause = SETTLE_AGAIN_AFTER
+        while True:
             try:
                 return reconcile.settle(landed)
-            except DatabaseError:
-                if attempt == SETTLE_TRIES:
+            except DATABASE_AWAY:
+                if time.monotonic() + pause > ends:
                     raise
                 logger.warning("Settling %d rows failed; trying again.", len(landed), exc_info=True)
                 close_old_connections()
-                time.sleep(0.2 * attempt)
-        raise AssertionError("unreachable")
+                time.sleep(pause)
+                pause = min(1.5 * pause, SETTLE_AGAIN_AT_MOST)
 
     @staticmethod
     def _note_outages(landed: Sequence[Delivery]) -> None:
@@ -262,10 +293,14 @@ class Pump:
                 budget.outage(subscription, reason)
 
     def _finish(self) -> None:
-        """Whatever ends the pump, what is on its way is settled."""
+        """Whatever ends the pump, what is on its way is settled, and what is not is let go."""
         while self._flying:
             self._wait_for_some()
         self._settle()
+        try:
+            self._let_loose_claims_go()
+        except AnyDatabaseError:
+            logger.warning("Claims could not be let go; the next run does that.", exc_info=True)
 
 
 _running = threading.Lock()

@@ -88,6 +88,22 @@ def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
     return bool(reason)
 
 
+def let_go(worker: str, *, but: Iterable[Claimed]) -> int:
+    """Free what a worker has claimed and never sent, after a fault in between. `but`: what it has on its way, or back."""
+    held: dict[type[SyncedModel], list[Claimed]] = defaultdict(list)
+    for each in but:
+        held[type(each.row)].append(each)
+    count = 0
+    for model in registry.models():
+        manager: Any = model._default_manager
+        loose = manager.filter(claimed_by=worker, claim_token__isnull=False)
+        if held[model]:
+            pks, tokens = {each.row.pk for each in held[model]}, {each.token for each in held[model]}
+            loose = loose.exclude(pk__in=pks, claim_token__in=tokens)
+        count += loose.update(claim_token=None, claimed_until=None, claimed_by="")
+    return count
+
+
 # Settle
 
 _CLEARED: dict[str, Any] = {

@@ -8,10 +8,12 @@ import threading
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connections
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 from django.utils import timezone
 
 from sync import rechecks
+from sync.delivery import Claimed
 from sync.models import WorkerBeat
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ class Worker:
         self.started_at = timezone.now()
         self.in_flight = 0
         self.pushed = 0
+        self.has_loose_claims = False  # a fault came between claiming rows and sending them
+        self.unsettled: list[Claimed] = []  # pushed, and the database could not be told
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
@@ -59,7 +63,7 @@ class Worker:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 self.beat()
-            except DatabaseError:
+            except AnyDatabaseError:
                 logger.warning("No heartbeat could be written.", exc_info=True)
             finally:
                 connections.close_all()
@@ -67,7 +71,7 @@ class Worker:
     def end(self) -> None:
         """It stops in good order: nothing of it remains."""
         self._stopped.set()
-        with contextlib.suppress(DatabaseError):
+        with contextlib.suppress(AnyDatabaseError):
             WorkerBeat.objects.filter(worker=self.id).delete()
 
 
