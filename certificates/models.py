@@ -30,6 +30,7 @@ class CACertificate(SyncedModel):
         "subject": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
         "thumbprint": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
     }
+    unchangeable: ClassVar[frozenset[str]] = frozenset({"thumbprint"})
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="ca_certificates")
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])

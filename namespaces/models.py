@@ -128,6 +128,8 @@ class Client(SyncedModel):
         "attributes": ("attributes",),
     }
 
+    unchangeable: ClassVar[frozenset[str]] = frozenset({"authentication name"})
+
     class ConnectionState(models.TextChoices):
         ENABLED = "Enabled"
         DISABLED = "Disabled"

@@ -65,7 +65,7 @@ def mark_deleted(
 
 
 def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
-    """Try a parked row again. It is read back first: what Azure holds may have changed since it refused.
+    """Try a parked row again. Like every push it looks at what Azure holds first, and overwrites nothing of others.
 
     Raises NothingToRetry when the row is not parked.
     """
@@ -73,7 +73,6 @@ def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
         row = type(row)._default_manager.select_for_update().get(pk=row.pk)
         if not row.parked_code:
             raise NothingToRetry("This change is not waiting for a retry.")
-        row.uncertain = True
         commit_change(
             actor,
             row=row,

@@ -1,7 +1,7 @@
 """Comparing what we want, what we last left in Azure, and what Azure holds, in the words of `describe`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,10 +81,22 @@ class History:
     """What each generation of a row wanted, canonically; "" where it wanted the row gone."""
 
     wanted: Mapping[int, str]
+    before: str = ""  # what was there before the first of them, where that is known
 
     def holds(self, current: str) -> bool:
         """Whether Azure's state is one that this portal may have left there."""
         return current in self.wanted.values()
+
+    def may_have_removed(self, unchangeable: Set[str], base: str) -> bool:
+        """Whether this portal may itself have taken the resource away: to delete it, or to replace it.
+
+        A replacement begins with a DELETE, and is needed where a value that Azure never changes was to become another.
+        """
+        states = [json.loads(text) for text in (base, self.before, *self.wanted.values()) if text]
+        kept = {
+            canonical({name: state[name] for name in unchangeable}) for state in states if unchangeable <= state.keys()
+        }
+        return self.holds("") or len(kept) > 1
 
     def at(self, generation: int | None) -> str | None:
         """What was sent as `generation`; None when nobody knows."""
@@ -103,6 +115,7 @@ def histories(kind: str, rows: Sequence[SyncedModel]) -> dict[int, History]:
         if row.uncertain or row.doubtful_from is not None
     }
     found: dict[int, dict[int, str]] = {pk: {} for pk in since}
+    first: dict[int, tuple[int, str]] = {}
     if since:
         entries = Activity.objects.filter(kind=kind, object_pk__in=since, generation__isnull=False)
         told: Any = entries.values_list("object_pk", "generation", "before", "after")
@@ -110,4 +123,6 @@ def histories(kind: str, rows: Sequence[SyncedModel]) -> dict[int, History]:
             tried_again = after is None and "error" in (before or {})
             if generation >= since[pk] and not tried_again:
                 found[pk][generation] = canonical(after)
-    return {pk: History(wanted) for pk, wanted in found.items()}
+                if generation <= first.get(pk, (generation, ""))[0]:
+                    first[pk] = generation, canonical((before or {}).get("azure", before))
+    return {pk: History(wanted, first.get(pk, (0, ""))[1]) for pk, wanted in found.items()}

@@ -191,7 +191,7 @@ class _Courier:
         if self.is_doubtful and self._is_ours(current):
             return
         if current is None:
-            if base is not None and not self.is_doubtful:
+            if base is not None and not self._may_be_gone_by_us(base):
                 raise self._drifted("DeletedInAzure", None)
             return
         if base is None:
@@ -206,6 +206,12 @@ class _Courier:
 
     def _is_ours(self, current: Resource | None) -> bool:
         return self.history.holds(canonical(describe_resource(type(self.row), current)))
+
+    def _may_be_gone_by_us(self, base: Resource) -> bool:
+        """Nothing is there: whether a DELETE of ours, whose end nobody knows, explains that."""
+        model = type(self.row)
+        held = canonical(describe_resource(model, base))
+        return self.is_doubtful and self.history.may_have_removed(model.unchangeable, held)
 
     def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
         """What Azure never changes is deleted and made anew; refused, the former one is put back.
@@ -224,6 +230,7 @@ class _Courier:
             kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
             try:
                 self.delivery.base = self._sent_put(kept)
+                self.delivery.touched = False
             except AzureRefused:
                 raise refusal from None
             raise AzureRefused(

@@ -139,6 +139,8 @@ class SyncedModel(models.Model):
     scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
     # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # What `describe` calls the values that Azure never changes: another value takes a DELETE and a PUT.
+    unchangeable: ClassVar[frozenset[str]] = frozenset()
     # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
     is_patched: ClassVar[bool] = False
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
