@@ -1,6 +1,6 @@
 """What a push finds in Azure that somebody else left there becomes a finding, like one of a scan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,13 @@ from sync.compare import CONFLICTS, field_differences
 from sync.findings import Finding
 from sync.models import SyncedModel
 
+Resource = Mapping[str, Any]
 
-def note_conflict(row: SyncedModel, *, code: str, resource: Mapping[str, Any] | None, at: datetime) -> Finding:
+
+def note_conflict(row: SyncedModel, *, code: str, resource: Resource | None, at: datetime) -> Finding:
     """Open a finding for `row`, or refresh the one that is open."""
+    fields = field_differences(type(row), base=row.base, ours=row, azure=resource)
+    alarm = alarm_of(type(row), base=row.base, azure=resource, fields=fields)
     return upsert_finding(
         kind=row.kind,
         scope=row.scope_pk(),
@@ -19,9 +23,21 @@ def note_conflict(row: SyncedModel, *, code: str, resource: Mapping[str, Any] | 
         reopen=True,  # somebody has changed it here since it was ignored
         object_pk=row.pk,
         drift=CONFLICTS[code][0],
-        fields=field_differences(type(row), base=row.base, ours=row, azure=resource),
+        fields=fields,
         resource=dict(resource) if resource is not None else None,
+        is_loud=bool(alarm),
+        note=alarm,
     )
+
+
+def alarm_of(
+    model: type[SyncedModel], *, base: Resource | None, azure: Resource | None, fields: Sequence[Mapping[str, Any]]
+) -> str:
+    """Why what Azure holds lets somebody in who was not let in before, as a sentence; "" = it does not."""
+    if azure is None:
+        return ""
+    changed = [found["field"] for found in fields if found["base"] != found["azure"]]
+    return model.drift_alarm(changed if base is not None else None)
 
 
 def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:

@@ -19,7 +19,7 @@ from portal import activity
 from sync import budget, registry
 from sync.calls import recorded
 from sync.compare import canonical, describe_resource, field_differences
-from sync.conflicts import upsert_finding
+from sync.conflicts import alarm_of, upsert_finding
 from sync.findings import Finding, Scan
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.models import SyncedModel
@@ -196,9 +196,7 @@ def _keep(model: type[SyncedModel], scope: Scope, compared: _Comparison, at: dat
 def _keep_one(each: _Difference, kind: str, scope: Scope, at: datetime) -> Finding:
     row, base = each.row, each.row.base if each.row is not None else None
     fields = field_differences(each.model, base=base, ours=row, azure=each.resource)
-    changed = [found["field"] for found in fields if found["base"] != found["azure"]]
-    is_new = each.drift == Finding.Class.APPEARED
-    alarm = "" if each.resource is None else each.model.drift_alarm(None if is_new else changed)
+    alarm = alarm_of(each.model, base=base, azure=each.resource, fields=fields)
     return upsert_finding(
         kind=kind,
         scope=scope.pk,

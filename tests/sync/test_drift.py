@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from certificates.actions import update_ca_certificate
 from certificates.decoding import to_azure_pem
 from certificates.models import CACertificate
 from namespaces.actions import delete_client
@@ -15,7 +16,7 @@ from sync.models import Finding, Scan, SyncState
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
-from tests.factories import make_ca_der, make_namespace, make_user
+from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
@@ -103,6 +104,36 @@ def test_an_unknown_ca_certificate_is_loud(arm: ScriptedArm, ada: User, factory:
     finding = the_finding()
     assert finding.is_loud
     assert "may now authenticate" in finding.note
+
+
+def test_a_foreign_ca_under_the_name_of_our_new_one_is_loud_also_after_a_scan(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    row = make_ca_certificate(factory, synced_generation=0)
+    arm.hold(row.arm_id(), {"encodedCertificate": to_azure_pem(make_ca_der())})
+    assert push(row) is Pushed.PARKED
+    scan(factory)
+    finding = the_finding()
+    assert finding.is_loud
+    assert "may now authenticate" in finding.note
+
+
+def test_an_edit_that_meets_a_ca_swapped_in_azure_is_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    row = make_ca_certificate(factory, synced_generation=0)
+    push(row)
+    change_in_azure(arm, again(row), encodedCertificate=to_azure_pem(make_ca_der()))
+    update_ca_certificate(ada, certificate=again(row), description="ours")
+    assert push(again(row)) is Pushed.PARKED
+    assert the_finding().is_loud
+
+
+def test_an_edit_that_meets_another_description_is_not_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    row = make_ca_certificate(factory, synced_generation=0)
+    push(row)
+    change_in_azure(arm, again(row), description="theirs")
+    update_ca_certificate(ada, certificate=again(row), description="ours")
+    assert push(again(row)) is Pushed.PARKED
+    assert not the_finding().is_loud
 
 
 def test_a_client_that_was_enabled_again_in_azure_is_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
