@@ -66,8 +66,11 @@ _DECISIONS = {
 }
 
 
-def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str) -> Question | None:
-    """Before many differences are decided about in one go; None for a decision that is not for many."""
+def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str, *, shown: Sequence[str]) -> Question | None:
+    """Before many differences are decided about in one go; None for a decision that is not for many.
+
+    `shown`: the findings as the page posted them.
+    """
     if decision not in _DECISIONS:
         return None
     label, meaning = _DECISIONS[decision]
@@ -82,7 +85,7 @@ def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str) -> Qu
         "primary",
         reverse("sync:drift_resolve", args=[scope.pk]),
         reverse("sync:drift_list", args=[scope.pk]),
-        (("decision", decision), ("confirmed", "yes"), *(("finding", str(finding.pk)) for finding in findings)),
+        (("decision", decision), ("confirmed", "yes"), *(("finding", each) for each in shown)),
     )
 
 

@@ -1,5 +1,7 @@
 """Drift: where Azure differs from what the portal last left there, and who decided what about it."""
 
+import hashlib
+import json
 from typing import Any
 
 from django.conf import settings
@@ -52,6 +54,12 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_drift_display()}"
+
+    @property
+    def as_shown(self) -> str:
+        """It and what it says now, as a page posts it back: a decision is about what somebody has seen."""
+        said = json.dumps([self.drift, self.fields, self.resource], sort_keys=True, default=str)
+        return f"{self.pk}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
 class Scan(models.Model):

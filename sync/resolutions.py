@@ -1,5 +1,6 @@
 """What people decide about drift, and about changes that Azure refused: keep ours, take Azure's, adopt, ignore."""
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from portal import activity
 from portal.models import Activity, User
 from sync import registry
 from sync.actions import commit_change
+from sync.compare import field_differences
 from sync.findings import Finding
 from sync.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.models import SyncedModel
@@ -24,9 +26,10 @@ class CannotResolve(ValueError):  # noqa: N818 - says what is wrong
 def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None) -> None:
     """Give up what waits and take what Azure holds now. A row that Azure does not have goes.
 
-    Raises CannotResolve when nothing waits or it is being sent, AzureRefused and AzureUnreachable when Azure does not
-    show it.
+    Raises CannotResolve when nothing waits, it is being sent, or it was sent or changed while Azure was read;
+    AzureRefused and AzureUnreachable when Azure does not show it.
     """
+    before = _progress(row)
     resource: Resource | None
     try:
         resource = row.read(gateway or arm_gateway())
@@ -38,6 +41,8 @@ def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None 
         current = _locked(type(row), row.pk)
         if current.is_settled:
             raise CannotResolve("Nothing waits here: Azure has it as it is.")
+        if _progress(current) != before:
+            raise CannotResolve("It has changed meanwhile. Look at it again.")
         _take(actor, current, resource, verb="Discard change")
         _close(actor, current.kind, current.scope_pk(), str(current), "Discarded ours")
 
@@ -69,6 +74,7 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
         if finding.drift == Finding.Class.APPEARED:
             raise CannotResolve("The portal does not have it yet. Adopt it, or ignore it.")
         row = _row_of(finding)
+        _check_compared(row, finding)
         every = {found["field"] for found in finding.fields}
         if fields is None or finding.resource is None or set(fields) >= every:
             _take(actor, row, finding.resource, verb="Take Azure's")
@@ -134,9 +140,26 @@ def _row_of(finding: Finding) -> SyncedModel:
 
 
 def _check_open(finding: Finding) -> None:
-    state = Finding.objects.select_for_update().values_list("state", flat=True).get(pk=finding.pk)
-    if state == Finding.State.RESOLVED:
+    current = Finding.objects.select_for_update().get(pk=finding.pk)
+    if current.state == Finding.State.RESOLVED:
         raise CannotResolve("Somebody has decided about this already.")
+    if current.as_shown != finding.as_shown:
+        raise CannotResolve("Azure's side has changed since this was shown. Look at it again.")
+
+
+def _check_compared(row: SyncedModel, finding: Finding) -> None:
+    """What Azure holds is taken over ours only as long as ours is what it was compared with."""
+    fields = field_differences(type(row), base=row.base, ours=row, azure=finding.resource)
+    if json.dumps(fields, sort_keys=True, default=str) != json.dumps(finding.fields, sort_keys=True, default=str):
+        raise CannotResolve("The portal's side has changed since this was found. Refresh from Azure, and look again.")
+
+
+def _progress(row: SyncedModel) -> tuple[object, ...]:
+    """What changes with every edit of a row and with every push of it."""
+    return (
+        *(row.generation, row.synced_generation, row.parked_code, row.claim_token, row.uncertain),
+        *(row.attempts, row.lost_writes, row.next_attempt_at),
+    )
 
 
 def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str) -> None:

@@ -195,23 +195,28 @@ def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
 def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
 
-    Many are asked about first, with what that sends to Azure; the answer posts them again, `confirmed`.
+    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with what that sends to Azure; the answer posts them again, `confirmed`.
     """
     scope = registry.scopes().get(request.user, pk, may_change=True)
     decision = request.POST.get("decision", "")
     decide = _DECISIONS.get(decision)
-    chosen = [_finding(pk, int(each)) for each in request.POST.getlist("finding") if each.isdigit()]
+    chosen = [
+        _finding_shown(pk, each) for each in request.POST.getlist("finding") if each.partition("-")[0].isdecimal()
+    ]
     if decide is None or not chosen:
         messages.error(request, "Choose at least one difference, and what to do about it.")
         return redirect("sync:drift_list", pk)
     if len(chosen) > 1 and not request.POST.get("confirmed"):
-        question = confirming.ask_decision(scope, chosen, decision)
+        findings = [finding for finding, _ in chosen]
+        question = confirming.ask_decision(scope, findings, decision, shown=request.POST.getlist("finding"))
         if question is not None:
             context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
             return _page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
     done, faults = 0, []
-    for finding in chosen:
+    for finding, is_as_shown in chosen:
         try:
+            if not is_as_shown:
+                raise CannotResolve("It has changed since it was shown. Look at it again.")
             decide(request, finding)
             done += 1
         except CannotResolve as fault:
@@ -260,6 +265,12 @@ def _finding(pk: int, finding: int) -> Finding:
     if found is None:
         raise Http404("There is no such difference.")
     return found
+
+
+def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool]:
+    """A finding, and whether it still says what it said when it was shown."""
+    finding = _finding(pk, int(posted.partition("-")[0]))
+    return finding, posted in {str(finding.pk), finding.as_shown}
 
 
 # Timeline

@@ -1,5 +1,6 @@
 """Each class of drift is found, shown and resolved each way; nothing is ever overwritten silently."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from namespaces.intake import bring_in
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync import drift, registry, resolutions
+from sync.actions import retry
+from sync.gateway import ArmGateway
 from sync.models import Finding, Scan, SyncState
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
 from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
-from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
@@ -306,6 +309,44 @@ def test_azures_authentication_name_that_another_row_uses_cannot_be_taken(
         resolutions.take_azures(ada, finding=the_finding())
 
 
+def test_no_decision_is_about_what_azure_held_before_the_newest_scan(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = changed(arm, ada, factory)
+    shown = the_finding()
+    change_in_azure(arm, client, description="theirs again")
+    scan(factory)
+    for decide in (resolutions.keep_ours, resolutions.take_azures, resolutions.ignore):
+        with pytest.raises(CannotResolve, match="changed since this was shown"):
+            decide(ada, finding=shown)
+    assert again(client).description == "ours"
+
+
+def test_what_appeared_is_adopted_as_it_was_shown(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    stranger = f"{factory.resource_id}/clients/stranger"
+    arm.hold(stranger, {"authenticationName": "stranger"})
+    scan(factory)
+    shown = the_finding()
+    arm.hold(stranger, {"authenticationName": "somebody-else"})
+    scan(factory)
+    with pytest.raises(CannotResolve, match="changed since this was shown"):
+        resolutions.adopt(ada, finding=shown)
+    assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("fields", [None, ["state"]])
+def test_azures_is_not_taken_over_an_edit_that_is_newer_than_the_comparison(
+    arm: ScriptedArm, ada: User, factory: Namespace, fields: list[str] | None
+) -> None:
+    client = changed(arm, ada, factory)
+    edit(ada, client, description="newer")
+    with pytest.raises(CannotResolve, match="The portal's side has changed"):
+        resolutions.take_azures(ada, finding=the_finding(), fields=fields)
+    scan(factory)
+    resolutions.take_azures(ada, finding=the_finding(), fields=fields)
+    assert again(client).description == ("theirs" if fields is None else "newer")
+
+
 # A change of ours that waits
 
 
@@ -343,6 +384,47 @@ def test_a_deletion_that_waits_can_be_discarded(arm: ScriptedArm, ada: User, fac
     resolutions.discard_change(ada, row=again(client))
     assert again(client).sync_state is SyncState.SUCCEEDED
     assert arm.held(client.arm_id()) is not None
+
+
+def meanwhile(*steps: Callable[[], object]) -> ArmGateway:
+    """A gateway that does all this after it has read and before it answers."""
+
+    class Meanwhile(ArmGateway):
+        def get(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+            found = super().get(*arguments, **named)
+            for step in steps:
+                step()
+            return found
+
+    return Meanwhile()
+
+
+def test_what_was_sent_while_azure_was_read_is_not_discarded_by_what_it_held_before(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory, description="first")
+    edit(ada, client, description="second")
+    arm.script("PUT", refused("InvalidInput"))
+    push(again(client))
+    gateway = meanwhile(
+        lambda: retry(ada, row=again(client)),
+        lambda: push(again(client)),
+        lambda: edit(ada, client, description="third"),
+    )
+    with pytest.raises(CannotResolve, match="changed meanwhile"):
+        resolutions.discard_change(ada, row=again(client), gateway=gateway)
+    assert (again(client).description, again(client).sync_state) == ("third", SyncState.PENDING)
+
+
+def test_a_push_that_was_lost_while_azure_was_read_is_not_forgotten_by_discarding(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory, description="first")
+    edit(ada, client, description="second")
+    arm.script("PUT", Answer(wire="none", apply="later"))
+    with pytest.raises(CannotResolve, match="changed meanwhile"):
+        resolutions.discard_change(ada, row=again(client), gateway=meanwhile(lambda: push(again(client))))
+    assert again(client).recheck_at is not None
 
 
 def test_nothing_is_discarded_where_nothing_waits(arm: ScriptedArm, ada: User, factory: Namespace) -> None:

@@ -167,6 +167,24 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
 
 
+@pytest.mark.parametrize("name", ["drift_detail", "drift_list"])
+def test_a_decision_is_about_what_the_page_showed(arm: ScriptedArm, ada: User, factory: Namespace, name: str) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    which = [Finding.objects.get().pk] if name == "drift_detail" else []
+    (shown,) = re.findall(r'name="finding" value="([^"]+)"', page(ada, f"sync:{name}", factory.pk, *which))
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs again"})
+    scan(factory)
+    data = {"finding": shown, "decision": "keep"}
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    assert "It has changed since it was shown." in signed_in(ada).post(url, data, follow=True).content.decode()
+    assert Finding.objects.get().state == Finding.State.OPEN
+    (shown,) = re.findall(r'name="finding" value="([^"]+)"', page(ada, f"sync:{name}", factory.pk, *which))
+    signed_in(ada).post(url, {"finding": shown, "decision": "keep"})
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
 @pytest.mark.parametrize("decision", ["keep", "take", "adopt", "ignore", "take-fields", "nonsense", ""])
 def test_many_are_decided_at_once_and_what_cannot_be_is_said(
     arm: ScriptedArm, ada: User, factory: Namespace, decision: str
