@@ -2,15 +2,60 @@
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from django.http import HttpRequest
+
 from certificates.wording import one_line
+from portal.request_ids import request_id_of
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+LONGEST_FAULT = 300  # letters
 
 
-class TextFormatter(logging.Formatter):
+class AboutRequests(logging.Filter):
+    """Says of a request which page it asked for, from whom and its id. Addresses hold secrets, and bodies keys: neither
+    is told, nor the values in a page's address but numbers.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = record.__dict__.pop("request", None)
+        if isinstance(request, HttpRequest):
+            match = request.resolver_match
+            page = match.route if match is not None else "no page"
+            numbers = {name: value for name, value in (match.kwargs if match else {}).items() if isinstance(value, int)}
+            user = request.__dict__.get("_cached_user")  # never asks the database, which may be what is broken
+            record.__dict__ |= {"method": request.method, "page": page, "numbers": numbers}
+            record.__dict__ |= {"request_id": request_id_of(request), "user": getattr(user, "pk", None)}
+            if record.name == "django.request":
+                told = getattr(record, "status_code", ""), request.method, page, request_id_of(request)
+                record.msg, record.args = "%s: %s %s (request %s)", told
+        return True
+
+
+class FaultFormatter(logging.Formatter):
+    """Tells of a fault where it came from, never the values of variables, and of its own words the first line.
+
+    What follows that may be a whole row of the database.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  its name in the standard library
+        told: list[str] = []
+        fault: BaseException | None = ei[1]
+        seen: set[int] = set()
+        while fault is not None and id(fault) not in seen:
+            seen.add(id(fault))
+            words = (str(fault).splitlines() or [""])[0][:LONGEST_FAULT]
+            if "PRIVATE KEY" in words:
+                words = "(left out: it may hold a key)"
+            told.insert(0, f"{''.join(traceback.format_tb(fault.__traceback__))}{type(fault).__qualname__}: {words}")
+            fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+        return "\nwhich led to\n".join(told)
+
+
+class TextFormatter(FaultFormatter):
     """A line for people. Line breaks and what else cannot be seen in the message are shown as escapes."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  its name in the standard library
@@ -18,7 +63,7 @@ class TextFormatter(logging.Formatter):
         return super().formatMessage(record)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(FaultFormatter):
     """Time, level, logger and message; then the `extra` of the call; then the fault, if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:

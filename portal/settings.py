@@ -39,6 +39,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -234,10 +235,19 @@ LOGGING: dict[str, Any] = {
         "text": {"()": "portal.logs.TextFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "json": {"()": "portal.logs.JsonFormatter"},
     },
+    "filters": {"requests": {"()": "portal.logs.AboutRequests"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "json" if LOG_FORMAT == "json" else "text"}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "text",
+            "filters": ["requests"],
+        }
     },
+    "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        # Django's own handler speaks only while DEBUG is on: without this nobody hears of an error on a page.
+        "django": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # pages that are not there are no news
         "sync": {"handlers": ["console"], "level": os.environ.get("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
     },
 }

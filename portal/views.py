@@ -23,6 +23,7 @@ from portal.bell import mark_seen, recent
 from portal.context import THEME_COOKIE, THEMES
 from portal.models import User
 from portal.registry import SearchHit, search
+from portal.request_ids import request_id_of
 
 THEME_SECONDS = 365 * 24 * 3600
 MOST_QUICK_HITS = 10
@@ -216,4 +217,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Nothing here may lean on what just broke: no database, no session, no context processor."""
     from django.template import loader
 
-    return HttpResponse(loader.get_template("portal/broken.html").render({}), status=500)
+    page = loader.get_template("portal/broken.html").render({"request_id": request_id_of(request)})
+    return HttpResponse(page, status=500)
