@@ -62,6 +62,8 @@ def _ask(question: str, find_out: Callable[[], Answer | str]) -> Answer:
         said = find_out()
     except (AzureRefused, AzureUnreachable) as fault:
         return Answer(question, False, str(fault))
+    except ValueError as fault:
+        return Answer(question, False, f"The portal cannot address it: {fault}.")
     return said if isinstance(said, Answer) else Answer(question, True, said)
 
 
@@ -94,11 +96,18 @@ def _subscriptions(gateway: ArmGateway, found: list[str]) -> Answer | str:
 
 
 def _provider(gateway: ArmGateway, subscription: str) -> Answer | str:
-    provider = gateway.provider(subscription, PROVIDER)
+    question = f"{PROVIDER} in {subscription}"
+    try:
+        provider = gateway.provider(subscription, PROVIDER)
+    except AzureRefused as refusal:
+        if refusal.status != 403:
+            raise
+        # The role of docs/azure.md may be given on a namespace alone, and then it does not reach so far.
+        return Answer(question, None, "The identity may not look. Where a namespace is there, it is registered.")
     state = str(provider.get("registrationState") or "")
     if state.lower() != "registered":
         return Answer(
-            f"{PROVIDER} in {subscription}",
+            question,
             False,
             f"It is {state or 'not registered'}. Run: az provider register --namespace {PROVIDER} "
             f"--subscription {subscription}",

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ __all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "a
 
 NAMESPACE_TYPE = "Microsoft.EventGrid/namespaces"
 _SEGMENT = re.compile(r"[-A-Za-z0-9:._()$]+\Z")
+# Resource groups may have letters of any language, and nothing that cannot be seen or means something in a URL.
+_GROUP_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc"})
 _ID = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/(?P<provider>[^/]+)/(?P<rest>.+)\Z",
     re.IGNORECASE,
@@ -57,7 +60,9 @@ def parse_resource_id(text: str) -> ResourceId:
     match = _ID.match(text)
     if match is None:
         raise ValueError("not a resource id")
-    if any(step in {".", ".."} or not _SEGMENT.match(step) for step in text[1:].split("/")):
+    every = text[1:].split("/")
+    group = every.pop(3)
+    if not _is_group(group) or not all(_is_step(step) for step in every):
         raise ValueError("a resource id has no empty steps, no “.” or “..”, and no characters that a URL would change")
     steps = match["rest"].split("/")
     if len(steps) % 2:
@@ -70,6 +75,17 @@ def parse_resource_id(text: str) -> ResourceId:
         type="/".join([match["provider"], *type_steps]),
         kind=type_steps[-1],
         name=steps[-1],
+    )
+
+
+def _is_step(text: str) -> bool:
+    return text not in {".", ".."} and bool(_SEGMENT.match(text))
+
+
+def _is_group(text: str) -> bool:
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"""
+    return text not in {".", ".."} and all(
+        letter in "-._()" or unicodedata.category(letter) in _GROUP_CATEGORIES for letter in text
     )
 
 
@@ -156,7 +172,7 @@ class ArmGateway:
 
     def put_resource_group(self, subscription: str, name: str, location: str) -> None:
         """Make sure of a resource group. Raises AzureRefused, AzureUnreachable, ValueError for a name that is no step."""
-        if any(step in {"", ".", ".."} or not _SEGMENT.match(step) for step in (subscription, name)):
+        if not _is_step(subscription) or not name or not _is_group(name):
             raise ValueError("not the name of a resource group")
         path = f"/subscriptions/{subscription}/resourcegroups/{name}"
         self._send("PUT", self._url(path, {"api-version": "2021-04-01"}), {"location": location})
@@ -231,7 +247,7 @@ class ArmGateway:
         return Follower(get, self._same_server, url)
 
     def _url(self, path: str, query: Mapping[str, str]) -> str:
-        url = path if path.startswith("https://") else f"{self._base}{path}"
+        url = path if path.startswith("https://") else f"{self._base}{quote(path, safe='/:()$%')}"
         if query:
             url = f"{url}?{urlencode(query, quote_via=quote)}"
         return url.replace("{", "%7B").replace("}", "%7D")

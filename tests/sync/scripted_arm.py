@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -100,7 +101,7 @@ class ScriptedArm:
         return found["properties"] if found else None
 
     def respond(self, handler: BaseHTTPRequestHandler, content: bytes) -> None:
-        path = handler.path.split("?")[0]
+        path = unquote(handler.path.split("?")[0])
         if path.endswith("/oauth2/v2.0/token"):
             _write(handler, Answer(200, TOKEN))
             return

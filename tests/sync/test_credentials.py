@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
+from emulator.faults_client import EmulatorControl, Fault
 from sync.advice import credential_trouble
 from sync.check import is_allowed, needed
 from sync.credentials import make_credential
@@ -136,6 +137,23 @@ def test_check_azure_says_what_works_and_what_is_missing(
     with pytest.raises(CommandError, match="missing"):
         call_command("check_azure", stdout=said)
     assert "does not see 00000000-0000-4000-8000-000000000001" in said.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_role_that_does_not_reach_up_to_the_subscription_is_no_fault(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_environment(azure, monkeypatch)
+    azure.make_namespace("checked")
+    control = EmulatorControl.from_ready_file(azure.state_dir / "ready.json")
+    forbidden = Fault(
+        kind="error", status=403, code="AuthorizationFailed", path="/subscriptions/*/providers/Microsoft.EventGrid"
+    )
+    said = StringIO()
+    with control.fault(forbidden):
+        call_command("check_azure", stdout=said)
+    assert "unknown  Microsoft.EventGrid in" in said.getvalue()
+    assert "MISSING" not in said.getvalue()
 
 
 def test_rights_are_read_as_azure_means_them() -> None:
