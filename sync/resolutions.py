@@ -1,5 +1,6 @@
 """What people decide about drift, and about changes that Azure refused: keep ours, take Azure's, adopt, ignore."""
 
+import copy
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -21,6 +22,16 @@ Resource = Mapping[str, Any]
 
 class CannotResolve(ValueError):  # noqa: N818 - says what is wrong
     """This decision is not possible, or not any more; the message says why."""
+
+
+class FieldsBelongTogether(CannotResolve):
+    """Some fields alone would make what neither side has and the rules refuse. `fields` would mend it."""
+
+    def __init__(self, problem: str, chosen: Collection[str], fields: Collection[str]) -> None:
+        self.fields = tuple(fields)
+        both = " and ".join((*chosen, *fields))
+        cure = f"{both} belong together: take them together." if fields else "Take all of Azure's, or keep ours."
+        super().__init__(f"{problem} {cure}")
 
 
 def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None) -> None:
@@ -75,12 +86,13 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
             raise CannotResolve("The portal does not have it yet. Adopt it, or ignore it.")
         row = _row_of(finding)
         _check_compared(row, finding)
-        every = {found["field"] for found in finding.fields}
-        if fields is None or finding.resource is None or set(fields) >= every:
+        every = [found["field"] for found in finding.fields]
+        if fields is None or finding.resource is None or set(fields) >= set(every):
             _take(actor, row, finding.resource, verb="Take Azure's")
             _resolve(actor, finding, "Took Azure's")
             return
-        _take_fields(actor, row, finding.resource, [name for name in fields if name in every])
+        chosen = [name for name in fields if name in every]
+        _take_fields(actor, row, finding.resource, chosen, [name for name in every if name not in chosen])
         _resolve(actor, finding, f"Took Azure's {', '.join(fields)}" if fields else "Kept ours")
 
 
@@ -177,13 +189,15 @@ def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str
     _record(actor, row, verb=verb, before=before, after=row.describe())
 
 
-def _take_fields(actor: User, row: SyncedModel, resource: Resource, fields: Collection[str]) -> None:
+def _take_fields(
+    actor: User, row: SyncedModel, resource: Resource, fields: Collection[str], others: Collection[str]
+) -> None:
+    """`others`: the fields that differ, too, and stay ours. Raises FieldsBelongTogether."""
     before = row.describe()
     theirs = type(row)()
     theirs.adopt(resource)
-    for name in fields:
-        for column in row.field_columns.get(name, ()):
-            setattr(row, column, getattr(theirs, column))
+    _check_mixture(row, theirs, fields, others)
+    _copy_fields(row, theirs, fields)
     _accept_as_base(row, resource)
     try:
         with transaction.atomic():
@@ -192,6 +206,27 @@ def _take_fields(actor: User, row: SyncedModel, resource: Resource, fields: Coll
             )
     except IntegrityError:
         raise _taken() from None
+
+
+def _copy_fields(row: SyncedModel, theirs: SyncedModel, fields: Collection[str]) -> None:
+    for name in fields:
+        for column in row.field_columns.get(name, ()):
+            setattr(row, column, getattr(theirs, column))
+
+
+def _check_mixture(row: SyncedModel, theirs: SyncedModel, fields: Collection[str], others: Collection[str]) -> None:
+    """What is wrong with ours or with Azure's is known and stays as it is; what only both together have wrong is new."""
+    known = {*row.rule_problems(), *theirs.rule_problems()}
+
+    def new_problems(taken: Collection[str]) -> list[str]:
+        mixed = copy.copy(row)
+        _copy_fields(mixed, theirs, taken)
+        return [problem for problem in mixed.rule_problems() if problem not in known]
+
+    problems = new_problems(fields)
+    if problems:
+        cures = [name for name in others if not new_problems([*fields, name])]
+        raise FieldsBelongTogether(problems[0], fields, cures[:1])
 
 
 def _accept_as_base(row: SyncedModel, resource: Resource | None) -> None:

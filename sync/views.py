@@ -23,7 +23,7 @@ from sync.gateway import AzureRefused, AzureUnreachable
 from sync.models import Finding, SyncedModel
 from sync.queue import subscription_of
 from sync.registry import Scope
-from sync.resolutions import CannotResolve
+from sync.resolutions import CannotResolve, FieldsBelongTogether
 from sync.timeline import timeline_of
 
 FINDINGS_ON_A_PAGE = 50
@@ -178,9 +178,21 @@ def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
 def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
     """One difference, field by field, with what can be done about it."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    return _page(
-        request, "sync/drift_detail.html", scope, finding=_finding(pk, finding), menu_current="sync:drift_list"
-    )
+    return _detail(request, scope, _finding(pk, finding))
+
+
+def _detail(
+    request: PageRequest, scope: Scope, finding: Finding, fault: FieldsBelongTogether | None = None
+) -> HttpResponse:
+    ticked = request.POST.getlist("field")
+    context = {
+        "finding": finding,
+        "menu_current": "sync:drift_list",
+        "ticked": ticked,
+        "problem": str(fault) if fault is not None else "",
+        "problem_at": (*fault.fields, *ticked)[0] if fault is not None else "",
+    }
+    return _page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
 
 
 @require_POST
@@ -195,7 +207,8 @@ def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
 def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
 
-    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with what that sends to Azure; the answer posts them again, `confirmed`.
+    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with
+    what that sends to Azure; the answer posts them again, `confirmed`.
     """
     scope = registry.scopes().get(request.user, pk, may_change=True)
     decision = request.POST.get("decision", "")
@@ -219,6 +232,8 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
                 raise CannotResolve("It has changed since it was shown. Look at it again.")
             decide(request, finding)
             done += 1
+        except FieldsBelongTogether as fault:
+            return _detail(request, scope, finding, fault)
         except CannotResolve as fault:
             faults.append(f"{finding.name}: {fault}")
     if done:

@@ -167,6 +167,37 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
 
 
+def test_fields_that_belong_together_are_taken_together_or_refused_beside_the_field(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": ["ab" * 32]}
+    theirs = {**(arm.held(client.arm_id()) or {}), "clientCertificateAuthentication": authentication}
+    arm.hold(client.arm_id(), theirs)
+    scan(factory)
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    data = {"finding": Finding.objects.get().pk, "decision": "take-fields"}
+    for alone, other in (("validation scheme", "thumbprints"), ("thumbprints", "validation scheme")):
+        answer = signed_in(ada).post(url, {**data, "field": alone})
+        assert answer.status_code == 422
+        assert f"{alone} and {other} belong together" in answer.content.decode()
+        assert (again(client).validation_scheme, again(client).sync_state) == (client.validation_scheme, "Succeeded")
+    assert Finding.objects.get().state == Finding.State.OPEN
+    signed_in(ada).post(url, {**data, "field": ["validation scheme", "thumbprints"]})
+    assert (again(client).validation_scheme, again(client).thumbprints) == ("ThumbprintMatch", ["ab" * 32])
+
+
+def test_a_field_is_taken_where_what_is_wrong_was_so_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": []}
+    theirs = {"clientCertificateAuthentication": authentication, "description": "theirs"}
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), **theirs})
+    scan(factory)
+    data = {"finding": Finding.objects.get().pk, "decision": "take-fields", "field": "validation scheme"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert again(client).validation_scheme == "ThumbprintMatch"
+
+
 @pytest.mark.parametrize("name", ["drift_detail", "drift_list"])
 def test_a_decision_is_about_what_the_page_showed(arm: ScriptedArm, ada: User, factory: Namespace, name: str) -> None:
     client = settled(ada, factory)
