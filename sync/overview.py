@@ -2,22 +2,21 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from portal.models import User
-from sync import budget, registry, workers
+from sync import budget, pace, registry, workers
 from sync.budget import Gauge
-from sync.models import Finding, PushRecord, Scan, SyncedModel, WorkerBeat
+from sync.models import Finding, Scan, SyncedModel, WorkerBeat
 from sync.queue import subscription_of
 from sync.registry import Scope
 
 PARKED_SHOWN = 100
-MEASURED_OVER = timedelta(seconds=60)
 SPEED_UNMEASURED = 40.0  # rows per second of one worker, where none has been measured lately
 LATENCY_SECONDS = 1.0  # what even a single change takes
 
@@ -108,15 +107,11 @@ def gauges_of(resource_id: str) -> list[Gauge]:
     return [gauge for gauge in budget.gauges() if gauge.subscription == subscription]
 
 
-def speed(at: datetime | None = None) -> float | None:
-    """Rows per second that have reached Azure lately; None when there were too few to tell."""
-    at = at or timezone.now()
-    recent = PushRecord.objects.filter(settled_at__gt=at - MEASURED_OVER, outcome="succeeded")
-    count = recent.count()
-    if count < 20:
-        return None
-    span = recent.aggregate(first=Min("claimed_at"), last=Max("settled_at"))
-    return float(count / max((span["last"] - span["first"]).total_seconds(), 0.1))
+def speed(resource_id: str, at: datetime | None = None) -> float | None:
+    """Rows per second that have reached the subscription of a resource lately, as far as that was measured."""
+    subscription = subscription_of(resource_id)
+    inside = [scope.pk for scope in registry.scopes().all() if subscription_of(scope.resource_id) == subscription]
+    return pace.measured(inside, at or timezone.now())
 
 
 def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> Estimate:
@@ -135,7 +130,7 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     waits = _budget_seconds(resource_id, total)
     outage = next((gauge.blocked_reason for gauge in gauges_of(resource_id) if gauge.blocked_seconds > 5), "")
     by_budget = max(waits.values())
-    by_speed = sum(total.values()) / (speed(at) or SPEED_UNMEASURED * len(beating))
+    by_speed = sum(total.values()) / (speed(resource_id, at) or SPEED_UNMEASURED * len(beating))
     seconds = max(by_budget, by_speed, LATENCY_SECONDS)
     limited_by = "budget" if by_budget >= by_speed else "speed"
     said = f"About {in_words(seconds)}"
