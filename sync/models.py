@@ -30,6 +30,7 @@ __all__ = [
     "SyncedModel",
     "SyncedQuerySet",
     "WorkerBeat",
+    "may_go",
 ]
 
 
@@ -66,6 +67,15 @@ class Lane(models.IntegerChoices):
     BULK = 2, "Bulk"  # one of many that were changed at once
 
 
+def may_go(at: datetime) -> Q:
+    """Of unsettled rows, those that a worker may claim: not parked, under no live lease, not waiting for a retry."""
+    return (
+        Q(parked_code="")
+        & (Q(claimed_until__isnull=True) | Q(claimed_until__lte=at))
+        & (Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at))
+    )
+
+
 class SyncedQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
         """Rows that are not on their way out."""
@@ -82,12 +92,8 @@ class SyncedQuerySet(models.QuerySet[Any]):
         return self.exclude(generation=F("synced_generation"))
 
     def due(self, at: datetime) -> Self:
-        """Rows that a worker may claim now: unsettled, not parked, under no live lease, not waiting for a retry."""
-        return self.unsettled().filter(
-            Q(parked_code=""),
-            Q(claimed_until__isnull=True) | Q(claimed_until__lte=at),
-            Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at),
-        )
+        """Rows that a worker may claim now."""
+        return self.unsettled().filter(may_go(at))
 
     def parked(self) -> Self:
         return self.unsettled().exclude(parked_code="")

@@ -1,56 +1,31 @@
 """What waits, how fast it goes and when it will be done: for the Sync page, and before a bulk action starts."""
 
-from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from portal.models import User
-from sync import budget, pace, registry, workers
+from sync import budget, pace, registry, waiting, workers
 from sync.budget import Gauge
-from sync.models import Finding, Scan, SyncedModel, WorkerBeat
+from sync.models import Finding, Scan, WorkerBeat
 from sync.queue import subscription_of
 from sync.registry import Scope
+from sync.waiting import Figures, ParkedGroup
 
-PARKED_SHOWN = 100
 SPEED_UNMEASURED = 40.0  # rows per second of one worker, where none has been measured lately
 LATENCY_SECONDS = 1.0  # what even a single change takes
 
 
 @dataclass(frozen=True)
-class ParkedGroup:
-    """Rows that Azure refused for the same reason."""
+class QueueOverview(Figures):
+    """What waits in one namespace, or in all: the numbers, what was refused, and why rows wait, with how many."""
 
-    code: str
-    message: str  # of the first of them
-    rows: tuple[SyncedModel, ...]  # the first ones
-    count: int
-
-
-@dataclass(frozen=True)
-class QueueOverview:
-    """What waits in one namespace, or in all."""
-
-    due: int  # could go now
-    in_flight: int
-    later: int  # wait for their next try, for another row, or for Azure's patience
-    urgent: int
-    deletions: int
-    parked: tuple[ParkedGroup, ...]
-    oldest_due_at: datetime | None
-    delays: tuple[tuple[str, int], ...]  # why rows wait, with how many
-
-    @property
-    def waiting(self) -> int:
-        return self.due + self.in_flight + self.later
-
-    @property
-    def parked_count(self) -> int:
-        return sum(group.count for group in self.parked)
+    parked: tuple[ParkedGroup, ...] = ()
+    delays: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,43 +37,15 @@ class Estimate:
     limited_by: str  # "budget", "speed", "outage" or "no worker"
 
 
-def _rows(model: type[SyncedModel], scope_pk: int | None) -> Any:
-    manager: Any = model._default_manager
-    unsettled = manager.unsettled()
-    return unsettled if scope_pk is None else unsettled.filter(**{model.scope_field: scope_pk})
-
-
 def queue_overview(scope_pk: int | None = None, *, at: datetime | None = None) -> QueueOverview:
     """What waits in the namespace `scope_pk`, or everywhere."""
-    at = at or timezone.now()
-    due = in_flight = later = urgent = deletions = 0
-    oldest: list[datetime] = []
-    delays: Counter[str] = Counter()
-    parked: dict[str, list[SyncedModel]] = {}
-    counts: Counter[str] = Counter()
-    for model in registry.models():
-        rows = _rows(model, scope_pk)
-        waiting = rows.filter(parked_code="")
-        could_go = rows.due(at).count()
-        held = waiting.filter(claimed_until__gt=at).count()
-        due += could_go
-        in_flight += held
-        later += waiting.count() - could_go - held
-        urgent += waiting.filter(lane=0).count()
-        deletions += waiting.filter(deleted_at__isnull=False).count()
-        first = waiting.aggregate(first=Min("due_at"))["first"]
-        oldest += [first] if first else []
-        reasons = waiting.exclude(last_error="", waits_for="").values_list("last_error", "waits_for")
-        delays.update(f"Waits for {waits_for}" if waits_for else error for error, waits_for in reasons)
-        counts.update(rows.exclude(parked_code="").values_list("parked_code", flat=True))
-        for row in rows.exclude(parked_code="").select_related(*model.scope_relations).order_by("pk")[:PARKED_SHOWN]:
-            parked.setdefault(row.parked_code, []).append(row)
-    groups = [ParkedGroup(code, rows[0].parked_message, tuple(rows), counts[code]) for code, rows in parked.items()]
-    groups.sort(key=lambda group: -group.count)
+    by_scope = waiting.figures_by_scope(at or timezone.now())
+    figures = waiting.total(each for each in by_scope.values() if scope_pk in {None, each.scope_pk})
     return QueueOverview(
-        due, in_flight, max(later, 0), urgent, deletions, tuple(groups), min(oldest, default=None),
-        tuple(delays.most_common(10)),
-    )  # fmt: skip
+        **vars(figures),
+        parked=waiting.parked_groups(scope_pk) if figures.parked_count else (),
+        delays=waiting.delays(scope_pk) if figures.waiting else (),
+    )
 
 
 def gauges_of(resource_id: str) -> list[Gauge]:
@@ -120,7 +67,7 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     Ask it with the size of a bulk action before that starts, and with nothing while it runs.
     """
     at = at or timezone.now()
-    queued_writes, queued_deletes = _queued(subscription_of(resource_id))
+    queued_writes, queued_deletes = _queued(subscription_of(resource_id), at)
     total = {"writes": writes + queued_writes, "deletes": deletes + queued_deletes}
     if not any(total.values()):
         return Estimate(0.0, "Nothing waits.", "speed")
@@ -134,11 +81,11 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     seconds = max(by_budget, by_speed, LATENCY_SECONDS)
     limited_by = "budget" if by_budget >= by_speed else "speed"
     said = f"About {in_words(seconds)}"
-    waiting = queued_writes + queued_deletes
-    if waiting:  # else whoever asks knows how many these are
+    queued = queued_writes + queued_deletes
+    if queued:  # else whoever asks knows how many these are
         said += f" for {_changes(sum(total.values()))}"
-    if waiting and (writes or deletes):
-        said += f", with the {waiting:,} that {'waits' if waiting == 1 else 'wait'} already"
+    if queued and (writes or deletes):
+        said += f", with the {queued:,} that {'waits' if queued == 1 else 'wait'} already"
     if outage:
         return Estimate(seconds, f"{said}, once Azure answers again ({outage}).", "outage")
     if limited_by == "budget" and by_budget > LATENCY_SECONDS:
@@ -158,15 +105,11 @@ def _changes(count: int) -> str:
     return "1 change" if count == 1 else f"{count:,} changes"
 
 
-def _queued(subscription: str) -> tuple[int, int]:
-    writes = deletes = 0
-    for model in registry.models():
-        rows = _rows(model, None).filter(
-            parked_code="", **{f"{model.scope_id_path}__istartswith": f"/subscriptions/{subscription}/"}
-        )
-        deletes += rows.filter(deleted_at__isnull=False).count()
-        writes += rows.filter(deleted_at__isnull=True).count()
-    return writes, deletes
+def _queued(subscription: str, at: datetime) -> tuple[int, int]:
+    """Writes and deletions that wait in a subscription."""
+    every = waiting.figures_by_scope(at).values()
+    queued = waiting.total(each for each in every if subscription_of(each.resource_id) == subscription)
+    return queued.waiting - queued.deletions, queued.deletions
 
 
 def _budget_seconds(resource_id: str, total: dict[str, int]) -> dict[str, float]:
@@ -198,7 +141,13 @@ def in_words(seconds: float) -> str:
 
 
 def last_scan(scope_pk: int) -> Scan | None:
-    return Scan.objects.filter(scope=scope_pk).order_by("-started_at").first()
+    return last_scans([scope_pk]).get(scope_pk)
+
+
+def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
+    """The newest comparison of each namespace that has been compared."""
+    newest = Scan.objects.filter(scope__in=scope_pks).order_by().values("scope").annotate(newest=Max("pk"))
+    return {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
 
 
 def workers_alive(at: datetime | None = None) -> list[WorkerBeat]:
@@ -220,17 +169,28 @@ class ScopeOverview:
     """One namespace on the page of all."""
 
     scope: Scope
-    queue: QueueOverview
+    figures: Figures
     findings: int
     scan: Scan | None
 
 
-def all_scopes(user: User) -> list[ScopeOverview]:
-    """Every namespace that the user may see, those with trouble first."""
+def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]:
+    """Every namespace that the user may see, those with trouble first. As many statements for many as for one."""
+    by_scope = waiting.figures_by_scope(at or timezone.now())
+    scopes = list(registry.scopes().visible(user))
+    pks = [scope.pk for scope in scopes]
+    open_ones = Finding.objects.filter(scope__in=pks, state=Finding.State.OPEN).order_by().values_list("scope")
+    differing = dict(open_ones.annotate(count=Count("pk")))
+    scans = last_scans(pks)
     found = [
-        ScopeOverview(scope, queue_overview(scope.pk), open_findings(scope.pk), last_scan(scope.pk))
-        for scope in registry.scopes().visible(user)
+        ScopeOverview(
+            scope,
+            by_scope[scope.pk].figures if scope.pk in by_scope else Figures(),
+            differing.get(scope.pk, 0),
+            scans.get(scope.pk),
+        )
+        for scope in scopes
     ]
     return sorted(
-        found, key=lambda each: (-each.queue.parked_count, -each.findings, -each.queue.waiting, each.scope.name)
+        found, key=lambda each: (-each.figures.parked_count, -each.findings, -each.figures.waiting, each.scope.name)
     )

@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern] = [
     # What waits
     path("sync/", views.sync_all, name="sync_all"),
     path("namespaces/<int:pk>/sync/", views.sync_overview, name="sync_overview"),
+    path("namespaces/<int:pk>/sync/refused/", views.sync_refused, name="sync_refused"),
     path("namespaces/<int:pk>/sync/retry/", views.sync_retry, name="sync_retry"),
     path("namespaces/<int:pk>/sync/discard/", views.sync_discard, name="sync_discard"),
     path("namespaces/<int:pk>/timeline/<int:entry>/", views.timeline, name="timeline"),

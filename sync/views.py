@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
-from sync import actions, confirming, metrics, overview, registry, resolutions
+from sync import actions, confirming, metrics, overview, registry, resolutions, waiting
 from sync.budget import gauges
 from sync.gateway import AzureRefused, AzureUnreachable
 from sync.models import Finding, SyncedModel
@@ -27,6 +27,7 @@ from sync.resolutions import CannotResolve, FieldsBelongTogether
 from sync.timeline import timeline_of
 
 FINDINGS_ON_A_PAGE = 50
+REFUSED_ON_A_PAGE = 50
 POLL_MS = 2000
 
 
@@ -89,6 +90,17 @@ def _figures(scope: Scope) -> dict[str, Any]:
         "open_findings": overview.open_findings(scope.pk),
         "poll_ms": POLL_MS,
     }
+
+
+@require_GET
+def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
+    """Every change that Azure refused, or those of one reason (`code`), page by page."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    code = request.GET.get("code", "")
+    page = Paginator(waiting.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
+    rows = waiting.rows_of(page.object_list)
+    context = {"page": page, "rows": rows, "code": code, "menu_current": "sync:sync_overview", "page_title": "Refused"}
+    return _page(request, "sync/refused_list.html", scope, **context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -93,6 +93,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:sample_certificates_draft": ("POST", "reader"),
     "sync:sync_all": ("GET", "stranger"),
     "sync:sync_overview": ("GET", "reader"),
+    "sync:sync_refused": ("GET", "reader"),
     "sync:sync_retry": ("GET", "contributor"),
     "sync:sync_discard": ("GET", "contributor"),
     "sync:timeline": ("GET", "reader"),
