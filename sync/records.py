@@ -21,7 +21,10 @@ class PushRecord(models.Model):
     steps: Any = models.JSONField(default=list)
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "object_pk", "-id"])]
+        indexes = [
+            models.Index(fields=["kind", "object_pk", "-id"]),
+            models.Index(fields=["outcome", "settled_at"], name="pushes_by_outcome"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_pk} generation {self.generation}: {self.outcome}"
@@ -73,8 +76,10 @@ class WorkerBeat(models.Model):
 
 
 RECORDS_KEPT = timedelta(days=30)
+_LED_NOWHERE = ("delayed", "not claimed")
 
 
 def forget_old_records(at: datetime) -> None:
-    """Timelines end with the month: what was changed and how it ended stays in the activity log."""
-    PushRecord.objects.filter(settled_at__lt=at - RECORDS_KEPT).delete()
+    """Tries that led nowhere go after a month. A push that ended a change stays, as its activity entry does: it has the
+    request ids by which Azure's own logs know it."""
+    PushRecord.objects.filter(outcome__in=_LED_NOWHERE, settled_at__lt=at - RECORDS_KEPT).delete()

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count, Max, Min, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from portal.models import Activity
 from sync.calls import Call
 from sync.models import PushRecord
 
-RECORDS_SHOWN = 20
+FIRST_SHOWN, LAST_SHOWN = 5, 10  # of the pushes of one change; those between are told in one step
+REASONS_SHOWN = 3
 
 
 def steps_of(calls: Sequence[Call]) -> list[dict[str, Any]]:
@@ -21,7 +23,7 @@ def steps_of(calls: Sequence[Call]) -> list[dict[str, Any]]:
     for call in calls:
         if call.method == "GET":
             step = "read back" if wrote else "read"
-            if "/operation" in call.path.lower():
+            if _is_operation(call.path):
                 step = "Azure's operation"
         else:
             step, wrote = "sent", True
@@ -37,6 +39,12 @@ def steps_of(calls: Sequence[Call]) -> list[dict[str, Any]]:
             }
         )
     return steps
+
+
+def _is_operation(path: str) -> bool:
+    """Whether a path leads to a long-running operation. ARM's paths alternate between type and name, and a client may
+    be called "operation-1", too."""
+    return any(kind.lower().startswith("operation") for kind in path.strip("/").split("/")[::2])
 
 
 @dataclass(frozen=True)
@@ -72,27 +80,49 @@ def timeline_of(entry: Activity) -> list[Step]:
     steps = [Step("Queued", entry.at)]
     if entry.generation is None or entry.object_pk is None:
         return [Step("Saved", entry.at)]
-    for record in _records_of(entry, entry.object_pk, entry.generation):
-        if steps[-1].title == "Queued":
-            waited = max(record.claimed_at - entry.at, timedelta())
-            steps[-1] = Step("Queued", entry.at, waited.total_seconds())
-        steps += [_step(kept) for kept in record.steps]
-        is_bad = record.outcome in {"parked", "delayed"}
-        steps.append(Step(_ENDS[record.outcome], record.settled_at, detail=record.message, is_bad=is_bad))
+    first, between, last = _pushes_of(entry, entry.object_pk, entry.generation)
+    if first:
+        waited = max(first[0].claimed_at - entry.at, timedelta())
+        steps = [Step("Queued", entry.at, waited.total_seconds())]
+    for record in first:
+        steps += _steps_of_push(record)
+    if between is not None:
+        steps.append(between)
+    for record in last:
+        steps += _steps_of_push(record)
     return steps
 
 
-def _records_of(entry: Activity, pk: int, generation: int) -> list[PushRecord]:
-    """Pushes that carried this change: from its generation to the first that ended it."""
+def _steps_of_push(record: PushRecord) -> list[Step]:
+    is_bad = record.outcome in {"parked", "delayed"}
+    end = Step(_ENDS[record.outcome], record.settled_at, detail=record.message, is_bad=is_bad)
+    return [*(_step(kept) for kept in record.steps), end]
+
+
+def _pushes_of(entry: Activity, pk: int, generation: int) -> tuple[list[PushRecord], Step | None, list[PushRecord]]:
+    """Pushes that carried this change, from its generation to the first that ended it: the first and the last ones,
+    and what came between them."""
     records = PushRecord.objects.filter(
         kind=entry.kind, object_pk=pk, generation__gte=generation, settled_at__gte=entry.at
-    )
-    found = []
-    for record in records.order_by("id")[:RECORDS_SHOWN]:
-        found.append(record)
-        if record.outcome in {"succeeded", "parked"} or (record.outcome == "still due" and entry.settled_at):
-            break
-    return found
+    ).order_by("id")
+    ends = ["succeeded", "parked", *(["still due"] if entry.settled_at else [])]
+    end = records.filter(outcome__in=ends).first()
+    if end is not None:
+        records = records.filter(id__lte=end.pk)
+    shown = list(records[: FIRST_SHOWN + LAST_SHOWN + 1])
+    if len(shown) <= FIRST_SHOWN + LAST_SHOWN:
+        return shown, None, []
+    first, last = shown[:FIRST_SHOWN], list(records.reverse()[:LAST_SHOWN])[::-1]
+    between = records.filter(id__gt=first[-1].pk, id__lt=last[0].pk)
+    return first, _summary(between) if between.exists() else None, last
+
+
+def _summary(records: QuerySet[PushRecord]) -> Step:
+    span = records.aggregate(count=Count("pk"), begin=Min("claimed_at"), end=Max("settled_at"))
+    reasons = records.order_by().values_list("message").annotate(count=Count("pk")).order_by("-count", "message")
+    said = "; ".join(f"{count} × {message}" for message, count in reasons[:REASONS_SHOWN] if message)
+    tries = "1 more try" if span["count"] == 1 else f"{span['count']:,} more tries"
+    return Step(tries, span["begin"], (span["end"] - span["begin"]).total_seconds(), detail=said, is_bad=True)
 
 
 def _step(kept: dict[str, Any]) -> Step:
