@@ -16,6 +16,7 @@ from sync.models import SyncedModel, SyncedQuerySet
 
 if TYPE_CHECKING:
     from sync.gateway import ArmGateway
+    from sync.reads import Reader
 
 # Alternative sources are known to preview versions only; the rest of the settings goes by the ordinary one.
 PREVIEW = "2025-07-15-preview"
@@ -65,13 +66,13 @@ class NamespaceConfiguration(SyncedModel):
         return self.name
 
     @classmethod
-    def in_azure(cls, gateway: "ArmGateway", scope_id: str) -> Iterator[dict[str, Any]]:
+    def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:
         try:
             yield _read(gateway, scope_id)
         except AzureNotFound:
             return  # the namespace is gone: those who list what is in it say so
 
-    def read(self, gateway: "ArmGateway") -> dict[str, Any]:
+    def read(self, gateway: "Reader") -> dict[str, Any]:
         return _read(gateway, self.arm_id())
 
     def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _part_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return part
 
 
-def _read(gateway: "ArmGateway", namespace_id: str) -> dict[str, Any]:
+def _read(gateway: "Reader", namespace_id: str) -> dict[str, Any]:
     """The namespace with what only a preview version tells; without it where Azure no longer knows that version."""
     try:
         return gateway.get(namespace_id, api_version=PREVIEW)

@@ -5,10 +5,11 @@ changed here but `base` where it says the same in other words; people decide abo
 """
 
 import logging
-import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from django.conf import settings
@@ -16,21 +17,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal import activity
-from sync import budget, registry
-from sync.calls import recorded
+from sync import registry
 from sync.compare import canonical, describe_resource, field_differences
 from sync.conflicts import alarm_of, upsert_finding
 from sync.findings import Finding, Scan
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.models import SyncedModel
-from sync.queue import subscription_of
+from sync.reads import PatientReader, Reader
 from sync.registry import Scope
 
 logger = logging.getLogger(__name__)
 
-PAGE = 100
 BATCH = 100  # findings per transaction
-LONGEST_WAIT = 60.0  # seconds without a read in the budget: the next scan tries again
+AFTER_A_FAILURE = timedelta(seconds=60)  # twice as long after each further one, until it is the usual time
 TOLD_ONE_BY_ONE = 20  # new findings that get an entry each in the activity log
 SCANS_KEPT = timedelta(days=30)
 
@@ -58,21 +57,27 @@ class _Comparison:
     resources: int = 0
 
 
-def scan(scope: Scope, *, gateway: ArmGateway | None = None) -> Scan:
-    """Compare every collection of a namespace. Azure's refusals and outages end it and stand in `error`."""
+def lease_of(scope_pk: int) -> str:
+    """Who holds this lease compares the namespace."""
+    return f"drift-{scope_pk}"
+
+
+def scan(scope: Scope, *, gateway: ArmGateway | None = None, meanwhile: Callable[[], object] | None = None) -> Scan:
+    """Compare every collection of a namespace. What Azure refuses ends it, as does an outage that lasts: that stands in
+    `error`. `meanwhile` is called now and then, at least between two requests that take long.
+    """
     run = Scan.objects.create(scope=scope.pk, started_at=timezone.now())
-    with recorded() as calls:
-        try:
-            for model in registry.models():
-                compared = _compare(model, scope, gateway or arm_gateway())
-                run.resources += compared.resources
-                run.found += _keep(model, scope, compared, timezone.now())
-        except AzureRefused as refusal:
-            run.error = f"{refusal.code}: {refusal.message}"
-        except AzureUnreachable as outage:
-            run.error = outage.reason
-    budget.learn(calls)
-    run.requests = len(calls)
+    reader = PatientReader(gateway or arm_gateway(), meanwhile=meanwhile)
+    try:
+        for model in registry.models():
+            compared = _compare(model, scope, reader)
+            run.resources += compared.resources
+            run.found += _keep(model, scope, compared, timezone.now(), meanwhile)
+    except AzureRefused as refusal:
+        run.error = f"{refusal.code}: {refusal.message}"
+    except AzureUnreachable as outage:
+        run.error = outage.reason
+    run.requests = reader.requests
     run.ended_at = timezone.now()
     run.save()
     Scan.objects.filter(scope=scope.pk, started_at__lt=run.started_at - SCANS_KEPT).delete()
@@ -80,12 +85,25 @@ def scan(scope: Scope, *, gateway: ArmGateway | None = None) -> Scan:
 
 
 def due_for_a_scan(at: datetime) -> Iterator[Scope]:
-    """Namespaces that have not been compared for a while."""
-    since = at - timedelta(seconds=settings.DRIFT_SCAN_SECONDS)
-    fresh = set(Scan.objects.filter(started_at__gt=since).values_list("scope", flat=True))
+    """Namespaces that have not been compared for a while. A comparison that failed or broke off is made up for soon."""
+    period = timedelta(seconds=settings.DRIFT_SCAN_SECONDS)
+    recent: dict[int, list[Scan]] = defaultdict(list)
+    for run in Scan.objects.filter(started_at__gt=at - 4 * period).order_by("-started_at", "-pk"):
+        recent[run.scope].append(run)
     for scope in registry.scopes().all():
-        if scope.pk not in fresh:
+        if _next_turn(recent[scope.pk], period) <= at:
             yield scope
+
+
+def _next_turn(runs: Sequence[Scan], period: timedelta) -> datetime:
+    """After these comparisons, newest first: later with each that failed in a row."""
+    if not runs:
+        return datetime.min.replace(tzinfo=UTC)
+    failures = sum(1 for _ in takewhile(lambda run: run.error or run.ended_at is None, runs))
+    if not failures:
+        return runs[0].started_at + period
+    pause: timedelta = AFTER_A_FAILURE * 2 ** min(failures - 1, 10)
+    return (runs[0].ended_at or runs[0].started_at) + min(pause, period)
 
 
 # Compare
@@ -98,10 +116,10 @@ def _fingerprints(model: type[SyncedModel], scope: Scope) -> dict[int, Fingerpri
     return {pk: rest for pk, *rest in found.iterator()}
 
 
-def _compare(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> _Comparison:
+def _compare(model: type[SyncedModel], scope: Scope, reader: Reader) -> _Comparison:
     rows: Any = model._default_manager
     before = _fingerprints(model, scope)
-    listed = {str(resource["name"]).lower(): resource for resource in _listed(model, scope, gateway)}
+    listed = {str(resource["name"]).lower(): resource for resource in model.in_azure(reader, scope.resource_id)}
     compared = _Comparison(resources=len(listed))
     known = compared.known
     mine = rows.filter(**{model.scope_field: scope.pk}).select_related(*model.scope_relations)
@@ -145,30 +163,12 @@ def _same_properties(ours: Resource, theirs: Resource) -> bool:
     return ours.get("properties") == theirs.get("properties")
 
 
-def _listed(model: type[SyncedModel], scope: Scope, gateway: ArmGateway) -> Iterator[dict[str, Any]]:
-    """The collection, page by page; each page is a read out of the budget."""
-    subscription = subscription_of(scope.resource_id)
-    for count, resource in enumerate(model.in_azure(gateway, scope.resource_id)):
-        if count % (10 * PAGE) == 0:
-            _take_reads(subscription, 10 if count else 1)
-        yield resource
-
-
-def _take_reads(subscription: str, wanted: int) -> None:
-    deadline = time.monotonic() + LONGEST_WAIT
-    while wanted > 0:
-        grant = budget.reserve(subscription, "reads", wanted)
-        wanted -= grant.count
-        if wanted > 0:
-            if time.monotonic() > deadline:
-                raise AzureUnreachable("the budget of reads is used up", sent=False)
-            time.sleep(min(max(grant.wait, 0.05), 2.0))
-
-
 # Keep
 
 
-def _keep(model: type[SyncedModel], scope: Scope, compared: _Comparison, at: datetime) -> int:
+def _keep(
+    model: type[SyncedModel], scope: Scope, compared: _Comparison, at: datetime, meanwhile: Callable[[], object] | None
+) -> int:
     """Write down what was found; what agrees again is resolved by itself. Answers how many findings are new."""
     kind = model._meta.label_lower
     unresolved = Finding.objects.filter(kind=kind, scope=scope.pk).exclude(state=Finding.State.RESOLVED)
@@ -178,6 +178,8 @@ def _keep(model: type[SyncedModel], scope: Scope, compared: _Comparison, at: dat
         with transaction.atomic():
             for each in compared.differences[start : start + BATCH]:
                 _keep_one(each, kind, scope, at)
+        if meanwhile is not None:
+            meanwhile()
     _tell(new, kind, scope)
     differing = {each.name.lower() for each in compared.differences}
     for finding in unresolved:

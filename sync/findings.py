@@ -73,6 +73,8 @@ class Scan(models.Model):
     found = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
 
+    is_running = False  # told by those who look at the lease; one that has not ended and does not run broke off
+
     class Meta:
         ordering = ["-started_at"]
 

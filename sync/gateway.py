@@ -158,8 +158,23 @@ class ArmGateway:
 
     def list_children(self, namespace_id: str, kind: str) -> Iterator[dict[str, Any]]:
         """Every child of a kind ("clients", …), page by page. Raises as `get`."""
+        link = ""
+        while True:
+            found, link = self.page_of_children(namespace_id, kind, link)
+            yield from found
+            if not link:
+                return
+
+    def page_of_children(self, namespace_id: str, kind: str, link: str = "") -> tuple[list[dict[str, Any]], str]:
+        """The first page of children of a kind, or the one that `link` leads to; with the link to the next, "" after
+        the last. Raises as `get`."""
         parse_resource_id(namespace_id)
-        yield from self._pages(f"{namespace_id}/{kind}", {"api-version": _api_version(kind), "$top": "100"})
+        if link:
+            page = self._json("GET", self._same_server(link), {})
+        else:
+            query = {"api-version": _api_version(kind), "$top": "100"}
+            page = self._json("GET", f"{namespace_id}/{kind}", query)
+        return list(page.get("value") or []), str(page.get("nextLink") or "")
 
     def list_namespaces(self) -> list[dict[str, Any]]:
         """Every Event Grid namespace that the credential can see. Raises AzureRefused, AzureUnreachable."""

@@ -17,6 +17,7 @@ from sync.records import Budget, PushRecord, WorkerBeat
 
 if TYPE_CHECKING:
     from sync.gateway import ArmGateway
+    from sync.reads import Reader
 
 __all__ = [
     "Budget",
@@ -206,7 +207,7 @@ class SyncedModel(models.Model):
         """Every column that a change may write: all but those in which a worker keeps its account."""
         return [f.name for f in self._meta.concrete_fields if f.name not in _WORKER_FIELDS and not f.primary_key]
 
-    def read(self, gateway: "ArmGateway") -> dict[str, Any]:
+    def read(self, gateway: "Reader") -> dict[str, Any]:
         """What Azure holds of it. Raises what the gateway raises."""
         return gateway.get(self.arm_id())
 
@@ -228,7 +229,7 @@ class SyncedModel(models.Model):
         return False
 
     @classmethod
-    def in_azure(cls, gateway: "ArmGateway", scope_id: str) -> Iterator[dict[str, Any]]:
+    def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:
         """What Azure holds of this type in a namespace, page by page. Raises what the gateway raises."""
         for resource in gateway.list_children(scope_id, cls.arm_type):
             if not cls.is_built_in(resource):

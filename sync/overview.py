@@ -9,7 +9,7 @@ from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from portal.models import User
-from sync import budget, pace, registry, waiting, workers
+from sync import budget, drift, leases, pace, registry, waiting, workers
 from sync.budget import Gauge
 from sync.models import Finding, Scan, WorkerBeat
 from sync.queue import subscription_of
@@ -147,7 +147,12 @@ def last_scan(scope_pk: int) -> Scan | None:
 def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
     """The newest comparison of each namespace that has been compared."""
     newest = Scan.objects.filter(scope__in=scope_pks).order_by().values("scope").annotate(newest=Max("pk"))
-    return {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
+    found = {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
+    unended = [drift.lease_of(scan.scope) for scan in found.values() if scan.ended_at is None]
+    held = leases.held_now(unended, timezone.now()) if unended else set()
+    for scan in found.values():
+        scan.is_running = scan.ended_at is None and drift.lease_of(scan.scope) in held
+    return found
 
 
 def workers_alive(at: datetime | None = None) -> list[WorkerBeat]:

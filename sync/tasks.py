@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import current_app, shared_task
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown, worker_shutting_down
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
@@ -37,19 +38,36 @@ def sweep() -> None:
 @shared_task
 def scan(pk: int) -> None:
     """Compare one namespace with Azure; quiet when it is gone or being compared."""
-    with leases.held(f"drift-{pk}", seconds=600) as alone:
-        scope = next((scope for scope in registry.scopes().all() if scope.pk == pk), None)
-        if alone and scope is not None:
-            drift.scan(scope)
+    _scan(pk)
 
 
 @shared_task
 def scan_all() -> None:
     """Compare the namespaces whose turn it is."""
-    with leases.held("drift", seconds=900) as alone:
-        if alone:
+    with leases.kept("drift", seconds=_scan_lease()) as hold:
+        if hold is not None:
             for scope in drift.due_for_a_scan(timezone.now()):
-                scan(scope.pk)
+                hold.renew()
+                _scan(scope.pk, also=hold)
+
+
+def _scan(pk: int, *, also: leases.Hold | None = None) -> None:
+    with leases.kept(drift.lease_of(pk), seconds=_scan_lease()) as hold:
+        scope = next((scope for scope in registry.scopes().all() if scope.pk == pk), None)
+        if hold is None or scope is None:
+            return
+
+        def go_on() -> None:
+            for each in (hold, also):
+                if each is not None:
+                    each.renew()
+
+        drift.scan(scope, meanwhile=go_on)
+
+
+def _scan_lease() -> float:
+    """Seconds: a comparison renews its lease between any two requests, so that one that died is soon made up for."""
+    return max(60.0, 3 * float(settings.ARM_CONNECT_TIMEOUT + settings.ARM_READ_TIMEOUT))
 
 
 @shared_task

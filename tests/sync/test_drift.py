@@ -1,9 +1,13 @@
 """Each class of drift is found, shown and resolved each way; nothing is ever overwritten silently."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from certificates.actions import update_ca_certificate
 from certificates.decoding import to_azure_pem
@@ -12,9 +16,10 @@ from namespaces.actions import delete_client
 from namespaces.intake import bring_in
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from sync import drift, registry, resolutions
+from sync import drift, registry, resolutions, tasks
 from sync.actions import retry
 from sync.gateway import ArmGateway
+from sync.leases import held
 from sync.models import Finding, Scan, SyncState
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
@@ -191,13 +196,61 @@ def test_a_scan_that_azure_refuses_says_so_and_finds_nothing(arm: ScriptedArm, a
 
 
 def test_a_namespace_has_its_turn_again_after_a_while(arm: ScriptedArm, factory: Namespace, settings: Any) -> None:
-    from django.utils import timezone
-
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
     scan(factory)
     assert list(drift.due_for_a_scan(timezone.now())) == []
     settings.DRIFT_SCAN_SECONDS = 0
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
+
+
+def test_one_hiccup_of_azure_does_not_end_a_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    settled(ada, factory)
+    arm.script("GET", refused("ServiceUnavailable", 503, Retry_After="0"))
+    run = scan(factory)
+    assert (run.error, run.resources, run.requests) == ("", 1, len(registry.models()) + 1)
+
+
+def test_a_scan_that_failed_is_made_up_for_soon_and_then_less_often(arm: ScriptedArm, factory: Namespace) -> None:
+    at = timezone.now()
+
+    def is_due(seconds: float) -> bool:
+        return bool(list(drift.due_for_a_scan(at + timedelta(seconds=seconds))))
+
+    def failed(ago: float) -> None:
+        ended = at - timedelta(seconds=ago)
+        Scan.objects.create(scope=factory.pk, started_at=ended, ended_at=ended, error="Azure did not answer in time")
+
+    failed(0)
+    assert (is_due(59), is_due(61)) == (False, True)
+    failed(60)
+    assert (is_due(119), is_due(121)) == (False, True)
+    for number in range(2, 20):
+        failed(60 * number)
+    assert (is_due(899), is_due(901)) == (False, True)
+    Scan.objects.create(scope=factory.pk, started_at=at + timedelta(seconds=1), ended_at=at + timedelta(seconds=9))
+    assert (is_due(900), is_due(902)) == (False, True)  # since it began, as ever
+
+
+def test_a_scan_that_broke_off_is_made_up_for(arm: ScriptedArm, factory: Namespace) -> None:
+    Scan.objects.create(scope=factory.pk, started_at=timezone.now() - timedelta(seconds=90))
+    assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
+    with held(drift.lease_of(factory.pk), seconds=60):
+        tasks.scan_all()
+    assert Scan.objects.count() == 1  # it had not broken off: somebody is still at it
+    tasks.scan_all()
+    assert Scan.objects.count() == 2
+
+
+def test_a_scan_keeps_its_lease_while_it_waits_for_azure(
+    arm: ScriptedArm, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.reads.TELL_EVERY", 0.0)
+    with CaptureQueriesContext(connection) as asked:
+        tasks.scan_all()
+    written = [query["sql"] for query in asked if query["sql"].startswith('UPDATE "sync_lease"')]
+    for name in ("drift", drift.lease_of(factory.pk)):
+        taken_and_given_back = 2
+        assert sum(f"'{name}'" in sql for sql in written) > taken_and_given_back + 1
 
 
 # Resolved

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sync.leases import held
+from sync.leases import held, held_now, kept
 from sync.models import Lease
 
 pytestmark = pytest.mark.django_db
@@ -32,3 +32,22 @@ def test_a_job_that_fails_gives_it_back() -> None:
         raise RuntimeError
     with held("job", seconds=60) as again:
         assert again
+
+
+def test_a_holder_that_goes_on_renews_it() -> None:
+    with kept("job", seconds=60) as hold:
+        assert hold is not None
+        Lease.objects.update(until=timezone.now() + timedelta(seconds=1))
+        hold.renew()
+        assert held_now(["job", "other"], timezone.now() + timedelta(seconds=50)) == {"job"}
+    assert held_now(["job"], timezone.now()) == set()
+
+
+def test_what_another_holds_by_now_is_not_renewed() -> None:
+    with kept("job", seconds=60) as late:
+        assert late is not None
+        Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
+        with kept("job", seconds=5) as other:
+            assert other is not None
+            late.renew()
+            assert held_now(["job"], timezone.now() + timedelta(seconds=10)) == set()

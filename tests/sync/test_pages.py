@@ -12,7 +12,8 @@ from django.utils import timezone
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync import budget, drift, overview, workers
-from sync.models import Finding, PushRecord, SyncState, WorkerBeat
+from sync.leases import held
+from sync.models import Finding, PushRecord, Scan, SyncState, WorkerBeat
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from tests.factories import PASSWORD, SUBSCRIPTION, make_admin, make_client, make_namespace, make_user
@@ -148,6 +149,20 @@ def test_the_page_stops_asking_when_nothing_waits(ada: User, factory: Namespace)
     assert 'hx-trigger="load' not in page(ada, "sync:sync_overview", factory.pk)
     make(ada, factory)
     assert 'hx-trigger="load' in page(ada, "sync:sync_overview", factory.pk)
+
+
+def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory: Namespace) -> None:
+    Scan.objects.create(scope=factory.pk, started_at=timezone.now())
+    names = ("sync:sync_overview", "sync:drift_list")
+    with held(drift.lease_of(factory.pk), seconds=60):
+        for name in names:
+            assert "unning since" in page(ada, name, factory.pk)
+        assert ">running<" in page(ada, "sync:sync_all")
+    for name in names:
+        text = page(ada, name, factory.pk)
+        assert "roke off" in text
+        assert "0 resources" not in text
+    assert ">broke off<" in page(ada, "sync:sync_all")
 
 
 # Drift
