@@ -15,6 +15,7 @@ from sync import registry
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.hints import send_on_commit
 from sync.models import SyncedModel
+from sync.reads import PatientReader
 
 BATCH = 50  # rows per transaction: short enough that pages go on writing
 DEAD_AFTER = timedelta(seconds=120)  # a running import that was silent for so long has died
@@ -35,12 +36,12 @@ class Import:
 
     def __init__(self, namespace: Namespace, gateway: ArmGateway) -> None:
         self.namespace = namespace
-        self.gateway = gateway
+        self.reader = PatientReader(gateway, meanwhile=self._say)
         self.done = 0
         self.left_out: list[str] = []
 
     def run(self) -> None:
-        found = {model: list(model.in_azure(self.gateway, self.namespace.resource_id)) for model in registry.models()}
+        found = {model: list(model.in_azure(self.reader, self.namespace.resource_id)) for model in registry.models()}
         self._say(import_total=sum(len(resources) for resources in found.values()), import_done=0)
         for model, resources in found.items():
             remaining = iter(resources)
@@ -120,7 +121,8 @@ def bring_in(pk: int, gateway: ArmGateway | None = None) -> None:
         Import(namespace, gateway or arm_gateway()).run()
     except AzureUnreachable as outage:
         row.update(import_state=Namespace.Import.WAITING, import_message=f"Waiting for Azure: {outage.reason}.")
-        registry.note_reachability(pk, outage.reason)
+        if not outage.throttled:
+            registry.note_reachability(pk, outage.reason)
     except AzureRefused as refusal:
         row.update(import_state=Namespace.Import.FAILED, import_message=f"{refusal.code}: {refusal.message}")
 

@@ -12,6 +12,8 @@ from namespaces.models import Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
 from sync import leases
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
+from sync.queue import subscription_of
+from sync.reads import AT_A_PAGE, PatientReader, Reader
 
 logger = logging.getLogger(__name__)
 
@@ -27,26 +29,44 @@ def refresh_namespaces() -> None:
     """Read every namespace's essentials anew, and start imports whose message was lost."""
     with leases.held("refresh", seconds=300) as alone:
         if alone:
-            for namespace in Namespace.objects.all():
-                refresh_namespace(namespace)
+            _refresh_all()
             for namespace in intake.startable(Namespace.objects.filter(unreachable_since__isnull=True)):
                 intake.bring_in(namespace.pk)
 
 
-def refresh_namespace(namespace: Namespace) -> None:
-    """Read one namespace. What Azure refuses, such as one that was deleted there, is shown like an outage."""
+def _refresh_all() -> None:
+    """One after the other; a subscription in which Azure asks for patience has its turn in the next round."""
+    reader = _reader()
+    patient: set[str] = set()
+    for namespace in Namespace.objects.all():
+        subscription = subscription_of(namespace.resource_id)
+        if subscription not in patient and not refresh_namespace(namespace, reader):
+            patient.add(subscription)
+
+
+def _reader() -> Reader:
+    return PatientReader(arm_gateway(), longest_wait=AT_A_PAGE, tries=1)  # it is asked again in a moment anyway
+
+
+def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> bool:
+    """Read one namespace. What Azure refuses, such as one that was deleted there, is shown like an outage.
+
+    False when Azure asks for patience: then nothing is known, and more should not be asked of it now.
+    """
+    reader = reader or _reader()
     try:
-        resource = arm_gateway().get(namespace.resource_id)
+        resource = reader.get(namespace.resource_id)
     except AzureUnreachable as outage:
-        note_reachability(namespace.pk, outage.reason)
-        return
+        if not outage.throttled:
+            note_reachability(namespace.pk, outage.reason)
+        return not outage.throttled
     except AzureRefused as refusal:
         gone = "Azure no longer has this namespace, or the portal's credential may no longer see it"
         note_reachability(namespace.pk, gone if refusal.status == 404 else str(refusal))
-        return
+        return True
     note_reachability(namespace.pk, None)
     if namespace.import_state == Namespace.Import.DONE:
-        take_missing_configuration(namespace)
+        take_missing_configuration(namespace, reader)
     fresh = Namespace(pk=namespace.pk)
     fresh.adopt(resource)
     Namespace.objects.filter(pk=namespace.pk).update(
@@ -57,13 +77,14 @@ def refresh_namespace(namespace: Namespace) -> None:
         resource=fresh.resource,
         checked_at=timezone.now(),
     )
+    return True
 
 
-def take_missing_configuration(namespace: Namespace) -> None:
+def take_missing_configuration(namespace: Namespace, reader: Reader) -> None:
     """Settings of a namespace that was brought in before the portal knew of them. Azure's refusal waits for its turn."""
     if NamespaceConfiguration.objects.filter(namespace=namespace).exists():
         return
     with suppress(AzureRefused, AzureUnreachable):
-        for resource in NamespaceConfiguration.in_azure(arm_gateway(), namespace.resource_id):
+        for resource in NamespaceConfiguration.in_azure(reader, namespace.resource_id):
             with transaction.atomic():
                 intake.take_resource(NamespaceConfiguration, namespace, resource)

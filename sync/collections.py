@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync import queue
+from sync import budget, queue
 from sync.calls import Call, recorded
 from sync.delivery import Delivery
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable
@@ -88,8 +88,17 @@ class Collections:
         for scope, waiting in queue.new_in(model, scopes).items():
             manager: Any = model._default_manager
             pages = manager.filter(**{model.scope_id_path: scope}, base__isnull=False).count() // PAGE + 1
-            if waiting >= max(WORTH_IT, 2 * pages):
+            if waiting >= max(WORTH_IT, 2 * pages) and self._may_read(scope, pages):
                 self._listings[(model, scope)] = _Listing(now, threads.submit(self._fetch, scope, model.arm_type))
+
+    @staticmethod
+    def _may_read(scope: str, pages: int) -> bool:
+        """Whether the budget has that many reads; else each push reads for itself, which its own share pays for."""
+        subscription = queue.subscription_of(scope)
+        grant = budget.reserve(subscription, "reads", pages)
+        if grant.count < pages:
+            budget.give_back(subscription, "reads", grant.count)
+        return grant.count == pages
 
     def _fetch(self, scope: str, arm_type: str) -> tuple[set[str] | None, list[Call]]:
         with recorded() as calls:

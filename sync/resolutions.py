@@ -16,6 +16,7 @@ from sync.compare import field_differences
 from sync.findings import Finding
 from sync.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.models import SyncedModel
+from sync.reads import AT_A_PAGE, PatientReader
 
 Resource = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None 
     before = _progress(row)
     resource: Resource | None
     try:
-        resource = row.read(gateway or arm_gateway())
+        resource = row.read(PatientReader(gateway or arm_gateway(), longest_wait=AT_A_PAGE, tries=1))
     except AzureNotFound:
         if row.is_patched:
             raise

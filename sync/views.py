@@ -99,8 +99,16 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     code = request.GET.get("code", "")
     page = Paginator(waiting.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
     rows = waiting.rows_of(page.object_list)
-    context = {"page": page, "rows": rows, "code": code, "menu_current": "sync:sync_overview", "page_title": "Refused"}
-    return _page(request, "sync/refused_list.html", scope, **context)
+    return _page(
+        request,
+        "sync/refused_list.html",
+        scope,
+        page=page,
+        rows=rows,
+        code=code,
+        menu_current="sync:sync_overview",
+        page_title="Refused",
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -123,12 +131,16 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     scope = registry.scopes().get(request.user, pk, may_change=True)
     if request.method == "GET":
         return _ask(request, scope, confirming.ask_discard)
-    done, faults = 0, []
-    for row in _parked(request.POST, pk):
+    done, faults = 0, list[str]()
+    rows = _parked(request.POST, pk)
+    for row in rows:
         try:
             resolutions.discard_change(request.user, row=row)
             done += 1
-        except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
+        except AzureUnreachable as fault:  # nor would it answer for the others now
+            faults += [f"{row}: {fault}"] * (len(rows) - done - len(faults))
+            break
+        except (CannotResolve, AzureRefused) as fault:
             faults.append(f"{row}: {fault}")
     if done:
         messages.success(request, f"{done} discarded; the portal shows what Azure holds.")
