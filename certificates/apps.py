@@ -7,11 +7,11 @@ class CertificatesConfig(AppConfig):
 
     def ready(self) -> None:
         from certificates import menu
-        from certificates.models import CACertificate, next_expiry
+        from certificates.models import CACertificate, next_expiries
         from portal.registry import register_menu_item, register_search
         from sync import registry
 
-        registry.register(CACertificate, next_expiry=next_expiry)
+        registry.register(CACertificate, next_expiries=next_expiries)
         for item in menu.MENU:
             register_menu_item(item)
         register_search(menu.search_ca_certificates)

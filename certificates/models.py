@@ -142,11 +142,10 @@ class CACertificate(SyncedModel):
             self.forget_certificate()
 
 
-def next_expiry(namespace_pk: int) -> datetime | None:
-    """When the first CA certificate of a namespace ends."""
-    rows = CACertificate.objects.present().filter(namespace=namespace_pk, not_after__isnull=False)
-    ends: datetime | None = rows.aggregate(first=models.Min("not_after"))["first"]
-    return ends
+def next_expiries(namespace_pks: Collection[int]) -> dict[int, datetime]:
+    """When the first CA certificate of each namespace ends, where there is one."""
+    rows = CACertificate.objects.present().filter(namespace__in=namespace_pks, not_after__isnull=False)
+    return dict(rows.order_by().values_list("namespace_id").annotate(first=models.Min("not_after")))
 
 
 class ExpiryFeed(models.Model):

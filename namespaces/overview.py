@@ -1,14 +1,19 @@
 """Is all well with a namespace, what needs somebody, and what to do next."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import CharField, Count, Q, QuerySet, Value
+
 from namespaces.endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
 from sync import registry
-from sync.overview import findings
+from sync.models import SyncedModel
+from sync.overview import open_findings_in
+from sync.waiting import Figures, figures_by_scope, in_one_statement
 
 EXPIRES_SOON = timedelta(days=30)
 
@@ -52,28 +57,52 @@ class Summary:
 
 
 def summarize(namespace: Namespace, at: datetime) -> Summary:
-    counts = count(namespace)
-    expiry = registry.next_expiry(namespace.pk)
-    return Summary(namespace, counts, expiry, health(namespace, counts, expiry, at))
+    (summary,) = summarize_all([namespace], at)
+    return summary
 
 
 def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary]:
-    return [summarize(namespace, at) for namespace in namespaces]
+    """As many statements for many namespaces as for one."""
+    namespaces = list(namespaces)
+    pks = [namespace.pk for namespace in namespaces]
+    counts, expiries = _counts(pks, at), registry.next_expiries(pks)
+    return [
+        Summary(each, counts[each.pk], expiries.get(each.pk), health(each, counts[each.pk], expiries.get(each.pk), at))
+        for each in namespaces
+    ]
 
 
-def count(namespace: Namespace) -> Counts:
-    totals = {"caCertificates": 0, "clients": 0}
-    waiting = refused = noted = 0
-    for model in registry.models():
-        manager: Any = model._default_manager  # each registered model has a namespace and rule notes
-        rows = manager.filter(namespace=namespace)
-        totals[model.arm_type] = rows.filter(deleted_at__isnull=True).count()
-        unsettled = rows.unsettled()
-        refused += unsettled.exclude(parked_code="").count()
-        waiting += unsettled.filter(parked_code="").count()
-        noted += rows.filter(deleted_at__isnull=True).exclude(rule_notes=[]).count()
-    differing = len(findings(namespace.pk))
-    return Counts(totals["caCertificates"], totals["clients"], waiting, refused, differing, noted)
+def _counts(pks: Sequence[int], at: datetime) -> dict[int, Counts]:
+    totals: Counter[tuple[int, str]] = Counter()
+    noted: Counter[int] = Counter()
+    for row in in_one_statement([_held(model, pks) for model in registry.models()]):
+        totals[(row["namespace_id"], row["arm_type"])] += row["total"]
+        noted[row["namespace_id"]] += row["noted"]
+    by_scope, differing = figures_by_scope(at), open_findings_in(pks)
+    found = {}
+    for pk in pks:
+        figures = by_scope[pk].figures if pk in by_scope else Figures()
+        found[pk] = Counts(
+            ca_certificates=totals[(pk, "caCertificates")],
+            clients=totals[(pk, "clients")],
+            waiting=figures.waiting,
+            refused=figures.parked_count,
+            differing=differing.get(pk, 0),
+            noted=noted[pk],
+        )
+    return found
+
+
+def _held(model: type[SyncedModel], pks: Sequence[int]) -> QuerySet[Any, dict[str, Any]]:
+    manager: Any = model._default_manager  # each registered model has a namespace and rule notes
+    rows: QuerySet[Any, dict[str, Any]] = (
+        manager.present()
+        .filter(namespace__in=pks)
+        .order_by()
+        .values("namespace_id", arm_type=Value(model.arm_type, output_field=CharField()))
+        .annotate(total=Count("pk"), noted=Count("pk", filter=~Q(rule_notes=[])))
+    )
+    return rows
 
 
 def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:

@@ -163,6 +163,12 @@ def open_findings(scope_pk: int) -> int:
     return Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN).count()
 
 
+def open_findings_in(scope_pks: Collection[int]) -> dict[int, int]:
+    """How many there are in each namespace that has any."""
+    open_ones = Finding.objects.filter(scope__in=scope_pks, state=Finding.State.OPEN).order_by().values_list("scope")
+    return dict(open_ones.annotate(count=Count("pk")))
+
+
 def findings(scope_pk: int, *, with_ignored: bool = False) -> QuerySet[Finding]:
     """Unresolved differences of a namespace, the loud ones first."""
     found = Finding.objects.filter(scope=scope_pk).exclude(state=Finding.State.RESOLVED)
@@ -184,8 +190,7 @@ def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]
     by_scope = waiting.figures_by_scope(at or timezone.now())
     scopes = list(registry.scopes().visible(user))
     pks = [scope.pk for scope in scopes]
-    open_ones = Finding.objects.filter(scope__in=pks, state=Finding.State.OPEN).order_by().values_list("scope")
-    differing = dict(open_ones.annotate(count=Count("pk")))
+    differing = open_findings_in(pks)
     scans = last_scans(pks)
     found = [
         ScopeOverview(

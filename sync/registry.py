@@ -1,6 +1,6 @@
 """The synced models and what the rooms above tell `sync` of themselves, so that nothing here names a domain model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from django.apps import apps
 from portal.models import User
 from sync.models import SyncedModel
 
-NextExpiry = Callable[[int], datetime | None]
+NextExpiries = Callable[[Collection[int]], Mapping[int, datetime]]
 ReachabilityObserver = Callable[[int, str | None], None]
 
 
@@ -56,18 +56,18 @@ class ConnectionTaker(Protocol):
 
 
 _models: list[type[SyncedModel]] = []
-_next_expiries: list[NextExpiry] = []
+_next_expiries: list[NextExpiries] = []
 _observers: list[ReachabilityObserver] = []
 _takers: list[ConnectionTaker] = []
 _scopes: list[Scopes] = []
 
 
-def register(model: type[SyncedModel], *, next_expiry: NextExpiry | None = None) -> None:
-    """Make a model synced. `next_expiry` answers, for a namespace's primary key, when the first of its rows ends."""
+def register(model: type[SyncedModel], *, next_expiries: NextExpiries | None = None) -> None:
+    """Make a model synced. `next_expiries` answers, for primary keys of namespaces, when the first row in each ends."""
     if model not in _models:
         _models.append(model)
-        if next_expiry is not None:
-            _next_expiries.append(next_expiry)
+        if next_expiries is not None:
+            _next_expiries.append(next_expiries)
 
 
 def models() -> tuple[type[SyncedModel], ...]:
@@ -83,9 +83,13 @@ def model_for(label: str) -> type[SyncedModel]:
     return found
 
 
-def next_expiry(scope_pk: int) -> datetime | None:
-    """When the first thing in a namespace ends, or None."""
-    return min((at for ask in _next_expiries if (at := ask(scope_pk)) is not None), default=None)
+def next_expiries(scope_pks: Collection[int]) -> dict[int, datetime]:
+    """When the first thing in each namespace ends, where something does."""
+    found: dict[int, datetime] = {}
+    for ask in _next_expiries:
+        for pk, at in ask(scope_pks).items():
+            found[pk] = min(at, found.get(pk, at))
+    return found
 
 
 def register_reachability_observer(observer: ReachabilityObserver) -> None:

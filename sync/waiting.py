@@ -87,7 +87,7 @@ def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
         for model in registry.models()
     ]
     found: dict[int, ScopeFigures] = {}
-    for row in _together(parts):
+    for row in in_one_statement(parts):
         scope, resource_id = row.pop("scope"), row.pop("resource_id")
         before = found[scope].figures if scope in found else Figures()
         found[scope] = ScopeFigures(scope, resource_id, before + Figures(**row))
@@ -110,7 +110,7 @@ def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
         for model in registry.models()
     ]
     counts: dict[str, int] = defaultdict(int)
-    for row in _together(parts):
+    for row in in_one_statement(parts):
         counts[f"Waits for {row['waits_for']}" if row["waits_for"] else row["last_error"]] += row["count"]
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:DELAYS_SHOWN])
 
@@ -126,7 +126,7 @@ def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
     ]
     counts: dict[str, int] = defaultdict(int)
     kinds: set[str] = set()
-    for row in _together(parts):
+    for row in in_one_statement(parts):
         counts[row["parked_code"]] += row["count"]
         kinds.add(row["kind"])
     rows: dict[str, list[SyncedModel]] = defaultdict(list)
@@ -182,6 +182,6 @@ def _label(model: type[SyncedModel]) -> Value:
     return Value(model._meta.label_lower, output_field=CharField())
 
 
-def _together(parts: list[QuerySet[Any, dict[str, Any]]]) -> Iterable[dict[str, Any]]:
-    """One statement for all models."""
+def in_one_statement(parts: list[QuerySet[Any, dict[str, Any]]]) -> Iterable[dict[str, Any]]:
+    """The rows of all parts, which are shaped alike: one for each model."""
     return parts[0].union(*parts[1:], all=True) if len(parts) > 1 else [row for part in parts for row in part]

@@ -11,7 +11,7 @@ from certificates import actions
 from certificates.access import get_ca_certificate
 from certificates.decoding import load_certificate
 from certificates.issuing import ClientName, make_sample_chain
-from certificates.models import CACertificate, next_expiry
+from certificates.models import CACertificate, next_expiries
 from namespaces.models import Namespace
 from namespaces.rules import RuleError
 from portal.models import Activity
@@ -107,10 +107,10 @@ def test_a_deleted_certificate_waits_and_its_name_is_revived_with_another_certif
 
 def test_the_next_expiry_is_that_of_the_first_certificate_to_end() -> None:
     namespace = make_namespace()
-    assert next_expiry(namespace.pk) is None
+    assert next_expiries([namespace.pk]) == {}
     first = make_ca_certificate(namespace, "first")
     make_ca_certificate(namespace, "later", der=make_ca_der(at=timezone.now() + timedelta(days=1)))
-    assert next_expiry(namespace.pk) == first.not_after
+    assert next_expiries([namespace.pk]) == {namespace.pk: first.not_after}
 
 
 def test_what_azure_holds_and_nobody_can_read_is_kept_and_noted() -> None:
