@@ -23,7 +23,6 @@ from certificates.containers import (
     is_pkcs7,
     looks_like_der,
     pem_blocks,
-    private_key_kind,
     read_element,
 )
 from certificates.facts import (
@@ -34,6 +33,7 @@ from certificates.facts import (
     describe_key,
     load_certificate,
 )
+from certificates.private_keys import may_be_a_private_key, private_key_kind
 
 __all__ = [
     "MAX_CERTIFICATES",
@@ -56,6 +56,10 @@ MAX_CERTIFICATES = MAX_BLOCKS
 _EXPOSED = (
     "Treat this key as exposed: make a new key and certificate, and stop using this one. Nothing of the file was kept."
 )
+_UNPACK = (
+    f"Unpack it. {NEXT_CA} An archive may hold private keys, and one with a passphrase cannot be looked into: leave it "
+    "where it is."
+)
 _COPY_AGAIN = "It was probably cut or changed when it was copied. Copy the whole file again."
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 _HTML = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
@@ -69,17 +73,15 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
     Returns the certificates in the order of the file. Raises `DecodingError`; a private key in any container is
     recognised before anything else is parsed, and no message repeats anything of the file.
     """
-    if len(data) > MAX_UPLOAD_BYTES:
-        raise DecodingError("too-large", "This file is larger than 1 MB, so it is no certificate.", NEXT_CA)
     if not data.strip():
         raise DecodingError("empty", "This file is empty.", NEXT_CA)
-    kind = private_key_kind(data)
-    if kind:
-        raise DecodingError("private-key", f"This file holds a private key ({kind}).", _EXPOSED)
+    _refuse_private_key(data[:MAX_UPLOAD_BYTES])
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise DecodingError("too-large", "This file is larger than 1 MB, so it is no certificate.", NEXT_CA)
     if looks_like_der(data):
         return (_load_der(data),)
     if data.startswith(b"PK\x03\x04"):
-        raise DecodingError("zip", "This is a ZIP archive, not a certificate.", f"Unpack it. {NEXT_CA}")
+        raise DecodingError("zip", "This is a ZIP archive, not a certificate.", _UNPACK)
     text = as_text(data)
     if b"\\n" in text:  # copied out of JSON: line breaks as backslash and n
         text = text.replace(b"\\r", b"").replace(b"\\n", b"\n")
@@ -89,6 +91,16 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
         raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
     blocks = pem_blocks(text)
     return _load_blocks(blocks) if blocks else _load_without_armour(text)
+
+
+def _refuse_private_key(data: bytes) -> None:
+    kind = private_key_kind(data)
+    if kind:
+        raise DecodingError("private-key", f"This file holds a private key ({kind}).", _EXPOSED)
+    if may_be_a_private_key(data):
+        raise DecodingError(
+            "private-key", "This looks like a private key under a passphrase, or without its first line.", _EXPOSED
+        )
 
 
 def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:

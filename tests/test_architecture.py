@@ -23,6 +23,7 @@ PURE = {
     "certificates.outlines",
     "certificates.paths",
     "certificates.preview",
+    "certificates.private_keys",
     "certificates.problems",
     "certificates.roles",
     "certificates.sample_building",

@@ -35,7 +35,7 @@ from django.http import QueryDict
 from namespaces.models import Namespace
 from portal.models import User
 from tests.certificates.cases import Plant, a_client
-from tests.certificates.uploads import write_corpus
+from tests.certificates.key_uploads import write_corpus
 from tests.chains import AT
 from tests.factories import make_ca_certificate, make_namespace, make_user
 

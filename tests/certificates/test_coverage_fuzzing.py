@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates.uploads import write_corpus
+from tests.certificates.key_uploads import write_corpus
 
 RUNS = 500
 pytest.importorskip("atheris", reason="There is no atheris for this Python or machine.")

@@ -8,7 +8,8 @@ from certificates.containers import from_base64, from_hex
 from certificates.decoding import read_upload
 from certificates.diagnosis import Diagnosis, diagnose_upload
 from certificates.facts import Certificate, DecodingError, load_certificate
-from tests.certificates.uploads import LINE, ROOT, RSA_SENSOR, SENSOR, Upload, key_files, uploads
+from tests.certificates.key_uploads import key_files
+from tests.certificates.uploads import LINE, ROOT, RSA_SENSOR, SENSOR, Upload, uploads
 from tests.chains import AT, key_identifier
 
 UPLOADS = uploads()

@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from certificates.authentication import NamespaceState, TrustedCA, authenticate
-from certificates.containers import private_key_kind
 from certificates.decoding import DecodingError, normalize_thumbprint, read_upload
 from certificates.diagnosis import diagnose_upload
 from certificates.facts import load_certificate
 from certificates.preview import preview_names
+from certificates.private_keys import private_key_kind
 from tests.certificates.cases import SUBJECT, Plant, a_client
-from tests.certificates.uploads import key_files, uploads
+from tests.certificates.key_uploads import key_files
+from tests.certificates.uploads import uploads
 from tests.chains import AT
 
 PLANT = Plant(AT)

@@ -1,27 +1,19 @@
 """Files that people really bring, each with the code that must come out. Made by the chain builder, from fixed dates."""
 
 import io
-import json
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
     pkcs7,
-    pkcs12,
 )
 
 from tests.chains import (
@@ -34,7 +26,7 @@ from tests.chains import (
     signing_request,
     unknown_extension,
 )
-from tests.der import element, sequence
+from tests.der import sequence
 
 DAY = timedelta(days=1)
 ROOT = authority("Plant Root CA")
@@ -43,7 +35,6 @@ SENSOR = LINE.issue("sensor-1")
 RSA_ROOT = authority("RSA Root CA", key="RSA 2048")
 RSA_LINE = RSA_ROOT.issue("RSA Line CA", key="RSA 2048", ca=True, path_length=0)
 RSA_SENSOR = RSA_LINE.issue("rsa-sensor", key="RSA 2048")
-PASSPHRASE = BestAvailableEncryption(b"plant floor")
 
 
 @dataclass(frozen=True)
@@ -65,12 +56,6 @@ class Upload:
 def uploads() -> list[Upload]:
     """Every file that holds no private key."""
     return [*good_notations(), *broken_files(), *other_files(), *bundles(), *leaves(), *unfit_cas(), *warned_cas()]
-
-
-def key_of(identity: Identity, encoding: Encoding, form: PrivateFormat, *, locked: bool = False) -> bytes:
-    assert identity.key is not None
-    lock: KeySerializationEncryption = PASSPHRASE if locked else NoEncryption()
-    return identity.key.private_bytes(encoding, form, lock)
 
 
 def in_one_line(pem: bytes) -> bytes:
@@ -106,6 +91,8 @@ def good_notations() -> list[Upload]:
         "hex dump": der.hex().encode(),
         "hex dump with colons in lines": der.hex(":").upper().encode().replace(b":30:", b":30:\n"),
         "RSA PEM": RSA_LINE.pem,
+        "PEM with words about private keys": b"# Keep the private key on the CA machine - never send it!\n# END. Private key: not here.\n" + pem,
+        "PEM as openssl prints it": b"X509v3 extensions:\n    X509v3 Private Key Usage Period: \n        Not Before: Mar  1\n" + pem,
     }  # fmt: skip
     return [Upload(f"good: {name}", data, "accepted", "can be uploaded") for name, data in notations.items()]
 
@@ -165,6 +152,7 @@ def other_files() -> list[Upload]:
         Upload("other: web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "html", "web page", "Download"),
         Upload("other: XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html", "web page"),
         Upload("other: ZIP with a certificate", archive.getvalue(), "zip", "ZIP archive", "Unpack"),
+        Upload("other: base64 of words", b64encode(b"The quick brown fox jumps over the lazy dog. " * 5), "not-a-certificate", "no certificate"),
         Upload(
             "other: key parameters", b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
             "not-a-certificate", "key parameters",
@@ -209,6 +197,7 @@ def leaves() -> list[Upload]:
         ),
         Upload("leaf: CA flag false", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, "leaf", "", "", thumbprint, "CN=Line 3 CA"),
         Upload("leaf: a version 1 root", authority("Old Root", version_1=True).pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
+        Upload("leaf: a version 1 root with the serial number 1, which begins as a key does", authority("Old Root", version_1=True, serial=b"\x01").pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
     ]  # fmt: skip
 
 
@@ -272,71 +261,3 @@ def warned_cas() -> list[Upload]:
         Upload("not warned: root that signs the clients", ROOT.pem, ok, known=(direct,)),
         Upload("not warned: an unknown critical extension", made(extensions=[unknown_extension(critical=False)]), ok),
     ]  # fmt: skip
-
-
-def key_files() -> Iterator[tuple[str, bytes]]:
-    """Private keys in every container, each with a name."""
-    pem, pkcs1_or_sec1, pkcs8 = Encoding.PEM, PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
-    for kind, identity in (("EC", SENSOR), ("RSA", RSA_SENSOR)):
-        traditional = key_of(identity, pem, pkcs1_or_sec1)
-        plain = key_of(identity, pem, pkcs8)
-        der = key_of(identity, Encoding.DER, pkcs8)
-        yield f"{kind}: traditional PEM", traditional
-        yield f"{kind}: traditional PEM with a passphrase", key_of(identity, pem, pkcs1_or_sec1, locked=True)
-        yield f"{kind}: traditional DER", key_of(identity, Encoding.DER, pkcs1_or_sec1)
-        yield f"{kind}: PKCS#8 PEM", plain
-        yield f"{kind}: PKCS#8 PEM with a passphrase", key_of(identity, pem, pkcs8, locked=True)
-        yield f"{kind}: PKCS#8 DER", der
-        yield f"{kind}: PKCS#8 DER with a passphrase", key_of(identity, Encoding.DER, pkcs8, locked=True)
-        yield f"{kind}: PKCS#8 base64 without armour", b64encode(der)
-        yield f"{kind}: PKCS#8 as hex", der.hex(":").encode()
-        yield f"{kind}: PKCS#8 under the label of a certificate", plain.replace(b"PRIVATE KEY", b"CERTIFICATE")
-        yield f"{kind}: OpenSSH", key_of(identity, pem, PrivateFormat.OpenSSH)
-        yield f"{kind}: PKCS#12", pkcs12_of(identity)
-        yield f"{kind}: PKCS#12 as base64", b64encode(pkcs12_of(identity))
-        yield f"{kind}: after its certificate", identity.pem + plain
-        yield f"{kind}: before the certificates, in one line", in_one_line(plain + identity.pem)
-        yield f"{kind}: as UTF-16", plain.decode().encode("utf-16")
-        yield f"{kind}: out of JSON", json.dumps({"cert": identity.pem.decode(), "key": plain.decode()}).encode()
-        yield f"{kind}: cut off", plain[: len(plain) // 2]
-        yield f"{kind}: behind a DER certificate", identity.der + plain
-    yield "behind a mark of UTF-16, as plain text", b"\xfe\xff\n" + key_of(SENSOR, pem, pkcs8)
-    yield "JSON Web Key", json.dumps(private_jwk()).encode()
-    yield "JSON Web Key Set", json.dumps({"keys": [private_jwk()]}, indent=2).encode()
-    yield (
-        "PuTTY",
-        b"PuTTY-User-Key-File-3: ecdsa-sha2-nistp256\nEncryption: none\nComment: line\nPublic-Lines: 1\nAAAA\n",
-    )
-    yield "PGP", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF\n-----END PGP PRIVATE KEY BLOCK-----\n"
-    yield "Java key store", bytes.fromhex("feedfeed0000000200000001") + b"\x00" * 40
-    yield "ZIP with a key file", zip_of("sensor-1.key", key_of(SENSOR, pem, pkcs8))
-    yield "ZIP with a PKCS#12 file in a folder", zip_of("certs/sensor-1.pfx", pkcs12_of(SENSOR))
-    yield "ZIP with a key under another name, not packed", zip_of("notes.txt", key_of(SENSOR, pem, pkcs8), packed=False)
-    yield "an old PKCS#8 with version 1", element(0x30, b"\x02\x01\x01" + sequence(b"\x06\x03\x2b\x65\x70") + b"\x04\x22" + b"\x04\x20" + b"\x07" * 32)  # fmt: skip
-
-
-def private_jwk() -> dict[str, str]:
-    assert isinstance(SENSOR.key, ec.EllipticCurvePrivateKey)
-    number = SENSOR.key.private_numbers().private_value
-    return {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": b64encode(number.to_bytes(32, "big")).decode()}
-
-
-def pkcs12_of(identity: Identity) -> bytes:
-    key = cast(ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, identity.key)
-    return pkcs12.serialize_key_and_certificates(b"client", key, identity.certificate, None, PASSPHRASE)
-
-
-def zip_of(name: str, data: bytes, *, packed: bool = True) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as made:
-        made.writestr("read me.txt", "certificates of line 1")
-        made.writestr(name, data)
-    return archive.getvalue()
-
-
-def write_corpus(folder: Path) -> Path:
-    """Every fixture of modest size as a file, for a fuzzer to start from."""
-    seeds = [upload.data for upload in uploads() if 0 < len(upload.data) < 20_000] + [data for _, data in key_files()]
-    for number, data in enumerate(seeds):
-        (folder / str(number)).write_bytes(data)
-    return folder
