@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
 from django.urls import reverse
@@ -31,6 +31,9 @@ from namespaces.models import Client, ConnectionAttempt, Namespace
 from namespaces.prefill import create_client_url
 
 AFTER_THE_END = timedelta(days=10)  # how far the slider goes beyond the certificate's end, to see it refused
+MOST_AHEAD = timedelta(days=20 * 365)  # further on a slider would jump over months
+# What stands where a certificate has no well-defined end, as in a device's own from its maker (RFC 5280, 4.1.2.5).
+NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 CONNACK = {
     "5": "The client would receive CONNACK 0x87 Not authorized, with this reason.",
     "3.1.1": "The client would receive CONNACK 5, not authorized. MQTT 3.1.1 has no room for the reason.",
@@ -169,9 +172,11 @@ def try_authentication(
 
 
 def slider(leaf: Certificate, *, at: datetime, now: datetime) -> Slider:
-    start = min(now, at)
-    end = max(leaf.not_after + AFTER_THE_END, now + AFTER_THE_END, at)
-    return Slider(start, end, at, f"{end:%d %b %Y}; the certificate ends {leaf.not_after:%d %b %Y}")
+    """From now to shortly after the certificate's end, or to as far as a slider is of use."""
+    beyond = min(leaf.not_after, now + MOST_AHEAD) + AFTER_THE_END
+    end = max(beyond, now + AFTER_THE_END, at)
+    ends = "has no end" if leaf.not_after == NO_END else f"ends {leaf.not_after:%d %b %Y}"
+    return Slider(min(now, at), end, at, f"{end:%d %b %Y}; the certificate {ends}")
 
 
 def _shown(step: Step, decision: Decision, namespace: Namespace, create_url: str, may_change: bool) -> ShownStep:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from certificates.authentication import authenticate
 from certificates.issuing import ClientName, SampleChain, make_sample_chain
-from certificates.trials import differing, namespace_state
+from certificates.trials import NO_END, differing, namespace_state
 from namespaces.models import Client, ConnectionAttempt, Namespace
+from tests.chains import authority
 from tests.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,22 @@ def test_the_moment_decides(ada: Browser, namespace: Namespace, chain: SampleCha
     later = timezone.now() + timedelta(days=200)
     page = try_it(ada, namespace, chain, at=later.strftime("%Y-%m-%dT%H:%M"))
     assert "The certificate expired on" in page
+
+
+@pytest.mark.parametrize("at", ["", "9999-12-31T23:59", "0001-01-01T00:00"])
+def test_a_certificate_without_a_well_defined_end_is_tested_as_any_other(
+    ada: Browser, namespace: Namespace, at: str
+) -> None:
+    """RFC 5280 lets a device's own certificate end with the last second that can be written."""
+    line = authority("Line 2 CA", at=timezone.now())
+    make_ca_certificate(namespace, "line-b", der=line.der)
+    sensor = line.issue("press-1", not_after=NO_END)
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    answer = ada.post(url, {"pem": sensor.pem.decode(), "user_name": "press-1", "at": at})
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "the certificate has no end" in page
+    assert "Accepted." in page or at
 
 
 def test_an_unknown_client_can_be_created_from_what_was_presented(
