@@ -8,19 +8,25 @@ Sources: Azure Event Grid "MQTT client authentication using certificates", RFC 5
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from certificates.comparing import lookup_keys, matches_scheme, presented_values
+from certificates import advice
+from certificates.advice import Advice
+from certificates.comparing import find_client, matches_scheme, presented_values
 from certificates.decisions import (
     ALTERNATIVE_SOURCES,
+    ENABLE_CLIENT,
     FAILED,
     MAX_NAME_LENGTH,
     NOT_NEEDED,
     NOT_REACHED,
     PASSED,
+    REGISTER_THUMBPRINT,
     SCHEMES_BY_VALUE,
+    SET_SCHEME,
     STEP_TITLES,
+    UPLOAD_CA,
     VALIDATION_SCHEMES,
     ClientRecord,
     Decision,
@@ -81,14 +87,14 @@ class _Walk:
 
     def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
         self.steps.append(
-            tuple.__new__(Step, (code, PASSED, sentence, values, ""))
+            tuple.__new__(Step, (code, PASSED, sentence, values, "", ""))
         )  # as Step(…), in a third of the time
 
     def not_needed(self, code: str, sentence: str) -> None:
         self.steps.append(Step(code, NOT_NEEDED, sentence))
 
-    def refuse(self, code: str, sentence: str, *values: tuple[str, str], fix: str) -> _RefusalError:
-        self.steps.append(Step(code, FAILED, sentence, values, shortened(fix)))
+    def refuse(self, code: str, sentence: str, *values: tuple[str, str], fix: str, action: str = "") -> _RefusalError:
+        self.steps.append(Step(code, FAILED, sentence, values, shortened(fix), action))
         return _RefusalError()
 
 
@@ -151,7 +157,7 @@ def _decision(walk: _Walk) -> Decision:
 
 def _any_is_long(steps: Sequence[Step]) -> bool:
     """Almost none is, so this is asked first, of all of them at once."""
-    for _, _, sentence, values, _ in steps:
+    for _, _, sentence, values, _, _ in steps:
         if len(sentence) > MAX_SENTENCE or len(values) > MAX_VALUES:
             return True
         for _, value in values:
@@ -241,13 +247,14 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
             return
         empty.append(source)
     tried = ", ".join(empty)
+    advised = advice.on_missing_name(leaf, walk.state)
     raise walk.refuse(
         code,
         "The client sent no MQTT user name"
         + (f", and its certificate has nothing in the namespace's sources ({tried})." if tried else "."),
         ("MQTT user name", "none"),
         ("alternative sources", tried or "none"),
-        fix="Send the client's authentication name as MQTT user name (mosquitto: -u).",
+        **advised._asdict(),
     )
 
 
@@ -258,18 +265,13 @@ def _shortened(name: str) -> str:
 def _find_client(walk: _Walk) -> ClientRecord:
     code, name = "client-found", walk.authentication_name
     shown = _shortened(name)
-    client = None
-    if len(name) <= MAX_NAME_LENGTH:
-        clients = walk.state.clients
-        for key in lookup_keys(name, walk.source):
-            if (client := clients.get(key)) is not None:
-                break
+    client = find_client(walk.state, name, walk.source) if len(name) <= MAX_NAME_LENGTH else None
     if client is None:
         raise walk.refuse(
             code,
             f"No client has the authentication name {shown}.",
             ("authentication name", shown),
-            fix=_client_fix(walk, shown),
+            **advice.on_unknown_client(name, walk.state)._asdict(),
         )
     walk.client = client
     walk.passed(
@@ -281,20 +283,6 @@ def _find_client(walk: _Walk) -> ClientRecord:
     return client
 
 
-def _client_fix(walk: _Walk, shown: str) -> str:
-    name = walk.authentication_name
-    by_name = next((c for c in walk.state.clients.values() if c.name == name), None)
-    if by_name is not None:
-        return (
-            f"{shown} is the name of a client, but its authentication name is {by_name.authentication_name}: "
-            "send that as MQTT user name."
-        )
-    trimmed = walk.state.clients.get(authentication_name_key(name.strip()))
-    if name != name.strip() and trimmed is not None:
-        return f"Send {trimmed.authentication_name} without the spaces around it."
-    return f"Register a client with the authentication name {shown}, or send the name of a registered one."
-
-
 def _check_enabled(walk: _Walk, client: ClientRecord) -> None:
     if not client.enabled:
         raise walk.refuse(
@@ -302,6 +290,7 @@ def _check_enabled(walk: _Walk, client: ClientRecord) -> None:
             f"The client {client.name} is disabled.",
             ("connection state", "Disabled"),
             fix=f"Set the connection state of {client.name} to Enabled.",
+            action=ENABLE_CLIENT,
         )
     walk.passed("client-enabled", "Connection state Enabled", ("connection state", "Enabled"))
 
@@ -309,10 +298,10 @@ def _check_enabled(walk: _Walk, client: ClientRecord) -> None:
 def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
     verdict: ChainVerdict = verify_chain(leaf, walk.chain, walk.state.anchors, at=walk.at)
     if not verdict.issuer_found:
-        raise walk.refuse("issuer-found", verdict.sentence, *verdict.values, fix=verdict.fix)
+        raise walk.refuse("issuer-found", verdict.sentence, *verdict.values, fix=verdict.fix, action=verdict.action)
     walk.passed("issuer-found", verdict.issuer_sentence, *verdict.issuer_values)
     if not verdict.verified:
-        raise walk.refuse("chain-verified", verdict.sentence, *verdict.values, fix=verdict.fix)
+        raise walk.refuse("chain-verified", verdict.sentence, *verdict.values, fix=verdict.fix, action=verdict.action)
     walk.anchor = verdict.anchor
     walk.passed("chain-verified", verdict.sentence, *verdict.values)
     return verdict.path
@@ -334,7 +323,9 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
             code,
             f"The certificate's key may not sign a TLS handshake: its key usage is {usages}.",
             ("key usage", usages),
-            fix="Issue it with the key usage digitalSignature.",
+            fix="Give the client a certificate of its own: this one is a CA's."
+            if leaf.is_ca
+            else "Issue it with the key usage digitalSignature.",
         )
     for ca in path[1:]:
         if not _allows_clients(ca):
@@ -344,7 +335,8 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
                 f"The CA certificate {ca.subject} is not for issuing clients: its extended key usage is {usages}.",
                 ("CA certificate", ca.subject),
                 ("extended key usage", usages),
-                fix="Use a CA certificate without extended key usage, or with clientAuth in it.",
+                fix=f"Issue {ca.subject} again without extended key usage, or with clientAuth in it, and upload it.",
+                action=UPLOAD_CA,
             )
     walk.passed(code, f"Extended key usage: {shown}", ("extended key usage", shown))
 
@@ -361,6 +353,7 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
             code,
             f"The client {client.name} has a validation scheme that is not known: {client.validation_scheme}.",
             fix="Choose one of the six validation schemes for it.",
+            action=SET_SCHEME,
         )
     found = presented_values(leaf, scheme.value)
     shown = ", ".join(found) or "none"
@@ -372,23 +365,20 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
     if matches_scheme(leaf, client):
         walk.passed(code, f"{scheme.label}: {shown}", *values)
         return
+    sentence, advised = _mismatch(leaf, client, scheme, found)
+    raise walk.refuse(code, sentence, *values, **advised._asdict())
+
+
+def _mismatch(leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str]) -> tuple[str, Advice]:
     if scheme.value == "ThumbprintMatch":
-        sentence = f"The certificate's thumbprint is not registered for {client.name}."
         fix = f"Register {leaf.thumbprint_sha256} as primary or secondary thumbprint of {client.name}."
+        sentence = f"The certificate's thumbprint is not registered for {client.name}."
+        return sentence, Advice(fix, REGISTER_THUMBPRINT)
+    advised = advice.on_mismatch(leaf, client, scheme)
+    if advice.is_no_address(client, scheme):
+        what = f"its authentication name {client.authentication_name} is no IP address"
+    elif found:
+        what = f"no {scheme.part} in the certificate is that name"
     else:
-        sentence = (
-            f"{client.name} uses {scheme.label}, but the certificate has no {scheme.part}."
-            if not found
-            else f"{client.name} uses {scheme.label}, but no {scheme.part} in the certificate is that name."
-        )
-        fix = _scheme_fix(leaf, client, scheme)
-    raise walk.refuse(code, sentence, *values, fix=fix)
-
-
-def _scheme_fix(leaf: Certificate, client: ClientRecord, scheme: Scheme) -> str:
-    for other in VALIDATION_SCHEMES:
-        if other.value not in {scheme.value, "ThumbprintMatch"} and matches_scheme(
-            leaf, replace(client, validation_scheme=other.value)
-        ):
-            return f"Switch {client.name} to {other.label}: the {other.part} is {client.authentication_name}."
-    return f"Issue the certificate with the {scheme.part} {client.authentication_name}."
+        what = f"the certificate has no {scheme.part}"
+    return f"{client.name} uses {scheme.label}, but {what}.", advised

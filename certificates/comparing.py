@@ -4,13 +4,20 @@ Sources: Azure Event Grid "MQTT client authentication using certificates"; RFC 5
 names), RFC 5952 (IPv6 as text), docs/policy.md for what those leave open.
 """
 
-import ipaddress
-
-from certificates.decisions import SCHEMES_BY_VALUE, ClientRecord, authentication_name_key
+from certificates.addresses import address_of
+from certificates.decisions import (
+    SCHEMES_BY_VALUE,
+    VALIDATION_SCHEMES,
+    ClientRecord,
+    NamespaceState,
+    authentication_name_key,
+)
 from certificates.facts import Certificate
 
 IP_SCHEME = "IpMatchesAuthenticationName"
+IP_SOURCE = "ClientCertificateIp"
 SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
+THUMBPRINT_SCHEME = "ThumbprintMatch"
 
 # The fact that each scheme about names reads.
 _FACTS = {
@@ -52,28 +59,33 @@ def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
     return scheme == SUBJECT_SCHEME and bool(leaf.subject) and _same(scheme, leaf.subject, name)
 
 
-def lookup_keys(name: str, source: str) -> tuple[str, ...]:
-    """The keys under which the client with this authentication name may stand in `NamespaceState.clients`.
+def fitting_scheme(leaf: Certificate, name: str, *, but: str = "") -> str:
+    """The first scheme about names by which this certificate proves this authentication name; "" when none does.
 
-    An address read from the certificate is looked for in each usual notation, since a client may have been registered
-    with any of them; every other name is looked for as it is.
+    The scheme `but` is passed over.
     """
-    if source != "ClientCertificateIp":
-        return (authentication_name_key(name),)
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return (authentication_name_key(name),)
-    notations = [address.compressed, address.exploded]
-    if isinstance(address, ipaddress.IPv6Address):
-        notations.append(":".join(f"{int(group, 16):x}" for group in address.exploded.split(":")))
-    return tuple(dict.fromkeys(authentication_name_key(notation) for notation in notations))
+    if not name:
+        return ""
+    others = (s.value for s in VALIDATION_SCHEMES if s.value not in {but, THUMBPRINT_SCHEME})
+    return next((scheme for scheme in others if matches_scheme(leaf, ClientRecord("", name, scheme))), "")
+
+
+def find_client(state: NamespaceState, name: str, source: str) -> ClientRecord | None:
+    """The client with this authentication name.
+
+    An address read from the certificate finds its client in whatever notation that was registered; every other name is
+    looked for as it is. Where several clients have the address, the one registered as the certificate says it comes
+    first.
+    """
+    client = state.clients.get(authentication_name_key(name))
+    if client is not None or source != IP_SOURCE or (address := address_of(name)) is None:
+        return client
+    found = (state.clients.get(key) for key in state.address_index.get(str(address), ()))
+    return next((client for client in found if client is not None), None)
 
 
 def _same(scheme: str, presented: str, name: str) -> bool:
     if scheme == IP_SCHEME:
-        try:
-            return ipaddress.ip_address(presented) == ipaddress.ip_address(name.strip().strip("[]"))
-        except ValueError:
-            return False
+        address = address_of(name)
+        return address is not None and address_of(presented) == address
     return authentication_name_key(presented) == authentication_name_key(name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
+from certificates.addresses import AddressIndex
 from certificates.paths import TrustAnchors
 
 MAX_NAME_LENGTH = 128
@@ -76,6 +77,17 @@ ALTERNATIVE_SOURCES: Mapping[str, str] = {
 
 PASSED, FAILED, NOT_REACHED, NOT_NEEDED = "passed", "failed", "not reached", "not needed"
 
+# What is done in the portal to make a step pass. "" is what is done elsewhere: on the device, or where its certificate is
+# issued.
+CREATE_CLIENT = "create-client"
+ENABLE_CLIENT = "enable-client"
+SET_SCHEME = "set-scheme"
+USE_THUMBPRINT = "use-thumbprint"
+REGISTER_THUMBPRINT = "register-thumbprint"
+CHANGE_NAME = "change-authentication-name"
+CHOOSE_SOURCES = "choose-sources"
+UPLOAD_CA = "upload-ca"
+
 STEP_TITLES: Mapping[str, str] = {
     "certificate-readable": "Certificate read",
     "within-validity": "Within its validity",
@@ -122,11 +134,20 @@ class TrustedCA:
 
 @dataclass(frozen=True)
 class NamespaceState:
-    """What a namespace knows at the moment of a CONNECT. `clients` is keyed by `authentication_name_key`."""
+    """What a namespace knows at the moment of a CONNECT. `clients` is keyed by `authentication_name_key`.
+
+    `addresses` is the index of those keys, where somebody keeps `clients` and it true through changes.
+    """
 
     cas: tuple[TrustedCA, ...] = ()
     clients: Mapping[str, ClientRecord] = field(default_factory=dict)
     alternative_sources: tuple[str, ...] = ()
+    addresses: AddressIndex | None = None
+
+    @cached_property
+    def address_index(self) -> AddressIndex:
+        """The index of the clients whose names are addresses, made when first asked for."""
+        return AddressIndex.of(self.clients) if self.addresses is None else self.addresses
 
     @cached_property
     def anchors(self) -> TrustAnchors:
@@ -135,13 +156,17 @@ class NamespaceState:
 
 
 class Step(NamedTuple):
-    """One step of the trace: what was looked at, how it came out, the values compared, and what would make it pass."""
+    """One step of the trace: what was looked at, how it came out, the values compared, and what would make it pass.
+
+    `action` is where in the portal that is done, such as `UPLOAD_CA`, or "".
+    """
 
     code: str
     outcome: str
     sentence: str = ""
     values: Values = ()
     fix: str = ""
+    action: str = ""
 
     @property
     def title(self) -> str:
@@ -194,6 +219,7 @@ class Decision(NamedTuple):
                     "sentence": s.sentence,
                     "values": [list(pair) for pair in s.values],
                     "fix": s.fix,
+                    "action": s.action,
                 }
                 for s in self.steps
             ],
@@ -228,6 +254,7 @@ class Decision(NamedTuple):
                         s["sentence"],
                         tuple((str(a), str(b)) for a, b in s["values"]),
                         s["fix"],
+                        str(s.get("action", "")),  # older logs do not say it
                     )
                     for s in data["steps"]
                     if s["code"] in STEP_TITLES

@@ -365,7 +365,7 @@ def _describe_extension(extension: x509.Extension[x509.ExtensionType]) -> tuple[
     elif isinstance(value, x509.AuthorityKeyIdentifier):
         text = (value.key_identifier or b"").hex()
     elif isinstance(value, x509.SubjectAlternativeName | x509.IssuerAlternativeName):
-        text = ", ".join(_describe_general_names(value))
+        text = ", ".join(describe_general_names(value))
     elif isinstance(value, x509.UnrecognizedExtension):
         text = f"{len(value.value)} bytes"
     else:
@@ -374,14 +374,19 @@ def _describe_extension(extension: x509.Extension[x509.ExtensionType]) -> tuple[
     return name, extension.critical, text
 
 
-def _describe_general_names(names: Iterable[x509.GeneralName]) -> list[str]:
+def describe_general_names(names: Iterable[x509.GeneralName]) -> list[str]:
+    """Alternative names as people read them: "DNS:plant.example"."""
     kinds = {
         x509.DNSName: "DNS",
         x509.UniformResourceIdentifier: "URI",
         x509.IPAddress: "IP",
         x509.RFC822Name: "e-mail",
     }
-    return [f"{kinds.get(type(n), type(n).__name__)}:{n.value}" for n in names]
+    return [f"{kinds.get(type(n), type(n).__name__)}:{_name_value(n)}" for n in names]
+
+
+def _name_value(name: x509.GeneralName) -> str:
+    return name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value)
 
 
 def public_key_bytes(der: bytes) -> bytes:

@@ -6,7 +6,7 @@ It asks the same functions as the engine, so what it shows is what a CONNECT wil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from certificates.comparing import lookup_keys, matches_scheme, presented_values
+from certificates.comparing import find_client, matches_scheme, presented_values
 from certificates.confusables import is_case_twin, skeleton
 from certificates.decisions import (
     ALTERNATIVE_SOURCES,
@@ -123,7 +123,7 @@ def _sources(leaf: Certificate, state: NamespaceState) -> tuple[SourcePreview, .
     for source in (*order, *(s for s in ALTERNATIVE_SOURCES if s not in order)):
         scheme = SCHEMES_BY_VALUE[ALTERNATIVE_SOURCES[source]]
         values = presented_values(leaf, scheme.value)
-        client = _client_named(values[0], source, state.clients) if values else None
+        client = find_client(state, values[0], source) if values else None
         found.append(
             SourcePreview(
                 source=source,
@@ -137,10 +137,6 @@ def _sources(leaf: Certificate, state: NamespaceState) -> tuple[SourcePreview, .
             )
         )
     return tuple(found)
-
-
-def _client_named(name: str, source: str, clients: Mapping[str, ClientRecord]) -> ClientRecord | None:
-    return next((clients[key] for key in lookup_keys(name, source) if key in clients), None)
 
 
 def _lookalikes(leaf: Certificate, clients: Mapping[str, ClientRecord]) -> tuple[Lookalike, ...]:

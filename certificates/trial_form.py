@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from certificates.facts import DecodingError
 from certificates.forms import FileOrPasteForm
-from certificates.trials import Presented
+from certificates.presented import Presented
 
 MAX_USER_NAME = 1000
 

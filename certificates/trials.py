@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
-from django.urls import reverse
-
 from certificates.authentication import authenticate
-from certificates.comparing import matches_scheme, presented_values
 from certificates.decisions import (
+    CREATE_CLIENT,
     FAILED,
-    MAX_NAME_LENGTH,
-    VALIDATION_SCHEMES,
     ClientRecord,
     Decision,
     NamespaceState,
@@ -22,13 +18,14 @@ from certificates.decisions import (
     TrustedCA,
     authentication_name_key,
 )
-from certificates.decoding import read_upload, to_pem
 from certificates.facts import Certificate
 from certificates.models import CACertificate
+from certificates.presented import Presented
 from certificates.preview import NamePreview, preview_names
-from namespaces.client_certificates import read_chain
-from namespaces.models import Client, ConnectionAttempt, Namespace
+from certificates.ways_out import NOWHERE, way_out
+from namespaces.models import Client, Namespace
 from namespaces.prefill import create_client_url
+from namespaces.proposals import propose_for
 
 AFTER_THE_END = timedelta(days=10)  # how far the slider goes beyond the certificate's end, to see it refused
 MOST_AHEAD = timedelta(days=20 * 365)  # further on a slider would jump over months
@@ -61,39 +58,6 @@ def namespace_state(namespace: Namespace) -> NamespaceState:
 
 
 @dataclass(frozen=True)
-class Presented:
-    """What a client would present: its certificate first, then the rest of what it sends."""
-
-    certificates: tuple[Certificate, ...]
-
-    @classmethod
-    def read(cls, data: bytes) -> "Presented":
-        """From a file, in whatever order it holds them. Raises DecodingError."""
-        found = read_upload(data)
-        leaf = next((c for c in found if not c.is_ca), found[0])
-        return cls((leaf, *(c for c in found if c.der != leaf.der)))
-
-    @classmethod
-    def of_attempt(cls, attempt: ConnectionAttempt) -> "Presented | None":
-        """What a past attempt presented, where its log kept it."""
-        chain = read_chain((attempt.record or {}).get("presentedChain") or [])
-        return cls(chain) if chain else None
-
-    @property
-    def leaf(self) -> Certificate:
-        return self.certificates[0]
-
-    @property
-    def pem(self) -> str:
-        return "".join(to_pem(c.der) for c in self.certificates)
-
-    @property
-    def line(self) -> str:
-        """Who signed whom, as far as it was sent."""
-        return " ← ".join(c.subject or "empty subject" for c in self.certificates)
-
-
-@dataclass(frozen=True)
 class ShownStep:
     """A step as it is drawn. `url` leads to the form that makes it pass; `marked` are compared values with what differs."""
 
@@ -115,23 +79,26 @@ class Slider:
 
 @dataclass(frozen=True)
 class Trial:
-    """The verdict with everything the page draws."""
+    """The verdict with everything the page draws. `slider` and `names` need a certificate that can be read."""
 
     decision: Decision
     presented: Presented
     steps: tuple[ShownStep, ...]
     at: datetime
     connack: str
-    slider: Slider
-    names: NamePreview
-    create_url: str  # Create client, filled in from this certificate; empty when its name is taken
+    slider: Slider | None
+    names: NamePreview | None
+    create_url: (
+        str  # Create client, filled in from this certificate; empty when its name is taken or can be no client's
+    )
 
     @property
     def download(self) -> str:
         """The trace as JSON, in base64 for a download link: nothing of a test is kept."""
-        told = {"at": self.at.isoformat(), "thumbprint": self.presented.leaf.thumbprint_sha256}
+        leaf = self.presented.leaf
+        told = {"at": self.at.isoformat(), "thumbprint": leaf.thumbprint_sha256 if leaf else None}
         text = json.dumps(told | self.decision.as_dict(), indent=2, ensure_ascii=False)
-        return base64.b64encode(text.encode()).decode()
+        return base64.b64encode(text.encode(errors="backslashreplace")).decode()
 
 
 def try_authentication(
@@ -148,26 +115,41 @@ def try_authentication(
 
     Links to forms are given only to one who may change the namespace.
     """
-    state = namespace_state(namespace)
+    state, leaf = namespace_state(namespace), presented.leaf
     decision = authenticate(
-        presented=presented.leaf.der,
-        chain=[certificate.der for certificate in presented.certificates[1:]],
+        presented=presented.ders[0] if presented.ders else None,
+        chain=presented.ders[1:],
         user_name=user_name,
         state=state,
         at=at,
     )
-    name = decision.authentication_name or _first_name(presented.leaf)[1]
-    is_taken = authentication_name_key(name) in state.clients
-    create_url = "" if is_taken or not may_change else _create_url(namespace, presented.leaf, name)
+    create_url = _create_url(namespace, leaf, decision, state) if may_change and leaf else ""
     return Trial(
         decision=decision,
         presented=presented,
-        steps=tuple(_shown(step, decision, namespace, create_url, may_change) for step in decision.steps),
+        steps=tuple(_shown(step, decision, leaf, namespace, create_url, may_change) for step in decision.steps),
         at=at,
         connack="" if decision.accepted else CONNACK.get(protocol, CONNACK["5"]),
-        slider=slider(presented.leaf, at=at, now=now),
-        names=preview_names(presented.leaf, state),
+        slider=slider(leaf, at=at, now=now) if leaf else None,
+        names=preview_names(leaf, state) if leaf else None,
         create_url=create_url,
+    )
+
+
+def _create_url(namespace: Namespace, leaf: Certificate, decision: Decision, state: NamespaceState) -> str:
+    uploaded = {ca.thumbprint_sha256: ca.subject for _, ca in state.anchors.named}
+    proposal = propose_for(leaf, name=decision.authentication_name, uploaded=uploaded)
+    name = proposal.authentication_name
+    if authentication_name_key(name) in state.clients:
+        return ""
+    failing = decision.failing
+    if name and failing is not None and failing.code == "client-found" and failing.action != CREATE_CLIENT:
+        return ""  # this name should not be sent, so no client should have it
+    return create_client_url(
+        namespace.pk,
+        authentication_name=name,
+        scheme=proposal.validation_scheme,
+        thumbprint=proposal.thumbprint,
     )
 
 
@@ -179,27 +161,14 @@ def slider(leaf: Certificate, *, at: datetime, now: datetime) -> Slider:
     return Slider(min(now, at), end, at, f"{end:%d %b %Y}; the certificate {ends}")
 
 
-def _shown(step: Step, decision: Decision, namespace: Namespace, create_url: str, may_change: bool) -> ShownStep:
+def _shown(
+    step: Step, decision: Decision, leaf: Certificate | None, namespace: Namespace, create_url: str, may_change: bool
+) -> ShownStep:
     if step.outcome != FAILED:
         return ShownStep(step)
-    url, link = _way_out(step.code, decision, namespace, create_url) if may_change else ("", "")
+    url, link = way_out(step.action, decision, leaf, namespace, create_url) if may_change else NOWHERE
     marked = tuple(_marked(step.values)) if step.code == "scheme-compared" else ()
     return ShownStep(step, url, link, marked)
-
-
-def _way_out(code: str, decision: Decision, namespace: Namespace, create_url: str) -> tuple[str, str]:
-    """The form in which the one change can be made; empty where it is made elsewhere."""
-    client = decision.client
-    if code == "client-found" and create_url:
-        return create_url, "Create client from this certificate"
-    if code in {"client-enabled", "scheme-compared"} and client is not None:
-        field = "id_state" if code == "client-enabled" else "id_validation_scheme"
-        return reverse("namespaces:client_update", args=[namespace.pk, client.name]) + f"#{field}", (
-            f"Open client {client.name}"
-        )
-    if code in {"issuer-found", "chain-verified"}:
-        return reverse("certificates:ca_certificate_upload", args=[namespace.pk]), "Upload certificate"
-    return "", ""
 
 
 def _marked(values: Sequence[tuple[str, str]]) -> list[tuple[str, tuple[tuple[str, bool], ...]]]:
@@ -217,28 +186,3 @@ def differing(expected: str, text: str) -> list[tuple[str, bool]]:
     if len(text.casefold()) != len(text) or len(text) > 1000:
         return [(text, False)]
     return [(text[start:end], kind != "equal") for kind, _, _, start, end in matcher.get_opcodes() if start != end]
-
-
-def _first_name(leaf: Certificate) -> tuple[str, str]:
-    """The first scheme whose part of the certificate could be an authentication name, and that name."""
-    for scheme in VALIDATION_SCHEMES:
-        if scheme.value == "ThumbprintMatch":
-            continue
-        for value in presented_values(leaf, scheme.value):
-            if value.strip() and len(value) <= MAX_NAME_LENGTH:
-                return scheme.value, value
-    return "ThumbprintMatch", ""
-
-
-def fitting_scheme(leaf: Certificate, name: str) -> str:
-    """The scheme by which this certificate proves this authentication name; Thumbprint Match when none does."""
-    for scheme in VALIDATION_SCHEMES:
-        record = ClientRecord("", name, scheme.value)
-        if scheme.value != "ThumbprintMatch" and name and matches_scheme(leaf, record):
-            return scheme.value
-    return "ThumbprintMatch"
-
-
-def _create_url(namespace: Namespace, leaf: Certificate, name: str) -> str:
-    scheme = fitting_scheme(leaf, name)
-    return create_client_url(namespace.pk, authentication_name=name, scheme=scheme, thumbprint=leaf.thumbprint_sha256)

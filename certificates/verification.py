@@ -9,7 +9,7 @@ Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from OpenSSL import crypto
 
+from certificates.decisions import UPLOAD_CA, USE_THUMBPRINT, Values
 from certificates.facts import Certificate, DecodingError, load_certificate
 from certificates.paths import (
     MAX_PATHS,
@@ -27,13 +28,13 @@ from certificates.paths import (
     is_weak_hash,
     key_identifier_fits,
 )
+from certificates.verifier_errors import explain
 
 __all__ = ["MAX_PRESENTED_CHAIN", "MAX_RSA_BITS", "MIN_RSA_BITS", "ChainVerdict", "is_weak_hash", "verify_chain"]
 
 MIN_RSA_BITS = 2048
 MAX_PRESENTED_CHAIN = 10
 
-Values = tuple[tuple[str, str], ...]
 Path = tuple[Certificate, ...]
 
 
@@ -52,15 +53,17 @@ class ChainVerdict(NamedTuple):
     issuer_sentence: str = ""
     issuer_values: Values = ()
     path: Path = ()
+    action: str = ""
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a path does not hold."""
+    """Why a path does not hold, and where the change is made that helps."""
 
     sentence: str
     values: Values
     fix: str
+    action: str = ""
 
 
 def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchors, *, at: datetime) -> ChainVerdict:
@@ -148,7 +151,9 @@ def _explained(
     else:
         path, refusal = first
     who, values = _who(path[1], name_of), _issuer_values(leaf)
-    return ChainVerdict(True, False, refusal.sentence, refusal.values, refusal.fix, "", who, values)
+    return ChainVerdict(
+        True, False, refusal.sentence, refusal.values, refusal.fix, "", who, values, action=refusal.action
+    )
 
 
 def _wrong_issuer(
@@ -166,6 +171,7 @@ def _wrong_issuer(
             f"The signature does not verify: {_who(issuer, name_of)}, has the right name but another key.",
             values,
             "Upload the CA certificate whose key really signed this certificate.",
+            action=UPLOAD_CA,
         )
     if not key_identifier_fits(leaf, issuer):
         return ChainVerdict(
@@ -186,29 +192,21 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
         ("uploaded CA certificates", ", ".join(f"{name} ({ca.subject})" for name, ca in uploaded) or "none"),
     )
     itself = next((name for name, ca in uploaded if ca.der == leaf.der), "")
-    if itself:
-        return ChainVerdict(
-            False,
-            False,
-            f"The client presented the uploaded certificate {itself} itself; no uploaded CA certificate signed it.",
-            values,
-            "Register the client with Thumbprint Match instead.",
-        )
     if leaf.is_self_issued:
-        return ChainVerdict(
-            False,
-            False,
-            "The certificate is self-signed, so no uploaded CA certificate signed it.",
-            values,
-            "Use Thumbprint Match for a self-signed certificate, or have a CA sign it.",
+        alone = "Use Thumbprint Match for a self-signed certificate, or have a CA sign it."
+        fix, action = ("Register the client with Thumbprint Match instead." if itself else alone), USE_THUMBPRINT
+    else:
+        other = f", which signed it, instead of {itself}" if itself else ""
+        fix, action = f"Upload the CA certificate with the subject {needed}{other}.", UPLOAD_CA
+    if itself:
+        sentence = (
+            f"The client presented the uploaded certificate {itself} itself; no uploaded CA certificate signed it."
         )
-    return ChainVerdict(
-        False,
-        False,
-        f"The CA certificate that signed this certificate is not uploaded: {needed}.",
-        values,
-        f"Upload the CA certificate with the subject {needed}.",
-    )
+    elif leaf.is_self_issued:
+        sentence = "The certificate is self-signed, so no uploaded CA certificate signed it."
+    else:
+        sentence = f"The CA certificate that signed this certificate is not uploaded: {needed}."
+    return ChainVerdict(False, False, sentence, values, fix, action=action)
 
 
 def _rule_refusal(path: Path) -> _Refusal | None:
@@ -224,7 +222,8 @@ def _rule_refusal(path: Path) -> _Refusal | None:
 @lru_cache(maxsize=256)
 def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
     """Remembered, as the certificates of a namespace are asked about again and again."""
-    return _not_an_issuer(anchor) or _weakness(anchor, is_leaf=False, is_anchor=True)
+    refusal = _not_an_issuer(anchor) or _weakness(anchor, is_leaf=False, is_anchor=True)
+    return refusal and replace(refusal, action=UPLOAD_CA)
 
 
 def _weakness(certificate: Certificate, *, is_leaf: bool, is_anchor: bool = False) -> _Refusal | None:
@@ -264,13 +263,15 @@ def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
             f"{certificate.subject} signed a certificate of this chain, but it is not a CA certificate.",
             (*_at(certificate), ("basic constraints", found)),
             "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
+            UPLOAD_CA,
         )
     if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         usages = ", ".join(certificate.key_usage)
         return _Refusal(
             f"The CA certificate {certificate.subject} may not sign certificates: its key usage is {usages}.",
             (*_at(certificate), ("key usage", usages)),
-            "Issue the CA certificate again with the key usage keyCertSign.",
+            "Issue the CA certificate again with the key usage keyCertSign, and upload it.",
+            UPLOAD_CA,
         )
     return None
 
@@ -281,6 +282,7 @@ def _dead_end(path: Path) -> _Refusal:
         f"The chain ends before an uploaded CA certificate: {missing} is neither uploaded nor sent.",
         (("issuer needed", missing), ("chain", " ← ".join(c.subject or "(empty subject)" for c in path))),
         f"Upload {path[1].subject}, which signed the certificate, or {missing}.",
+        UPLOAD_CA,
     )
 
 
@@ -317,56 +319,9 @@ def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
         code = int(error.errors[0]) if error.errors else 0
         # The depth counts along the path that was given. The certificate in the error may not even encode again.
         depth = int(error.errors[1]) if len(error.errors) > 1 else 0
-        return _explain(code, min(max(depth, 0), len(path) - 1), str(error), path)
+        return _Refusal(*explain(code, min(max(depth, 0), len(path) - 1), str(error), path))
     except crypto.Error as error:
         return _Refusal(
             "OpenSSL cannot read a certificate of this chain.", (("verifier", str(error)),), "Issue the chain again."
         )
     return None
-
-
-_WORDS = {
-    24: "is used as a CA but is none (basic constraints)",
-    25: "has too many CA certificates below it (path length exceeded)",
-    32: "may not sign certificates (key usage without keyCertSign)",
-    34: "has a critical extension that is not understood",
-    47: "breaks a name constraint of its CA",
-    48: "breaks a name constraint of its CA",
-    79: "is used as a CA but is none (basic constraints)",
-}
-
-
-def _explain(code: int, depth: int, text: str, path: Path) -> _Refusal:
-    at_fault = path[depth]
-    who = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
-    values: Values = (("at", at_fault.subject or "(empty subject)"), ("verifier", text))
-    if code == 7:
-        signer = path[depth + 1].subject if depth + 1 < len(path) else at_fault.issuer
-        return _Refusal(
-            f"A signature in the chain does not verify: {signer} has the right name but another key.",
-            values,
-            "Send and upload the CA certificates whose keys really signed this chain.",
-        )
-    if code == 9:
-        return _Refusal(
-            f"{who} is not valid yet: it starts on {at_fault.not_before:%d %b %Y %H:%M} UTC.",
-            values,
-            "Wait until then, or upload a CA certificate that is valid now.",
-        )
-    if code == 10:
-        return _Refusal(
-            f"{who} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
-            values,
-            "Upload the renewed CA certificate, or issue the client certificate from a valid CA.",
-        )
-    if code in {2, 20, 21}:
-        return _Refusal(
-            f"The chain breaks above {at_fault.subject}: the key identifiers or names of its links do not fit.",
-            (("issuer needed", at_fault.issuer), *values),
-            "Issue the chain again, so that each certificate names its issuer and its key identifier.",
-        )
-    return _Refusal(
-        f"{who} {_WORDS.get(code, 'was refused by the verifier: ' + text)}.",
-        values,
-        "Issue the chain again with correct extensions, and upload the CA certificate that signs the clients.",
-    )

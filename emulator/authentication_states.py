@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from emulator.resources import CA_CERTIFICATE, CLIENT, NAMESPACE, Change, Resource, id_key
 
 if TYPE_CHECKING:
+    from certificates.addresses import AddressIndex
     from certificates.authentication import ClientRecord, NamespaceState, TrustedCA
 
 
 @dataclass
 class _CachedState:
     clients: dict[str, ClientRecord]
+    addresses: AddressIndex
     state: NamespaceState
 
 
@@ -46,15 +48,18 @@ class AuthenticationStates:
 
     def of(self, namespace_id: str) -> NamespaceState:
         """The state of a namespace; its `clients` is a live view."""
+        from certificates.addresses import AddressIndex
+
         key = id_key(namespace_id)
         cached = self._states.get(key)
         if cached is None:
             clients = {c.unique_key or "": _client_record(c) for c in self._children(namespace_id, CLIENT)}
-            cached = _CachedState(clients, self._build(namespace_id, clients))
+            addresses = AddressIndex.of(clients)
+            cached = _CachedState(clients, addresses, self._build(namespace_id, clients, addresses))
             self._states[key] = cached
         return cached.state
 
-    def _build(self, namespace_id: str, clients: dict[str, ClientRecord]) -> NamespaceState:
+    def _build(self, namespace_id: str, clients: dict[str, ClientRecord], addresses: AddressIndex) -> NamespaceState:
         from certificates.authentication import NamespaceState, TrustedCA
 
         cas: list[TrustedCA] = [
@@ -65,7 +70,7 @@ class AuthenticationStates:
         namespace = self._get(namespace_id)
         configuration = (namespace.properties.get("topicSpacesConfiguration") if namespace else None) or {}
         sources = (configuration.get("clientAuthentication") or {}).get("alternativeAuthenticationNameSources") or ()
-        return NamespaceState(cas=tuple(cas), clients=MappingProxyType(clients), alternative_sources=tuple(sources))
+        return NamespaceState(tuple(cas), MappingProxyType(clients), tuple(sources), addresses)
 
     def follow(self, change: Change) -> None:
         """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
@@ -76,9 +81,11 @@ class AuthenticationStates:
         if resource.type == CLIENT and resource.unique_key is not None:
             if change.kind == "put":
                 cached.clients[resource.unique_key] = _client_record(resource)
+                cached.addresses.add(resource.unique_key)
             else:
                 cached.clients.pop(resource.unique_key, None)
+                cached.addresses.discard(resource.unique_key)
         elif resource.type == NAMESPACE and change.kind == "deleted":
             del self._states[id_key(change.namespace_id)]
         elif resource.type in (NAMESPACE, CA_CERTIFICATE):
-            cached.state = self._build(change.namespace_id, cached.clients)
+            cached.state = self._build(change.namespace_id, cached.clients, cached.addresses)

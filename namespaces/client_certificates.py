@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models.functions import Greatest
 
+from certificates.containers import from_base64, pem_blocks
 from certificates.decoding import from_azure_pem, to_azure_pem
 from certificates.facts import Certificate, DecodingError, load_certificate
 from namespaces.models import ClientCertificate, Namespace
@@ -80,6 +81,20 @@ def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificat
 def certificates_of(row: ClientCertificate) -> tuple[Certificate, ...]:
     """Leaf first, then what was sent with it."""
     return (load_certificate(bytes(row.der)), *read_chain(row.chain))
+
+
+def presented_ders(pems: Sequence[object]) -> tuple[bytes, ...]:
+    """What a log says was presented, as DER: the client's own certificate first, however damaged; b"" where it is none."""
+    found = [_der_of(str(pem)) for pem in pems]
+    return tuple(der for at, der in enumerate(found) if der or at == 0)
+
+
+def _der_of(pem: str) -> bytes:
+    try:
+        return from_azure_pem(pem)
+    except DecodingError:  # no certificate, or a damaged one: its bytes tell the engine what is wrong with it
+        blocks = pem_blocks(pem.encode("utf-8", "replace"))
+        return from_base64(blocks[0][1]) if blocks else b""
 
 
 def read_chain(pems: Sequence[object]) -> tuple[Certificate, ...]:

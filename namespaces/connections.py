@@ -111,10 +111,9 @@ def _showings(attempts: Sequence[ConnectionAttempt]) -> list[Showing]:
     """Certificates of clients that were let in. A refused stranger could fill the table with made-up ones."""
     found = []
     for attempt in attempts:
-        if attempt.accepted and attempt.client_name:
+        if attempt.accepted and attempt.client_name and attempt.thumbprint:  # else its own certificate was not readable
             chain = read_chain((attempt.record or {}).get("presentedChain") or [])
-            if chain:
-                found.append(Showing(attempt.client_name, chain, attempt.at, has_connected=True))
+            found.append(Showing(attempt.client_name, chain, attempt.at, has_connected=True))
     return found
 
 

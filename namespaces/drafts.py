@@ -3,7 +3,7 @@
 Nothing is checked and nothing is stored: the form comes back as it was typed, with one change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class Draft:
     problem: str = ""
 
 
-def draft_of(data: QueryDict, files: MultiValueDict[str, Any], *, known_issuers: Sequence[str]) -> Draft:
+def draft_of(data: QueryDict, files: MultiValueDict[str, Any], *, uploaded: Mapping[str, str]) -> Draft:
     """The form's next state. `add_attribute` and `remove_attribute` name the pressed button of the grid."""
     clean, _ = without_private_keys(data)
     rows = _changed_rows(clean)
@@ -36,7 +36,7 @@ def draft_of(data: QueryDict, files: MultiValueDict[str, Any], *, known_issuers:
     if upload is None:
         return Draft(initial, rows)
     try:
-        proposal = propose(upload.read(), known_issuers=known_issuers)
+        proposal = propose(upload.read(), uploaded=uploaded)
     except DecodingError as refusal:
         return Draft(initial, rows, problem=f"{refusal.sentence} {refusal.next_step}".strip())
     initial["validation_scheme"] = proposal.validation_scheme

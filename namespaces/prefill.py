@@ -1,5 +1,8 @@
-"""Create client, filled in: the link that carries the values, and the reading of it. The form checks them as anything typed."""
+"""The forms of a client, filled in: the links that carry the values, and the reading of them. The forms check them as
+anything typed, and nothing is saved before somebody saves it.
+"""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,7 +10,8 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from namespaces.grids import asked_text
-from namespaces.rules import MAX_NAME_LENGTH, THUMBPRINT_SCHEME, RuleError, check_client_name
+from namespaces.models import Client
+from namespaces.rules import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, RuleError, check_client_name
 
 
 def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:
@@ -31,4 +35,33 @@ def filled_in(query: QueryDict) -> dict[str, Any]:
     values: dict[str, Any] = {name: asked_text(query, name) for name in names if name in query}
     if "thumbprints" in query:
         values["thumbprints"] = [text[:200] for text in query.getlist("thumbprints")[:2]]
+    return values
+
+
+def update_client_url(
+    namespace_pk: int, client_name: str, *, field: str, scheme: str = "", thumbprint: str = ""
+) -> str:
+    """Where this client is changed, at `field` of the form and with these values in it."""
+    values = {"validation_scheme": scheme, "thumbprints": thumbprint}
+    query = urlencode({name: value for name, value in values.items() if value})
+    url = reverse("namespaces:client_update", args=[namespace_pk, client_name])
+    return f"{url}{'?' if query else ''}{query}#{field}"
+
+
+def thumbprint_place(thumbprints: Sequence[str]) -> int:
+    """Where one more thumbprint goes: in place of one that is none, else the first free place, else the secondary one."""
+    no_sha256 = next((at for at, text in enumerate(thumbprints) if len(text) != 64), len(thumbprints))
+    return min(no_sha256, MAX_THUMBPRINTS - 1)
+
+
+def filled_in_settings(client: Client, query: QueryDict) -> dict[str, Any]:
+    """What such a link changes of this client's settings; empty where the query says nothing."""
+    values: dict[str, Any] = {}
+    if "validation_scheme" in query:
+        values["validation_scheme"] = asked_text(query, "validation_scheme")
+    if "thumbprints" in query and query["thumbprints"] not in client.thumbprints:
+        thumbprints = list(client.thumbprints)
+        place = thumbprint_place(thumbprints)
+        thumbprints[place : place + 1] = [query["thumbprints"][:200]]
+        values["thumbprints"] = thumbprints
     return values

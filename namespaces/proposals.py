@@ -1,10 +1,12 @@
 """What a client's own certificate proposes for its registration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from certificates.authentication import VALIDATION_SCHEMES
+from certificates.comparing import SUBJECT_SCHEME, fitting_scheme, presented_values
+from certificates.decisions import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
 from certificates.decoding import Certificate, read_upload
+from certificates.facts import name_key
 from namespaces.rules import MAX_NAME_LENGTH, THUMBPRINT_SCHEME
 
 
@@ -25,24 +27,38 @@ class Proposal:
         return [self.thumbprint] if self.validation_scheme == THUMBPRINT_SCHEME else []
 
 
-def propose(data: bytes, *, known_issuers: Sequence[str]) -> Proposal:
+def propose(data: bytes, *, uploaded: Mapping[str, str]) -> Proposal:
     """Read a client certificate (the first, where a chain came) and propose how to register it.
 
-    `known_issuers` are the subjects of the uploaded CA certificates. Raises DecodingError.
+    `uploaded` are the subjects of the uploaded CA certificates by their thumbprints. Raises DecodingError.
     """
-    certificate = read_upload(data)[0]
-    scheme, name = _best_name(certificate)
-    if not name:
-        scheme = THUMBPRINT_SCHEME
-    label = {known.value: known.label for known in VALIDATION_SCHEMES}[scheme]
-    has_known_issuer = certificate.issuer in known_issuers
+    return propose_for(read_upload(data)[0], uploaded=uploaded)
+
+
+def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[str, str]) -> Proposal:
+    """How to register a client with this certificate, and with this authentication name where one is given.
+
+    A certificate that signed itself is registered by its thumbprint, whatever names it has, also where it was uploaded.
+    """
+    wanted, name = name, name or _first_name(certificate)
+    scheme = fitting_scheme(certificate, name) or THUMBPRINT_SCHEME
+    has_known_issuer = any(
+        name_key(subject) == certificate.issuer_key
+        for thumbprint, subject in uploaded.items()
+        if subject and thumbprint != certificate.thumbprint_sha256
+    )
     if certificate.is_self_issued and not has_known_issuer:
-        scheme, label = THUMBPRINT_SCHEME, "Thumbprint Match"
-        sentence = f"It is self-signed, so {label} fits: no CA certificate is needed."
-    elif name:
-        sentence = f"Its {_FIELD[scheme]} is “{name}”, so {label} fits."
+        scheme = THUMBPRINT_SCHEME
+        sentence = "It is self-signed, so Thumbprint Match fits: no CA certificate is needed."
+    elif scheme != THUMBPRINT_SCHEME:
+        known = SCHEMES_BY_VALUE[scheme]
+        part = "common name" if scheme == SUBJECT_SCHEME else known.part
+        sentence = f"Its {part} is “{name}”, so {known.label} fits."
     else:
-        sentence = f"It carries no name that could be an authentication name, so {label} fits."
+        no_name = (
+            f"None of its names is “{wanted}”" if wanted else "It carries no name that could be an authentication name"
+        )
+        sentence = f"{no_name}, so Thumbprint Match fits."
     return Proposal(
         authentication_name=name,
         validation_scheme=scheme,
@@ -54,25 +70,11 @@ def propose(data: bytes, *, known_issuers: Sequence[str]) -> Proposal:
     )
 
 
-_FIELD = {
-    "SubjectMatchesAuthenticationName": "common name",
-    "DnsMatchesAuthenticationName": "DNS name",
-    "UriMatchesAuthenticationName": "URI",
-    "IpMatchesAuthenticationName": "IP address",
-    "EmailMatchesAuthenticationName": "e-mail address",
-}
-
-
-def _best_name(certificate: Certificate) -> tuple[str, str]:
-    sources = (
-        ("SubjectMatchesAuthenticationName", certificate.common_names),
-        ("DnsMatchesAuthenticationName", certificate.dns_names),
-        ("UriMatchesAuthenticationName", certificate.uris),
-        ("IpMatchesAuthenticationName", certificate.ip_addresses),
-        ("EmailMatchesAuthenticationName", certificate.emails),
-    )
-    for scheme, names in sources:
-        for name in names:
-            if name.strip() and len(name) <= MAX_NAME_LENGTH:
-                return scheme, name
-    return "", ""
+def _first_name(certificate: Certificate) -> str:
+    """The first of the certificate's names that could be an authentication name; "" when none could."""
+    for scheme in VALIDATION_SCHEMES:
+        if scheme.value != THUMBPRINT_SCHEME:
+            for name in presented_values(certificate, scheme.value):
+                if name.strip() and len(name) <= MAX_NAME_LENGTH:
+                    return name
+    return ""

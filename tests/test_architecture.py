@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("portal", "sync", "namespaces", "certificates", "emulator")
 PURE = {
+    "certificates.addresses",
+    "certificates.advice",
     "certificates.ca_rules",
     "certificates.comparing",
     "certificates.confusables",
@@ -29,6 +31,7 @@ PURE = {
     "certificates.sample_building",
     "certificates.sample_names",
     "certificates.verification",
+    "certificates.verifier_errors",
     "certificates.wording",
     "certificates.issuing",
     # Standard library only: how the portal turns faults on, where it is told of an emulator.

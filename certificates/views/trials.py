@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from certificates.presented import Presented
 from certificates.trial_form import TestAuthenticationForm
-from certificates.trials import Presented, Trial, try_authentication
+from certificates.trials import Trial, try_authentication
 from namespaces.access import Verb, get_namespace, may
 from namespaces.attempts import decision_of, protocol_of
 from namespaces.client_certificates import Showing, remember
@@ -30,7 +32,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
         form = TestAuthenticationForm(request.POST, request.FILES)
         if form.is_valid():
             trial = _try(namespace, form, may_change)
-            if may_change and trial.decision.client is not None:
+            if may_change and trial.decision.client is not None and trial.presented.leaf is not None:
                 shown = Showing(trial.decision.client.name, trial.presented.certificates, timezone.now(), False)
                 remember(namespace.pk, [shown])
         else:
@@ -38,7 +40,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
     else:
         form = TestAuthenticationForm(initial=_of_attempt(attempt))
         presented = Presented.of_attempt(attempt) if attempt else None
-        if attempt and presented:
+        if attempt and presented is not None:
             trial = try_authentication(
                 namespace,
                 presented,
@@ -48,11 +50,18 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
                 now=timezone.now(),
                 may_change=may_change,
             )
-    offered = ConnectionAttempt.objects.filter(namespace=namespace).exclude(thumbprint="")[:ATTEMPTS_OFFERED]
-    context = namespace_context(request, namespace, form=form, trial=trial, attempt=attempt, offered=offered)
+    context = namespace_context(
+        request, namespace, form=form, trial=trial, attempt=attempt, offered=_offered(namespace)
+    )
     if attempt is not None:
         context |= {"then": decision_of(attempt)}
     return render_page(request, "certificates/test_authentication.html", context, partial="result", status=status)
+
+
+def _offered(namespace: Namespace) -> QuerySet[ConnectionAttempt]:
+    """The latest attempts that can be tried again: with a certificate, or refused because there was none to be read."""
+    decided = ~Q(thumbprint="") | Q(code="certificate-readable")
+    return ConnectionAttempt.objects.filter(decided, namespace=namespace)[:ATTEMPTS_OFFERED]
 
 
 def _try(namespace: Namespace, form: TestAuthenticationForm, may_change: bool) -> Trial:

@@ -15,7 +15,7 @@ from namespaces.grids import client_grid
 from namespaces.json_view import json_view_of
 from namespaces.models import Client, Namespace
 from namespaces.pages import PageRequest, go_to, namespace_context, render_page
-from namespaces.prefill import filled_in
+from namespaces.prefill import filled_in, filled_in_settings
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
 from sync.actions import NothingToRetry, retry
@@ -64,7 +64,7 @@ def client_create(request: PageRequest, pk: int) -> HttpResponseBase:
 def client_create_draft(request: PageRequest, pk: int) -> HttpResponse:
     """The form as typed, with an attribute row more or less, or with what the client's certificate proposes."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
-    draft = draft_of(request.POST, request.FILES, known_issuers=_known_issuers(namespace))
+    draft = draft_of(request.POST, request.FILES, uploaded=_uploaded(namespace))
     form = CreateClientForm(initial=draft.initial, rows=draft.rows, namespace=namespace, user=request.user)
     context = namespace_context(request, namespace, form=form, draft=draft)
     return render_page(request, "namespaces/client_create.html", context, partial="form")
@@ -92,7 +92,8 @@ def client_detail(request: PageRequest, pk: int, name: str) -> HttpResponse:
 def client_update(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
     data = request.POST if request.method == "POST" else None
-    form = ClientSettingsForm(data, initial=_settings_of(client), rows=rows_of(client.attributes))
+    filled = filled_in_settings(client, request.GET) if data is None else {}
+    form = ClientSettingsForm(data, initial=_settings_of(client) | filled, rows=rows_of(client.attributes))
     if form.is_valid():
         try:
             update_client(request.user, client=client, **form.settings())
@@ -102,13 +103,14 @@ def client_update(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
             messages.success(request, f"Client {client.name} is saved.")
             return go_to(request, "namespaces:client_list", pk)
     context = namespace_context(request, client.namespace, form=form, client=client, poll=poll_of([client]))
+    context |= {"is_filled_in": bool(filled)}
     return render_page(request, "namespaces/client_update.html", context, status=422 if form.is_bound else 200)
 
 
 @require_POST
 def client_update_draft(request: PageRequest, pk: int, name: str) -> HttpResponse:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
-    draft = draft_of(request.POST, request.FILES, known_issuers=_known_issuers(client.namespace))
+    draft = draft_of(request.POST, request.FILES, uploaded=_uploaded(client.namespace))
     form = ClientSettingsForm(initial=draft.initial, rows=draft.rows)
     context = namespace_context(request, client.namespace, form=form, draft=draft, client=client)
     return render_page(request, "namespaces/client_update.html", context, partial="form")
@@ -165,8 +167,9 @@ def client_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
     return render_page(request, "namespaces/client_json.html", context)
 
 
-def _known_issuers(namespace: Namespace) -> list[str]:
-    return list(namespace.ca_certificates.filter(deleted_at=None).values_list("subject", flat=True))
+def _uploaded(namespace: Namespace) -> dict[str, str]:
+    """Subjects of the uploaded CA certificates by their thumbprints."""
+    return dict(namespace.ca_certificates.filter(deleted_at=None).values_list("thumbprint", "subject"))
 
 
 def _settings_of(client: Client) -> dict[str, object]:

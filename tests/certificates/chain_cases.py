@@ -52,6 +52,7 @@ def certificate_rows(p: Plant) -> list[Case]:
         p.row(
             "certificate: an unknown critical extension", p.leaf(extensions=[unknown_extension(critical=True)]),
             fails_at=CHAIN, shows=("critical extension", "CN=sensor-1"),
+            fix="Issue the certificate again without the critical extension 1.3.6.1.4.1.55555.1",
         ),
     ]  # fmt: skip
 
@@ -149,6 +150,7 @@ def issuer_rows(p: Plant) -> list[Case]:
         p.row(
             "issuer: a CA-issued client certificate was uploaded instead of its CA", uploaded={"mine": p.sensor},
             fails_at=ISSUER, shows=("uploaded certificate mine itself", "CN=Line 1 CA"),
+            fix="Upload the CA certificate with the subject CN=Line 1 CA, which signed it, instead of mine",
         ),
     ]  # fmt: skip
 
@@ -176,7 +178,8 @@ def chain_rows(p: Plant) -> list[Case]:
         ),
         p.row(
             "chain: path length exceeded", cell.issue("sensor-1"), chain=(cell,), fails_at=CHAIN,
-            shows=("path length", "CN=Line 1 CA"),
+            shows=("path length", "CN=Line 1 CA", "CN=Cell CA"),
+            fix="no CA certificate stands between it and CN=Line 1 CA",
         ),
         p.row(
             "chain: the sent intermediate has expired", chain=(old_line,), uploaded={"plant-root": p.root},
@@ -223,6 +226,6 @@ def bad_ca_rows(p: Plant) -> list[Case]:
         under("ca: key usage without keyCertSign", CHAIN, "CN=Line 2 CA", "cRLSign", key_usage=["cRLSign"]),
         under("ca: RSA 1024", CHAIN, "CN=Line 2 CA", "RSA 1024", key="RSA 1024"),
         under("ca: an unknown critical extension", CHAIN, "CN=Line 2 CA", "critical extension", extensions=[unknown_extension(critical=True)]),
-        under("ca: does not permit the client's DNS name", CHAIN, "name constraint", name_constraints=only_dns("office.example")),
+        under("ca: does not permit the client's DNS name", CHAIN, "name constraint of CN=Line 2 CA", "permitted DNS:office.example", name_constraints=only_dns("office.example")),
         p.row("ca: RSA 16384", unsigned, uploaded={"line-2": big}, fails_at=CHAIN, shows=("CN=Line 2 CA", "RSA 16384")),
     ]  # fmt: skip

@@ -193,6 +193,10 @@ def ip_rows(p: Plant) -> list[Case]:
             "ip: the authentication name is no address",
             p.leaf(ips=["192.0.2.17"]), fails_at=COMPARED, shows=("sensor-1", "192.0.2.17"), **by("sensor-1"),
         ),
+        p.row(
+            "ip: the authentication name only looks like an address", p.leaf(ips=["192.0.2.17"]), fails_at=COMPARED,
+            shows=("192.0.2.017 is no IP address",), fix="that is an IP address, such as 192.0.2.17", **by("192.0.2.017"),
+        ),
     ]  # fmt: skip
 
 
@@ -259,7 +263,8 @@ def name_rows(p: Plant) -> list[Case]:
             "name: spaces around it", user_name=" sensor-1 ", fails_at=FOUND, shows=(" sensor-1 ",),
             fix="without the spaces",
         ),
-        p.row("name: longer than 128 characters", user_name=long_name, fails_at=FOUND, shows=("s" * 128 + "…",)),
+        p.row("name: longer than 128 characters", user_name=long_name, fails_at=FOUND, shows=("s" * 128 + "…",), fix="no client's can have more than 128"),
+        p.row("name: a line break in it", user_name="sensor-1\n2", fails_at=FOUND, shows=("sensor-1\n2",), fix="No client's can be"),
         p.row("name: a Cyrillic letter that looks the same", user_name="s\u0435nsor-1", fails_at=FOUND, shows=("s\u0435nsor-1",)),
         p.row("name: no client in the namespace", clients=(), fails_at=FOUND, shows=("sensor-1",)),
         p.row(
@@ -298,6 +303,23 @@ def source_rows(p: Plant) -> list[Case]:
             "source: IPv6 address, client registered in full notation",
             p.leaf(ips=["2001:db8::1"]), sources=(ip,), source=ip,
             clients=(a_client("2001:0DB8:0000:0000:0000:0000:0000:0001", IP),), **no_name,
+        ),
+        *(
+            p.good(
+                f"source: IP address, client registered as {registered}", p.leaf(ips=[address]), sources=(ip,), source=ip,
+                clients=(a_client("sensor-1", name="another"), a_client(registered, IP)), **no_name,
+            )
+            for address, registered in (
+                ("2001:db8::1", "[2001:db8::1]"),
+                ("2001:db8::1", "2001:DB8:0:0::1"),
+                ("64:ff9b::c000:221", "64:ff9b::192.0.2.33"),
+                ("192.0.2.17", "[192.0.2.17]"),
+            )
+        ),
+        p.good(
+            "source: of two clients with one address, the one registered as the certificate says it",
+            p.leaf(ips=["2001:db8::1"]), sources=(ip,), source=ip, client="as-said",
+            clients=(a_client("[2001:db8::1]", IP, name="brackets"), a_client("2001:db8::1", IP, name="as-said")), **no_name,
         ),
         p.good("source: the configured order counts, DNS first", both, sources=(dns, subject), source=dns, **by_dns),
         p.good(

@@ -10,10 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.authentication import authenticate
+from certificates.decoding import read_upload, to_azure_pem, to_pem
 from certificates.issuing import ClientName, SampleChain, make_sample_chain
+from certificates.presented import Presented
 from certificates.trials import NO_END, differing, namespace_state
+from namespaces.connections import ConnectionIntake
 from namespaces.models import Client, ConnectionAttempt, Namespace
-from tests.chains import authority
+from tests.chains import authority, self_signed
 from tests.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +107,91 @@ def test_an_unknown_client_can_be_created_from_what_was_presented(
     form = ada.get(reverse("namespaces:client_create", args=[namespace.pk]), query).content.decode()
     assert 'value="press-2"' in form
     assert '<option value="SubjectMatchesAuthenticationName" selected>' in form
+
+
+@pytest.mark.parametrize("is_uploaded", [False, True])
+def test_a_self_signed_certificate_makes_a_thumbprint_client(
+    ada: Browser, namespace: Namespace, is_uploaded: bool
+) -> None:
+    alone = self_signed("press-9", at=timezone.now())
+    if is_uploaded:
+        make_ca_certificate(namespace, "mine", der=alone.der)
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    page = ada.post(url, {"pem": alone.pem.decode(), "user_name": "press-9"}).content.decode()
+    assert f"validation_scheme=ThumbprintMatch&amp;name=press-9&amp;thumbprints={alone.thumbprint}" in page
+    file = SimpleUploadedFile("press-9.crt", alone.pem)
+    draft = ada.post(reverse("namespaces:client_create_draft", args=[namespace.pk]), {"certificate": file})
+    assert '<option value="ThumbprintMatch" selected>' in draft.content.decode()
+
+
+@pytest.mark.parametrize("user_name", ["s" * 129, " press-1 ", "press\n1"])
+def test_no_client_is_made_with_a_name_that_should_not_be_sent(
+    ada: Browser, namespace: Namespace, chain: SampleChain, user_name: str
+) -> None:
+    assert "Create client" not in try_it(ada, namespace, chain, user_name=user_name)
+
+
+def test_the_clients_certificate_is_found_in_whatever_order_the_file_has() -> None:
+    odd = make_sample_chain([ClientName("press-1", fault="leaf-as-ca")], at=timezone.now()).clients[0]
+    line = authority("Line 2 CA").issue("Cell CA", ca=True)
+    sensor = line.issue("press-1")
+    for der, *others in ([c.der for c in read_upload(odd.certificate_pem.encode())], [sensor.der, line.der]):
+        for order in ([der, *others], [*others, der]):
+            found = Presented.read("".join(map(to_pem, order)).encode())
+            assert found.ders[0] == der
+            assert set(found.ders) == {der, *others}
+
+
+def keep_attempt(namespace: Namespace, *presented: bytes, sent: bool = True) -> None:
+    """A refused attempt as the connection log brings it in."""
+    now = timezone.now()
+    decision = authenticate(
+        presented=presented[0] if presented else None,
+        chain=presented[1:],
+        user_name="press-1",
+        state=namespace_state(namespace),
+        at=now,
+    )
+    record = {
+        "cursor": 7,
+        "time": now.isoformat(),
+        "resultType": "Failed",
+        "userName": "press-1",
+        "presentedChain": [to_azure_pem(der) for der in presented],
+        "decision": decision.as_dict(),
+    }
+    if not sent:
+        record |= {"presentedChain": [], "decision": None}
+    ConnectionIntake().take(namespace.pk, [record], 7)
+
+
+def test_an_attempt_without_a_certificate_is_offered_and_shown_then_and_now(ada: Browser, namespace: Namespace) -> None:
+    keep_attempt(namespace)
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    assert f'href="{url}?attempt=7"' in ada.get(url).content.decode()
+    page = ada.get(url, {"attempt": 7}).content.decode()
+    assert page.count("The client presented no certificate.</p>") == 3  # the verdict, its step now, and the step then
+    assert "Then" in page
+    assert "Create client" not in page
+
+
+def test_an_attempt_with_an_unreadable_certificate_is_not_judged_by_its_issuer(
+    ada: Browser, namespace: Namespace
+) -> None:
+    line = authority("Line 2 CA", at=timezone.now())
+    odd = line.issue("press-1", serial=b"\x85")
+    keep_attempt(namespace, odd.der, line.der)
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    assert "attempt=7" in ada.get(url).content.decode()
+    page = ada.get(url, {"attempt": 7}).content.decode()
+    assert page.count("serial number is zero or negative, which RFC 5280 forbids.</p>") == 3
+
+
+def test_an_attempt_of_which_nothing_is_told_asks_for_the_certificate(ada: Browser, namespace: Namespace) -> None:
+    keep_attempt(namespace, sent=False)
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    assert "attempt=7" not in ada.get(url).content.decode()
+    assert "does not tell what was presented" in ada.get(url, {"attempt": 7}).content.decode()
 
 
 def test_a_past_attempt_stands_beside_the_verdict_now(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:

@@ -1,0 +1,66 @@
+"""What a client presents: its certificate and what it sends with it, from a file or from the log of a past attempt."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from certificates.decoding import read_upload, to_pem
+from certificates.facts import Certificate, DecodingError, load_certificate
+from namespaces.client_certificates import presented_ders
+from namespaces.models import ConnectionAttempt
+
+
+@dataclass(frozen=True)
+class Presented:
+    """As DER, the client's own certificate first. A past attempt may have presented none, or one that nobody can read."""
+
+    ders: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, data: bytes) -> "Presented":
+        """From a file, in whatever order it holds them. Raises DecodingError."""
+        found = read_upload(data)
+        leaf = _leaf_of(found)
+        return cls((leaf.der, *(c.der for c in found if c.der != leaf.der)))
+
+    @classmethod
+    def of_attempt(cls, attempt: ConnectionAttempt) -> "Presented | None":
+        """What a past attempt presented; None where its log does not tell."""
+        record = attempt.record or {}
+        if not record.get("presentedChain") and not record.get("decision"):
+            return None
+        return cls(presented_ders(record.get("presentedChain") or []))
+
+    @cached_property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Those that can be read."""
+        return tuple(found for der in self.ders if (found := _readable(der)) is not None)
+
+    @cached_property
+    def leaf(self) -> Certificate | None:
+        """The client's own certificate, where there is one that can be read."""
+        return _readable(self.ders[0]) if self.ders else None
+
+    @property
+    def pem(self) -> str:
+        return "".join(to_pem(der) for der in self.ders if der)
+
+
+def _leaf_of(found: tuple[Certificate, ...]) -> Certificate:
+    """The one that signed none of the others; of several, one that is no CA, and one whose issuer came with it."""
+
+    def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
+        others = [other for other in found if other.der != certificate.der]
+        return (
+            any(other.issuer_key == certificate.subject_key for other in others),
+            certificate.is_ca,
+            all(other.subject_key != certificate.issuer_key for other in others),
+        )
+
+    return min(found, key=unlikeliness)
+
+
+def _readable(der: bytes) -> Certificate | None:
+    try:
+        return load_certificate(der)
+    except DecodingError:
+        return None
