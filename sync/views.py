@@ -209,7 +209,7 @@ def _detail(
     request: PageRequest, scope: Scope, finding: Finding, fault: FieldsBelongTogether | None = None
 ) -> HttpResponse:
     ticked = request.POST.getlist("field")
-    context = {
+    context: dict[str, Any] = {
         "finding": finding,
         "menu_current": "sync:drift_list",
         "ticked": ticked,

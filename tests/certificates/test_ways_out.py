@@ -19,10 +19,10 @@ from certificates.decisions import (
 from certificates.presented import Presented
 from certificates.trials import Trial, try_authentication
 from namespaces.models import Namespace, NamespaceRole, Role
+from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
 from tests.certificates.test_authentication_table import decide
-from tests.certificates.test_trials_table import arranged
 from tests.chains import AT
 from tests.factories import PASSWORD, make_user
 

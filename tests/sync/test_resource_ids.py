@@ -55,8 +55,14 @@ def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked
     namespace = connect_namespace(ada, resource_id=made["id"])
     bring_in(namespace.pk)
     assert Namespace.objects.get().import_state == Namespace.Import.DONE
-    fields = {"authentication_name": "sensor-1", "validation_scheme": "SubjectMatchesAuthenticationName"}
-    client = create_client(ada, namespace=namespace, team=None, name="sensor-1", **fields)
+    client = create_client(
+        ada,
+        namespace=namespace,
+        team=None,
+        name="sensor-1",
+        authentication_name="sensor-1",
+        validation_scheme="SubjectMatchesAuthenticationName",
+    )
     assert push(client) is Pushed.SUCCEEDED
     assert azure.call("GET", f"{path}/clients/sensor-1")["name"] == "sensor-1"
     said = {answer.question: answer for answer in check_azure()}

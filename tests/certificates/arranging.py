@@ -1,0 +1,23 @@
+"""A row of the table of certificates × users, put into the portal's own rows."""
+
+from namespaces.models import Namespace
+from tests.certificates.cases import Case
+from tests.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+
+
+def arranged(case: Case) -> Namespace:
+    """The namespace of the row, in the portal's own rows."""
+    namespace = make_namespace()
+    make_configuration(namespace, sources=list(case.sources))
+    for name, identity in case.uploaded.items():
+        make_ca_certificate(namespace, name, der=identity.der)
+    for client in case.clients:
+        make_client(
+            namespace,
+            client.name,
+            authentication_name=client.authentication_name,
+            validation_scheme=client.validation_scheme,
+            thumbprints=list(client.thumbprints),
+            state="Enabled" if client.enabled else "Disabled",
+        )
+    return namespace
