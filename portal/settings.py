@@ -202,10 +202,6 @@ ARM_LATE_SECONDS = float(os.environ.get("ARM_LATE_SECONDS", "120"))
 # Hold requests back before Azure refuses them. Off only for an endpoint that limits nothing.
 ARM_BUDGETS = _flag("ARM_BUDGETS", True)
 SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "32"))  # pushes at once in one worker process
-# A lease outlasts every timeout of one push: token, three reads (before, after, after a refusal) and three writes
-# (delete, put, and putting the former one back).
-_ONE_ANSWER = ARM_CONNECT_TIMEOUT + ARM_READ_TIMEOUT
-SYNC_LEASE_SECONDS = 1.1 * (4 * _ONE_ANSWER + 3 * (_ONE_ANSWER + ARM_OPERATION_TIMEOUT))
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # for Prometheus; without one only administrators see /metrics
 DRIFT_SCAN_SECONDS = float(os.environ.get("DRIFT_SCAN_SECONDS", "900"))  # how often a namespace is compared with Azure
 # Azure's limits of one namespace; newer pages may have raised them.

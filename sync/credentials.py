@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.identity import DefaultAzureCredential
 from django.conf import settings
 
@@ -26,15 +26,27 @@ class ClientCredentials:
         self._verify: str | bool = ca_file or True
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
+        self._failure: AzureError | None = None
+        self._failed_at = 0.0
 
     def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         """A token for the scopes, kept until shortly before it ends.
 
-        Raises ClientAuthenticationError when the endpoint refuses, ServiceRequestError when it cannot be reached.
+        Threads that have waited for a request that failed share its failure: one after the other they would wait for
+        minutes, each until the endpoint has not answered it, too. Raises ClientAuthenticationError when the endpoint refuses, ServiceRequestError when it cannot be reached.
         """
+        asked_at = time.monotonic()
         with self._lock:
-            if self._token is None or self._token.expires_on - _RENEW_BEFORE <= time.time():
+            if self._token is not None and self._token.expires_on - _RENEW_BEFORE > time.time():
+                return self._token
+            if self._failure is not None and self._failed_at >= asked_at:
+                raise type(self._failure)(self._failure.message)
+            self._failure = None
+            try:
                 self._token = self._request(" ".join(scopes))
+            except AzureError as fault:
+                self._failure, self._failed_at = fault, time.monotonic()
+                raise
             return self._token
 
     def forget(self) -> None:
@@ -80,6 +92,7 @@ def make_credential() -> TokenCredential:
             process_timeout=int(settings.ARM_READ_TIMEOUT),
             connection_timeout=settings.ARM_CONNECT_TIMEOUT,
             read_timeout=settings.ARM_READ_TIMEOUT,
+            retry_total=0,  # the row is retried, not the request; else a push could outlast its lease
         )
     if settings.AZURE_ARM_CA and not Path(settings.AZURE_ARM_CA).is_file():
         raise FileNotFoundError(f"AZURE_ARM_CA names {settings.AZURE_ARM_CA}, which is not there")

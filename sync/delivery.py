@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from django.conf import settings
 from django.utils import timezone
 
 from sync.calls import Call, recorded
 from sync.compare import CONFLICTS, NOTHING_KNOWN, Drifted, History, canonical, describe_resource
 from sync.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable
 from sync.models import SyncedModel
+from sync.patience import write_seconds
 
 Resource = Mapping[str, Any]
 ANOTHER_ONE = (
@@ -266,8 +266,7 @@ class _Courier:
 
     def _send(self, write: Callable[[], Any]) -> Any:
         """A write. One that cannot end within the lease is not begun: another worker may have the row by then."""
-        longest = settings.ARM_CONNECT_TIMEOUT + 2 * settings.ARM_READ_TIMEOUT + settings.ARM_OPERATION_TIMEOUT
-        if time.monotonic() + longest > self.delivery.claimed.until:
+        if time.monotonic() + write_seconds() > self.delivery.claimed.until:
             raise AzureUnreachable("the earlier steps took too long; it starts over", 0.0, sent=False, answered=True)
         try:
             return write()

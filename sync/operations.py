@@ -13,6 +13,7 @@ from django.conf import settings
 from sync.answers import AzureNotFound, AzureRefused, AzureUnreachable, json_of, retry_after_of
 
 LOOK_AT_LEAST, LOOK_AT_MOST = 0.5, 5.0  # seconds between two looks
+STILL_WORKING = "Azure accepted the change and is still working on it"
 _ENDED_BADLY = frozenset({"Failed", "Canceled"})
 _ENDED = _ENDED_BADLY | {"Succeeded"}
 
@@ -46,7 +47,7 @@ class Follower:
                     response = told
                     continue
                 operation = None
-            response = self._get(self._url)
+            response = self._look(self._url)
             answer = json_of(response)
         if _state_of(answer) in _ENDED_BADLY:
             raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)
@@ -63,21 +64,29 @@ class Follower:
                     return
                 if told is None:
                     operation = None
-                    told = self._get(self._url)
+                    told = self._look(self._url)
                 response = told
         except AzureNotFound:
             return
 
     def _wait(self, response: Any) -> None:
+        """Until the next look, which is never begun after the deadline."""
+        left = self._deadline - time.monotonic()
+        if left <= LOOK_AT_LEAST:
+            raise AzureUnreachable(STILL_WORKING, retry_after=5)
+        wait = min(max(retry_after_of(response) or 1.0, LOOK_AT_LEAST), LOOK_AT_MOST)
+        time.sleep(min(wait, left - LOOK_AT_LEAST))
+
+    def _look(self, url: str) -> Any:
         if time.monotonic() >= self._deadline:
-            raise AzureUnreachable("Azure accepted the change and is still working on it", retry_after=5)
-        time.sleep(min(max(retry_after_of(response) or 1.0, LOOK_AT_LEAST), LOOK_AT_MOST))
+            raise AzureUnreachable(STILL_WORKING, retry_after=5)
+        return self._get(url)
 
     def _asked(self, operation: _Operation) -> Any:
         """How the operation is; None when Azure does not say, and the resource itself must tell."""
         url = self._same_server(operation.url)
         try:
-            return self._get(url)
+            return self._look(url)
         except AzureRefused:
             if operation.tells_by_status:
                 raise

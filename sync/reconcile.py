@@ -28,6 +28,7 @@ from sync.conflicts import note_conflict
 from sync.delivery import Claimed, Delivery, deliver, overlay
 from sync.gateway import ArmGateway, arm_gateway
 from sync.models import PushRecord, SyncedModel
+from sync.patience import lease_seconds
 from sync.statements import insert_many, update_each
 from sync.timeline import steps_of
 
@@ -64,7 +65,8 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
     """Take those rows that are due and can go. What somebody else has taken meanwhile is quietly left out."""
     manager: Any = model._default_manager
     token, now, begun = uuid.uuid4(), timezone.now(), time.monotonic()
-    until = now + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
+    lease = lease_seconds()
+    until = now + timedelta(seconds=lease)
     if not manager.filter(pk__in=pks).claim(token, until, now, by=worker):
         return []
     # Fetched once for all, not with each row: most rows live in the same namespace.
@@ -73,7 +75,7 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
     rows = [row for row in rows if not _waits(row, token, now)]
     rows.sort(key=lambda row: position[row.pk])
     known = histories(model._meta.label_lower, rows)
-    ends = begun + settings.SYNC_LEASE_SECONDS
+    ends = begun + lease
     return [Claimed(row, token, ends, known.get(row.pk, NOTHING_KNOWN)) for row in rows]
 
 

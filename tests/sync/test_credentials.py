@@ -1,20 +1,27 @@
 """The real credential classes against the emulator's token endpoints, chosen by environment variables alone."""
 
 import json
+import sys
+import threading
+import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from emulator.faults_client import EmulatorControl, Fault
 from sync.advice import credential_trouble
 from sync.check import is_allowed, needed
-from sync.credentials import make_credential
+from sync.credentials import ClientCredentials, make_credential
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from tests.emulator_process import EmulatorProcess
+from tests.waiting import until
 
 ENVIRONMENT = (
     "AZURE_TENANT_ID",
@@ -154,6 +161,62 @@ def test_a_role_that_does_not_reach_up_to_the_subscription_is_no_fault(
         call_command("check_azure", stdout=said)
     assert "unknown  Microsoft.EventGrid in" in said.getvalue()
     assert "MISSING" not in said.getvalue()
+
+
+def test_a_token_is_asked_for_once_and_not_again_and_again_while_a_push_waits(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_environment(azure, monkeypatch)
+    azure.token()  # from now on there are none
+    fault = {"kind": "error", "status": 503, "path": "/*/oauth2/v2.0/token*", "methods": ["POST"]}
+    azure.call("POST", "/emulator/faults", fault, api_version=None)
+    try:
+        with pytest.raises(AzureUnreachable):
+            arm_gateway().list_namespaces()
+        (rule,) = azure.call("GET", "/emulator/faults", api_version=None)["value"]
+    finally:
+        azure.call("DELETE", "/emulator/faults", api_version=None)
+    assert rule["hits"] == 1
+
+
+def test_threads_that_wait_for_a_token_share_the_failure_of_the_one_that_asked(settings: Any) -> None:
+    asked = threading.Semaphore(0)
+    go = threading.Event()
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.release()
+            go.wait(20)
+            self.send_error(503)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    credentials = ClientCredentials(
+        authority=f"http://127.0.0.1:{server.server_address[1]}",
+        tenant="t",
+        client_id="c",
+        client_secret="s",
+        ca_file="",
+    )
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(credentials.get_token, "scope") for _ in range(8)]
+        until(lambda: _threads_inside("get_token") == 8, "all of them wait")
+        go.set()
+        faults = [type(each.exception(20)) for each in waiting]
+    server.shutdown()
+    server.server_close()
+    assert faults == [ServiceRequestError] * 8
+    assert [asked.acquire(blocking=False) for _ in range(2)] == [True, False]
+
+
+def _threads_inside(function: str) -> int:
+    return sum(
+        any(frame.f_code.co_name == function for frame, _ in traceback.walk_stack(top))
+        for top in sys._current_frames().values()
+    )
 
 
 def test_rights_are_read_as_azure_means_them() -> None:
