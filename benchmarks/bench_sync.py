@@ -166,7 +166,9 @@ def _edit_all(rows: Any, turn: int) -> None:
     from django.db.models import F
     from django.utils import timezone
 
-    rows.update(generation=F("generation") + 1, description=f"turn {turn}", due_at=timezone.now(), lane=2)
+    from sync.models import Lane
+
+    rows.update(generation=F("generation") + 1, description=f"turn {turn}", due_at=timezone.now(), lane=Lane.BULK)
     current_app.send_task("sync.tasks.pump")
 
 

@@ -37,7 +37,7 @@ def commit_change(
     row.next_attempt_at = None
     row.waits_for = ""
     row.due_at = timezone.now()
-    row.lane = Lane.URGENT if row.is_urgent() else Lane.BULK if bulk else Lane.NORMAL
+    row.lane = Lane.of(urgent=row.is_urgent(), bulk=bulk)
     row.save(update_fields=None if row.pk is None else row.desired_fields())
     activity.record(
         actor,

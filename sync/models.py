@@ -64,8 +64,15 @@ class Lane(models.IntegerChoices):
     """What goes first when many rows wait."""
 
     URGENT = 0, "Urgent"  # somebody must lose access: a deletion, a client that is disabled
-    NORMAL = 1, "Normal"
-    BULK = 2, "Bulk"  # one of many that were changed at once
+    URGENT_BULK = 1, "Urgent bulk"  # … one of many at once: whoever takes away one access does not wait for them
+    NORMAL = 2, "Normal"
+    BULK = 3, "Bulk"  # one of many that were changed at once
+
+    @classmethod
+    def of(cls, *, urgent: bool, bulk: bool) -> "Lane":
+        if urgent:
+            return cls.URGENT_BULK if bulk else cls.URGENT
+        return cls.BULK if bulk else cls.NORMAL
 
 
 def may_go(at: datetime) -> Q:

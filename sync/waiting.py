@@ -79,7 +79,7 @@ def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
             due=Count("pk", filter=may_go(at)),
             in_flight=Count("pk", filter=on_its_way & Q(claimed_until__gt=at)),
             waiting=Count("pk", filter=on_its_way),
-            urgent=Count("pk", filter=on_its_way & Q(lane=Lane.URGENT)),
+            urgent=Count("pk", filter=on_its_way & Q(lane__in=(Lane.URGENT, Lane.URGENT_BULK))),
             deletions=Count("pk", filter=on_its_way & Q(deleted_at__isnull=False)),
             parked_count=Count("pk", filter=~on_its_way),
             oldest_due_at=Min("due_at", filter=on_its_way),

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces import bulk
+from namespaces.actions import update_client
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.models import Lane, WorkerBeat
+from sync.queue import Queue
 from tests.factories import make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -93,10 +95,28 @@ def test_those_that_are_chosen_are_disabled_at_once_and_before_others(
     assert browser.post(url(factory), asked).headers["Location"] == reverse("namespaces:client_list", args=[factory.pk])
     states = dict(Client.objects.values_list("name", "state"))
     assert states == {"press-1": "Disabled", "press-2": "Disabled", "press-3": "Enabled"}
-    assert set(Client.objects.filter(state="Disabled").values_list("lane", "generation")) == {(Lane.URGENT, 2)}
+    assert set(Client.objects.filter(state="Disabled").values_list("lane", "generation")) == {(Lane.URGENT_BULK, 2)}
     entries = Activity.objects.filter(verb="Update client", actor=ada, outcome="pending")
     assert {entry.after["state"] for entry in entries if entry.after} == {"Disabled"}
     assert entries.count() == 2
+
+
+def test_one_that_is_disabled_alone_goes_before_many_and_they_before_other_changes(
+    browser: Browser, ada: User, factory: Namespace
+) -> None:
+    many = make_clients(factory, "press-1", "press-2", "press-3")
+    (edited, alone) = make_clients(factory, "edited", "alone")
+    edited, alone = Client.objects.get(pk=edited.pk), Client.objects.get(pk=alone.pk)
+    update_client(ada, client=edited, **{**editable(edited), "description": "new"})
+    browser.post(url(factory), {"change": "disable", "client": [row.pk for row in many], "count": "3"})
+    update_client(ada, client=alone, **{**editable(alone), "state": "Disabled"})
+    order = [candidate.pk for candidate in Queue().take(5)]
+    assert order == [alone.pk, *(row.pk for row in many), edited.pk]
+
+
+def editable(row: Client) -> dict[str, Any]:
+    names = ("validation_scheme", "thumbprints", "state", "description", "attributes")
+    return {name: getattr(row, name) for name in names}
 
 
 def test_enabling_many_gives_way_to_single_changes(browser: Browser, factory: Namespace) -> None:
