@@ -1,52 +1,66 @@
 """The activity log: every change, by whom, what before and after, and how its sync ended."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.utils import timezone
 
 from portal.models import Activity, Team, User
 
 
-def record(
-    actor: User | None,
-    *,
-    verb: str,
-    kind: str,
-    object_pk: int | None,
-    object_name: str,
-    scope: int | None = None,
-    scope_name: str = "",
-    team: Team | None = None,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-    generation: int | None = None,
-    synced: bool = False,
-) -> Activity:
-    """Write one entry, inside the transaction of the change it tells of.
+class Told(TypedDict):
+    """What an entry tells of a change.
 
-    `actor` is None for what the portal itself did (an import). `kind` is a model label such as "namespaces.client".
-    `scope` is the primary key of the namespace. `synced` says that the change still has to reach Azure: the entry
-    stays pending until `settle` is called with the same `generation`.
+    `kind` is a model label such as "namespaces.client"; `scope` is the primary key of the namespace. `synced` says that
+    the change still has to reach Azure: the entry stays pending until `settle` is called with the same `generation`.
     """
-    return Activity.objects.create(
+
+    verb: str
+    kind: str
+    object_pk: int | None
+    object_name: str
+    scope: NotRequired[int | None]
+    scope_name: NotRequired[str]
+    team: NotRequired[Team | None]
+    before: NotRequired[Mapping[str, Any] | None]
+    after: NotRequired[Mapping[str, Any] | None]
+    generation: NotRequired[int | None]
+    synced: NotRequired[bool]
+
+
+def record(actor: User | None, **told: Unpack[Told]) -> Activity:
+    """Write one entry, inside the transaction of the change. `actor` is None for what the portal itself did."""
+    entry = entry_of(actor, **told)
+    entry.save(force_insert=True)
+    return entry
+
+
+def entry_of(actor: User | None, **told: Unpack[Told]) -> Activity:
+    """The entry that `record` writes, not written yet: for `record_many`."""
+    team, before, after = told.get("team"), told.get("before"), told.get("after")
+    return Activity(
         at=timezone.now(),
         actor=actor,
         actor_name=actor.display_name if actor else "Portal",
         team_name=team.name if team else "",
-        verb=verb,
-        scope=scope,
-        scope_name=scope_name,
-        kind=kind,
-        object_pk=object_pk,
-        object_name=object_name,
+        verb=told["verb"],
+        scope=told.get("scope"),
+        scope_name=told.get("scope_name", ""),
+        kind=told["kind"],
+        object_pk=told["object_pk"],
+        object_name=told["object_name"],
         before=dict(before) if before is not None else None,
         after=dict(after) if after is not None else None,
-        generation=generation,
-        outcome=Activity.Outcome.PENDING if synced else Activity.Outcome.LOCAL,
+        generation=told.get("generation"),
+        outcome=Activity.Outcome.PENDING if told.get("synced") else Activity.Outcome.LOCAL,
     )
+
+
+def record_many(entries: Sequence[Activity]) -> None:
+    """Write entries of one change to many objects, inside the transaction of the change."""
+    Activity.objects.bulk_create(entries)
 
 
 def settle(kind: str, pk: int, generation: int, outcome: str, code: str = "", message: str = "") -> None:

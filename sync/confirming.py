@@ -7,7 +7,6 @@ from django.urls import reverse
 
 from sync import overview, registry
 from sync.findings import Finding
-from sync.models import SyncedModel
 from sync.registry import Scope
 
 
@@ -24,10 +23,9 @@ class Question:
     values: tuple[tuple[str, str], ...] = ()  # posted with it
 
 
-def ask_retry(scope: Scope, rows: Sequence[SyncedModel], code: str) -> Question:
+def ask_retry(scope: Scope, writes: int, deletes: int, code: str) -> Question:
     """Before changes that Azure refused are tried again."""
-    deletes = sum(row.deleted_at is not None for row in rows)
-    said = overview.announcement(scope.resource_id, writes=len(rows) - deletes, deletes=deletes)
+    said = overview.announcement(scope.resource_id, writes=writes, deletes=deletes)
     return Question(
         "Retry these changes" if code else "Retry all changes",
         (said, "What Azure refuses again is shown here again."),
@@ -39,9 +37,10 @@ def ask_retry(scope: Scope, rows: Sequence[SyncedModel], code: str) -> Question:
     )
 
 
-def ask_discard(scope: Scope, rows: Sequence[SyncedModel], code: str) -> Question:
+def ask_discard(scope: Scope, writes: int, deletes: int, code: str) -> Question:
     """Before changes that Azure refused are given up."""
-    changes = "1 change is" if len(rows) == 1 else f"{len(rows):,} changes are"
+    count = writes + deletes
+    changes = "1 change is" if count == 1 else f"{count:,} changes are"
     said = f"{changes} given up, and the portal takes what Azure holds."
     return Question(
         "Discard these changes",

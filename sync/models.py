@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sync.findings import Finding, Scan
-from sync.records import Budget, PushRecord, WorkerBeat
+from sync.records import Budget, Discard, PushRecord, WorkerBeat
 
 if TYPE_CHECKING:
     from sync.gateway import ArmGateway
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget",
+    "Discard",
     "Finding",
     "Lane",
     "Lease",

@@ -83,7 +83,7 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     said = f"About {in_words(seconds)}"
     queued = queued_writes + queued_deletes
     if queued:  # else whoever asks knows how many these are
-        said += f" for {_changes(sum(total.values()))}"
+        said += f" for {changes(sum(total.values()))}"
     if queued and (writes or deletes):
         said += f", with the {queued:,} that {'waits' if queued == 1 else 'wait'} already"
     if outage:
@@ -98,10 +98,10 @@ def announcement(resource_id: str, *, writes: int = 0, deletes: int = 0, at: dat
     if not writes and not deletes:
         return "Nothing changes in Azure."
     sentence = estimate(resource_id, writes=writes, deletes=deletes, at=at).sentence
-    return f"{_changes(writes + deletes)} to Azure. {sentence}"
+    return f"{changes(writes + deletes)} to Azure. {sentence}"
 
 
-def _changes(count: int) -> str:
+def changes(count: int) -> str:
     return "1 change" if count == 1 else f"{count:,} changes"
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
 
@@ -73,6 +74,23 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Discard(models.Model):
+    """A refused change that somebody gives up, one of many: a worker reads Azure and takes what it holds instead."""
+
+    kind = models.CharField(max_length=60)  # model label
+    object_pk = models.BigIntegerField()
+    scope = models.BigIntegerField(db_index=True)  # primary key of the namespace
+    generation = models.PositiveBigIntegerField()  # what is given up; a newer change is not
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "object_pk"], name="one_discard_per_row")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_pk} generation {self.generation}"
 
 
 RECORDS_KEPT = timedelta(days=30)

@@ -16,7 +16,7 @@ from sync.compare import field_differences
 from sync.findings import Finding
 from sync.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.models import SyncedModel
-from sync.reads import AT_A_PAGE, PatientReader
+from sync.reads import AT_A_PAGE, PatientReader, Reader
 
 Resource = Mapping[str, Any]
 
@@ -35,20 +35,19 @@ class FieldsBelongTogether(CannotResolve):
         super().__init__(f"{problem} {cure}")
 
 
-def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None) -> None:
+def discard_change(
+    actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None, listed: Mapping[str, Resource] | None = None
+) -> None:
     """Give up what waits and take what Azure holds now. A row that Azure does not have goes.
+
+    `listed`: its collection by lower-case name, read after the row was; else the resource is read now.
 
     Raises CannotResolve when nothing waits, it is being sent, or it was sent or changed while Azure was read;
     AzureRefused and AzureUnreachable when Azure does not show it.
     """
     before = _progress(row)
-    resource: Resource | None
-    try:
-        resource = row.read(PatientReader(gateway or arm_gateway(), longest_wait=AT_A_PAGE, tries=1))
-    except AzureNotFound:
-        if row.is_patched:
-            raise
-        resource = None
+    reader = PatientReader(gateway or arm_gateway(), longest_wait=AT_A_PAGE, tries=1)
+    resource = listed.get(str(row).lower()) if listed is not None else _read(row, reader)
     with transaction.atomic(durable=True):
         current = _locked(type(row), row.pk)
         if current.is_settled:
@@ -57,6 +56,15 @@ def discard_change(actor: User, *, row: SyncedModel, gateway: ArmGateway | None 
             raise CannotResolve("It has changed meanwhile. Look at it again.")
         _take(actor, current, resource, verb="Discard change")
         _close(actor, current.kind, current.scope_pk(), str(current), "Discarded ours")
+
+
+def _read(row: SyncedModel, reader: Reader) -> Resource | None:
+    try:
+        return row.read(reader)
+    except AzureNotFound:
+        if row.is_patched:
+            raise
+        return None
 
 
 def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:

@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 
 from sync import connections as connection_log
-from sync import drift, leases, pump, queue, rechecks, registry, workers
+from sync import discards, drift, leases, pump, queue, rechecks, registry, workers
 from sync.records import forget_old_records
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
@@ -33,6 +33,18 @@ def sweep() -> None:
             forget_old_records(now)
     if queue.anything_due():
         run_pump()
+    discard()
+
+
+@shared_task
+def discard() -> None:
+    """Give up the changes that people gave up many at once."""
+    if not discards.anything_waits():
+        return
+    with leases.held("discards", seconds=600) as alone:
+        goes_on = alone and discards.run(seconds=PUMP_SECONDS)
+    if goes_on:
+        current_app.send_task("sync.tasks.discard")
 
 
 @shared_task

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
-from sync import actions, confirming, metrics, overview, registry, resolutions, waiting
+from sync import actions, confirming, discards, metrics, overview, registry, resolutions, waiting
 from sync.budget import gauges
 from sync.gateway import AzureRefused, AzureUnreachable
-from sync.models import Finding, SyncedModel
+from sync.models import Finding, SyncedModel, SyncedQuerySet
 from sync.queue import subscription_of
 from sync.registry import Scope
 from sync.resolutions import CannotResolve, FieldsBelongTogether
@@ -88,6 +88,7 @@ def _figures(scope: Scope) -> dict[str, Any]:
         "workers": overview.workers_alive(),
         "last_scan": overview.last_scan(scope.pk),
         "open_findings": overview.open_findings(scope.pk),
+        "discarding": discards.waiting(scope.pk),
         "poll_ms": POLL_MS,
     }
 
@@ -117,65 +118,77 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     scope = registry.scopes().get(request.user, pk, may_change=True)
     if request.method == "GET":
         return _ask(request, scope, confirming.ask_retry)
-    rows = _parked(request.POST, pk)
-    for row in rows:
+    parked = _parked(request.POST, pk)
+    row = _only_one(parked)
+    if row is None:
+        count = sum(
+            actions.retry_many(request.user, model=rows.model, pks=list(rows.values_list("pk", flat=True)))
+            for rows in parked
+        )
+    else:
         with suppress(actions.NothingToRetry):  # somebody else has just done so
-            actions.retry(request.user, row=row, bulk=len(rows) > 1)
-    messages.success(request, f"{_count(rows)} will be tried again.")
+            actions.retry(request.user, row=row)
+        count = 1
+    messages.success(request, f"{overview.changes(count)} will be tried again.")
     return redirect("sync:sync_overview", pk)
 
 
 @require_http_methods(["GET", "POST"])
 def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
-    """Give changes up and take what Azure holds; chosen, and asked about, like those to try again."""
+    """Give changes up and take what Azure holds; chosen, and asked about, like those to try again.
+
+    One is done at once. Each of many asks Azure, so a worker does them, and the page shows how far it is.
+    """
     scope = registry.scopes().get(request.user, pk, may_change=True)
     if request.method == "GET":
         return _ask(request, scope, confirming.ask_discard)
-    done, faults = 0, list[str]()
-    rows = _parked(request.POST, pk)
-    for row in rows:
-        try:
-            resolutions.discard_change(request.user, row=row)
-            done += 1
-        except AzureUnreachable as fault:  # nor would it answer for the others now
-            faults += [f"{row}: {fault}"] * (len(rows) - done - len(faults))
-            break
-        except (CannotResolve, AzureRefused) as fault:
-            faults.append(f"{row}: {fault}")
-    if done:
-        messages.success(request, f"{done} discarded; the portal shows what Azure holds.")
-    if faults:
-        messages.error(request, f"{len(faults)} could not be discarded. {faults[0]}")
+    parked = _parked(request.POST, pk)
+    row = _only_one(parked)
+    if row is None:
+        count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
+        said = f"{overview.changes(count)} will be discarded. This page shows how many are left."
+        messages.success(request, said if count else "Azure refuses nothing any more.")
+        return redirect("sync:sync_overview", pk)
+    try:
+        resolutions.discard_change(request.user, row=row)
+        messages.success(request, "1 discarded; the portal shows what Azure holds.")
+    except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
+        messages.error(request, f"1 could not be discarded. {row}: {fault}")
     return redirect("sync:sync_overview", pk)
 
 
 def _ask(
-    request: PageRequest, scope: Scope, ask: Callable[[Scope, list[SyncedModel], str], confirming.Question]
+    request: PageRequest, scope: Scope, ask: Callable[[Scope, int, int, str], confirming.Question]
 ) -> HttpResponse:
-    rows = _parked(request.GET, scope.pk)
-    if not rows:
+    parked = _parked(request.GET, scope.pk)
+    deletes = sum(rows.filter(deleted_at__isnull=False).count() for rows in parked)
+    writes = sum(rows.count() for rows in parked) - deletes
+    if not writes + deletes:
         messages.info(request, "Azure refuses nothing any more.")
         return redirect("sync:sync_overview", scope.pk)
-    question = ask(scope, rows, request.GET.get("code", ""))
+    question = ask(scope, writes, deletes, request.GET.get("code", ""))
     return _page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
 
 
-def _parked(chosen: QueryDict, pk: int) -> list[SyncedModel]:
-    found: list[SyncedModel] = []
+def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
+    """Those that are chosen, of each model."""
+    found = []
     kind, row_pk, code = (chosen.get(name, "") for name in ("kind", "row", "code"))
     for model in registry.models():
         manager: Any = model._default_manager
-        rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations)
+        rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations).order_by("pk")
         if row_pk:
-            rows = rows.filter(pk=row_pk) if kind == model._meta.label_lower and row_pk.isdigit() else rows.none()
+            rows = rows.filter(pk=row_pk) if kind == model._meta.label_lower and row_pk.isdecimal() else rows.none()
         if code:
             rows = rows.filter(parked_code=code)
-        found += rows
+        found.append(rows)
     return found
 
 
-def _count(rows: list[Any]) -> str:
-    return "1 change" if len(rows) == 1 else f"{len(rows)} changes"
+def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
+    """The row, where no more than one is chosen."""
+    first = [row for rows in parked for row in rows[:2]]
+    return first[0] if len(first) == 1 else None
 
 
 # Drift
