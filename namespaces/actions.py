@@ -24,6 +24,7 @@ from namespaces.rules import (
 from portal import activity
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
+from sync.findings import forget_scope
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway, parse_resource_id
 from sync.hints import send_on_commit
 
@@ -87,6 +88,7 @@ def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
     """Take a namespace out of the portal, never out of Azure. What was not yet synced is dropped."""
     with transaction.atomic(durable=True):
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource id": namespace.resource_id})
+        forget_scope(namespace.pk)
         namespace.delete()
 
 

@@ -1,6 +1,6 @@
 """What `sync` needs to know of namespaces: which there are, and who may see and change what is in them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from namespaces.access import Verb, get_namespace, visible_namespaces
 from namespaces.models import Namespace
@@ -19,6 +19,9 @@ class NamespaceScopes:
         """Brought in and reachable: comparing with what is half there would find everything changed."""
         done = Namespace.objects.filter(import_state=Namespace.Import.DONE, unreachable_since__isnull=True)
         return [_scope(namespace) for namespace in done]
+
+    def pks(self) -> Collection[int]:
+        return list(Namespace.objects.values_list("pk", flat=True))
 
     def visible(self, user: User) -> Iterable[Scope]:
         return [_scope(namespace) for namespace in visible_namespaces(user)]

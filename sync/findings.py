@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -80,3 +82,21 @@ class Scan(models.Model):
 
     def __str__(self) -> str:
         return f"scan of {self.scope} at {self.started_at}"
+
+
+FINDINGS_KEPT = timedelta(days=30)
+
+
+def forget_scope(scope: int) -> None:
+    """Nothing is compared any more in a namespace that has left the portal."""
+    Finding.objects.filter(scope=scope).delete()
+    Scan.objects.filter(scope=scope).delete()
+
+
+def forget_old_findings(at: datetime, scopes: Collection[int]) -> None:
+    """What was decided stands in the activity log. `scopes`: every namespace there is; a scan may outlive its own."""
+    Finding.objects.filter(state=Finding.State.RESOLVED, resolved_at__lt=at - FINDINGS_KEPT).delete()
+    gone = set(Finding.objects.order_by().values_list("scope", flat=True).distinct())
+    gone |= set(Scan.objects.order_by().values_list("scope", flat=True).distinct())
+    for scope in gone.difference(scopes):
+        forget_scope(scope)

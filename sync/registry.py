@@ -38,6 +38,9 @@ class Scopes(Protocol):
     def all(self) -> Iterable[Scope]:
         """Every namespace that can be compared with Azure now."""
 
+    def pks(self) -> Collection[int]:
+        """Primary keys of every namespace there is, also of those that cannot be compared now."""
+
     def visible(self, user: User) -> Iterable[Scope]:
         """Those that the user may see."""
 

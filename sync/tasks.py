@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from sync import connections as connection_log
 from sync import discards, drift, leases, pump, queue, rechecks, registry, workers
+from sync.findings import forget_old_findings
 from sync.records import forget_old_records
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
@@ -31,6 +32,7 @@ def sweep() -> None:
             workers.bury_the_dead(now)
             rechecks.make_due(now)
             forget_old_records(now)
+            forget_old_findings(now, registry.scopes().pks())
     if queue.anything_due():
         run_pump()
     discard()

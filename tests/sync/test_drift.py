@@ -12,11 +12,11 @@ from django.utils import timezone
 from certificates.actions import update_ca_certificate
 from certificates.decoding import to_azure_pem
 from certificates.models import CACertificate
-from namespaces.actions import delete_client
+from namespaces.actions import delete_client, disconnect_namespace
 from namespaces.intake import bring_in
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from sync import drift, registry, resolutions, tasks
+from sync import drift, metrics, registry, resolutions, tasks
 from sync.actions import retry
 from sync.gateway import ArmGateway
 from sync.leases import held
@@ -24,6 +24,7 @@ from sync.models import Finding, Scan, SyncState
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
+from sync.tasks import sweep
 from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
@@ -251,6 +252,48 @@ def test_a_scan_keeps_its_lease_while_it_waits_for_azure(
     for name in ("drift", drift.lease_of(factory.pk)):
         taken_and_given_back = 2
         assert sum(f"'{name}'" in sql for sql in written) > taken_and_given_back + 1
+
+
+# Forgotten
+
+
+def test_what_was_found_in_a_namespace_goes_with_it_and_is_not_counted_any_more(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    changed(arm, ada, factory)
+    assert 'portal_drift_open{class="changed"} 1' in metrics.exposition()
+    disconnect_namespace(ada, namespace=factory)
+    assert "portal_drift_open{" not in metrics.exposition()
+    assert not Scan.objects.exists()
+
+
+def test_what_a_scan_finds_that_outlives_its_namespace_is_forgotten_by_the_sweep(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    elsewhere = make_namespace("elsewhere")
+    scope = Scope(factory.pk, factory.resource_id, factory.name)
+    for namespace in (factory, elsewhere):
+        arm.hold(f"{namespace.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(elsewhere)
+    Namespace.objects.filter(pk=elsewhere.pk).update(unreachable_since=timezone.now())
+    disconnect_namespace(ada, namespace=factory)
+    drift.scan(scope)
+    assert Finding.objects.count() == 2
+    sweep()
+    assert list(Finding.objects.values_list("scope", flat=True)) == [elsewhere.pk]
+    assert list(Scan.objects.values_list("scope", flat=True)) == [elsewhere.pk]
+
+
+def test_only_what_was_resolved_long_ago_is_forgotten(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    for name in ("old", "fresh", "ignored"):
+        change_in_azure(arm, settled(ada, factory, name), description="theirs")
+    scan(factory)
+    resolutions.take_azures(ada, finding=the_finding(name="old"))
+    resolutions.take_azures(ada, finding=the_finding(name="fresh"))
+    resolutions.ignore(ada, finding=the_finding(name="ignored"))
+    Finding.objects.exclude(name="fresh").update(resolved_at=timezone.now() - timedelta(days=31))
+    sweep()
+    assert set(Finding.objects.values_list("name", flat=True)) == {"fresh", "ignored"}
 
 
 # Resolved
