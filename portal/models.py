@@ -69,7 +69,11 @@ class Activity(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["kind", "object_pk", "-at"]), models.Index(fields=["scope", "-at"])]
+        indexes = [
+            models.Index(fields=["kind", "object_pk", "-at"]),
+            models.Index(fields=["scope", "-at"]),
+            models.Index(fields=["outcome", "settled_at"], name="activity_by_outcome"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verb} {self.object_name}"

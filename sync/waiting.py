@@ -174,7 +174,8 @@ def _first_of_each_reason(model: type[SyncedModel], scope_pk: int | None) -> Ite
 
 def _unsettled(model: type[SyncedModel], scope_pk: int | None = None) -> Any:
     manager: Any = model._default_manager
-    rows = manager.unsettled().order_by()
+    # Every lane, named: that leads to the small index of what is due, past the many rows that are settled.
+    rows = manager.unsettled().filter(lane__in=Lane.values).order_by()
     return rows if scope_pk is None else rows.filter(**{model.scope_field: scope_pk})
 
 

@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -266,3 +268,12 @@ def test_a_reader_may_test_but_is_offered_no_change(client: Browser, namespace: 
 def test_what_differs_is_marked_ignoring_case() -> None:
     assert differing("client1-authnID", "Client1-authn-id") == [("Client1-authn", False), ("-", True), ("id", False)]
     assert differing("a", "ß") == [("ß", False)]
+
+
+def test_what_a_namespace_holds_is_read_without_what_the_decision_does_not_need(namespace: Namespace) -> None:
+    Client.objects.update(thumbprints=["ab" * 32], base={"properties": {}})
+    with CaptureQueriesContext(connection) as asked:
+        state = namespace_state(namespace)
+    (known,) = state.clients.values()
+    assert (known.name, known.thumbprints, known.enabled) == ("press-1", ("ab" * 32,), True)
+    assert not any('"namespaces_client"."base"' in query["sql"] for query in asked)

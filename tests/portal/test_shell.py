@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,6 +15,7 @@ from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
 from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 from tests.portal.test_access_table import TABLE, arguments, place, signed_in
+from tests.query_plans import plans_of
 
 __all__ = ["place"]
 pytestmark = pytest.mark.django_db
@@ -149,6 +152,14 @@ def test_the_bell_counts_what_others_changed_and_what_failed(browser: Browser, n
     change(namespace, User.objects.get(username="bob"))
     browser.post(reverse("portal:notifications_seen"), {"until": until[1]})
     assert unread(browser) == "1", "what came in while the list was open stays unread"
+
+
+def test_the_bell_reads_what_is_new_and_not_the_whole_log(browser: Browser, namespace: Namespace) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        unread(browser)
+    steps = plans_of(asked, "portal_activity")
+    assert len(steps) == 2
+    assert all("at>?" in step for step in steps)
 
 
 def test_the_bell_of_one_who_signed_out_stops_asking(client: Browser) -> None:

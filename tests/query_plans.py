@@ -1,0 +1,15 @@
+"""How SQLite goes about what was asked: which index each statement takes, so that a page stays quick when rows are many."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+
+def plans_of(asked: CaptureQueriesContext, table: str) -> list[str]:
+    """The steps of the captured statements that look into a table."""
+    steps = []
+    with connection.cursor() as cursor:
+        for query in asked.captured_queries:
+            if query["sql"].startswith("SELECT") and f'FROM "{table}"' in query["sql"]:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+                steps += [detail for *_, detail in cursor.fetchall() if f" {table} " in detail]
+    return steps
