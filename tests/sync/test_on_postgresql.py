@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.servers import postgresql
 
-SAME_TESTS = ("test_reconcile.py", "test_making_room.py", "test_leases.py")
+SAME_TESTS = ("test_reconcile.py", "test_making_room.py", "test_leases.py", "test_waiting.py", "test_timeline.py")
 
 
 def test_the_same_tests_hold_on_postgresql() -> None:

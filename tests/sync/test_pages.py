@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from sync.models import Finding, PushRecord, Scan, SyncState, WorkerBeat
 from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from tests.factories import PASSWORD, SUBSCRIPTION, make_admin, make_client, make_namespace, make_user
+from tests.query_plans import plans_of
 from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
@@ -163,6 +166,14 @@ def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory:
         assert "roke off" in text
         assert "0 resources" not in text
     assert ">broke off<" in page(ada, "sync:sync_all")
+
+
+def test_the_numbers_are_read_from_the_index_of_what_is_due(factory: Namespace) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        overview.queue_overview(factory.pk)
+    steps = plans_of(asked, "namespaces_client")
+    assert steps
+    assert all("USING INDEX client_due (lane=?)" in step for step in steps)
 
 
 # Drift

@@ -13,7 +13,6 @@ from portal.models import User
 from sync import overview
 from sync.models import Finding, Scan
 from tests.factories import make_client, make_client_group, make_namespace, make_user
-from tests.query_plans import plans_of
 from tests.sync.test_pages import beating, page, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -120,11 +119,3 @@ def test_what_the_sync_page_asks_while_something_waits_does_not_grow(ada: User, 
         make_client(factory, f"more-{number}", synced_generation=0, last_error=f"Reason {number}")
     assert ask() == of_one
     assert of_one < 20
-
-
-def test_the_numbers_are_read_from_the_index_of_what_is_due(factory: Namespace) -> None:
-    with CaptureQueriesContext(connection) as asked:
-        overview.queue_overview(factory.pk)
-    steps = plans_of(asked, "namespaces_client")
-    assert steps
-    assert all("USING INDEX client_due (lane=?)" in step for step in steps)
