@@ -29,7 +29,10 @@ class PastedField(forms.CharField):
 
 
 class FileOrPasteForm(GuardedForm):
-    """Certificates by file or by paste. What is read of them comes back as text, since a form cannot keep a file."""
+    """Certificates by file or by paste. What is read of them comes back as text, since a form cannot keep a file.
+
+    Nothing else of a file or a paste comes back, as what nobody could read may be a secret all the same.
+    """
 
     file = forms.FileField(
         label="Certificate file",
@@ -57,10 +60,9 @@ class FileOrPasteForm(GuardedForm):
         cleaned = super().clean()
         upload = cleaned.get("file")
         data = upload.read() if upload is not None else cleaned.get("pem", "").encode("utf-8", "surrogatepass")
-        if self.fields_with_a_key and upload is None:
-            return cleaned
         if upload is None and not data.strip():
-            self.add_error("file", ValidationError(self.nothing_came, code="required"))
+            if not self.fields_with_a_key:
+                self.add_error("file", ValidationError(self.nothing_came, code="required"))
             return cleaned
         self.read(data)
         return cleaned
@@ -88,7 +90,7 @@ class CertificateFileForm(FileOrPasteForm):
 
     def read(self, data: bytes) -> None:
         self.diagnosis = self._diagnose(data, timezone.now())
-        self._show_what_was_read(self.diagnosis)
+        self.show("".join(to_pem(each.certificate.der) for each in self.diagnosis.certificates))
         self.upload_problem = self.diagnosis.problem
         self.cleaned_data["certificate"] = self.diagnosis.chosen
         if self.upload_problem is not None:
@@ -102,13 +104,6 @@ class CertificateFileForm(FileOrPasteForm):
         wanted = str(self.data.get("choose", ""))
         chosen = [each.certificate for each in diagnosis.certificates if each.certificate.thumbprint_sha256 == wanted]
         return diagnose_ca_upload(chosen, existing=existing, known=known, at=at) if chosen else diagnosis
-
-    def _show_what_was_read(self, diagnosis: Diagnosis) -> None:
-        """The text of the certificates; of a paste without any, the paste, unless it may hold a secret."""
-        if diagnosis.certificates:
-            self.show("".join(to_pem(each.certificate.der) for each in diagnosis.certificates))
-        elif diagnosis.code == "private-key" or self.files.get("file"):
-            self.show("")
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import QueryDict
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +13,10 @@ from certificates.decoding import load_certificate
 from certificates.issuing import ClientName, SampleChain, make_sample_chain
 from certificates.models import CACertificate
 from namespaces.client_certificates import Showing, remember
+from namespaces.forms import without_private_keys
 from namespaces.models import Namespace
+from tests.certificates.key_uploads import key_files
+from tests.certificates.uploads import LINE, SENSOR
 from tests.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +106,85 @@ def test_what_was_chosen_as_a_file_is_still_there_after_a_refusal(
     page = answer.content.decode()
     assert chain.intermediate.certificate_pem.splitlines()[1] in page
     assert 'value="of line A"' in page
+    assert not CACertificate.objects.exists()
+
+
+UNREAD = {
+    "words": "hello, is this the right file? " * 40_000,
+    "a key with its middle alone": SENSOR.key_pem.decode().splitlines()[2] + "\n",
+    "a damaged certificate": LINE.pem.decode().replace("M", "?"),
+    "base64 among words": "key = " + " ".join(SENSOR.key_pem.decode().splitlines()[2:-1]),
+}
+
+
+@pytest.mark.parametrize("paste", UNREAD.values(), ids=UNREAD)
+@pytest.mark.parametrize("more", [{}, {"description": SENSOR.key_pem.decode()}], ids=["", "beside a key"])
+def test_what_was_not_read_as_certificates_does_not_come_back(
+    ada: Browser, namespace: Namespace, paste: str, more: dict[str, str]
+) -> None:
+    url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    answer = ada.post(url, {"name": "line-a", "pem": paste, "description": "of line A"} | more)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert paste.strip()[-30:] not in page
+    assert 'value="line-a"' in page
+    assert ('value="of line A"' in page) is not bool(more)
+    assert len(page) < 200_000
+
+
+def test_of_a_paste_with_other_text_the_certificates_come_back(
+    ada: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    pem = chain.intermediate.certificate_pem
+    url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    page = ada.post(url, {"name": "x!", "pem": f"the password is swordfish\n{pem}"}).content.decode()
+    assert pem.splitlines()[1] in page
+    assert "swordfish" not in page
+
+
+TEXT_KEYS = {
+    name: data.decode()
+    for name, data in key_files()
+    if data.isascii() and "bare body" not in name and len(data) < 100_000
+}
+
+
+@pytest.mark.parametrize("text", TEXT_KEYS.values(), ids=TEXT_KEYS)
+def test_a_private_key_of_any_notation_is_blanked_in_every_field(text: str) -> None:
+    posted = QueryDict(mutable=True)
+    posted.setlist("description", ["of line A", text])
+    posted["name"] = "line-a"
+    clean, held = without_private_keys(posted)
+    assert held == ["description"]
+    assert (clean.getlist("description"), clean["name"]) == (["", ""], "line-a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SENSOR.thumbprint,
+        "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/plant/providers/Microsoft.EventGrid/namespaces/a",
+        "The private key stays on the machine - see the guide.",
+        'attributes.line = "1" AND authenticationName IN ["sensor-1", "sensor-2"]',
+        LINE.pem.decode(),
+    ],
+)
+def test_what_is_no_private_key_is_left_alone(text: str) -> None:
+    posted = QueryDict(mutable=True)
+    posted["description"] = text
+    assert without_private_keys(posted) == (posted, [])
+
+
+@pytest.mark.parametrize("field", ["description", "name"])
+@pytest.mark.parametrize("key", ["EC: PKCS#8 base64 without armour", "JSON Web Key", "PGP", "PKCS#8: in small letters"])
+def test_no_field_is_a_way_around_the_doctor(
+    ada: Browser, namespace: Namespace, chain: SampleChain, field: str, key: str
+) -> None:
+    sent = {"name": "line-a", "pem": chain.intermediate.certificate_pem} | {field: TEXT_KEYS[key]}
+    answer = ada.post(reverse("certificates:ca_certificate_upload", args=[namespace.pk]), sent)
+    assert answer.status_code == 422
+    assert "That is a private key." in answer.content.decode()
+    assert TEXT_KEYS[key][40:70] not in answer.content.decode()
     assert not CACertificate.objects.exists()
 
 
