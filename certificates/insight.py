@@ -7,6 +7,7 @@ Source: docs/policy.md; the chain verdict is `verification`'s.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from certificates.decisions import NamespaceState, TrustedCA
 from certificates.facts import Certificate, DecodingError, load_certificate
@@ -80,32 +81,51 @@ def inspect_ca(name: str, state: NamespaceState, known: Sequence[KnownCertificat
     ca = next((ca for ca in state.cas if ca.name == name), None)
     if ca is None:
         raise KeyError(name)
-    certificate = load_known(ca.der)
+    asked = _Asked(ca, load_known(ca.der), state, at)
     by_thumbprint = {c.name for c in state.clients.values() if c.validation_scheme == "ThumbprintMatch"}
     signed = [
         found
         for entry in known
-        if entry.client_name not in by_thumbprint and (found := _signed(entry, ca, certificate, state, at)) is not None
+        if entry.client_name not in by_thumbprint and (found := _signed(entry, asked)) is not None
     ]
     signed.sort(key=lambda client: (client.certificate.not_after, client.client_name))
-    return CAInsight(name, certificate, tuple(signed))
+    return CAInsight(name, asked.certificate, tuple(signed))
 
 
-def _signed(
-    entry: KnownCertificate, ca: TrustedCA, certificate: Certificate, state: NamespaceState, at: datetime
-) -> SignedClient | None:
+class _Asked:
+    """What is the same for every known certificate, worked out once."""
+
+    def __init__(self, ca: TrustedCA, certificate: Certificate, state: NamespaceState, at: datetime) -> None:
+        self.certificate = certificate
+        self.at = at
+        self.all = state.anchors
+        self.alone = TrustAnchors([(ca.name, ca.der)])
+        self.others = TrustAnchors((other.name, other.der) for other in state.cas if other.der != ca.der)
+        self.signatures: dict[tuple[bytes, bytes], bool] = {}
+
+    def leads_here(self, leaf: Certificate, chain: Sequence[bytes]) -> tuple[Certificate, ...] | None:
+        """The certificates from the leaf to this CA certificate, each of which signed the one before."""
+        sent = _readable(chain, leaf, self.certificate)
+        finder = PathFinder(self.alone, sent, self.at, self.signatures)
+        return next((p for p in finder.paths(leaf) if all(map(finder.signed, p, p[1:]))), None)
+
+
+def _signed(entry: KnownCertificate, asked: _Asked) -> SignedClient | None:
     try:
         leaf = load_certificate(entry.presented)
     except DecodingError:
         return None
-    finder = PathFinder(TrustAnchors([(ca.name, ca.der)]), _readable(entry.chain, leaf, certificate), at)
-    path = next((p for p in finder.paths(leaf) if all(map(finder.signed, p, p[1:]))), None)
-    if path is None or leaf.der == certificate.der:
+    if leaf.der == asked.certificate.der:
         return None
-    others = TrustAnchors((other.name, other.der) for other in state.cas if other.der != ca.der)
-    now = verify_chain(leaf, entry.chain, state.anchors, at=at)
-    without = verify_chain(leaf, entry.chain, others, at=at)
-    return SignedClient(entry.client_name, leaf, len(path) == 2, now.verified, without.anchor)
+    now = verify_chain(leaf, entry.chain, asked.all, at=asked.at)
+    is_anchor = now.verified and now.path[-1].der == asked.certificate.der
+    asked.signatures.update({(child.der, issuer.der): True for child, issuer in pairwise(now.path)})  # verified already
+    path = now.path if is_anchor else asked.leads_here(leaf, entry.chain)
+    if path is None:
+        return None
+    # Without this CA certificate a chain that does not hold now does not hold either, and one that ends elsewhere stays.
+    other = verify_chain(leaf, entry.chain, asked.others, at=asked.at).anchor if is_anchor else now.anchor
+    return SignedClient(entry.client_name, leaf, len(path) == 2, now.verified, other)
 
 
 def _readable(chain: Sequence[bytes], *left_out: Certificate) -> list[Certificate]:
@@ -114,7 +134,7 @@ def _readable(chain: Sequence[bytes], *left_out: Certificate) -> list[Certificat
         if any(der == other.der for other in left_out):
             continue
         try:
-            found.append(load_certificate(der))
+            found.append(load_known(der))  # the same few certificates for all clients
         except DecodingError:
             continue
     return found

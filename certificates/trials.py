@@ -37,14 +37,18 @@ CONNACK = {
 }
 
 
+def trusted_cas(namespace: Namespace) -> tuple[TrustedCA, ...]:
+    cas = CACertificate.objects.present().filter(namespace=namespace)
+    return tuple(TrustedCA(row.name, bytes(row.der)) for row in cas if row.der)
+
+
 def namespace_state(namespace: Namespace) -> NamespaceState:
     """The namespace as the engine wants it, from the portal's rows: what waits for Azure counts as there."""
     clients = Client.objects.present().filter(namespace=namespace)  # ten thousand, perhaps: only what is looked at
     columns = ("authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state")
-    cas = CACertificate.objects.present().filter(namespace=namespace)
     enabled = Client.ConnectionState.ENABLED
     return NamespaceState(
-        cas=tuple(TrustedCA(row.name, bytes(row.der)) for row in cas if row.der),
+        cas=trusted_cas(namespace),
         clients={
             key: ClientRecord(name, authentication_name, scheme, tuple(thumbprints), state == enabled)
             for key, name, authentication_name, scheme, thumbprints, state in clients.values_list(*columns)

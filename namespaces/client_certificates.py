@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Greatest
@@ -35,24 +36,36 @@ def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
     fresh = [_row(namespace_pk, showing) for thumbprint, showing in newest.items() if thumbprint not in rows]
     ClientCertificate.objects.bulk_create(fresh, ignore_conflicts=True)
     for thumbprint, row in rows.items():
-        showing = newest[thumbprint]
-        ClientCertificate.objects.filter(pk=row.pk).update(
-            client_name=showing.client_name,
-            seen_at=Greatest("seen_at", showing.at),
-            has_connected=row.has_connected or showing.has_connected,
-        )
+        _show_again(row, newest[thumbprint])
     if fresh:
         _drop_oldest(namespace_pk)
 
 
+def _show_again(row: ClientCertificate, showing: Showing) -> None:
+    """What a device sent at its last connection is the truth; a test tells of what has never connected."""
+    if row.has_connected and not showing.has_connected:
+        return
+    changes: dict[str, Any] = {}
+    if showing.at >= row.seen_at or not row.has_connected:
+        changes = {"client_name": showing.client_name, "chain": _chain_of(showing)}
+    changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
+    ClientCertificate.objects.filter(pk=row.pk).update(
+        seen_at=Greatest("seen_at", showing.at), has_connected=showing.has_connected, **changes
+    )
+
+
+def _chain_of(showing: Showing) -> list[str]:
+    return [to_azure_pem(certificate.der) for certificate in showing.certificates[1 : MOST_CHAIN + 1]]
+
+
 def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
-    leaf, *chain = showing.certificates
+    leaf = showing.certificates[0]
     return ClientCertificate(
         namespace_id=namespace_pk,
         client_name=showing.client_name,
         thumbprint=leaf.thumbprint_sha256,
         der=leaf.der,
-        chain=[to_azure_pem(certificate.der) for certificate in chain[:MOST_CHAIN]],
+        chain=_chain_of(showing),
         subject=leaf.subject,
         issuer=leaf.issuer,
         not_after=leaf.not_after,
