@@ -7,6 +7,7 @@ app_name = "certificates"
 urlpatterns: list[URLPattern] = [
     # CA certificates
     path("<int:pk>/ca-certificates/", ca_certificates.ca_certificate_list, name="ca_certificate_list"),
+    path("<int:pk>/ca-certificates.csv", ca_certificates.ca_certificate_csv, name="ca_certificate_csv"),
     path("<int:pk>/ca-certificate-states/", ca_certificates.ca_certificate_states, name="ca_certificate_states"),
     path("<int:pk>/upload-certificate/", ca_certificates.ca_certificate_upload, name="ca_certificate_upload"),
     path(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from certificates.authentication import Decision
@@ -45,19 +45,25 @@ def has_connection_log() -> bool:
 
 def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, client: str = "") -> Watch:
     """The newest attempts, or those newer than the cursor `after` of the query; of one client, where that is asked."""
+    client = client or asked_text(query, "client")
+    after = _number(query, "after") if only_newer else 0
+    attempts = list(listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN])
+    newest = attempts[0].cursor if attempts else after
+    verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
+    return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+
+
+def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
+    """The attempts with the verdict and the text that somebody asks for, newest first."""
     verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
     rows = ConnectionAttempt.objects.filter(namespace=namespace)
     if verdict in {"accepted", "refused"}:
         rows = rows.filter(accepted=verdict == "accepted")
     if search:
         rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)
-    client = client or asked_text(query, "client")
     if client:
         rows = rows.filter(_of_client(namespace, client))
-    after = _number(query, "after") if only_newer else 0
-    attempts = list(rows.filter(cursor__gt=after).order_by("-cursor")[:SHOWN])
-    newest = attempts[0].cursor if attempts else after
-    return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+    return rows.order_by("-cursor")
 
 
 def _of_client(namespace: Namespace, name: str) -> Q:

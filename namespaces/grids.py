@@ -89,14 +89,19 @@ def narrowed_clients(namespace: Namespace, query: QueryDict) -> QuerySet[Client]
     return rows
 
 
-def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
-    search, team, sort = asked_text(query, "q"), asked_text(query, "team"), asked_text(query, "sort")
-    if sort.removeprefix("-") not in CLIENT_COLUMNS:
-        sort = "name"
+def listed_clients(namespace: Namespace, query: QueryDict) -> QuerySet[Client]:
+    """The clients that somebody asks for, in the order asked for."""
+    sort = sorting_of(query, CLIENT_COLUMNS, "name")
     narrowed: Any = narrowed_clients(namespace, query)
-    rows = narrowed.with_findings().select_related("team", "namespace")
     order = CLIENT_COLUMNS[sort.removeprefix("-")][1]
     ordering = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
+    found: QuerySet[Client] = narrowed.with_findings().select_related("team", "namespace").order_by(ordering, "pk")
+    return found
+
+
+def client_grid(namespace: Namespace, query: QueryDict) -> ClientGrid:
+    search, team = asked_text(query, "q"), asked_text(query, "team")
+    sort = sorting_of(query, CLIENT_COLUMNS, "name")
     teams = Team.objects.filter(pk__in=Client.objects.filter(namespace=namespace).values("team")).order_by("name")
     columns = tuple(Column(key, label, sort) for key, (label, _) in CLIENT_COLUMNS.items())
-    return ClientGrid(page_of(rows.order_by(ordering, "pk"), query), columns, search, team, teams, sort)
+    return ClientGrid(page_of(listed_clients(namespace, query), query), columns, search, team, teams, sort)

@@ -38,11 +38,18 @@ class History:
 
 
 def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
+    page = page_of(_asked_for(activities, query), query)
+    return History(page, [Entry(activity, differences(activity)) for activity in page], asked_text(query, "q"))
+
+
+def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Activity]:
     search = asked_text(query, "q")
-    if search:
-        activities = activities.filter(object_name__icontains=search)
-    page = page_of(activities.order_by("-at", "-pk"), query)
-    return History(page, [Entry(activity, differences(activity)) for activity in page], search)
+    return (activities.filter(object_name__icontains=search) if search else activities).order_by("-at", "-pk")
+
+
+def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
+    """The entries of the namespace that somebody asks for, newest first."""
+    return _asked_for(Activity.objects.of_scope(namespace.pk), query)
 
 
 def namespace_history(namespace: Namespace, query: QueryDict) -> History:

@@ -11,6 +11,7 @@ from namespaces.views import (
     clients,
     configuration,
     connections,
+    downloads,
     namespaces,
     permissions,
     topic_rules,
@@ -54,6 +55,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/import/", namespaces.namespace_import, name="namespace_import"),
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
+    path("<int:pk>/activity.csv", downloads.activity_csv, name="activity_csv"),
     # Configuration
     path("<int:pk>/configuration/", configuration.configuration_detail, name="configuration_detail"),
     path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),
@@ -62,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     path("<int:pk>/clients/", clients.client_list, name="client_list"),
+    path("<int:pk>/clients.csv", downloads.client_csv, name="client_csv"),
     path("<int:pk>/change-clients/", bulk.clients_change, name="clients_change"),
     path("<int:pk>/client-states/", clients.client_states, name="client_states"),
     path("<int:pk>/create-client/", clients.client_create, name="client_create"),
@@ -87,6 +90,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/test-permission/", permissions.permission_test, name="permission_test"),
     # Connections
     path("<int:pk>/connections/", connections.connection_list, name="connection_list"),
+    path("<int:pk>/connections.csv", downloads.connection_csv, name="connection_csv"),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),
     path("<int:pk>/connections/<int:cursor>/", connections.connection_detail, name="connection_detail"),
 ]

@@ -4,6 +4,7 @@ Templates mark such text by the filter `visible`; this middleware is the net und
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,17 @@ _UNSEEN = r"\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-
 _ANY = re.compile(f"[{_UNSEEN}]")
 # Left alone: tags, whose attributes hold what forms send back, and the text of a field that someone edits.
 _PIECE = re.compile(rf"<textarea\b[^>]*>.*?</textarea>|<[^>]*>|[{_UNSEEN}]", re.DOTALL)
+
+
+def named(text: str, *, kept: str = "\n\t") -> str:
+    """The text with ‹U+202E› for each character that cannot be seen, except for those in `kept`."""
+    if text.isprintable():  # nearly always, and quickly told
+        return text
+    return "".join(f"‹U+{ord(char):04X}›" if _is_unseen(char) and char not in kept else char for char in text)
+
+
+def _is_unseen(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 class ShowUnseenMiddleware:

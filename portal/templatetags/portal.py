@@ -1,6 +1,5 @@
 """Tags and filters of the shell, built into every template."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.registry import MenuEntry, MenuItem, menu_for
+from portal.unseen import named
 
 register = template.Library()
 
@@ -111,12 +111,7 @@ def visible(value: object) -> str:
 
     Control characters, bidirectional overrides, zero-width and unassigned characters become ‹U+202E›.
     """
-    text = "" if value is None else str(value)
-    return "".join(f"‹U+{ord(char):04X}›" if _is_unseen(char) else char for char in text)
-
-
-def _is_unseen(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} and char not in "\n\t"
+    return "" if value is None else named(str(value))
 
 
 _FORMATS = {"date": "%d %b %Y", "time": "%H:%M:%S", "datetime": "%d %b %Y %H:%M", "exact": "%d %b %Y %H:%M:%S"}

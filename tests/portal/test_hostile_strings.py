@@ -1,5 +1,6 @@
 """What strangers can choose — names in certificates, user names, file names, what Azure answers — shows harmless everywhere."""
 
+import csv
 import io
 import json
 import logging
@@ -46,7 +47,7 @@ from tests.factories import (
     make_topic_space,
     make_user,
 )
-from tests.portal.test_access_table import TABLE, arguments
+from tests.portal.test_access_table import TABLE, arguments, body_of
 
 pytestmark = pytest.mark.django_db
 
@@ -218,7 +219,8 @@ def assert_harmless(response: Any, where: str) -> None:
     if response.get("Content-Type", "").startswith("text/html"):
         harm = Page(response.content.decode()).harm
         assert not harm, f"{where}: {harm[:3]}"
-    assert len(response.content) < HARMLESS_PAGE, f"{where}: {len(response.content)} bytes"
+    size = len(body_of(response))
+    assert size < HARMLESS_PAGE, f"{where}: {size} bytes"
 
 
 @pytest.fixture
@@ -324,6 +326,27 @@ def test_downloads_have_plain_names(owner: Browser, place: Namespace) -> None:
     names = [f"../../{MARKUP[:30]}", "=1+1", "\u202e"]
     sent = {"client_name": names, "client_scheme": [SUBJECT] * 3, "client_fault": [""] * 3}
     assert_harmless(owner.post(reverse("certificates:sample_certificates", args=[place.pk]), sent), "samples")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in TABLE if name.endswith("_csv")))
+def test_a_csv_file_holds_no_formula_no_line_of_strangers_and_nothing_unseen(
+    owner: Browser, place: Namespace, name: str
+) -> None:
+    answer = owner.get(reverse(name, kwargs=arguments(name, place.pk)))
+    assert re.fullmatch(r'attachment; filename="factory-[a-z-]+\.csv"', answer.headers["Content-Disposition"])
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    text = body_of(answer).decode("utf-8-sig")
+    assert "hostile-tag" in text
+    assert "‹U+202E›" in text
+    assert not re.search("[\x00-\x09\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200f\u2028-\u202e\u2066]", text)
+    table = list(csv.reader(io.StringIO(text, newline="")))
+    assert len(table) > 1
+    assert {len(row) for row in table} == {len(table[0])}
+    assert len(table) == text.count("\r\n")  # no cell makes a line of its own
+    # As Excel cuts it where a semicolon separates cells, too.
+    for separator in ",;":
+        cells = [text for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for text in row]
+        assert not [text for text in cells if re.match(r"\s*[=+\-@]", text)]
 
 
 def test_the_az_commands_do_nothing_else_in_a_shell(tmp_path: Path) -> None:

@@ -1,12 +1,22 @@
 """A row of the table of certificates × users, put into a live endpoint and presented to it."""
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from certificates.authentication import authentication_name_key
 from tests.certificates.cases import Case
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
+
+
+@pytest.fixture(scope="module")
+def table_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlant]:
+    made = LocalPlant(tmp_path_factory.mktemp("table"))
+    yield made
+    made.close()
 
 
 def arrange(plant: LocalPlant, case: Case) -> None:

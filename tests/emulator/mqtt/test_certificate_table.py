@@ -1,7 +1,6 @@
 """The table of certificates × users over real TLS: endpoint and engine agree, row by row, in both protocol versions."""
 
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,23 +10,17 @@ from certificates.authentication import Decision, authenticate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
 from tests.emulator.mqtt import wire as w
-from tests.emulator.mqtt.arranging import arrange, context_of
+from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.wire import wire
 
+__all__ = ["table_plant"]
 CASES = cases(datetime.now(UTC))
 PRESENTABLE = [case for case in CASES if case.presentable]
 each_case = pytest.mark.parametrize("case", PRESENTABLE, ids=[case.id for case in PRESENTABLE])
 each_other = pytest.mark.parametrize(
     "case", [c for c in CASES if not c.presentable], ids=[c.id for c in CASES if not c.presentable]
 )
-
-
-@pytest.fixture(scope="module")
-def table_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlant]:
-    made = LocalPlant(tmp_path_factory.mktemp("table"))
-    yield made
-    made.close()
 
 
 def engine(case: Case) -> Decision:

@@ -8,9 +8,8 @@ from certificates.authentication import Decision
 from certificates.decoding import to_pem
 from tests.certificates.cases import Plant
 from tests.emulator.mqtt import wire as w
-from tests.emulator.mqtt.arranging import arrange, context_of
+from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.test_certificate_table import table_plant
 from tests.emulator.mqtt.wire import wire
 
 __all__ = ["table_plant"]
