@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,14 @@ from emulator.credentials import Credentials
 FEDERATED_TOKEN = "federated-token"  # noqa: S105  a name: the file that a platform would give to a workload
 
 
+def host_told(host: str, host_names: Sequence[str]) -> str:
+    """What clients are told to connect to, which is in the server certificate too: `host` is where the emulator listens."""
+    if host_names:
+        return host_names[0]
+    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104  not bound here: every address is this machine
+
+
 def url_of(host: str, port: int) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104  not bound here: every address, so the local one will do
-        host = "localhost"
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 

@@ -29,7 +29,7 @@ from emulator.arm.throttle import Throttle
 from emulator.arm.types import Limits
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
-from emulator.ready import FEDERATED_TOKEN, environment_lines, ready_content, url_of, write_for_others
+from emulator.ready import FEDERATED_TOKEN, environment_lines, host_told, ready_content, url_of, write_for_others
 from emulator.store import Store
 
 GRACE = 1.0  # seconds that open requests have to finish
@@ -114,8 +114,17 @@ def make_mqtt_endpoints(store: Store, authority: Authority, options: Namespace) 
         return None
     endpoint = importlib.import_module("emulator.mqtt.endpoint")
     chosen = importlib.import_module("emulator.mqtt.options").mqtt_options(options)
-    made: Endpoints = endpoint.MqttEndpoints(store, authority, options.host, chosen)
+    told = host_told(options.host, options.host_name)
+    made: Endpoints = endpoint.MqttEndpoints(store, authority, options.host, chosen, told=told)
     return made
+
+
+async def start_mqtt(endpoints: Endpoints) -> None:
+    """Raises `StartError` when a port is taken."""
+    try:
+        await endpoints.start()
+    except OSError as error:
+        raise StartError(str(error)) from error
 
 
 async def run(options: Namespace) -> None:
@@ -164,10 +173,10 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     try:
         listener = listen(options.host, options.port)
         if mqtt is not None:
-            await mqtt.start()
+            await start_mqtt(mqtt)
         # Last, so that an answer of /healthz means that everything listens.
         await web.SockSite(runner, listener, ssl_context=server_context(authority)).start()
-        url = url_of(options.host_name[0] if options.host_name else options.host, listener.getsockname()[1])
+        url = url_of(host_told(options.host, options.host_name), listener.getsockname()[1])
         _warn_of_strangers(options.host)
         _tell(options, url, authority, credentials, mqtt.by_name if mqtt else None)
         gc.freeze()  # what has been loaded stays: the garbage collector need not look at it again and again

@@ -19,6 +19,7 @@ class NameListener:
         self._authority = authority
         self._server: asyncio.Server | None = None
         self._names: Mapping[str, NamespaceEndpoint] = {}
+        self._ambiguous: frozenset[str] = frozenset()
         self._transports: dict[TlsTransport, NamespaceEndpoint | None] = {}
         self._context = server_context(authority.certificate_path, authority.key_path)
 
@@ -30,11 +31,25 @@ class NameListener:
         return found
 
     def route(self, endpoints: Iterable[NamespaceEndpoint]) -> None:
-        """These namespaces are there now; the server certificate carries all their names."""
-        self._names = {name: endpoint for endpoint in endpoints for name in endpoint.host_names}
+        """These namespaces are there now; the server certificate carries all their names.
+
+        A name that two of them have, as `NAME.localhost` in two locations, leads to neither.
+        """
+        holders: dict[str, list[NamespaceEndpoint]] = {}
+        for endpoint in endpoints:
+            for name in dict.fromkeys(endpoint.host_names):
+                holders.setdefault(name, []).append(endpoint)
+        self._names = {name: held[0] for name, held in holders.items() if len(held) == 1}
+        self._warn_of({name: held for name, held in holders.items() if len(held) > 1})
         path = self._authority.certificate_for(self._names)
         # A context must not change once it is in use: the next connections get a new one.
         self._context = server_context(path, self._authority.key_path)
+
+    def _warn_of(self, ambiguous: Mapping[str, list[NamespaceEndpoint]]) -> None:
+        for name in sorted(ambiguous.keys() - self._ambiguous):
+            said = " and ".join(endpoint.namespace_id for endpoint in ambiguous[name])
+            logger.warning("the host name %s leads nowhere: it could be %s", name, said)
+        self._ambiguous = frozenset(ambiguous)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -72,8 +87,10 @@ class NameListener:
             endpoint.gone(transport)
 
     def _endpoint_of(self, transport: TlsTransport) -> NamespaceEndpoint | None:
-        endpoint = self._names.get(transport.server_name.lower())
+        name = transport.server_name.lower()
+        endpoint = self._names.get(name)
         if endpoint is None:
             said = f"the host name “{transport.server_name[:100]}”" if transport.server_name else "no host name (SNI)"
-            logger.warning("%s connected with %s, which is no namespace here", transport.peer, said)
+            why = "several namespaces" if name in self._ambiguous else "no namespace here"
+            logger.warning("%s connected with %s, which is %s", transport.peer, said, why)
         return endpoint

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,13 +26,15 @@ _OTHER_FILES = 500
 class MqttEndpoints:
     """All listeners of the emulator.
 
-    A namespace keeps its port over restarts; a busy port is passed over for the next free one.
+    A namespace keeps its port over restarts; a busy port is passed over for the next free one. They listen on `host`;
+    clients are told `told`.
     """
 
-    def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions) -> None:
+    def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions, *, told: str = "") -> None:
         self._store = store
         self._authority = authority
         self._host = host
+        self._told = told or host
         self._options = options
         self._endpoints: dict[str, NamespaceEndpoint] = {}
         self._by_key: dict[str, NamespaceEndpoint] = {}
@@ -47,13 +50,13 @@ class MqttEndpoints:
 
     @property
     def endpoints(self) -> dict[str, tuple[str, int]]:
-        """Host and port by canonical namespace id, of those that listen now."""
-        return {n: (self._host, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
+        """Host and port for clients by canonical namespace id, of those that listen now."""
+        return {n: (self._told, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
 
     @property
     def by_name(self) -> tuple[str, int] | None:
-        """Host and port of the listener for all namespaces by host name, where there is one."""
-        return (self._host, self._by_name_port) if self._by_name is not None else None
+        """Host and port for clients of the listener for all namespaces by host name, where there is one."""
+        return (self._told, self._by_name_port) if self._by_name is not None else None
 
     def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
         """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
@@ -61,12 +64,15 @@ class MqttEndpoints:
         return live_state(endpoint, owner) if endpoint is not None and not endpoint.is_over else NOTHING
 
     async def start(self) -> None:
-        """Listen for every namespace that has MQTT enabled, and follow the store from now on."""
+        """Listen for every namespace that has MQTT enabled, and follow the store from now on.
+
+        Raises `OSError` with a sentence when a port is taken.
+        """
         self._loop = asyncio.get_running_loop()
         _allow_open_files(MAX_CONNECTIONS + _OTHER_FILES)
         if self._options.sni_port is not None:
             self._by_name = NameListener(self._authority)
-            self._by_name_port = await self._by_name.listen(self._host, self._options.sni_port)
+            self._by_name_port = await self._listen_by_name(self._by_name, self._options.sni_port)
             logger.info("MQTT of every namespace by its host name at %s:%s", self._host, self._by_name_port)
         self._unsubscribe = self._store.subscribe(self._on_change)
         await self._follow()
@@ -74,6 +80,15 @@ class MqttEndpoints:
             asyncio.create_task(self._follow_changes(), name="mqtt endpoints"),
             asyncio.create_task(self._sweep(), name="mqtt sweep"),
         ]
+
+    async def _listen_by_name(self, listener: NameListener, port: int) -> int:
+        try:
+            return await listener.listen(self._host, port)
+        except OSError as error:
+            raise OSError(
+                f"Cannot listen on {self._host} port {port}: {os.strerror(error.errno or 0)}."
+                " Give --mqtt-sni-port another number, or 0 for a free one."
+            ) from error
 
     async def stop(self) -> None:
         self._unsubscribe()

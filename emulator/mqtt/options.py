@@ -26,7 +26,7 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
     parser.add_argument(
         "--mqtt-sni-port",
         type=int,
-        default=int(environment["EMULATOR_MQTT_SNI_PORT"]) if environment.get("EMULATOR_MQTT_SNI_PORT") else None,
+        default=environment.get("EMULATOR_MQTT_SNI_PORT") or None,  # a text, which argparse reads and judges
         metavar="VALUE",
         help="one more port for all namespaces, told apart by the host name in TLS (SNI); 0 takes any free one",
     )

@@ -4,10 +4,12 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from emulator.mqtt.options import MqttOptions
+from emulator.running import EmulatorStartError, RunningEmulator
 from emulator.store import NAMESPACE, Resource
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import GROUP, LocalPlant
@@ -75,6 +77,34 @@ def test_a_new_namespace_is_there_by_name_without_disturbing_others(named_plant:
         assert opened.silent()
 
 
+def test_a_short_name_that_two_namespaces_have_leads_to_neither(
+    named_plant: LocalPlant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Azure's own host names differ by location."""
+
+    def reaches(host: str) -> bool:
+        opened = open_by_name(named_plant, host, check=False)
+        with opened.tls:
+            opened.send(w.connect("s", "press-07"))
+            return opened.receive() is not None
+
+    assert reaches("local.localhost")
+    second = named_plant.namespace_id.replace("resourceGroups/rg", "resourceGroups/other")
+    elsewhere = HOST.replace("westeurope", "northeurope")
+    settings = {"topicSpacesConfiguration": {"state": "Enabled", "hostname": elsewhere}}
+    named_plant.store.put(Resource(second, NAMESPACE, "local", {"properties": settings}))
+    until(lambda: second in named_plant.endpoints.endpoints, "the second namespace listens")
+    assert not reaches("local.localhost")
+    assert reaches(HOST)
+    assert reaches(elsewhere)
+    named_plant.configure(hostname=HOST)  # followed again, and not told again
+    (told,) = [each.getMessage() for each in caplog.records if "leads nowhere" in each.getMessage()]
+    assert told == (f"the host name local.localhost leads nowhere: it could be {named_plant.namespace_id} and {second}")
+    named_plant.store.delete(second)
+    until(lambda: second not in named_plant.endpoints.endpoints, "the second namespace is gone")
+    until(lambda: reaches("local.localhost"), "the name is the first one's again")
+
+
 def test_a_failed_handshake_is_in_the_log_of_the_namespace_that_was_named(named_plant: LocalPlant) -> None:
     assert named_plant.endpoints.by_name is not None
     with socket.create_connection(named_plant.endpoints.by_name, timeout=SECONDS) as raw:
@@ -99,3 +129,44 @@ def test_the_emulator_offers_the_port_and_names_it_in_its_ready_file(tmp_path: P
                 assert opened.expect(w.CONNACK).reason == 0x87
     finally:
         emulator.stop()
+
+
+def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(EmulatorStartError) as caught:
+            RunningEmulator("--mqtt-sni-port", str(port))
+    assert f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Give --mqtt-sni-port" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_port_in_the_environment_that_is_no_number_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMULATOR_MQTT_SNI_PORT", "abc")
+    with pytest.raises(EmulatorStartError, match="--mqtt-sni-port: invalid int value: 'abc'") as caught:
+        RunningEmulator()
+    assert "Traceback" not in str(caught.value)
+    monkeypatch.setenv("EMULATOR_MQTT_SNI_PORT", "0")
+    with RunningEmulator() as emulator:
+        assert emulator.ready["mqtt_by_name"]["port"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "host"),
+    [
+        (("--host", "0.0.0.0"), "localhost"),
+        (("--host-name", "localhost,plant.test"), "localhost"),
+        ((), "127.0.0.1"),
+    ],
+    ids=["every address", "names", "loopback"],
+)
+def test_clients_are_told_a_host_that_the_certificate_has(arguments: tuple[str, ...], host: str) -> None:
+    with RunningEmulator(*arguments, "--mqtt-sni-port", "0") as emulator:
+        namespace_id = emulator.make_namespace("told")
+        told, port = emulator.mqtt_endpoint(namespace_id)
+        assert told == emulator.ready["mqtt_by_name"]["host"] == urlsplit(emulator.url).hostname == host
+        context = ssl.create_default_context(cafile=emulator.ca)
+        with socket.create_connection((told, port), timeout=SECONDS) as raw:
+            with context.wrap_socket(raw, server_hostname=told) as tls:
+                opened = Wire(tls)
+                opened.send(w.connect("s", "nobody"))
+                assert opened.expect(w.CONNACK).reason == 0x87
