@@ -258,6 +258,8 @@ class Connection:
 
     def _on_disconnect(self, packet: packets.Disconnect) -> None:
         assert self.session is not None
+        if packets.property_value(packet.properties, Property.USER_PROPERTY) is not None:
+            raise PacketError("User properties in DISCONNECT are not supported.", Reason.IMPLEMENTATION_SPECIFIC)
         expiry = packets.property_value(packet.properties, Property.SESSION_EXPIRY)
         if isinstance(expiry, int):
             if expiry and not self.session.expiry_seconds:

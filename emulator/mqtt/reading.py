@@ -31,6 +31,7 @@ from emulator.mqtt.packets import (
 )
 from namespaces.topics import is_topic_name
 
+_PROTOCOL_NAME = b"\x00\x04MQTT"
 _PUBLISH, _PUBACK = PacketType.PUBLISH.value, PacketType.PUBACK.value
 _ACKNOWLEDGEMENTS = {PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP}
 _FLAGS = {PacketType.PUBREL: 2, PacketType.SUBSCRIBE: 2, PacketType.UNSUBSCRIBE: 2}
@@ -181,10 +182,16 @@ class Decoder:
             length |= (byte & 0x7F) << shift
             if not byte & 0x80:
                 if index + 1 - at + length > self.limit:
+                    self._note_offer(data, index + 1)
                     raise PacketError("The packet is larger than allowed.", Reason.PACKET_TOO_LARGE)
                 return index + 1, length
             shift += 7
         raise PacketError("The remaining length has more than four bytes.")
+
+    def _note_offer(self, data: bytes, start: int) -> None:
+        """The version that a CONNECT asks for which nobody will read, so that its refusal can be told in it."""
+        if not self.version and data[start : start + 6] == _PROTOCOL_NAME and len(data) > start + 6:
+            self.offered_version = data[start + 6]
 
     def _decode(self, first: int, body: bytes) -> Packet:
         kind, flags = first >> 4, first & 0x0F

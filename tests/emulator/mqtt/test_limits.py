@@ -179,6 +179,44 @@ def test_the_connack_tells_how_many_messages_may_be_on_the_way(plant: Plant) -> 
         assert opened.connack.properties[w.RECEIVE_MAXIMUM] == 1_000
 
 
+# CONNECT
+
+
+def test_the_largest_will_that_event_grid_takes_is_taken_with_all_its_properties(plant: Plant) -> None:
+    topic = a_name()
+    properties = (
+        b"\x03" + w.text("c" * 256) + b"\x08" + w.text("r" * 256) + b"\x09" + w.text("d" * 256)
+        + w.pair("n", "v" * 63) * 512
+    )  # fmt: skip
+    will = w.will(topic, b"x" * 65_535, properties=properties)
+    with connected(plant, a_name(), "robot-1") as reader:
+        reader.send(w.subscribe(topic))
+        reader.expect(w.SUBACK)
+        with connected(plant, "ä" * 64, will=will, will_flags=0x0C) as dying:
+            dying.cut()
+        message = reader.expect(w.PUBLISH)
+    assert len(message.payload()) == 65_535
+    assert sum(len(name) + len(value) for name, value in message.properties[0x26]) == 32_768
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, None), (5, 0x95)])
+def test_a_connect_beyond_128_kib_is_told_so(local_plant: LocalPlant, version: int, code: int | None) -> None:
+    will = w.will("a", b"x" * 65_535, version=version)
+    properties = w.pair("n", "v" * 65_535) if version == 5 else b""
+    large = w.connect("s" * 65_535 if version == 4 else "s", "u" * 1_000, version=version, properties=properties,
+                      will=will, will_flags=4)  # fmt: skip
+    assert len(large) > 131_072
+    with wire(local_plant) as opened:
+        opened.send(large[:100])
+        if code is not None:
+            answer = opened.expect(w.CONNACK)
+            assert (answer.reason, answer.properties[REASON_STRING]) == (code, "The packet is larger than allowed.")
+        assert opened.receive() is None
+    (record,) = local_plant.logged("FailedMqttConnections")
+    assert record["resultDescription"] == "The packet is larger than allowed."
+    assert record["properties"]["protocol"] == ""
+
+
 # Retained messages
 
 

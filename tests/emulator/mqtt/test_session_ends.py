@@ -114,6 +114,19 @@ def test_a_dropped_client_leaves_its_will_and_keeps_its_session(local_plant: Loc
         assert again.connack.session_present
 
 
+def test_user_properties_in_a_disconnect_are_the_clients_error(local_plant: LocalPlant) -> None:
+    with connected(local_plant, "r", "robot-1") as reader:
+        reader.send(w.subscribe("gone"))
+        reader.expect(w.SUBACK)
+        with connected(local_plant, "s", will=w.will("gone", b"x"), will_flags=4) as opened:
+            opened.send(w.disconnect(0, w.pair("name", "value")))
+            end = opened.expect_end(0x83)
+            assert end is not None
+            assert end.properties[0x1F] == "User properties in DISCONNECT are not supported."
+        assert reader.expect(w.PUBLISH).topic == "gone"
+    assert ends(local_plant)[0][0] == "ClientError"
+
+
 def test_a_flag_lets_connections_live_until_their_next_connect(lenient_plant: LocalPlant) -> None:
     with connected(lenient_plant, "s") as opened:
         lenient_plant.delete("clients", "press-07")
