@@ -81,7 +81,7 @@ class History:
     """What each generation of a row wanted, canonically; "" where it wanted the row gone."""
 
     wanted: Mapping[int, str]
-    before: str = ""  # what was there before the first of them, where that is known
+    before: str = ""  # what was there before the first of them that is in doubt, where that is known
 
     def holds(self, current: str) -> bool:
         """Whether Azure's state is one that this portal may have left there."""
@@ -114,15 +114,25 @@ def histories(kind: str, rows: Sequence[SyncedModel]) -> dict[int, History]:
         for row in rows
         if row.uncertain or row.doubtful_from is not None
     }
-    found: dict[int, dict[int, str]] = {pk: {} for pk in since}
-    first: dict[int, tuple[int, str]] = {}
+    entries: dict[int, dict[int, tuple[Any, Any]]] = {pk: {} for pk in since}
     if since:
-        entries = Activity.objects.filter(kind=kind, object_pk__in=since, generation__isnull=False)
-        told: Any = entries.values_list("object_pk", "generation", "before", "after")
+        known = Activity.objects.filter(kind=kind, object_pk__in=since, generation__isnull=False)
+        told: Any = known.values_list("object_pk", "generation", "before", "after")
         for pk, generation, before, after in told:
             tried_again = after is None and "error" in (before or {})
-            if generation >= since[pk] and not tried_again:
-                found[pk][generation] = canonical(after)
-                if generation <= first.get(pk, (generation, ""))[0]:
-                    first[pk] = generation, canonical((before or {}).get("azure", before))
-    return {pk: History(wanted, first.get(pk, (0, ""))[1]) for pk, wanted in found.items()}
+            if not tried_again:
+                entries[pk][generation] = before, after
+    return {
+        row.pk: _history(entries[row.pk], since=since[row.pk], doubtful_from=row.doubtful_from)
+        for row in rows
+        if row.pk in since
+    }
+
+
+def _history(entries: Mapping[int, tuple[Any, Any]], *, since: int, doubtful_from: int | None) -> History:
+    """From what the activity log tells of each generation: before and after."""
+    wanted = {generation: canonical(after) for generation, (_, after) in entries.items() if generation >= since}
+    # Of the first change in doubt also what it was to replace. One that was tried again is told of where it was made.
+    first = max((known for known in entries if doubtful_from is not None and known <= doubtful_from), default=None)
+    before = entries[first][0] if first is not None else None
+    return History(wanted, canonical((before or {}).get("azure", before)))

@@ -13,7 +13,7 @@ from sync.models import Finding
 from sync.reconcile import Pushed, claim, push
 from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_pages import signed_in
+from tests.sync.test_pages import scan, signed_in
 from tests.sync.test_reconcile import NEVER_ARRIVED, again, edit, lease_runs_out, recheck, settled
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +117,33 @@ def test_the_late_delete_of_a_replacement_explains_it_also_when_the_replacement_
     recheck(client)
     assert push(again(client)) is Pushed.SUCCEEDED
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "renamed"
+
+
+def test_so_does_that_of_a_replacement_that_was_tried_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_authentication_name(ada, client=client, authentication_name="renamed")
+    arm.script("PUT", refused("QuotaExceeded"))
+    assert push(again(client)) is Pushed.PARKED
+    retry(ada, row=again(client))
+    arm.script("DELETE", Answer(wire="none", apply="later"))
+    assert push(again(client)) is Pushed.DELAYED
+    assert push(again(client)) is Pushed.SUCCEEDED
+    arm.land()
+    recheck(client)
+    assert push(again(client)) is Pushed.SUCCEEDED
+    assert arm.held(client.arm_id()) is not None
+
+
+def test_another_authentication_name_that_was_taken_from_azure_does_not_explain_it(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "authenticationName": "theirs"})
+    scan(factory)
+    resolutions.take_azures(ada, finding=Finding.objects.get())
+    edit(ada, client, description="ours")
+    arm.script("PUT", NEVER_ARRIVED)
+    assert push(again(client)) is Pushed.DELAYED
+    delete_in_azure(arm, client)
+    assert push(again(client)) is Pushed.PARKED
+    assert again(client).parked_code == "DeletedInAzure"
