@@ -5,6 +5,7 @@ group has not been brought in yet.
 """
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from django.core.validators import RegexValidator
@@ -15,7 +16,7 @@ from django.db.models.functions import Lower
 from namespaces.rules import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
 from namespaces.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
-from sync.models import SyncedModel, SyncedQuerySet
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 
 class TopicRule(SyncedModel):
@@ -251,6 +252,13 @@ class PermissionBinding(TopicRule):
                 return f"the {row._meta.verbose_name} “{row.name}”{refused}"
         return ""
 
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Its group or its space may not be in Azure for a moment: deleted and made anew here, or a late write undid it."""
+        for row in (self.client_group(), self.topic_space()):
+            if row is not None and not row.parked_code and _is_moving(row, asked_at):
+                return Obstacle(f"the {row._meta.verbose_name} “{row.name}”", waits_too=False)
+        return None
+
     def client_group(self) -> ClientGroup | None:
         """The group that it names; None for `$all`, and where there is no such group."""
         return _named(ClientGroup, self.namespace_id, self.client_group_name)
@@ -269,6 +277,12 @@ def _named(model: type[Rule], namespace_pk: int, name: str) -> Rule | None:
     rows: Any = model._default_manager
     found: Rule | None = rows.filter(namespace=namespace_pk, name__iexact=name).first()
     return found
+
+
+def _is_moving(row: TopicRule, asked_at: datetime) -> bool:
+    """Whether Azure may hold something else of a row by now than when it was asked."""
+    has_moved = row.synced_at is not None and row.synced_at >= asked_at
+    return not row.is_settled or row.recheck_at is not None or has_moved
 
 
 def _bindings_in_the_way(row: TopicRule, names_it: str) -> str:

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from namespaces.actions import change_authentication_name, delete_client
-from namespaces.models import Client, Namespace
+from namespaces.models import Client, ClientGroup, Namespace
+from namespaces.topic_actions import create_client_group, delete_topic_rule
 from portal.models import User
 from sync.delivery import deliver
 from sync.gateway import arm_gateway
 from sync.models import SyncState
 from sync.reconcile import Pushed, claim, push, settle
-from tests.factories import make_namespace, make_user
+from tests.factories import make_client_group, make_namespace, make_permission_binding, make_user
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
 from tests.sync.test_reconcile import again, make, settled
@@ -74,6 +75,35 @@ def test_a_refusal_is_final_where_nobody_has_given_the_name_up_since(
     taker = make(ada, factory, "taker", authentication_name="giver")
     arm.script("PUT", refused("AuthenticationNameTaken", 409))
     assert push(again(taker)) is Pushed.PARKED
+
+
+def test_a_binding_waits_for_its_group_that_is_deleted_and_made_anew(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    """Until the deletion is settled the group seems to be in Azure still, and Azure knows better."""
+    group = make_client_group(factory, synced_generation=0)
+    assert push(group) is Pushed.SUCCEEDED
+    delete_topic_rule(ada, row=again(group))
+    (claimed,) = claim(ClientGroup, [group.pk])
+    deletion = deliver(claimed, arm_gateway())
+    create_client_group(ada, namespace=factory, team=None, name=group.name, query=group.query)
+    binding = make_permission_binding(factory, group=group.name, space="machines", synced_generation=0)
+    arm.script("PUT", refused("InvalidRequest"))
+    assert push(binding) is Pushed.DELAYED
+    assert group.name in again(binding).waits_for
+    assert settle([deletion]) == [Pushed.STILL_DUE]
+    assert push(again(group)) is Pushed.SUCCEEDED
+    assert push(again(binding)) is Pushed.SUCCEEDED
+
+
+def test_a_binding_that_azure_refuses_is_parked_where_its_group_has_been_there_all_the_time(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    group = make_client_group(factory, synced_generation=0)
+    assert push(group) is Pushed.SUCCEEDED
+    binding = make_permission_binding(factory, group=group.name, synced_generation=0)
+    arm.script("PUT", refused("InvalidRequest"))
+    assert push(binding) is Pushed.PARKED
 
 
 def test_two_clients_that_swap_their_authentication_names_get_there(
