@@ -18,7 +18,7 @@ from OpenSSL import crypto
 
 from benchmarks.report import Measurement, report
 from certificates.authentication import NamespaceState, TrustedCA, authenticate
-from certificates.verification import MAX_RSA_BITS
+from certificates.strength import MAX_RSA_BITS
 from tests.certificates.cases import a_client
 from tests.chains import AT, Identity, authority
 

@@ -1,12 +1,11 @@
 """Changes of CA certificates. Each is one durable transaction: check, save, activity, generation, hint."""
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from certificates.decoding import Certificate
 from certificates.diagnosis import diagnose_ca_upload
-from certificates.models import CACertificate
+from certificates.models import CACertificate, full_at_limit
 from namespaces.actions import check_team
 from namespaces.models import Namespace
 from namespaces.rules import RuleError, check_description, check_resource_name
@@ -39,13 +38,6 @@ def _row_for_new_name(namespace: Namespace, name: str) -> CACertificate:
     existing = rows.select_for_update().filter(name__iexact=name).first()
     if existing is not None and existing.deleted_at is None:
         raise RuleError("name", "taken", f"There is already a certificate “{existing.name}” in this namespace.")
-    if existing is None and rows.count() >= settings.MAX_CA_CERTIFICATES:
-        raise RuleError(
-            "",
-            "limit",
-            f"A namespace holds at most {settings.MAX_CA_CERTIFICATES} CA certificates, those still being deleted "
-            "included. Delete one that is no longer used.",
-        )
     return existing or CACertificate(namespace=namespace)
 
 
@@ -55,7 +47,8 @@ def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACe
         for other in CACertificate.objects.present().filter(namespace=namespace).exclude(pk=row.pk)
         if other.der
     ]
-    diagnosis = diagnose_ca_upload([certificate], existing=existing, at=timezone.now())
+    full_at = full_at_limit(namespace) if row.pk is None else 0
+    diagnosis = diagnose_ca_upload([certificate], existing=existing, full_at=full_at, at=timezone.now())
     for problem in diagnosis.errors:
         raise RuleError("file", problem.code, f"{problem.sentence} {problem.next_step}".strip())
 

@@ -38,7 +38,8 @@ from certificates.decisions import (
     authentication_name_key,
 )
 from certificates.facts import Certificate, DecodingError, load_certificate
-from certificates.verification import MAX_PRESENTED_CHAIN, MAX_RSA_BITS, ChainVerdict, verify_chain
+from certificates.strength import is_too_large
+from certificates.verification import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
 from certificates.wording import MAX_SENTENCE, MAX_VALUE, MAX_VALUES, shortened, shortened_values
 
 __all__ = [
@@ -182,7 +183,7 @@ def _read_certificate(walk: _Walk) -> Certificate:
         leaf = load_certificate(walk.presented)
     except DecodingError as error:
         raise walk.refuse(code, error.sentence, fix="Issue the client certificate again.") from None
-    if leaf.key_bits > MAX_RSA_BITS and leaf.key.startswith("RSA"):
+    if is_too_large(leaf):
         raise walk.refuse(
             code,
             f"The certificate's key is {leaf.key}, larger than any server verifies.",

@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from certificates.facts import Certificate, DecodingError, load_certificate, public_key_bytes
-from certificates.paths import MAX_RSA_BITS, is_weak_hash
 from certificates.problems import CREATE_CLIENT, CREATE_THUMBPRINT_CLIENT, Fix, Problem, Report, reporter
-from certificates.roles import issued, public_web_ca
-from certificates.verification import MIN_RSA_BITS
+from certificates.roles import Signatures, public_web_ca
+from certificates.strength import key_flaw, signature_flaw
 
 EXPIRES_SOON = timedelta(days=30)
+
+_RENEW_FIRST = "It has expired, so no client can connect with it: issue it again first."
 
 Existing = Sequence[tuple[str, bytes]]
 
 
-def errors(certificate: Certificate, existing: Existing, at: datetime) -> list[Problem]:
+def errors(certificate: Certificate, existing: Existing, at: datetime, signatures: Signatures) -> list[Problem]:
     """What stands in the way of uploading this certificate, the most telling first."""
     found, error = reporter("error")
     if not certificate.is_ca:
-        _not_a_ca(certificate, _readable(existing), error)
+        _not_a_ca(certificate, _readable(existing), at, signatures, error)
     elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         error(
             "no-key-cert-sign",
@@ -48,41 +49,67 @@ def _readable(existing: Existing) -> list[tuple[str, Certificate]]:
     return found
 
 
-def _not_a_ca(certificate: Certificate, existing: Sequence[tuple[str, Certificate]], error: Report) -> None:
-    by_thumbprint = Fix(
-        CREATE_THUMBPRINT_CLIENT,
-        "Create a Thumbprint Match client from it",
-        certificate,
-        (
-            ("authentication name", next(iter(certificate.common_names), "")),
-            ("validation scheme", "ThumbprintMatch"),
-            ("thumbprint", certificate.thumbprint_sha256),
-        ),
+def limit_reached(most: int) -> Problem:
+    """There is no room for another CA certificate, whichever it is."""
+    found, error = reporter("error")
+    error(
+        "limit",
+        f"A namespace holds at most {most} CA certificates, those still being deleted included, and this one is full.",
+        "Delete one that is no longer used. A name that is being deleted may be used again.",
+    )
+    return found[0]
+
+
+def _not_a_ca(
+    certificate: Certificate,
+    existing: Sequence[tuple[str, Certificate]],
+    at: datetime,
+    signatures: Signatures,
+    error: Report,
+) -> None:
+    has_ended = at > certificate.not_after
+    by_thumbprint = (
+        None
+        if has_ended
+        else Fix(
+            CREATE_THUMBPRINT_CLIENT,
+            "Create a Thumbprint Match client from it",
+            certificate,
+            (
+                ("authentication name", next(iter(certificate.common_names), "")),
+                ("validation scheme", "ThumbprintMatch"),
+                ("thumbprint", certificate.thumbprint_sha256),
+            ),
+        )
     )
     if certificate.is_self_issued:
         error(
             "self-signed-leaf",
             "This is a self-signed client certificate, not a CA certificate.",
-            "Register it as a client with Thumbprint Match; that needs no CA certificate.",
+            _RENEW_FIRST
+            if has_ended
+            else "Register it as a client with Thumbprint Match; that needs no CA certificate.",
             ("thumbprint", certificate.thumbprint_sha256),
             fix=by_thumbprint,
         )
         return
-    issuer = next((name for name, ca in existing if ca.is_ca and issued(ca, certificate)), "")
+    issuer = next((name for name, ca in existing if ca.is_ca and signatures.issued(ca, certificate)), "")
     if issuer:
         error(
             "leaf-of-known-ca",
             f"This is a client certificate, and the CA certificate that signed it is already here as {issuer}.",
-            "There is nothing to upload: register a client for it.",
+            f"There is nothing to upload. {_RENEW_FIRST}"
+            if has_ended
+            else "There is nothing to upload: register a client for it.",
             ("signed by", issuer),
-            fix=_client_fix(certificate),
+            fix=None if has_ended else _client_fix(certificate),
         )
         return
     error(
         "leaf",
         "This is a client certificate, not the CA certificate that signed it.",
         f"Bring the certificate with the subject {certificate.issuer or '(empty name)'}. "
-        "Or register this one as a client with Thumbprint Match.",
+        f"{_RENEW_FIRST if has_ended else 'Or register this one as a client with Thumbprint Match.'}",
         ("subject to look for", certificate.issuer or "(empty name)"),
         ("key identifier to look for", certificate.authority_key_identifier or "not stated"),
         fix=by_thumbprint,
@@ -110,7 +137,7 @@ def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> 
         error(
             "expired",
             f"This certificate expired on {certificate.not_after:%d %b %Y}.",
-            "Renew the CA certificate and bring the new one.",
+            "Renew the CA certificate and bring the new one." if certificate.is_ca else "Issue the certificate again.",
             ("valid to", f"{certificate.not_after:%d %b %Y %H:%M} UTC"),
         )
     if at < certificate.not_before:
@@ -123,38 +150,26 @@ def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> 
 
 
 def _too_weak(certificate: Certificate, error: Report) -> None:
-    is_rsa = certificate.key.startswith("RSA")
-    if is_rsa and certificate.key_bits < MIN_RSA_BITS:
+    flaw = key_flaw(certificate)
+    if flaw is not None:
+        error(flaw.code, f"This certificate {flaw.claim} ({flaw.value}).", f"Use {flaw.instead}.", ("key", flaw.value))
+    flaw = signature_flaw(certificate)
+    if flaw is not None and not certificate.is_self_issued:
         error(
-            "weak-key",
-            f"This certificate has a weak key ({certificate.key}).",
-            "Use RSA 2048 bits or more, or EC P-256.",
-            ("key", certificate.key),
-        )
-    if is_rsa and certificate.key_bits > MAX_RSA_BITS:
-        error(
-            "key-too-large",
-            f"This certificate's key ({certificate.key}) is larger than servers verify.",
-            "Use RSA 2048 to 4096 bits, or EC P-256.",
-            ("key", certificate.key),
-        )
-    if certificate.key.startswith(("unsupported", "DSA", "Ed448")) or certificate.key_bits == 0:
-        error(
-            "key-type",
-            f"This kind of key ({certificate.key}) is not supported.",
-            "Use RSA 2048 bits or more, or EC P-256.",
-            ("key", certificate.key),
-        )
-    if is_weak_hash(certificate) and not certificate.is_self_issued:
-        error(
-            "weak-hash",
-            f"This certificate is signed with a weak hash ({certificate.signature}).",
-            "Have it signed again with SHA-256.",
-            ("signature", certificate.signature),
+            flaw.code,
+            f"This certificate {flaw.claim} ({flaw.value}).",
+            f"Have it signed again with {flaw.instead}.",
+            ("signature", flaw.value),
         )
 
 
-def warnings(certificate: Certificate, existing: Existing, known: Sequence[Certificate], at: datetime) -> list[Problem]:
+def warnings(
+    certificate: Certificate,
+    existing: Existing,
+    known: Sequence[Certificate],
+    at: datetime,
+    signatures: Signatures,
+) -> list[Problem]:
     """What does not stand in the way, but must be seen. `known`: certificates that clients have shown."""
     found, warn = reporter("warning")
     if certificate.not_before <= at <= certificate.not_after and certificate.not_after - at <= EXPIRES_SOON:
@@ -165,7 +180,7 @@ def warnings(certificate: Certificate, existing: Existing, known: Sequence[Certi
             "Plan its renewal; clients it signed stop connecting then.",
         )
     if certificate.is_ca:
-        _who_signs(certificate, known, warn)
+        _who_signs(certificate, [ca for _, ca in _readable(existing)], known, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
     if organization:
@@ -179,11 +194,20 @@ def warnings(certificate: Certificate, existing: Existing, known: Sequence[Certi
     return found
 
 
-def _who_signs(certificate: Certificate, known: Sequence[Certificate], warn: Report) -> None:
+def _who_signs(
+    certificate: Certificate,
+    existing: Sequence[Certificate],
+    known: Sequence[Certificate],
+    signatures: Signatures,
+    warn: Report,
+) -> None:
     clients = [c for c in known if not c.is_ca]
-    if any(issued(certificate, client) for client in clients):
+    if signatures.signer_of(clients, [certificate]) is not None:
         return
-    subordinate = next((c for c in known if c.is_ca and c.der != certificate.der and issued(certificate, c)), None)
+    below = [
+        c for c in (*known, *existing) if c.is_ca and c.der != certificate.der and signatures.issued(certificate, c)
+    ]
+    subordinate = signatures.signer_of(clients, below) or next(iter(below), None)
     if subordinate is not None and certificate.path_length == 0:
         warn(
             "path-length",
@@ -192,14 +216,8 @@ def _who_signs(certificate: Certificate, known: Sequence[Certificate], warn: Rep
             ("subordinate CA", subordinate.subject),
         )
         return
-    if subordinate is not None and any(issued(subordinate, client) for client in clients):
-        warn(
-            "intermediate-signs-clients",
-            f"The clients seen here are signed by {subordinate.subject}, not by this certificate itself.",
-            f"Upload {subordinate.subject} instead, unless every client sends its whole chain.",
-            ("CA certificate that signs the clients", subordinate.subject),
-            ("its key identifier", subordinate.subject_key_identifier or "not stated"),
-        )
+    if subordinate is not None and signatures.signer_of(clients, [subordinate]) is not None:
+        _another_signs(subordinate.subject, subordinate.subject_key_identifier, warn)
         return
     above = next((c for c in clients if not certificate.is_self_issued and c.issuer == certificate.issuer), None)
     if above is not None:
@@ -210,6 +228,14 @@ def _who_signs(certificate: Certificate, known: Sequence[Certificate], warn: Rep
             ("CA certificate that signs the clients", above.issuer),
         )
         return
+    # The clients sent no chain, and their issuer is not here: it may well be below this root.
+    names = {c.subject_key for c in (certificate, *existing)}
+    orphan = next(
+        (c for c in clients if certificate.is_self_issued and c.issuer_key not in names and not c.is_self_issued), None
+    )
+    if orphan is not None:
+        _another_signs(orphan.issuer, orphan.authority_key_identifier, warn)
+        return
     if certificate.is_self_issued and (certificate.path_length is None or certificate.path_length > 0):
         warn(
             "root",
@@ -218,11 +244,22 @@ def _who_signs(certificate: Certificate, known: Sequence[Certificate], warn: Rep
         )
 
 
+def _another_signs(subject: str, key_identifier: str, warn: Report) -> None:
+    warn(
+        "intermediate-signs-clients",
+        f"The clients seen here are signed by {subject}, not by this certificate itself.",
+        f"Upload {subject} instead, unless every client sends its whole chain.",
+        ("CA certificate that signs the clients", subject),
+        ("its key identifier", key_identifier or "not stated"),
+    )
+
+
 def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:
-    if is_weak_hash(certificate) and certificate.is_self_issued:
+    flaw = signature_flaw(certificate)
+    if flaw is not None and certificate.is_self_issued:
         warn(
             "weak-self-signature",
-            f"This root is signed with a weak hash ({certificate.signature}).",
+            f"This root {flaw.claim} ({flaw.value}).",
             "It still works, since nobody checks a root's own signature. Use SHA-256 when you renew it.",
             ("signature", certificate.signature),
         )

@@ -12,7 +12,8 @@ from certificates.ca_rules import EXPIRES_SOON, Existing
 from certificates.decoding import read_upload
 from certificates.facts import Certificate, DecodingError
 from certificates.problems import CHOOSE_CERTIFICATE, Fix, Problem
-from certificates.roles import CertificateWithRole, role_of, signing_ca
+from certificates.roles import CertificateWithRole, Signatures, lowest_cas, role_of
+from certificates.strength import can_check
 from certificates.wording import shortened, shortened_values
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "Problem",
     "diagnose_ca_upload",
     "diagnose_upload",
-    "signing_ca",
 ]
+
+
+MAX_CHOICES = 10
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Diagnosis:
 
 
 def diagnose_upload(
-    data: bytes, *, existing: Existing = (), known: Sequence[Certificate] = (), at: datetime
+    data: bytes, *, existing: Existing = (), known: Sequence[Certificate] = (), full_at: int = 0, at: datetime
 ) -> Diagnosis:
     """Read an upload and diagnose it; what cannot be read is a problem like every other, never an exception.
 
@@ -84,7 +87,7 @@ def diagnose_upload(
         certificates = read_upload(data)
     except DecodingError as error:
         return Diagnosis((Problem(error.code, "error", error.sentence, error.next_step),), None)
-    return diagnose_ca_upload(certificates, existing=existing, known=known, at=at)
+    return diagnose_ca_upload(certificates, existing=existing, known=known, full_at=full_at, at=at)
 
 
 def diagnose_ca_upload(
@@ -92,52 +95,91 @@ def diagnose_ca_upload(
     *,
     existing: Existing = (),
     known: Sequence[Certificate] = (),
+    full_at: int = 0,
     at: datetime,
 ) -> Diagnosis:
     """Say whether one of the read certificates can be uploaded as CA certificate of a namespace.
 
     Arguments: `certificates` in the order of the file; `existing`, names and DER of the namespace's CA certificates;
-    `known`, certificates that clients have shown (from tests and the connection log, with the chains they sent); `at`, an
-    aware moment. Several certificates in one file are refused; the problem's fix is the one that signs the clients.
+    `known`, certificates that clients have shown (from tests and the connection log, with the chains they sent);
+    `full_at`, how many CA certificates the namespace holds when it can hold no more, else 0; `at`, an aware moment. Several certificates in one file are refused; the problem's fix is the one that signs the clients.
     """
     distinct = list({c.der: c for c in certificates}.values())
     if not distinct:
         problem = Problem("not-a-certificate", "error", "There is no certificate here.", "Choose a file.")
         return Diagnosis((problem,), None)
+    full = (ca_rules.limit_reached(full_at),) if full_at else ()
+    signatures = Signatures()
     if len(distinct) > 1:
-        return _several(distinct, existing, known, at)
+        problem, roles = _Bundle(distinct, existing, known, at, signatures).diagnose()
+        return Diagnosis((problem, *full), None, roles)
     certificate = distinct[0]
-    errors = ca_rules.errors(certificate, existing, at)
-    problems = (*errors, *ca_rules.warnings(certificate, existing, known, at))
+    errors = (*ca_rules.errors(certificate, existing, at, signatures), *full)
+    problems = (*errors, *ca_rules.warnings(certificate, existing, known, at, signatures))
     roles = (CertificateWithRole(certificate, role_of(certificate), not errors),)
     return Diagnosis(problems, None if errors else certificate, roles)
 
 
-def _several(
-    certificates: Sequence[Certificate], existing: Existing, known: Sequence[Certificate], at: datetime
-) -> Diagnosis:
-    fitting = [c for c in certificates if not ca_rules.errors(c, existing, at)]
-    leaves = [c for c in certificates if not c.is_ca]
-    best = signing_ca(fitting, known=(*leaves, *known))
-    roles = tuple(CertificateWithRole(c, role_of(c), c is best) for c in certificates)
-    problem = Problem(
-        "several-certificates",
-        "error",
-        f"There are {len(certificates)} certificates in this file, and Azure takes one.",
-        shortened(_several_next_step(certificates, best, existing, at)),
-        shortened_values(tuple((entry.label, entry.certificate.subject) for entry in roles)),
-        Fix(CHOOSE_CERTIFICATE, shortened(f"Use {best.subject}", 200), best) if best is not None else None,
-    )
-    return Diagnosis((problem,), None, roles)
+@dataclass(frozen=True)
+class _Bundle:
+    """Several certificates in one file, of which Azure takes one."""
+
+    certificates: Sequence[Certificate]
+    existing: Existing
+    known: Sequence[Certificate]
+    at: datetime
+    signatures: Signatures
+
+    def diagnose(self) -> tuple[Problem, tuple[CertificateWithRole, ...]]:
+        best, next_step, choices = self._best([c for c in self.certificates if not self._errors(c)])
+        roles = tuple(CertificateWithRole(c, role_of(c), c is best) for c in self.certificates)
+        problem = Problem(
+            "several-certificates",
+            "error",
+            f"There are {len(self.certificates)} certificates in this file, and Azure takes one.",
+            shortened(next_step),
+            shortened_values(tuple((entry.label, entry.certificate.subject) for entry in roles)),
+            _choose(best) if best is not None else None,
+            tuple(map(_choose, choices[:MAX_CHOICES])),
+        )
+        return problem, roles
+
+    def _errors(self, certificate: Certificate) -> list[Problem]:
+        return ca_rules.errors(certificate, self.existing, self.at, self.signatures)
+
+    def _best(self, fitting: Sequence[Certificate]) -> tuple[Certificate | None, str, Sequence[Certificate]]:
+        """The one to take, where that is known or likely; what to do; else those to choose from."""
+        leaves = [c for c in self.certificates if not c.is_ca and not c.is_self_issued]
+        cas = [c for c in self.certificates if c.is_ca]
+        signer = self.signatures.signer_of([*leaves, *(c for c in self.known if not c.is_ca)], fitting)
+        if signer is not None:
+            return signer, f"Upload only the one that signs the clients: {signer.subject}.", ()
+        if not cas:
+            return None, "None of them is a CA certificate. Bring the CA certificate that signed them.", ()
+        signer = self.signatures.signer_of(leaves, cas)
+        if signer is not None:
+            return (
+                None,
+                f"The one that signs the clients, {signer.subject}, cannot be used. {self._why_not(signer)}",
+                (),
+            )
+        # A key that nobody verifies with may have signed them all the same.
+        if leaves and all(can_check(ca) for ca in cas if ca.subject_key == leaves[0].issuer_key):
+            issuer = leaves[0].issuer or "(empty name)"
+            sentence = f"None of them signed {leaves[0].subject}: bring the CA certificate with the subject {issuer}."
+            return None, sentence, ()
+        lowest = lowest_cas(cas)
+        if len(lowest) > 1:
+            return None, "Choose the one that signs the clients.", fitting
+        if lowest[0] not in fitting:
+            likely = f"The one that most likely signs the clients, {lowest[0].subject}, cannot be used."
+            return None, f"{likely} {self._why_not(lowest[0])}", ()
+        return lowest[0], f"Most likely {lowest[0].subject} signs the clients: it is below the others.", ()
+
+    def _why_not(self, certificate: Certificate) -> str:
+        first = self._errors(certificate)[0]
+        return f"{first.sentence} {first.next_step}"
 
 
-def _several_next_step(
-    certificates: Sequence[Certificate], best: Certificate | None, existing: Existing, at: datetime
-) -> str:
-    if best is not None:
-        return f"Upload only the one that signs the clients: {best.subject}."
-    signer = signing_ca(certificates)
-    if signer is None:
-        return "None of them is a CA certificate. Bring the CA certificate that signed them."
-    first = ca_rules.errors(signer, existing, at)[0]
-    return f"The one that signs the clients, {signer.subject}, cannot be used. {first.sentence} {first.next_step}"
+def _choose(certificate: Certificate) -> Fix:
+    return Fix(CHOOSE_CERTIFICATE, shortened(f"Use {certificate.subject}", 200), certificate)

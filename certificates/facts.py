@@ -18,6 +18,8 @@ from certificates.outlines import Outline, plain_common_name, read_outline, usua
 
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
+MAX_EXPONENT_BITS = 64  # of RSA: with more, one signature costs as much as a thousand
+LARGE_EXPONENT = " with a public exponent of "
 NEXT_CA = "Bring the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -324,8 +326,9 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
         curve = key.curve
         return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
     if isinstance(key, rsa.RSAPublicKey):
-        bits = key.key_size
-        return f"RSA {bits}", bits
+        bits, exponent_bits = key.key_size, key.public_numbers().e.bit_length()
+        large = f"{LARGE_EXPONENT}{exponent_bits} bits" if exponent_bits > MAX_EXPONENT_BITS else ""
+        return f"RSA {bits}{large}", bits
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "Ed25519", 256
     if isinstance(key, ed448.Ed448PublicKey):
@@ -333,6 +336,16 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
     if isinstance(key, dsa.DSAPublicKey):
         return f"DSA {key.key_size}", key.key_size
     return type(key).__name__, 0
+
+
+_ECDSA_WITH_SHA3 = frozenset(  # the library has no names for these
+    {
+        SignatureAlgorithmOID.ECDSA_WITH_SHA3_224,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA3_256,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA3_384,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA3_512,
+    }
+)
 
 
 def _describe_signature(certificate: x509.Certificate) -> str:
@@ -346,7 +359,13 @@ def _describe_signature(certificate: x509.Certificate) -> str:
     digest = algorithm.name.upper().replace("SHA", "SHA-").replace("SHA--", "SHA-")
     if oid == SignatureAlgorithmOID.RSASSA_PSS:
         return f"RSA-PSS with {digest}"
-    family = "ECDSA" if "ecdsa" in oid._name.lower() else "DSA" if "dsa" in oid._name.lower() else "RSA"
+    family = (
+        "ECDSA"
+        if "ecdsa" in oid._name.lower() or oid in _ECDSA_WITH_SHA3
+        else "DSA"
+        if "dsa" in oid._name.lower()
+        else "RSA"
+    )
     return f"{family} with {digest}"
 
 

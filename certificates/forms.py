@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
+from certificates.ca_rules import limit_reached
 from certificates.decoding import to_pem
 from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
-from certificates.models import CACertificate
+from certificates.models import CACertificate, full_at_limit
 from namespaces import rules
 from namespaces.access import teams_of
 from namespaces.client_certificates import shown_certificates
@@ -100,10 +101,19 @@ class CertificateFileForm(FileOrPasteForm):
     def _diagnose(self, data: bytes, at: datetime) -> Diagnosis:
         """Of the whole upload; of one of its certificates when somebody chose that one."""
         existing, known = existing_in(self.namespace), shown_certificates(self.namespace)
-        diagnosis = diagnose_upload(data, existing=existing, known=known, at=at)
+        full_at = full_at_limit(self.namespace, str(self.data.get("name", "")).strip())
+        diagnosis = diagnose_upload(data, existing=existing, known=known, full_at=full_at, at=at)
         wanted = str(self.data.get("choose", ""))
         chosen = [each.certificate for each in diagnosis.certificates if each.certificate.thumbprint_sha256 == wanted]
-        return diagnose_ca_upload(chosen, existing=existing, known=known, at=at) if chosen else diagnosis
+        if not chosen:
+            return diagnosis
+        return diagnose_ca_upload(chosen, existing=existing, known=known, full_at=full_at, at=at)
+
+    @property
+    def limit_problem(self) -> Problem | None:
+        """Known before anybody looks for a file: the namespace has no room for another CA certificate."""
+        full_at = full_at_limit(self.namespace)
+        return limit_reached(full_at) if full_at else None
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:

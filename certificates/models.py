@@ -142,6 +142,18 @@ class CACertificate(SyncedModel):
             self.forget_certificate()
 
 
+def full_at_limit(namespace: Namespace, name: str = "") -> int:
+    """How many CA certificates the namespace holds, when there is no room for another, else 0.
+
+    Those still being deleted take a place until Azure confirms; one of the same `name` makes room for its successor.
+    """
+    rows = CACertificate.objects.filter(namespace=namespace)
+    most: int = settings.MAX_CA_CERTIFICATES
+    if rows.count() < most or (name and rows.filter(name__iexact=name, deleted_at__isnull=False).exists()):
+        return 0
+    return most
+
+
 def next_expiries(namespace_pks: Collection[int]) -> dict[int, datetime]:
     """When the first CA certificate of each namespace ends, where there is one."""
     rows = CACertificate.objects.present().filter(namespace__in=namespace_pks, not_after__isnull=False)

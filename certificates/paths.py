@@ -14,23 +14,13 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
 from certificates.facts import Certificate, DecodingError, load_certificate
+from certificates.strength import can_check, is_weak_hash
 
-MAX_RSA_BITS = 8192
 MAX_PATHS = 8
 MAX_STEPS = 100
 
 # The certificates of a namespace are read again and again, and their bytes never change.
 load_known = lru_cache(maxsize=256)(load_certificate)
-
-
-def is_too_large(certificate: Certificate) -> bool:
-    """Whether verifying with this certificate's key would burn CPU."""
-    return certificate.key_bits > MAX_RSA_BITS and certificate.key.startswith("RSA")
-
-
-def is_weak_hash(certificate: Certificate) -> bool:
-    """Whether its signature uses a hash that can be forged."""
-    return certificate.signature.endswith(("SHA-1", "MD5"))
 
 
 def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
@@ -95,10 +85,10 @@ class PathFinder:
     def signed(self, child: Certificate, issuer: Certificate) -> bool:
         """Whether the issuer's key made the child's signature.
 
-        What our rules refuse anyway, a key too large to verify with and a weak hash, is taken for signed: that is what
+        What our rules refuse anyway, a key that nobody verifies with and a weak hash, is taken for signed: that is what
         has to be explained then.
         """
-        if is_too_large(issuer) or is_weak_hash(child):
+        if not can_check(issuer) or is_weak_hash(child):
             return True
         pair = (child.der, issuer.der)
         if pair not in self._signed:

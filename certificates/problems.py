@@ -29,7 +29,10 @@ class Fix:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stands in the way ("error") or must be seen ("warning"). `code` is stable."""
+    """One thing that stands in the way ("error") or must be seen ("warning"). `code` is stable.
+
+    `fix` is what settles it; `choices` are the ways out where only a person can tell which one.
+    """
 
     code: str
     severity: str
@@ -37,6 +40,7 @@ class Problem:
     next_step: str
     values: Values = ()
     fix: Fix | None = None
+    choices: tuple[Fix, ...] = ()
 
 
 class Report(Protocol):

@@ -12,6 +12,9 @@ from cryptography.x509.oid import NameOID
 
 from certificates.facts import Certificate
 from certificates.paths import key_identifier_fits, signed_by
+from certificates.strength import can_check
+
+MAX_SIGNATURES_CHECKED = 100
 
 ROOT_CA, INTERMEDIATE_CA = "root-ca", "intermediate-ca"
 CLIENT, SERVER, CLIENT_AND_SERVER, OTHER_LEAF = "client", "server", "client-and-server", "leaf"
@@ -63,29 +66,38 @@ def role_of(certificate: Certificate) -> str:
     return SERVER if "serverAuth" in usages else OTHER_LEAF
 
 
-def issued(issuer: Certificate, certificate: Certificate) -> bool:
-    """Whether `issuer` signed `certificate`: by name, key identifier and signature."""
-    return (
-        issuer.subject_key == certificate.issuer_key
-        and key_identifier_fits(certificate, issuer)
-        and signed_by(certificate, issuer)
-    )
+class Signatures:
+    """Who signed whom, by name, key identifier and signature. Of the last at most `MAX_SIGNATURES_CHECKED` are checked.
 
-
-def signing_ca(certificates: Sequence[Certificate], *, known: Sequence[Certificate] = ()) -> Certificate | None:
-    """Of a bundle, the CA certificate that signs the clients: the one that signed a leaf, else the lowest CA.
-
-    Arguments: `certificates` of the bundle; `known`, certificates that clients have shown. None when there is no CA.
+    What would cost more, or cannot be checked, counts as not signed: nothing is claimed about it then.
     """
+
+    def __init__(self) -> None:
+        self._left = MAX_SIGNATURES_CHECKED
+        self._known: dict[tuple[bytes, bytes], bool] = {}
+
+    def issued(self, issuer: Certificate, certificate: Certificate) -> bool:
+        if issuer.subject_key != certificate.issuer_key or not key_identifier_fits(certificate, issuer):
+            return False
+        pair = (issuer.der, certificate.der)
+        if pair not in self._known:
+            if self._left <= 0 or not can_check(issuer):
+                return False
+            self._left -= 1
+            self._known[pair] = signed_by(certificate, issuer)
+        return self._known[pair]
+
+    def signer_of(self, leaves: Sequence[Certificate], cas: Sequence[Certificate]) -> Certificate | None:
+        """The first of the CA certificates that signed one of the leaves."""
+        pairs = ((ca, leaf) for leaf in leaves for ca in cas if ca.der != leaf.der)
+        return next((ca for ca, leaf in pairs if self.issued(ca, leaf)), None)
+
+
+def lowest_cas(certificates: Sequence[Certificate]) -> list[Certificate]:
+    """The CA certificates of a bundle that no other of its CA certificates is below, by their names."""
     cas = [c for c in certificates if c.is_ca]
-    leaves = [c for c in (*certificates, *known) if not c.is_ca]
-    for leaf in leaves:
-        for ca in cas:
-            if ca.der != leaf.der and issued(ca, leaf):
-                return ca
     issuers = {c.issuer_key for c in cas if not c.is_self_issued}
-    lowest = [c for c in cas if c.subject_key not in issuers]
-    return next(iter(lowest or cas), None)
+    return [c for c in cas if c.subject_key not in issuers] or cas
 
 
 def public_web_ca(certificate: Certificate) -> str:

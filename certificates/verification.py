@@ -8,7 +8,7 @@ to OpenSSL alone. The first that holds is the verdict; when none does, the likel
 Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,18 +21,13 @@ from certificates.decisions import UPLOAD_CA, USE_THUMBPRINT, Values
 from certificates.facts import Certificate, DecodingError, load_certificate
 from certificates.paths import (
     MAX_PATHS,
-    MAX_RSA_BITS,
     PathFinder,
     TrustAnchors,
-    is_too_large,
-    is_weak_hash,
     key_identifier_fits,
 )
+from certificates.strength import Flaw, key_flaw, signature_flaw
 from certificates.verifier_errors import explain
 
-__all__ = ["MAX_PRESENTED_CHAIN", "MAX_RSA_BITS", "MIN_RSA_BITS", "ChainVerdict", "is_weak_hash", "verify_chain"]
-
-MIN_RSA_BITS = 2048
 MAX_PRESENTED_CHAIN = 10
 
 Path = tuple[Certificate, ...]
@@ -210,45 +205,40 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
 
 
 def _rule_refusal(path: Path) -> _Refusal | None:
-    """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter."""
+    """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter.
+
+    Keys come first: an unfit key also makes signatures that are not taken.
+    """
     for index, certificate in enumerate(path[:-1]):
-        refusal = _not_an_issuer(certificate) if index else None
-        refusal = refusal or _weakness(certificate, is_leaf=index == 0)
+        refusal = (_not_an_issuer(certificate) if index else None) or _unfit(certificate, key_flaw, is_leaf=index == 0)
         if refusal is not None:
             return refusal
-    return _anchor_refusal(path[-1])
+    refusal = _anchor_refusal(path[-1])
+    if refusal is not None:
+        return refusal
+    for index, certificate in enumerate(path[:-1]):
+        refusal = _unfit(certificate, signature_flaw, is_leaf=index == 0)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 @lru_cache(maxsize=256)
 def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
     """Remembered, as the certificates of a namespace are asked about again and again."""
-    refusal = _not_an_issuer(anchor) or _weakness(anchor, is_leaf=False, is_anchor=True)
+    refusal = _not_an_issuer(anchor) or _unfit(anchor, key_flaw, is_leaf=False)
     return refusal and replace(refusal, action=UPLOAD_CA)
 
 
-def _weakness(certificate: Certificate, *, is_leaf: bool, is_anchor: bool = False) -> _Refusal | None:
-    is_weak = certificate.key_bits < MIN_RSA_BITS and certificate.key.startswith("RSA")
-    is_forgeable = not is_anchor and is_weak_hash(certificate)
-    if not is_weak and not is_forgeable and not is_too_large(certificate):
+def _unfit(certificate: Certificate, look: Callable[[Certificate], Flaw | None], *, is_leaf: bool) -> _Refusal | None:
+    flaw = look(certificate)
+    if flaw is None:
         return None
     who = "The certificate" if is_leaf else f"The CA certificate {certificate.subject}"
-    values = _at(certificate)
-    if is_weak:
-        return _Refusal(
-            f"{who} has a weak key: {certificate.key}.",
-            (*values, ("key", certificate.key)),
-            "Issue it with RSA 2048 bits or more, or EC P-256.",
-        )
-    if is_too_large(certificate):
-        return _Refusal(
-            f"{who} has a key larger than servers verify: {certificate.key}.",
-            (*values, ("key", certificate.key)),
-            "Issue it with RSA 2048 to 4096 bits, or EC P-256.",
-        )
     return _Refusal(
-        f"{who} is signed with a weak hash: {certificate.signature}.",
-        (*values, ("signature", certificate.signature)),
-        "Issue it again with SHA-256.",
+        f"{who} {flaw.claim}: {flaw.value}.",
+        (*_at(certificate), (flaw.field, flaw.value)),
+        f"Issue it {'with' if flaw.field == 'key' else 'again with'} {flaw.instead}.",
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -37,7 +37,16 @@ PrivateKey = (
     | dsa.DSAPrivateKey
 )
 
-CURVES = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+CURVES = {
+    "P-256": ec.SECP256R1(),
+    "P-384": ec.SECP384R1(),
+    "P-521": ec.SECP521R1(),
+    "secp192r1": ec.SECP192R1(),
+    "secp224r1": ec.SECP224R1(),
+    "secp256k1": ec.SECP256K1(),
+    "brainpoolP256r1": ec.BrainpoolP256R1(),
+}
+DIGESTS = {"SHA-224": hashes.SHA224(), "SHA-512": hashes.SHA512(), "SHA3-256": hashes.SHA3_256()}
 USAGES = {
     "digitalSignature": "digital_signature",
     "nonRepudiation": "content_commitment",
@@ -67,10 +76,12 @@ UNKNOWN_EXTENSION = ObjectIdentifier("1.3.6.1.4.1.55555.1")
 
 @cache
 def private_key(kind: str = "P-256", label: str = "") -> PrivateKey:
-    """The key of this kind and label: "P-256", "P-384", "P-521", "RSA 2048", "Ed25519", "Ed448", "DSA"."""
+    """The key of this kind and label: a curve, "RSA 2048", "Ed25519", "Ed448", "DSA"."""
     seed = sha256(f"{kind} {label}".encode()).digest()
     if kind in CURVES:
-        return ec.derive_private_key(int.from_bytes(seed[:31], "big") + 1, CURVES[kind])
+        return ec.derive_private_key(
+            int.from_bytes(seed[: min(31, CURVES[kind].key_size // 8 - 1)], "big") + 1, CURVES[kind]
+        )
     if kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
     if kind == "Ed448":
@@ -81,11 +92,16 @@ def private_key(kind: str = "P-256", label: str = "") -> PrivateKey:
 
 
 def public_key(kind: str, label: str) -> Any:
-    """The public key of this kind. RSA above 4096 bits has no private half: making one takes minutes."""
-    if kind.startswith("RSA ") and (bits := int(kind.removeprefix("RSA "))) > 4096:
-        modulus = random.Random(bits).getrandbits(bits) | 1 << (bits - 1) | 1
-        return rsa.RSAPublicNumbers(65537, modulus).public_key()
-    return private_key(kind, label).public_key()
+    """The public key of this kind. RSA above 4096 bits, and with "wide" exponent, has no private half: that takes minutes."""
+    if has_private_key(kind):
+        return private_key(kind, label).public_key()
+    bits = int(kind.split()[1])
+    modulus = random.Random(bits).getrandbits(bits) | 1 << (bits - 1) | 1
+    return rsa.RSAPublicNumbers((1 << 2000) | 1 if kind.endswith("wide") else 65537, modulus).public_key()
+
+
+def has_private_key(kind: str) -> bool:
+    return not kind.startswith("RSA ") or (int(kind.split()[1]) <= 4096 and not kind.endswith("wide"))
 
 
 def name_of(*rdns: str, bmp: bool = False) -> x509.Name:
@@ -180,8 +196,7 @@ def issue(issuer: Identity | None, name: str, options: Options) -> Identity:
     """Make one certificate, signed by `issuer`, or by itself when None."""
     label = options.key_label or name
     subject = options.subject if options.subject is not None else name_of(f"CN={name}")
-    has_key = not (options.key.startswith("RSA ") and int(options.key.removeprefix("RSA ")) > 4096)
-    key = private_key(options.key, label) if has_key else None
+    key = private_key(options.key, label) if has_private_key(options.key) else None
     public = public_key(options.key, label)
     signer = issuer.key if issuer is not None else key
     assert signer is not None, "This issuer has no private key."
@@ -207,13 +222,17 @@ def _serial(label: str, subject: x509.Name, options: Options) -> int:
 
 def _sign(builder: x509.CertificateBuilder, signer: PrivateKey, options: Options) -> bytes:
     plain = isinstance(signer, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
+    named = options.digest.removeprefix("PSS ")
+    algorithm = DIGESTS.get(named, hashes.SHA256())
+    pss = padding.PSS(padding.MGF1(algorithm), padding.PSS.DIGEST_LENGTH)
     certificate = builder.sign(
         signer,
-        None if plain else hashes.SHA256(),
+        None if plain else algorithm,
+        rsa_padding=pss if options.digest.startswith("PSS ") else None,
         ecdsa_deterministic=True if isinstance(signer, ec.EllipticCurvePrivateKey) else None,
     )
     der = certificate.public_bytes(Encoding.DER)
-    digest = "" if options.digest == "SHA-256" else options.digest
+    digest = "" if named == "SHA-256" or named in DIGESTS else options.digest
     if digest or options.serial or options.version_1:
         assert isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         return signed_again(der, signer, digest=digest, serial=options.serial, version_1=options.version_1)

@@ -30,6 +30,7 @@ PURE = {
     "certificates.roles",
     "certificates.sample_building",
     "certificates.sample_names",
+    "certificates.strength",
     "certificates.verification",
     "certificates.verifier_errors",
     "certificates.wording",

@@ -65,6 +65,28 @@ def strength_rows(p: Plant) -> list[Case]:
         p.good("key: P-521", p.leaf(key="P-521")),
         p.good("key: Ed25519", p.leaf(key="Ed25519")),
         p.good("key: RSA from CA to client", rsa_line.issue("sensor-1", key="RSA 2048"), uploaded={"line-1": rsa_line}),
+        p.good("signature: SHA-512", p.leaf(digest="SHA-512")),
+        p.good("signature: RSA-PSS with SHA-256", rsa_line.issue("sensor-1", digest="PSS SHA-256"), uploaded={"line-1": rsa_line}),
+        *(  # without the private key: a TLS 1.3 client has one of these and presents no certificate at all
+            p.row(f"key: {curve}", p.leaf(key=curve).without_key(), fails_at=CHAIN, shows=(curve, "CN=sensor-1"), fix="EC P-256", presentable=False)
+            for curve in ("secp192r1", "secp224r1", "secp256k1", "brainpoolP256r1", "DSA", "Ed448")
+        ),
+        p.row(
+            "key: RSA with a wide exponent", p.leaf(key="RSA 2048 wide"), fails_at=READABLE,
+            shows=("public exponent of 2001 bits",), presentable=False,
+        ),
+        p.row(
+            "signature: SHA-224", p.leaf(digest="SHA-224"), fails_at=CHAIN, shows=("ECDSA with SHA-224",), fix="SHA-256",
+            presentable=False,
+        ),
+        p.row(
+            "signature: SHA-3", p.leaf(digest="SHA3-256"), fails_at=CHAIN, shows=("ECDSA with SHA-3-256",), fix="SHA-256",
+            presentable=False,
+        ),
+        p.row(
+            "signature: RSA-PSS with SHA-224", rsa_line.issue("sensor-1", digest="PSS SHA-224"),
+            uploaded={"line-1": rsa_line}, fails_at=CHAIN, shows=("RSA-PSS with SHA-224",), fix="SHA-256", presentable=False,
+        ),
         p.row("key: RSA 1024", p.leaf(key="RSA 1024"), fails_at=CHAIN, shows=("RSA 1024", "CN=sensor-1"), weak=True),
         p.row(
             "signature: SHA-1", p.leaf(digest="SHA-1"), fails_at=CHAIN, shows=("ECDSA with SHA-1", "CN=sensor-1"),
@@ -224,6 +246,10 @@ def bad_ca_rows(p: Plant) -> list[Case]:
         under("ca: CA flag false", CHAIN, "CN=Line 2 CA", "not a CA certificate", "CA:FALSE", ca=False, purposes=None),
         under("ca: no basic constraints", CHAIN, "CN=Line 2 CA", "not a CA certificate", "none", ca=None),
         under("ca: key usage without keyCertSign", CHAIN, "CN=Line 2 CA", "cRLSign", key_usage=["cRLSign"]),
+        *(
+            under(f"ca: {curve}", CHAIN, "CN=Line 2 CA", curve, key=curve)
+            for curve in ("secp192r1", "secp224r1", "secp256k1", "brainpoolP256r1", "DSA", "Ed448")
+        ),
         under("ca: RSA 1024", CHAIN, "CN=Line 2 CA", "RSA 1024", key="RSA 1024"),
         under("ca: an unknown critical extension", CHAIN, "CN=Line 2 CA", "critical extension", extensions=[unknown_extension(critical=True)]),
         under("ca: does not permit the client's DNS name", CHAIN, "name constraint of CN=Line 2 CA", "permitted DNS:office.example", name_constraints=only_dns("office.example")),

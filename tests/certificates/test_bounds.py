@@ -16,7 +16,9 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from certificates.decoding import MAX_CERTIFICATES, MAX_UPLOAD_BYTES, DecodingError, load_certificate
 from certificates.diagnosis import diagnose_upload
-from certificates.facts import MAX_PARTS
+from certificates.facts import MAX_PARTS, Certificate
+from certificates.paths import signed_by
+from certificates.roles import MAX_SIGNATURES_CHECKED
 from tests.chains import AT, authority, name_of
 
 MEGABYTE = MAX_UPLOAD_BYTES
@@ -120,6 +122,41 @@ def test_a_megabyte_takes_less_than_50_megabytes_with_what_libraries_take(shape:
         [sys.executable, "-c", MEASURE, str(small), str(large)], capture_output=True, text=True, timeout=120, check=True
     )
     assert float(measured.stdout) < MOST_MEGABYTES
+
+
+def signatures_checked(data: bytes, known: list[Certificate]) -> int:
+    checked = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal checked
+        checked += event == "call" and frame.f_code is signed_by.__code__
+
+    sys.setprofile(count)
+    try:
+        assert diagnose_upload(data, known=known, at=AT).code
+    finally:
+        sys.setprofile(None)
+    return checked
+
+
+def test_of_many_issuers_of_one_name_few_signatures_are_checked() -> None:
+    cas = [authority("Twin CA", key_label=f"twin {n}", has_ski=False) for n in range(25)]
+    stranger = authority("Twin CA", key_label="stranger")
+    leaves = [stranger.issue(f"s-{n}", aki=None, key_label="one") for n in range(25)]
+    known = [load_certificate(stranger.issue(f"k-{n}", aki=None, key_label="one").der) for n in range(300)]
+    bundle = b"".join(identity.pem for identity in (*cas, *leaves))
+    assert 0 < signatures_checked(bundle, known) <= MAX_SIGNATURES_CHECKED
+    assert 0 < signatures_checked(cas[0].pem, known) <= MAX_SIGNATURES_CHECKED
+
+
+@pytest.mark.parametrize("key", ["RSA 16384", "RSA 2048 wide"])
+def test_no_signature_is_checked_with_a_key_that_burns_cpu(key: str) -> None:
+    root = authority("Plant Root CA")
+    large = root.issue("Large CA", ca=True, key=key, has_ski=False)
+    leaf = root.issue("s", issuer=large.subject, aki=None)
+    known = [load_certificate(leaf.der)]
+    assert signatures_checked(large.pem + leaf.pem, known) == 0
+    assert signatures_checked(large.pem, known) == 0
 
 
 def test_more_parts_than_any_certificate_needs_are_refused() -> None:

@@ -1,6 +1,7 @@
 """Each file that people bring is told apart: exact code, one sentence, the next step, and the fix where there is one."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -9,9 +10,10 @@ from certificates.decoding import read_upload
 from certificates.diagnosis import Diagnosis, diagnose_upload
 from certificates.facts import Certificate, DecodingError, load_certificate
 from tests.certificates.key_uploads import key_files
-from tests.certificates.uploads import LINE, ROOT, RSA_SENSOR, SENSOR, Upload, uploads
-from tests.chains import AT, key_identifier
+from tests.certificates.uploads import LINE, ROOT, RSA_ROOT, RSA_SENSOR, SENSOR, Upload, uploads
+from tests.chains import AT, Identity, key_identifier
 
+LINE_2 = ROOT.issue("Line 2 CA", ca=True)
 UPLOADS = uploads()
 KEY_FILES = list(key_files())
 each_upload = pytest.mark.parametrize("upload", UPLOADS, ids=[upload.id for upload in UPLOADS])
@@ -87,6 +89,43 @@ def test_a_bundle_shows_each_certificate_with_its_role() -> None:
         ("CN=Line 1 CA", "intermediate CA", True),
         ("CN=Plant Root CA", "root CA", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "offered"),
+    [
+        ([ROOT, RSA_ROOT], [ROOT, RSA_ROOT]),
+        ([ROOT, LINE, LINE_2], [ROOT, LINE, LINE_2]),
+        ([SENSOR, ROOT], []),
+        ([SENSOR, LINE, ROOT], []),
+        ([ROOT, LINE], []),
+    ],
+)
+def test_where_nobody_knows_who_signs_each_ca_certificate_can_be_chosen(
+    bundle: list[Identity], offered: list[Identity]
+) -> None:
+    found = diagnose_upload(b"".join(identity.pem for identity in bundle), at=AT)
+    assert found.problem is not None
+    assert [choice.certificate.der for choice in found.problem.choices] == [identity.der for identity in offered]
+    for choice in found.problem.choices:
+        assert diagnose_upload(choice.certificate.der, at=AT).code == "accepted"
+
+
+def test_a_full_namespace_is_told_for_whatever_is_brought() -> None:
+    for data, codes in (
+        (LINE.pem, ["limit"]),
+        (SENSOR.pem, ["leaf", "limit"]),
+        (SENSOR.pem + LINE.pem, ["several-certificates", "limit"]),
+    ):
+        found = diagnose_upload(data, full_at=10, at=AT)
+        assert [problem.code for problem in found.errors] == codes
+        assert found.chosen is None
+        assert "at most 10 CA certificates" in found.errors[-1].sentence
+
+
+def test_every_error_is_found_not_only_the_first() -> None:
+    both = ROOT.issue("Line 2 CA", ca=True, key="RSA 1024", not_after=AT - timedelta(days=1))
+    assert [problem.code for problem in diagnose_upload(both.pem, at=AT).errors] == ["expired", "weak-key"]
 
 
 def test_taking_the_fix_of_a_bundle_makes_an_upload_that_is_accepted() -> None:

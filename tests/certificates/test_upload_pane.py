@@ -1,6 +1,7 @@
 """The pane Upload certificate: the verdict before Upload, and the fix that one click takes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,6 +10,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions import delete_ca_certificate
 from certificates.decoding import load_certificate
 from certificates.issuing import ClientName, SampleChain, make_sample_chain
 from certificates.models import CACertificate
@@ -17,7 +19,8 @@ from namespaces.forms import without_private_keys
 from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
-from tests.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.chains import authority
+from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +64,46 @@ def test_of_a_bundle_one_click_takes_the_one_that_signs(ada: Browser, namespace:
     answer = ada.post(url, {"name": "line-a", "pem": bundle(chain), "choose": wanted})
     assert answer.status_code == 302
     assert CACertificate.objects.get().thumbprint == wanted
+
+
+def test_where_nobody_knows_who_signs_there_is_a_button_for_each(
+    ada: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    other = authority("Other Root CA", at=timezone.now())
+    found = verdict(ada, namespace, pem=chain.root.certificate_pem + other.pem.decode())
+    for thumbprint in (chain.root.thumbprint, other.thumbprint):
+        assert f'name="choose" value="{thumbprint}"' in found
+    assert "signs the clients: " not in found
+
+
+def test_a_full_namespace_is_told_when_the_pane_opens_and_live_and_after_upload(
+    ada: Browser, namespace: Namespace, chain: SampleChain, settings: Any
+) -> None:
+    settings.MAX_CA_CERTIFICATES = 1
+    url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    assert "holds at most" not in ada.get(url).content.decode()
+    row = make_ca_certificate(namespace, "first")
+    pem = chain.intermediate.certificate_pem
+    answers = [
+        ada.get(url),
+        ada.post(reverse("certificates:ca_certificate_check_file", args=[namespace.pk]), {"pem": pem}),
+        ada.post(url, {"pem": pem, "name": "second"}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+    for answer in answers:
+        assert "holds at most 1 CA certificates" in answer.content.decode()
+        assert "can be uploaded" not in answer.content.decode()
+    delete_ca_certificate(make_user("grace"), certificate=row)
+    assert "can be uploaded" in ada.post(url, {"pem": pem, "name": "FIRST", "team": "x"}).content.decode()
+    assert ada.post(url, {"pem": pem, "name": "first"}).status_code == 302
+
+
+def test_every_error_and_warning_is_shown(ada: Browser, namespace: Namespace) -> None:
+    now = timezone.now()
+    both = authority("Old CA", key="RSA 1024", at=now, not_after=now - timedelta(days=1))
+    found = verdict(ada, namespace, pem=both.pem.decode())
+    for sentence in ("This certificate expired on", "has a weak key (RSA 1024)", "This is a root certificate."):
+        assert sentence in found
 
 
 def test_a_choice_that_is_not_in_the_file_counts_for_nothing(

@@ -168,11 +168,19 @@ def revocation_list() -> x509.CertificateRevocationList:
 def bundles() -> list[Upload]:
     several, choose = "several-certificates", "choose-certificate"
     old_line = ROOT.issue("Line 1 CA", ca=True, path_length=0, not_after=AT - DAY)
+    large = ROOT.issue("Large CA", ca=True, key="RSA 16384")
+    line_2 = ROOT.issue("Line 2 CA", ca=True, path_length=0)
     return [
         Upload("bundle: leaf and intermediate", SENSOR.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: whole chain", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: root first", ROOT.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: RSA chain", RSA_ROOT.pem + RSA_LINE.pem + RSA_SENSOR.pem, several, "3 certificates", "", choose, "CN=RSA Line CA"),
+        Upload("bundle: leaf and root, the intermediate missing", SENSOR.pem + ROOT.pem, several, "2 certificates", "subject CN=Line 1 CA"),
+        Upload("bundle: two unrelated roots", ROOT.pem + RSA_ROOT.pem, several, "2 certificates", "Choose the one"),
+        Upload("bundle: root and two intermediates", ROOT.pem + LINE.pem + line_2.pem, several, "3 certificates", "Choose the one"),
+        Upload("bundle: root and an expired intermediate", ROOT.pem + old_line.pem, several, "2 certificates", "CN=Line 1 CA, cannot be used"),
+        Upload("bundle: a self-signed client and a root", self_signed("s", key_label="s").pem + ROOT.pem, several, "2 certificates", "CN=Plant Root CA", choose, "CN=Plant Root CA"),
+        Upload("bundle: the signer's key is too large", LINE.issue("s", issuer=name_of("CN=Large CA"), aki=None).pem + large.pem, several, "2 cert", "RSA 16384"),
         Upload("bundle: two leaves", SENSOR.pem + RSA_SENSOR.pem, several, "2 certificates", "None of them is a CA"),
         Upload("bundle: the signer has expired", SENSOR.pem + old_line.pem, several, "2 certificates", "expired on"),
         Upload("bundle: an expired and a renewed signer", old_line.pem + LINE.pem + SENSOR.pem, several, "3 cert", "", choose, "CN=Line 1 CA"),
@@ -195,6 +203,12 @@ def leaves() -> list[Upload]:
             "leaf: its CA is already here", SENSOR.pem, "leaf-of-known-ca", "already here as line-1", "register a client",
             "create-client", "CN=sensor-1", existing=(("line-1", LINE),),
         ),
+        Upload("leaf: expired", LINE.issue("s", not_after=AT - DAY).pem, "leaf", "client certificate", "It has expired"),
+        Upload("leaf: self-signed and expired", self_signed("s", not_after=AT - DAY).pem, "self-signed-leaf", "", "It has expired"),
+        Upload(
+            "leaf: expired, its CA is already here", LINE.issue("s", not_after=AT - DAY).pem, "leaf-of-known-ca",
+            "already here as line-1", "It has expired", existing=(("line-1", LINE),),
+        ),
         Upload("leaf: CA flag false", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, "leaf", "", "", thumbprint, "CN=Line 3 CA"),
         Upload("leaf: a version 1 root", authority("Old Root", version_1=True).pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
         Upload("leaf: a version 1 root with the serial number 1, which begins as a key does", authority("Old Root", version_1=True, serial=b"\x01").pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
@@ -213,6 +227,17 @@ def unfit_cas() -> list[Upload]:
         Upload("unfit: RSA 16384", made(key="RSA 16384"), "key-too-large", "RSA 16384", "2048 to 4096"),
         Upload("unfit: Ed448", made(key="Ed448"), "key-type", "Ed448", "EC P-256"),
         Upload("unfit: DSA", made(key="DSA"), "key-type", "DSA 2048", "EC P-256"),
+        Upload("unfit: RSA with a wide exponent", made(key="RSA 2048 wide"), "key-too-large", "RSA 2048 with a public exponent of 2001 bits"),
+        Upload("unfit: secp192r1", made(key="secp192r1"), "weak-key", "weak key (EC secp192r1)", "EC P-256"),
+        Upload("unfit: secp224r1", made(key="secp224r1"), "key-type", "EC secp224r1", "EC P-256"),
+        Upload("unfit: secp256k1", made(key="secp256k1"), "key-type", "EC secp256k1", "EC P-256"),
+        Upload("unfit: brainpoolP256r1", made(key="brainpoolP256r1"), "key-type", "EC brainpoolP256r1", "EC P-256"),
+        Upload("unfit: SHA-224", made(digest="SHA-224"), "signature-type", "ECDSA with SHA-224", "SHA-256"),
+        Upload("unfit: SHA-3", made(digest="SHA3-256"), "signature-type", "ECDSA with SHA-3-256", "SHA-256"),
+        Upload(
+            "unfit: RSA-PSS with SHA-224", RSA_ROOT.issue("Line 2 CA", ca=True, digest="PSS SHA-224").pem, "signature-type",
+            "RSA-PSS with SHA-224", "SHA-256",
+        ),
         Upload("unfit: SHA-1", made(digest="SHA-1"), "weak-hash", "SHA-1", "SHA-256"),
         Upload(
             "unfit: RSA with MD5", RSA_ROOT.issue("Line 2 CA", ca=True, digest="MD5").pem, "weak-hash", "RSA with MD5",
@@ -246,6 +271,12 @@ def warned_cas() -> list[Upload]:
         Upload("warned: same key under another subject", same_key.pem, ok, warns=("same-key",), existing=here),
         Upload("warned: same subject, other key", twin.pem, ok, warns=("same-subject",), existing=here),
         Upload("warned: no key usage", made(key_usage=None), ok, warns=("no-key-usage",)),
+        Upload("not warned: SHA-512", made(digest="SHA-512"), ok),
+        Upload("not warned: RSA-PSS with SHA-256", RSA_ROOT.issue("Line 2 CA", ca=True, digest="PSS SHA-256").pem, ok),
+        Upload(
+            "warned: root signed with SHA-224", authority("SHA-224 Root", digest="SHA-224").pem, ok,
+            warns=("root", "weak-self-signature"),
+        ),
         Upload("warned: Ed25519", made(key="Ed25519"), ok, warns=("uncommon-key",)),
         Upload(
             "warned: root signed with SHA-1", authority("SHA-1 Root", digest="SHA-1").pem, ok,
@@ -254,6 +285,18 @@ def warned_cas() -> list[Upload]:
         Upload(
             "warned: root, while an intermediate signs the clients", ROOT.pem, ok,
             warns=("intermediate-signs-clients",), known=(SENSOR, LINE),
+        ),
+        Upload(
+            "warned: root, while clients without a chain are signed by an uploaded intermediate", ROOT.pem, ok,
+            warns=("intermediate-signs-clients",), known=(SENSOR,), existing=here,
+        ),
+        Upload(
+            "warned: root, while clients without a chain name another issuer", ROOT.pem, ok,
+            warns=("intermediate-signs-clients",), known=(SENSOR,),
+        ),
+        Upload(
+            "warned: root, while the clients have an unrelated CA here", RSA_ROOT.pem, ok, warns=("root",), known=(SENSOR,),
+            existing=here,
         ),
         Upload("warned: intermediate, while the root signs the clients", LINE.pem, ok, warns=("root-signs-clients",), known=(direct,)),
         Upload("warned: path length 0 above a CA that signs", LINE.pem, ok, warns=("path-length",), known=(cell, cell.issue("s"))),
