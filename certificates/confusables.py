@@ -5,8 +5,6 @@ width forms and digits, which is what turns up in device names.
 """
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
 
 from certificates.decisions import authentication_name_key
 
@@ -31,16 +29,3 @@ def skeleton(name: str) -> str:
 def is_case_twin(one: str, other: str) -> bool:
     """Whether two different spellings are the same authentication name."""
     return one != other and authentication_name_key(one) == authentication_name_key(other)
-
-
-def is_confusable(one: str, other: str) -> bool:
-    """Whether two different authentication names look the same."""
-    return authentication_name_key(one) != authentication_name_key(other) and skeleton(one) == skeleton(other)
-
-
-def confusable_groups(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of different authentication names that look the same, each sorted. One pass over `names`."""
-    groups: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in names:
-        groups[skeleton(name)].setdefault(authentication_name_key(name), name)
-    return sorted(tuple(sorted(group.values())) for group in groups.values() if len(group) > 1)

@@ -66,10 +66,6 @@ class CAInsight:
         """The clients whose certificates end after this CA certificate: they stop connecting when it ends."""
         return tuple(c for c in self.signed if c.certificate.not_after > self.certificate.not_after)
 
-    @property
-    def first_client_to_end(self) -> SignedClient | None:
-        return next(iter(self.signed), None)
-
 
 def inspect_ca(name: str, state: NamespaceState, known: Sequence[KnownCertificate], *, at: datetime) -> CAInsight:
     """Say what the CA certificate called `name` means for the known clients.

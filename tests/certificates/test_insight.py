@@ -28,8 +28,7 @@ def test_the_clients_it_signed_are_named_the_first_to_end_first() -> None:
     found = inspect("line-1", {"line-1": PLANT.line}, known("s-1", SENSOR_1), known("s-2", SENSOR_2))
     assert [client.client_name for client in found.signed] == ["s-2", "s-1"]
     assert all(client.is_direct for client in found.signed)
-    assert found.first_client_to_end is not None
-    assert found.first_client_to_end.client_name == "s-2"
+    assert found.signed[0].client_name == "s-2"
 
 
 def test_clients_of_other_cas_are_not_its_own() -> None:
