@@ -99,6 +99,17 @@ STEP_TITLES: Mapping[str, str] = {
     "client-authentication-allowed": "Allowed for client authentication",
     "scheme-compared": "Certificate compared with the client",
 }
+FAILED_TITLES: Mapping[str, str] = {
+    "certificate-readable": "Certificate not read",
+    "within-validity": "Not within its validity",
+    "authentication-name": "No authentication name",
+    "client-found": "Client not found",
+    "client-enabled": "Client not enabled",
+    "issuer-found": "Issuer not found",
+    "chain-verified": "Chain not verified to an uploaded CA",
+    "client-authentication-allowed": "Not allowed for client authentication",
+    "scheme-compared": "Certificate does not match the client",
+}
 
 Values = tuple[tuple[str, str], ...]
 
@@ -170,7 +181,8 @@ class Step(NamedTuple):
 
     @property
     def title(self) -> str:
-        return STEP_TITLES[self.code]
+        """What the step found out, so that one that failed does not claim what it looked for."""
+        return (FAILED_TITLES if self.outcome == FAILED else STEP_TITLES)[self.code]
 
 
 class Decision(NamedTuple):

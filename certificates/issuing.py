@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from certificates.decisions import SCHEMES_BY_VALUE, STEP_TITLES
+from certificates.decisions import FAILED_TITLES, SCHEMES_BY_VALUE
 from certificates.decoding import to_pem
 from certificates.sample_building import Issuer, ca_certificate, client_certificate, der_of, named, new_key
 from certificates.sample_names import (
@@ -155,7 +155,7 @@ def _client_that_signs(intermediate: Issuer, *, at: datetime, lifetime: timedelt
 def _expected(name: ClientName) -> str:
     if not name.fails_at:
         return "Accepted."
-    return f"Refused at “{STEP_TITLES[name.fails_at]}”: {FAULTS_BY_CODE[name.fault].explanation}"
+    return f"Refused at “{FAILED_TITLES[name.fails_at]}”: {FAULTS_BY_CODE[name.fault].explanation}"
 
 
 def _file_part(name: str) -> str:

@@ -71,6 +71,16 @@ def test_the_trace_is_in_order_and_ends_at_the_failing_step(case: Case) -> None:
 
 
 @each_case
+def test_a_step_that_failed_does_not_claim_what_it_looked_for(case: Case) -> None:
+    decision = decide(case)
+    for step in decision.steps:
+        assert (step.title == STEP_TITLES[step.code]) is (step.outcome != "failed")
+    assert [said["title"] for said in decision.as_dict()["steps"]] == [step.title for step in decision.steps]
+    if decision.failing is not None:
+        assert "not" in decision.failing.title.lower() or decision.failing.title.startswith("No ")
+
+
+@each_case
 def test_a_decision_survives_the_connection_log(case: Case) -> None:
     decision = decide(case)
     assert Decision.from_dict(decision.as_dict()) == decision

@@ -152,6 +152,6 @@ def test_the_archive_says_what_to_expect_and_unpacks_keys_for_their_owner_alone(
     with zipfile.ZipFile(io.BytesIO(sample_chain_zip(chain))) as archive:
         how_to = archive.read("HOW-TO.txt").decode()
         assert "expected: Accepted." in how_to
-        assert "expected: Refused at “Within its validity”" in how_to
+        assert "expected: Refused at “Not within its validity”" in how_to
         for entry in archive.infolist():
             assert entry.external_attr >> 16 == (0o100600 if entry.filename.endswith(".key") else 0o100644)

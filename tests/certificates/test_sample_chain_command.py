@@ -51,7 +51,7 @@ def test_scheme_fault_and_lifetime_are_taken(tmp_path: Path) -> None:
     folder = tmp_path / "samples"
     scheme = "DnsMatchesAuthenticationName"
     said = run("a.example", "--scheme", scheme, "--fault", "expired", "--hours", "1", "--output", str(folder))
-    assert "Refused at “Within its validity”" in said
+    assert "Refused at “Not within its validity”" in said
     leaf = load_certificate(read_upload((folder / "client1-a-example-expired.crt").read_bytes())[0].der)
     assert leaf.dns_names == ("a.example",)
 

@@ -67,6 +67,8 @@ def test_a_refused_client_is_told_the_step_the_answer_it_gets_and_the_form_that_
     Client.objects.update(state="Disabled")
     page = try_it(ada, namespace, chain)
     assert "The client press-1 is disabled." in page
+    assert "<h3>Client not enabled<" in page
+    assert "<h3>Client found<" in page
     assert "CONNACK 0x87" in page
     assert reverse("namespaces:client_update", args=[namespace.pk, "press-1"]) + "#id_state" in page
     assert "CONNACK 5" in try_it(ada, namespace, chain, protocol="3.1.1")
@@ -219,6 +221,8 @@ def test_a_past_attempt_stands_beside_the_verdict_now(ada: Browser, namespace: N
     Client.objects.update(state="Enabled")
     page = ada.get(reverse("certificates:test_authentication", args=[namespace.pk]), {"attempt": 7}).content.decode()
     assert "The client press-1 is disabled." in page
+    assert "<h3>Client not enabled<" in page
+    assert "<h3>Client found<" in page
     assert "Connected as press-1." in page
     assert '<option value="3.1.1" selected>' in page
     missing = ada.get(reverse("certificates:test_authentication", args=[namespace.pk]), {"attempt": "8"})
