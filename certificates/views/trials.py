@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import reswap, retarget
 
 from certificates.presented import Presented
 from certificates.trial_form import TestAuthenticationForm
@@ -55,7 +56,10 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
     )
     if attempt is not None:
         context |= {"then": decision_of(attempt)}
-    return render_page(request, "certificates/test_authentication.html", context, partial="result", status=status)
+    if status == 422:
+        answer = render_page(request, "certificates/test_authentication.html", context, partial="form", status=status)
+        return reswap(retarget(answer, "#test-form"), "outerHTML")  # each mistake stands by its field
+    return render_page(request, "certificates/test_authentication.html", context, partial="result")
 
 
 def _offered(namespace: Namespace) -> QuerySet[ConnectionAttempt]:

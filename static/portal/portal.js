@@ -274,16 +274,21 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); forgetJudgement(event.detail.target); });
   // What a live check says of a field now takes the place of what was wrong with it when the form was sent.
+  // A slot answers for one field, or for all of a form.
   const forgetJudgement = (target) => {
     const id = target?.dataset?.answersFor ?? (target?.id?.endsWith("_check") ? target.id.slice(0, -"_check".length) : "");
-    const field = id && document.getElementById(`${id}_field`);
-    if (!field) return;
-    field.querySelector(".errors")?.remove();
-    field.classList.remove("has-errors");
-    document.getElementById(id)?.removeAttribute("aria-invalid");
+    const judged = id && (document.getElementById(`${id}_field`) ?? document.getElementById(id));
+    if (!judged) return;
+    for (const field of [judged, ...all(".has-errors", judged)]) field.classList.remove("has-errors");
+    for (const errors of all(".errors", judged)) errors.remove();
+    for (const input of all("[aria-invalid]", judged)) input.removeAttribute("aria-invalid");
   };
   // Only now do the new fields answer to typing, so only now does the focus go there.
-  document.addEventListener("htmx:afterSettle", watchPane);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    watchPane();
+    // A form that came back: to what is wrong in it. A pane sees to that itself.
+    if (event.target.matches?.("form:not(#pane form)")) one('[aria-invalid="true"]', event.target)?.focus();
+  });
   document.addEventListener("htmx:oobAfterSwap", () => { localise(document); watchToasts(); watchPane(); });
   const quiet = (event) => event.detail.elt?.closest?.("#bell") || /^every/.test(event.detail.elt?.getAttribute?.("hx-trigger") ?? "");
   document.addEventListener("htmx:responseError", (event) => {

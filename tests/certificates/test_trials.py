@@ -18,6 +18,7 @@ from certificates.presented import Presented
 from certificates.trials import NO_END, differing, namespace_state
 from namespaces.connections import ConnectionIntake
 from namespaces.models import Client, ConnectionAttempt, Namespace
+from tests.certificates.uploads import SENSOR
 from tests.chains import authority, self_signed
 from tests.factories import make_ca_certificate, make_client, make_namespace, make_user
 
@@ -281,3 +282,30 @@ def test_what_a_namespace_holds_is_read_without_what_the_decision_does_not_need(
     (known,) = state.clients.values()
     assert (known.name, known.thumbprints, known.enabled) == ("press-1", ("ab" * 32,), True)
     assert not any('"namespaces_client"."base"' in query["sql"] for query in asked)
+
+
+@pytest.mark.parametrize("is_htmx", [False, True])
+@pytest.mark.parametrize(
+    ("field", "sent", "says"),
+    [
+        ("id_file", {}, "Choose the client"),
+        ("id_pem", {"pem": SENSOR.key_pem.decode()}, "That is a private key."),
+        ("id_at", {"pem": SENSOR.pem.decode(), "at": "soon"}, "Write the moment as"),
+    ],
+)
+def test_a_mistake_stands_by_its_field(
+    ada: Browser, namespace: Namespace, is_htmx: bool, field: str, sent: dict[str, str], says: str
+) -> None:
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    answer = ada.post(url, sent, headers={"HX-Request": "true"} if is_htmx else {})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    errors = page.split(f'id="{field}_error"')[1].split("</div>")[0]
+    assert says in errors
+    assert page.count(says) == 1
+    field_input = page.split(f'id="{field}"')[0].rsplit("<", 1)[1] + page.split(f'id="{field}"')[1].split(">")[0]
+    assert f"{field}_error" in field_input.split('aria-describedby="')[1].split('"')[0]
+    assert 'aria-invalid="true"' in field_input
+    if is_htmx:
+        assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#test-form", "outerHTML")
+        assert '<div id="result" class="stack" aria-live="polite" hx-swap-oob="true"' in page
