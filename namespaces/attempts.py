@@ -30,6 +30,10 @@ class Watch:
     delay: int = field(default=POLL_SECONDS, init=False)
 
     @property
+    def is_narrowed(self) -> bool:
+        return bool(self.verdict or self.search)
+
+    @property
     def is_over(self) -> bool:
         return self.round >= LAST_ROUND
 
@@ -49,15 +53,21 @@ def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, c
     after = _number(query, "after") if only_newer else 0
     attempts = list(listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN])
     newest = attempts[0].cursor if attempts else after
-    verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
+    verdict, search = _verdict(query), asked_text(query, "q")
     return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+
+
+def _verdict(query: QueryDict) -> str:
+    """What is asked for, and no other word: a page says “nothing matches” only of what it has looked for."""
+    asked = asked_text(query, "verdict")
+    return asked if asked in {"accepted", "refused"} else ""
 
 
 def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
     """The attempts with the verdict and the text that somebody asks for, newest first."""
-    verdict, search = asked_text(query, "verdict"), asked_text(query, "q")
+    verdict, search = _verdict(query), asked_text(query, "q")
     rows = ConnectionAttempt.objects.filter(namespace=namespace)
-    if verdict in {"accepted", "refused"}:
+    if verdict:
         rows = rows.filter(accepted=verdict == "accepted")
     if search:
         rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)

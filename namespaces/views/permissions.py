@@ -33,7 +33,7 @@ def query_builder(request: PageRequest, pk: int) -> HttpResponse:
         operators=OPERATORS,
         menu_current="namespaces:client_group_list",
     )
-    partial = "matches" if "matches" in request.GET else "builder"
+    partial = next((part for part in ("matches", "answer") if part in request.GET), "builder")
     return render_page(request, "namespaces/query_builder.html", context, partial=partial)
 
 

@@ -265,6 +265,28 @@ def test_the_query_builder_shows_who_matches(client: Browser, namespace: Namespa
     assert "Expected a value" in text(part)
 
 
+def test_the_answer_and_the_button_of_the_query_builder_follow_what_is_typed(
+    client: Browser, namespace: Namespace
+) -> None:
+    page = client.get(at(namespace, "query_builder"), {"query": "true"}).content.decode()
+    assert f'hx-get="{at(namespace, "query_builder")}?answer=1" hx-trigger="input' in page
+    button = f"{at(namespace, 'client_group_create')}?query="
+    for typed, offers in (("attributes.floor > 3", True), ("attributes.floor > ", False), ("", False)):
+        asked = {"query": typed, "answer": "1"}
+        answer = client.get(at(namespace, "query_builder"), asked, headers={"HX-Request": "true"})
+        assert (button in answer.content.decode()) is offers, typed
+    pane = {"query": "attributes.floor > 3", "matches": "1"}
+    matches = client.get(at(namespace, "query_builder"), pane, headers={"HX-Request": "true"})
+    assert button not in matches.content.decode()
+
+
+@each_kind
+def test_a_filter_without_hits_can_be_cleared(client: Browser, namespace: Namespace, stem: str) -> None:
+    page = client.get(at(namespace, f"{stem}_list"), {"q": "nowhere"})
+    assert "Nothing matches" in text(page)
+    assert f'href="{at(namespace, f"{stem}_list")}">Clear the filter' in page.content.decode()
+
+
 def test_a_group_is_made_from_the_builders_query(client: Browser, namespace: Namespace) -> None:
     page = client.get(at(namespace, "client_group_create"), {"query": "attributes.floor > 3"})
     assert "attributes.floor > 3" in text(page)
