@@ -5,6 +5,7 @@ CA certificate chain" (step certificate create, --not-after 2400h), RFC 5280.
 """
 
 import io
+import itertools
 import shlex
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from certificates.sample_names import (
     IssuingError,
     SampleFault,
     check_client_name,
+    file_stem,
 )
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
 
 DEFAULT_LIFETIME = timedelta(hours=2400)
 MAX_CLIENTS = 20
+_ROOT_FILE, _INTERMEDIATE_FILE = "root_ca", "intermediate_ca"
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,11 @@ def make_sample_chain(
     root_certificate = ca_certificate(root, root, at=at, lifetime=lifetime * 4, path_length=1)
     intermediate_certificate = ca_certificate(intermediate, root, at=at, lifetime=lifetime * 2, path_length=0)
     return SampleChain(
-        _sample("root_ca", root_certificate, root.key),
-        _sample("intermediate_ca", intermediate_certificate, intermediate.key),
+        _sample(_ROOT_FILE, root_certificate, root.key),
+        _sample(_INTERMEDIATE_FILE, intermediate_certificate, intermediate.key),
         tuple(
-            _client(name, index, intermediate, at=at, lifetime=lifetime, label=label)
-            for index, name in enumerate(names, start=1)
+            _client(name, file_name, intermediate, at=at, lifetime=lifetime, label=label)
+            for name, file_name in zip(names, _file_names(names), strict=True)
         ),
         tuple(names),
         at + lifetime,
@@ -125,7 +128,7 @@ def make_sample_chain(
 
 
 def _client(
-    name: ClientName, index: int, intermediate: Issuer, *, at: datetime, lifetime: timedelta, label: str
+    name: ClientName, file_name: str, intermediate: Issuer, *, at: datetime, lifetime: timedelta, label: str
 ) -> SampleCertificate:
     key, issuer = new_key(), intermediate
     chain: tuple[bytes, ...] = ()
@@ -134,9 +137,8 @@ def _client(
     if name.fault == "leaf-as-ca":
         issuer, chain = _client_that_signs(intermediate, at=at, lifetime=lifetime)
     certificate = client_certificate(name, key, issuer, at=at, lifetime=lifetime)
-    fault = f"-{name.fault}" if name.fault else ""
     return _sample(
-        f"client{index}-{_file_part(name.authentication_name)}{fault}",
+        file_name,
         certificate,
         key,
         chain=chain,
@@ -158,9 +160,18 @@ def _expected(name: ClientName) -> str:
     return f"Refused at “{FAILED_TITLES[name.fails_at]}”: {FAULTS_BY_CODE[name.fault].explanation}"
 
 
-def _file_part(name: str) -> str:
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:40].strip("-")
-    return kept or "client"
+def _file_names(names: Sequence[ClientName]) -> list[str]:
+    """A file name for each client: its own where it is free, so that the programs of *Try it* find it there."""
+    given: list[str] = []
+    taken = {_ROOT_FILE, _INTERMEDIATE_FILE}  # compared without case, as some file systems do
+    for name in names:
+        own = file_stem(name.authentication_name)
+        with_fault = [f"{own}-{name.fault}"] if name.fault else []
+        numbered = (f"{own}-{number}" for number in range(2, len(names) + 3))
+        chosen = next(each for each in itertools.chain([own], with_fault, numbered) if each.lower() not in taken)
+        taken.add(chosen.lower())
+        given.append(chosen)
+    return given
 
 
 def _sample(

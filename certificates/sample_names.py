@@ -4,6 +4,7 @@ Sources: docs/policy.md for what each fault leads to; RFC 5280 appendix A (upper
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -93,8 +94,13 @@ TEACHING_NAMES: tuple[ClientName, ...] = (
     ClientName("192.0.2.4", IP),
     ClientName("sensor-5@plant.example", EMAIL),
     ClientName("sensor-6", THUMBPRINT),
-    *(ClientName(f"faulty-{number}", SUBJECT, fault.code) for number, fault in enumerate(SAMPLE_FAULTS, start=1)),
+    *(ClientName(f"faulty-{number}-{fault.code}", SUBJECT, fault.code) for number, fault in enumerate(SAMPLE_FAULTS, 1)),
 )
+
+
+def file_stem(authentication_name: str) -> str:
+    """What the files of a client are called, without the ending: one word for every shell, and never two dots together."""
+    return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.)", "_", authentication_name).strip(".-") or "client"
 
 
 def check_client_name(name: ClientName) -> None:

@@ -55,6 +55,7 @@ class MessageCount:
     by_qos: tuple[int, ...]
     topic: str = ""
     at: datetime | None = None
+    has_newest: bool = True  # whether the target tells the newest of these
 
     @property
     def of_qos_2(self) -> int:
@@ -176,6 +177,7 @@ def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
             (*numbers, 0, 0)[: max(len(numbers), 2)],
             _text(newest.get("topic")),
             _moment(newest.get("time")),
+            bool(last),
         )
 
     return (

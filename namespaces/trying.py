@@ -5,6 +5,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from certificates.sample_names import file_stem
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -19,13 +21,13 @@ class Trial:
 
     @property
     def file_name(self) -> str:
-        """What the client's files are called, without the ending."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", self.client_name) or "client"
+        """What the client's files are called, without the ending: as sample certificates name them."""
+        return file_stem(self.authentication_name)
 
     @property
     def session(self) -> str:
         """A session name, which has at most 128 bytes, as a client name has."""
-        return f"{self.file_name[:124]}-try"
+        return re.sub(r"[^A-Za-z0-9._-]", "_", self.client_name)[:124] + "-try"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from certificates.issuing import (
     make_sample_chain,
     sample_chain_zip,
 )
+from namespaces.trying import Trial
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME_FOR = {
@@ -66,8 +67,26 @@ def test_the_archive_has_matching_keys_thumbprints_and_a_how_to() -> None:
         assert all("/" not in name and ".." not in name for name in names)
         assert {"HOW-TO.txt", "thumbprints.txt", "root_ca.crt", "intermediate_ca.crt"} <= set(names)
         assert chain.clients[1].thumbprint in archive.read("thumbprints.txt").decode()
-        assert "client2-b-example.crt" in archive.read("HOW-TO.txt").decode()
-        load_pem_private_key(archive.read("client2-b-example.key"), None)
+        assert "b.example.crt" in archive.read("HOW-TO.txt").decode()
+        load_pem_private_key(archive.read("b.example.key"), None)
+
+
+def test_each_file_is_named_as_try_it_looks_for_it_and_no_two_alike() -> None:
+    subject = "SubjectMatchesAuthenticationName"
+    asked = [
+        ("press-1", ""), ("PRESS-1", "expired"), ("press-1", "expired"), ("press-1", ""), ("sensor-5@plant.example", ""),
+        ("root_ca", ""), ("--help", ""), ("a/../b", ""), ("...", ""), ("a.", ""),
+    ]  # fmt: skip
+    chain = make_sample_chain([ClientName(name, subject, fault) for name, fault in asked], at=AT)
+    assert [client.file_name for client in chain.clients] == [
+        "press-1", "PRESS-1-expired", "press-1-2", "press-1-3", "sensor-5_plant.example",
+        "root_ca-2", "help", "a__._b", "__", "a",
+    ]  # fmt: skip
+    shown = [Trial("h", 1, "", "x", name, "t").file_name for name, _ in asked]
+    assert [shown[n] == chain.clients[n].file_name for n in (0, 4, 6, 7, 8, 9)] == [True] * 6
+    teaching = make_sample_chain(TEACHING_NAMES, at=AT)
+    for name, client in zip(teaching.names, teaching.clients, strict=True):
+        assert Trial("h", 1, "", "x", name.authentication_name, "t").file_name == client.file_name
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ def test_a_folder_gets_certificates_keys_and_a_how_to(tmp_path: Path) -> None:
     said = run("sensor-1", "sensor-2", "--output", str(folder))
     assert {path.name for path in folder.iterdir()} == {
         "HOW-TO.txt", "thumbprints.txt", "root_ca.crt", "root_ca.key", "intermediate_ca.crt", "intermediate_ca.key",
-        "client1-sensor-1.crt", "client1-sensor-1.key", "client2-sensor-2.crt", "client2-sensor-2.key",
+        "sensor-1.crt", "sensor-1.key", "sensor-2.crt", "sensor-2.key",
     }  # fmt: skip
-    certificate = read_upload((folder / "client1-sensor-1.crt").read_bytes())[0]
+    certificate = read_upload((folder / "sensor-1.crt").read_bytes())[0]
     assert certificate.common_names == ("sensor-1",)
-    assert f"{certificate.thumbprint_sha256}  client1-sensor-1.crt" in said
+    assert f"{certificate.thumbprint_sha256}  sensor-1.crt" in said
 
 
 def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
@@ -44,7 +44,8 @@ def test_an_output_that_ends_in_zip_becomes_one_private_file(tmp_path: Path) -> 
     run("--teaching", "--output", str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with zipfile.ZipFile(path) as archive:
-        assert len([name for name in archive.namelist() if name.startswith("client")]) == 2 * len(TEACHING_NAMES)
+        of_clients = [name for name in archive.namelist() if name.startswith(("sensor", "urn", "192", "faulty"))]
+        assert len(of_clients) == 2 * len(TEACHING_NAMES)
 
 
 def test_scheme_fault_and_lifetime_are_taken(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_scheme_fault_and_lifetime_are_taken(tmp_path: Path) -> None:
     scheme = "DnsMatchesAuthenticationName"
     said = run("a.example", "--scheme", scheme, "--fault", "expired", "--hours", "1", "--output", str(folder))
     assert "Refused at “Not within its validity”" in said
-    leaf = load_certificate(read_upload((folder / "client1-a-example-expired.crt").read_bytes())[0].der)
+    leaf = load_certificate(read_upload((folder / "a.example.crt").read_bytes())[0].der)
     assert leaf.dns_names == ("a.example",)
 
 

@@ -39,7 +39,7 @@ def test_the_shell_line_holds_every_word_as_it_is() -> None:
     assert words[words.index("-u") + 1] == ODD.authentication_name
     assert words[words.index("-t") + 1] == ODD.topic
     assert words[words.index("--cafile") + 1] == ODD.ca
-    assert words[words.index("--cert") + 1] == "a_b.crt"
+    assert words[words.index("--cert") + 1] == "it_s__a____name__.crt"
 
 
 @pytest.mark.parametrize("name", ["line-😀", "🏭", "ä\u202e\U000e0041", "\x7f\u2028\ud7ff\U0010ffff", '\\"\\'])
