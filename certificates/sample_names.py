@@ -94,7 +94,10 @@ TEACHING_NAMES: tuple[ClientName, ...] = (
     ClientName("192.0.2.4", IP),
     ClientName("sensor-5@plant.example", EMAIL),
     ClientName("sensor-6", THUMBPRINT),
-    *(ClientName(f"faulty-{number}-{fault.code}", SUBJECT, fault.code) for number, fault in enumerate(SAMPLE_FAULTS, 1)),
+    *(
+        ClientName(f"faulty-{number}-{fault.code}", SUBJECT, fault.code)
+        for number, fault in enumerate(SAMPLE_FAULTS, 1)
+    ),
 )
 
 

@@ -22,7 +22,14 @@ def namespace(client: Browser, settings: Any) -> Namespace:
 
 
 def make_attempt(namespace: Namespace, cursor: int = 1, **fields: Any) -> ConnectionAttempt:
-    values = {"at": timezone.now(), "accepted": True, "client_name": "press-1", "protocol": "MQTT5", "record": {}, **fields}
+    values = {
+        "at": timezone.now(),
+        "accepted": True,
+        "client_name": "press-1",
+        "protocol": "MQTT5",
+        "record": {},
+        **fields,
+    }
     return ConnectionAttempt.objects.create(namespace=namespace, cursor=cursor, **values)
 
 

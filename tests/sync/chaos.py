@@ -1,8 +1,8 @@
 """Three workers, rows changed at random, a bad network, workers killed, broker and Azure restarted: does it end well?
 
-`python -m tests.sync.chaos --rows 500 --seed 1 [--postgresql-and-redis]` prints a report as JSON and ends with 0 when the
-final state in Azure is the portal's, no row is stuck, none is lost or doubled, and each acknowledged change is in the
-activity log with its end.
+`python -m tests.sync.chaos --rows 500 --seed 1 [--postgresql-and-redis]` prints a report as JSON and ends with 0 when it
+became quiet, the final state in Azure is the portal's, no row is stuck, none is lost, none was pushed by two workers at
+once, and each acknowledged change is in the activity log with its end.
 """
 
 import argparse
@@ -16,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.emulator_process import EmulatorProcess
 from tests.servers import Redis, postgresql, redis
+from tests.sync.chaos_changes import Changes
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,87 +71,6 @@ class Processes:
         for process in (self._beat, *self._workers.values()):
             process.kill()
             process.wait()
-
-
-class Chaos:
-    """The changes, as people make them: through the actions, each acknowledged one written down."""
-
-    def __init__(self, namespace: Any, actor: Any, draw: random.Random, rows: int) -> None:
-        self.namespace, self.actor, self.draw, self.rows = namespace, actor, draw, rows
-        self.acknowledged: list[tuple[int, int]] = []  # (primary key, generation)
-        self.made = 0
-        self.given_up: list[str] = []
-        self.refused = 0
-
-    def change_something(self) -> None:
-        from namespaces.models import Client
-        from namespaces.rules import RuleError
-
-        present = Client.objects.present().filter(namespace=self.namespace)
-        kind = self.draw.random()
-        try:
-            if self.made < self.rows and (kind < 0.48 or not present.exists()):
-                self._create()
-                return
-            count = present.count()
-            if count:
-                row = present.order_by("pk")[self.draw.randrange(count)]
-                (self._delete if kind > 0.9 else self._rename if kind > 0.85 else self._edit)(row)
-        except RuleError:  # it went away between the look and the change
-            self.refused += 1
-
-    def _create(self) -> None:
-        from namespaces.actions import create_client
-
-        # Some names come again: those that were deleted, or are being deleted.
-        number = self.draw.randrange(self.made) if self.made > 20 and self.draw.random() < 0.1 else self.made
-        row = create_client(
-            self.actor,
-            namespace=self.namespace,
-            team=None,
-            name=f"sensor-{number}",
-            authentication_name=f"auth-{self.made}-{self.draw.getrandbits(32):x}",
-            validation_scheme="SubjectMatchesAuthenticationName",
-            description=self._words(),
-        )
-        self.made += 1
-        self.acknowledged.append((row.pk, row.generation))
-
-    def _edit(self, row: Any) -> None:
-        from namespaces.actions import update_client
-
-        before = row.generation
-        changed = update_client(
-            self.actor,
-            client=row,
-            validation_scheme=row.validation_scheme,
-            state=self.draw.choice(["Enabled", "Disabled"]),
-            description=self._words(),
-            attributes={"floor": self.draw.randrange(9)},
-        )
-        if changed.generation != before:
-            self.acknowledged.append((changed.pk, changed.generation))
-
-    def _rename(self, row: Any) -> None:
-        from namespaces.actions import change_authentication_name
-
-        # Some take the name that another one has given up a moment ago, and which Azure may not know yet.
-        name = f"renamed-{self.draw.getrandbits(40):x}"
-        if self.given_up and self.draw.random() < 0.4:
-            name = self.given_up.pop()
-        self.given_up.append(row.authentication_name)
-        changed = change_authentication_name(self.actor, client=row, authentication_name=name)
-        self.acknowledged.append((changed.pk, changed.generation))
-
-    def _delete(self, row: Any) -> None:
-        from namespaces.actions import delete_client
-
-        delete_client(self.actor, client=row)
-        row.refresh_from_db()
-        self.acknowledged.append((row.pk, row.generation))
-
-    def _words(self) -> str:
-        return f"{self.draw.choice(['door', 'roof', 'press'])} {self.draw.randrange(1000)}"
 
 
 @contextlib.contextmanager
@@ -252,35 +173,34 @@ def _run(
     call_command("migrate", verbosity=0)
     namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"))
     draw = random.Random(seed)
-    chaos = Chaos(namespace, User.objects.create(username="chaos"), draw, rows)
+    changes = Changes(namespace, User.objects.create(username="chaos"), draw, rows)
     processes = Processes(folder, environment)
-    began = time.monotonic()
+    began = changed = time.monotonic()
+    restarts = 0
+    never_quiet = []
     try:
         for number in range(WORKERS):
             processes.start_worker(number)
         faults.touch()
-        restarts = _change_and_destroy(chaos, processes, emulator, restart_broker, draw)
-        changed = time.monotonic() - began
+        restarts = _change_and_destroy(changes, processes, emulator, restart_broker, draw)
+        changed = time.monotonic()
         faults.unlink()
         until(_is_quiet, "every row has reached Azure and no doubt is left", patience)
     except AssertionError as fault:
-        print(fault, file=sys.stderr)
-        changed = time.monotonic() - began
-        restarts = -1
+        never_quiet.append(str(fault))
     finally:
         processes.stop()
-    report = verdict(chaos, emulator)
-    report |= {
-        "changed for": round(changed, 1),
+    return verdict(changes, emulator) | {
+        "never became quiet": never_quiet,
+        "changed for": round(changed - began, 1),
         "converged after": round(time.monotonic() - began, 1),
         "workers killed": processes.killed,
         "restarts of broker or Azure": restarts,
     }
-    return report
 
 
 def _change_and_destroy(
-    chaos: Chaos,
+    changes: Changes,
     processes: Processes,
     emulator: EmulatorProcess,
     restart_broker: Callable[[], None],
@@ -288,8 +208,8 @@ def _change_and_destroy(
 ) -> int:
     restarts = 0
     kill_at, restart_at = draw.randint(*KILL_EVERY), draw.randint(*RESTART_EVERY)
-    for number in range(int(chaos.rows * OPERATIONS_PER_ROW)):
-        chaos.change_something()
+    for number in range(int(changes.rows * OPERATIONS_PER_ROW)):
+        changes.change_something()
         if number >= kill_at:
             processes.kill_one(draw)
             kill_at = number + draw.randint(*KILL_EVERY)
@@ -304,51 +224,81 @@ def _change_and_destroy(
     return restarts
 
 
+def _models() -> list[Any]:
+    """The types of resources that are made and deleted."""
+    from sync import registry
+
+    return [model for model in registry.models() if not model.is_patched]
+
+
 def _is_quiet() -> bool:
-    from namespaces.models import Client
-
     time.sleep(0.2)  # the database is busy enough
-    waiting = Client.objects.unsettled().filter(parked_code="")
-    return not waiting.exists() and not Client.objects.filter(recheck_at__isnull=False).exists()
+    waiting = (model._default_manager.unsettled().filter(parked_code="") for model in _models())
+    doubtful = (model._default_manager.filter(recheck_at__isnull=False) for model in _models())
+    return not any(rows.exists() for rows in (*waiting, *doubtful))
 
 
-def verdict(chaos: Chaos, emulator: EmulatorProcess) -> dict[str, Any]:
+def verdict(changes: Changes, emulator: EmulatorProcess) -> dict[str, Any]:
     """What is wrong, by name; empty lists when all is well."""
-    from namespaces.models import Client
     from portal.models import Activity
+    from sync.models import PushRecord
 
     found: dict[str, dict[str, Any]] = {}
-    doubled = []
-    path = f"{chaos.namespace.resource_id}/clients?$top=100"
-    while path:
-        page = emulator.call("GET", path, api_version=None if "api-version" in path else "2025-02-15")
-        for resource in page["value"]:
-            doubled += [resource["name"]] if resource["name"].lower() in found else []
-            found[resource["name"].lower()] = resource
-        path = page.get("nextLink", "").removeprefix(emulator.url)
-    rows = {row.name.lower(): row for row in Client.objects.select_related("namespace")}
-    pending = {
-        (pk, generation)
-        for pk, generation in Activity.objects.filter(outcome="pending").values_list("object_pk", "generation")
+    rows: dict[str, Any] = {}
+    for model in _models():
+        found |= _in_azure(emulator, changes.namespace.resource_id, model)
+        for row in model._default_manager.select_related("namespace"):
+            rows[f"{model.arm_type}/{row.name.lower()}"] = row
+    logged = {
+        (kind, pk, generation): outcome
+        for kind, pk, generation, outcome in Activity.objects.values_list("kind", "object_pk", "generation", "outcome")
     }
-    logged = set(Activity.objects.values_list("object_pk", "generation"))
+    records = PushRecord.objects.exclude(outcome="not claimed")
+    pushes = records.values_list("kind", "object_pk", "claimed_at", "settled_at")
     return {
         "rows": len(rows),
-        "acknowledged": len(chaos.acknowledged),
+        "acknowledged": len(changes.acknowledged),
         "lost": sorted(set(rows) - set(found)),
         "left over": sorted(set(found) - set(rows)),
         "different": sorted(name for name in set(rows) & set(found) if not rows[name].matches(found[name])),
-        "doubled": doubled,
-        "stuck": sorted(row.name for row in rows.values() if not row.is_settled and not row.parked_code),
+        "pushed twice at once": overlapping(pushes),
+        "stuck": sorted(name for name, row in rows.items() if not row.is_settled and not row.parked_code),
         "parked": sorted(
-            f"{row.name}: {row.parked_code} {row.parked_message}" for row in rows.values() if row.parked_code
+            f"{name}: {row.parked_code} {row.parked_message}" for name, row in rows.items() if row.parked_code
         ),
-        "not in the activity": [each for each in chaos.acknowledged if each not in logged],
-        "without an end": [each for each in chaos.acknowledged if each in pending],
+        "not in the activity": [each for each in changes.acknowledged if each not in logged],
+        "without an end": [each for each in changes.acknowledged if logged.get(each) == "pending"],
     }
 
 
-WRONG = ("lost", "left over", "different", "doubled", "stuck", "parked", "not in the activity", "without an end")
+def _in_azure(emulator: EmulatorProcess, namespace_id: str, model: Any) -> dict[str, dict[str, Any]]:
+    found = {}
+    path = f"{namespace_id}/{model.arm_type}?$top=100"
+    while path:
+        page = emulator.call("GET", path, api_version=None if "api-version" in path else "2025-02-15")
+        for resource in page["value"]:
+            if not model.is_built_in(resource):
+                found[f"{model.arm_type}/{resource['name'].lower()}"] = resource
+        path = page.get("nextLink", "").removeprefix(emulator.url)
+    return found
+
+
+def overlapping(pushes: Iterable[tuple[str, int, datetime, datetime]]) -> list[str]:
+    """Rows of which one push began before another one was settled. Each is kind, primary key, begin and end."""
+    found = set()
+    ends: dict[tuple[str, int], datetime] = {}
+    for kind, pk, began, ended in sorted(pushes, key=lambda push: push[2]):
+        before = ends.get((kind, pk))
+        if before is not None and began < before:
+            found.add(f"{kind} {pk}")
+        ends[(kind, pk)] = max(ended, before or ended)
+    return sorted(found)
+
+
+WRONG = (
+    *("lost", "left over", "different", "pushed twice at once", "stuck", "parked"),
+    *("not in the activity", "without an end", "never became quiet"),
+)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """The emulator behind a bad network: `python -m tests.sync.faulty_emulator …`, with faults while FAULTS_WHILE exists.
 
-Each request meets its fate by a seeded draw: refused for a while, reset before or after it took effect, torn, or so late
-that the caller has given up on it, and then takes effect all the same.
+Each request meets its fate by a seeded draw: refused for a while, reset before or after it took effect, torn, accepted and
+worked on, or so late that the caller has given up on it, and then takes effect all the same.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from emulator.__main__ import main
 from emulator.arm.application import ArmService
+from emulator.fault_rules import Fault
 
 FATES = {  # per mille
     "throttled": 8,
@@ -25,8 +26,10 @@ FATES = {  # per mille
     "torn": 20,
     "slow": 30,
     "late": 20,
+    "long-running": 25,
 }
 LATE_SECONDS = 2.0
+WORKED_ON_FOR = (0.1, 1.2)  # seconds: some longer than the portal asks how it goes
 _draw = random.Random(int(os.environ.get("FAULTS_SEED", "1")))
 _while = Path(os.environ.get("FAULTS_WHILE", "/nonexistent"))
 _answer_well = ArmService._respond
@@ -64,6 +67,9 @@ async def _answer_badly(self: ArmService, request: web.Request) -> web.StreamRes
             await asyncio.sleep(_draw.uniform(0.05, 0.6))
         case "late":
             await asyncio.sleep(LATE_SECONDS)
+        case "long-running" if request.method != "GET":
+            seconds = _draw.uniform(*WORKED_ON_FOR)
+            self._faults.add(Fault(kind=fate, methods=(request.method,), path=request.path, count=1, seconds=seconds))
     response = await _answer_well(self, request)
     if not is_token:  # it limits nothing, so that the test takes seconds
         for operation in ("reads", "writes", "deletes"):

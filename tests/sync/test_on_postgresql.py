@@ -5,14 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers import postgresql
 
-SAME_TESTS = ("test_reconcile.py", "test_making_room.py", "test_leases.py", "test_waiting.py", "test_timeline.py")
+SAME_TESTS = {
+    "rows": (
+        *("test_reconcile.py", "test_making_room.py", "test_leases.py", "test_operations.py", "test_deleting.py"),
+        *("test_claiming.py", "test_waiting.py", "test_timeline.py"),
+    ),
+    "pump and budget": ("test_pump.py",),
+}
 
 
-def test_the_same_tests_hold_on_postgresql() -> None:
+@pytest.mark.parametrize("names", SAME_TESTS.values(), ids=SAME_TESTS)
+def test_the_same_tests_hold_on_postgresql(names: tuple[str, ...]) -> None:
     here = Path(__file__).parent
-    tests = [str(here / name) for name in SAME_TESTS]
+    tests = [str(here / name) for name in names]
     with postgresql() as url:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
         run = subprocess.run(

@@ -112,7 +112,7 @@ def test_what_others_change_while_a_bulk_is_on_its_way_is_not_overwritten(
 ) -> None:
     add(ada, factory, *names(80), bulk=True)
     run()
-    last = Client.objects.get(name="sensor-79")
+    last = Client.objects.select_related("namespace").get(name="sensor-79")
     change_all(ada)
     arm.requests.clear()
 
