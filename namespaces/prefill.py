@@ -12,6 +12,7 @@ from django.urls import reverse
 from namespaces.grids import asked_text
 from namespaces.models import Client
 from namespaces.rules import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, RuleError, check_client_name
+from namespaces.topic_reach import Explained
 
 
 def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:
@@ -27,6 +28,17 @@ def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: st
     if scheme == THUMBPRINT_SCHEME and thumbprint:
         query["thumbprints"] = thumbprint
     return f"{reverse('namespaces:client_create', args=[namespace_pk])}?{urlencode(query)}"
+
+
+def rule_to_add_url(explained: Explained) -> str:
+    """Where the rule is made that a denied client lacks: a topic space with the topic, or a binding in the space."""
+    pk = explained.client.namespace_id
+    if not explained.spaces:
+        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': explained.topic})}"
+    values = {"topic_space_name": explained.spaces[0], "permission": explained.permission}
+    if len(explained.groups) == 1:  # which of several is for somebody to say
+        values["client_group_name"] = explained.groups[0]
+    return f"{reverse('namespaces:permission_binding_create', args=[pk])}?{urlencode(values)}"
 
 
 def filled_in(query: QueryDict) -> dict[str, Any]:

@@ -74,6 +74,10 @@ class TemplateCheck:
     filled: tuple[str, ...]
     covers: bool
 
+    @property
+    def is_same_for_all(self) -> bool:
+        return self.filled == (self.text,)
+
 
 @dataclass(frozen=True)
 class SpaceCheck:

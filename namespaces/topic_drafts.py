@@ -11,6 +11,7 @@ from django.http import QueryDict
 from namespaces.forms import without_private_keys
 from namespaces.query_building import condition, joined
 from namespaces.rules import RuleError
+from namespaces.topic_forms import one_per_line
 from namespaces.topic_rules import MAX_TEMPLATES
 
 
@@ -49,6 +50,7 @@ def _changed_templates(data: QueryDict) -> list[str]:
     pressed = data.get("remove_template", "")
     if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(templates):
         del templates[int(pressed[:4])]
+    templates = one_per_line(templates)
     if "add_template" in data and len(templates) < MAX_TEMPLATES:
         templates.append("")
     return templates

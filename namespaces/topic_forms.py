@@ -1,5 +1,7 @@
 """What people type about client groups, topic spaces and permission bindings."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -89,11 +91,16 @@ class ClientGroupForm(TopicRuleForm):
         return query
 
 
+def one_per_line(texts: Iterable[str]) -> list[str]:
+    """Several templates pasted into one field become several; a field left empty stays one."""
+    return [line for text in texts for line in re.split(r"[\r\n]+", str(text).strip("\r\n"))]
+
+
 class TemplatesWidget(forms.TextInput):
     """Several inputs of one name."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        return data.getlist(name) if hasattr(data, "getlist") else list(data.get(name, []))
+        return one_per_line(data.getlist(name) if hasattr(data, "getlist") else data.get(name, []))
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return name not in data

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from namespaces.group_query import QueryError, parse_query
 from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding, TopicSpace
 from namespaces.query_building import Operand, operands
@@ -132,6 +134,19 @@ class Explained:
     explanation: Explanation
     on_the_way: int  # changes of rules, or of the client, that Azure does not have yet
     has_no_rules: bool
+    is_open: (
+        bool  # the endpoint allows it all the same: there is no rule yet, and it lets everything pass until there is
+    )
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups that somebody wrote and the client belongs to."""
+        return [group.name for group in self.explanation.groups if group.belongs and group.name != EVERYONE]
+
+    @property
+    def spaces(self) -> list[str]:
+        """The topic spaces that hold the topic."""
+        return [space.name for space in self.explanation.spaces if space.covers]
 
 
 def explain(client: Client, topic: str, permission: str) -> Explained:
@@ -149,6 +164,7 @@ def explain(client: Client, topic: str, permission: str) -> Explained:
         rules.explain(member, topic, permission),
         waiting + (0 if client.is_settled else 1),
         rules.is_empty,
+        rules.is_empty and settings.MQTT_OPEN_WITHOUT_RULES,
     )
 
 

@@ -112,6 +112,7 @@ class Demo:
             "MQTT_ENDPOINTS": str(self._folder.mqtt_endpoints),
             "CONNECTION_LOG_GATEWAY": "sync.connections.ArmConnectionLog",
             "LIVE_STATE_GATEWAY": "sync.live_state.ArmLiveState",
+            "MQTT_OPEN_WITHOUT_RULES": "true",
             "FAULT_CONTROL_GATEWAY": "sync.training.EmulatorFaults",
             "PYTHONUNBUFFERED": "1",
             # glibc keeps memory apart for each of many threads, and gives little of it back.

@@ -219,6 +219,8 @@ FAULT_CONTROL_GATEWAY = os.environ.get("FAULT_CONTROL_GATEWAY", "")
 CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))
 # Certificates that clients have shown, per namespace: what the pages about CA certificates and expiries rest on.
 CLIENT_CERTIFICATES_KEEP = int(os.environ.get("CLIENT_CERTIFICATES_KEEP", "20000"))
+# Whether the endpoint lets everything pass while a namespace has neither topic space nor permission binding. Azure does not.
+MQTT_OPEN_WITHOUT_RULES = _flag("MQTT_OPEN_WITHOUT_RULES", False)
 # JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
 MQTT_ENDPOINTS = os.environ.get("MQTT_ENDPOINTS", "")
 

@@ -46,7 +46,11 @@ CURVES = {
     "secp256k1": ec.SECP256K1(),
     "brainpoolP256r1": ec.BrainpoolP256R1(),
 }
-DIGESTS = {"SHA-224": hashes.SHA224(), "SHA-512": hashes.SHA512(), "SHA3-256": hashes.SHA3_256()}
+DIGESTS: dict[str, hashes.SHA224 | hashes.SHA256 | hashes.SHA512 | hashes.SHA3_256] = {
+    "SHA-224": hashes.SHA224(),
+    "SHA-512": hashes.SHA512(),
+    "SHA3-256": hashes.SHA3_256(),
+}
 USAGES = {
     "digitalSignature": "digital_signature",
     "nonRepudiation": "content_commitment",

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET
 from namespaces.access import Verb, get_namespace
 from namespaces.models import Client
 from namespaces.pages import PageRequest, namespace_context, render_page
+from namespaces.prefill import rule_to_add_url
 from namespaces.query_building import OPERATORS
 from namespaces.topic_drafts import Draft, with_condition
 from namespaces.topic_forms import PermissionTestForm
@@ -51,7 +52,8 @@ def permission_test(request: PageRequest, pk: int) -> HttpResponse:
             form.add_error("client", f"There is no client “{name}” in this namespace.")
         else:
             explained = explain(client, form.cleaned_data["topic"], form.cleaned_data["permission"])
+    to_add = rule_to_add_url(explained) if explained and not explained.explanation.access.allowed else ""
     names = Client.objects.present().filter(namespace=namespace).order_by("name").values_list("name", flat=True)[:200]
-    context = namespace_context(request, namespace, form=form, explained=explained, names=names)
+    context = namespace_context(request, namespace, form=form, explained=explained, to_add=to_add, names=names)
     status = 422 if asked and explained is None else 200
     return render_page(request, "namespaces/permission_test.html", context, partial="answer", status=status)

@@ -21,6 +21,7 @@ from namespaces.topic_drafts import changed_draft
 from namespaces.topic_kinds import Kind, rule_grid, values_of
 from namespaces.topic_models import TopicRule
 from namespaces.topic_reach import matches_of, operands_in, reach_of
+from namespaces.topic_rules import MAX_TEMPLATES
 from sync.actions import NothingToRetry, retry
 
 
@@ -65,7 +66,9 @@ def rule_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
 def rule_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     data = request.POST if request.method == "POST" else None
-    initial = {name: request.GET[name] for name in kind.form.value_names if name in request.GET and name != "templates"}
+    initial: dict[str, Any] = {name: request.GET[name] for name in kind.form.value_names if name in request.GET}
+    if "templates" in initial:
+        initial["templates"] = request.GET.getlist("templates")[:MAX_TEMPLATES]
     form = kind.form(data, namespace=namespace, user=request.user, initial=initial)
     if form.is_valid():
         chosen = {name: form.cleaned_data[name] for name in ("name", "team")}

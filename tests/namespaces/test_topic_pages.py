@@ -230,10 +230,10 @@ def test_deleting_a_binding_says_whom_it_concerns(client: Browser, namespace: Na
 def test_a_template_row_more_and_less(client: Browser, namespace: Namespace) -> None:
     typed = {"name": "robots", "templates": ["a", "b"], "add_template": "1"}
     page = client.post(at(namespace, "topic_space_create_draft"), typed).content.decode()
-    assert re.findall(r'name="templates" value="([^"]*)"', page) == ["a", "b", ""]
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', page) == ["a", "b", ""]
     typed = {"templates": ["a", "b"], "remove_template": "0"}
     page = client.post(at(namespace, "topic_space_update_draft", "machines"), typed).content.decode()
-    assert re.findall(r'name="templates" value="([^"]*)"', page) == ["b"]
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', page) == ["b"]
 
 
 def test_a_condition_is_added_to_the_query_of_the_form(client: Browser, namespace: Namespace) -> None:
@@ -291,6 +291,24 @@ def test_a_group_is_made_from_the_builders_query(client: Browser, namespace: Nam
     page = client.get(at(namespace, "client_group_create"), {"query": "attributes.floor > 3"})
     assert "attributes.floor > 3" in text(page)
     assert "1 of 2 clients matches now" in text(page)
+
+
+def test_templates_pasted_into_one_field_become_several(client: Browser, namespace: Namespace) -> None:
+    pasted = {"name": "robots", "templates": ["a/+\r\n\r\nb/#\r\nc d\r\n", ""]}
+    draft = client.post(at(namespace, "topic_space_create_draft"), {**pasted, "add_template": "1"}).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', draft) == ["a/+", "b/#", "c d", "", ""]
+    wrong = client.post(at(namespace, "topic_space_create"), {**pasted, "templates": ["a/#/b\nb"]}).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', wrong) == ["a/#/b", "b"]
+    client.post(at(namespace, "topic_space_create"), pasted)
+    assert TopicSpace.objects.get(name="robots").templates == ["a/+", "b/#", "c d"]
+
+
+def test_removing_a_row_of_several_pasted_templates_removes_the_whole_field(
+    client: Browser, namespace: Namespace
+) -> None:
+    pasted = {"templates": ["a\nb", "c\nd"], "remove_template": "0"}
+    draft = client.post(at(namespace, "topic_space_create_draft"), pasted).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', draft) == ["c", "d"]
 
 
 # Test permission
@@ -353,3 +371,68 @@ def test_the_answer_tells_what_else_matters(client: Browser, namespace: Namespac
     page = text(ask(client, namespace, client="off-1", topic="machines/off-1/x"))
     assert "The client is disabled" in page
     assert "still on its way to Azure" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "leads_to"),
+    [
+        (
+            {"client": "robot-1", "topic": "machines/robot-1/x"},
+            "create-permission-binding/?topic_space_name=machines&permission=Publisher",
+        ),
+        (
+            {"permission": "Subscriber"},
+            "create-permission-binding/?topic_space_name=machines&permission=Subscriber&client_group_name=presses",
+        ),
+        ({"topic": "else/where"}, "create-topic-space/?templates=else%2Fwhere"),
+    ],
+)
+def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
+    client: Browser, namespace: Namespace, changed: dict[str, str], leads_to: str
+) -> None:
+    page = unescape(ask(client, namespace, **changed).content.decode())
+    found = re.search(rf'href="([^"]*{re.escape(leads_to)})"', page)
+    assert found, page
+    form = unescape(client.get(found[1]).content.decode())
+    if "topic" in changed and "client" not in changed:
+        assert ">else/where</textarea>" in form
+    else:
+        assert '<option value="machines" selected>' in form
+    client.login(username="rea", password=PASSWORD)
+    assert leads_to not in unescape(ask(client, namespace, **changed).content.decode())
+
+
+def test_every_name_in_the_trace_is_a_link_and_an_allowed_topic_needs_no_rule(
+    client: Browser, namespace: Namespace
+) -> None:
+    page = ask(client, namespace).content.decode()
+    for stem, name in (
+        ("client_group", "presses"),
+        ("topic_space", "machines"),
+        ("permission_binding", "presses-publish"),
+    ):
+        assert f'<a href="{at(namespace, f"{stem}_detail", name)}">{name}</a>' in page
+    assert "/create-permission-binding/" not in page
+    assert "/create-topic-space/" not in page
+
+
+def test_a_template_without_variables_is_said_not_to_cover_the_topic(client: Browser, namespace: Namespace) -> None:
+    make_topic_space(namespace, "fixed", "sample")
+    page = text(ask(client, namespace, topic="elsewhere"))
+    assert "sample does not cover it" in page
+    assert "is machines/press-07/# for this client and does not cover it" in page
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_without_any_rule_the_answer_is_what_this_endpoint_does(
+    client: Browser, namespace: Namespace, settings: Any, is_open: bool
+) -> None:
+    settings.MQTT_OPEN_WITHOUT_RULES = is_open
+    for model in (PermissionBinding, TopicSpace):
+        model.objects.all().delete()
+    page = text(ask(client, namespace))
+    assert ("Allowed here, for now." in page) is is_open
+    assert ("Azure would deny it." in page) is is_open
+    assert ("Denied." in page) is not is_open
+    make_topic_space(namespace, "other", "other")
+    assert "Denied." in text(ask(client, namespace))
