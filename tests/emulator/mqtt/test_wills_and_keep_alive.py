@@ -100,6 +100,28 @@ def test_a_will_does_not_outwait_its_session(plant: Plant) -> None:
             assert reader.expect(w.PUBLISH).payload() == b"gone"
 
 
+@pytest.mark.parametrize(
+    ("delay", "clean", "expected"), [(0, False, True), (0, True, True), (200, False, False), (200, True, True)]
+)
+def test_a_takeover_leaves_the_will_unless_it_waits_and_the_session_goes_on(
+    plant: Plant, delay: int, clean: bool, expected: bool
+) -> None:
+    topic = a_topic()
+    delayed = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, delay))
+    kept: dict[str, Any] = {"properties": w.four(w.SESSION_EXPIRY, 60)}
+    with connected(plant, "r", "robot-1") as reader:
+        listening(reader, topic)
+        with connected(plant, topic, will=delayed, will_flags=QOS_1_WILL, clean=False, **kept) as older:
+            with connected(plant, topic, clean=clean, **kept) as newer:
+                older.expect_end(0x8E)
+                assert newer.connack.session_present is not clean
+                if expected:
+                    reader.send(w.puback(reader.expect(w.PUBLISH).packet_id))
+                assert reader.silent()
+        with connected(plant, topic, clean=True):
+            pass
+
+
 def test_a_clean_start_ends_the_old_session_and_so_publishes_its_will(plant: Plant) -> None:
     topic = a_topic()
     delayed = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, 200))
