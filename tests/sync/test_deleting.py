@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from certificates.actions import delete_ca_certificate
 from certificates.decoding import to_azure_pem
@@ -140,8 +141,9 @@ def _base_of_before(client: Any) -> None:
 
 
 def test_a_deletion_takes_a_read_out_of_the_budget_as_a_write_does() -> None:
-    budget.reserve(SUBSCRIPTION, "reads", 249)
-    assert budget.reserve(SUBSCRIPTION, "deletes", 5).count == 1
+    at = timezone.now()
+    budget.reserve(SUBSCRIPTION, "reads", 249, at)
+    assert budget.reserve(SUBSCRIPTION, "deletes", 5, at).count == 1
     budget.give_back(SUBSCRIPTION, "deletes", 1)
     levels = dict(Budget.objects.values_list("operation", "level"))
     assert levels["reads"] >= 1

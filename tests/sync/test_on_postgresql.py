@@ -14,7 +14,7 @@ SAME_TESTS = {
         *("test_reconcile.py", "test_making_room.py", "test_leases.py", "test_operations.py", "test_deleting.py"),
         *("test_claiming.py", "test_waiting.py", "test_timeline.py"),
     ),
-    "pump and budget": ("test_pump.py",),
+    "pump and budget": ("test_pump.py", "test_database_faults.py"),
 }
 
 
