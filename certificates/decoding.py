@@ -30,7 +30,6 @@ from certificates.facts import (
     NEXT_CA,
     Certificate,
     DecodingError,
-    describe_key,
     load_certificate,
 )
 from certificates.private_keys import may_be_a_private_key, private_key_kind
@@ -41,7 +40,6 @@ __all__ = [
     "MAX_UPLOAD_BYTES",
     "Certificate",
     "DecodingError",
-    "describe_key",
     "from_azure_pem",
     "load_certificate",
     "normalize_thumbprint",

@@ -169,6 +169,8 @@ class _Bundle:
             sentence = f"None of them signed {leaves[0].subject}: bring the CA certificate with the subject {issuer}."
             return None, sentence, ()
         lowest = lowest_cas(cas)
+        if not fitting and len(lowest) > 1:
+            return None, f"None of them can be used. {lowest[0].subject}: {self._why_not(lowest[0])}", ()
         if len(lowest) > 1:
             return None, "Choose the one that signs the clients.", fitting
         if lowest[0] not in fitting:

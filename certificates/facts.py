@@ -10,16 +10,14 @@ from typing import Any, Final, Generic, Self, TypeVar, overload
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certificates.algorithms import describe_key, describe_signature
 from certificates.outlines import Outline, plain_common_name, read_outline, usual_rsa_bits
 
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
-MAX_EXPONENT_BITS = 64  # of RSA: with more, one signature costs as much as a thousand
-LARGE_EXPONENT = " with a public exponent of "
 NEXT_CA = "Bring the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -95,7 +93,7 @@ class Certificate:
         self.not_after: Final = parsed.not_valid_after_utc
         bits = usual_rsa_bits(outline.key)
         self.key, self.key_bits = (f"RSA {bits}", bits) if bits else describe_key(parsed)
-        self.signature: Final = _USUAL_SIGNATURES.get(outline.signature_algorithm) or _describe_signature(parsed)
+        self.signature: Final = describe_signature(parsed, outline.signature_algorithm)
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -303,70 +301,6 @@ _KEY_USAGES = (
 
 def _describe_key_usage(usage: x509.KeyUsage | None) -> tuple[str, ...]:
     return tuple([name for is_set, name in _KEY_USAGES if is_set(usage)]) if usage is not None else ()
-
-
-_CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-# Encoded: ecdsa-with-SHA256 and -SHA384 (RFC 5758), sha256WithRSAEncryption (RFC 4055), Ed25519 and Ed448 (RFC 8410).
-_USUAL_SIGNATURES = {
-    bytes.fromhex("300a06082a8648ce3d040302"): "ECDSA with SHA-256",
-    bytes.fromhex("300a06082a8648ce3d040303"): "ECDSA with SHA-384",
-    bytes.fromhex("300d06092a864886f70d01010b0500"): "RSA with SHA-256",
-    bytes.fromhex("300506032b6570"): "Ed25519",
-    bytes.fromhex("300506032b6571"): "Ed448",
-}
-
-
-def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
-    """The public key as people name it, and its size in bits: ("EC P-256", 256), ("RSA 2048", 2048)."""
-    try:
-        key = certificate.public_key()
-    except UnsupportedAlgorithm:
-        return f"unsupported ({certificate.public_key_algorithm_oid.dotted_string})", 0
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        curve = key.curve
-        return f"EC {_CURVE_NAMES.get(curve.name, curve.name)}", curve.key_size
-    if isinstance(key, rsa.RSAPublicKey):
-        bits, exponent_bits = key.key_size, key.public_numbers().e.bit_length()
-        large = f"{LARGE_EXPONENT}{exponent_bits} bits" if exponent_bits > MAX_EXPONENT_BITS else ""
-        return f"RSA {bits}{large}", bits
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return "Ed25519", 256
-    if isinstance(key, ed448.Ed448PublicKey):
-        return "Ed448", 456
-    if isinstance(key, dsa.DSAPublicKey):
-        return f"DSA {key.key_size}", key.key_size
-    return type(key).__name__, 0
-
-
-_ECDSA_WITH_SHA3 = frozenset(  # the library has no names for these
-    {
-        SignatureAlgorithmOID.ECDSA_WITH_SHA3_224,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA3_256,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA3_384,
-        SignatureAlgorithmOID.ECDSA_WITH_SHA3_512,
-    }
-)
-
-
-def _describe_signature(certificate: x509.Certificate) -> str:
-    oid = certificate.signature_algorithm_oid
-    try:
-        algorithm = certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        algorithm = None
-    if algorithm is None:
-        return oid.dotted_string
-    digest = algorithm.name.upper().replace("SHA", "SHA-").replace("SHA--", "SHA-")
-    if oid == SignatureAlgorithmOID.RSASSA_PSS:
-        return f"RSA-PSS with {digest}"
-    family = (
-        "ECDSA"
-        if "ecdsa" in oid._name.lower() or oid in _ECDSA_WITH_SHA3
-        else "DSA"
-        if "dsa" in oid._name.lower()
-        else "RSA"
-    )
-    return f"{family} with {digest}"
 
 
 def _describe_extension(extension: x509.Extension[x509.ExtensionType]) -> tuple[str, bool, str]:

@@ -6,7 +6,8 @@ RFC 8446 section 4.2.3 (the signatures of TLS 1.3: P-256, P-384, P-521, Ed25519 
 
 from typing import NamedTuple
 
-from certificates.facts import LARGE_EXPONENT, Certificate
+from certificates.algorithms import LARGE_EXPONENT
+from certificates.facts import Certificate
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192

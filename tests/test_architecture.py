@@ -12,6 +12,7 @@ ROOMS = ("portal", "sync", "namespaces", "certificates", "emulator")
 PURE = {
     "certificates.addresses",
     "certificates.advice",
+    "certificates.algorithms",
     "certificates.ca_rules",
     "certificates.comparing",
     "certificates.confusables",

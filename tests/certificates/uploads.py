@@ -169,6 +169,7 @@ def bundles() -> list[Upload]:
     several, choose = "several-certificates", "choose-certificate"
     old_line = ROOT.issue("Line 1 CA", ca=True, path_length=0, not_after=AT - DAY)
     large = ROOT.issue("Large CA", ca=True, key="RSA 16384")
+    old_root = authority("Old Root CA", not_after=AT - DAY)
     line_2 = ROOT.issue("Line 2 CA", ca=True, path_length=0)
     return [
         Upload("bundle: leaf and intermediate", SENSOR.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
@@ -181,6 +182,7 @@ def bundles() -> list[Upload]:
         Upload("bundle: root and an expired intermediate", ROOT.pem + old_line.pem, several, "2 certificates", "CN=Line 1 CA, cannot be used"),
         Upload("bundle: a self-signed client and a root", self_signed("s", key_label="s").pem + ROOT.pem, several, "2 certificates", "CN=Plant Root CA", choose, "CN=Plant Root CA"),
         Upload("bundle: the signer's key is too large", LINE.issue("s", issuer=name_of("CN=Large CA"), aki=None).pem + large.pem, several, "2 cert", "RSA 16384"),
+        Upload("bundle: two CAs that have both expired", old_line.pem + old_root.pem, several, "2 certificates", "None of them can be used"),
         Upload("bundle: two leaves", SENSOR.pem + RSA_SENSOR.pem, several, "2 certificates", "None of them is a CA"),
         Upload("bundle: the signer has expired", SENSOR.pem + old_line.pem, several, "2 certificates", "expired on"),
         Upload("bundle: an expired and a renewed signer", old_line.pem + LINE.pem + SENSOR.pem, several, "3 cert", "", choose, "CN=Line 1 CA"),
