@@ -311,7 +311,7 @@ def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
 def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) -> None:
     code = "client-authentication-allowed"
     shown = ", ".join(leaf.extended_key_usage) or "no restriction"
-    if not _allows_clients(leaf):
+    if not allows_clients(leaf):
         raise walk.refuse(
             code,
             f"The certificate is not for clients: its extended key usage is {shown}.",
@@ -329,7 +329,7 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
             else "Issue it with the key usage digitalSignature.",
         )
     for ca in path[1:]:
-        if not _allows_clients(ca):
+        if not allows_clients(ca):
             usages = ", ".join(ca.extended_key_usage)
             raise walk.refuse(
                 code,
@@ -342,7 +342,8 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
     walk.passed(code, f"Extended key usage: {shown}", ("extended key usage", shown))
 
 
-def _allows_clients(certificate: Certificate) -> bool:
+def allows_clients(certificate: Certificate) -> bool:
+    """Whether its extended key usage lets it prove a client."""
     usages = certificate.extended_key_usage
     return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
 

@@ -188,8 +188,11 @@ class ClientSettingsForm(GuardedForm):
         scheme = self.cleaned_data.get("validation_scheme")
         if scheme is None or "thumbprints" in self.errors:
             return
+        given = self.cleaned_data["thumbprints"]
+        if scheme != rules.THUMBPRINT_SCHEME:  # what the certificate filled in, and nobody chose, is in no one's way
+            given = [text for text in given if text.strip() != self.data.get("proposed_thumbprint")]
         try:
-            self.cleaned_data["thumbprints"] = rules.parse_thumbprints(self.cleaned_data["thumbprints"], scheme)
+            self.cleaned_data["thumbprints"] = rules.parse_thumbprints(given, scheme)
         except RuleError as refusal:
             self.add_error("thumbprints", ValidationError(refusal.sentence, code=refusal.code))
 
@@ -256,6 +259,10 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
         team = self.fields["team"]
         assert isinstance(team, TeamField)
         team.offer(teams_of(user))
+
+    def keep_authentication_name(self) -> None:
+        """It was read from the certificate: it does not follow the client name that is being typed."""
+        self.fields["authentication_name"].widget.attrs["data-typed"] = ""
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

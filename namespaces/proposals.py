@@ -1,12 +1,15 @@
 """What a client's own certificate proposes for its registration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from certificates.authentication import allows_clients
 from certificates.comparing import SUBJECT_SCHEME, fitting_scheme, presented_values
 from certificates.decisions import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
-from certificates.decoding import Certificate, read_upload
+from certificates.decoding import Certificate, read_upload, to_azure_pem
 from certificates.facts import name_key
+from certificates.verification import MIN_RSA_BITS, is_weak_hash
 from namespaces.rules import MAX_NAME_LENGTH, THUMBPRINT_SCHEME
 
 
@@ -21,6 +24,12 @@ class Proposal:
     issuer: str
     sentence: str
     has_known_issuer: bool
+    certificate: Certificate
+
+    @property
+    def pem(self) -> str:
+        """The certificate on one line, to come back with the form."""
+        return to_azure_pem(self.certificate.der)
 
     @property
     def thumbprints(self) -> list[str]:
@@ -67,7 +76,32 @@ def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[s
         issuer=certificate.issuer,
         sentence=sentence,
         has_known_issuer=has_known_issuer,
+        certificate=certificate,
     )
+
+
+def warnings_of(proposal: Proposal, *, at: datetime) -> tuple[str, ...]:
+    """Why the endpoint will refuse this certificate although its names fit."""
+    return tuple(_warnings(proposal.certificate, by_chain=not proposal.thumbprints, at=at))
+
+
+def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iterator[str]:
+    if at < certificate.not_before:
+        yield f"It is not valid yet: until {certificate.not_before:%d %b %Y %H:%M} UTC the endpoint refuses it."
+    if at > certificate.not_after:
+        yield (
+            f"It expired on {certificate.not_after:%d %b %Y %H:%M} UTC, so the endpoint refuses it. "
+            "Issue a new one to the client from the same CA."
+        )
+    if not by_chain:
+        return  # what follows is no matter to Thumbprint Match
+    if not allows_clients(certificate):
+        usages = ", ".join(certificate.extended_key_usage)
+        yield f"It is not for clients, so the endpoint refuses it: its extended key usage is {usages}, without clientAuth."
+    if is_weak_hash(certificate):
+        yield f"It is signed with a weak hash ({certificate.signature}), so the endpoint refuses it. Issue it with SHA-256."
+    if certificate.key.startswith("RSA") and certificate.key_bits < MIN_RSA_BITS:
+        yield f"Its key is too weak ({certificate.key}), so the endpoint refuses it. Issue it with RSA 2048 or EC P-256."
 
 
 def _first_name(certificate: Certificate) -> str:

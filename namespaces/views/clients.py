@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_client, get_namespace
 from namespaces.actions import change_authentication_name, create_client, delete_client, update_client
 from namespaces.attributes import rows_of
-from namespaces.drafts import draft_of
+from namespaces.drafts import Told, draft_of, told_again
 from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
 from namespaces.grids import client_grid
 from namespaces.json_view import json_view_of
@@ -56,18 +57,32 @@ def client_create(request: PageRequest, pk: int) -> HttpResponseBase:
         else:
             messages.success(request, f"Client {client.name} is saved and on its way to Azure.")
             return go_to(request, "namespaces:client_list", pk)
-    context = namespace_context(request, namespace, form=form)
-    return render_page(request, "namespaces/client_create.html", context, status=422 if form.is_bound else 200)
+    told = told_again(request.POST, uploaded=_uploaded(namespace), at=timezone.now())
+    return _create_page(request, namespace, form, told, status=422 if form.is_bound else 200)
+
+
+def _create_page(
+    request: PageRequest,
+    namespace: Namespace,
+    form: CreateClientForm,
+    told: Told,
+    *,
+    partial: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    if told.proposal is not None:
+        form.keep_authentication_name()
+    context = namespace_context(request, namespace, form=form, told=told)
+    return render_page(request, "namespaces/client_create.html", context, partial=partial, status=status)
 
 
 @require_POST
 def client_create_draft(request: PageRequest, pk: int) -> HttpResponse:
     """The form as typed, with an attribute row more or less, or with what the client's certificate proposes."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
-    draft = draft_of(request.POST, request.FILES, uploaded=_uploaded(namespace))
+    draft = draft_of(request.POST, request.FILES, namespace=namespace, uploaded=_uploaded(namespace), at=timezone.now())
     form = CreateClientForm(initial=draft.initial, rows=draft.rows, namespace=namespace, user=request.user)
-    context = namespace_context(request, namespace, form=form, draft=draft)
-    return render_page(request, "namespaces/client_create.html", context, partial="form")
+    return _create_page(request, namespace, form, draft.told, partial="form")
 
 
 @require_GET
@@ -110,9 +125,10 @@ def client_update(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
 @require_POST
 def client_update_draft(request: PageRequest, pk: int, name: str) -> HttpResponse:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
-    draft = draft_of(request.POST, request.FILES, uploaded=_uploaded(client.namespace))
+    namespace = client.namespace
+    draft = draft_of(request.POST, request.FILES, namespace=namespace, uploaded=_uploaded(namespace), at=timezone.now())
     form = ClientSettingsForm(initial=draft.initial, rows=draft.rows)
-    context = namespace_context(request, client.namespace, form=form, draft=draft, client=client)
+    context = namespace_context(request, namespace, form=form, client=client)
     return render_page(request, "namespaces/client_update.html", context, partial="form")
 
 

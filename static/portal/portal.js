@@ -178,6 +178,12 @@
     }
     if (event.target.dataset.follows !== undefined) event.target.dataset.typed = "";
   }
+  function watchFollowers() {
+    for (const follower of all("[data-follows]")) {
+      const followed = document.getElementById(follower.dataset.follows);
+      if (follower.value && follower.value !== followed?.value) follower.dataset.typed = "";
+    }
+  }
 
   /* ---------- a moment on a slider, shown while it moves and asked for when it rests ---------- */
   function showMoment(slider) {
@@ -272,7 +278,7 @@
     // A refusal that names its own place (a toast) is put there; anything else leaves the page as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); forgetJudgement(event.detail.target); });
+  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); forgetJudgement(event.detail.target); });
   // What a live check says of a field now takes the place of what was wrong with it when the form was sent.
   // A slot answers for one field, or for all of a form.
   const forgetJudgement = (target) => {
@@ -307,7 +313,7 @@
     watchToasts();
     watchPane();
     all("[data-drop-zone]").forEach(describeFiles);
-    for (const follower of all("[data-follows]")) if (follower.value) follower.dataset.typed = "";
+    watchFollowers();
     // The menu folds away where there is no room beside the page.
     const narrow = matchMedia("(max-width: 720px)");
     const fold = () => { for (const menu of all("details[data-menu]")) menu.open = !narrow.matches; };
