@@ -120,7 +120,7 @@ def authenticate(
         leaf = _read_certificate(walk)
         _check_validity(walk, leaf)
         _find_authentication_name(walk, leaf)
-        client = _find_client(walk)
+        client = _find_client(walk, leaf)
         _check_enabled(walk, client)
         if client.validation_scheme == "ThumbprintMatch":
             for code in ("issuer-found", "chain-verified", "client-authentication-allowed"):
@@ -263,7 +263,7 @@ def _shortened(name: str) -> str:
     return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
-def _find_client(walk: _Walk) -> ClientRecord:
+def _find_client(walk: _Walk, leaf: Certificate) -> ClientRecord:
     code, name = "client-found", walk.authentication_name
     shown = _shortened(name)
     client = find_client(walk.state, name, walk.source) if len(name) <= MAX_NAME_LENGTH else None
@@ -272,7 +272,7 @@ def _find_client(walk: _Walk) -> ClientRecord:
             code,
             f"No client has the authentication name {shown}.",
             ("authentication name", shown),
-            **advice.on_unknown_client(name, walk.state)._asdict(),
+            **advice.on_unknown_client(name, leaf, walk.state)._asdict(),
         )
     walk.client = client
     walk.passed(
@@ -367,16 +367,18 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
     if matches_scheme(leaf, client):
         walk.passed(code, f"{scheme.label}: {shown}", *values)
         return
-    sentence, advised = _mismatch(leaf, client, scheme, found)
+    sentence, advised = _mismatch(leaf, client, scheme, found, walk.state)
     raise walk.refuse(code, sentence, *values, **advised._asdict())
 
 
-def _mismatch(leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str]) -> tuple[str, Advice]:
+def _mismatch(
+    leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str], state: NamespaceState
+) -> tuple[str, Advice]:
     if scheme.value == "ThumbprintMatch":
         fix = f"Register {leaf.thumbprint_sha256} as primary or secondary thumbprint of {client.name}."
         sentence = f"The certificate's thumbprint is not registered for {client.name}."
         return sentence, Advice(fix, REGISTER_THUMBPRINT)
-    advised = advice.on_mismatch(leaf, client, scheme)
+    advised = advice.on_mismatch(leaf, client, scheme, state)
     if advice.is_no_address(client, scheme):
         what = f"its authentication name {client.authentication_name} is no IP address"
     elif found:

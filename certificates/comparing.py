@@ -18,6 +18,7 @@ IP_SCHEME = "IpMatchesAuthenticationName"
 IP_SOURCE = "ClientCertificateIp"
 SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
 THUMBPRINT_SCHEME = "ThumbprintMatch"
+MOST_NAMES = 20  # of each kind: how many of a certificate's names are looked up
 
 # The fact that each scheme about names reads.
 _FACTS = {
@@ -80,8 +81,27 @@ def find_client(state: NamespaceState, name: str, source: str) -> ClientRecord |
     client = state.clients.get(authentication_name_key(name))
     if client is not None or source != IP_SOURCE or (address := address_of(name)) is None:
         return client
-    found = (state.clients.get(key) for key in state.address_index.get(str(address), ()))
+    found = (state.clients.get(key) for key in state.client_index.addresses.get(str(address), ()))
     return next((client for client in found if client is not None), None)
+
+
+def clients_of(leaf: Certificate, state: NamespaceState) -> tuple[ClientRecord, ...]:
+    """The clients that this certificate belongs to, each by its own validation scheme, as far as names and thumbprints go.
+
+    Looks up what the certificate says and never walks through the clients, since each refused CONNECT asks this. Of a
+    certificate with very many names only the first of each kind are looked up.
+    """
+    index = state.client_index
+    found = [(THUMBPRINT_SCHEME, key) for key in index.thumbprints.get(leaf.thumbprint_sha256, ())]
+    for scheme in _FACTS:
+        found += [(scheme, authentication_name_key(value)) for value in presented_values(leaf, scheme)[:MOST_NAMES]]
+    if leaf.subject:
+        found.append((SUBJECT_SCHEME, authentication_name_key(leaf.subject)))
+    for value in presented_values(leaf, IP_SCHEME)[:MOST_NAMES]:
+        found += [(IP_SCHEME, key) for key in index.addresses.get(str(address_of(value)), ())]
+    clients = {key: state.clients.get(key) for _, key in found}
+    belonging = {key for scheme, key in found if (c := clients[key]) is not None and c.validation_scheme == scheme}
+    return tuple(client for key, client in clients.items() if client is not None and key in belonging)
 
 
 def _same(scheme: str, presented: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from certificates.addresses import AddressIndex
+from certificates.client_index import ClientIndex
 from certificates.paths import TrustAnchors
 
 MAX_NAME_LENGTH = 128
@@ -147,18 +147,18 @@ class TrustedCA:
 class NamespaceState:
     """What a namespace knows at the moment of a CONNECT. `clients` is keyed by `authentication_name_key`.
 
-    `addresses` is the index of those keys, where somebody keeps `clients` and it true through changes.
+    `index` finds those keys, where somebody keeps `clients` and it true through changes.
     """
 
     cas: tuple[TrustedCA, ...] = ()
     clients: Mapping[str, ClientRecord] = field(default_factory=dict)
     alternative_sources: tuple[str, ...] = ()
-    addresses: AddressIndex | None = None
+    index: ClientIndex | None = None
 
     @cached_property
-    def address_index(self) -> AddressIndex:
-        """The index of the clients whose names are addresses, made when first asked for."""
-        return AddressIndex.of(self.clients) if self.addresses is None else self.addresses
+    def client_index(self) -> ClientIndex:
+        """The index of the clients, made when first asked for where nobody keeps one."""
+        return ClientIndex.of(self.clients) if self.index is None else self.index
 
     @cached_property
     def anchors(self) -> TrustAnchors:

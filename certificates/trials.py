@@ -153,6 +153,22 @@ def _create_url(namespace: Namespace, leaf: Certificate, decision: Decision, sta
     )
 
 
+def steps_of_attempt(
+    decision: Decision, leaf: Certificate | None, namespace: Namespace, *, may_change: bool
+) -> tuple[ShownStep, ...]:
+    """The steps of a decision in the log, with the way to the form as it would be gone now.
+
+    Arguments: `leaf`, what was presented, where it can be read; links are given only to one who may change the namespace.
+    """
+    failing, client = decision.failing, decision.client
+    is_gone = client is not None and not Client.objects.present().filter(namespace=namespace, name=client.name).exists()
+    may_change = may_change and failing is not None and not is_gone
+    create_url = ""
+    if may_change and leaf is not None and failing is not None and failing.action == CREATE_CLIENT:
+        create_url = _create_url(namespace, leaf, decision, namespace_state(namespace))
+    return tuple(_shown(step, decision, leaf, namespace, create_url, may_change) for step in decision.steps)
+
+
 def slider(leaf: Certificate, *, at: datetime, now: datetime) -> Slider:
     """From now to shortly after the certificate's end, or to as far as a slider is of use."""
     beyond = min(leaf.not_after, now + MOST_AHEAD) + AFTER_THE_END

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from emulator.resources import CA_CERTIFICATE, CLIENT, NAMESPACE, Change, Resource, id_key
 
 if TYPE_CHECKING:
-    from certificates.addresses import AddressIndex
     from certificates.authentication import ClientRecord, NamespaceState, TrustedCA
+    from certificates.client_index import ClientIndex
 
 
 @dataclass
 class _CachedState:
     clients: dict[str, ClientRecord]
-    addresses: AddressIndex
+    index: ClientIndex
     state: NamespaceState
 
 
@@ -48,18 +48,18 @@ class AuthenticationStates:
 
     def of(self, namespace_id: str) -> NamespaceState:
         """The state of a namespace; its `clients` is a live view."""
-        from certificates.addresses import AddressIndex
+        from certificates.client_index import ClientIndex
 
         key = id_key(namespace_id)
         cached = self._states.get(key)
         if cached is None:
             clients = {c.unique_key or "": _client_record(c) for c in self._children(namespace_id, CLIENT)}
-            addresses = AddressIndex.of(clients)
-            cached = _CachedState(clients, addresses, self._build(namespace_id, clients, addresses))
+            index = ClientIndex.of(clients)
+            cached = _CachedState(clients, index, self._build(namespace_id, clients, index))
             self._states[key] = cached
         return cached.state
 
-    def _build(self, namespace_id: str, clients: dict[str, ClientRecord], addresses: AddressIndex) -> NamespaceState:
+    def _build(self, namespace_id: str, clients: dict[str, ClientRecord], index: ClientIndex) -> NamespaceState:
         from certificates.authentication import NamespaceState, TrustedCA
 
         cas: list[TrustedCA] = [
@@ -70,7 +70,7 @@ class AuthenticationStates:
         namespace = self._get(namespace_id)
         configuration = (namespace.properties.get("topicSpacesConfiguration") if namespace else None) or {}
         sources = (configuration.get("clientAuthentication") or {}).get("alternativeAuthenticationNameSources") or ()
-        return NamespaceState(tuple(cas), MappingProxyType(clients), tuple(sources), addresses)
+        return NamespaceState(tuple(cas), MappingProxyType(clients), tuple(sources), index)
 
     def follow(self, change: Change) -> None:
         """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
@@ -79,13 +79,14 @@ class AuthenticationStates:
             return
         resource = change.resource
         if resource.type == CLIENT and resource.unique_key is not None:
+            before = cached.clients.get(resource.unique_key)
             if change.kind == "put":
-                cached.clients[resource.unique_key] = _client_record(resource)
-                cached.addresses.add(resource.unique_key)
-            else:
-                cached.clients.pop(resource.unique_key, None)
-                cached.addresses.discard(resource.unique_key)
+                record = cached.clients[resource.unique_key] = _client_record(resource)
+                cached.index.put(resource.unique_key, record, before)
+            elif before is not None:
+                del cached.clients[resource.unique_key]
+                cached.index.discard(resource.unique_key, before)
         elif resource.type == NAMESPACE and change.kind == "deleted":
             del self._states[id_key(change.namespace_id)]
         elif resource.type in (NAMESPACE, CA_CERTIFICATE):
-            cached.state = self._build(change.namespace_id, cached.clients, cached.addresses)
+            cached.state = self._build(change.namespace_id, cached.clients, cached.index)

@@ -9,7 +9,7 @@ from certificates.comparing import SUBJECT_SCHEME, fitting_scheme, presented_val
 from certificates.decisions import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
 from certificates.decoding import Certificate, read_upload, to_azure_pem
 from certificates.facts import name_key
-from certificates.verification import MIN_RSA_BITS, is_weak_hash
+from certificates.strength import key_flaw, signature_flaw
 from namespaces.rules import MAX_NAME_LENGTH, THUMBPRINT_SCHEME
 
 
@@ -98,10 +98,9 @@ def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iter
     if not allows_clients(certificate):
         usages = ", ".join(certificate.extended_key_usage)
         yield f"It is not for clients, so the endpoint refuses it: its extended key usage is {usages}, without clientAuth."
-    if is_weak_hash(certificate):
-        yield f"It is signed with a weak hash ({certificate.signature}), so the endpoint refuses it. Issue it with SHA-256."
-    if certificate.key.startswith("RSA") and certificate.key_bits < MIN_RSA_BITS:
-        yield f"Its key is too weak ({certificate.key}), so the endpoint refuses it. Issue it with RSA 2048 or EC P-256."
+    for flaw in (signature_flaw(certificate), key_flaw(certificate)):
+        if flaw is not None:
+            yield f"It {flaw.claim} ({flaw.value}), so the endpoint refuses it. Issue it with {flaw.instead}."
 
 
 def _first_name(certificate: Certificate) -> str:

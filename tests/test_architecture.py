@@ -14,6 +14,7 @@ PURE = {
     "certificates.advice",
     "certificates.algorithms",
     "certificates.ca_rules",
+    "certificates.client_index",
     "certificates.comparing",
     "certificates.confusables",
     "certificates.containers",

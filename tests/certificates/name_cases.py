@@ -252,8 +252,25 @@ def name_rows(p: Plant) -> list[Case]:
         ),
         p.row("name: an empty MQTT user name is none", user_name="", fails_at=NAME, shows=("sent no MQTT user name",)),
         p.row(
-            "name: unknown", user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
+            "name: unknown, with the certificate of a client", user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
+            fix="This certificate belongs to press-line-client: send its authentication name sensor-1 as MQTT user name.",
+        ),
+        p.row(
+            "name: unknown", p.line.issue("sensor-7"), user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
             fix="Register a client with the authentication name sensor-7",
+        ),
+        p.row(
+            "name: unknown, with a certificate that several clients may use",
+            p.line.issue("sensor-1", dns=["sensor-2"]), user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
+            clients=(a_client(), a_client("sensor-2", DNS, name="press-2")),
+            fix="Register a client with the authentication name sensor-7",
+        ),
+        p.row(
+            "name: that of one client with the certificate of another",
+            clients=(a_client(), a_client("sensor-2", name="press-2")), user_name="sensor-2",
+            fails_at=COMPARED, shows=("sensor-2",),
+            fix="This certificate belongs to press-line-client: send its authentication name sensor-1 as MQTT user name. Or, "
+            "if this device is press-2, issue the certificate with the subject common name sensor-2.",
         ),
         p.row(
             "name: the client's name instead of its authentication name",

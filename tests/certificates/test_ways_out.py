@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils.html import escape
 
 from certificates.decisions import (
     CHANGE_NAME,
@@ -16,9 +17,10 @@ from certificates.decisions import (
     UPLOAD_CA,
     USE_THUMBPRINT,
 )
+from certificates.decoding import to_azure_pem
 from certificates.presented import Presented
 from certificates.trials import Trial, try_authentication
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole, Role
 from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
@@ -57,14 +59,14 @@ WAYS = {
     "name: no MQTT user name and no alternative source": CHOOSE_SOURCES,
     "name: an empty MQTT user name is none": CHOOSE_SOURCES,
     "name: unknown": CREATE_CLIENT,
-    "name: a Cyrillic letter that looks the same": CREATE_CLIENT,
+    "name: unknown, with a certificate that several clients may use": CREATE_CLIENT,
     "name: no client in the namespace": CREATE_CLIENT,
     "name: the client is disabled": ENABLE_CLIENT,
     "name: disabled is told before a wrong chain": ENABLE_CLIENT,
     "name: *": ELSEWHERE,
     "source: every one is empty": CHOOSE_SOURCES,
     "source: the name may come from one field and be compared with another": SET_SCHEME,
-    "source: *": CREATE_CLIENT,
+    "source: *": ELSEWHERE,  # the name is sent by which the certificate is a client's
 }
 PAGES = {
     UPLOAD_CA: "certificates:ca_certificate_upload",
@@ -153,3 +155,31 @@ def test_what_a_link_fills_in_is_told_and_not_saved(client: Browser) -> None:
     assert f'value="{case.presented.thumbprint}"' in page
     assert case.presented.thumbprint not in namespace.clients.get().thumbprints
     assert "Filled in, not saved yet." not in client.get(address.split("?")[0]).content.decode()
+
+
+def attempt_of(case: Case, namespace: Namespace) -> ConnectionAttempt:
+    """The attempt as the log tells it."""
+    decision = decide(case)
+    ders = [case.der, *(sent.der for sent in case.chain)] if case.der is not None else []
+    record = {"presentedChain": [to_azure_pem(der) for der in ders], "decision": decision.as_dict()}
+    return ConnectionAttempt.objects.create(
+        namespace=namespace, cursor=1, at=AT, accepted=False, code=decision.code, reason=decision.reason, record=record
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", [Role.CONTRIBUTOR, Role.READER])
+@pytest.mark.parametrize("way", PAGES)
+def test_a_past_attempt_leads_there_too_for_those_who_may_go(way: str, role: Role, client: Browser) -> None:
+    case = next(case for case in REFUSED if written_down(case) == way)
+    namespace = arranged(case)
+    NamespaceRole.objects.create(namespace=namespace, role=role, user=make_user("ada"))
+    client.login(username="ada", password=PASSWORD)
+    attempt = attempt_of(case, namespace)
+    detail = reverse("namespaces:connection_detail", args=[namespace.pk, attempt.cursor])
+    link = escape(link_of(trial_of(case, namespace)))
+    assert link
+    assert (f'href="{link}"' in client.get(detail).content.decode()) is (role == Role.CONTRIBUTOR)
+    if way in OF_A_CLIENT:
+        namespace.clients.all().delete()
+        assert f'href="{link}"' not in client.get(detail).content.decode()
