@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
+pytest_plugins = ["tests.key_watch"]
+
 
 @pytest.fixture(autouse=True)
 def _empty_state() -> Iterator[None]:
