@@ -155,9 +155,11 @@ def _client_that_signs(intermediate: Issuer, *, at: datetime, lifetime: timedelt
 
 
 def _expected(name: ClientName) -> str:
-    if not name.fails_at:
-        return "Accepted."
-    return f"Refused at “{FAILED_TITLES[name.fails_at]}”: {FAULTS_BY_CODE[name.fault].explanation}"
+    fault = FAULTS_BY_CODE.get(name.fault)
+    verdict = "Accepted."
+    if name.fails_at and fault is not None:
+        verdict = f"Refused at “{FAILED_TITLES[name.fails_at]}”: {fault.explanation}"
+    return f"{verdict} {fault.to_present}" if fault is not None and fault.to_present else verdict
 
 
 def _file_names(names: Sequence[ClientName]) -> list[str]:

@@ -28,7 +28,8 @@ class SampleFault:
     """Something deliberately wrong, for showing what then happens.
 
     `fails_at` is the step of the trace that fails ("" when the client is accepted all the same), and
-    `fails_at_with_thumbprint` the same for Thumbprint Match, which looks at fewer things.
+    `fails_at_with_thumbprint` the same for Thumbprint Match, which looks at fewer things; `to_present` what a client
+    needs before the endpoint sees it at all.
     """
 
     code: str
@@ -36,6 +37,7 @@ class SampleFault:
     explanation: str
     fails_at: str
     fails_at_with_thumbprint: str = ""
+    to_present: str = ""
 
 
 SAMPLE_FAULTS: tuple[SampleFault, ...] = (
@@ -58,7 +60,15 @@ SAMPLE_FAULTS: tuple[SampleFault, ...] = (
         "A certificate that is no CA signed it; that certificate is in its file too.",
         "chain-verified",
     ),
-    SampleFault("sha-1", "Signed with SHA-1", "The signature uses a hash that can be forged.", "chain-verified"),
+    SampleFault(
+        "sha-1",
+        "Signed with SHA-1",
+        "The signature uses a hash that can be forged.",
+        "chain-verified",
+        to_present="OpenSSL 3 does not even load it (“ca md too weak”), so that most clients end before they connect. "
+        "Lower the client's level to see the endpoint's answer: mosquitto_pub --ciphers DEFAULT@SECLEVEL=0, "
+        "or set_ciphers('DEFAULT:@SECLEVEL=0') in Python. The page Test authentication shows the verdict in any case.",
+    ),
     SampleFault(
         "wrong-san-kind",
         "Name in another field",
