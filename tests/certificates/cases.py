@@ -29,6 +29,12 @@ CHAIN = "chain-verified"
 PURPOSE = "client-authentication-allowed"
 COMPARED = "scheme-compared"
 
+# The layers that may end a connection. What ends it says which one it was.
+TLS_OF_CLIENT = "TLS of the client"  # the endpoint sees no CONNECT
+TLS_OF_ENDPOINT = "TLS of the endpoint"  # its connection log says TlsError
+PRESENTS_NONE = "TLS of the client, which has no certificate to present"  # no signature of TLS 1.3 fits its key
+CONNACK = "CONNACK"
+
 DAY = timedelta(days=1)
 
 
@@ -63,6 +69,7 @@ class Case:
     raw: bytes | None = None  # presented instead of the certificate: what no TLS client would send
     presentable: bool = True  # False: a TLS client cannot prove to have its key, so TLS ends it
     weak: bool = False  # a TLS client must lower its security level to present it
+    layer: str = ""  # where a TLS client of the usual level ends with it, for rows that are weak or not presentable
     at: datetime | None = field(default=None)
 
     @property

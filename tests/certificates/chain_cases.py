@@ -5,10 +5,13 @@ from typing import Any
 
 from tests.certificates.cases import (
     CHAIN,
+    CONNACK,
     DAY,
     ISSUER,
+    PRESENTS_NONE,
     PURPOSE,
     READABLE,
+    TLS_OF_CLIENT,
     VALIDITY,
     Case,
     Plant,
@@ -22,14 +25,15 @@ def certificate_rows(p: Plant) -> list[Case]:
         replace(p.row("certificate: none presented", fails_at=READABLE, shows=("presented no certificate",)), presented=None),
         p.row(
             "certificate: not readable", raw=b"\x30\x03\x02\x01\x01", fails_at=READABLE, shows=("damaged",),
-            presentable=False,
+            presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "certificate: negative serial number", p.leaf(serial=b"\x85"), fails_at=READABLE,
-            shows=("serial number is zero or negative",), presentable=False,
+            shows=("serial number is zero or negative",), presentable=False, layer=CONNACK,
         ),
         p.row(
-            "certificate: RSA 16384", p.leaf(key="RSA 16384"), fails_at=READABLE, shows=("RSA 16384",), presentable=False
+            "certificate: RSA 16384", p.leaf(key="RSA 16384"), fails_at=READABLE, shows=("RSA 16384",), presentable=False,
+            layer=TLS_OF_CLIENT,
         ),
         p.row(
             "certificate: expired", p.leaf(not_after=p.at - DAY), fails_at=VALIDITY,
@@ -67,38 +71,49 @@ def strength_rows(p: Plant) -> list[Case]:
         p.good("key: RSA from CA to client", rsa_line.issue("sensor-1", key="RSA 2048"), uploaded={"line-1": rsa_line}),
         p.good("signature: SHA-512", p.leaf(digest="SHA-512")),
         p.good("signature: RSA-PSS with SHA-256", rsa_line.issue("sensor-1", digest="PSS SHA-256"), uploaded={"line-1": rsa_line}),
-        *(  # without the private key: a TLS 1.3 client has one of these and presents no certificate at all
-            p.row(f"key: {curve}", p.leaf(key=curve).without_key(), fails_at=CHAIN, shows=(curve, "CN=sensor-1"), fix="EC P-256", presentable=False)
-            for curve in ("secp192r1", "secp224r1", "secp256k1", "brainpoolP256r1", "DSA", "Ed448")
+        *(
+            p.row(
+                f"key: {kind}", p.leaf(key=kind), fails_at=CHAIN, shows=(kind, "CN=sensor-1"), fix="EC P-256",
+                presentable=False, layer=layer,
+            )
+            for kind, layer in (
+                ("secp192r1", TLS_OF_CLIENT),
+                ("secp224r1", PRESENTS_NONE),
+                ("secp256k1", PRESENTS_NONE),
+                ("brainpoolP256r1", PRESENTS_NONE),
+                ("DSA", PRESENTS_NONE),
+                ("Ed448", CONNACK),
+            )
         ),
         p.row(
             "key: RSA with a wide exponent", p.leaf(key="RSA 2048 wide"), fails_at=READABLE,
-            shows=("public exponent of 2001 bits",), presentable=False,
+            shows=("public exponent of 2001 bits",), presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: SHA-224", p.leaf(digest="SHA-224"), fails_at=CHAIN, shows=("ECDSA with SHA-224",), fix="SHA-256",
-            presentable=False,
+            presentable=False, layer=CONNACK,
         ),
         p.row(
             "signature: SHA-3", p.leaf(digest="SHA3-256"), fails_at=CHAIN, shows=("ECDSA with SHA-3-256",), fix="SHA-256",
-            presentable=False,
+            presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: RSA-PSS with SHA-224", rsa_line.issue("sensor-1", digest="PSS SHA-224"),
-            uploaded={"line-1": rsa_line}, fails_at=CHAIN, shows=("RSA-PSS with SHA-224",), fix="SHA-256", presentable=False,
+            uploaded={"line-1": rsa_line}, fails_at=CHAIN, shows=("RSA-PSS with SHA-224",), fix="SHA-256",
+            presentable=False, layer=CONNACK,
         ),
-        p.row("key: RSA 1024", p.leaf(key="RSA 1024"), fails_at=CHAIN, shows=("RSA 1024", "CN=sensor-1"), weak=True),
+        p.row("key: RSA 1024", p.leaf(key="RSA 1024"), fails_at=CHAIN, shows=("RSA 1024", "CN=sensor-1"), weak=True, layer=TLS_OF_CLIENT),
         p.row(
             "signature: SHA-1", p.leaf(digest="SHA-1"), fails_at=CHAIN, shows=("ECDSA with SHA-1", "CN=sensor-1"),
-            fix="SHA-256", weak=True,
+            fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: RSA with SHA-1", rsa_line.issue("sensor-1", digest="SHA-1"), uploaded={"line-1": rsa_line},
-            fails_at=CHAIN, shows=("RSA with SHA-1",), fix="SHA-256", weak=True,
+            fails_at=CHAIN, shows=("RSA with SHA-1",), fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: MD5", rsa_line.issue("sensor-1", digest="MD5"), uploaded={"line-1": rsa_line},
-            fails_at=CHAIN, shows=("RSA with MD5",), fix="SHA-256", weak=True,
+            fails_at=CHAIN, shows=("RSA with MD5",), fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
         ),
     ]  # fmt: skip
 
@@ -210,7 +225,7 @@ def chain_rows(p: Plant) -> list[Case]:
         p.row(
             "chain: the sent intermediate is signed with SHA-1",
             chain=(p.root.issue("Line 1 CA", ca=True, digest="SHA-1"),), uploaded={"plant-root": p.root},
-            fails_at=CHAIN, shows=("CN=Line 1 CA", "ECDSA with SHA-1"), weak=True,
+            fails_at=CHAIN, shows=("CN=Line 1 CA", "ECDSA with SHA-1"), weak=True, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "chain: the client certificate signed by another client", p.line.issue("sensor-0").issue("sensor-1"),

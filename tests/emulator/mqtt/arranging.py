@@ -8,6 +8,7 @@ import pytest
 
 from certificates.authentication import authentication_name_key
 from tests.certificates.cases import Case
+from tests.chains import authority
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
 
@@ -41,16 +42,17 @@ def arrange(plant: LocalPlant, case: Case) -> None:
             )
 
 
-def context_of(plant: LocalPlant, case: Case, folder: Path) -> ssl.SSLContext:
+def context_of(plant: LocalPlant, case: Case, folder: Path, *, usual_level: bool = False) -> ssl.SSLContext:
     """A TLS client that presents what the row says; `ssl.SSLError` when no TLS client would."""
     context = w.client_context(plant, None)
-    if case.weak:
+    if case.weak and not usual_level:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
     if case.presented is not None:
         leaf = case.der or b""
         pem = ssl.DER_cert_to_PEM_cert(leaf) + "".join(ssl.DER_cert_to_PEM_cert(sent.der) for sent in case.chain)
         certificate, key = folder / "presented.crt", folder / "presented.key"
         certificate.write_text(pem)
-        key.write_bytes(case.presented.key_pem)
+        # Where nobody can have the key, somebody may still try with another one.
+        key.write_bytes(case.presented.key_pem if case.presented.key is not None else authority("Other").key_pem)
         context.load_cert_chain(certificate, key)
     return context
