@@ -29,9 +29,19 @@ KNOWN = {"case": {case.id for case in cases(AT)}, "upload": {upload.id for uploa
 
 
 @cache
-def functions_in(path: Path) -> set[str]:
+def collected_from(path: Path) -> dict[str, str]:
+    """The test functions that pytest collects from a file, each with its decorators and body as text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert path.name.startswith("test_"), f"{path.name} is not collected."
+    marks = [
+        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+    ]
+    everywhere = " ".join(ast.unparse(node) for node in marks)
+    return {
+        node.name: f"{everywhere} {ast.unparse(node)}"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    }
 
 
 @each_row
@@ -44,7 +54,10 @@ def test_the_test_that_holds_a_row_exists(row: list[str]) -> None:
             assert rest in KNOWN[kind], f"There is no {kind} “{rest}”."
         else:
             path, _, function = name.partition("::")
-            assert function in functions_in(ROOT / path), f"{path} has no {function}."
+            found = collected_from(ROOT / path).get(function)
+            assert found is not None, f"{path} has no {function}."
+            assert not re.search(r"\b(skip|skipif|xfail|importorskip)\b", found), f"{function} may be skipped."
+            assert "assert" in found or "raises" in found, f"{function} asserts nothing."
 
 
 @each_row

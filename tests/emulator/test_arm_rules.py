@@ -201,6 +201,35 @@ def test_a_certificate_cannot_be_replaced_under_its_name(emulator: EmulatorProce
     assert same["properties"]["description"] == "d"
 
 
+def test_the_same_certificate_is_taken_again_in_any_notation(emulator: EmulatorProcess, namespace: str) -> None:
+    path = f"{namespace}/caCertificates/again"
+    first = emulator.call("PUT", path, {"properties": {"encodedCertificate": PEM}})
+    for text in (PEM, to_azure_pem(DER), PEM.replace("\n", "\r\n")):
+        status, _, body = emulator.request("PUT", path, {"properties": {"encodedCertificate": text}})
+        assert (status, body["properties"]["provisioningState"]) == (200, "Succeeded")
+        assert body["properties"]["expiryTimeInUtc"] == first["properties"]["expiryTimeInUtc"]
+        assert body["systemData"]["createdAt"] == first["systemData"]["createdAt"]
+        assert body["systemData"]["lastModifiedAt"] >= first["systemData"]["lastModifiedAt"]
+
+
+def test_the_description_of_a_certificate_is_what_the_last_put_says(emulator: EmulatorProcess, namespace: str) -> None:
+    path = f"{namespace}/caCertificates/described"
+    for wanted in ("press line", "oven line", None):
+        said = {"encodedCertificate": PEM} | ({"description": wanted} if wanted else {})
+        emulator.call("PUT", path, {"properties": said})
+        assert emulator.call("GET", path)["properties"].get("description") == wanted
+
+
+def test_a_long_description_is_taken(emulator: EmulatorProcess, namespace: str) -> None:
+    long = "d" * 10_000
+    for path, needed in (
+        (f"{namespace}/caCertificates/long", {"encodedCertificate": PEM}),
+        (f"{namespace}/clients/long", {}),
+    ):
+        answer = emulator.call("PUT", path, {"properties": {**needed, "description": long}})
+        assert answer["properties"]["description"] == long
+
+
 def test_a_namespace_holds_no_more_than_its_limit(emulator: EmulatorProcess) -> None:
     own = emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
     body = {"properties": {"encodedCertificate": PEM}}

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from certificates.issuing import ClientName, make_sample_chain
+from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
+from tests.emulator.mqtt.wire import client_context, wire
 from tests.programs import require_program
 from tests.waiting import until
 
@@ -49,6 +51,16 @@ def test_a_wrong_user_name_is_refused_and_logged_with_its_reason(plant: Plant, v
     assert record["properties"]["protocol"] == ("MQTT3" if version == V3 else "MQTT5")
     assert record["userName"] == "nobody"
     assert record["presentedChain"][0] == plant.sample("press-07").certificate_pem
+
+
+@pytest.mark.parametrize("offered", [["mqtt"], ["x-something-else", "http/1.1"]])
+def test_protocols_offered_by_alpn_are_no_reason_to_refuse(plant: Plant, offered: list[str]) -> None:
+    context = client_context(plant, plant.sample("press-07"))
+    context.set_alpn_protocols(offered)
+    with wire(plant, context=context) as opened:
+        assert opened.tls.selected_alpn_protocol() is None
+        opened.send(w.connect(uuid.uuid4().hex, "press-07"))
+        assert opened.expect(w.CONNACK).reason == 0
 
 
 @BOTH
