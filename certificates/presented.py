@@ -46,7 +46,10 @@ class Presented:
 
 
 def _leaf_of(found: tuple[Certificate, ...]) -> Certificate:
-    """The one that signed none of the others; of several, one that is no CA, and one whose issuer came with it."""
+    """The first, as a client sends it, unless it is a CA or signed another: then one that signed none of the others.
+
+    Of several such, one that is no CA, and one whose issuer came with it.
+    """
 
     def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
         others = [other for other in found if other.der != certificate.der]
@@ -56,7 +59,8 @@ def _leaf_of(found: tuple[Certificate, ...]) -> Certificate:
             all(other.subject_key != certificate.issuer_key for other in others),
         )
 
-    return min(found, key=unlikeliness)
+    signed_another, is_ca, _ = unlikeliness(found[0])
+    return min(found, key=unlikeliness) if signed_another or is_ca else found[0]
 
 
 def _readable(der: bytes) -> Certificate | None:
