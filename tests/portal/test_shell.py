@@ -14,7 +14,7 @@ from django.utils import timezone
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
 from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
-from tests.portal.test_access_table import TABLE, arguments, place, signed_in
+from tests.portal.test_access_table import TABLE, arguments, body_of, place, signed_in
 from tests.query_plans import plans_of
 
 __all__ = ["place"]
@@ -226,7 +226,7 @@ def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    text = answer.content.decode()
+    text = body_of(answer).decode()
     assert not re.search(r"<script(?![^>]* src=)", text), "an inline script"
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text), "inline style or handler"
     assert "{{" not in text
@@ -237,7 +237,7 @@ def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
 def test_every_page_is_labelled(place: Namespace, name: str) -> None:
     """Each field has a label, each id stands once, each page one main heading."""
     answer = signed_in("contributor").get(reverse(name, kwargs=arguments(name, place.pk)))
-    text = answer.content.decode() if answer.status_code == 200 else ""
+    text = body_of(answer).decode() if answer.status_code == 200 else ""
     if "<html" not in text:
         return
     ids = re.findall(r'\sid="([^"]+)"', text)
