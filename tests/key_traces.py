@@ -1,7 +1,8 @@
 """Finds what is left of private keys: in the clear, in PEM, DER, hex or base64, wherever it stands in whatever text.
 
-`tests/conftest.py` asks after each test and at the end of the run. What a test has to write for a client program to read
-is in a file named *.key, and such files are passed over; a key in any other file is a leak.
+`tests.key_watch` asks after each test and at the end of the run. What a test has to write for another program to read is
+in a file named *.key, for a client, or in a folder named corpus, for a fuzzer; such files are passed over, and a key in any
+other is a leak.
 """
 
 import base64
@@ -29,6 +30,7 @@ class KeyTraces:
         self._in_base64: set[bytes] = set()
         self._in_hex: set[bytes] = set()
         self._pieces: set[bytes] = set()  # as bytes, wherever they stand: for few keys only
+        self._as_brought: set[bytes] = set()
 
     def add(self, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *, anywhere: bool = False) -> None:
         """Look for this key from now on; `anywhere`, also for its bytes outside of DER."""
@@ -47,11 +49,20 @@ class KeyTraces:
         for shift in range(3):  # wherever they begin in a base64 text
             self._in_base64.add(base64.b64encode(b"\0" * shift + secret[:32])[4 : 4 + _WINDOW])
         if anywhere:
-            self._pieces |= {secret[:_PIECE], repr(secret[:_PIECE])[2:-1].replace("\\'", "'").encode()}
+            self._pieces |= {secret[:_PIECE], _as_python_writes(secret[:_PIECE])}
 
-    def found_in(self, data: bytes) -> bool:
+    def add_file(self, data: bytes, *, public: bytes) -> None:
+        """Look for a piece of this file as it was brought: one of those that do not stand in `public` too."""
+        pieces = (data[at : at + _WINDOW] for at in range(len(data) - _WINDOW, 0, -_WINDOW))
+        secret = next((piece for piece in pieces if piece not in public and len(set(piece)) > 8), None)
+        if secret is not None:
+            self._as_brought |= {secret, _as_python_writes(secret)}
+
+    def found_in(self, data: bytes, *, as_brought: bool = False) -> bool:
+        """Whether one of the keys stands in there; `as_brought`, also packed as in one of the files."""
         unquoted = data.replace(b"\\'", b"'")  # a log may have written bytes as Python does
-        if any(piece in data or piece in unquoted for piece in self._pieces):
+        pieces = self._pieces | self._as_brought if as_brought else self._pieces
+        if any(piece in data or piece in unquoted for piece in pieces):
             return True
         if any(found[1] in self._numbers for found in _DER_NUMBER.finditer(data)):
             return True
@@ -62,7 +73,13 @@ class KeyTraces:
 
     def files_with_keys(self, folders: Iterable[Path]) -> list[Path]:
         """Files in which one of the keys stands, those for client programs left out."""
-        return sorted(path for folder in folders for path in _files(folder) if self.found_in(_read(path)))
+        return sorted(
+            path for folder in folders for path in _files(folder) if self.found_in(_read(path), as_brought=True)
+        )
+
+
+def _as_python_writes(data: bytes) -> bytes:
+    return repr(data)[2:-1].replace("\\'", "'").encode()
 
 
 def _windows(pattern: re.Pattern[bytes], text: bytes, size: int, *, lower: bool = False) -> Iterator[bytes]:
@@ -73,7 +90,8 @@ def _windows(pattern: re.Pattern[bytes], text: bytes, size: int, *, lower: bool 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.suffix != ".key" and path.is_file() and not path.is_symlink():
+        is_given = path.suffix == ".key" or "corpus" in path.relative_to(folder).parts
+        if not is_given and path.is_file() and not path.is_symlink():
             yield path
 
 

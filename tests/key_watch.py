@@ -4,7 +4,7 @@ After each test: what it printed and logged, the database before it is rolled ba
 run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db import connections
 
-from certificates import issuing
+from certificates import issuing, sample_building
 from tests.certificates.brought_secrets import watch_brought_keys
 from tests.key_traces import KeyTraces
 
@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _learn_sample_keys() -> Callable[[], None]:
     """Listen to the making of sample keys, without changing anything of it. Answers what ends that."""
-    make, patch = issuing.new_key, pytest.MonkeyPatch()
+    make, patch = sample_building.new_key, pytest.MonkeyPatch()
 
     def made() -> ec.EllipticCurvePrivateKey:
         key = make()
@@ -59,7 +59,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report: Any = yield
     for title, text in report.sections:
         if TRACES.found_in(text.encode(errors="replace")):
@@ -73,7 +73,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config, left = session.config, session.config.stash[_LEFT]
     folders = [Path(settings.STATE_DIR)]
     factory = getattr(config, "_tmp_path_factory", None)
-    if factory is not None and factory._basetemp is not None:
+    is_leading = config.pluginmanager.hasplugin("dsession")  # the others look through their own files
+    if factory is not None and factory._basetemp is not None and not is_leading:
         folders.append(factory._basetemp)
     left += [f"the file {path}" for path in TRACES.files_with_keys(folders)]
     if hasattr(config, "workeroutput"):
