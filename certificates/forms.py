@@ -1,6 +1,7 @@
 """What people type about certificates. The file is read and diagnosed here, once; a private key never comes back."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -9,9 +10,13 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from certificates.ca_rules import limit_reached
+from certificates.comparing import clients_of, matches_scheme
+from certificates.decisions import SCHEMES_BY_VALUE, ClientRecord, authentication_name_key
 from certificates.decoding import to_pem
 from certificates.diagnosis import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
 from certificates.models import CACertificate, full_at_limit
+from certificates.problems import CHOOSE_CERTIFICATE
+from certificates.trials import namespace_state
 from namespaces import rules
 from namespaces.access import teams_of
 from namespaces.client_certificates import shown_certificates
@@ -97,6 +102,37 @@ class CertificateFileForm(FileOrPasteForm):
         if self.upload_problem is not None:
             sentence = f"{self.upload_problem.sentence} {self.upload_problem.next_step}".strip()
             self.add_error("file", ValidationError(sentence, code=self.upload_problem.code))
+
+    @property
+    def is_empty(self) -> bool:
+        return self.upload_problem is None and super().is_empty  # what nobody could read does not come back
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what came cannot be uploaded, as the verdict says."""
+        return self.upload_problem is not None or (bool(self.fields_with_a_key) and not self.is_empty)
+
+    @cached_property
+    def registered_as(self) -> ClientRecord | None:
+        """The client that the fix would make, where there is one already: it has this certificate, or its name."""
+        fix = self.upload_problem.fix if self.upload_problem is not None else None
+        if fix is None or fix.action == CHOOSE_CERTIFICATE:
+            return None
+        state = namespace_state(self.namespace)
+        name = authentication_name_key(dict(fix.values)["authentication name"])
+        return next(iter(clients_of(fix.certificate, state)), state.clients.get(name))
+
+    @property
+    def next_step(self) -> str:
+        """What to do about the problem; of a client certificate that has its client, not to register it again."""
+        problem, client = self.upload_problem, self.registered_as
+        if problem is None or client is None:
+            return problem.next_step if problem is not None else ""
+        assert problem.fix is not None
+        if not matches_scheme(problem.fix.certificate, client):
+            scheme = SCHEMES_BY_VALUE[client.validation_scheme].label
+            return f"Its name is taken: client {client.name} has it, and uses {scheme}, which this certificate does not fit."
+        return f"There is nothing to upload and nobody to register: it is the certificate of client {client.name}."
 
     def _diagnose(self, data: bytes, at: datetime) -> Diagnosis:
         """Of the whole upload; of one of its certificates when somebody chose that one."""

@@ -98,7 +98,9 @@ def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     form = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
     form.is_valid()
-    return render_page(request, "certificates/ca_certificate_verdict.html", {"form": form, "namespace": namespace})
+    return render_page(
+        request, "certificates/ca_certificate_verdict.html", {"form": form, "namespace": namespace, "is_live": True}
+    )
 
 
 @require_GET

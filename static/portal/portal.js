@@ -63,8 +63,21 @@
   let openerId = "";
   let shownPane = null;
   let paneByHtmx = false;
+  // What was typed into a pane that was closed on the way (Esc, ×) is there when it opens again; Cancel throws it away.
+  let typedInto = null;
+  let kept = null;
+  const sentBy = (pane) => pane && one("form", pane)?.getAttribute("action");
+  function bringBackTyped(pane) {
+    if (!kept || sentBy(kept) !== sentBy(pane)) return pane;
+    pane.replaceWith(kept);
+    const back = typedInto = kept;
+    kept = null;
+    showToast("What you typed is still here. Cancel throws it away.");
+    return back;
+  }
   function watchPane() {
-    const pane = one("#pane .pane");
+    let pane = one("#pane .pane");
+    if (pane && !shownPane) pane = bringBackTyped(pane);
     const page = one("#page");
     if (page) page.inert = Boolean(pane);
     root.classList.toggle("pane-open", Boolean(pane));
@@ -83,14 +96,20 @@
       (back ?? one("#main"))?.focus({ preventScroll: true });
       opener = null;
     }
-    if (!pane) paneByHtmx = false;
+    if (!pane) { paneByHtmx = false; typedInto = null; }
+    if (pane && typedInto) typedInto = pane; // also when it came back from the server with what is wrong
     shownPane = pane;
   }
-  function closePane(link) {
+  function closePane(link, isDone = false) {
     const host = one("#pane");
     if (!host || !one(".pane", host)) return;
     const below = link ?? one("[data-pane-close]", host);
-    if (!paneByHtmx && below?.href) { location.assign(below.href); return; } // the server drew it open
+    const onTheWay = typedInto && !isDone && !link?.closest(".pane-foot, .buttons");
+    if (!paneByHtmx && below?.href) { // the server drew it open
+      if (!onTheWay || confirm("Close and lose what you typed?")) location.assign(below.href);
+      return;
+    }
+    kept = onTheWay ? one(".pane", host) : null;
     host.replaceChildren();
     watchPane();
   }
@@ -243,11 +262,13 @@
     }
   });
   document.addEventListener("input", (event) => {
+    typedInto = event.target.closest("#pane .pane") ?? typedInto;
     if (event.target.matches("[data-menu-search]")) filterMenu(event.target);
     if (event.target.id) followed(event);
     if (event.target.matches("[data-moment]")) showMoment(event.target);
   });
   document.addEventListener("change", (event) => {
+    typedInto = event.target.closest("#pane .pane") ?? typedInto;
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
     if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
@@ -306,7 +327,7 @@
     if (!quiet(event)) showToast("The portal does not answer. Check the network and try again; nothing you typed is lost.", "error");
   });
   document.addEventListener("toast", (event) => { if (event.detail?.text) showToast(event.detail.text, event.detail.kind); });
-  document.addEventListener("pane-close", () => { paneByHtmx = true; closePane(); });
+  document.addEventListener("pane-close", () => { paneByHtmx = true; closePane(null, true); });
 
   document.addEventListener("DOMContentLoaded", () => {
     localise(document);

@@ -240,3 +240,44 @@ def test_certificates_shown_at_a_connection_are_remembered_once(namespace: Names
     row = namespace.client_certificates.get()
     assert (row.thumbprint, row.has_connected) == (leaf.thumbprint_sha256, True)
     assert row.seen_at == now + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("sent", ["a client certificate", "no certificate", "a private key"])
+def test_what_is_refused_cannot_be_uploaded_and_is_told_once(
+    ada: Browser, namespace: Namespace, chain: SampleChain, sent: str
+) -> None:
+    key = chain.clients[0].key_pem.decode()
+    pem = {"a client certificate": chain.clients[0].certificate_pem, "no certificate": "hello", "a private key": key}[
+        sent
+    ]
+    live = verdict(ada, namespace, pem=pem)
+    assert 'id="upload-button" disabled hx-swap-oob="true"' in live
+    assert 'id="upload-button" hx-swap-oob="true"' in verdict(ada, namespace, pem=chain.intermediate.certificate_pem)
+    assert 'id="upload-button" hx-swap-oob="true"' in verdict(ada, namespace, pem="")
+    url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    reason = live.split("<strong>")[1].split("</strong>")[0]
+    for is_htmx in (True, False):
+        page = ada.post(url, {"name": "line-a", "pem": pem}, headers={"HX-Request": "true"} if is_htmx else {})
+        text = page.content.decode()
+        assert text.count(reason) == 1 + (sent == "a private key")  # the field that held it says so too
+        assert text.count('id="id_file_error"') == 1
+        # Without JavaScript only that button sends another file.
+        assert ('id="upload-button" disabled' in text) is is_htmx
+
+
+@pytest.mark.parametrize("scheme", ["SubjectMatchesAuthenticationName", "ThumbprintMatch"])
+@pytest.mark.parametrize("is_signer_here", [True, False])
+def test_the_certificate_of_a_registered_client_leads_to_that_client(
+    ada: Browser, namespace: Namespace, chain: SampleChain, scheme: str, is_signer_here: bool
+) -> None:
+    make_client(namespace, "Press-One", authentication_name="press-1", validation_scheme=scheme, thumbprints=[])
+    url = reverse("certificates:ca_certificate_check_file", args=[namespace.pk])
+    if is_signer_here:
+        make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    page = ada.post(url, {"pem": chain.clients[0].certificate_pem}, headers={"HX-Request": "true"}).content.decode()
+    assert reverse("namespaces:client_detail", args=[namespace.pk, "Press-One"]) in page
+    assert reverse("namespaces:client_create", args=[namespace.pk]) not in page
+    if scheme == "ThumbprintMatch":
+        assert "client Press-One has it, and uses Thumbprint Match, which this certificate does not fit." in page
+    else:
+        assert "it is the certificate of client Press-One." in page

@@ -125,6 +125,59 @@ def test_upload_by_keyboard_alone(furnished: DemoProcess, dana: Page) -> None:
     expect(opener).to_be_focused()
 
 
+def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
+    furnished: DemoProcess, dana: Page, files: Path
+) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/ca-certificates/")
+    opener = dana.get_by_role("link", name="Certificate", exact=True)
+    opener.click()
+    name = dana.get_by_label("Certificate name")
+    upload = dana.get_by_role("button", name="Upload")
+    name.fill("line-b")
+    dana.locator("#id_file").set_input_files(files / "client.crt")
+    expect(dana.locator("#id_file_error")).to_contain_text("There is nothing to upload")
+    expect(upload).to_be_disabled()
+    dana.keyboard.press("Escape")
+    expect(dana.locator("#pane .pane")).to_have_count(0)
+    opener.click()
+    expect(name).to_have_value("line-b")
+    expect(name).to_be_focused()
+    expect(dana.locator("#toasts")).to_contain_text("What you typed is still here.")
+    expect(upload).to_be_disabled()
+    dana.locator("#id_file").set_input_files(files / "intermediate_ca.crt")
+    expect(dana.locator("#id_file_error")).to_contain_text("already here as line-a")
+    dana.get_by_role("link", name="Cancel").click()
+    expect(dana.locator("#pane .pane")).to_have_count(0)
+    opener.click()
+    expect(name).to_have_value("")
+    expect(upload).to_be_enabled()
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")  # drawn open by the server
+    name.fill("line-c")
+    dana.once("dialog", lambda asked: asked.dismiss())
+    dana.keyboard.press("Escape")
+    expect(name).to_have_value("line-c")
+    dana.once("dialog", lambda asked: asked.accept())
+    dana.keyboard.press("Escape")
+    expect(dana.locator("#pane .pane")).to_have_count(0)
+
+
+def test_a_mistake_in_a_test_of_authentication_is_told_by_its_field(
+    furnished: DemoProcess, dana: Page, files: Path
+) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/test-authentication/")
+    dana.get_by_role("button", name="Test", exact=True).click()
+    expect(dana.locator("#id_file_error")).to_contain_text("Choose the client's certificate")
+    expect(dana.locator("#id_file")).to_be_focused()
+    dana.get_by_label("MQTT user name").fill("press-1")
+    dana.locator("#id_file").set_input_files(files / "client.crt")
+    expect(dana.locator("#result")).to_contain_text("Accepted.")
+    expect(dana.locator("#id_file_error")).to_have_count(0)
+    dana.get_by_label("Or paste it").fill("hello")
+    dana.locator("#id_file").set_input_files([])
+    expect(dana.locator("#id_file_error")).to_be_visible()
+    expect(dana.locator("#result")).to_be_empty()
+
+
 def test_a_live_check_takes_the_place_of_what_was_wrong_when_the_form_was_sent(
     furnished: DemoProcess, dana: Page
 ) -> None:
