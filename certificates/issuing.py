@@ -88,6 +88,11 @@ class SampleChain:
     names: tuple[ClientName, ...]
     not_after: datetime
 
+    @property
+    def pairs(self) -> tuple[tuple[ClientName, SampleCertificate], ...]:
+        """Each client's name with its certificate."""
+        return tuple(zip(self.names, self.clients, strict=True))
+
 
 @dataclass(frozen=True)
 class SampleFile:
@@ -156,10 +161,10 @@ def _client_that_signs(intermediate: Issuer, *, at: datetime, lifetime: timedelt
 
 def _expected(name: ClientName) -> str:
     fault = FAULTS_BY_CODE.get(name.fault)
-    verdict = "Accepted."
-    if name.fails_at and fault is not None:
-        verdict = f"Refused at “{FAILED_TITLES[name.fails_at]}”: {fault.explanation}"
-    return f"{verdict} {fault.to_present}" if fault is not None and fault.to_present else verdict
+    if fault is None:
+        return "Accepted."
+    verdict = f"Refused at “{FAILED_TITLES[name.fails_at]}”" if name.fails_at else "Accepted"
+    return " ".join(filter(None, (f"{verdict}: {fault.explanation}", fault.to_present)))
 
 
 def _file_names(names: Sequence[ClientName]) -> list[str]:
@@ -219,7 +224,7 @@ def sample_chain_files(chain: SampleChain) -> Iterator[SampleFile]:
         f"   - authentication name {name.authentication_name}, {SCHEMES_BY_VALUE[name.validation_scheme].label}\n"
         f"     files {c.file_name}.crt and .key, thumbprint {c.thumbprint}\n"
         f"     expected: {c.expected}\n"
-        for name, c in zip(chain.names, chain.clients, strict=True)
+        for name, c in chain.pairs
     )
     how_to = _HOW_TO.format(
         not_after=chain.not_after,

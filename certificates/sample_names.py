@@ -75,7 +75,12 @@ SAMPLE_FAULTS: tuple[SampleFault, ...] = (
         "The authentication name stands in a field that its validation scheme does not look at.",
         "scheme-compared",
     ),
-    SampleFault("wrong-case", "Name in other case", "Capital and small letters are swapped; names compare without case.", ""),
+    SampleFault(
+        "wrong-case",
+        "Name in other case",
+        "Capital and small letters are swapped, and names compare without case; this one shows that it does no harm.",
+        "",
+    ),
 )  # fmt: skip
 FAULTS_BY_CODE: Mapping[str, SampleFault] = {fault.code: fault for fault in SAMPLE_FAULTS}
 

@@ -75,4 +75,9 @@ urlpatterns: list[URLPattern] = [
     # Sample certificates
     path("<int:pk>/sample-certificates/", samples.sample_certificates, name="sample_certificates"),
     path("<int:pk>/sample-certificates/draft/", samples.sample_certificates_draft, name="sample_certificates_draft"),
+    path(
+        "<int:pk>/sample-certificates/register/",
+        samples.sample_certificates_register,
+        name="sample_certificates_register",
+    ),
 ]

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from certificates.issuing import make_sample_chain, sample_chain_zip
 from certificates.sample_form import SampleChainForm
+from certificates.sample_registration import posted_samples, register_samples
 from namespaces.access import Verb, get_namespace
 from namespaces.pages import PageRequest, namespace_context, render_page
 
@@ -40,3 +41,19 @@ def sample_certificates_draft(request: PageRequest, pk: int) -> HttpResponse:
         namespace_context(request, namespace, form=form),
         partial="form",
     )
+
+
+@require_POST
+def sample_certificates_register(request: PageRequest, pk: int) -> HttpResponse:
+    """Register what was made. It answers beside the download and is no redirect, since that page alone has the keys."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    intermediate, clients = posted_samples(request.POST)
+    came = register_samples(request.user, namespace=namespace, intermediate=intermediate, clients=clients)
+    context = namespace_context(
+        request,
+        namespace,
+        done=[f"{each.kind} {each.name}" for each in came if not each.problem],
+        refused=[(f"{each.kind} {each.name}", each.problem) for each in came if each.problem],
+    )
+    template = "certificates/sample_certificates_register.html"
+    return render_page(request, template, context, partial="registered")

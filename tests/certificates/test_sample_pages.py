@@ -4,15 +4,21 @@ import base64
 import io
 import re
 import zipfile
+from html import unescape
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
+from certificates.authentication import authenticate
 from certificates.decoding import read_upload
-from certificates.issuing import SAMPLE_FAULTS, TEACHING_NAMES
-from namespaces.models import Namespace
-from tests.factories import PASSWORD, make_namespace, make_user
+from certificates.issuing import SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain
+from certificates.presented import Presented
+from certificates.sample_names import SUBJECT
+from certificates.trials import namespace_state
+from namespaces.models import Namespace, NamespaceRole, Role
+from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +82,91 @@ def test_what_cannot_be_made_is_told_by_its_row(
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert "data:application/zip" not in answer.content.decode()
+
+
+@pytest.fixture
+def ada(client: Browser, namespace: Namespace) -> Browser:
+    NamespaceRole.objects.create(namespace=namespace, role=Role.CONTRIBUTOR, user=make_user("ada"))
+    client.login(username="ada", password=PASSWORD)
+    return client
+
+
+def hidden(page: str) -> dict[str, list[str]]:
+    """What the button sends."""
+    form = page.split('id="sample-next"')[1].split("</form>")[0]
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
+        found.setdefault(name, []).append(unescape(value))
+    return found
+
+
+@pytest.mark.parametrize("is_htmx", [True, False])
+def test_one_click_registers_the_set_for_teaching(ada: Browser, namespace: Namespace, is_htmx: bool) -> None:
+    page = ada.post(reverse("certificates:sample_certificates", args=[namespace.pk]), typed()).content.decode()
+    packed = re.search(r"data:application/zip;base64,([A-Za-z0-9+/=]+)", page)
+    assert packed
+    sent = hidden(page)
+    assert "PRIVATE KEY" not in str(sent)
+    url = reverse("certificates:sample_certificates_register", args=[namespace.pk])
+    answer = ada.post(url, sent, headers={"HX-Request": "true"} if is_htmx else {})
+    assert answer.status_code == 200
+    assert ("<html" in answer.content.decode()) is not is_htmx
+    ca = namespace.ca_certificates.get()
+    assert ca.name == "sample-intermediate"
+    assert namespace.clients.count() == len(TEACHING_NAMES)
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed[1]))) as files:
+        assert read_upload(files.read("intermediate_ca.crt"))[0].thumbprint_sha256 == ca.thumbprint
+        for number, name in enumerate(TEACHING_NAMES, start=1):
+            (file,) = (each for each in files.namelist() if re.match(rf"client{number}-.*\.crt", each))
+            presented = Presented.read(files.read(file))
+            decision = authenticate(
+                presented=presented.ders[0],
+                chain=presented.ders[1:],
+                user_name=name.authentication_name,
+                state=namespace_state(namespace),
+                at=timezone.now(),
+            )
+            assert (decision.failing.code if decision.failing else "") == name.fails_at
+    again = ada.post(url, sent).content.decode()
+    assert "It is here already." in again
+    assert "There is already a client" in again
+    assert (namespace.ca_certificates.count(), namespace.clients.count()) == (1, len(TEACHING_NAMES))
+
+
+def test_what_is_refused_is_told_and_stops_nothing_else(ada: Browser, namespace: Namespace) -> None:
+    make_client(namespace, "press-1")
+    make_ca_certificate(namespace, "sample-intermediate")
+    intermediate = make_sample_chain([ClientName("press-1")], at=timezone.now()).intermediate
+    sent = {
+        "intermediate": intermediate.certificate_pem,
+        "client_name": ["press-1", "press-2", "", "x@y", "." * 200],
+        "client_scheme": ["ThumbprintMatch", SUBJECT, SUBJECT, "Nothing", SUBJECT],
+        "client_thumbprint": ["zz", "", "", "", ""],
+    }
+    page = ada.post(reverse("certificates:sample_certificates_register", args=[namespace.pk]), sent).content.decode()
+    assert set(namespace.clients.values_list("name", flat=True)) == {"press-1", "press-2"}
+    assert namespace.ca_certificates.filter(name="sample-intermediate-2").exists()
+    assert "CA certificate sample-intermediate-2, client press-2" in page
+    assert page.count("<dt>client ") == 4
+    url = reverse("certificates:sample_certificates_register", args=[namespace.pk])
+    for wrong in ("", "hello", intermediate.key_pem.decode()):
+        page = ada.post(url, {"intermediate": wrong, "client_name": intermediate.key_pem.decode()}).content.decode()
+        assert "Not registered:" in page
+        assert "Saved, and on the way" not in page
+        assert intermediate.key_pem.decode().splitlines()[1] not in page
+
+
+def test_nothing_on_the_page_of_the_keys_leads_away_in_the_same_tab(ada: Browser, namespace: Namespace) -> None:
+    page = ada.post(reverse("certificates:sample_certificates", args=[namespace.pk]), typed()).content.decode()
+    made = page.split("Your sample certificates are ready")[1].split("</section>")[0]
+    leading = [tag for tag in re.findall(r"<(?:a|form)\b[^>]*>", made) if "download=" not in tag]
+    assert len(leading) == 3
+    assert all('target="_blank"' in tag for tag in leading)
+
+
+def test_a_name_in_other_case_is_told_to_do_no_harm(rita: Browser, namespace: Namespace) -> None:
+    page = rita.post(reverse("certificates:sample_certificates", args=[namespace.pk]), typed()).content.decode()
+    assert "Accepted: Capital and small letters are swapped, and names compare without case" in page
+    assert "Accepted.<" not in page
+    assert "Odd, but accepted: Name in other case" in page
+    assert 'id="sample-next"' not in page  # a reader registers nothing

@@ -95,6 +95,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:expiry_feed_revoke": ("POST", "reader"),
     "certificates:sample_certificates": ("GET", "reader"),
     "certificates:sample_certificates_draft": ("POST", "reader"),
+    "certificates:sample_certificates_register": ("POST", "contributor"),
     "sync:sync_all": ("GET", "stranger"),
     "sync:sync_overview": ("GET", "reader"),
     "sync:sync_refused": ("GET", "reader"),
