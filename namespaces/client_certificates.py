@@ -1,17 +1,18 @@
 """The certificates of registered clients, remembered when they are shown: at a connection that was let in, or in a test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Greatest
+from django.db.models import Exists, OuterRef, Subquery
+from django.db.models.functions import Greatest, Lower
 
 from certificates.containers import from_base64, pem_blocks
 from certificates.decoding import from_azure_pem, to_azure_pem
 from certificates.facts import Certificate, DecodingError, load_certificate
-from namespaces.models import ClientCertificate, Namespace
+from namespaces.models import Client, ClientCertificate, Namespace
 
 MOST_CHAIN = 10
 
@@ -79,6 +80,22 @@ def _drop_oldest(namespace_pk: int) -> None:
     kept = rows.order_by("-seen_at").values_list("pk", flat=True)[: settings.CLIENT_CERTIFICATES_KEEP]
     if rows.count() > settings.CLIENT_CERTIFICATES_KEEP:
         rows.exclude(pk__in=list(kept)).delete()
+
+
+def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetime]:
+    """When the first of the certificates that registered clients have shown ends next, where one does.
+
+    The same certificates as the page Expiries lists. Each namespace walks along the ends to the first that counts.
+    """
+    registered = (
+        Client.objects.present()
+        .annotate(lower=Lower("name"))
+        .filter(namespace=OuterRef("namespace"), lower=Lower(OuterRef("client_name")))
+    )
+    coming = ClientCertificate.objects.filter(Exists(registered), namespace=OuterRef("pk"), not_after__gt=at)
+    first = Subquery(coming.order_by("not_after").values("not_after")[:1])
+    rows = Namespace.objects.filter(pk__in=namespace_pks).order_by().annotate(first=first).values_list("pk", "first")
+    return {pk: end for pk, end in rows if end is not None}
 
 
 def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import CharField, Count, Q, QuerySet, Value
 
+from namespaces.client_certificates import next_ends
 from namespaces.endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
 from sync import registry
@@ -52,7 +53,7 @@ class NextStep:
 class Summary:
     namespace: Namespace
     counts: Counts
-    next_expiry: datetime | None
+    next_expiry: datetime | None  # of a CA certificate or of a registered client's
     health: Health
 
 
@@ -65,9 +66,14 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
     """As many statements for many namespaces as for one."""
     namespaces = list(namespaces)
     pks = [namespace.pk for namespace in namespaces]
-    counts, expiries = _counts(pks, at), registry.next_expiries(pks)
+    counts, of_cas, of_clients = _counts(pks, at), registry.next_expiries(pks), next_ends(pks, at)
     return [
-        Summary(each, counts[each.pk], expiries.get(each.pk), health(each, counts[each.pk], expiries.get(each.pk), at))
+        Summary(
+            each,
+            counts[each.pk],
+            min((ends[each.pk] for ends in (of_cas, of_clients) if each.pk in ends), default=None),
+            health(each, counts[each.pk], of_cas.get(each.pk), at),
+        )
         for each in namespaces
     ]
 
@@ -106,6 +112,7 @@ def _held(model: type[SyncedModel], pks: Sequence[int]) -> QuerySet[Any, dict[st
 
 
 def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:
+    """`expiry` is that of the first CA certificate to end: one client's certificate is no matter of all."""
     if namespace.import_state == Namespace.Import.FAILED:
         return Health("bad", "Import failed", namespace.import_message)
     if namespace.import_state != Namespace.Import.DONE:

@@ -1,15 +1,21 @@
 """What the pages of namespaces say of each, and that many namespaces cost no more questions than one."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.decoding import load_certificate
+from certificates.expiries import expiries_of
+from namespaces.client_certificates import Showing, next_ends, remember
 from namespaces.models import Namespace
 from namespaces.overview import Counts, summarize, summarize_all
 from portal.models import User
 from sync.models import Finding
+from tests.chains import self_signed
 from tests.factories import make_ca_certificate, make_client, make_client_group, make_namespace, make_user
 from tests.sync.test_pages import signed_in
 
@@ -51,6 +57,37 @@ def test_each_namespace_is_told_by_itself(ada: User) -> None:
     assert (second.counts, second.next_expiry) == (Counts(0, 0, 0, 0, 0, 0), None)
     assert (first.health.word, second.health.word) == ("Refused", "Healthy")
     assert summarize(full, timezone.now()).counts == first.counts
+
+
+def test_the_next_expiry_is_the_first_that_the_page_expiries_lists(ada: User) -> None:
+    now, owner = timezone.now(), make_namespace(contributor=ada)
+    make_ca_certificate(owner, "line-a")  # ends in 200 days
+    make_client(owner, "press-1")
+    for name, days in (("press-1", 40), ("PRESS-1", 60), ("gone", 20), ("press-1", -3)):
+        leaf = self_signed(f"{name} {days}", at=now, not_after=now + timedelta(days=days))
+        remember(owner.pk, [Showing(name, (load_certificate(leaf.der),), now, has_connected=True)])
+    summary = summarize(owner, now)
+    assert summary.next_expiry is not None
+    assert (summary.next_expiry - now).days in {39, 40}
+    listed = [expiry.not_after for expiry in expiries_of(owner, at=now) if expiry.not_after > now]
+    assert summary.next_expiry == listed[0]
+    assert summary.health.word == "Healthy"  # an end of one client's certificate is no matter of all
+    browser = signed_in(ada)
+    day = f"{summary.next_expiry:%d %b %Y}"
+    for url in (reverse("namespaces:namespace_list"), reverse("namespaces:namespace_overview", args=[owner.pk])):
+        assert day in browser.get(url).content.decode()
+
+
+def test_the_next_expiry_of_many_certificates_is_found_along_indexes() -> None:
+    namespace = make_namespace()
+    make_client(namespace, "press-1")
+    with CaptureQueriesContext(connection) as asked:
+        next_ends([namespace.pk], timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+        steps = " ".join(detail for *_, detail in cursor.fetchall())
+    assert "USING INDEX client_name_unique_ignoring_case (namespace_id=? AND <expr>=?)" in steps
+    assert "SCAN" not in steps
 
 
 def test_the_list_of_namespaces_asks_as_little_of_five_as_of_one(ada: User) -> None:
