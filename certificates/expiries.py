@@ -7,6 +7,8 @@ from django.urls import reverse
 from icalendar import Alarm, Calendar, Event
 
 from certificates.models import CACertificate
+from certificates.refused import RefusedCertificate, refused_certificates
+from certificates.trials import NO_END
 from certificates.wording import one_line, shortened
 from namespaces.models import Client, ClientCertificate, Namespace
 
@@ -29,11 +31,15 @@ class Expiry:
     note: str
 
 
-def expiries_of(namespace: Namespace, *, at: datetime, within: timedelta | None = None) -> list[Expiry]:
-    """The ends from a month ago on, first ones first; of several certificates of a client, all that still count."""
-    span = {"not_after__gt": at - PAST}
-    if within is not None:
-        span["not_after__lte"] = at + within
+def expiries_of(
+    namespace: Namespace, *, at: datetime, within: timedelta | None = None, with_refused: bool = False
+) -> list[Expiry]:
+    """The ends from a month ago on, first ones first; of several certificates of a client, all that still count.
+
+    `with_refused`: with those of clients that were refused, which nobody needs to be reminded of by a calendar.
+    """
+    until = at + within if within is not None else NO_END
+    span = {"not_after__gt": at - PAST, "not_after__lte": until}
     cas = CACertificate.objects.present().filter(namespace=namespace, **span)
     names = {
         name.lower(): name
@@ -42,6 +48,9 @@ def expiries_of(namespace: Namespace, *, at: datetime, within: timedelta | None 
     shown = ClientCertificate.objects.filter(namespace=namespace, **span).order_by("not_after")[:MOST]
     found = [_of_ca(row) for row in cas if row.not_after is not None]
     found += [_of_client(row, names[row.client_name.lower()]) for row in shown if row.client_name.lower() in names]
+    if with_refused:
+        refused = refused_certificates(namespace, at=at)
+        found += [_of_refused(namespace, each) for each in refused if at - PAST < each.leaf.not_after <= until]
     return sorted(found, key=lambda expiry: (expiry.not_after, expiry.kind, expiry.name))[:MOST]
 
 
@@ -56,6 +65,21 @@ def _of_client(row: ClientCertificate, name: str) -> Expiry:
     url = reverse("namespaces:client_detail", args=[row.namespace_id, name])
     note = "has connected" if row.has_connected else "was tested"
     return Expiry("Client certificate", name, row.subject, row.thumbprint, None, row.not_after, url, note)
+
+
+def _of_refused(namespace: Namespace, refused: RefusedCertificate) -> Expiry:
+    url = reverse("namespaces:client_detail", args=[namespace.pk, refused.client_name])
+    leaf = refused.leaf
+    return Expiry(
+        "Client certificate",
+        refused.client_name,
+        leaf.subject,
+        leaf.thumbprint_sha256,
+        leaf.not_before,
+        leaf.not_after,
+        url,
+        f"was {refused.why}",
+    )
 
 
 def calendar_of(namespace: Namespace, expiries: list[Expiry], *, at: datetime, base_url: str) -> bytes:

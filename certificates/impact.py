@@ -4,14 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from certificates.decisions import NamespaceState
 from certificates.facts import Certificate, DecodingError, name_key
-from certificates.insight import CAInsight, KnownCertificate, inspect_ca
+from certificates.insight import CAInsight, KnownCertificate, SignedClient, inspect_ca
 from certificates.models import CACertificate
+from certificates.refused import refused_certificates
 from certificates.trials import trusted_cas
 from namespaces.client_certificates import read_chain
 from namespaces.models import Client, ClientCertificate, Namespace
@@ -68,6 +69,31 @@ def _insight(certificate: CACertificate, known: list[KnownCertificate]) -> CAIns
         return None  # being deleted, or unreadable
 
 
+@dataclass(frozen=True)
+class SignedBeside:
+    """Clients that the CA certificate signed and that do not depend on it now: by Thumbprint Match, or refused."""
+
+    by_thumbprint: tuple[SignedClient, ...]
+    refused: tuple[tuple[SignedClient, str], ...]  # with the reason
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.by_thumbprint or self.refused)
+
+
+def signed_beside(certificate: CACertificate) -> SignedBeside:
+    namespace, chains = certificate.namespace, _Chains()
+    rows = _rows_below(namespace, certificate, chains, by_thumbprint=True)[:MOST_KNOWN]
+    refused = {each.client_name: each for each in reversed(refused_certificates(namespace, at=timezone.now()))}
+    shown = [KnownCertificate(n, r.leaf.der, tuple(c.der for c in r.certificates[1:])) for n, r in refused.items()]
+    by_thumbprint = _insight(certificate, _known_certificates(rows, chains))
+    of_refused = _insight(certificate, shown)
+    return SignedBeside(
+        by_thumbprint.signed if by_thumbprint else (),
+        tuple((signed, refused[signed.client_name].why) for signed in (of_refused.signed if of_refused else ())),
+    )
+
+
 class _Chains:
     """What came with the clients' certificates, each kind of chain read once: a plant has few, and many clients."""
 
@@ -83,12 +109,14 @@ class _Chains:
         return self._read[text]
 
 
-def _rows_below(namespace: Namespace, certificate: CACertificate, chains: _Chains) -> list[tuple[str, int]]:
+def _rows_below(
+    namespace: Namespace, certificate: CACertificate, chains: _Chains, *, by_thumbprint: bool = False
+) -> list[tuple[str, int]]:
     """Name and row of each registered client whose latest certificate may lie below this CA certificate, by its names.
 
-    The latest comes first. Clients with Thumbprint Match need no issuer.
+    The latest comes first. Clients with Thumbprint Match need no issuer, so they are asked for by themselves.
     """
-    latest = dict(_latest_rows(namespace))
+    latest = dict(_latest_rows(namespace, by_thumbprint=by_thumbprint))
     wanted = name_key(certificate.subject)
     rows = ClientCertificate.objects.filter(namespace=namespace).annotate(chain_text=Cast("chain", TextField()))
     below = set()
@@ -100,9 +128,10 @@ def _rows_below(namespace: Namespace, certificate: CACertificate, chains: _Chain
     return [(name, pk) for pk, name in latest.items() if pk in below]
 
 
-def _latest_rows(namespace: Namespace) -> Iterator[tuple[int, str]]:
+def _latest_rows(namespace: Namespace, *, by_thumbprint: bool) -> Iterator[tuple[int, str]]:
     """Row and client of what each registered client has shown last: at a connection, else in a test."""
-    clients = Client.objects.present().filter(namespace=namespace).exclude(validation_scheme=THUMBPRINT_SCHEME)
+    wanted = Q(validation_scheme=THUMBPRINT_SCHEME)
+    clients = Client.objects.present().filter(wanted if by_thumbprint else ~wanted, namespace=namespace)
     waiting = {name.lower(): name for name in clients.values_list("name", flat=True)}
     rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-has_connected", "-seen_at")
     for pk, client_name in rows.values_list("pk", "client_name").iterator(chunk_size=2000):

@@ -11,7 +11,7 @@ from certificates.access import get_ca_certificate
 from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
 from certificates.forms import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.grids import certificate_grid, listed_certificates
-from certificates.impact import impact_of
+from certificates.impact import impact_of, signed_beside
 from certificates.models import CACertificate
 from namespaces.access import Verb, get_namespace
 from namespaces.az_commands import az_commands
@@ -117,6 +117,7 @@ def ca_certificate_detail(request: PageRequest, pk: int, name: str) -> HttpRespo
 def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
     context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), now=timezone.now())
+    context |= {"beside": signed_beside(row)}
     return render_page(request, "certificates/ca_certificate_clients.html", context)
 
 

@@ -23,7 +23,7 @@ SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(da
 def expiries(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     within = request.GET.get("within", "")
-    found = expiries_of(namespace, at=timezone.now(), within=SPANS.get(within))
+    found = expiries_of(namespace, at=timezone.now(), within=SPANS.get(within), with_refused=True)
     feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
     context = namespace_context(
         request, namespace, expiries=found, within=within if within in SPANS else "", feed=feed, now=timezone.now()
@@ -38,7 +38,7 @@ def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     secret = make_feed(request.user, namespace)
     address = request.build_absolute_uri(reverse("certificates:expiry_feed", args=[secret]))
-    found = expiries_of(namespace, at=timezone.now())
+    found = expiries_of(namespace, at=timezone.now(), with_refused=True)
     feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
     context = namespace_context(
         request, namespace, expiries=found, within="", feed=feed, address=address, now=timezone.now()
