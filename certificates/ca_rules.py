@@ -7,6 +7,7 @@ certificate that directly signs the clients, docs/policy.md.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from certificates.comparing import THUMBPRINT_SCHEME, first_name, fitting_scheme
 from certificates.facts import Certificate, DecodingError, load_certificate, public_key_bytes
 from certificates.problems import CREATE_CLIENT, CREATE_THUMBPRINT_CLIENT, Fix, Problem, Report, reporter
 from certificates.roles import Signatures, public_web_ca
@@ -23,7 +24,7 @@ def errors(certificate: Certificate, existing: Existing, at: datetime, signature
     """What stands in the way of uploading this certificate, the most telling first."""
     found, error = reporter("error")
     if not certificate.is_ca:
-        _not_a_ca(certificate, _readable(existing), at, signatures, error)
+        _not_a_ca(certificate, readable(existing), at, signatures, error)
     elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         error(
             "no-key-cert-sign",
@@ -39,7 +40,8 @@ def errors(certificate: Certificate, existing: Existing, at: datetime, signature
     return found
 
 
-def _readable(existing: Existing) -> list[tuple[str, Certificate]]:
+def readable(existing: Existing) -> list[tuple[str, Certificate]]:
+    """The namespace's CA certificates by name, as far as they can be read."""
     found = []
     for name, der in existing:
         try:
@@ -68,20 +70,7 @@ def _not_a_ca(
     error: Report,
 ) -> None:
     has_ended = at > certificate.not_after
-    by_thumbprint = (
-        None
-        if has_ended
-        else Fix(
-            CREATE_THUMBPRINT_CLIENT,
-            "Create a Thumbprint Match client from it",
-            certificate,
-            (
-                ("authentication name", next(iter(certificate.common_names), "")),
-                ("validation scheme", "ThumbprintMatch"),
-                ("thumbprint", certificate.thumbprint_sha256),
-            ),
-        )
-    )
+    by_thumbprint = None if has_ended else _thumbprint_fix(certificate)
     if certificate.is_self_issued:
         error(
             "self-signed-leaf",
@@ -102,7 +91,7 @@ def _not_a_ca(
             if has_ended
             else "There is nothing to upload: register a client for it.",
             ("signed by", issuer),
-            fix=None if has_ended else _client_fix(certificate),
+            fix=None if has_ended else client_fix(certificate),
         )
         return
     error(
@@ -116,19 +105,22 @@ def _not_a_ca(
     )
 
 
-def _client_fix(certificate: Certificate) -> Fix:
-    for scheme, names in (
-        ("SubjectMatchesAuthenticationName", certificate.common_names),
-        ("DnsMatchesAuthenticationName", certificate.dns_names),
-        ("UriMatchesAuthenticationName", certificate.uris),
-        ("IpMatchesAuthenticationName", certificate.ip_addresses),
-        ("EmailMatchesAuthenticationName", certificate.emails),
-    ):
-        if names and names[0]:
-            values = (("authentication name", names[0]), ("validation scheme", scheme), ("thumbprint", ""))
-            return Fix(CREATE_CLIENT, "Create a client from it", certificate, values)
-    thumbprint = certificate.thumbprint_sha256
-    values = (("authentication name", ""), ("validation scheme", "ThumbprintMatch"), ("thumbprint", thumbprint))
+def client_fix(certificate: Certificate) -> Fix:
+    """Create client, filled in as the certificate proposes."""
+    name = first_name(certificate)
+    scheme = fitting_scheme(certificate, name)
+    if not scheme:
+        return _thumbprint_fix(certificate)
+    values = (("authentication name", name), ("validation scheme", scheme), ("thumbprint", ""))
+    return Fix(CREATE_CLIENT, "Create a client from it", certificate, values)
+
+
+def _thumbprint_fix(certificate: Certificate) -> Fix:
+    values = (
+        ("authentication name", first_name(certificate)),
+        ("validation scheme", THUMBPRINT_SCHEME),
+        ("thumbprint", certificate.thumbprint_sha256),
+    )
     return Fix(CREATE_THUMBPRINT_CLIENT, "Create a Thumbprint Match client from it", certificate, values)
 
 
@@ -180,7 +172,7 @@ def warnings(
             "Plan its renewal; clients it signed stop connecting then.",
         )
     if certificate.is_ca:
-        _who_signs(certificate, [ca for _, ca in _readable(existing)], known, signatures, warn)
+        _who_signs(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
     if organization:
@@ -190,7 +182,7 @@ def warnings(
             "Whoever gets one with a client's name in it can connect as that client. Use a CA of your own.",
             ("organization", organization),
         )
-    _compare_with_others(certificate, _readable(existing), warn)
+    _compare_with_others(certificate, readable(existing), warn)
     return found
 
 

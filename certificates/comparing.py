@@ -6,6 +6,7 @@ names), RFC 5952 (IPv6 as text), docs/policy.md for what those leave open.
 
 from certificates.addresses import address_of
 from certificates.decisions import (
+    MAX_NAME_LENGTH,
     SCHEMES_BY_VALUE,
     VALIDATION_SCHEMES,
     ClientRecord,
@@ -69,6 +70,12 @@ def fitting_scheme(leaf: Certificate, name: str, *, but: str = "") -> str:
         return ""
     others = (s.value for s in VALIDATION_SCHEMES if s.value not in {but, THUMBPRINT_SCHEME})
     return next((scheme for scheme in others if matches_scheme(leaf, ClientRecord("", name, scheme))), "")
+
+
+def first_name(leaf: Certificate) -> str:
+    """The first of the certificate's names, in the order of the schemes, that can be an authentication name; else ""."""
+    values = (value for scheme in _FACTS for value in presented_values(leaf, scheme))
+    return next((value for value in values if value.strip() and len(value) <= MAX_NAME_LENGTH), "")
 
 
 def find_client(state: NamespaceState, name: str, source: str) -> ClientRecord | None:

@@ -6,6 +6,7 @@ Sources: certificate cases that people bring (docs/policy.md), `ca_rules` for on
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from certificates import ca_rules
 from certificates.ca_rules import EXPIRES_SOON, Existing
@@ -139,7 +140,7 @@ class _Bundle:
             f"There are {len(self.certificates)} certificates in this file, and Azure takes one.",
             shortened(next_step),
             shortened_values(tuple((entry.label, entry.certificate.subject) for entry in roles)),
-            _choose(best) if best is not None else None,
+            _choose(best) if best is not None else self._client(),
             tuple(map(_choose, choices[:MAX_CHOICES])),
         )
         return problem, roles
@@ -149,20 +150,26 @@ class _Bundle:
 
     def _best(self, fitting: Sequence[Certificate]) -> tuple[Certificate | None, str, Sequence[Certificate]]:
         """The one to take, where that is known or likely; what to do; else those to choose from."""
-        leaves = [c for c in self.certificates if not c.is_ca and not c.is_self_issued]
+        leaves = self._leaves
         cas = [c for c in self.certificates if c.is_ca]
-        signer = self.signatures.signer_of([*leaves, *(c for c in self.known if not c.is_ca)], fitting)
+        signer = self.signatures.signer_of(leaves, fitting)
+        if signer is None and (here := self._signer_here()):
+            return None, f"The one that signs them is already here as {here}. There is nothing to upload.", ()
+        unfit = self.signatures.signer_of(leaves, cas) if signer is None else None
+        if unfit is not None:
+            return None, f"The one that signs the clients, {unfit.subject}, cannot be used. {self._why_not(unfit)}", ()
+        signer = signer or self.signatures.signer_of([c for c in self.known if not c.is_ca], fitting)
         if signer is not None:
             return signer, f"Upload only the one that signs the clients: {signer.subject}.", ()
         if not cas:
             return None, "None of them is a CA certificate. Bring the CA certificate that signed them.", ()
-        signer = self.signatures.signer_of(leaves, cas)
-        if signer is not None:
-            return (
-                None,
-                f"The one that signs the clients, {signer.subject}, cannot be used. {self._why_not(signer)}",
-                (),
-            )
+        return self._likely(fitting, cas)
+
+    def _likely(
+        self, fitting: Sequence[Certificate], cas: Sequence[Certificate]
+    ) -> tuple[Certificate | None, str, Sequence[Certificate]]:
+        """The same where no signature tells it: by the names in the CA certificates alone."""
+        leaves = self._leaves
         # A key that nobody verifies with may have signed them all the same.
         if leaves and all(can_check(ca) for ca in cas if ca.subject_key == leaves[0].issuer_key):
             issuer = leaves[0].issuer or "(empty name)"
@@ -173,10 +180,41 @@ class _Bundle:
             return None, f"None of them can be used. {lowest[0].subject}: {self._why_not(lowest[0])}", ()
         if len(lowest) > 1:
             return None, "Choose the one that signs the clients.", fitting
+        if here := self._name_here(lowest[0]):
+            sentence = (
+                f"The one that most likely signs the clients is already here as {here}. There is nothing to upload."
+            )
+            return None, sentence, ()
         if lowest[0] not in fitting:
             likely = f"The one that most likely signs the clients, {lowest[0].subject}, cannot be used."
             return None, f"{likely} {self._why_not(lowest[0])}", ()
         return lowest[0], f"Most likely {lowest[0].subject} signs the clients: it is below the others.", ()
+
+    @property
+    def _leaves(self) -> list[Certificate]:
+        return [c for c in self.certificates if not c.is_ca and not c.is_self_issued]
+
+    @cached_property
+    def _here(self) -> list[tuple[str, Certificate]]:
+        """The namespace's CA certificates that can vouch for clients now."""
+        return [
+            (name, ca)
+            for name, ca in ca_rules.readable(self.existing)
+            if ca.is_ca and ca.not_before <= self.at <= ca.not_after
+        ]
+
+    def _signer_here(self) -> str:
+        """The namespace's own name of the CA certificate that signed a leaf of the file, or ""."""
+        signers = (name for leaf in self._leaves for name, ca in self._here if self.signatures.issued(ca, leaf))
+        return next(signers, "")
+
+    def _name_here(self, certificate: Certificate) -> str:
+        return next((name for name, ca in self._here if ca.der == certificate.der), "")
+
+    def _client(self) -> Fix | None:
+        """To register the one leaf of the file, where its CA certificate is here already."""
+        leaf = self._leaves[0] if len(self._leaves) == 1 else None
+        return ca_rules.client_fix(leaf) if leaf and self._signer_here() and self.at <= leaf.not_after else None
 
     def _why_not(self, certificate: Certificate) -> str:
         first = self._errors(certificate)[0]

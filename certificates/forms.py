@@ -132,6 +132,8 @@ class CertificateFileForm(FileOrPasteForm):
         if not matches_scheme(problem.fix.certificate, client):
             scheme = SCHEMES_BY_VALUE[client.validation_scheme].label
             return f"Its name is taken: client {client.name} has it, and uses {scheme}, which this certificate does not fit."
+        if problem.code == "several-certificates":
+            return f"{problem.next_step} And the client certificate is registered: it belongs to client {client.name}."
         return f"There is nothing to upload and nobody to register: it is the certificate of client {client.name}."
 
     def _diagnose(self, data: bytes, at: datetime) -> Diagnosis:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certificates.authentication import allows_clients
-from certificates.comparing import SUBJECT_SCHEME, fitting_scheme, presented_values
-from certificates.decisions import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
+from certificates.comparing import SUBJECT_SCHEME, first_name, fitting_scheme
+from certificates.decisions import SCHEMES_BY_VALUE
 from certificates.decoding import Certificate, read_upload, to_azure_pem
 from certificates.facts import name_key
 from certificates.strength import key_flaw, signature_flaw
-from namespaces.rules import MAX_NAME_LENGTH, THUMBPRINT_SCHEME
+from namespaces.rules import THUMBPRINT_SCHEME
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[s
 
     A certificate that signed itself is registered by its thumbprint, whatever names it has, also where it was uploaded.
     """
-    wanted, name = name, name or _first_name(certificate)
+    wanted, name = name, name or first_name(certificate)
     scheme = fitting_scheme(certificate, name) or THUMBPRINT_SCHEME
     has_known_issuer = any(
         name_key(subject) == certificate.issuer_key
@@ -101,13 +101,3 @@ def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iter
     for flaw in (signature_flaw(certificate), key_flaw(certificate)):
         if flaw is not None:
             yield f"It {flaw.claim} ({flaw.value}), so the endpoint refuses it. Issue it with {flaw.instead}."
-
-
-def _first_name(certificate: Certificate) -> str:
-    """The first of the certificate's names that could be an authentication name; "" when none could."""
-    for scheme in VALIDATION_SCHEMES:
-        if scheme.value != THUMBPRINT_SCHEME:
-            for name in presented_values(certificate, scheme.value):
-                if name.strip() and len(name) <= MAX_NAME_LENGTH:
-                    return name
-    return ""

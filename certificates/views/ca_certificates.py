@@ -96,11 +96,15 @@ def ca_certificate_check_name(request: PageRequest, pk: int) -> HttpResponse:
 def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
     """The verdict on a chosen or pasted certificate, before Upload. Nothing is stored."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
-    form = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
-    form.is_valid()
-    return render_page(
-        request, "certificates/ca_certificate_verdict.html", {"form": form, "namespace": namespace, "is_live": True}
-    )
+    if request.htmx:
+        live = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
+        live.is_valid()
+        context = {"form": live, "namespace": namespace, "is_live": True}
+        return render_page(request, "certificates/ca_certificate_verdict.html", context)
+    form = UploadCertificateForm(request.POST, request.FILES, namespace=namespace, user=request.user)
+    if not form.is_valid() and not form.data.get("name"):
+        form.errors.pop("name", None)  # nobody has been asked for it yet
+    return render_page(request, "certificates/ca_certificate_upload.html", _grid_context(request, namespace, form=form))
 
 
 @require_GET

@@ -281,3 +281,42 @@ def test_the_certificate_of_a_registered_client_leads_to_that_client(
         assert "client Press-One has it, and uses Thumbprint Match, which this certificate does not fit." in page
     else:
         assert "it is the certificate of client Press-One." in page
+
+
+def test_of_a_bundle_whose_signer_is_here_nothing_is_uploaded(
+    ada: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    make_ca_certificate(namespace, "plant-intermediate", der=chain.intermediate.certificate_der)
+    url = reverse("certificates:ca_certificate_check_file", args=[namespace.pk])
+
+    def told() -> str:
+        return ada.post(url, {"pem": bundle(chain)}, headers={"HX-Request": "true"}).content.decode()
+
+    assert "The one that signs them is already here as plant-intermediate. There is nothing to upload." in told()
+    assert 'name="choose"' not in told()
+    assert reverse("namespaces:client_create", args=[namespace.pk]) in told()
+    make_client(namespace, "press-1")
+    assert "it belongs to client press-1." in told()
+    assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in told()
+    assert reverse("namespaces:client_create", args=[namespace.pk]) not in told()
+
+
+def test_without_javascript_the_choice_is_shown_before_it_is_uploaded(
+    ada: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    upload = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    check = reverse("certificates:ca_certificate_check_file", args=[namespace.pk])
+    page = ada.post(upload, {"name": "line-a", "pem": bundle(chain)}).content.decode()
+    button = page.split('name="choose"')[0].rsplit("<button", 1)[1] + page.split('name="choose"')[1].split(">")[0]
+    assert f'formaction="{check}"' in button
+    wanted = chain.intermediate.thumbprint
+    sent = {"pem": bundle(chain), "choose": wanted, "description": "of line A"}
+    for name in ("line-a", ""):
+        shown = ada.post(check, {**sent, "name": name}).content.decode()
+        assert not CACertificate.objects.exists()
+        assert "This CA certificate can be uploaded." in shown
+        assert f'<input type="hidden" name="choose" value="{wanted}">' in shown
+        assert 'value="of line A"' in shown
+        assert 'class="errors"' not in shown
+    assert ada.post(upload, {**sent, "name": "line-a"}).status_code == 302
+    assert CACertificate.objects.get().thumbprint == wanted

@@ -174,6 +174,33 @@ def bundles() -> list[Upload]:
     return [
         Upload("bundle: leaf and intermediate", SENSOR.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: whole chain", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
+        Upload(
+            "bundle: whole chain, the intermediate already here", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates",
+            "The one that signs them is already here as plant-intermediate. There is nothing to upload.",
+            "create-client", "CN=sensor-1", existing=(("plant-intermediate", LINE),),
+        ),
+        Upload(
+            "bundle: leaf and root, the intermediate already here", SENSOR.pem + ROOT.pem, several, "2 certificates",
+            "already here as plant-intermediate. There is nothing", "create-client", "CN=sensor-1",
+            existing=(("plant-intermediate", LINE),), known=(RSA_SENSOR,),
+        ),
+        Upload(
+            "bundle: root and intermediate, the intermediate already here", ROOT.pem + LINE.pem, several, "2 certificates",
+            "most likely signs the clients is already here as plant-intermediate. There is nothing",
+            existing=(("plant-intermediate", LINE),),
+        ),
+        Upload(
+            "bundle: expired leaf, the intermediate already here", LINE.issue("s", not_after=AT - DAY).pem + ROOT.pem, several,
+            "2 certificates", "already here as plant-intermediate", existing=(("plant-intermediate", LINE),),
+        ),
+        Upload(
+            "bundle: a renewed intermediate while the old one is here", SENSOR.pem + LINE.pem, several, "2 certificates",
+            "CN=Line 1 CA", choose, "CN=Line 1 CA", existing=(("old", old_line),),
+        ),
+        Upload(
+            "bundle: the intermediate that is here has expired", SENSOR.pem + ROOT.pem, several, "2 certificates",
+            "subject CN=Line 1 CA", existing=(("old", old_line),),
+        ),
         Upload("bundle: root first", ROOT.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: RSA chain", RSA_ROOT.pem + RSA_LINE.pem + RSA_SENSOR.pem, several, "3 certificates", "", choose, "CN=RSA Line CA"),
         Upload("bundle: leaf and root, the intermediate missing", SENSOR.pem + ROOT.pem, several, "2 certificates", "subject CN=Line 1 CA"),
