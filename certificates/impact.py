@@ -77,8 +77,8 @@ class SignedBeside:
     refused: tuple[tuple[SignedClient, str], ...]  # with the reason
 
     @property
-    def is_any(self) -> bool:
-        return bool(self.by_thumbprint or self.refused)
+    def number(self) -> int:
+        return len(self.by_thumbprint) + len(self.refused)
 
 
 def signed_beside(certificate: CACertificate) -> SignedBeside:

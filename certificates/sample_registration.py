@@ -23,6 +23,7 @@ from namespaces.models import Namespace
 from namespaces.rules import MAX_NAME_LENGTH, RuleError
 from portal.models import Team, User
 
+CA, CLIENT = "CA certificate", "Client"
 DESCRIPTION = "Sample, for trying out"
 
 
@@ -68,14 +69,14 @@ def _upload(actor: User, namespace: Namespace, team: Team | None, pem: str) -> R
         certificate = read_upload(pem.encode("utf-8", "surrogatepass"))[0]
         here = _already_here(namespace, certificate)
         if here is not None:
-            return Registration("CA certificate", here.name, "It is here already.")
+            return Registration(CA, here.name, "It is here already.")
         name = _free_name(namespace)
         upload_ca_certificate(
             actor, namespace=namespace, team=team, name=name, description=DESCRIPTION, certificate=certificate
         )
     except (DecodingError, RuleError) as refusal:
-        return Registration("CA certificate", "intermediate_ca.crt", refusal.sentence)
-    return Registration("CA certificate", name)
+        return Registration(CA, "intermediate_ca.crt", refusal.sentence)
+    return Registration(CA, name)
 
 
 def _already_here(namespace: Namespace, certificate: Certificate) -> CACertificate | None:
@@ -107,5 +108,5 @@ def _create(actor: User, namespace: Namespace, team: Team | None, client: Sample
             description=DESCRIPTION,
         )
     except RuleError as refusal:
-        return Registration("client", client.authentication_name, refusal.sentence)
-    return Registration("client", name)
+        return Registration(CLIENT, client.authentication_name, refusal.sentence)
+    return Registration(CLIENT, name)

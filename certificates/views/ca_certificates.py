@@ -110,18 +110,24 @@ def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
 @require_GET
 def ca_certificate_detail(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, poll=poll_of([row]), impact=impact_of(row))
+    context = namespace_context(request, row.namespace, row=row, poll=poll_of([row]), **_signed_by(row))
     issuer = CACertificate.objects.present().filter(namespace=row.namespace, subject=row.issuer).exclude(pk=row.pk)
     context |= {"certificate": row.certificate if row.der else None, "now": timezone.now()}
     context |= {"issuer_row": issuer.first() if row.issuer else None}
     return render_page(request, "certificates/ca_certificate_detail.html", context)
 
 
+def _signed_by(row: CACertificate) -> dict[str, Any]:
+    """The clients that it signed, those that depend on it and those beside them."""
+    impact, beside = impact_of(row), signed_beside(row)
+    signed = len(impact.insight.signed) if impact.insight else 0
+    return {"impact": impact, "beside": beside, "signed_count": signed + beside.number}
+
+
 @require_GET
 def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), now=timezone.now())
-    context |= {"beside": signed_beside(row)}
+    context = namespace_context(request, row.namespace, row=row, now=timezone.now(), **_signed_by(row))
     return render_page(request, "certificates/ca_certificate_clients.html", context)
 
 

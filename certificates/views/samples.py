@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from certificates.issuing import make_sample_chain, sample_chain_zip
 from certificates.sample_form import SampleChainForm
-from certificates.sample_registration import posted_samples, register_samples
+from certificates.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
 from namespaces.access import Verb, get_namespace
 from namespaces.pages import PageRequest, namespace_context, render_page
 
@@ -49,11 +49,13 @@ def sample_certificates_register(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     intermediate, clients = posted_samples(request.POST)
     came = register_samples(request.user, namespace=namespace, intermediate=intermediate, clients=clients)
-    context = namespace_context(
-        request,
-        namespace,
-        done=[f"{each.kind} {each.name}" for each in came if not each.problem],
-        refused=[(f"{each.kind} {each.name}", each.problem) for each in came if each.problem],
-    )
+    refused = [(f"{each.kind} {each.name}", each.problem) for each in came if each.problem]
+    context = namespace_context(request, namespace, done=_sentences(came), refused=refused)
     template = "certificates/sample_certificates_register.html"
     return render_page(request, template, context, partial="registered")
+
+
+def _sentences(came: list[Registration]) -> list[str]:
+    """What was made, in a sentence for each kind."""
+    names = {kind: [each.name for each in came if each.kind == kind and not each.problem] for kind in (CA, CLIENT)}
+    return [f"{kind}{'s' if len(made) > 1 else ''}: {', '.join(made)}." for kind, made in names.items() if made]

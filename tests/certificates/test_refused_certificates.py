@@ -77,6 +77,8 @@ def test_an_expired_certificate_that_was_refused_stands_among_the_expiries_and_t
     assert "was refused: not within its validity" in expiries
     clients = page(rita, namespace, "ca_certificate_clients", "line-a")
     assert "was refused: not within its validity" in clients
+    for tab in (clients, page(rita, namespace, "ca_certificate_detail", "line-a")):
+        assert "Clients it signed · 1<" in tab
     assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in clients
     address = reverse("certificates:expiry_feed", args=[make_feed(User.objects.get(username="rita"), namespace)])
     assert "press-1" not in Browser().get(address).content.decode()  # nobody is reminded of it
@@ -133,6 +135,8 @@ def test_a_client_by_thumbprint_that_this_ca_signed_is_there_and_does_not_depend
     assert "CN=press-6" in clients
     assert "Thumbprint Match needs no issuer" in clients
     assert "CN=press-7" not in clients
-    assert "press-6" not in page(rita, namespace, "ca_certificate_detail", "line-a")
+    detail = page(rita, namespace, "ca_certificate_detail", "line-a")
+    assert "Clients it signed · 1<" in detail
+    assert "known client</strong> would have no trusted issuer" not in detail
     CACertificate.objects.update(der=b"")  # what Azure holds and nobody can read signed nobody
     assert "CN=press-6" not in page(rita, namespace, "ca_certificate_clients", "line-a")

@@ -146,8 +146,8 @@ def test_what_is_refused_is_told_and_stops_nothing_else(ada: Browser, namespace:
     page = ada.post(reverse("certificates:sample_certificates_register", args=[namespace.pk]), sent).content.decode()
     assert set(namespace.clients.values_list("name", flat=True)) == {"press-1", "press-2"}
     assert namespace.ca_certificates.filter(name="sample-intermediate-2").exists()
-    assert "CA certificate sample-intermediate-2, client press-2" in page
-    assert page.count("<dt>client ") == 4
+    assert "CA certificate: sample-intermediate-2. Client: press-2." in page
+    assert page.count("<dt>Client ") == 4
     url = reverse("certificates:sample_certificates_register", args=[namespace.pk])
     for wrong in ("", "hello", intermediate.key_pem.decode()):
         page = ada.post(url, {"intermediate": wrong, "client_name": intermediate.key_pem.decode()}).content.decode()

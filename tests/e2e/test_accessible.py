@@ -161,6 +161,15 @@ def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
     expect(dana.locator("#pane .pane")).to_have_count(0)
 
 
+def test_samples_are_registered_while_their_download_stays(furnished: DemoProcess, dana: Page) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/2/sample-certificates/")
+    dana.get_by_label("Client authentication name").fill("robot-1")
+    dana.get_by_role("button", name="Make certificates").last.click()
+    dana.get_by_role("button", name="Upload the intermediate and register this client").click()
+    expect(dana.locator("#sample-next")).to_contain_text("CA certificate: sample-intermediate. Client: robot-1.")
+    expect(dana.get_by_role("link", name="Download zip")).to_be_visible()
+
+
 def test_a_mistake_in_a_test_of_authentication_is_told_by_its_field(
     furnished: DemoProcess, dana: Page, files: Path
 ) -> None:
