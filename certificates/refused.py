@@ -14,8 +14,9 @@ from django.db.models import Max
 from certificates.comparing import clients_of
 from certificates.decisions import FAILED_TITLES, ClientRecord, NamespaceState
 from certificates.facts import Certificate
-from certificates.paths import MAX_PATHS, PathFinder, is_too_large, signed_by
+from certificates.paths import MAX_PATHS, PathFinder, signed_by
 from certificates.presented import Presented
+from certificates.strength import can_check
 from certificates.trials import namespace_state
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace
 
@@ -95,4 +96,4 @@ def _is_genuine(
 
 def _made(issuer: Certificate, child: Certificate) -> bool:
     """Whether the signature is the issuer's, unlike `PathFinder.signed` also where a weak hash is to be explained."""
-    return not is_too_large(issuer) and signed_by(child, issuer)
+    return can_check(issuer) and signed_by(child, issuer)

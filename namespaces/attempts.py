@@ -93,6 +93,13 @@ def protocol_of(attempt: ConnectionAttempt) -> str:
     return "3.1.1" if attempt.protocol.upper().startswith("MQTT3") else "5"
 
 
+def protocol_label(protocol: str) -> str:
+    """The log's MQTT5, MQTT3 and their -WS in the words that the rest of the pages uses."""
+    version, _, transport = protocol.partition("-")
+    label = {"MQTT5": "MQTT 5", "MQTT3": "MQTT 3.1.1"}.get(version.upper(), version)
+    return f"{label} over WebSocket" if transport.upper() == "WS" else label
+
+
 def decision_of(attempt: ConnectionAttempt) -> Decision | None:
     """The decision with its steps, where the log told it."""
     told: Any = (attempt.record or {}).get("decision")

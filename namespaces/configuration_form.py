@@ -14,7 +14,7 @@ NUMBER = {"invalid": "Type a whole number."}
 
 
 def bounded(label: str, allowed: range, help_text: str) -> forms.IntegerField:
-    bounds = f"Between {allowed[0]} and {allowed[-1]} are possible."
+    bounds = f"Type a whole number from {allowed[0]} to {allowed[-1]}."
     return forms.IntegerField(
         label=label,
         min_value=allowed[0],
@@ -47,7 +47,11 @@ class SourcesField(forms.Field):
 class ConfigurationForm(GuardedForm):
     """*Configuration*: the MQTT broker of the namespace."""
 
-    enabled = forms.BooleanField(label="Enable MQTT broker", required=False)
+    enabled = forms.BooleanField(
+        label="Enable MQTT broker",
+        required=False,
+        help_text="Without it no MQTT client can connect. Azure may refuse to turn it off again.",
+    )
     uses_sources = forms.BooleanField(label="Enable alternative client authentication name sources", required=False)
     sources = SourcesField(label="Sources, in the order in which they are tried", required=False)
     max_sessions = bounded(

@@ -32,6 +32,9 @@ PRIVATE_KEY_SENTENCE = (
 )
 
 
+LOOK_BELOW = "Look at the attributes marked below."
+
+
 @contextmanager
 def rule_as_field_error() -> Iterator[None]:
     try:
@@ -199,7 +202,7 @@ class ClientSettingsForm(GuardedForm):
     def _clean_attributes(self) -> None:
         attributes = read_rows(self.rows)
         if any(row.error for row in self.rows):
-            self.add_error(None, ValidationError("Look at the attributes marked below.", code="attributes"))
+            self.add_error(None, ValidationError(LOOK_BELOW, code="attributes"))
             return
         try:
             rules.check_attributes(attributes)
@@ -209,6 +212,11 @@ class ClientSettingsForm(GuardedForm):
         self.cleaned_data["attributes"] = attributes
 
     attributes_error = ""
+
+    @property
+    def page_errors(self) -> list[str]:
+        """What no field says itself; what is wrong with the attributes stands by them."""
+        return [str(error) for error in self.non_field_errors() if error not in {LOOK_BELOW, self.attributes_error}]
 
     def settings(self) -> dict[str, Any]:
         """The cleaned values as the actions take them."""

@@ -1,16 +1,27 @@
 """Activity entries as a page draws them: who, when, what before and after, and how the sync ended."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 
 from namespaces.grids import asked_text, page_of
 from namespaces.models import Namespace
 from portal.models import Activity
+from sync.registry import model_for
+
+PAGES = {
+    "namespaces.client": "namespaces:client_detail",
+    "namespaces.clientgroup": "namespaces:client_group_detail",
+    "namespaces.topicspace": "namespaces:topic_space_detail",
+    "namespaces.permissionbinding": "namespaces:permission_binding_detail",
+    "certificates.cacertificate": "certificates:ca_certificate_detail",
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class Difference:
 class Entry:
     activity: Activity
     differences: list[Difference]
+    url: str = ""  # of the object's page, while there is one
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,9 @@ class History:
 
 def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
     page = page_of(_asked_for(activities, query), query)
-    return History(page, [Entry(activity, differences(activity)) for activity in page], asked_text(query, "q"))
+    urls = _urls_of(page)
+    entries = [Entry(each, differences(each), urls.get((each.kind, each.object_pk), "")) for each in page]
+    return History(page, entries, asked_text(query, "q"))
 
 
 def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Activity]:
@@ -50,6 +64,20 @@ def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Act
 def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
     """The entries of the namespace that somebody asks for, newest first."""
     return _asked_for(Activity.objects.of_scope(namespace.pk), query)
+
+
+def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
+    """Where the objects of these entries are shown, those that are still there: one statement for each kind."""
+    wanted: dict[str, set[int]] = {}
+    for activity in activities:
+        if activity.kind in PAGES and activity.object_pk is not None:
+            wanted.setdefault(activity.kind, set()).add(activity.object_pk)
+    found: dict[tuple[str, int | None], str] = {}
+    for kind, pks in wanted.items():
+        rows: Any = model_for(kind)._default_manager
+        for pk, namespace_pk, name in rows.filter(pk__in=pks).values_list("pk", "namespace_id", "name"):
+            found[kind, pk] = reverse(PAGES[kind], args=[namespace_pk, name])
+    return found
 
 
 def namespace_history(namespace: Namespace, query: QueryDict) -> History:

@@ -84,6 +84,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/try-it/", trying.client_try, name="client_try"),
     path("<int:pk>/clients/<client_name:name>/try-it/live/", trying.client_live, name="client_live"),
     path("<int:pk>/clients/<client_name:name>/json/", clients.client_json, name="client_json"),
+    path("<int:pk>/clients/<client_name:name>/commands/", clients.client_commands, name="client_commands"),
     # Who may publish and subscribe where
     *(page for kind in KINDS for page in of_kind(kind)),
     path("<int:pk>/query-builder/", permissions.query_builder, name="query_builder"),

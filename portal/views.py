@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -43,11 +43,20 @@ def home(request: HttpRequest) -> HttpResponseBase:
     return redirect("namespaces:namespace_list")
 
 
+class SignInForm(AuthenticationForm):
+    """Django's, in the words of the other pages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
+
+
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
     """The sign-in page. A partial that meets an ended session takes the whole page here, and back afterwards."""
 
     template_name = "portal/sign_in.html"
+    form_class = SignInForm
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -134,14 +134,15 @@ def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResp
 @require_GET
 def ca_certificate_activity(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, history=object_history(row.kind, row.pk, request.GET))
+    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row))
+    context |= {"history": object_history(row.kind, row.pk, request.GET)}
     return render_page(request, "certificates/ca_certificate_activity.html", context)
 
 
 @require_GET
 def ca_certificate_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row))
+    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), json_view=json_view_of(row))
     return render_page(request, "certificates/ca_certificate_json.html", context)
 
 
@@ -149,7 +150,7 @@ def ca_certificate_json(request: PageRequest, pk: int, name: str) -> HttpRespons
 def ca_certificate_commands(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
     commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
-    context = namespace_context(request, row.namespace, row=row, az_commands=commands)
+    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), az_commands=commands)
     return render_page(request, "certificates/ca_certificate_commands.html", context)
 
 

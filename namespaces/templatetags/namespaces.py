@@ -4,9 +4,21 @@ from collections.abc import Iterable
 
 from django import template
 
-from namespaces import prefill
+from namespaces import attempts, prefill
+from namespaces.configuration_rules import SOURCES
 
 register = template.Library()
+
+
+@register.filter
+def protocol_label(protocol: str) -> str:
+    return attempts.protocol_label(protocol)
+
+
+@register.filter
+def source_label(source: str) -> str:
+    """Azure's label of an alternative source, such as "Certificate Dns"."""
+    return dict(SOURCES).get(source, source)
 
 
 @register.simple_tag

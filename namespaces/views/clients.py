@@ -10,10 +10,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from namespaces.access import Verb, get_client, get_namespace
 from namespaces.actions import change_authentication_name, create_client, delete_client, update_client
 from namespaces.attributes import rows_of
+from namespaces.az_commands import az_commands
 from namespaces.drafts import Told, draft_of, told_again
 from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
 from namespaces.grids import client_grid
-from namespaces.json_view import json_view_of
+from namespaces.json_view import api_version_of, json_view_of
 from namespaces.models import Client, Namespace
 from namespaces.pages import PageRequest, go_to, namespace_context, render_page
 from namespaces.prefill import filled_in, filled_in_settings
@@ -181,6 +182,14 @@ def client_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
     client = get_client(request.user, pk, name, Verb.READ)
     context = namespace_context(request, client.namespace, client=client, json_view=json_view_of(client))
     return render_page(request, "namespaces/client_json.html", context)
+
+
+@require_GET
+def client_commands(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    client = get_client(request.user, pk, name, Verb.READ)
+    commands = az_commands(client.arm_id(), client.name, client.body(), api_version_of(client))
+    context = namespace_context(request, client.namespace, client=client, az_commands=commands)
+    return render_page(request, "namespaces/client_commands.html", context)
 
 
 def _uploaded(namespace: Namespace) -> dict[str, str]:

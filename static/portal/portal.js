@@ -213,6 +213,17 @@
     if (shown) shown.textContent = new Intl.DateTimeFormat("en-GB", SHAPES.datetime).format(moment).replace(",", "");
   }
 
+  /* ---------- buttons for many rows wait until one is ticked ---------- */
+  function watchChoices() {
+    for (const form of all("form[data-choosing]")) {
+      const idle = form.elements.which?.value === "chosen" && ![...form.elements].some((box) => box.type === "checkbox" && box.checked);
+      for (const button of all("button", form)) {
+        button.disabled = idle;
+        button.title = idle ? "Tick one first" : "";
+      }
+    }
+  }
+
   /* ---------- menu search, search results ---------- */
   function filterMenu(input) {
     const wanted = input.value.trim().toLowerCase();
@@ -272,6 +283,7 @@
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
     if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
+    if (event.target.form?.matches("[data-choosing]")) watchChoices();
   });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
@@ -299,7 +311,7 @@
     // A refusal that names its own place (a toast) is put there; anything else leaves the page as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); forgetJudgement(event.detail.target); });
+  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); watchChoices(); forgetJudgement(event.detail.target); });
   // What a live check says of a field now takes the place of what was wrong with it when the form was sent.
   // A slot answers for one field, or for all of a form.
   const forgetJudgement = (target) => {
@@ -329,12 +341,15 @@
   document.addEventListener("toast", (event) => { if (event.detail?.text) showToast(event.detail.text, event.detail.kind); });
   document.addEventListener("pane-close", () => { paneByHtmx = true; closePane(null, true); });
 
+  addEventListener("pageshow", watchChoices); // after going back, the browser has ticked what was ticked
+
   document.addEventListener("DOMContentLoaded", () => {
     localise(document);
     watchToasts();
     watchPane();
     all("[data-drop-zone]").forEach(describeFiles);
     watchFollowers();
+    watchChoices();
     // The menu folds away where there is no room beside the page.
     const narrow = matchMedia("(max-width: 720px)");
     const fold = () => { for (const menu of all("details[data-menu]")) menu.open = !narrow.matches; };

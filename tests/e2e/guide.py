@@ -24,7 +24,7 @@ class Guide:
     def sign_in(self, username: str) -> None:
         password = next(user["password"] for user in self.endpoints["users"] if user["username"] == username)
         self.page.goto(self.endpoints["portal"])
-        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("User name").fill(username)
         self.page.get_by_label("Password").fill(password)
         self.shoot("sign-in")
         self.page.get_by_role("button", name="Sign in").click()

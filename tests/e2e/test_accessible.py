@@ -28,6 +28,8 @@ PAGES = (
     "namespaces/1/create-client/",
     "namespaces/1/clients/press-1/update/",
     "namespaces/1/clients/press-1/change-authentication-name/",
+    "namespaces/1/clients/press-1/",
+    "namespaces/1/clients/press-1/commands/",
     "namespaces/1/clients/press-1/try-it/",
     "namespaces/1/client-groups/",
     "namespaces/1/create-client-group/",

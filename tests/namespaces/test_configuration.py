@@ -262,9 +262,9 @@ def test_clearing_the_box_clears_the_sources(client: Browser, namespace: Namespa
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"max_sessions": "101"}, "Between 1 and 100 are possible."),
+        ({"max_sessions": "101"}, "Type a whole number from 1 to 100."),
         ({"max_sessions": "many"}, "Type a whole number."),
-        ({"max_expiry_hours": ""}, "Between 1 and 8 are possible."),
+        ({"max_expiry_hours": ""}, "Type a whole number from 1 to 8."),
         ({"sources": ["", ""]}, "Choose at least one source"),
         ({"sources": ["ClientCertificateIp", "ClientCertificateIp"]}, "A source stands here twice."),
         ({"sources": ["Anything"]}, "Choose sources of the list."),

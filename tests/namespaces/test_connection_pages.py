@@ -1,5 +1,6 @@
 """Who connected, as the pages show it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from namespaces.attempts import protocol_label
 from namespaces.models import ConnectionAttempt, Namespace
 from tests.factories import PASSWORD, make_namespace, make_user
 
@@ -53,3 +55,31 @@ def test_without_a_filter_an_empty_list_says_that_nobody_came(client: Browser, n
         page = list_of(client, namespace, **asked)
         assert "Nobody has tried to connect yet" in page
         assert "No attempt matches" not in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [("MQTT5", "MQTT 5"), ("MQTT3-WS", "MQTT 3.1.1 over WebSocket"), ("", ""), ("mqtt9", "mqtt9")],
+)
+def test_a_protocol_is_shown_in_the_words_of_the_other_pages(sent: str, shown: str) -> None:
+    assert protocol_label(sent) == shown
+
+
+def test_the_column_of_clients_holds_clients_and_says_of_user_names_that_they_are(
+    client: Browser, namespace: Namespace
+) -> None:
+    make_attempt(namespace, 1, client_name="", user_name="stranger", accepted=False)
+    make_attempt(namespace, 2, client_name="press-1", user_name="press-1")
+    make_attempt(namespace, 3, client_name="press-2", user_name="")
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", list_of(client, namespace)))
+    assert "none user name stranger" in said
+    assert "press-1 no certificate" in said
+    assert "press-2 no user name" in said
+
+
+def test_one_attempt_has_a_heading_of_its_own_and_its_facts_in_one_list(client: Browser, namespace: Namespace) -> None:
+    attempt = make_attempt(namespace, 1, client_name="", user_name="stranger", accepted=False, protocol="MQTT3")
+    page = client.get(reverse("namespaces:connection_detail", args=[namespace.pk, attempt.cursor])).content.decode()
+    assert re.search(r"<h1>Connection attempt <span[^>]*>\| stranger</span></h1>", page)
+    assert page.count('<dl class="facts">') == 1
+    assert "MQTT 3.1.1" in page

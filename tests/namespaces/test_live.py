@@ -81,7 +81,7 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         assert answer.status_code == 200
         live = answer.content.decode()
         said = words(live)
-        assert re.search(r"press-07-try Connected \d\d \w{3} \d{4} [\d:]+ UTC MQTT5 40 s not at all 0", said), said
+        assert re.search(r"press-07-try Connected \d\d \w{3} \d{4} [\d:]+ UTC MQTT 5 40 s not at all 0", said), said
         assert "m/# 1 no rule yet: everything is open press-07-try" in said
         assert re.search(r"Published by it taken and passed on 0 1 m/press-07 ", said), said
         assert re.search(r"Delivered to it .* 0 1 m/press-07 ", said), said

@@ -63,6 +63,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_try": ("GET", "reader"),
     "namespaces:client_live": ("GET", "reader"),
     "namespaces:client_json": ("GET", "reader"),
+    "namespaces:client_commands": ("GET", "reader"),
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_csv": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
