@@ -95,7 +95,7 @@ def differences(activity: Activity) -> list[Difference]:
     return [
         Difference(name, _text(before.get(name)), _text(after.get(name)))
         for name in fields
-        if before.get(name) != after.get(name)
+        if _text(before.get(name)) != _text(after.get(name))  # nothing and an empty text look the same
     ]
 
 

@@ -154,7 +154,7 @@
     name.dataset.empty ??= name.textContent;
     const files = [...input.files];
     name.textContent = files.length ? files.map((file) => file.name).join(", ") : name.dataset.empty;
-    zone.classList.toggle("filled", files.length > 0);
+    zone.classList.toggle("filled", files.length > 0 || "held" in zone.dataset);
   }
   function zoneOf(event) {
     return event.target instanceof Element && [...(event.dataTransfer?.types ?? [])].includes("Files")

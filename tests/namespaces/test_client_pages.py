@@ -1,5 +1,7 @@
 """The pages of a client: what they offer, and to whom."""
 
+from typing import Any
+
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
@@ -85,7 +87,7 @@ def test_what_is_wrong_with_the_attributes_is_said_by_them_and_once(client: Brow
 
 def test_an_object_of_the_activity_log_is_a_link_while_it_is_there(client: Browser, namespace: Namespace) -> None:
     ada = User.objects.get(username="ada")
-    names = {"name": "press-3", "authentication_name": "press-3", "team": None}
+    names: dict[str, Any] = {"name": "press-3", "authentication_name": "press-3", "team": None}
     made = create_client(ada, namespace=namespace, validation_scheme="SubjectMatchesAuthenticationName", **names)
     url = reverse("namespaces:namespace_activity", args=[namespace.pk])
     link = f'<a href="{reverse("namespaces:client_detail", args=[namespace.pk, "press-3"])}">press-3</a>'
