@@ -1,5 +1,6 @@
 """The pages for everybody: by keyboard, without JavaScript, on a narrow screen, in the dark, and as axe sees them."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,6 +204,45 @@ def test_a_live_check_takes_the_place_of_what_was_wrong_when_the_form_was_sent(
     expect(dana.locator("#query-matches")).to_contain_text("matches now")
     expect(errors).to_have_count(0)
     expect(query).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_the_query_builders_answer_and_button_follow_the_query(furnished: DemoProcess, dana: Page) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/query-builder/?query=true")
+    button = dana.get_by_role("link", name="Create a client group of this query")
+    expect(button).to_have_attribute("href", re.compile(r"\?query=true$"))
+    query = dana.get_by_label("Query", exact=True)
+    query.fill("attributes.line = ")
+    expect(dana.locator("#query-answer")).to_contain_text("Expected a value")
+    expect(button).to_have_count(0)
+    query.fill("attributes.line = 'A'")
+    expect(button).to_have_attribute("href", re.compile("line"))
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_a_toast_leaves_the_buttons_of_a_pane_free(furnished: DemoProcess, dana: Page, width: int) -> None:
+    dana.set_viewport_size({"width": width, "height": 740})
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/clients/press-1/delete/")
+    toast = "new CustomEvent('toast', {detail: {text: 'Something long enough to need two lines here.', kind: 'error'}})"
+    dana.evaluate(f"document.dispatchEvent({toast})")
+    shown = dana.locator("#toasts .message").bounding_box()
+    foot = dana.locator(".pane-foot").bounding_box()
+    assert shown is not None
+    assert foot is not None
+    beside = shown["x"] + shown["width"] <= foot["x"]
+    above = shown["y"] + shown["height"] <= foot["y"]
+    assert beside or above
+
+
+def test_the_clients_certificate_fills_the_form_and_a_typed_client_name_leaves_the_rest(
+    furnished: DemoProcess, dana: Page, files: Path
+) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/create-client/")
+    dana.locator("#id_certificate").set_input_files(files / "client.crt")
+    expect(dana.locator("#client-form")).to_contain_text("Proposed from the certificate.")
+    dana.get_by_label("Client name").fill("another")
+    expect(dana.get_by_label("Client authentication name")).to_have_value("press-1")
+    dana.locator("#id_validation_scheme").select_option("ThumbprintMatch")
+    expect(dana.get_by_label("Primary Thumbprint")).to_have_value(re.compile("^[0-9a-f]{64}$"))
 
 
 def test_the_search_is_walked_by_arrows(furnished: DemoProcess, dana: Page) -> None:

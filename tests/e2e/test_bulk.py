@@ -23,8 +23,11 @@ def test_many_clients_are_disabled_after_a_question(
     names = ["bulk-1", "bulk-2", "bulk-3"]
     for name in names:
         guide.create_client(name)
+    disable = page.get_by_role("button", name="Disable", exact=True)
+    expect(disable).to_be_disabled()  # nothing is ticked yet
     for name in names[:2]:
         page.get_by_label(f"Choose {name}").check()
+    expect(disable).to_be_enabled()
     page.get_by_role("button", name="Disable", exact=True).click()
     pane = guide.pane("Disable 2 clients")
     expect(pane).to_contain_text("2 changes to Azure. About")
