@@ -1,16 +1,19 @@
 """The only doors to a namespace and to what is in it. A stranger meets 404, too little right meets 403."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.urls import reverse
 
 from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
 from namespaces.topic_models import Rule
+from portal.denial import Denied
 from portal.models import Team, User
+from portal.registry import HeldRole
 
 
 class Verb(StrEnum):
@@ -26,7 +29,12 @@ _ALLOWED: dict[Role, frozenset[Verb]] = {
     Role.CONTRIBUTOR: frozenset({Verb.READ, Verb.CONTRIBUTE}),
     Role.OWNER: frozenset({Verb.READ, Verb.CONTRIBUTE, Verb.OWN}),
 }
-_STRONGEST_FIRST = (Role.OWNER, Role.CONTRIBUTOR, Role.READER)
+STRONGEST_FIRST = (Role.OWNER, Role.CONTRIBUTOR, Role.READER)
+NAMED = 5  # owners named where somebody is told whom to ask
+
+
+# A role that somebody can use: of an active person, or of a team with one.
+HOLDS = Q(user__is_active=True) | Q(team__members__is_active=True)
 
 
 def _roles_of(user: User) -> QuerySet[NamespaceRole]:
@@ -47,7 +55,7 @@ def role_in(user: User, namespace: Namespace) -> Role | None:
     if user.is_active and user.is_superuser:
         return Role.OWNER
     held = set(_roles_of(user).filter(namespace=namespace).values_list("role", flat=True))
-    return next((role for role in _STRONGEST_FIRST if role.value in held), None)
+    return next((role for role in STRONGEST_FIRST if role.value in held), None)
 
 
 def may(user: User, namespace: Namespace, verb: Verb) -> bool:
@@ -66,8 +74,39 @@ def get_namespace(user: User, pk: int, verb: Verb = Verb.READ) -> Namespace:
     if namespace is None:
         raise Http404("There is no such namespace.")
     if not may(user, namespace, verb):
-        raise PermissionDenied(f"Your role in {namespace.name} does not allow this.")
+        raise _too_weak(user, namespace, verb)
     return namespace
+
+
+def _too_weak(user: User, namespace: Namespace, verb: Verb) -> Denied:
+    held = role_in(user, namespace)
+    needed = Role.OWNER if verb is Verb.OWN else Role.CONTRIBUTOR
+    sentence = f"Your role in {namespace.name} is {held.label if held else 'none'}; this takes {needed.label}."
+    return Denied(sentence, lambda: f"{whom_to_ask(namespace)} Roles are given under Access control (IAM).")
+
+
+def not_an_administrator() -> Denied:
+    return Denied("Only an administrator connects namespaces.", lambda: _ask("an administrator", administrators()))
+
+
+def whom_to_ask(namespace: Namespace) -> str:
+    """Who gives roles in the namespace, by name: its owners, else the administrators."""
+    held = NamespaceRole.objects.filter(HOLDS, namespace=namespace, role=Role.OWNER).distinct()
+    owners = held.select_related("user", "team").order_by("pk")
+    if owners:
+        return _ask("an Owner", owners)
+    return _ask("an administrator", administrators())
+
+
+def administrators() -> QuerySet[User]:
+    """Those who own every namespace without any role in it."""
+    return User.objects.filter(is_superuser=True, is_active=True).order_by("username")
+
+
+def _ask(kind: str, who: QuerySet[User] | QuerySet[NamespaceRole]) -> str:
+    names = [each.display_name if isinstance(each, User) else each.holder_name for each in who[: NAMED + 1]]
+    listed = ", ".join(names[:NAMED]) + (" or others" if len(names) > NAMED else "")
+    return f"Ask {kind}: {listed}." if names else f"Ask {kind} of the portal."
 
 
 def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client:
@@ -113,5 +152,20 @@ def teams_of(user: User) -> QuerySet[Team]:
     return Team.objects.filter(members=user).order_by("name")
 
 
-def visible_scopes(user: User) -> Iterable[int]:
-    return visible_namespaces(user).values_list("pk", flat=True)
+def visible_scopes(user: User) -> Mapping[int, datetime | None]:
+    """The namespaces the user may see, each with since when; None: since ever, as far as anybody knows."""
+    if user.is_active and user.is_superuser:
+        return dict.fromkeys(visible_namespaces(user).values_list("pk", flat=True))
+    found: dict[int, datetime | None] = {}
+    for pk, since in _roles_of(user).values_list("namespace_id", "since"):
+        before = found.get(pk, since)
+        found[pk] = None if since is None or before is None else min(since, before)
+    return found
+
+
+def held_roles(user: User) -> Iterable[HeldRole]:
+    """For the account page: every role of the user, own and through teams, and since when."""
+    for row in _roles_of(user).select_related("namespace", "user", "team").order_by("namespace__name", "pk").distinct():
+        through = f"team {row.team}" if row.team else "yourself"
+        url = reverse("namespaces:namespace_overview", args=[row.namespace_id])
+        yield HeldRole(row.namespace.name, Role(row.role).label, through, url, row.since)

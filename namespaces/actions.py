@@ -1,15 +1,14 @@
-"""Changes of namespaces, roles and clients. Each is one durable transaction: check, save, log, hint."""
+"""Changes of namespaces and clients. Each is one durable transaction: check, save, log, hint."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
 from certificates.authentication import authentication_name_key
-from namespaces.access import may_connect, teams_of
+from namespaces.access import may_connect, not_an_administrator, teams_of
 from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules import (
     RuleError,
@@ -44,7 +43,7 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
     may not connect namespaces.
     """
     if not may_connect(actor):
-        raise PermissionDenied("Only an administrator connects namespaces.")
+        raise not_an_administrator()
     resource = _read_namespace(resource_id)
     with transaction.atomic(durable=True):
         key = str(resource["id"]).lower()
@@ -53,7 +52,7 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
         namespace = Namespace(resource_key=key, connected_at=timezone.now(), connected_by=actor)
         namespace.adopt(resource)
         namespace.save()
-        NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER)
+        NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER, since=namespace.connected_at)
         _record_namespace(actor, namespace, verb="Connect namespace", after={"resource id": namespace.resource_id})
         send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
     return namespace
@@ -99,45 +98,6 @@ def import_again(actor: User, *, namespace: Namespace) -> None:
         if rows.update(import_state=Namespace.Import.WAITING, import_message="", import_done=0, import_total=None):
             _record_namespace(actor, namespace, verb="Bring in again")
             send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
-
-
-def grant_role(
-    actor: User, *, namespace: Namespace, role: Role, user: User | None = None, team: Team | None = None
-) -> NamespaceRole:
-    """Give one person or one team a role in the namespace, replacing the one held before."""
-    if (user is None) == (team is None):
-        raise RuleError("", "one-holder", "Give the role to one person or to one team.")
-    with transaction.atomic(durable=True):
-        held = NamespaceRole.objects.filter(namespace=namespace, user=user, team=team).first()
-        before = {"role": held.role} if held else None
-        granted = held or NamespaceRole(namespace=namespace, user=user, team=team)
-        granted.role = role
-        _keep_an_owner(namespace, granted)
-        granted.save()
-        holder = user.username if user else team.name if team else ""
-        _record_namespace(
-            actor, namespace, verb="Grant role", before=before, after={"holder": holder, "role": str(role.value)}
-        )
-    return granted
-
-
-def revoke_role(actor: User, *, role: NamespaceRole) -> None:
-    """Take a role away. The last owner's cannot be taken."""
-    with transaction.atomic(durable=True):
-        namespace = role.namespace
-        holder = role.user.username if role.user else role.team.name if role.team else ""
-        before = {"holder": holder, "role": role.role}
-        role.role = ""
-        _keep_an_owner(namespace, role)
-        role.delete()
-        _record_namespace(actor, namespace, verb="Revoke role", before=before)
-
-
-def _keep_an_owner(namespace: Namespace, changed: NamespaceRole) -> None:
-    others = NamespaceRole.objects.filter(namespace=namespace, role=Role.OWNER).exclude(pk=changed.pk)
-    was_owner = NamespaceRole.objects.filter(pk=changed.pk, role=Role.OWNER).exists()
-    if was_owner and changed.role != Role.OWNER and not others.exists():
-        raise RuleError("role", "last-owner", "A namespace needs an owner. Make somebody else owner first.")
 
 
 def _record_namespace(

@@ -7,12 +7,12 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces import menu
-        from namespaces.access import visible_scopes
+        from namespaces.access import held_roles, visible_scopes
         from namespaces.connections import ConnectionIntake
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
-        from portal.registry import register_activity_scope, register_menu_item, register_search
+        from portal.registry import register_activity_scope, register_menu_item, register_roles, register_search
         from sync import registry
 
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
@@ -21,6 +21,7 @@ class NamespacesConfig(AppConfig):
         registry.register_connection_taker(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
+        register_roles(held_roles)
         for item in menu.MENU:
             register_menu_item(item)
         register_search(menu.search_namespaces)

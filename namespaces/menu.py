@@ -28,6 +28,7 @@ def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
 MENU = (
     MenuItem("", "Overview", "house", "namespaces:namespace_overview", order=10),
     MenuItem("", "Activity log", "scroll-text", "namespaces:namespace_activity", order=20),
+    MenuItem("", "Access control (IAM)", "user-cog", "namespaces:role_list", order=25),
     MenuItem(BROKER, "Clients", "monitor-smartphone", "namespaces:client_list", order=120, count=count_of(Client)),
     MenuItem(BROKER, "Client groups", "users", "namespaces:client_group_list", order=130, count=count_of(ClientGroup)),
     MenuItem(
@@ -43,7 +44,7 @@ MENU = (
     ),
     MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
     MenuItem(FIND_OUT, "Connections", "activity", "namespaces:connection_list", order=210),
-    MenuItem(FIND_OUT, "Test permission", "route", "namespaces:permission_test", order=225),
+    MenuItem(FIND_OUT, "Test permission", "route", "namespaces:permission_test", order=207),
 )
 
 

@@ -97,6 +97,7 @@ class NamespaceRole(models.Model):
     )
     team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
     role = models.CharField(max_length=12, choices=Role)
+    since = models.DateTimeField(null=True)  # has had a role here since then; None: nobody noted it
 
     class Meta:
         constraints = [
@@ -110,6 +111,14 @@ class NamespaceRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or self.team}: {self.role}"
+
+    @property
+    def holder_name(self) -> str:
+        """Whom it concerns, so that two people of one name are told apart."""
+        if self.user is None:
+            return f"team {self.team}"
+        shown = self.user.display_name
+        return shown if shown == self.user.username else f"{shown} ({self.user.username})"
 
 
 class Client(SyncedModel):

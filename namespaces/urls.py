@@ -14,6 +14,7 @@ from namespaces.views import (
     downloads,
     namespaces,
     permissions,
+    roles,
     topic_rules,
     trying,
 )
@@ -56,6 +57,11 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
     path("<int:pk>/activity.csv", downloads.activity_csv, name="activity_csv"),
+    # Who may do what here
+    path("<int:pk>/access-control/", roles.role_list, name="role_list"),
+    path("<int:pk>/add-role-assignment/", roles.role_add, name="role_add"),
+    path("<int:pk>/add-role-assignment/find/", roles.role_find, name="role_find"),
+    path("<int:pk>/access-control/<int:assignment>/remove/", roles.role_delete, name="role_delete"),
     # Configuration
     path("<int:pk>/configuration/", configuration.configuration_detail, name="configuration_detail"),
     path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),

@@ -1,7 +1,9 @@
-"""What apps bring to the shell, from `AppConfig.ready`: menu items, search sources, who may see which activity."""
+"""What apps bring to the shell, from `AppConfig.ready`: menu items, search sources, roles, and who may see
+which activity."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from portal.models import User
 
@@ -34,12 +36,25 @@ class SearchHit:
     url: str
 
 
+@dataclass(frozen=True)
+class HeldRole:
+    """What a person may do somewhere, for the account page."""
+
+    place: str
+    role: str
+    through: str  # "yourself", or by what the person has it
+    url: str
+    since: datetime | None
+
+
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
-ActivityScope = Callable[[User], Iterable[int]]
+ActivityScope = Callable[[User], Mapping[int, datetime | None]]
+RoleSource = Callable[[User], Iterable[HeldRole]]
 
 _menu_items: list[MenuItem] = []
 _search_sources: list[SearchSource] = []
 _activity_scopes: list[ActivityScope] = []
+_role_sources: list[RoleSource] = []
 
 
 def register_menu_item(item: MenuItem) -> None:
@@ -75,6 +90,16 @@ def register_activity_scope(scope: ActivityScope) -> None:
         _activity_scopes.append(scope)
 
 
-def visible_scopes(user: User) -> set[int]:
-    """Primary keys of the namespaces whose activity the user may see."""
-    return {pk for scope in _activity_scopes for pk in scope(user)}
+def visible_scopes(user: User) -> dict[int, datetime | None]:
+    """Primary keys of the namespaces whose activity the user may see, each with since when (None: since ever)."""
+    return {pk: since for scope in _activity_scopes for pk, since in scope(user).items()}
+
+
+def register_roles(source: RoleSource) -> None:
+    if source not in _role_sources:
+        _role_sources.append(source)
+
+
+def held_roles(user: User) -> list[HeldRole]:
+    """Every role of the user, source by source."""
+    return [role for source in _role_sources for role in source(user)]

@@ -21,8 +21,9 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.bell import mark_seen, recent
 from portal.context import THEME_COOKIE, THEMES
+from portal.denial import Denied
 from portal.models import User
-from portal.registry import SearchHit, search
+from portal.registry import SearchHit, held_roles, search
 from portal.request_ids import request_id_of
 
 THEME_SECONDS = 365 * 24 * 3600
@@ -83,14 +84,18 @@ def _local(request: HttpRequest, url: str | None) -> str:
 
 @require_GET
 def account(request: ShellRequest) -> HttpResponse:
-    return render(request, "portal/account.html", {"form": PasswordChangeForm(request.user)})
+    return _account(request, PasswordChangeForm(request.user))
+
+
+def _account(request: ShellRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
+    return render(request, "portal/account.html", {"form": form, "roles": held_roles(request.user)}, status=status)
 
 
 @require_POST
 def password_change(request: ShellRequest) -> HttpResponseBase:
     form = PasswordChangeForm(request.user, request.POST)
     if not form.is_valid():
-        return render(request, "portal/account.html", {"form": form}, status=422)
+        return _account(request, form, status=422)
     form.save()
     update_session_auth_hash(request, request.user)
     messages.success(request, "Your password is changed. Other browsers are signed out.")
@@ -209,7 +214,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     sentence = str(exception) if exception and str(exception) else "Your role does not allow this."
-    return _trouble(request, 403, sentence, "An Owner of the namespace can do it, or give you the role for it.")
+    next_step = exception.next_step() if isinstance(exception, Denied) else "Ask an Owner of the namespace for it."
+    return _trouble(request, 403, sentence, next_step)
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from namespaces.access import Verb, get_namespace, may_connect, visible_namespaces
+from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
 from namespaces.actions import connect_namespace, disconnect_namespace
 from namespaces.choices import namespaces_in_azure
 from namespaces.endpoints import mqtt_endpoint
@@ -34,7 +33,7 @@ def _list_context(request: PageRequest, **more: Any) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def namespace_connect(request: PageRequest) -> HttpResponseBase:
     if not may_connect(request.user):
-        raise PermissionDenied("Only an administrator connects namespaces.")
+        raise not_an_administrator()
     form = ConnectNamespaceForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -55,7 +54,7 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
 def namespace_choices(request: PageRequest) -> HttpResponse:
     """The namespaces that the portal's credential sees in ARM, with those already connected marked."""
     if not may_connect(request.user):
-        raise PermissionDenied("Only an administrator connects namespaces.")
+        raise not_an_administrator()
     context = {"found": namespaces_in_azure()}
     return render_page(request, "namespaces/namespace_choices.html", context)
 

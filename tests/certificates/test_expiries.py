@@ -15,7 +15,7 @@ from certificates.models import ExpiryFeed
 from namespaces.client_certificates import Showing, remember
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
-from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.factories import PASSWORD, make_admin, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,14 @@ def test_the_feed_ends_with_the_role_and_with_the_account(rita: Browser, namespa
     NamespaceRole.objects.create(namespace=namespace, user=role.user, role=role.role)
     assert Browser().get(address).status_code == 200
     User.objects.update(is_active=False)
+    assert Browser().get(address).status_code == 404
+
+
+def test_the_feed_ends_when_an_owner_takes_the_role(rita: Browser, namespace: Namespace) -> None:
+    address = make_address(rita, namespace)
+    owner = Browser()
+    owner.force_login(make_admin())
+    owner.post(reverse("namespaces:role_delete", args=[namespace.pk, NamespaceRole.objects.get().pk]))
     assert Browser().get(address).status_code == 404
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from namespaces import actions
+from namespaces import actions, role_actions
 from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules import RuleError
 from portal.celery import app as celery_app
@@ -227,10 +227,10 @@ def test_a_broker_that_is_away_fails_no_request(
 def test_a_role_is_granted_replaced_and_revoked() -> None:
     owner, user = make_user("owner"), make_user("user")
     namespace = make_namespace(owner=owner)
-    actions.grant_role(owner, namespace=namespace, user=user, role=Role.READER)
-    role = actions.grant_role(owner, namespace=namespace, user=user, role=Role.CONTRIBUTOR)
+    role_actions.grant_role(owner, namespace=namespace, user=user, role=Role.READER)
+    role = role_actions.grant_role(owner, namespace=namespace, user=user, role=Role.CONTRIBUTOR)
     assert NamespaceRole.objects.get(user=user).role == Role.CONTRIBUTOR
-    actions.revoke_role(owner, role=role)
+    role_actions.revoke_role(owner, role=role)
     assert not NamespaceRole.objects.filter(user=user).exists()
     assert [entry.verb for entry in Activity.objects.order_by("pk")] == ["Grant role", "Grant role", "Revoke role"]
 
@@ -239,8 +239,10 @@ def test_the_last_owner_stays() -> None:
     owner = make_user("owner")
     namespace = make_namespace(owner=owner)
     role = NamespaceRole.objects.get()
-    assert refused(actions.revoke_role, owner, role=role).code == "last-owner"
-    assert refused(actions.grant_role, owner, namespace=namespace, user=owner, role=Role.READER).code == "last-owner"
+    assert refused(role_actions.revoke_role, owner, role=role).code == "last-owner"
+    assert (
+        refused(role_actions.grant_role, owner, namespace=namespace, user=owner, role=Role.READER).code == "last-owner"
+    )
     assert NamespaceRole.objects.get().role == Role.OWNER
 
 

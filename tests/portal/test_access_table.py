@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from namespaces.models import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
 from sync.models import Finding
 from tests.factories import (
@@ -46,6 +46,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_disconnect": ("GET", "owner"),
     "namespaces:namespace_activity": ("GET", "reader"),
     "namespaces:activity_csv": ("GET", "reader"),
+    "namespaces:role_list": ("GET", "reader"),
+    "namespaces:role_add": ("GET", "owner"),
+    "namespaces:role_find": ("GET", "owner"),
+    "namespaces:role_delete": ("GET", "owner"),
     "namespaces:client_list": ("GET", "reader"),
     "namespaces:client_csv": ("GET", "reader"),
     "namespaces:clients_change": ("GET", "contributor"),
@@ -125,6 +129,8 @@ OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:r
 CHANGES = {
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
+    "namespaces:role_add": "owner",
+    "namespaces:role_delete": "owner",
     "namespaces:client_create": "contributor",
     "namespaces:clients_change": "contributor",
     "namespaces:client_update": "contributor",
@@ -167,6 +173,7 @@ def place(settings: Any) -> Namespace:
     )
     entry = {"verb": "Create client", "scope": namespace.pk, "kind": "namespaces.client", "object_name": "press-1"}
     Activity.objects.create(pk=1, at=now, actor_name="Portal", outcome="local", **entry)
+    NamespaceRole.objects.create(pk=1000, namespace=namespace, user=make_user("guest"), role="reader")
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
     return namespace
@@ -180,6 +187,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "cursor": 1,
         "entry": 1,
         "finding": 1,
+        "assignment": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
 
@@ -256,6 +264,8 @@ def test_who_may_not_change_anything_sees_no_buttons_for_it(place: Namespace) ->
             "upload-certificate/",
             "/update/",
             "/delete/",
+            "/remove/",
+            "add-role-assignment/",
             "/retry/",
             "/disconnect/",
             "change-clients",

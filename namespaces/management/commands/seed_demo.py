@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces.actions import connect_namespace, grant_role
+from namespaces.actions import connect_namespace
 from namespaces.models import Namespace, Role
+from namespaces.role_actions import grant_role
 from portal.models import Team, User
 from portal.processes import write_private
 from sync.gateway import AzureNotFound, arm_gateway

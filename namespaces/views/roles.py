@@ -1,0 +1,81 @@
+"""Access control: who has which role in a namespace, given and taken by its owners."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_GET, require_http_methods
+
+from namespaces.access import Verb, get_namespace, may, role_in
+from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.role_actions import grant_role, is_last_owner, revoke_role
+from namespaces.role_form import RoleForm
+from namespaces.roles import MEANINGS, role_grid
+from namespaces.rules import RuleError
+
+
+@require_GET
+def role_list(request: PageRequest, pk: int) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    return render_page(request, "namespaces/role_list.html", _grid_context(request, namespace), partial="grid")
+
+
+def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
+    """What the grid draws, also below an open pane."""
+    mine = role_in(request.user, namespace)
+    grid = role_grid(namespace, request.GET)
+    meaning = MEANINGS[mine] if mine else ""
+    return namespace_context(request, namespace, grid=grid, mine=mine, meaning=meaning, **more)
+
+
+@require_http_methods(["GET", "POST"])
+def role_add(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.OWN)
+    form = RoleForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        holder, role = form.cleaned_data["chosen"], Role(form.cleaned_data["role"])
+        try:
+            granted = grant_role(request.user, namespace=namespace, role=role, user=holder.user, team=holder.team)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{granted.holder_name} is {role.label} of {namespace.name} now.")
+            return _back(request, namespace)
+    context = _grid_context(request, namespace, form=form)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "namespaces/role_add.html", context, partial="pane", status=status)
+
+
+@require_GET
+def role_find(request: PageRequest, pk: int) -> HttpResponse:
+    """Whom the name that is being typed may mean."""
+    get_namespace(request.user, pk, Verb.OWN)
+    return render_page(request, "namespaces/role_holders.html", {"form": RoleForm(request.GET)})
+
+
+@require_http_methods(["GET", "POST"])
+def role_delete(request: PageRequest, pk: int, assignment: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.OWN)
+    rows = NamespaceRole.objects.filter(namespace=namespace).select_related("namespace", "user", "team")
+    held = rows.filter(pk=assignment).first()
+    if held is None:
+        raise Http404("This role assignment is gone.")
+    if request.method == "POST":
+        try:
+            revoke_role(request.user, role=held)
+        except RuleError as refusal:
+            messages.error(request, refusal.sentence)
+        else:
+            messages.success(request, f"{held.holder_name} is no longer {Role(held.role).label} of {namespace.name}.")
+        return _back(request, namespace)
+    is_mine = held.user == request.user or (held.team is not None and request.user in held.team.members.all())
+    context = _grid_context(request, namespace, held=held, is_mine=is_mine, is_last=is_last_owner(held))
+    return render_page(request, "namespaces/role_delete.html", context, partial="pane")
+
+
+def _back(request: PageRequest, namespace: Namespace) -> HttpResponseBase:
+    """To the list, as long as one may still see it."""
+    if not may(request.user, namespace, Verb.READ):
+        return go_to(request, "namespaces:namespace_list")
+    return go_to(request, "namespaces:role_list", namespace.pk)
