@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -139,13 +140,22 @@ def _retry_entry(actor: User, row: SyncedModel) -> Activity:
     )
 
 
+_REFRESHED = "sync.scan"
+
+
+def refresh_asked_at(scope_pk: int, *, since: datetime) -> datetime | None:
+    """When somebody last asked for a comparison."""
+    asked = Activity.objects.of_scope(scope_pk).filter(kind=_REFRESHED, at__gt=since).order_by("-at")
+    return asked.values_list("at", flat=True).first()
+
+
 def refresh_from_azure(actor: User, *, scope: Scope) -> None:
     """Compare a namespace with Azure now, not only when its turn comes."""
     with transaction.atomic(durable=True):
         activity.record(
             actor,
             verb="Refresh from Azure",
-            kind="sync.scan",
+            kind=_REFRESHED,
             object_pk=None,
             object_name=scope.name,
             scope=scope.pk,

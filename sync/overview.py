@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from portal.models import User
-from sync import budget, drift, leases, pace, registry, waiting, workers
+from sync import actions, budget, drift, leases, pace, registry, waiting, workers
 from sync.budget import Gauge
 from sync.models import Finding, Scan, WorkerBeat
 from sync.queue import subscription_of
@@ -17,6 +17,7 @@ from sync.registry import Scope
 from sync.waiting import Figures, ParkedGroup
 
 SPEED_UNMEASURED = 40.0  # rows per second of one worker, where none has been measured lately
+AWAITED = timedelta(minutes=2)  # a comparison that was asked for and has not begun by then is not waited for
 LATENCY_SECONDS = 1.0  # what even a single change takes
 
 
@@ -153,6 +154,16 @@ def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
     for scan in found.values():
         scan.is_running = scan.ended_at is None and drift.lease_of(scan.scope) in held
     return found
+
+
+def is_comparing(scope_pk: int, scan: Scan | None, at: datetime | None = None) -> bool:
+    """Whether a comparison runs, or somebody has just asked for one that has not begun. `scan`: the newest there is."""
+    if scan is not None and scan.is_running:
+        return True
+    asked_at = actions.refresh_asked_at(scope_pk, since=(at or timezone.now()) - AWAITED)
+    if asked_at is None:
+        return False
+    return scan is None or max(scan.started_at, scan.ended_at or scan.started_at) < asked_at
 
 
 def workers_alive(at: datetime | None = None) -> list[WorkerBeat]:

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from sync import training_views, views
+from sync import drift_views, training_views, views
 
 app_name = "sync"
 urlpatterns: list[URLPattern] = [
@@ -12,10 +12,10 @@ urlpatterns: list[URLPattern] = [
     path("namespaces/<int:pk>/sync/discard/", views.sync_discard, name="sync_discard"),
     path("namespaces/<int:pk>/timeline/<int:entry>/", views.timeline, name="timeline"),
     # What differs in Azure
-    path("namespaces/<int:pk>/drift/", views.drift_list, name="drift_list"),
-    path("namespaces/<int:pk>/drift/refresh/", views.drift_refresh, name="drift_refresh"),
-    path("namespaces/<int:pk>/drift/resolve/", views.drift_resolve, name="drift_resolve"),
-    path("namespaces/<int:pk>/drift/<int:finding>/", views.drift_detail, name="drift_detail"),
+    path("namespaces/<int:pk>/drift/", drift_views.drift_list, name="drift_list"),
+    path("namespaces/<int:pk>/drift/refresh/", drift_views.drift_refresh, name="drift_refresh"),
+    path("namespaces/<int:pk>/drift/resolve/", drift_views.drift_resolve, name="drift_resolve"),
+    path("namespaces/<int:pk>/drift/<int:finding>/", drift_views.drift_detail, name="drift_detail"),
     # Faults for a training
     path("namespaces/<int:pk>/emulator/", training_views.emulator, name="emulator"),
     path("namespaces/<int:pk>/emulator/on/", training_views.fault_on, name="fault_on"),

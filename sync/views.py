@@ -1,4 +1,4 @@
-"""The pages of operators: what waits, what differs in Azure, how a change went; and the answers for machines."""
+"""The pages of operators: what waits, how a change went; and the answers for machines. Drift is in `drift_views`."""
 
 import hmac
 from collections.abc import Callable
@@ -13,20 +13,19 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
 from sync import actions, confirming, discards, metrics, overview, registry, resolutions, waiting
 from sync.budget import gauges
 from sync.gateway import AzureRefused, AzureUnreachable
-from sync.models import Finding, SyncedModel, SyncedQuerySet
+from sync.models import SyncedModel, SyncedQuerySet
 from sync.queue import subscription_of
 from sync.registry import Scope
-from sync.resolutions import CannotResolve, FieldsBelongTogether
+from sync.resolutions import CannotResolve
 from sync.timeline import timeline_of
 
-FINDINGS_ON_A_PAGE = 50
 REFUSED_ON_A_PAGE = 50
 POLL_MS = 2000
 
@@ -38,7 +37,7 @@ class PageRequest(HttpRequest):
     user: User
 
 
-def _page(
+def render_page(
     request: PageRequest, template: str, scope: Scope, *, partial: str = "", status: int = 200, **context: Any
 ) -> HttpResponse:
     wants_partial = partial and request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
@@ -77,7 +76,7 @@ def sync_all(request: PageRequest) -> HttpResponse:
 def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
     """What waits in a namespace, the budget, the workers and the last scan; asks anew by itself."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    return _page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
+    return render_page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
 
 
 def _figures(scope: Scope) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     code = request.GET.get("code", "")
     page = Paginator(waiting.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
     rows = waiting.rows_of(page.object_list)
-    return _page(
+    return render_page(
         request,
         "sync/refused_list.html",
         scope,
@@ -167,7 +166,7 @@ def _ask(
         messages.info(request, "Azure refuses nothing any more.")
         return redirect("sync:sync_overview", scope.pk)
     question = ask(scope, writes, deletes, request.GET.get("code", ""))
-    return _page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
+    return render_page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
 
 
 def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
@@ -191,140 +190,6 @@ def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
     return first[0] if len(first) == 1 else None
 
 
-# Drift
-
-
-@require_GET
-def drift_list(request: PageRequest, pk: int) -> HttpResponse:
-    """What is different in Azure, the loud ones first."""
-    scope = registry.scopes().get(request.user, pk, may_change=False)
-    return _page(request, "sync/drift_list.html", scope, partial="grid", **_differences(request, pk))
-
-
-def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
-    with_ignored = bool(request.GET.get("ignored"))
-    pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
-    return {
-        "page": pages.get_page(request.GET.get("page")),
-        "with_ignored": with_ignored,
-        "last_scan": overview.last_scan(pk),
-    }
-
-
-@require_GET
-def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
-    """One difference, field by field, with what can be done about it."""
-    scope = registry.scopes().get(request.user, pk, may_change=False)
-    return _detail(request, scope, _finding(pk, finding))
-
-
-def _detail(
-    request: PageRequest, scope: Scope, finding: Finding, fault: FieldsBelongTogether | None = None
-) -> HttpResponse:
-    ticked = request.POST.getlist("field")
-    context: dict[str, Any] = {
-        "finding": finding,
-        "menu_current": "sync:drift_list",
-        "ticked": ticked,
-        "problem": str(fault) if fault is not None else "",
-        "problem_at": (*fault.fields, *ticked)[0] if fault is not None else "",
-    }
-    return _page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
-
-
-@require_POST
-def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
-    scope = registry.scopes().get(request.user, pk, may_change=True)
-    actions.refresh_from_azure(request.user, scope=scope)
-    messages.success(request, "The namespace is being compared with Azure. Differences appear on this page.")
-    return redirect("sync:drift_list", pk)
-
-
-@require_POST
-def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
-    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
-
-    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with
-    what that sends to Azure; the answer posts them again, `confirmed`.
-    """
-    scope = registry.scopes().get(request.user, pk, may_change=True)
-    decision = request.POST.get("decision", "")
-    decide = _DECISIONS.get(decision)
-    chosen = [
-        _finding_shown(pk, each) for each in request.POST.getlist("finding") if each.partition("-")[0].isdecimal()
-    ]
-    if decide is None or not chosen:
-        messages.error(request, "Choose at least one difference, and what to do about it.")
-        return redirect("sync:drift_list", pk)
-    if len(chosen) > 1 and not request.POST.get("confirmed"):
-        findings = [finding for finding, _ in chosen]
-        question = confirming.ask_decision(scope, findings, decision, shown=request.POST.getlist("finding"))
-        if question is not None:
-            context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
-            return _page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
-    done, faults = 0, []
-    for finding, is_as_shown in chosen:
-        try:
-            if not is_as_shown:
-                raise CannotResolve("It has changed since it was shown. Look at it again.")
-            decide(request, finding)
-            done += 1
-        except FieldsBelongTogether as fault:
-            return _detail(request, scope, finding, fault)
-        except CannotResolve as fault:
-            faults.append(f"{finding.name}: {fault}")
-    if done:
-        messages.success(request, "Done." if done == 1 else f"Done for {done} differences.")
-    if faults:
-        messages.error(request, f"{len(faults)} could not be resolved. {faults[0]}")
-    return redirect("sync:drift_list", pk)
-
-
-def _keep(request: PageRequest, finding: Finding) -> None:
-    resolutions.keep_ours(request.user, finding=finding, bulk=len(request.POST.getlist("finding")) > 1)
-
-
-def _take(request: PageRequest, finding: Finding) -> None:
-    resolutions.take_azures(request.user, finding=finding)
-
-
-def _take_fields(request: PageRequest, finding: Finding) -> None:
-    fields = [name for name in request.POST.getlist("field") if any(f["field"] == name for f in finding.fields)]
-    if not fields:
-        raise CannotResolve("Choose at least one field.")
-    resolutions.take_azures(request.user, finding=finding, fields=fields)
-
-
-def _adopt(request: PageRequest, finding: Finding) -> None:
-    resolutions.adopt(request.user, finding=finding)
-
-
-def _ignore(request: PageRequest, finding: Finding) -> None:
-    resolutions.ignore(request.user, finding=finding)
-
-
-_DECISIONS: dict[str, Callable[[PageRequest, Finding], None]] = {
-    "keep": _keep,
-    "take": _take,
-    "take-fields": _take_fields,
-    "adopt": _adopt,
-    "ignore": _ignore,
-}
-
-
-def _finding(pk: int, finding: int) -> Finding:
-    found = Finding.objects.filter(pk=finding, scope=pk).first()
-    if found is None:
-        raise Http404("There is no such difference.")
-    return found
-
-
-def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool]:
-    """A finding, and whether it still says what it said when it was shown."""
-    finding = _finding(pk, int(posted.partition("-")[0]))
-    return finding, posted in {str(finding.pk), finding.as_shown}
-
-
 # Timeline
 
 
@@ -335,7 +200,7 @@ def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
     change = Activity.objects.filter(pk=entry, scope=pk).first()
     if change is None:
         raise Http404("There is no such change.")
-    return _page(
+    return render_page(
         request,
         "sync/timeline.html",
         scope,

@@ -165,6 +165,7 @@ def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory:
         text = page(ada, name, factory.pk)
         assert "roke off" in text
         assert "0 resources" not in text
+        assert "Azure is as the portal left it" not in text
     assert ">broke off<" in page(ada, "sync:sync_all")
 
 
@@ -191,6 +192,39 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
     assert (again(client).description, again(client).state) == ("theirs", "Enabled")
     assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
+
+
+def test_a_comparison_that_was_asked_for_is_waited_for_and_then_shown(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    scan(factory)
+    url = reverse("sync:drift_list", args=[factory.pk])
+    assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
+    browser = signed_in(ada)
+    text = browser.post(reverse("sync:drift_refresh", args=[factory.pk]), follow=True).content.decode()
+    assert "Comparing with Azure…" in text
+    assert "Azure is as the portal left it" not in text, "that is no longer known"
+    (asks,) = re.findall(r'id="comparison"[^>]* hx-get="([^"]+)"', text)
+    assert re.search(r"<noscript>.*?Refresh this page", text)
+    meanwhile = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
+    assert f'hx-get="{asks}"' in meanwhile
+    assert 'id="findings"' not in meanwhile, "what somebody has ticked stays"
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    over = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
+    assert "Last compared" in over
+    assert "sensor-1" in over[over.index('id="findings"') :]
+    assert "hx-get" not in over, "it asks no more"
+
+
+def test_a_comparison_that_never_begins_is_not_waited_for_for_ever(ada: User, factory: Namespace) -> None:
+    signed_in(ada).post(reverse("sync:drift_refresh", args=[factory.pk]))
+    assert "none does now" in page(ada, "sync:drift_list", factory.pk)
+    Activity.objects.update(at=timezone.now() - overview.AWAITED)
+    text = page(ada, "sync:drift_list", factory.pk)
+    assert "compared=" not in text
+    assert "No difference is known" in text
 
 
 def test_fields_that_belong_together_are_taken_together_or_refused_beside_the_field(
