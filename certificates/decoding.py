@@ -222,6 +222,11 @@ def from_azure_pem(text: str) -> bytes:
     return certificates[0].der
 
 
+def grouped_thumbprint(thumbprint: str) -> str:
+    """Hexadecimal digits in groups of four, as people compare them."""
+    return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))
+
+
 def normalize_thumbprint(text: str) -> str:
     """64 lower-case hex digits from any notation: colons, spaces, dashes, upper case, a leading "SHA256 Fingerprint=".
 

@@ -11,7 +11,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from certificates.decoding import Certificate, DecodingError, from_azure_pem, load_certificate, to_azure_pem, to_pem
+from certificates.decoding import (
+    Certificate,
+    DecodingError,
+    from_azure_pem,
+    grouped_thumbprint,
+    load_certificate,
+    to_azure_pem,
+    to_pem,
+)
 from certificates.diagnosis import diagnose_ca_upload
 from namespaces.models import Namespace
 from namespaces.rules import RESOURCE_NAME_PATTERN
@@ -92,6 +100,11 @@ class CACertificate(SyncedModel):
 
     def scope_name(self) -> str:
         return self.namespace.name
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        lines = super().shown(field, value)
+        return tuple(map(grouped_thumbprint, lines)) if field == "thumbprint" else lines
 
     def describe(self) -> dict[str, Any]:
         return {

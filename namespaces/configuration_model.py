@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from namespaces.configuration_rules import (
     DEFAULT_EXPIRY_HOURS,
     DEFAULT_SESSIONS,
+    SOURCES,
     configuration_problems,
 )
 from sync.answers import AzureNotFound, AzureRefused
@@ -95,6 +96,11 @@ class NamespaceConfiguration(SyncedModel):
             "maximum client sessions per authentication name": self.max_sessions,
             "maximum session expiry interval in hours": self.max_expiry_hours,
         }
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        names = dict(SOURCES) if field == "alternative authentication name sources" else {}
+        return tuple(names.get(text, text) for text in super().shown(field, value))
 
     def body(self) -> dict[str, Any]:
         return {PART: {**self._plain(), "clientAuthentication": {"alternativeAuthenticationNameSources": self.sources}}}

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
+from certificates.decoding import grouped_thumbprint
 from namespaces.configuration_model import NamespaceConfiguration
 from namespaces.rules import CLIENT_NAME_PATTERN, client_problems
 from namespaces.topic_models import ClientGroup, PermissionBinding, TopicSpace
@@ -121,6 +122,9 @@ class NamespaceRole(models.Model):
         return shown if shown == self.user.username else f"{shown} ({self.user.username})"
 
 
+_SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
+
+
 class Client(SyncedModel):
     """An MQTT client that may connect to the namespace."""
 
@@ -137,6 +141,10 @@ class Client(SyncedModel):
         "attributes": ("attributes",),
     }
 
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "authentication name": "Client authentication name",
+        "state": "Connection state",
+    }
     unchangeable: ClassVar[frozenset[str]] = frozenset({"authentication name"})
 
     class ConnectionState(models.TextChoices):
@@ -148,7 +156,7 @@ class Client(SyncedModel):
     authentication_name = models.CharField(max_length=128)
     # authentication_name_key(authentication_name)
     authentication_key = models.CharField(max_length=512, editable=False)
-    validation_scheme = models.CharField(max_length=40, choices=[(s.value, s.label) for s in VALIDATION_SCHEMES])
+    validation_scheme = models.CharField(max_length=40, choices=list(_SCHEME_LABELS.items()))
     thumbprints: Any = models.JSONField(default=list, blank=True)  # 0–2 × 64 lower-case hex
     state = models.CharField(max_length=8, choices=ConnectionState, default=ConnectionState.ENABLED)
     description = models.TextField(blank=True, max_length=512)
@@ -197,6 +205,14 @@ class Client(SyncedModel):
             "description": self.description,
             "attributes": self.attributes,
         }
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        if field == "validation scheme":
+            return tuple(_SCHEME_LABELS.get(text, text) for text in super().shown(field, value))
+        if field == "thumbprints":
+            return tuple(grouped_thumbprint(text) for text in super().shown(field, value))
+        return super().shown(field, value)
 
     def rule_problems(self) -> list[str]:
         return client_problems(

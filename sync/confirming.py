@@ -65,6 +65,12 @@ _DECISIONS = {
 }
 
 
+def done_for_many(decision: str, count: int) -> str:
+    """After the same decision about many differences."""
+    label, meaning = _DECISIONS.get(decision, ("", ""))
+    return " ".join(filter(None, (f"{label}:" if label else "", f"Done for {count} differences.", meaning)))
+
+
 def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str, *, shown: Sequence[str]) -> Question | None:
     """Before many differences are decided about in one go; None for a decision that is not for many.
 

@@ -13,10 +13,15 @@ from sync import actions, confirming, overview, registry, resolutions
 from sync.models import Finding
 from sync.registry import Scope
 from sync.resolutions import CannotResolve, FieldsBelongTogether
-from sync.views import PageRequest, render_page
+from sync.views import PageRequest, may_change, render_page
 
 FINDINGS_ON_A_PAGE = 50
 COMPARED_MS = 1000
+_MIXABLE = {Finding.Class.CHANGED, Finding.Class.BOTH}  # of these, some fields may be Azure's and some ours
+
+
+class NoFieldChosen(CannotResolve):
+    """Some fields were to be taken, and none was chosen."""
 
 
 @require_GET
@@ -51,16 +56,20 @@ def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
     return _detail(request, scope, _finding(pk, finding))
 
 
-def _detail(
-    request: PageRequest, scope: Scope, finding: Finding, fault: FieldsBelongTogether | None = None
-) -> HttpResponse:
+def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotResolve | None = None) -> HttpResponse:
     ticked = request.POST.getlist("field")
+    cures = fault.fields if isinstance(fault, FieldsBelongTogether) else ()
+    at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
     context: dict[str, Any] = {
         "finding": finding,
         "menu_current": "sync:drift_list",
+        "may_choose": finding.drift in _MIXABLE
+        and finding.state != Finding.State.RESOLVED
+        and finding.fields != []
+        and may_change(request.user, scope.pk),
         "ticked": ticked,
         "problem": str(fault) if fault is not None else "",
-        "problem_at": (*fault.fields, *ticked)[0] if fault is not None else "",
+        "problem_at": at[0] if fault is not None and at else "",
     }
     return render_page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
 
@@ -95,48 +104,70 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
         if question is not None:
             context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
             return render_page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
-    done, faults = 0, []
+    said, faults = [], []
     for finding, is_as_shown in chosen:
         try:
             if not is_as_shown:
                 raise CannotResolve("It has changed since it was shown. Look at it again.")
-            decide(request, finding)
-            done += 1
-        except FieldsBelongTogether as fault:
+            said.append(decide(request, finding))
+        except (FieldsBelongTogether, NoFieldChosen) as fault:
             return _detail(request, scope, finding, fault)
         except CannotResolve as fault:
             faults.append(f"{finding.name}: {fault}")
-    if done:
-        messages.success(request, "Done." if done == 1 else f"Done for {done} differences.")
+    if said:
+        messages.success(request, said[0] if len(said) == 1 else confirming.done_for_many(decision, len(said)))
     if faults:
         messages.error(request, f"{len(faults)} could not be resolved. {faults[0]}")
     return redirect("sync:drift_list", pk)
 
 
-def _keep(request: PageRequest, finding: Finding) -> None:
+# Each decision does it and says what was done, and what happens next.
+
+
+def _keep(request: PageRequest, finding: Finding) -> str:
     resolutions.keep_ours(request.user, finding=finding, bulk=len(request.POST.getlist("finding")) > 1)
+    if finding.drift == Finding.Class.DELETED:
+        return f"{_called(finding)} is being made again in Azure."
+    return f"{_called(finding)}: ours is kept, and on its way to Azure."
 
 
-def _take(request: PageRequest, finding: Finding) -> None:
+def _take(request: PageRequest, finding: Finding) -> str:
     resolutions.take_azures(request.user, finding=finding)
+    if finding.resource is None:
+        return f"{_called(finding)} is taken out of the portal, as it is gone from Azure."
+    return f"{_called(finding)}: the portal has taken what Azure holds. Nothing is sent."
 
 
-def _take_fields(request: PageRequest, finding: Finding) -> None:
-    fields = [name for name in request.POST.getlist("field") if any(f["field"] == name for f in finding.fields)]
+def _take_fields(request: PageRequest, finding: Finding) -> str:
+    every = [field["field"] for field in finding.fields]
+    fields = [name for name in every if name in request.POST.getlist("field")]
+    if not fields and len(request.POST.getlist("finding")) == 1:
+        raise NoFieldChosen("Choose at least one field, or use one of the other buttons.")
     if not fields:
         raise CannotResolve("Choose at least one field.")
     resolutions.take_azures(request.user, finding=finding, fields=fields)
+    others = [name for name in every if name not in fields]
+    took = f"{_called(finding)}: Azure's {finding.labels(fields)} taken."
+    if not others:
+        return f"{took} Nothing is sent."
+    return f"{took} Ours is kept for {finding.labels(others)}, and on its way to Azure."
 
 
-def _adopt(request: PageRequest, finding: Finding) -> None:
+def _adopt(request: PageRequest, finding: Finding) -> str:
     resolutions.adopt(request.user, finding=finding)
+    return f"{_called(finding)} is in the portal now, as Azure has it."
 
 
-def _ignore(request: PageRequest, finding: Finding) -> None:
+def _ignore(request: PageRequest, finding: Finding) -> str:
     resolutions.ignore(request.user, finding=finding)
+    return f"{_called(finding)}: both sides stay as they are. The difference comes back when either changes again."
 
 
-_DECISIONS: dict[str, Callable[[PageRequest, Finding], None]] = {
+def _called(finding: Finding) -> str:
+    return f"{finding.what} {finding.name}"
+
+
+_DECISIONS: dict[str, Callable[[PageRequest, Finding], str]] = {
     "keep": _keep,
     "take": _take,
     "take-fields": _take_fields,

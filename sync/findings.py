@@ -3,12 +3,26 @@
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.text import capfirst
+
+
+@dataclass(frozen=True)
+class ShownField:
+    """A field that differs, in the words of the pages; each side line by line."""
+
+    name: str  # as `describe` calls it, and as a decision names it
+    label: str
+    base: tuple[str, ...]
+    ours: tuple[str, ...]
+    azure: tuple[str, ...]
 
 
 class Finding(models.Model):
@@ -56,6 +70,27 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_drift_display()}"
+
+    @property
+    def what(self) -> str:
+        """The kind of object in words: "Client", "CA certificate"."""
+        return capfirst(str(apps.get_model(self.kind)._meta.verbose_name))
+
+    @property
+    def shown_fields(self) -> list[ShownField]:
+        model: Any = apps.get_model(self.kind)
+        return [
+            ShownField(
+                each["field"],
+                model.label_of(each["field"]),
+                *(model.shown(each["field"], each[side]) for side in ("base", "ours", "azure")),
+            )
+            for each in self.fields
+        ]
+
+    def labels(self, names: Collection[str]) -> str:
+        """Fields by their labels, in a sentence."""
+        return " and ".join(field.label for field in self.shown_fields if field.name in names)
 
     @property
     def as_shown(self) -> str:

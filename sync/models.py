@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from sync.findings import Finding, Scan
 from sync.records import Budget, Discard, PushRecord, WorkerBeat
@@ -154,6 +155,7 @@ class SyncedModel(models.Model):
     scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
     # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    field_labels: ClassVar[Mapping[str, str]] = {}  # where pages call a value otherwise than `describe`
     # What `describe` calls the values that Azure never changes: another value takes a DELETE and a PUT.
     unchangeable: ClassVar[frozenset[str]] = frozenset()
     # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
@@ -205,6 +207,20 @@ class SyncedModel(models.Model):
         if self.deleted_at is not None:
             return SyncState.DELETING
         return SyncState.SYNCING if self.claim_token else SyncState.PENDING
+
+    @classmethod
+    def label_of(cls, field: str) -> str:
+        """How pages call a value of `describe`."""
+        return cls.field_labels.get(field, capfirst(field))
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        """A value of `describe` as pages show it, line by line; nothing where there is none."""
+        if value in (None, "", [], {}):
+            return ()
+        if isinstance(value, dict):
+            return tuple(f"{key}: {_in_a_line(each)}" for key, each in value.items())
+        return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
     def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> bool:
         """Take the row for one push. False when somebody else has it or it is not due."""
@@ -305,3 +321,7 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def _in_a_line(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -101,8 +101,10 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
             _resolve(actor, finding, "Took Azure's")
             return
         chosen = [name for name in fields if name in every]
-        _take_fields(actor, row, finding.resource, chosen, [name for name in every if name not in chosen])
-        _resolve(actor, finding, f"Took Azure's {', '.join(fields)}" if fields else "Kept ours")
+        others = [name for name in every if name not in chosen]
+        _take_fields(actor, row, finding.resource, chosen, others)
+        took = f"Took Azure's {finding.labels(chosen)}, kept ours of {finding.labels(others)}"
+        _resolve(actor, finding, took if chosen else "Kept ours")
 
 
 def adopt(actor: User, *, finding: Finding) -> SyncedModel:

@@ -247,6 +247,74 @@ def test_fields_that_belong_together_are_taken_together_or_refused_beside_the_fi
     assert (again(client).validation_scheme, again(client).thumbprints) == ("ThumbprintMatch", ["ab" * 32])
 
 
+def differing(arm: ScriptedArm, ada: User, namespace: Namespace) -> tuple[Client, Finding]:
+    """A client with another scheme, attributes and state in Azure."""
+    client = settled(ada, namespace)
+    theirs = {
+        "clientCertificateAuthentication": {"validationScheme": "DnsMatchesAuthenticationName"},
+        "attributes": {"type": "press", "floors": [1, 2]},
+        "state": "Disabled",
+    }
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), **theirs})
+    scan(namespace)
+    return client, Finding.objects.get()
+
+
+def test_a_difference_is_shown_in_the_words_of_the_other_pages(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    _, finding = differing(arm, ada, factory)
+    text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    for said in ("Connection state", "Dns Matches Authentication Name", "type: press", "floors: 1, 2"):
+        assert said.lower() in text.lower(), said
+    for raw in ("DnsMatches", "{&#x27;", ">state<"):
+        assert raw not in text, raw
+    listed = page(ada, "sync:drift_list", factory.pk)
+    assert "<td>Client</td>" in listed
+    assert "Connection state" in listed
+
+
+def test_what_was_done_to_what_is_said_and_what_follows(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client, finding = differing(arm, ada, factory)
+    assert "ours is kept for the others and sent to Azure" in page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    data = {"finding": finding.pk, "decision": "take-fields", "field": "state"}
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    answer = signed_in(ada).post(url, data, follow=True).content.decode()
+    assert f"Client {client.name}: Azure&#x27;s Connection state taken." in answer
+    assert "Ours is kept for Validation scheme and Attributes, and on its way to Azure." in answer
+    finding.refresh_from_db()
+    assert finding.resolution == "Took Azure's Connection state, kept ours of Validation scheme and Attributes"
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ("keep", "ours is kept, and on its way to Azure."),
+        ("take", "the portal has taken what Azure holds. Nothing is sent."),
+        ("ignore", "both sides stay as they are."),
+    ],
+)
+def test_each_decision_says_what_it_did(
+    arm: ScriptedArm, ada: User, factory: Namespace, decision: str, said: str
+) -> None:
+    client, finding = differing(arm, ada, factory)
+    data = {"finding": finding.pk, "decision": decision}
+    answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data, follow=True)
+    assert f"Client {client.name}: {said}" in answer.content.decode()
+
+
+def test_no_field_chosen_is_said_beside_the_fields(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    _, finding = differing(arm, ada, factory)
+    data = {"finding": finding.pk, "decision": "take-fields"}
+    answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert text.count("Choose at least one field") == 1
+    assert re.search(
+        r'<input type="checkbox"[^>]* autofocus aria-invalid="true" aria-describedby="field-problem"', text
+    )
+    finding.refresh_from_db()
+    assert finding.state == Finding.State.OPEN
+
+
 def test_a_field_is_taken_where_what_is_wrong_was_so_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": []}
