@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from certificates.models import CACertificate
 from namespaces.access import visible_namespaces
-from namespaces.menu import BROKER, FIND_OUT, MOST_HITS
+from namespaces.menu import BROKER, FIND_OUT
+from namespaces.searching import MOST_HITS
 from portal.models import User
 from portal.registry import MenuItem, SearchHit
 

@@ -6,13 +6,19 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from namespaces import menu
+        from namespaces import menu, searching
         from namespaces.access import held_roles, visible_scopes
         from namespaces.connections import ConnectionIntake
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
-        from portal.registry import register_activity_scope, register_menu_item, register_roles, register_search
+        from portal.registry import (
+            register_activity_scope,
+            register_menu_item,
+            register_pages,
+            register_roles,
+            register_search,
+        )
         from sync import registry
 
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
@@ -24,6 +30,8 @@ class NamespacesConfig(AppConfig):
         register_roles(held_roles)
         for item in menu.MENU:
             register_menu_item(item)
-        register_search(menu.search_namespaces)
-        register_search(menu.search_clients)
-        register_search(menu.search_topic_rules)
+        register_pages(searching.pages)
+        register_search(searching.search_namespaces)
+        register_search(searching.search_clients)
+        register_search(searching.search_topic_rules)
+        register_search(searching.search_shown_certificates)

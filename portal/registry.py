@@ -1,9 +1,11 @@
 """What apps bring to the shell, from `AppConfig.ready`: menu items, search sources, roles, and who may see
 which activity."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from portal.models import User
 
@@ -48,11 +50,16 @@ class HeldRole:
 
 
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
+# Every page that a person may open: of the portal, and of the namespace they are in (its primary key).
+PageSource = Callable[[User, int | None], Iterable[SearchHit]]
 ActivityScope = Callable[[User], Mapping[int, datetime | None]]
 RoleSource = Callable[[User], Iterable[HeldRole]]
 
+MOST_PAGES = 5  # that a search tells
+
 _menu_items: list[MenuItem] = []
 _search_sources: list[SearchSource] = []
+_page_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 
@@ -77,12 +84,40 @@ def register_search(source: SearchSource) -> None:
         _search_sources.append(source)
 
 
-def search(user: User, query: str) -> Iterator[SearchHit]:
-    """What the user may see of what matches, source by source. Sources bound their own answers."""
+def page_hit(title: str, subtitle: str, url: str) -> SearchHit:
+    return SearchHit("Page", title, subtitle, url)
+
+
+def register_pages(source: PageSource) -> None:
+    if source not in _page_sources:
+        _page_sources.append(source)
+
+
+def menu_items() -> tuple[MenuItem, ...]:
+    """Every entry of a namespace's service menu."""
+    return tuple(_menu_items)
+
+
+def search(user: User, query: str, namespace_pk: int | None = None) -> Iterator[SearchHit]:
+    """What the user may see of what matches: pages, then source by source. Sources bound their own answers.
+
+    `namespace_pk`: the namespace they are in, whose pages are found.
+    """
     query = query.strip()
     if query:
+        yield from islice(_pages(user, query, namespace_pk), MOST_PAGES)
         for source in _search_sources:
             yield from source(user, query)
+
+
+def _pages(user: User, query: str, namespace_pk: int | None) -> Iterator[SearchHit]:
+    """Pages in whose title each word of the query begins a word."""
+    wanted = query.casefold().split()
+    for source in reversed(_page_sources):  # the rooms on top know the namespace one is in: what is near comes first
+        for page in source(user, namespace_pk):
+            words = re.split(r"\W+", page.title.casefold())
+            if all(any(word.startswith(each) for word in words) for each in wanted):
+                yield page
 
 
 def register_activity_scope(scope: ActivityScope) -> None:

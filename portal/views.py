@@ -120,15 +120,18 @@ def theme(request: HttpRequest) -> HttpResponseBase:
 def search_page(request: ShellRequest) -> HttpResponse:
     """What the person may see of what matches: a short list under the box for htmx, else the whole page."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY]
+    inside = request.GET.get("namespace", "")
+    namespace_pk = int(inside) if inside.isascii() and inside.isdigit() and len(inside) < 19 else None
     quick = bool(request.htmx) and not request.htmx.boosted
     limit = MOST_QUICK_HITS if quick else MOST_HITS
     hits: list[SearchHit] = []
-    for hit in search(request.user, query):
+    for hit in search(request.user, query, namespace_pk):
         hits.append(hit)
         if len(hits) > limit:
             break
     context = {
         "search_query": query,
+        "search_namespace": namespace_pk,
         "groups": [(kind, list(found)) for kind, found in groupby(hits[:limit], key=lambda hit: hit.kind)],
         "count": len(hits[:limit]),
         "more": len(hits) > limit,

@@ -8,10 +8,11 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from portal.registry import MenuItem, register_menu_item
-        from sync.overview import open_findings
+        from portal.registry import MenuItem, register_menu_item, register_pages
+        from sync.overview import open_findings, pages_of_all
 
         register_menu_item(MenuItem("", "Sync", "arrow-up-down", "sync:sync_overview", order=30))
         register_menu_item(MenuItem("", "Drift", "git-compare", "sync:drift_list", order=40, count=open_findings))
         if settings.FAULT_CONTROL_GATEWAY:
             register_menu_item(MenuItem("", "Emulator", "bug", "sync:emulator", order=50))
+        register_pages(pages_of_all)

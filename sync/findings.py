@@ -11,7 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils.text import capfirst
+from django.utils.text import capfirst, get_text_list
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Finding(models.Model):
 
     def labels(self, names: Collection[str]) -> str:
         """Fields by their labels, in a sentence."""
-        return " and ".join(field.label for field in self.shown_fields if field.name in names)
+        return get_text_list([field.label for field in self.shown_fields if field.name in names], "and")
 
     @property
     def as_shown(self) -> str:

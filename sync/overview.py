@@ -1,14 +1,16 @@
 """What waits, how fast it goes and when it will be done: for the Sync page, and before a bulk action starts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Max, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.models import User
+from portal.registry import SearchHit, page_hit
 from sync import actions, budget, drift, leases, pace, registry, waiting, workers
 from sync.budget import Gauge
 from sync.models import Finding, Scan, WorkerBeat
@@ -215,3 +217,8 @@ def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]
     return sorted(
         found, key=lambda each: (-each.figures.parked_count, -each.findings, -each.figures.waiting, each.scope.name)
     )
+
+
+def pages_of_all(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    """For the search: what stands in no namespace's menu."""
+    yield page_hit("Sync", "of all namespaces", reverse("sync:sync_all"))

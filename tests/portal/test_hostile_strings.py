@@ -29,7 +29,7 @@ from certificates.wording import one_line
 from emulator.log import OneLineFormatter
 from namespaces.az_commands import az_commands
 from namespaces.connections import ConnectionIntake
-from namespaces.models import Namespace
+from namespaces.models import Namespace, NamespaceRole
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
 from portal.models import User
@@ -89,6 +89,7 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
     owner = make_user("owner", first_name=NASTY[:150], last_name=MARKUP)
     team = make_team(SHORT[:80], owner)
     namespace = make_namespace("factory", owner=owner)
+    NamespaceRole.objects.create(pk=1000, namespace=namespace, team=team, role="reader")
     Namespace.objects.update(
         location=SHORT[:60],
         connections_error=NASTY,
@@ -247,6 +248,9 @@ def test_a_page_shows_hostile_rows_as_text(owner: Browser, place: Namespace, nam
         "namespaces:client_activity",
         "namespaces:connection_list",
         "namespaces:connection_detail",
+        "namespaces:role_list",
+        "namespaces:role_add",
+        "namespaces:role_delete",
         "certificates:ca_certificate_detail",
         "certificates:expiries",
         "sync:drift_detail",

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import Namespace, NamespaceRole
+from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
 from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 from tests.portal.test_access_table import TABLE, arguments, body_of, place, signed_in
@@ -112,6 +112,59 @@ def test_search_finds_nothing_of_others(browser: Browser, namespace: Namespace) 
     page = find(browser, "press-2") + find(browser, "hidden")
     assert "hidden-factory" not in page
     assert "Nothing found" in page
+
+
+def hits(browser: Browser, query: str, **more: Any) -> list[tuple[str, str]]:
+    """Title and address of what is found."""
+    page = browser.get(reverse("portal:search"), {"q": query, **more}).content.decode()
+    return [(title, url) for url, title in re.findall(r'<a class="hit" href="([^"]+)">([^<]+)', page)]
+
+
+def test_search_finds_the_pages_of_the_portal_and_of_the_namespace_one_is_in(
+    browser: Browser, namespace: Namespace, ada: User
+) -> None:
+    other = make_namespace("another", reader=ada)
+    mine = ("Sync", reverse("sync:sync_overview", args=[namespace.pk]))
+    assert hits(browser, "sync", namespace=namespace.pk) == [mine, ("Sync", reverse("sync:sync_all"))]
+    assert ("Sync", reverse("sync:sync_overview", args=[other.pk])) in hits(browser, "sync")
+    assert ("Access control (IAM)", reverse("namespaces:role_list", args=[namespace.pk])) in hits(
+        browser, "iam", namespace=namespace.pk
+    )
+    assert [title for title, _ in hits(browser, "TEST perm", namespace=namespace.pk)] == ["Test permission"]
+    assert hits(browser, "account") == [("Account", reverse("portal:account"))]
+    overview = browser.get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
+    assert f'<input type="hidden" name="namespace" value="{namespace.pk}">' in overview
+
+
+def test_search_finds_no_pages_of_a_namespace_of_others(browser: Browser, namespace: Namespace) -> None:
+    hidden = make_namespace("hidden")
+    assert f"/namespaces/{hidden.pk}/" not in str(hits(browser, "clients", namespace=hidden.pk))
+    assert hits(browser, "clients", namespace="x" * 30)
+
+
+def test_search_finds_a_thumbprint_that_a_client_has_shown_or_that_is_registered(
+    browser: Browser, namespace: Namespace
+) -> None:
+    now, other = timezone.now(), make_namespace("hidden")
+    for where, digit in ((namespace, "a"), (other, "a"), (namespace, "b"), (namespace, "c")):
+        ConnectionAttempt.objects.create(
+            namespace=where,
+            cursor=ord(digit),
+            at=now,
+            accepted=False,
+            thumbprint=digit * 64,
+            user_name=digit,
+            record={},
+        )
+    ClientCertificate.objects.create(
+        namespace=namespace, client_name="press-1", thumbprint="a" * 64, der=b"", not_after=now, seen_at=now
+    )
+    make_client(namespace, "press-2", thumbprints=["d" * 64], validation_scheme="ThumbprintMatch")
+    client = reverse("namespaces:client_detail", args=[namespace.pk, "press-1"])
+    assert hits(browser, "AA:aa:aa:aa") == [("press-1", client)]
+    assert hits(browser, "bbbb bbbb") == [("b", reverse("namespaces:connection_detail", args=[namespace.pk, ord("b")]))]
+    assert hits(browser, "dddddd") == [("press-2", reverse("namespaces:client_detail", args=[namespace.pk, "press-2"]))]
+    assert hits(browser, "c" * 65) == []
 
 
 # The bell

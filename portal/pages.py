@@ -1,0 +1,13 @@
+"""The pages of the shell itself, for its search."""
+
+from collections.abc import Iterable
+
+from django.urls import reverse
+
+from portal.models import User
+from portal.registry import SearchHit, page_hit
+
+
+def shell_pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    yield page_hit("Account", "your roles, your password", reverse("portal:account"))
+    yield page_hit("Notifications", "recent changes and failures", reverse("portal:notifications"))
