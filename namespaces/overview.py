@@ -47,6 +47,8 @@ class NextStep:
     sentence: str
     label: str = ""
     url_name: str = ""
+    changes: bool = False  # a Reader cannot do it
+    takes_a_certificate: bool = False  # sample certificates help who has none
 
 
 @dataclass(frozen=True)
@@ -163,22 +165,29 @@ def next_step(summary: Summary) -> NextStep:
             "The MQTT broker of this namespace is off, so no client can connect. Enable it.",
             "Open Configuration",
             "namespaces:configuration_detail",
+            changes=True,
         )
     if not counts.ca_certificates and not counts.clients:
         return NextStep(
             "Upload the CA certificate that directly signed your client certificates: an intermediate or the root.",
             "Upload certificate",
             "certificates:ca_certificate_upload",
+            changes=True,
+            takes_a_certificate=True,
         )
     if not counts.clients:
         return NextStep(
-            "Register the first client, so that it may connect.", "Create client", "namespaces:client_create"
+            "Register the first client, so that it may connect.",
+            "Create client",
+            "namespaces:client_create",
+            changes=True,
         )
     if not namespace.connection_attempts.filter(accepted=True).exists():
         return NextStep(
             "Connect a client with its certificate and watch it arrive.",
             "Watch connections",
             "namespaces:connection_list",
+            takes_a_certificate=True,
         )
     return NextStep("Nothing needs you. See who connects.", "Watch connections", "namespaces:connection_list")
 

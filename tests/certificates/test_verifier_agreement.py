@@ -88,8 +88,8 @@ class Row:
 
 def can_be_made(row: Row) -> bool:
     """Each digest needs a key that signs with it; the builder of tests makes version 1 of EC and RSA signers alone."""
-    signer = AUTHORITIES[row.ca].get("key", "P-256")
-    digest = LEAVES[row.leaf].get("digest", "")
+    signer = str(AUTHORITIES[row.ca].get("key", "P-256"))
+    digest = str(LEAVES[row.leaf].get("digest", ""))
     if digest.startswith("PSS"):
         return signer.startswith("RSA")
     return not (digest or row.leaf == "version 1") or signer not in {"Ed25519", "Ed448", "DSA"}

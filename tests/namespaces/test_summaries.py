@@ -16,7 +16,14 @@ from namespaces.overview import Counts, summarize, summarize_all
 from portal.models import User
 from sync.models import Finding
 from tests.chains import self_signed
-from tests.factories import make_ca_certificate, make_client, make_client_group, make_namespace, make_user
+from tests.factories import (
+    make_ca_certificate,
+    make_client,
+    make_client_group,
+    make_configuration,
+    make_namespace,
+    make_user,
+)
 from tests.sync.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +128,20 @@ def test_the_overview_does_not_ask_for_each_difference_or_client(ada: User) -> N
         make_client(namespace, f"sensor-{number}", synced_generation=number % 2)
     assert ask() == before
     assert before < 30
+
+
+def test_an_empty_namespace_leads_to_sample_certificates_from_each_page_that_takes_one(ada: User) -> None:
+    namespace = make_namespace("empty", contributor=ada, reader=make_user("rita"))
+    make_configuration(namespace, state="Enabled")
+    samples = reverse("certificates:sample_certificates", args=[namespace.pk])
+    for name in ("namespaces:namespace_overview", "certificates:ca_certificate_list", "namespaces:client_list"):
+        answer = signed_in(ada).get(reverse(name, args=[namespace.pk]))
+        assert f'<a href="{samples}">Make sample certificates</a>' in answer.content.decode(), name
+
+
+def test_a_reader_is_not_sent_to_do_what_only_contributors_can(ada: User) -> None:
+    namespace = make_namespace("empty", reader=ada)
+    make_configuration(namespace, state="Enabled")
+    text = signed_in(ada).get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
+    assert "Contributors and owners of this namespace can do it." in text
+    assert reverse("certificates:ca_certificate_upload", args=[namespace.pk]) not in text
