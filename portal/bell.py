@@ -10,6 +10,7 @@ from portal.registry import visible_scopes
 
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
+MOST_LATE = 100  # namespaces told apart by since when one sees them: a statement may not grow without end
 
 
 def visible_activity(user: User) -> QuerySet[Activity]:
@@ -30,9 +31,23 @@ def _failed(user: User) -> QuerySet[Activity]:
 
 
 def _by_others(user: User) -> QuerySet[Activity]:
-    """What other people have changed since then."""
-    rows = Activity.objects.filter(at__gt=seen_until(user), actor__isnull=False).exclude(actor=user)
-    return rows if user.is_superuser else rows.filter(scope__in=visible_scopes(user))
+    """What other people have changed since then, in each namespace since one sees it."""
+    seen = seen_until(user)
+    rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(actor=user)
+    if user.is_superuser:
+        return rows
+    scopes = visible_scopes(user)
+    rows = rows.filter(scope__in=scopes)
+    late = sorted((since, pk) for pk, since in scopes.items() if since is not None and since > seen)
+    for since, pk in late[-MOST_LATE:]:
+        rows = rows.exclude(scope=pk, at__lt=since)
+    return rows
+
+
+def begin(user: User) -> None:
+    """Who signs in for the first time has missed nothing: what others did before is no news to them."""
+    if user.last_login is None:
+        mark_seen(user)
 
 
 def _pks(rows: QuerySet[Activity]) -> set[int]:

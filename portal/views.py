@@ -1,7 +1,7 @@
 """Pages of the shell: signing in, the account, search, the bell, the theme, and what goes wrong."""
 
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HTMX_STOP_POLLING, HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.bell import mark_seen, recent
+from portal.bell import begin, mark_seen, recent
 from portal.context import THEME_COOKIE, THEMES
 from portal.denial import Denied
 from portal.models import User
@@ -66,6 +66,10 @@ class SignIn(LoginView):
             back = _local(request, htmx.current_url_abs_path)
             return HttpResponseClientRedirect(reverse("portal:sign_in", query={"next": back}))
         return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        begin(cast(User, form.get_user()))
+        return super().form_valid(form)
 
 
 @require_POST

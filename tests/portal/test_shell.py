@@ -207,6 +207,35 @@ def test_the_bell_counts_what_others_changed_and_what_failed(browser: Browser, n
     assert unread(browser) == "1", "what came in while the list was open stays unread"
 
 
+def test_what_others_did_before_the_first_sign_in_is_no_news(client: Browser, namespace: Namespace) -> None:
+    bob = make_user("bob")
+    User.objects.filter(username="ada").update(activity_seen_at=timezone.now() - timedelta(days=1))
+    change(namespace, bob)
+    client.post(reverse("portal:sign_in"), {"username": "ada", "password": PASSWORD})
+    assert unread(client) == ""
+    change(namespace, bob)
+    client.post(reverse("portal:sign_out"))
+    client.post(reverse("portal:sign_in"), {"username": "ada", "password": PASSWORD})
+    assert unread(client) == "1", "what happened since is news also at the second time"
+
+
+def test_what_others_did_before_one_had_access_is_no_news(browser: Browser, namespace: Namespace, ada: User) -> None:
+    bob = make_user("bob")
+    other = make_namespace("plant", owner=bob)
+    User.objects.filter(username="ada").update(activity_seen_at=timezone.now() - timedelta(minutes=1))
+    change(other, bob)
+    change(namespace, bob)
+    assert unread(browser) == "1"
+    owner = Browser()
+    owner.force_login(bob)
+    owner.post(reverse("namespaces:role_add", args=[other.pk]), {"who": "ada", "role": "reader"})
+    assert unread(browser) == "2", "the role itself is news"
+    page = browser.get(reverse("portal:notifications")).content.decode()
+    assert "<strong>Grant role</strong> Ada Lovelace (ada): Reader" in page, "it says to whom"
+    change(other, bob)
+    assert unread(browser) == "3"
+
+
 def test_the_bell_reads_what_is_new_and_not_the_whole_log(browser: Browser, namespace: Namespace) -> None:
     with CaptureQueriesContext(connection) as asked:
         unread(browser)
