@@ -1,7 +1,7 @@
 """Pages of the shell: signing in, the account, search, the bell, the theme, and what goes wrong."""
 
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
@@ -68,7 +68,7 @@ class SignIn(LoginView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        begin(cast(User, form.get_user()))
+        begin(form.get_user())
         return super().form_valid(form)
 
 
