@@ -46,21 +46,13 @@ class Presented:
 
 
 def _leaf_of(found: tuple[Certificate, ...]) -> Certificate:
-    """The first, as a client sends it, unless it is a CA or signed another: then one that signed none of the others.
-
-    Of several such, one that is no CA, and one whose issuer came with it.
-    """
+    """The one that signed none of the others; of several, one that is no CA, and the first, which TLS programs present."""
 
     def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
-        others = [other for other in found if other.der != certificate.der]
-        return (
-            any(other.issuer_key == certificate.subject_key for other in others),
-            certificate.is_ca,
-            all(other.subject_key != certificate.issuer_key for other in others),
-        )
+        signed = any(o.issuer_key == certificate.subject_key for o in found if o.der != certificate.der)
+        return (signed, certificate.is_ca)
 
-    signed_another, is_ca, _ = unlikeliness(found[0])
-    return min(found, key=unlikeliness) if signed_another or is_ca else found[0]
+    return min(found, key=unlikeliness)
 
 
 def _readable(der: bytes) -> Certificate | None:

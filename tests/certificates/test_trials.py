@@ -147,6 +147,13 @@ def test_the_clients_certificate_is_found_in_whatever_order_the_file_has() -> No
             assert set(found.ders) == {der, *others}
 
 
+def test_of_two_that_could_be_the_clients_the_first_is_taken_as_tls_programs_do() -> None:
+    root = authority("Plant Root CA")
+    sensor, stray = authority("Line 2 CA").issue("press-1"), root.issue("press-2")
+    found = Presented.read("".join(to_pem(each.der) for each in (sensor, root, stray)).encode())
+    assert found.ders[0] == sensor.der
+
+
 def keep_attempt(namespace: Namespace, *presented: bytes, sent: bool = True) -> None:
     """A refused attempt as the connection log brings it in."""
     now = timezone.now()
