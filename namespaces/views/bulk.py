@@ -34,7 +34,13 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
         messages.success(request, f"{chosen.change.label}: {_clients(done)} saved and on the way to Azure.")
         return go_to(request, "namespaces:client_list", pk)
     context = namespace_context(
-        request, namespace, question=_question(request, namespace, chosen), **_below(request, namespace)
+        request,
+        namespace,
+        question=_question(request, namespace, chosen),
+        menu_current="namespaces:client_list",
+        ticked=asked.getlist("client"),
+        which=asked.get("which", ""),
+        **_below(request, namespace),
     )
     return render_page(request, "namespaces/clients_change.html", context, partial="pane")
 

@@ -1,5 +1,6 @@
 """Many clients at once: what it sends to Azure is said before, and then it is done."""
 
+import re
 from html import unescape
 from typing import Any
 
@@ -147,6 +148,17 @@ def test_where_others_match_by_now_it_is_asked_again(browser: Browser, factory: 
     response = browser.post(url(factory), {"change": "delete", "which": "all", "count": "2"})
     assert "Delete 3 clients" in response.content.decode()
     assert not Client.objects.filter(deleted_at__isnull=False).exists()
+
+
+def test_below_the_question_the_page_is_that_of_the_clients_with_their_ticks(
+    browser: Browser, factory: Namespace
+) -> None:
+    rows = make_clients(factory, "press-1", "press-2", "press-3")
+    text = ask(browser, factory, change="disable", which="chosen", client=[rows[0].pk, rows[2].pk])
+    assert '<span class="page-name">| Clients</span>' in text
+    assert re.findall(r'name="client" value="(\d+)" checked', text) == [str(rows[0].pk), str(rows[2].pk)]
+    every = ask(browser, factory, change="disable", which="all")
+    assert '<option value="all" selected>' in every
 
 
 @pytest.mark.parametrize(
