@@ -4,7 +4,8 @@ import re
 
 PROVIDER = "Microsoft.EventGrid"
 ROLE_HINT = (
-    "Give the portal's identity the role of docs/azure.md on this namespace or its resource group. "
+    "In Azure, on this namespace or its resource group, give the portal's identity a role that may read and write the "
+    "namespace and read, write and delete what is in it, such as EventGrid Contributor. "
     "A new assignment may take ten minutes to count."
 )
 ADVICE = {

@@ -82,6 +82,30 @@ def test_the_sync_page_shows_what_was_refused_by_reason_and_retries_it(
     assert again(second).sync_state is SyncState.PENDING
 
 
+def test_a_reason_that_stands_above_is_not_said_again_of_each_change(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    rows = [make(ada, factory, name) for name in ("one", "two", "three")]
+    arm.script("PUT", *[refused("QuotaExceeded")] * 3)
+    for row in rows:
+        push(row)
+    first, other, *_ = rows
+    Client.objects.filter(pk=other.pk).update(parked_message="Another sentence.")
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert text.count(again(first).parked_message) == 1
+    assert text.count("Another sentence.") == 1
+    assert page(ada, "sync:sync_refused", factory.pk).count(again(first).parked_message) == 2
+
+
+def test_a_missing_right_is_told_in_words_and_not_as_a_file(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    row = make(ada, factory, "one")
+    arm.script("PUT", refused("AuthorizationFailed"))
+    push(row)
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert "such as EventGrid Contributor" in text
+    assert "docs/" not in text
+
+
 def test_a_refused_change_is_discarded_from_the_sync_page(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="first")
     edit(ada, client, description="second")
