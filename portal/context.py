@@ -31,6 +31,10 @@ class Shell:
         chosen = self._request.COOKIES.get(THEME_COOKIE, "")
         return chosen if chosen in {"light", "dark"} else ""
 
+    @property
+    def theme_choice(self) -> str:
+        return self.theme or "system"
+
     @cached_property
     def unread(self) -> int:
         return unread_count(self._user) if self._user else 0

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
+from portal.registry import menu_for
 from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 from tests.portal.test_access_table import TABLE, arguments, body_of, place, signed_in
 from tests.query_plans import plans_of
@@ -258,6 +259,24 @@ def test_the_theme_is_in_the_first_paint(browser: Browser) -> None:
     assert "data-theme=" not in browser.get(reverse("portal:account")).content.decode()
     browser.post(reverse("portal:theme"), {"theme": '"><script>'})
     assert "<script>" not in browser.get(reverse("portal:account")).content.decode()
+
+
+def test_the_theme_menu_marks_what_is_chosen(browser: Browser) -> None:
+    for chosen in ("system", "light", "dark"):
+        browser.post(reverse("portal:theme"), {"theme": chosen})
+        page = browser.get(reverse("portal:account")).content.decode()
+        assert re.findall(r'name="theme" value="(\w+)" aria-pressed="true"', page) == [chosen]
+
+
+def test_a_timeline_leads_back_to_the_activity_log(place: Namespace) -> None:
+    page = signed_in("reader").get(reverse("sync:timeline", args=[place.pk, 1])).content.decode()
+    trail = page[page.index('aria-label="Breadcrumb"') : page.index("</ol>")]
+    assert f'<a href="{reverse("namespaces:namespace_activity", args=[place.pk])}">Activity log</a>' in trail
+
+
+def test_what_finds_out_why_stands_together_in_the_menu(namespace: Namespace) -> None:
+    labels = [entry.item.label for entry in dict(menu_for(namespace.pk))["Find out why"]]
+    assert labels[:2] == ["Test authentication", "Test permission"]
 
 
 # What goes wrong
