@@ -45,6 +45,7 @@ PAGES = (
     "namespaces/1/test-authentication/",
     "namespaces/1/expiries/",
     "namespaces/1/sample-certificates/",
+    "namespaces/1/access-control/",
     "namespaces/1/sync/",
     "namespaces/1/drift/",
     "account/",
