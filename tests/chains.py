@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -181,9 +181,6 @@ class Identity:
     def issue(self, name: str, **options: Any) -> "Identity":
         """A certificate signed by this one."""
         return issue(self, name, Options(**{"at": self.at, **options}))
-
-    def without_key(self) -> Self:
-        return type(self)(self.name, self.der, None, self.subject, self.at)
 
 
 def authority(name: str = "Plant Root CA", **options: Any) -> Identity:
