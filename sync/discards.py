@@ -109,12 +109,7 @@ def _tell_refusal(actor: User, row: SyncedModel, refusal: AzureRefused) -> None:
     activity.record(
         actor,
         verb="Discard change",
-        kind=row.kind,
-        object_pk=row.pk,
-        object_name=str(row),
-        scope=row.scope_pk(),
-        scope_name=row.scope_name(),
-        team=row.team,
+        **row.in_activity(),
         before={"error": row.parked_code, "message": row.parked_message},
         generation=row.generation,
         synced=True,

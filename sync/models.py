@@ -267,6 +267,17 @@ class SyncedModel(models.Model):
         """Name of that namespace."""
         raise NotImplementedError  # abstract
 
+    def in_activity(self) -> dict[str, Any]:
+        """What an activity entry says of which object it is about."""
+        return {
+            "kind": self.kind,
+            "object_pk": self.pk,
+            "object_name": str(self),
+            "scope": self.scope_pk(),
+            "scope_name": self.scope_name(),
+            "team": self.team,
+        }
+
     def describe(self) -> dict[str, Any]:
         """What a person changes in it, as plain JSON: the before and after of the activity log."""
         raise NotImplementedError  # abstract

@@ -296,12 +296,7 @@ def _record(
     activity.record(
         actor,
         verb=verb,
-        kind=row.kind,
-        object_pk=row.pk,
-        object_name=str(row),
-        scope=row.scope_pk(),
-        scope_name=row.scope_name(),
-        team=row.team,
+        **row.in_activity(),
         before=before,
         after=after,
         generation=row.generation,

@@ -8,7 +8,7 @@ from django.db import connection, connections
 
 from namespaces.models import Client, Namespace
 from sync.reconcile import claim
-from tests.factories import make_client, make_namespace
+from tests.factories import make_client
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -19,11 +19,6 @@ pytestmark = [
 ]
 
 ROWS, WORKERS, ROUNDS = 30, 4, 5
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def test_workers_that_claim_at_the_same_instant_share_the_rows(factory: Namespace) -> None:

@@ -13,7 +13,7 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import overview
 from sync.models import Budget, Finding, Lane, SyncState
-from tests.factories import SUBSCRIPTION, make_namespace, make_user
+from tests.factories import SUBSCRIPTION, make_namespace
 from tests.sync.scripted_arm import ScriptedArm
 from tests.sync.test_drift import change_in_azure
 from tests.sync.test_pages import beating, scan, signed_in
@@ -21,11 +21,6 @@ from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "pane"}
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture

@@ -10,22 +10,11 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import pump, queue, reconcile, workers
 from sync.reconcile import Pushed, claim, settle
-from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm
 from tests.sync.test_pump import _a_worker_of_its_own, add, names, run
 
 __all__ = ["_a_worker_of_its_own"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def failing_at_first(function: Any, times: int) -> Any:

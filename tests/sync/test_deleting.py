@@ -16,7 +16,7 @@ from sync.actions import retry
 from sync.models import Budget, Finding, PushRecord
 from sync.reconcile import Pushed, push
 from sync.resolutions import keep_ours, take_azures
-from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der, make_namespace, make_user
+from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
 from tests.sync.test_reconcile import again, settled
@@ -24,16 +24,6 @@ from tests.sync.test_reconcile import again, settled
 pytestmark = pytest.mark.django_db
 
 THEIRS = {"authenticationName": "by-somebody-else", "description": "not the portal's"}
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def made_anew_by_others(arm: ScriptedArm, ada: User, factory: Namespace) -> Client:

@@ -25,21 +25,11 @@ from sync.reconcile import Pushed, push
 from sync.registry import Scope
 from sync.resolutions import CannotResolve
 from sync.tasks import sweep
-from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
+from tests.factories import make_ca_certificate, make_ca_der, make_namespace
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def scan(namespace: Namespace) -> Scan:

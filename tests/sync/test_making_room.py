@@ -12,22 +12,12 @@ from sync.delivery import deliver
 from sync.gateway import arm_gateway
 from sync.models import SyncState
 from sync.reconcile import Pushed, claim, push, settle
-from tests.factories import make_client_group, make_namespace, make_permission_binding, make_user
+from tests.factories import make_client_group, make_permission_binding
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
 from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(

@@ -14,17 +14,12 @@ from sync.actions import retry
 from sync.models import Discard, Lane, SyncState
 from sync.reconcile import Pushed, push
 from sync.tasks import sweep
-from tests.factories import make_namespace, make_user
+from tests.factories import make_namespace
 from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.sync.test_pages import page, signed_in
 from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture

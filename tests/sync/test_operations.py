@@ -10,21 +10,10 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.models import Finding
 from sync.reconcile import Pushed, push
-from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_reconcile import again, edit, make, recheck, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def accepted(arm: ScriptedArm, status: int = 201, *, apply: str = "now") -> Answer:

@@ -13,7 +13,6 @@ from sync.delivery import deliver
 from sync.gateway import arm_gateway
 from sync.patience import push_seconds, request_seconds, write_seconds
 from sync.reconcile import Pushed, claim, settle
-from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import Answer, ScriptedArm
 from tests.sync.test_reconcile import again, edit, settled
 
@@ -52,16 +51,6 @@ class Clock:
             elif path == OPERATION:
                 found.append((answered, began))
         return found
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 @pytest.fixture

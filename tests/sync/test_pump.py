@@ -20,22 +20,12 @@ from sync.gateway import arm_gateway
 from sync.models import Budget, PushRecord, SyncState, WorkerBeat
 from sync.pump import Pump
 from sync.reconcile import Pushed, claim, settle
-from tests.factories import SUBSCRIPTION, make_namespace, make_user
+from tests.factories import SUBSCRIPTION, make_namespace
 from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from sync.models import Finding, Lane, PushRecord, SyncState
 from sync.patience import write_seconds
 from sync.rechecks import make_due
 from sync.reconcile import Pushed, claim, push, settle
-from tests.factories import make_ca_certificate, make_namespace, make_user
+from tests.factories import make_ca_certificate
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db
@@ -31,16 +31,6 @@ SUBJECT = "SubjectMatchesAuthenticationName"
 LOST = Answer(wire="none")  # it took effect, and nobody was told
 NEVER_ARRIVED = Answer(wire="none", apply="never")
 ON_ITS_WAY = Answer(wire="none", apply="later")
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
-@pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
 
 
 def make(ada: User, factory: Namespace, name: str = "sensor-1", **fields: Any) -> Client:

@@ -11,17 +11,12 @@ from sync import resolutions
 from sync.actions import retry
 from sync.models import Finding
 from sync.reconcile import Pushed, claim, push
-from tests.factories import make_namespace, make_user
+from tests.factories import make_namespace
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_pages import scan, signed_in
 from tests.sync.test_reconcile import NEVER_ARRIVED, again, edit, lease_runs_out, recheck, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture

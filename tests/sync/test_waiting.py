@@ -12,15 +12,10 @@ from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
 from sync import overview
 from sync.models import Finding, Scan
-from tests.factories import make_client, make_client_group, make_namespace, make_user
+from tests.factories import make_client, make_client_group, make_namespace
 from tests.sync.test_pages import beating, page, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture
