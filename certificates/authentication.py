@@ -194,12 +194,14 @@ def _read_certificate(walk: _Walk) -> Certificate:
     return leaf
 
 
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
 _MONTHS = ["", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def _moment(value: datetime) -> str:
     """Without strftime, which is slow and follows the locale."""
-    return f"{value.day:02} {_MONTHS[value.month]} {value.year} {value.hour:02}:{value.minute:02} UTC"
+    day, hour, minute = _TWO_DIGITS[value.day], _TWO_DIGITS[value.hour], _TWO_DIGITS[value.minute]
+    return f"{day} {_MONTHS[value.month]} {value.year} {hour}:{minute} UTC"
 
 
 def _check_validity(walk: _Walk, leaf: Certificate) -> None:
