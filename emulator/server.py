@@ -168,7 +168,9 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         seed=read_seed(options.seed) if options.seed else (),
     )
     service.plant()
-    runner = web.AppRunner(service.application(), access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+    runner = web.AppRunner(
+        service.application(), access_log=None, handle_signals=False, auto_decompress=False, shutdown_timeout=GRACE
+    )
     await runner.setup()
     try:
         listener = listen(options.host, options.port)

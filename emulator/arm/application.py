@@ -93,6 +93,7 @@ class ArmService:
         request_id = str(uuid.uuid4())
         plan = Plan()
         try:
+            _refuse_compressed(request)
             segments = split_path(request.raw_path)
             if segments and segments[0].casefold() not in ("emulator", "healthz"):
                 plan = self._faults.plan(request.method, "/" + "/".join(segments))
@@ -112,9 +113,6 @@ class ArmService:
                 413, "RequestContentTooLarge", f"The request content is larger than {LARGEST_BODY} bytes."
             )
             response = web.json_response(refusal.as_dict(), status=413)
-        except web.RequestPayloadError as error:  # such as gzip that is none
-            unread = ArmError(400, "InvalidRequestContent", f"The request content cannot be read: {error}")
-            response = web.json_response(unread.as_dict(), status=unread.status)
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:  # the edge: a fault of ours must still be an answer in ARM's envelope
@@ -184,6 +182,15 @@ class ArmService:
                 "WWW-Authenticate": f'Bearer authorization_uri="{origin(request)}/{self._credentials.tenant}",'
                 f' error="invalid_token", error_description="{message}"'
             },
+        )
+
+
+def _refuse_compressed(request: web.Request) -> None:
+    """The server leaves compressed content as it is (`auto_decompress=False`), as no client of ARM sends any."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip()
+    if encoding.casefold() not in ("", "identity"):
+        raise ArmError(
+            415, "UnsupportedMediaType", f"The content encoding '{encoding[:40]}' is not supported. Send it as it is."
         )
 
 

@@ -101,7 +101,7 @@ async def token(request: web.Request, tenant: str, credentials: Credentials) -> 
     """`POST /{tenant}/oauth2/v2.0/token`: a bearer token for the service principal, by client credentials."""
     try:
         form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    except (ValueError, LookupError, web.RequestPayloadError):  # no boundary, an unknown charset, gzip that is none
+    except (ValueError, LookupError):  # no boundary, an unknown charset
         return _refusal(400, "invalid_request", "The form in the request cannot be read.")
     if form.get("grant_type") != "client_credentials":
         return _refusal(400, "unsupported_grant_type", "Only the grant type 'client_credentials' is supported here.")
