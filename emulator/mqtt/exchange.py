@@ -45,7 +45,7 @@ class Namespace(Protocol):
 class Exchange:
     """One connected client's traffic. Raises `PacketError` for what ends the connection."""
 
-    __slots__ = ("_aliases", "_clock", "_namespace", "_on_denied", "_session", "_terms", "_wire")
+    __slots__ = ("_aliases", "_checked_topic", "_clock", "_namespace", "_on_denied", "_session", "_terms", "_wire")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Exchange:
         self._clock = clock
         self._on_denied = on_denied  # is told the operation and the sentence, for the log
         self._aliases: dict[int, str] = {}
+        self._checked_topic = ""  # of the message before: most clients publish to the same one again
 
     # To the client: `emulator.mqtt.sessions.Outlet`
 
@@ -82,11 +83,13 @@ class Exchange:
 
     def on_publish(self, publish: Publish) -> None:
         tally = self._session.tally
-        try:
-            publish = self._checked(publish)
-        except PacketError:
-            tally.refused[publish.qos] += 1
-            raise
+        if publish.properties or publish.qos == 2 or publish.topic != self._checked_topic:
+            try:
+                publish = self._checked(publish)
+            except PacketError:
+                tally.refused[publish.qos] += 1
+                raise
+            self._checked_topic = publish.topic
         access = self._namespace.authorisation.may_publish(self._session.owner, publish.topic)
         if not access.allowed:
             tally.refused[publish.qos] += 1

@@ -17,7 +17,7 @@ def topic_problem(topic: str) -> str:
     """What Event Grid says against a topic or topic filter; "" for nothing."""
     if topic.count("/") >= MAX_TOPIC_SEGMENTS:
         return f"The topic has more than {MAX_TOPIC_SEGMENTS} segments."
-    if len(topic) > MAX_TOPIC_BYTES or len(topic.encode()) > MAX_TOPIC_BYTES:
+    if len(topic) > MAX_TOPIC_BYTES or (not topic.isascii() and len(topic.encode()) > MAX_TOPIC_BYTES):
         return f"The topic is longer than {MAX_TOPIC_BYTES} bytes."
     return ""
 
@@ -27,6 +27,8 @@ def message_problem(topic: str, properties: Properties) -> PacketError | None:
     problem = topic_problem(topic)
     if problem:
         return PacketError(problem, Reason.TOPIC_NAME_INVALID)
+    if not properties:
+        return None
     user_bytes = 0
     for name, value in properties:
         if isinstance(value, tuple):

@@ -62,7 +62,9 @@ class Message:
         if self.expires_at is not None:
             left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
             properties = tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in properties)
-        return Publish(self.topic, self.payload, self.qos, self.retain, duplicate, packet_id, properties)
+        # as Publish(…), in half the time
+        fields = (self.topic, self.payload, self.qos, self.retain, duplicate, packet_id, properties)
+        return tuple.__new__(Publish, fields)
 
 
 class Ledger:
@@ -147,11 +149,21 @@ class Session:
             self.overflowed = True
             self.tally.dropped[1] += 1
             return
+        self._ledger.held += message.size
+        if outlet is not None and self._has_room_now and not outlet.is_congested:
+            self._send(outlet, message, now)
+            return
         self.queue.append(message)
         self._queued_bytes += message.size
-        self._ledger.held += message.size
         if outlet is not None:
             self.pump(now)
+
+    @property
+    def _has_room_now(self) -> bool:
+        """Whether a message may go at once: nothing waits before it, and the receiver has room for it."""
+        if self.queue or self._unsent or self._retained:
+            return False
+        return len(self.in_flight) < self.receive_maximum and len(self.in_flight) < MAX_IN_FLIGHT_OUTGOING
 
     def deliver_retained(self, messages: dict[str, Message]) -> None:
         """Retained messages for a new subscription: sent at the reader's pace, outside the queue's limits."""

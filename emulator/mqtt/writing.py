@@ -4,7 +4,9 @@ Sources: OASIS MQTT 3.1.1 (section 3) and MQTT 5.0 (section 3).
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
+from emulator.mqtt.limits import MAX_TOPIC_BYTES
 from emulator.mqtt.packets import MQTT_5, PacketType, Properties, Property, Publish, Value
 from emulator.mqtt.property_rules import BYTE, FOUR, KINDS, TWO, VARIABLE
 
@@ -27,6 +29,9 @@ def _variable(value: int) -> bytes:
 def _string(value: str) -> bytes:
     data = value.encode("utf-8")
     return len(data).to_bytes(2, "big") + data
+
+
+_short_string = lru_cache(maxsize=4_096)(_string)  # topics come again and again
 
 
 def _packet(kind: PacketType, body: bytes) -> bytes:
@@ -58,15 +63,14 @@ def encode_connack(version: int, *, session_present: bool, reason: int, properti
 
 def encode_publish(version: int, message: Publish) -> bytes:
     """PUBLISH, as it goes to a subscriber."""
-    first = 0x30 | message.qos << 1 | (1 if message.retain else 0) | (8 if message.duplicate else 0)
-    parts = [_string(message.topic)]
-    if message.qos:
-        parts.append(message.packet_id.to_bytes(2, "big"))
-    if version == MQTT_5:
-        parts.append(encode_properties(message.properties) if message.properties else b"\x00")
-    parts.append(message.payload)
-    body = b"".join(parts)
-    return bytes((first,)) + _variable(len(body)) + body
+    topic, payload, qos, retain, duplicate, packet_id, properties = message
+    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if duplicate else 0)
+    name = _short_string(topic) if len(topic) <= MAX_TOPIC_BYTES else _string(topic)
+    number = packet_id.to_bytes(2, "big") if qos else b""
+    more = (encode_properties(properties) if properties else b"\x00") if version == MQTT_5 else b""
+    size = len(name) + len(number) + len(more) + len(payload)
+    head = bytes((first, size)) if size < 0x80 else bytes((first,)) + _variable(size)
+    return b"".join((head, name, number, more, payload))
 
 
 def encode_puback(version: int, packet_id: int, reason: int = 0, sentence: str = "") -> bytes:
