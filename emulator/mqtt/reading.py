@@ -256,14 +256,14 @@ def _usual_publish(flags: int, body: bytes, version: int) -> Publish | None:
         return None
     at = 2 + (body[0] << 8 | body[1])
     topic = _known_topics.get(body[2:at])
-    if topic is None:
-        return None
     packet_id = 0
     if flags & 2:
         packet_id = int.from_bytes(body[at : at + 2], "big")
         at += 2
-        if not packet_id or at > len(body):
+        if not packet_id:
             return None
+    if topic is None or at > len(body):
+        return None
     if version == MQTT_5:
         if body[at : at + 1] != b"\x00":
             return None
