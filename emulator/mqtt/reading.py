@@ -163,7 +163,11 @@ class Decoder:
             self._held = bytearray()
         at, end = 0, len(data)
         while at < end:
-            start, length = self._header(data, at)
+            length = data[at + 1] if at + 1 < end else 0x80
+            if length < 0x80 and length + 2 <= self.limit:  # nearly all
+                start = at + 2
+            else:
+                start, length = self._header(data, at)
             stop = start + length
             if not start or stop > end:
                 self._held += data[at:]
@@ -174,8 +178,6 @@ class Decoder:
 
     def _header(self, data: bytes, at: int) -> tuple[int, int]:
         """Where the packet's content starts, and its length; (0, 0) while the header is not whole."""
-        if at + 1 < len(data) and data[at + 1] + 2 <= self.limit and data[at + 1] < 0x80:  # nearly all
-            return at + 2, data[at + 1]
         length = shift = 0
         for index in range(at + 1, at + 5):
             if index >= len(data):
