@@ -152,7 +152,9 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "polling_interval": 0.1,
     }
 # A broker that is away must not hold up a request: the row is the queue, the message only a hint.
-CELERY_TASK_PUBLISH_RETRY = False
+# Once, at once: a connection that the broker has ended, as RabbitMQ does when it restarts, is only then made anew. No more,
+# since a person may be waiting; what no message tells of, the sweep finds.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
