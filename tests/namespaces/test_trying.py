@@ -27,7 +27,7 @@ from tests.factories import (
 from tests.programs import require_node
 
 AZURE = Trial("f.westeurope-1.ts.eventgrid.azure.net", 8883, "", "press-07", "press-07", "m/press-07")
-ODD = Trial("127.0.0.1", 9, "/tmp/a b's.pem", "a:b", "it's “a” $(name)\\", 'm/"x"')
+ODD = Trial("127.0.0.1", 9, "certs/a b's.pem", "a:b", "it's “a” $(name)\\", 'm/"x"')
 
 
 def text_of(trial: Trial, anchor: str) -> str:
