@@ -39,7 +39,8 @@ class KeyTraces:
             number = key.private_numbers().private_value.to_bytes(size, "big")
             self._numbers.add(number)
         else:
-            number = key.private_numbers().d.to_bytes((key.key_size + 7) // 8, "big")
+            exponent = key.private_numbers().d  # DER writes it without leading zeros, unlike the number above
+            number = exponent.to_bytes((exponent.bit_length() + 7) // 8, "big")
         self.add_bytes(number, anywhere=anywhere)
 
     def add_bytes(self, secret: bytes, *, anywhere: bool = True) -> None:

@@ -1,6 +1,7 @@
 """The watch over private keys finds each of them in each form, and ends a run in which one was left somewhere."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from django.utils import timezone
 
 from certificates.issuing import ClientName, make_sample_chain
@@ -55,6 +56,19 @@ def test_a_key_is_found_in_every_notation(traces: KeyTraces, kind: str, how: str
         "UTF-16": pem.decode().encode("utf-16"),
     }
     assert traces.found_in(b"before it " + written[how] + b" and after it")
+
+
+def test_an_rsa_key_with_a_short_exponent_is_found() -> None:
+    made = rsa.generate_private_key(65537, 2048).private_numbers()
+    order = math.lcm(made.p - 1, made.q - 1)
+    exponent = next(d for d in range((1 << 2000) + 1, 1 << 2001, 2) if math.gcd(d, order) == 1)
+    public = rsa.RSAPublicNumbers(pow(exponent, -1, order), made.public_numbers.n)
+    halves = exponent % (made.p - 1), exponent % (made.q - 1)
+    key = rsa.RSAPrivateNumbers(made.p, made.q, exponent, *halves, made.iqmp, public).private_key()
+    traces = KeyTraces()
+    traces.add(key)
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert traces.found_in(der.hex().encode())
 
 
 def test_certificates_hold_no_trace_of_a_key(traces: KeyTraces) -> None:
