@@ -124,7 +124,10 @@ class Broker:
                     continue
                 best = max(allowed, key=lambda s: s.qos)
             keep_retain = message.retain and best.retain_as_published
-            session.deliver(message.at(min(message.qos, best.qos), retain=keep_retain), now)
+            given = message
+            if best.qos < message.qos or keep_retain != message.retain:
+                given = message.at(min(message.qos, best.qos), retain=keep_retain)
+            session.deliver(given, now)
             if session.overflowed:
                 overflowed.append(session)
         return overflowed

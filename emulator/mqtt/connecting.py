@@ -57,7 +57,9 @@ def terms_of(connect: Connect, *, maximum_expiry: int) -> Terms:
         version=connect.version,
         keep_alive=min(connect.keep_alive or MAX_KEEP_ALIVE_SECONDS, MAX_KEEP_ALIVE_SECONDS),
         expiry=min(expiry, maximum_expiry),
-        receive_maximum=number(connect.properties, Property.RECEIVE_MAXIMUM, MAX_IN_FLIGHT_OUTGOING),
+        receive_maximum=min(
+            number(connect.properties, Property.RECEIVE_MAXIMUM, MAX_IN_FLIGHT_OUTGOING), MAX_IN_FLIGHT_OUTGOING
+        ),
         packet_limit=number(connect.properties, Property.MAXIMUM_PACKET_SIZE, MAX_PACKET_BYTES),
         wants_problem_information=bool(number(connect.properties, Property.REQUEST_PROBLEM_INFORMATION, 1)),
     )

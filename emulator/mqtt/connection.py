@@ -24,7 +24,7 @@ from emulator.mqtt.limits import (
     MAX_PACKET_BYTES,
     MAX_WILL_DELAY_SECONDS,
 )
-from emulator.mqtt.packets import MQTT_3, MQTT_5, PacketError, Property, Reason
+from emulator.mqtt.packets import MQTT_3, MQTT_5, Acknowledgement, PacketError, Property, Publish, Reason
 from emulator.mqtt.reading import Decoder
 from emulator.mqtt.sessions import Session
 from emulator.records import NO_EVIDENCE
@@ -94,6 +94,7 @@ class Connection:
                 self._handle(packet)
                 if self._ended:
                     return
+            self.resume_writing()  # acknowledgements have made room, once for all of them
         except PacketError as error:
             is_denied = error.reason == Reason.NOT_AUTHORIZED
             self.end(error.reason, str(error), "ClientAuthorizationError" if is_denied else "ClientError")
@@ -107,8 +108,9 @@ class Connection:
         self._exchange = None  # which knows this connection: without the circle nothing waits for the garbage collector
 
     def resume_writing(self) -> None:
-        if self.session is not None and self.session.outlet is self._exchange:
-            self.session.pump(self._clock())
+        session = self.session
+        if session is not None and session.outlet is self._exchange and session.has_waiting:
+            session.pump(self._clock())
 
     # Packets
 
@@ -120,9 +122,9 @@ class Connection:
             self._on_connect(packet)
             return
         match packet:
-            case packets.Publish():
+            case Publish():
                 exchange.on_publish(packet)
-            case packets.Acknowledgement():
+            case Acknowledgement():
                 exchange.on_acknowledgement(packet)
             case packets.Subscribe():
                 exchange.on_subscribe(packet)

@@ -72,9 +72,20 @@ class Exchange:
     def is_congested(self) -> bool:
         return self._wire.is_congested
 
-    def send(self, message: Publish) -> bool:
-        data = writing.encode_publish(self._terms.version, message)
-        if len(data) > self._terms.packet_limit:
+    def send(self, message: Message, packet_id: int, now: float, *, duplicate: bool = False) -> bool:
+        terms = self._terms
+        properties = message.properties if message.expires_at is None else message.properties_at(now)
+        data = writing.encode_publish(
+            terms.version,
+            message.topic,
+            message.payload,
+            message.qos,
+            message.retain,
+            packet_id,
+            properties,
+            duplicate=duplicate,
+        )
+        if len(data) > terms.packet_limit:
             return False
         self._wire.write(data)
         return True
@@ -82,24 +93,26 @@ class Exchange:
     # From the client
 
     def on_publish(self, publish: Publish) -> None:
-        tally = self._session.tally
-        if publish.properties or publish.qos == 2 or publish.topic != self._checked_topic:
+        session, namespace = self._session, self._namespace
+        tally, qos = session.tally, publish.qos
+        if publish.properties or qos == 2 or publish.topic != self._checked_topic:
             try:
                 publish = self._checked(publish)
             except PacketError:
-                tally.refused[publish.qos] += 1
+                tally.refused[qos] += 1
                 raise
             self._checked_topic = publish.topic
-        access = self._namespace.authorisation.may_publish(self._session.owner, publish.topic)
+        topic = publish.topic
+        access = namespace.authorisation.may_publish(session.owner, topic)
         if not access.allowed:
-            tally.refused[publish.qos] += 1
+            tally.refused[qos] += 1
             self._deny(publish, access)
             return
         now = self._clock()
-        tally.received[publish.qos] += 1
-        tally.last_received_topic, tally.last_received_at = publish.topic, now
-        self._namespace.publish(message_of(publish, now), self._session, now)
-        if publish.qos:
+        tally.received[qos] += 1
+        tally.last_received_topic, tally.last_received_at = topic, now
+        namespace.publish(message_of(publish, now), session, now)
+        if qos:
             self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
 
     def _checked(self, publish: Publish) -> Publish:
@@ -142,13 +155,14 @@ class Exchange:
         return publish._replace(topic=self._aliases[alias])
 
     def on_acknowledgement(self, packet: Acknowledgement) -> None:
-        if packet.type is not PacketType.PUBACK:
+        kind, packet_id, reason, properties = packet
+        if kind is not PacketType.PUBACK:
             raise PacketError("This packet belongs to QoS 2, which is not supported.", Reason.PROTOCOL_ERROR)
-        if packet.reason >= 0x80:  # Event Grid closes the connection
+        if reason >= 0x80:  # Event Grid closes the connection
             raise PacketError("The client refused a message in its PUBACK.", Reason.IMPLEMENTATION_SPECIFIC)
-        if packet.properties and property_value(packet.properties, Property.USER_PROPERTY) is not None:
+        if properties and property_value(properties, Property.USER_PROPERTY) is not None:
             raise PacketError("User properties in PUBACK are not supported.", Reason.IMPLEMENTATION_SPECIFIC)
-        self._session.acknowledge(packet.packet_id, self._clock())
+        self._session.acknowledge(packet_id)
 
     def on_subscribe(self, subscribe: Subscribe) -> None:
         if property_value(subscribe.properties, Property.SUBSCRIPTION_IDENTIFIER) is not None:

@@ -32,7 +32,8 @@ from emulator.mqtt.packets import (
 from namespaces.topics import is_topic_name
 
 _PROTOCOL_NAME = b"\x00\x04MQTT"
-_PUBLISH, _PUBACK = PacketType.PUBLISH.value, PacketType.PUBACK.value
+_PUBLISH = PacketType.PUBLISH.value
+_PLAIN_PUBLISH, _PLAIN_PUBACK = PacketType.PUBLISH << 4, PacketType.PUBACK << 4  # first bytes, without flags
 _ACKNOWLEDGEMENTS = {PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP}
 _FLAGS = {PacketType.PUBREL: 2, PacketType.SUBSCRIBE: 2, PacketType.UNSUBSCRIBE: 2}
 
@@ -173,8 +174,8 @@ class Decoder:
                 self._held += data[at:]
                 self._needed = stop - at if start else 0
                 return
-            first, at = data[at], stop
-            yield self._decode(first, data[start:stop])
+            first, body, at = data[at], data[start:stop], stop
+            yield _usual(first, body, self.version) or self._decode(first, body)
 
     def _header(self, data: bytes, at: int) -> tuple[int, int]:
         """Where the packet's content starts, and its length; (0, 0) while the header is not whole."""
@@ -200,9 +201,7 @@ class Decoder:
     def _decode(self, first: int, body: bytes) -> Packet:
         kind, flags = first >> 4, first & 0x0F
         if kind == _PUBLISH:
-            return _usual_publish(flags, body, self.version) or _publish(flags, _Reader(body), self.version)
-        if kind == _PUBACK and not flags and len(body) == 2 and body != b"\x00\x00":
-            return tuple.__new__(Acknowledgement, (PacketType.PUBACK, body[0] << 8 | body[1], 0, ()))
+            return _publish(flags, _Reader(body), self.version)
         if flags != _FLAGS.get(PacketType(kind) if kind else PacketType.AUTH, 0):
             raise PacketError("The reserved flags of a packet are wrong.")
         reader = _Reader(body)
@@ -252,25 +251,34 @@ _known_topics: dict[bytes, str] = {}  # of messages that were read before
 _MAX_KNOWN_TOPICS, _MAX_KNOWN_TOPIC_BYTES = 4_096, 256
 
 
-def _usual_publish(flags: int, body: bytes, version: int) -> Publish | None:
-    """A message on a topic that is known, without properties, in a third of the time; None for any other."""
-    if len(body) < 5 or flags & 0x0E not in (0, 2):
+def _usual(first: int, body: bytes, version: int) -> Publish | Acknowledgement | None:
+    """What comes most, in a third of the time; None for anything else, which is then read with all care.
+
+    That is a message on a known topic without properties, and the plain acknowledgement of one.
+    """
+    size = len(body)
+    if first == _PLAIN_PUBACK:
+        packet_id = body[0] << 8 | body[1] if size == 2 else 0
+        return tuple.__new__(Acknowledgement, (PacketType.PUBACK, packet_id, 0, ())) if packet_id else None
+    if first & 0xFC != _PLAIN_PUBLISH or size < 5:
         return None
     at = 2 + (body[0] << 8 | body[1])
     topic = _known_topics.get(body[2:at])
     packet_id = 0
-    if flags & 2:
-        packet_id = int.from_bytes(body[at : at + 2], "big")
+    if first & 2:
+        if at + 2 > size:
+            return None
+        packet_id = body[at] << 8 | body[at + 1]
         at += 2
         if not packet_id:
             return None
-    if topic is None or at > len(body):
+    if topic is None or at > size:
         return None
     if version == MQTT_5:
         if body[at : at + 1] != b"\x00":
             return None
         at += 1
-    return tuple.__new__(Publish, (topic, body[at:], flags >> 1, bool(flags & 1), False, packet_id, ()))
+    return tuple.__new__(Publish, (topic, body[at:], first >> 1 & 1, first & 1 == 1, False, packet_id, ()))
 
 
 def _remember(topic: str) -> None:

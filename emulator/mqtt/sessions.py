@@ -6,7 +6,7 @@ from collections import deque
 from typing import Protocol
 
 from emulator.mqtt.limits import MAX_HELD_BYTES, MAX_IN_FLIGHT_OUTGOING, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
-from emulator.mqtt.packets import Properties, Property, Publish, Subscription
+from emulator.mqtt.packets import Properties, Property, Subscription
 from emulator.mqtt.tallies import Tally
 
 
@@ -17,7 +17,7 @@ class Outlet(Protocol):
     def is_congested(self) -> bool:
         """Whether more would only pile up in memory."""
 
-    def send(self, message: Publish) -> bool:
+    def send(self, message: Message, packet_id: int, now: float, *, duplicate: bool = False) -> bool:
         """Send a message; False when it is larger than the client takes, so that it counts as done."""
 
 
@@ -42,9 +42,8 @@ class Message:
         self.properties = properties
         self.expires_at = expires_at
         self.size = len(topic) + len(payload)
-        for _, value in properties:
-            if not isinstance(value, int):
-                self.size += len(value) if isinstance(value, str | bytes) else len(value[0]) + len(value[1])
+        if properties:
+            self.size += _size_of(properties)
 
     def at(self, qos: int, *, retain: bool) -> Message:
         """The same message as a subscriber gets it: at its quality of service, with the retain flag as it wants it."""
@@ -56,15 +55,17 @@ class Message:
         """Not yet in the moment itself: an expiry of zero seconds lets it go to who is connected, and no further."""
         return self.expires_at is not None and self.expires_at < now
 
-    def as_publish(self, packet_id: int, now: float, *, duplicate: bool = False) -> Publish:
+    def properties_at(self, now: float) -> Properties:
         """What goes over the wire: the message expiry is what is left of it (MQTT 5, 3.3.2.3.3)."""
-        properties = self.properties
-        if self.expires_at is not None:
-            left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
-            properties = tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in properties)
-        # as Publish(…), in half the time
-        fields = (self.topic, self.payload, self.qos, self.retain, duplicate, packet_id, properties)
-        return tuple.__new__(Publish, fields)
+        if self.expires_at is None:
+            return self.properties
+        left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
+        return tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in self.properties)
+
+
+def _size_of(properties: Properties) -> int:
+    texts = (value for _, value in properties if not isinstance(value, int))
+    return sum(len(v) if isinstance(v, str | bytes) else len(v[0]) + len(v[1]) for v in texts)
 
 
 class Ledger:
@@ -134,12 +135,10 @@ class Session:
         """
         outlet = self.outlet
         if message.qos == 0:
-            tally = self.tally
-            if outlet is not None and not outlet.is_congested and outlet.send(message.as_publish(0, now)):
-                tally.delivered[0] += 1
-                tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
+            if outlet is None or outlet.is_congested:
+                self.tally.dropped[0] += 1
             else:
-                tally.dropped[0] += 1
+                self._send(outlet, message, now)
             return
         if (
             len(self.queue) >= MAX_QUEUED_MESSAGES
@@ -150,29 +149,26 @@ class Session:
             self.tally.dropped[1] += 1
             return
         self._ledger.held += message.size
-        if outlet is not None and self._has_room_now and not outlet.is_congested:
+        is_full = len(self.in_flight) >= self.receive_maximum
+        if outlet is None or is_full or self.has_waiting or outlet.is_congested:
+            self.queue.append(message)  # until `pump`
+            self._queued_bytes += message.size
+        else:
             self._send(outlet, message, now)
-            return
-        self.queue.append(message)
-        self._queued_bytes += message.size
-        if outlet is not None:
-            self.pump(now)
 
     @property
-    def _has_room_now(self) -> bool:
-        """Whether a message may go at once: nothing waits before it, and the receiver has room for it."""
-        if self.queue or self._unsent or self._retained:
-            return False
-        return len(self.in_flight) < self.receive_maximum and len(self.in_flight) < MAX_IN_FLIGHT_OUTGOING
+    def has_waiting(self) -> bool:
+        """Whether there is something for `pump` to send."""
+        return bool(self.queue or self._unsent or self._retained)
 
     def deliver_retained(self, messages: dict[str, Message]) -> None:
         """Retained messages for a new subscription: sent at the reader's pace, outside the queue's limits."""
         self._retained.update(messages)
 
     def pump(self, now: float) -> None:
-        """Send what waits, in order, while the receiver has room for it."""
+        """Send what waits, in order, while the receiver has room for it: to be called whenever room was made."""
         outlet = self.outlet
-        room = min(MAX_IN_FLIGHT_OUTGOING, self.receive_maximum)
+        room = self.receive_maximum
         while outlet is not None and not outlet.is_congested:
             if self._unsent:
                 if len(self.in_flight) - len(self._unsent) >= room:  # what this connection has not been sent is no load
@@ -188,55 +184,46 @@ class Session:
                 else:
                     self._ledger.held += message.size if message.qos else 0
                     self._send(outlet, message, now)
-            elif self.queue and len(self.in_flight) < room:
-                message = self.queue.popleft()
-                self._queued_bytes -= message.size
-                if message.has_expired(now):
-                    self._ledger.held -= message.size
-                    self.tally.dropped[1] += 1
-                else:
-                    self._send(outlet, message, now)
             else:
+                self._send_queued(outlet, now)
                 return
 
-    def _send(self, outlet: Outlet, message: Message, now: float) -> None:
-        if message.qos == 0:
-            self._count(message, now, outlet.send(message.as_publish(0, now)))
-            return
-        packet_id = self._next_packet_id()
-        self.in_flight[packet_id] = message
-        is_sent = outlet.send(message.as_publish(packet_id, now))
-        self._count(message, now, is_sent)
-        if not is_sent:
-            self._settle(packet_id)
+    def _send_queued(self, outlet: Outlet, now: float) -> None:
+        queue, in_flight, room = self.queue, self.in_flight, self.receive_maximum
+        while queue and len(in_flight) < room and not outlet.is_congested:
+            message = queue.popleft()
+            self._queued_bytes -= message.size
+            if message.expires_at is None or not message.has_expired(now):
+                self._send(outlet, message, now)
+            else:
+                self._ledger.held -= message.size
+                self.tally.dropped[1] += 1
 
-    def _count(self, message: Message, now: float, is_sent: bool) -> None:
-        tally = self.tally
-        if is_sent:
-            tally.delivered[message.qos] += 1
+    def _send(self, outlet: Outlet, message: Message, now: float) -> None:
+        qos, tally, packet_id = message.qos, self.tally, 0
+        if qos:
+            packet_id = self._next_packet_id()
+            self.in_flight[packet_id] = message
+        if outlet.send(message, packet_id, now):
+            tally.delivered[qos] += 1
             tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
         else:
-            tally.dropped[message.qos] += 1
+            tally.dropped[qos] += 1
+            self.acknowledge(packet_id)
 
     def _send_again(self, outlet: Outlet, now: float) -> None:
         packet_id = self._unsent.popleft()
         message = self.in_flight.get(packet_id)
-        if message is not None and not outlet.send(message.as_publish(packet_id, now, duplicate=True)):
-            self._settle(packet_id)
+        if message is not None and not outlet.send(message, packet_id, now, duplicate=True):
+            self.acknowledge(packet_id)
 
-    def acknowledge(self, packet_id: int, now: float) -> None:
-        """The client has the message; an unknown id is ignored, as after a lost session."""
+    def acknowledge(self, packet_id: int) -> None:
+        """The client has the message, which makes room; an unknown id is ignored, as after a lost session."""
         if self._unsent and packet_id in self._unsent:
             self._unsent.remove(packet_id)  # acknowledged late, from the connection before
-        if self._settle(packet_id) and (self.queue or self._retained or self._unsent):
-            self.pump(now)
-
-    def _settle(self, packet_id: int) -> bool:
         message = self.in_flight.pop(packet_id, None)
-        if message is None:
-            return False
-        self._ledger.held -= message.size
-        return True
+        if message is not None:
+            self._ledger.held -= message.size
 
     def attach(self, outlet: Outlet) -> None:
         """The client is connected: it gets the unacknowledged again, in order, then what waits (see `pump`)."""

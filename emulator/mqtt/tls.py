@@ -247,8 +247,8 @@ class TlsTransport(asyncio.Protocol):
         if tls is None or self._lost or not self._gathered:
             return
         data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+        was_full, self._gathered_bytes = self._gathered_bytes > MAX_BUFFERED_OUTGOING_BYTES, 0
         self._gathered.clear()
-        self._gathered_bytes = 0
         try:
             while data:  # a client may have asked for smaller records: what is left goes into the next
                 data = data[tls.send(data if len(data) <= _RECORD else data[:_RECORD]) :]
@@ -256,6 +256,8 @@ class TlsTransport(asyncio.Protocol):
             self.abort()
             return
         self._flush(tls)
+        if was_full and not self._is_paused and not self._closing and self.application is not None:
+            self.application.resume_writing()  # what was held back has no other occasion
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from emulator.mqtt.limits import MAX_TOPIC_BYTES
-from emulator.mqtt.packets import MQTT_5, PacketType, Properties, Property, Publish, Value
+from emulator.mqtt.packets import MQTT_5, PacketType, Properties, Property, Value
 from emulator.mqtt.property_rules import BYTE, FOUR, KINDS, TWO, VARIABLE
 
 _SIZES = {BYTE: 1, TWO: 2, FOUR: 4}
@@ -29,9 +29,6 @@ def _variable(value: int) -> bytes:
 def _string(value: str) -> bytes:
     data = value.encode("utf-8")
     return len(data).to_bytes(2, "big") + data
-
-
-_short_string = lru_cache(maxsize=4_096)(_string)  # topics come again and again
 
 
 def _packet(kind: PacketType, body: bytes) -> bytes:
@@ -61,16 +58,31 @@ def encode_connack(version: int, *, session_present: bool, reason: int, properti
     return _packet(PacketType.CONNACK, body + (encode_properties(properties) if version == MQTT_5 else b""))
 
 
-def encode_publish(version: int, message: Publish) -> bytes:
-    """PUBLISH, as it goes to a subscriber."""
-    topic, payload, qos, retain, duplicate, packet_id, properties = message
-    first = 0x30 | qos << 1 | (1 if retain else 0) | (8 if duplicate else 0)
-    name = _short_string(topic) if len(topic) <= MAX_TOPIC_BYTES else _string(topic)
-    number = packet_id.to_bytes(2, "big") if qos else b""
-    more = (encode_properties(properties) if properties else b"\x00") if version == MQTT_5 else b""
-    size = len(name) + len(number) + len(more) + len(payload)
-    head = bytes((first, size)) if size < 0x80 else bytes((first,)) + _variable(size)
-    return b"".join((head, name, number, more, payload))
+def encode_publish(
+    version: int,
+    topic: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    packet_id: int = 0,
+    properties: Properties = (),
+    *,
+    duplicate: bool = False,
+) -> bytes:
+    """PUBLISH, as it goes to a subscriber. `packet_id` counts for QoS 1 alone, `properties` for MQTT 5 alone."""
+    first = 0x30 | qos << 1 | retain | duplicate << 3
+    middle = packet_id.to_bytes(2, "big") if qos else b""
+    if version == MQTT_5:
+        middle += encode_properties(properties) if properties else b"\x00"
+    head = _publish_head if len(topic) <= MAX_TOPIC_BYTES else _publish_head.__wrapped__
+    return head(first, topic, len(middle) + len(payload)) + middle + payload
+
+
+@lru_cache(maxsize=4_096)  # messages of one size on one topic come again and again
+def _publish_head(first: int, topic: str, left: int) -> bytes:
+    """The fixed header and the topic of a PUBLISH; `left`: how many bytes follow them."""
+    name = _string(topic)
+    return bytes((first,)) + _variable(len(name) + left) + name
 
 
 def encode_puback(version: int, packet_id: int, reason: int = 0, sentence: str = "") -> bytes:

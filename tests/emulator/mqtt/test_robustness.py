@@ -14,8 +14,8 @@ import pytest
 
 from emulator.mqtt import connection, namespace_endpoint, tls
 from emulator.mqtt.broker import Broker
-from emulator.mqtt.limits import MAX_OPEN_HANDSHAKES, MAX_QUEUED_BYTES
-from emulator.mqtt.packets import PacketError, Publish, Subscription
+from emulator.mqtt.limits import MAX_BUFFERED_OUTGOING_BYTES, MAX_OPEN_HANDSHAKES, MAX_QUEUED_BYTES
+from emulator.mqtt.packets import PacketError, Subscription
 from emulator.mqtt.reading import Decoder
 from emulator.mqtt.sessions import Ledger, Message, Session
 from tests.emulator.mqtt import wire as w
@@ -144,6 +144,20 @@ def test_only_so_many_connections_are_open_at_once(local_plant: LocalPlant, monk
         pass
 
 
+def test_a_message_held_back_while_too_much_was_gathered_goes_out_with_it(local_plant: LocalPlant) -> None:
+    async def publish_at_once() -> None:  # before anything of it goes to the network
+        namespace, now = local_plant.namespace, time.monotonic()
+        for _ in range(MAX_BUFFERED_OUTGOING_BYTES // 65_536 + 1):
+            namespace.publish(Message("t", b"x" * 65_536, 0, False), None, now)
+        namespace.publish(Message("t", b"last", 1, False), None, now)
+
+    with connected(local_plant, "reader") as reader:
+        listening(reader, "t", qos=1)
+        local_plant.run(publish_at_once())
+        received = [reader.expect(w.PUBLISH).payload() for _ in range(MAX_BUFFERED_OUTGOING_BYTES // 65_536 + 1)]
+    assert received[-1] == b"last"
+
+
 def test_hundreds_of_connections_leave_nothing_behind(local_plant: LocalPlant) -> None:
     def come_and_go(times: int) -> None:
         for number in range(times):
@@ -204,10 +218,10 @@ def test_what_is_acknowledged_or_expired_is_given_back() -> None:
         is_congested = False
 
         def __init__(self) -> None:
-            self.sent: list[Publish] = []
+            self.sent: dict[int, bytes] = {}  # the first byte of each payload
 
-        def send(self, message: Publish) -> bool:
-            self.sent.append(message)
+        def send(self, message: Message, packet_id: int, now: float, *, duplicate: bool = False) -> bool:
+            self.sent[packet_id] = message.payload[:1]
             return len(message.payload) < 100
 
     ledger = Ledger()
@@ -217,8 +231,8 @@ def test_what_is_acknowledged_or_expired_is_given_back() -> None:
     session.deliver(Message("t", b"3" * 200, 1, False), 0)
     session.attach(outlet)
     session.pump(10)
-    assert [message.payload[:1] for message in outlet.sent] == [b"1", b"3"]  # the second has expired
-    session.acknowledge(outlet.sent[0].packet_id, 10)
+    assert list(outlet.sent.values()) == [b"1", b"3"]  # the second has expired
+    session.acknowledge(next(iter(outlet.sent)))
     assert (ledger.held, session.in_flight) == (0, {})  # the third was too large for the client
 
 
