@@ -37,8 +37,9 @@ programs: install ## install mosquitto's clients for the tests, where Debian's p
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi
 
-test: check browser programs node ## what CI runs: lint, types, and all tests with real processes and a real browser
+test: check browser programs node ## what CI runs: lint, types, all tests with real processes and a real browser, and test-future
 	$(BIN)/pytest -n 2
+	@$(MAKE) --no-print-directory test-future
 
 test-future: install ## the tests that need no browser and no foreign server, with the clock ten years ahead
 	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt

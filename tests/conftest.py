@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from hypothesis import settings as hypothesis_settings
+
+# What Hypothesis tries is the same in each run: a commit does not fail for what it did not change. Something new is tried
+# with `--hypothesis-profile=default`.
+hypothesis_settings.register_profile("repeatable", derandomize=True)
+hypothesis_settings.load_profile("repeatable")
 
 pytest_plugins = ["tests.key_watch"]
 
