@@ -256,8 +256,12 @@ class TlsTransport(asyncio.Protocol):
             self.abort()
             return
         self._flush(tls)
-        if was_full and not self._is_paused and not self._closing and self.application is not None:
-            self.application.resume_writing()  # what was held back has no other occasion
+        if was_full and not self._is_paused:  # asyncio, which has not paused us, will not tell that there is room again
+            asyncio.get_running_loop().call_soon(self._tell_of_room)
+
+    def _tell_of_room(self) -> None:
+        if self.application is not None and not (self._is_paused or self._closing or self._lost):
+            self.application.resume_writing()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

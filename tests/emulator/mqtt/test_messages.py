@@ -58,6 +58,14 @@ def test_an_empty_retained_message_removes_what_was_kept(plant: Plant) -> None:
         assert reader.silent()
 
 
+def test_retained_messages_beyond_what_may_wait_in_the_network_all_arrive_at_qos_0(own_plant: Plant) -> None:
+    topics = [f"large/{number}" for number in range(12)]  # 720 KB, where 256 KB may wait
+    published(own_plant, *(w.publish(topic, b"x" * 60_000, qos=1, retain=True) for topic in topics))
+    with connected(own_plant, a_topic(), "robot-1") as reader:
+        listening(reader, "large/#", qos=0)
+        assert [reader.expect(w.PUBLISH).topic for _ in topics] == topics
+
+
 @pytest.mark.parametrize(("options", "retain"), [(0, False), (RETAIN_AS_PUBLISHED, True)])
 def test_a_live_message_keeps_its_retain_flag_only_where_wished(plant: Plant, options: int, retain: bool) -> None:
     topic = a_topic()
