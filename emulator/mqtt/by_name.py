@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from emulator.authority import Authority
 from emulator.mqtt.limits import MAX_CONNECTIONS, MAX_OPEN_HANDSHAKES
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
-from emulator.mqtt.tls import Application, TlsTransport, server_context
+from emulator.mqtt.tls import Application, Outbox, TlsTransport, server_context
 
 logger = logging.getLogger("emulator.mqtt")
 
@@ -16,6 +16,7 @@ class NameListener:
     """A listener for every namespace. See `emulator.mqtt.tls.Acceptor`."""
 
     def __init__(self, authority: Authority) -> None:
+        self.outbox = Outbox()
         self._authority = authority
         self._server: asyncio.Server | None = None
         self._names: Mapping[str, NamespaceEndpoint] = {}

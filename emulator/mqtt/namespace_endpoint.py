@@ -24,7 +24,7 @@ from emulator.mqtt.messages import message_of
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.packets import Reason, Will
 from emulator.mqtt.sessions import Message, Session
-from emulator.mqtt.tls import Application, TlsTransport, server_context
+from emulator.mqtt.tls import Application, Outbox, TlsTransport, server_context
 from emulator.mqtt.watch import Watch
 from emulator.mqtt.websocket import Opening
 from emulator.records import ConnectionRecord
@@ -46,6 +46,7 @@ class NamespaceEndpoint:
 
     def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
         self.namespace_id = namespace.id
+        self.outbox = Outbox()
         self.is_over = False  # the namespace was deleted: one of the same name is another
         self._store = store
         self.broker = Broker(self._on_dropped)

@@ -55,8 +55,34 @@ class Application(Protocol):
     def resume_writing(self) -> None: ...
 
 
+class Outbox:
+    """The connections of one listener that have something gathered.
+
+    What bytes of one connection bring about at others goes out as soon as those bytes are worked through, before their
+    sender is answered: a message is at its subscriber one round of the event loop earlier. Everything else goes out in
+    the next round.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[TlsTransport] = []
+
+    def add(self, transport: "TlsTransport") -> None:
+        """It has gathered its first bytes."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.send)
+        self._waiting.append(transport)
+
+    def send(self) -> None:
+        """Send all that is gathered."""
+        waiting, self._waiting = self._waiting, []
+        for transport in waiting:
+            transport.drain()
+
+
 class Acceptor(Protocol):
     """Who a listener's connections belong to."""
+
+    outbox: Outbox
 
     def admit(self, transport: "TlsTransport") -> bool:
         """Whether there is room for one more; otherwise it is cut before any TLS."""
@@ -74,7 +100,7 @@ class TlsTransport(asyncio.Protocol):
     """One TCP connection with TLS on it. Made once per connection; gives plain bytes to the application.
 
     What the application writes is gathered and goes out as few TLS records as it fits in: at the end of the bytes that
-    were just read, or else in this round of the event loop. While the peer does not read, nothing is read from it.
+    were just read, or else as `Outbox` has it. While the peer does not read, nothing is read from it.
     """
 
     __slots__ = (
@@ -144,7 +170,8 @@ class TlsTransport(asyncio.Protocol):
             if not self.is_established and not self._shake_hands(tls):
                 continue
             self._read(tls)
-        self._drain()
+        self._acceptor.outbox.send()
+        self.drain()
 
     def eof_received(self) -> bool:
         return False
@@ -240,7 +267,7 @@ class TlsTransport(asyncio.Protocol):
             if len(data) < _CHUNK:
                 return
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         """What the application has written goes through TLS."""
         self._drain_is_due = False
         tls = self._tls
@@ -283,13 +310,13 @@ class TlsTransport(asyncio.Protocol):
         self._gathered_bytes += len(data)
         if not self._drain_is_due:
             self._drain_is_due = True
-            asyncio.get_running_loop().call_soon(self._drain)
+            self._acceptor.outbox.add(self)
 
     def close(self) -> None:
         """Send what is gathered, say goodbye in TLS, and close; a peer that does not read is cut after a while."""
         if self._closing or self._lost:
             return
-        self._drain()
+        self.drain()
         self._closing = True
         tls = self._tls
         if tls is not None:
