@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+SPARED = "X-Emulator-No-Faults"  # a request with this header is struck by none
 KINDS = (
     "latency",
     "error",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from emulator.fault_rules import SPARED
 from emulator.fault_rules import Fault as Fault
 from emulator.fault_rules import FaultError as FaultError
 
@@ -108,9 +109,11 @@ class EmulatorControl:
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         return self.send(method, f"/emulator{path}", body)
 
-    def send(self, method: str, target: str, body: Any = None) -> Any:
-        """One call with a bearer token; the answer's JSON. Raises `ControlError`."""
+    def send(self, method: str, target: str, body: Any = None, *, spared: bool = False) -> Any:
+        """One call with a bearer token; the answer's JSON. `spared`: no fault strikes it. Raises `ControlError`."""
         headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
+        if spared:
+            headers[SPARED] = "1"
         return self._send(method, target, None if body is None else json.dumps(body), headers)
 
     def _send(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> Any:

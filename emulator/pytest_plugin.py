@@ -3,7 +3,7 @@
     def test_a_client_is_registered(eventgrid_namespace, eventgrid_emulator):
         eventgrid_emulator.arm("PUT", f"{eventgrid_namespace}/clients/device-1", {"properties": {}})
 
-Options for the emulator: `eventgrid_emulator_arguments` in pytest's configuration, one on each line.
+Options for the emulator: `eventgrid_emulator_arguments` in pytest's configuration, as on a command line.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from emulator.running import RunningEmulator
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("eventgrid_emulator_arguments", "more options of the emulator, one on each line", type="linelist")
+    parser.addini("eventgrid_emulator_arguments", "more options of the emulator, as on a command line", type="args")
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +30,15 @@ def eventgrid_namespace(eventgrid_emulator: RunningEmulator) -> Iterator[str]:
     """The id of a namespace of this test's own, MQTT enabled; it is deleted behind the test."""
     namespace_id = eventgrid_emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
     yield namespace_id
-    eventgrid_emulator.arm("DELETE", namespace_id)
+    eventgrid_emulator.remove_namespace(namespace_id)
 
 
 @pytest.fixture
 def eventgrid_faults(eventgrid_emulator: RunningEmulator) -> Iterator[RunningEmulator]:
     """The emulator, for a test that lets it fail: every fault ends with the test."""
+    control = eventgrid_emulator.control
+    from_the_start = {fault.id for fault in control.faults()}
     yield eventgrid_emulator
-    eventgrid_emulator.control.clear()
+    for fault in control.faults():
+        if fault.id not in from_the_start:
+            control.remove(fault)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from emulator.faults_client import EmulatorControl
+from emulator.faults_client import ControlError, EmulatorControl
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0
@@ -123,18 +123,32 @@ class RunningEmulator(Whereabouts):
 
     # What tests start from
 
-    def arm(self, method: str, path: str, body: Any = None, *, api_version: str = "2025-02-15") -> Any:
-        """One ARM call; the answer's JSON. Raises `ControlError` with ARM's sentence when it is refused."""
+    def arm(
+        self, method: str, path: str, body: Any = None, *, api_version: str = "2025-02-15", spared: bool = False
+    ) -> Any:
+        """One ARM call; the answer's JSON. Raises `ControlError` with ARM's sentence when it is refused.
+
+        No fault strikes a call that is `spared`: what a test starts from is made and taken away so.
+        """
         separator = "&" if "?" in path else "?"
-        return self.control.send(method, f"{path}{separator}api-version={api_version}", body)
+        return self.control.send(method, f"{path}{separator}api-version={api_version}", body, spared=spared)
 
     def make_namespace(self, name: str, *, group: str = "rg-tests", **properties: Any) -> str:
         """A namespace with the MQTT broker enabled, in a group that is made if needed; the answer is its id."""
         group_id = f"/subscriptions/{self.subscription}/resourceGroups/{group}"
-        self.arm("PUT", group_id, {"location": LOCATION})
+        self.arm("PUT", group_id, {"location": LOCATION}, spared=True)
         namespace_id = f"{group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
         wanted = {"topicSpacesConfiguration": {"state": "Enabled"}, **properties}
-        return str(self.arm("PUT", namespace_id, {"location": LOCATION, "properties": wanted})["id"])
+        body = {"location": LOCATION, "properties": wanted}
+        return str(self.arm("PUT", namespace_id, body, spared=True)["id"])
+
+    def remove_namespace(self, namespace_id: str) -> None:
+        """Delete it. One that is gone, or that an operation under way still holds, is no error."""
+        try:
+            self.arm("DELETE", namespace_id, spared=True)
+        except ControlError as error:
+            if error.status not in (404, 409):  # 404: a reset took its group, too
+                raise
 
     def mqtt_endpoint(self, namespace_id: str) -> tuple[str, int]:
         """Host and port for MQTT clients of a namespace; waits until it listens."""

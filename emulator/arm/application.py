@@ -24,7 +24,7 @@ from emulator.arm.throttle import Throttle, header_for
 from emulator.arm.types import Limits
 from emulator.arm.views import View
 from emulator.credentials import Credentials
-from emulator.fault_rules import Fault
+from emulator.fault_rules import SPARED, Fault
 from emulator.store import Store
 
 LARGEST_BODY = 4 * 1024 * 1024  # ARM's own limit
@@ -95,7 +95,7 @@ class ArmService:
         try:
             _refuse_compressed(request)
             segments = split_path(request.raw_path)
-            if segments and segments[0].casefold() not in ("emulator", "healthz"):
+            if segments and segments[0].casefold() not in ("emulator", "healthz") and SPARED not in request.headers:
                 plan = self._faults.plan(request.method, "/" + "/".join(segments))
             await self._faults.wait(plan.delay)
             if plan.strikes("reset", after=False):
@@ -145,7 +145,8 @@ class ArmService:
         self._require_token(request)
         if lowered[:1] == ("emulator",):
             return await self._control.answer(request, lowered[1:])
-        left = self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
+        is_spared = SPARED in request.headers
+        left = {} if is_spared else self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
         try:
             answer = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
         except ArmError as error:

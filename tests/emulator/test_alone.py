@@ -193,7 +193,26 @@ def test_it_fails_on_demand(eventgrid_faults, eventgrid_namespace):
         assert error.status == 503
     else:
         raise AssertionError
-    eventgrid_faults.control.clear()
+
+
+def test_faults_from_the_start_are_still_there(eventgrid_emulator):
+    assert [(fault.kind, fault.path) for fault in eventgrid_emulator.control.faults()] == [("error", "*/caCertificates/*")]
+
+
+def test_a_reset_takes_the_namespace_too(eventgrid_emulator, eventgrid_namespace):
+    eventgrid_emulator.control.reset()
+
+
+def test_an_operation_is_left_under_way(eventgrid_faults, eventgrid_namespace):
+    eventgrid_faults.control.add(Fault(kind="long-running", seconds=60))
+    eventgrid_faults.arm("PATCH", eventgrid_namespace, {"tags": {"team": "a"}})
+
+
+def test_a_namespace_is_there_whatever_goes_wrong(eventgrid_emulator):
+    with eventgrid_emulator.control.fault(Fault(kind="failing", seconds=0), Fault(kind="token-buckets")):
+        namespace = eventgrid_emulator.make_namespace("ns-1")
+        assert eventgrid_emulator.arm("GET", namespace)["properties"]["provisioningState"] == "Succeeded"
+        eventgrid_emulator.remove_namespace(namespace)
 
 
 def test_options_come_from_the_configuration(eventgrid_emulator):
@@ -204,7 +223,8 @@ def test_options_come_from_the_configuration(eventgrid_emulator):
 def test_the_fixtures_work_in_a_project_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(TESTS_OF_SOMEBODY)
     (tmp_path / "pytest.ini").write_text(
-        f"[pytest]\neventgrid_emulator_arguments =\n    --subscription\n    {SUBSCRIPTION}\n"
+        f"[pytest]\neventgrid_emulator_arguments =\n    --subscription {SUBSCRIPTION}\n    --fault\n"
+        "    'error,status=503,path=*/caCertificates/*'\n"
     )
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "emulator.pytest_plugin", "-p", "no:cacheprovider", str(tmp_path)],
@@ -216,7 +236,7 @@ def test_the_fixtures_work_in_a_project_of_somebody_else(tmp_path: Path) -> None
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "4 passed" in ended.stdout
+    assert "8 passed" in ended.stdout
 
 
 def test_the_package_ships_entry_point_and_plugin() -> None:
