@@ -16,6 +16,7 @@ from emulator.mqtt.limits import (
 )
 from emulator.mqtt.messages import message_problem
 from emulator.mqtt.packets import MQTT_5, Connect, Properties, Property, Reason, Value, number, property_value
+from emulator.mqtt.writing import encode_connack
 
 # MQTT 3.1.1 knows five refusals; what is none of the others is "not authorized".
 RETURN_CODES_3 = {
@@ -24,6 +25,8 @@ RETURN_CODES_3 = {
     Reason.SERVER_BUSY: 3,
     Reason.SERVER_SHUTTING_DOWN: 3,
 }
+ASSIGNED_ID_LENGTH = 32
+LARGEST_CONNACK_BYTES = 65  # of a success, with every property
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,24 @@ def connack_properties(connect: Connect, terms: Terms, session_name: str) -> Pro
     if terms.keep_alive != connect.keep_alive:
         found.append((Property.SERVER_KEEP_ALIVE, terms.keep_alive))
     return tuple(found)
+
+
+def connack_refusal(connect: Connect, *, maximum_expiry: int) -> Refusal | None:
+    """A client that takes no packet as large as its CONNACK would be: what that says cannot be left out, and a packet
+    larger than the client takes must not be sent (MQTT 5, 3.1.2.11.4).
+    """
+    terms = terms_of(connect, maximum_expiry=maximum_expiry)
+    if terms.packet_limit >= LARGEST_CONNACK_BYTES:
+        return None
+    properties = connack_properties(connect, terms, connect.client_id or "0" * ASSIGNED_ID_LENGTH)
+    size = len(encode_connack(connect.version, session_present=False, reason=0, properties=properties))
+    if size <= terms.packet_limit:
+        return None
+    sentence = (
+        f"The client takes packets of at most {terms.packet_limit} bytes, and its CONNACK has {size}. Raise its Maximum"
+        " Packet Size."
+    )
+    return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence)
 
 
 def unsupported(connect: Connect) -> Refusal | None:

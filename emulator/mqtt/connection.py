@@ -12,6 +12,7 @@ from emulator.mqtt.connecting import (
     Refusal,
     Terms,
     connack_properties,
+    connack_refusal,
     session_refusal,
     terms_of,
     unsupported,
@@ -151,7 +152,12 @@ class Connection:
             sentence = f"{decision.reason} {decision.fix}".strip()
             refusal: Refusal | None = Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError")
         else:
-            refusal = unsupported(connect) or self._session_refusal(connect) or self._will_refusal(connect)
+            refusal = (
+                unsupported(connect)
+                or self._session_refusal(connect)
+                or self._will_refusal(connect)
+                or connack_refusal(connect, maximum_expiry=self._endpoint.maximum_session_expiry_seconds)
+            )
         if refusal is not None:
             self._refuse(refusal, connect.version, terms_of(connect, maximum_expiry=0).packet_limit)
             return
@@ -223,7 +229,8 @@ class Connection:
         else:
             code = RETURN_CODES_3.get(refusal.reason, 5)
             answer = writing.encode_connack(MQTT_3, session_present=False, reason=code)
-        self.wire.write(answer)
+        if len(answer) <= packet_limit:  # MQTT 5, 3.1.2.11.4: else nothing may be sent
+            self.wire.write(answer)
         self._ended = True
         self._cancel_timer()
         self.wire.close()

@@ -222,4 +222,7 @@ class Exchange:
                 codes.append(int(Reason.TOPIC_FILTER_INVALID))
             else:
                 codes.append(int(Reason.SUCCESS if found else Reason.NO_SUBSCRIPTION_EXISTED))
-        self._wire.write(writing.encode_unsuback(self._terms.version, unsubscribe.packet_id, codes))
+        answer = writing.encode_unsuback(self._terms.version, unsubscribe.packet_id, codes)
+        if len(answer) > self._terms.packet_limit:
+            raise PacketError("The UNSUBACK would be larger than the client takes.", Reason.PACKET_TOO_LARGE)
+        self._wire.write(answer)

@@ -125,6 +125,51 @@ def test_reasons_are_left_out_of_answers_that_would_be_larger_than_the_client_ta
         assert (refused.codes(), refused.properties) == ([0x87, 0x87], {})
 
 
+@pytest.mark.parametrize(
+    ("client_id", "keep_alive", "more", "needed"),
+    [
+        ("s", 60, b"", 22),
+        ("s", 60, w.four(w.SESSION_EXPIRY, 100_000), 27),
+        ("", 60, b"", 57),
+        ("", 0, w.four(w.SESSION_EXPIRY, 100_000), 65),
+    ],
+    ids=["plain", "with an expiry that is cut", "with an assigned id", "with everything that is told"],
+)
+def test_who_takes_too_little_for_a_connack_is_not_connected(
+    local_plant: LocalPlant, client_id: str, keep_alive: int, more: bytes, needed: int
+) -> None:
+    def connect(limit: int) -> bytes:
+        properties = w.four(w.MAXIMUM_PACKET_SIZE, limit) + more
+        return w.connect(client_id, "press-07", keep_alive=keep_alive, properties=properties)
+
+    with wire(local_plant) as opened:
+        opened.send(connect(needed - 1))
+        answer = opened.expect(w.CONNACK)
+        assert (answer.reason, answer.body[2:]) == (0x83, b"\x00")
+        assert opened.receive() is None
+    (record,) = local_plant.logged("FailedMqttConnections")
+    assert f"at most {needed - 1} bytes" in record["resultDescription"]
+    with wire(local_plant) as opened:
+        opened.send(connect(needed))
+        answer = opened.expect(w.CONNACK)
+        assert (answer.reason, len(answer.body) + 2) == (0, needed)
+
+
+def test_who_takes_not_even_a_bare_connack_is_sent_nothing_and_takes_nobodys_place(local_plant: LocalPlant) -> None:
+    with connected(local_plant, "s") as before, wire(local_plant) as opened:
+        opened.send(w.connect("s", "press-07", properties=w.four(w.MAXIMUM_PACKET_SIZE, 4)))
+        assert opened.receive() is None
+        assert before.silent()
+
+
+def test_an_unsuback_that_would_be_larger_than_the_client_takes_ends_the_connection(local_plant: LocalPlant) -> None:
+    with connected(local_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 30)) as opened:
+        opened.send(w.unsubscribe(*(f"t/{number}" for number in range(25))))
+        assert len(opened.expect(w.UNSUBACK).codes()) == 25
+        opened.send(w.unsubscribe(*(f"t/{number}" for number in range(26))))
+        opened.expect_end(0x95)
+
+
 def test_a_will_waits_300_seconds_at_most(local_plant: LocalPlant) -> None:
     will = w.will("gone", b"", properties=w.four(w.WILL_DELAY, 3_000))
     expiry = w.four(w.SESSION_EXPIRY, 3_600)
