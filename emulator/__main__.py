@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emulator.fault_rules import Fault, FaultError
-from emulator.mqtt.options import add_mqtt_arguments, mqtt_options
+from emulator.mqtt.options import add_mqtt_arguments, mqtt_options, switch
 
 PROGRAM = "eventgrid-emulator"
 STATE = ".local/emulator"
@@ -51,13 +51,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--throttle",
         action="store_true",
-        default=environment.get("EMULATOR_THROTTLE", "").casefold() in ("1", "true", "yes"),
+        default=switch(parser, environment, "EMULATOR_THROTTLE", default=False),
         help="answer 429 beyond ARM's limits of reads, writes and deletes",
     )
     parser.add_argument(
         "--in-memory",
         action="store_true",
-        default=environment.get("EMULATOR_IN_MEMORY", "").casefold() in ("1", "true", "yes"),
+        default=switch(parser, environment, "EMULATOR_IN_MEMORY", default=False),
         help="forget resources and connections at the end; without --state also certificates and credentials",
     )
     parser.add_argument(

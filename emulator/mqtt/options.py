@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_NO = ("0", "false", "no", "off")
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
     parser.add_argument(
         "--open-topics",
         action=argparse.BooleanOptionalAction,
-        default=_is_on(environment.get("EMULATOR_OPEN_TOPICS")),
+        default=switch(parser, environment, "EMULATOR_OPEN_TOPICS", default=True),
         help="let clients publish and subscribe anywhere while their namespace has no topic space and no permission binding",
     )
     parser.add_argument(
         "--end-sessions",
         action=argparse.BooleanOptionalAction,
-        default=_is_on(environment.get("EMULATOR_END_SESSIONS")),
+        default=switch(parser, environment, "EMULATOR_END_SESSIONS", default=True),
         help="end a connection when its client is disabled or deleted, or its CA certificate is deleted or expires",
     )
 
@@ -52,5 +52,9 @@ def mqtt_options(found: argparse.Namespace) -> MqttOptions:
     return MqttOptions(found.mqtt_port_base, port, found.open_topics, found.end_sessions)
 
 
-def _is_on(text: str | None) -> bool:
-    return (text or "yes").strip().casefold() not in _NO
+def switch(parser: argparse.ArgumentParser, environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """What a variable says that is yes or no; a word that is neither is an error, not a guess."""
+    word = environment.get(name, "").strip().casefold()
+    if word and word not in _YES + _NO:
+        parser.error(f"{name} must be one of: {', '.join(_YES + _NO)}")
+    return word in _YES if word else default

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emulator.__main__ import parse_arguments
 from emulator.faults_client import ControlError
 from emulator.running import EmulatorStartError, RunningEmulator
 from tests.emulator_process import ROOT, EmulatorProcess
@@ -146,6 +147,25 @@ def test_more_host_names_may_be_given() -> None:
     with RunningEmulator("--host-name", "localhost,emulator.test") as emulator:
         assert emulator.url.startswith("https://localhost:")
         assert emulator.arm("GET", "/subscriptions")["value"]
+
+
+@pytest.mark.parametrize(("word", "meant"), [("1", True), ("on", True), (" Yes ", True), ("off", False), ("", False)])
+def test_a_switch_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch, word: str, meant: bool) -> None:
+    for name in ("IN_MEMORY", "THROTTLE", "OPEN_TOPICS", "END_SESSIONS"):
+        monkeypatch.setenv(f"EMULATOR_{name}", word)
+    found = parse_arguments([])
+    assert (found.in_memory, found.throttle) == (meant, meant)
+    assert (found.open_topics, found.end_sessions) == (meant or not word, meant or not word)
+
+
+@pytest.mark.parametrize("name", ["IN_MEMORY", "THROTTLE", "OPEN_TOPICS", "END_SESSIONS"])
+def test_a_word_that_is_neither_yes_nor_no_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"EMULATOR_{name}", "maybe")
+    with pytest.raises(SystemExit):
+        parse_arguments([])
+    assert f"EMULATOR_{name} must be one of: 1, true, yes, on" in capsys.readouterr().err
 
 
 def test_it_warns_loudly_when_others_can_reach_it(tmp_path: Path) -> None:
