@@ -69,6 +69,8 @@ def check_topic(topic: str, permission: str) -> None:
         raise RuleError(
             "topic", "wildcard", "“+” must be a whole segment, and “#” the whole last segment, of a filter."
         )
+    if permission == SUBSCRIBER and topic.startswith("$share/"):
+        raise RuleError("topic", "shared", "Event Grid has no shared subscriptions: leave “$share/…/” out.")
     if topic.count("/") >= MAX_SEGMENTS:
         raise RuleError("topic", "segments", f"A topic has at most {MAX_SEGMENTS} segments.")
     if len(topic.encode("utf-8", "surrogatepass")) > MAX_BYTES:

@@ -94,6 +94,16 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         device.disconnect()
 
 
+def test_a_refused_subscription_is_counted_and_the_page_says_who_tells_why(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
+    with w.connected(plant, "s") as device:
+        device.send(w.subscribe("$share/g/m"))
+        assert device.expect(w.SUBACK).codes() == [0x9E]
+        said = words(page(client, namespace))
+        assert "1 refused so far. The client was told why, and Test permission tells it for any filter." in said
+
+
 def test_while_nothing_changes_nothing_is_put_in_place_and_nothing_is_said(
     client: Browser, namespace: Namespace, plant: Plant
 ) -> None:

@@ -352,6 +352,7 @@ def test_a_denial_names_what_is_missing(
         ({"topic": "a/#/b", "permission": "Subscriber"}, "the whole last segment"),
         ({"topic": "a/b/c/d/e/f/g/h/i"}, "at most 8 segments"),
         ({"topic": "x" * 257}, "at most 256 bytes"),
+        ({"topic": "$share/g/machines/press-07/x", "permission": "Subscriber"}, "no shared subscriptions"),
         ({"permission": "Owner"}, "Choose publish or subscribe."),
         ({"topic": "a\x00"}, "Null characters"),
     ],
