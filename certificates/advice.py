@@ -1,6 +1,7 @@
 """What would make a refused step pass: the sentence for people, and where in the portal that is done. Pure."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from certificates.addresses import address_of
@@ -20,6 +21,7 @@ from certificates.decisions import (
 )
 from certificates.facts import Certificate
 
+MOST_NAMED = 3  # of the clients that a certificate fits
 _NEVER_IN_NAMES = {"Cc", "Cs"}  # control characters and halves of characters
 
 
@@ -32,7 +34,8 @@ class Advice(NamedTuple):
 
 def on_missing_name(leaf: Certificate, state: NamespaceState) -> Advice:
     """No MQTT user name was sent and no alternative source has a value."""
-    send = "Send the client's authentication name as MQTT user name (mosquitto: -u)"
+    send = _what_to_send(clients_of(leaf, state)) or "Send the client's authentication name as MQTT user name"
+    send += " (mosquitto: -u)"
     for source, scheme in ALTERNATIVE_SOURCES.items():
         values = presented_values(leaf, scheme)
         if source not in state.alternative_sources and values and find_client(state, values[0], source) is not None:
@@ -59,20 +62,29 @@ def on_unknown_client(name: str, leaf: Certificate, state: NamespaceState) -> Ad
         return Advice(f"Send {trimmed.authentication_name} without the spaces around it.")
     if not name.strip() or any(unicodedata.category(letter) in _NEVER_IN_NAMES for letter in name):
         return Advice("Send the authentication name of a registered client. No client's can be of such characters.")
-    if owner := _only_owner(leaf, state):
-        return Advice(f"{owner}.")
-    return Advice(
-        f"Register a client with the authentication name {name}, or send the name of a registered one.", CREATE_CLIENT
-    )
-
-
-def _only_owner(leaf: Certificate, state: NamespaceState) -> str:
-    """What to send with this certificate, where it belongs to exactly one client; "" where to none, or to several."""
     owners = clients_of(leaf, state)
-    if len(owners) != 1:
+    if not owners:
+        return Advice(
+            f"Register a client with the authentication name {name}, or send the name of a registered one.",
+            CREATE_CLIENT,
+        )
+    if len(owners) == 1:
+        return Advice(f"{_what_to_send(owners)}.")
+    return Advice(f"{_what_to_send(owners)}. Or register a client with the authentication name {name}.", CREATE_CLIENT)
+
+
+def _what_to_send(owners: Sequence[ClientRecord]) -> str:
+    """The names to send with a certificate, by the clients that it fits; "" where it fits none."""
+    if not owners:
         return ""
-    name = owners[0].authentication_name
-    return f"This certificate belongs to {owners[0].name}: send its authentication name {name} as MQTT user name"
+    if len(owners) == 1:
+        name = owners[0].authentication_name
+        return f"This certificate belongs to {owners[0].name}: send its authentication name {name} as MQTT user name"
+    named, more = owners[:MOST_NAMED], len(owners) - MOST_NAMED
+    clients = [client.name for client in named] + ([f"{more} more"] if more > 0 else [])
+    names = ", ".join(client.authentication_name for client in named)
+    who = f"{', '.join(clients[:-1])} and {clients[-1]}"
+    return f"This certificate fits {who}: send the authentication name of one of them ({names}) as MQTT user name"
 
 
 def on_mismatch(leaf: Certificate, client: ClientRecord, scheme: Scheme, state: NamespaceState) -> Advice:
@@ -88,8 +100,8 @@ def on_mismatch(leaf: Certificate, client: ClientRecord, scheme: Scheme, state: 
         example = f", such as {found[0]} of this certificate" if found else ""
         return Advice(f"Give {client.name} an authentication name that is an IP address{example}.", CHANGE_NAME)
     issue = f"ssue the certificate with the {scheme.part} {client.authentication_name}."
-    owner = _only_owner(leaf, state)
-    return Advice(f"{owner}. Or, if this device is {client.name}, i{issue}" if owner else f"I{issue}")
+    send = _what_to_send(clients_of(leaf, state))
+    return Advice(f"{send}. Or, if this device is {client.name}, i{issue}" if send else f"I{issue}")
 
 
 def is_no_address(client: ClientRecord, scheme: Scheme) -> bool:

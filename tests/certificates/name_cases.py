@@ -248,7 +248,23 @@ def name_rows(p: Plant) -> list[Case]:
     return [
         p.row(
             "name: no MQTT user name and no alternative source", user_name=None, fails_at=NAME,
-            shows=("sent no MQTT user name",), fix="MQTT user name",
+            shows=("sent no MQTT user name",),
+            fix="This certificate belongs to press-line-client: send its authentication name sensor-1 as MQTT user name "
+            "(mosquitto: -u), or let this namespace take it from the certificate's subject common name.",
+        ),
+        p.row(
+            "name: no MQTT user name, with a certificate of nobody", p.line.issue("sensor-7"), user_name=None,
+            fails_at=NAME, shows=("sent no MQTT user name",),
+            fix="Send the client's authentication name as MQTT user name (mosquitto: -u).",
+        ),
+        p.row(
+            "name: no MQTT user name, with a certificate that several clients may use", p.sensor, user_name=None,
+            fails_at=NAME, shows=("sent no MQTT user name",),
+            clients=tuple(
+                a_client(f"s-{n}", THUMBPRINT, name=f"press-{n}", thumbprints=(p.sensor.thumbprint,)) for n in range(1, 6)
+            ),
+            fix="This certificate fits press-1, press-2, press-3 and 2 more: send the authentication name of one of them "
+            "(s-1, s-2, s-3) as MQTT user name (mosquitto: -u).",
         ),
         p.row("name: an empty MQTT user name is none", user_name="", fails_at=NAME, shows=("sent no MQTT user name",)),
         p.row(
@@ -263,7 +279,8 @@ def name_rows(p: Plant) -> list[Case]:
             "name: unknown, with a certificate that several clients may use",
             p.line.issue("sensor-1", dns=["sensor-2"]), user_name="sensor-7", fails_at=FOUND, shows=("sensor-7",),
             clients=(a_client(), a_client("sensor-2", DNS, name="press-2")),
-            fix="Register a client with the authentication name sensor-7",
+            fix="This certificate fits press-line-client and press-2: send the authentication name of one of them "
+            "(sensor-1, sensor-2) as MQTT user name. Or register a client with the authentication name sensor-7.",
         ),
         p.row(
             "name: that of one client with the certificate of another",
