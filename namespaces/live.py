@@ -183,7 +183,7 @@ def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
     return (
         row("received", "Published by it", "taken and passed on", "lastReceived"),
         row("delivered", "Delivered to it", "each once, however often it was sent again", "lastDelivered"),
-        row("refused", "Refused", "from it, but not permitted or against a limit"),
+        row("refused", "Refused", "from it, but not permitted or against a limit", "lastRefused"),
         row("dropped", "Dropped", "for it, but it was away or too slow, or they were too large or too old"),
     )
 

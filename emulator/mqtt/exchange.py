@@ -99,13 +99,13 @@ class Exchange:
             try:
                 publish = self._checked(publish)
             except PacketError:
-                tally.refused[qos] += 1
+                tally.refuse(publish.topic, qos, self._clock())
                 raise
             self._checked_topic = publish.topic
         topic = publish.topic
         access = namespace.authorisation.may_publish(session.owner, topic)
         if not access.allowed:
-            tally.refused[qos] += 1
+            tally.refuse(publish.topic, qos, self._clock())
             self._deny(publish, access)
             return
         now = self._clock()

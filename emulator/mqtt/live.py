@@ -69,6 +69,7 @@ def _messages(tally: Tally, wall: float) -> dict[str, Any]:
         "refusedSubscriptions": tally.refused_subscriptions,
         "lastReceived": _last(tally.last_received_topic, tally.last_received_at, wall),
         "lastDelivered": _last(tally.last_delivered_topic, tally.last_delivered_at, wall),
+        "lastRefused": _last(tally.last_refused_topic, tally.last_refused_at, wall),
     }
 
 

@@ -4,6 +4,8 @@ A count belongs to the registered client, not to a session name, so that it surv
 by the clients of the namespace. Counting is done for every message: plain lists of integers, indexed by quality of service.
 """
 
+from emulator.mqtt.limits import MAX_TOPIC_BYTES
+
 
 class Tally:
     """One client's messages. Times are seconds on the broker's clock; a topic is "" before the first message."""
@@ -16,6 +18,8 @@ class Tally:
         "last_delivered_topic",
         "last_received_at",
         "last_received_topic",
+        "last_refused_at",
+        "last_refused_topic",
         "received",
         "refused",
         "refused_subscriptions",
@@ -32,6 +36,13 @@ class Tally:
         self.last_received_at = 0.0
         self.last_delivered_topic = ""
         self.last_delivered_at = 0.0
+        self.last_refused_topic = ""
+        self.last_refused_at = 0.0
+
+    def refuse(self, topic: str, qos: int, now: float) -> None:
+        """Count a message that is not taken. Its topic may be what is wrong with it, so not all of it is kept."""
+        self.refused[qos] += 1
+        self.last_refused_topic, self.last_refused_at = topic[:MAX_TOPIC_BYTES], now
 
 
 class Tallies:

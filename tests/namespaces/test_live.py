@@ -85,7 +85,8 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         assert "m/# 1 no rule yet: everything is open press-07-try" in said
         assert re.search(r"Published by it taken and passed on 0 1 m/press-07 ", said), said
         assert re.search(r"Delivered to it .* 0 1 m/press-07 ", said), said
-        assert "against a limit 0 0 Dropped" in said  # no columns for what the live state does not tell of these
+        assert "against a limit 0 0 – – Dropped" in said
+        assert "or too old 0 0 1 session" in said  # no columns for what the live state does not tell of these
         assert said.endswith("1 session connected, 0 kept, 1 subscription.")  # for who listens
         whole = words(page(client, namespace))  # the same without JavaScript, by a reload
         assert "press-07-try Connected" in whole
@@ -102,6 +103,14 @@ def test_a_refused_subscription_is_counted_and_the_page_says_who_tells_why(
         assert device.expect(w.SUBACK).codes() == [0x9E]
         said = words(page(client, namespace))
         assert "1 refused so far. The client was told why, and Test permission tells it for any filter." in said
+
+
+def test_what_was_refused_is_shown_with_its_topic(client: Browser, namespace: Namespace, plant: Plant) -> None:
+    with w.connected(plant, "s") as device:
+        device.send(w.publish("m/of-qos-2", b"x", qos=2))
+        device.expect_end(0x9B)
+    said = words(page(client, namespace))
+    assert re.search(r"against a limit 0 0 and 1 of QoS 2, which Event Grid does not take m/of-qos-2 \d\d ", said), said
 
 
 def test_while_nothing_changes_nothing_is_put_in_place_and_nothing_is_said(

@@ -136,8 +136,25 @@ def test_what_is_refused_or_dropped_is_counted(own_plant: Plant) -> None:
         writer.expect_end(0x87)
     counts = live(own_plant)["messages"]
     assert counts["refused"] == [1, 1, 1]
+    assert counts["lastRefused"]["topic"] == "elsewhere"
+    assert at(counts["since"]) <= at(counts["lastRefused"]["time"]) <= datetime.now(UTC) + timedelta(seconds=1)
     assert counts["refusedSubscriptions"] == 1
     assert counts["received"] == [0, 0]
+
+
+def test_the_last_refused_topic_is_that_of_what_broke_a_rule_too_and_is_not_kept_at_any_length(
+    own_plant: Plant,
+) -> None:
+    with connected(own_plant, "writer") as writer:
+        assert writer.silent()
+        assert live(own_plant)["messages"]["lastRefused"] is None
+        writer.send(w.publish("machines/1", b"x", qos=2))
+        writer.expect_end(0x9B)
+    assert live(own_plant)["messages"]["lastRefused"]["topic"] == "machines/1"
+    with connected(own_plant, "writer") as writer:
+        writer.send(w.publish("t" * 60_000, b"x", qos=1))
+        writer.expect_end(0x90)
+    assert live(own_plant)["messages"]["lastRefused"]["topic"] == "t" * 256
 
 
 def test_messages_for_a_client_that_is_away_are_counted_as_dropped_when_they_are_lost(own_plant: Plant) -> None:
