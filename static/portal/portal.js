@@ -322,9 +322,22 @@
     for (const errors of all(".errors", judged)) errors.remove();
     for (const input of all("[aria-invalid]", judged)) input.removeAttribute("aria-invalid");
   };
+  // A button that its own answer drew anew keeps the focus; one that is gone leaves it to the last of its kind, else to the answer.
+  function keepPlace({ target, requestConfig }) {
+    const asked = requestConfig?.elt;
+    if (!asked?.matches?.("button[name]") || asked.isConnected || requestConfig.hasPlace) return;
+    requestConfig.hasPlace = true;
+    const answer = document.getElementById(target.id);
+    if (!answer || (document.activeElement !== document.body && !answer.contains(document.activeElement))) return;
+    const alike = all("button[name]", answer).filter((button) => button.name === asked.name);
+    const place = alike.find((button) => button.value === asked.value) ?? alike.at(-1) ?? answer;
+    if (place === answer) answer.tabIndex = -1;
+    place.focus();
+  }
   // Only now do the new fields answer to typing, so only now does the focus go there.
   document.addEventListener("htmx:afterSettle", (event) => {
     watchPane();
+    keepPlace(event.detail);
     // A form that came back: to what is wrong in it. A pane sees to that itself.
     if (event.target.matches?.("form:not(#pane form)")) one('[aria-invalid="true"]', event.target)?.focus();
   });

@@ -165,6 +165,43 @@ def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
     expect(dana.locator("#pane .pane")).to_have_count(0)
 
 
+def test_a_button_that_is_drawn_anew_keeps_the_focus(furnished: DemoProcess, dana: Page) -> None:
+    """Where a form grows or shrinks, the keyboard goes on from the button that was pressed."""
+    base = f"{furnished.wait_ready()['portal']}namespaces/1/"
+    for path, add, remove in (
+        ("create-client/", "Add attribute", "Remove attribute"),
+        ("create-topic-space/", "Add topic template", "Remove topic template"),
+        ("sample-certificates/", "Add client", "Remove"),
+    ):
+        dana.goto(base + path)
+        added, removed = (dana.get_by_role("button", name=re.compile(f"^{each}")) for each in (add, remove))
+        before = removed.count()
+        for number in (1, 2):
+            added.focus()
+            dana.keyboard.press("Enter")
+            expect(removed).to_have_count(before + number + (path.startswith("sample") and before == 0))
+            expect(added).to_be_focused()
+        last = removed.count() - 1
+        removed.nth(last).focus()
+        dana.keyboard.press("Enter")
+        expect(removed).to_have_count(last)
+        expect(removed.nth(last - 1)).to_be_focused()
+
+
+def test_a_button_that_is_gone_leaves_the_focus_to_its_answer(
+    furnished: DemoProcess, dana: Page, tmp_path: Path
+) -> None:
+    chains = [make_sample_chain([ClientName("press-1")], at=datetime.now(UTC), label=each) for each in ("One", "Two")]
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("".join(chain.intermediate.certificate_pem for chain in chains))
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")
+    dana.locator("#id_file").set_input_files(bundle)
+    dana.get_by_role("button", name="Use CN=One").focus()
+    dana.keyboard.press("Enter")
+    expect(dana.locator("#verdict")).to_contain_text("This CA certificate can be uploaded.")
+    expect(dana.locator("#verdict")).to_be_focused()
+
+
 def test_samples_are_registered_while_their_download_stays(furnished: DemoProcess, dana: Page) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/2/sample-certificates/")
     dana.get_by_label("Client authentication name").fill("robot-1")
