@@ -1,5 +1,6 @@
 """The form of sample certificates: repeated inputs, so that rows come and go with and without JavaScript."""
 
+from collections.abc import Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -51,7 +52,7 @@ class SampleChainForm:
         return form
 
     def changed(self, data: QueryDict) -> "SampleChainForm":
-        """The same rows with one more, or without the one whose button was pressed.
+        """The same rows with one more or with the set for teaching, or without the one whose button was pressed.
 
         A button called only "remove" would hide the form's own method of that name from htmx.
         """
@@ -59,10 +60,21 @@ class SampleChainForm:
         if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
             del self.rows[int(pressed[:4])]
         if "teaching_set" in data:
-            self.rows = [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in TEACHING_NAMES]
+            self._fill_in(TEACHING_NAMES)
         if "add_client" in data and len(self.rows) < MAX_CLIENTS:
             self.rows.append(SampleRow())
-        return SampleChainForm(self.rows)
+        form = SampleChainForm(self.rows)
+        form.error = self.error
+        return form
+
+    def _fill_in(self, names: Sequence[ClientName]) -> None:
+        """These below what was typed, each once; where they have no room, what was typed stays as it is."""
+        typed = [row for row in self.rows if row.name.strip() and row.as_client_name() not in names]
+        if len(typed) + len(names) > MAX_CLIENTS:
+            limit = f"The set has {len(names)} clients, and at most {MAX_CLIENTS} are made at a time."
+            self.error = self.error or f"{limit} Remove some of yours first."
+            return
+        self.rows = typed + [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in names]
 
     @property
     def may_grow(self) -> bool:

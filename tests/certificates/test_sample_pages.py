@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from certificates.authentication import authenticate
 from certificates.decoding import read_upload
-from certificates.issuing import SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain
+from certificates.issuing import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain
 from certificates.presented import Presented
 from certificates.sample_names import SUBJECT
 from certificates.trials import namespace_state
+from namespaces.forms import PRIVATE_KEY_SENTENCE
 from namespaces.models import Namespace, NamespaceRole, Role
 from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
@@ -49,6 +50,37 @@ def test_one_click_fills_in_the_set_for_teaching(rita: Browser, namespace: Names
         assert f'value="{name.authentication_name}"' in page
     for fault in SAMPLE_FAULTS:
         assert f'<option value="{fault.code}" selected>' in page
+
+
+def names_in(page: str) -> list[str]:
+    return re.findall(r'name="client_name" value="([^"]*)"', page)
+
+
+def test_the_set_for_teaching_comes_below_what_was_typed_and_only_once(rita: Browser, namespace: Namespace) -> None:
+    url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
+    mine = {"client_name": ["press-1", ""], "client_scheme": [SUBJECT] * 2, "client_fault": ["expired", ""]}
+    page = rita.post(url, {**mine, "teaching_set": "1"}).content.decode()
+    whole = ["press-1", *(name.authentication_name for name in TEACHING_NAMES)]
+    assert names_in(page) == whole
+    assert re.search(r'value="press-1".*?value="expired" selected', page, re.DOTALL)
+    again = {name: [mine[name][0], *values] for name, values in typed().items()}
+    assert names_in(rita.post(url, {**again, "teaching_set": "1"}).content.decode()) == whole
+
+
+def test_a_set_for_teaching_that_has_no_room_leaves_what_was_typed(rita: Browser, namespace: Namespace) -> None:
+    url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
+    mine = [f"press-{number}" for number in range(MAX_CLIENTS - len(TEACHING_NAMES) + 1)]
+    page = rita.post(url, {"client_name": mine, "teaching_set": "1"}).content.decode()
+    assert names_in(page) == mine
+    assert f"The set has {len(TEACHING_NAMES)} clients, and at most {MAX_CLIENTS} are made at a time." in page
+
+
+def test_a_key_is_named_as_exposed_when_a_row_is_added_too(rita: Browser, namespace: Namespace) -> None:
+    url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
+    key = make_sample_chain([ClientName("x")], at=timezone.now()).clients[0].key_pem.decode()
+    page = rita.post(url, {"client_name": [key], "add_client": "1"}).content.decode()
+    assert unescape(PRIVATE_KEY_SENTENCE) in unescape(page)
+    assert names_in(page) == ["", ""]
 
 
 def test_every_sample_is_in_the_zip_and_told_what_will_happen(rita: Browser, namespace: Namespace) -> None:
