@@ -7,7 +7,7 @@ one certificate.
 import base64
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -43,6 +43,7 @@ __all__ = [
     "from_azure_pem",
     "load_certificate",
     "normalize_thumbprint",
+    "read_client_upload",
     "read_upload",
     "to_azure_pem",
     "to_pem",
@@ -58,6 +59,13 @@ _UNPACK = (
     f"Unpack it. {NEXT_CA} An archive may hold private keys, and one with a passphrase cannot be looked into: leave it "
     "where it is."
 )
+_ONLY_CA = "Bring only the CA certificate that signed the clients."
+_THEN_CA = "Then bring the CA certificate."
+_OF_A_CLIENT = {
+    NEXT_CA: "Bring the client's own certificate, as a .pem, .cer or .crt file.",
+    _ONLY_CA: "Bring only the client's certificate with its chain.",
+    _THEN_CA: "Then bring the client's certificate.",
+}
 _COPY_AGAIN = "It was probably cut or changed when it was copied. Copy the whole file again."
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 _HTML = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
@@ -91,6 +99,32 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
     return _load_blocks(blocks) if blocks else _load_without_armour(text)
 
 
+def read_client_upload(data: bytes) -> tuple[Certificate, ...]:
+    """The same for what a person brings as a client's certificate: its own first, in whatever order the file holds its chain.
+
+    A `DecodingError` then says to bring that, where `read_upload` asks for a CA certificate.
+    """
+    try:
+        found = read_upload(data)
+    except DecodingError as error:
+        next_step = error.next_step
+        for of_a_ca, of_a_client in _OF_A_CLIENT.items():
+            next_step = next_step.replace(of_a_ca, of_a_client)
+        raise DecodingError(error.code, error.sentence, next_step) from None
+    leaf = _leaf_of(found)
+    return (leaf, *(c for c in found if c.der != leaf.der))
+
+
+def _leaf_of(found: Sequence[Certificate]) -> Certificate:
+    """The one that signed none of the others; of several, one that is no CA, and the first, which TLS programs present."""
+
+    def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
+        signed = any(o.issuer_key == certificate.subject_key for o in found if o.der != certificate.der)
+        return (signed, certificate.is_ca)
+
+    return min(found, key=unlikeliness)
+
+
 def _refuse_private_key(data: bytes) -> None:
     kind = private_key_kind(data)
     if kind:
@@ -106,7 +140,7 @@ def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
         raise DecodingError(
             "too-many-certificates",
             f"This file holds more than {MAX_CERTIFICATES} certificates.",
-            "Bring only the CA certificate that signed the clients.",
+            _ONLY_CA,
         )
     found = [_load_block(label, body) for label, body in blocks if label in _CERTIFICATE_LABELS]
     if found:
@@ -140,8 +174,7 @@ def _other_block(label: str) -> DecodingError:
         return DecodingError(
             "pkcs7",
             "This is a PKCS#7 bundle (.p7b), which Azure does not take.",
-            "Convert it with: openssl pkcs7 -print_certs -in FILE (add -inform DER for a binary one). "
-            "Then bring the CA certificate.",
+            f"Convert it with: openssl pkcs7 -print_certs -in FILE (add -inform DER for a binary one). {_THEN_CA}",
         )
     known = {"DH PARAMETERS", "EC PARAMETERS", "DSA PARAMETERS"}
     what = "key parameters" if label in known else "no certificate"

@@ -221,7 +221,7 @@ def load_certificate(der: bytes) -> Certificate:
     """The facts of one DER certificate. Raises `DecodingError` with the code `broken-certificate`."""
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise DecodingError(
-            "broken-certificate", "This certificate is larger than 64 KB, which no CA certificate is.", NEXT_CA
+            "broken-certificate", "This certificate is larger than 64 KB, the most that is read.", NEXT_CA
         )
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()

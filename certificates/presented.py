@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from certificates.decoding import read_upload, to_pem
+from certificates.decoding import read_client_upload, to_pem
 from certificates.facts import Certificate, DecodingError, load_certificate
 from namespaces.client_certificates import presented_ders
 from namespaces.models import ConnectionAttempt
@@ -18,9 +18,7 @@ class Presented:
     @classmethod
     def read(cls, data: bytes) -> "Presented":
         """From a file, in whatever order it holds them. Raises DecodingError."""
-        found = read_upload(data)
-        leaf = _leaf_of(found)
-        return cls((leaf.der, *(c.der for c in found if c.der != leaf.der)))
+        return cls(tuple(certificate.der for certificate in read_client_upload(data)))
 
     @classmethod
     def of_attempt(cls, attempt: ConnectionAttempt) -> "Presented | None":
@@ -43,16 +41,6 @@ class Presented:
     @property
     def pem(self) -> str:
         return "".join(to_pem(der) for der in self.ders if der)
-
-
-def _leaf_of(found: tuple[Certificate, ...]) -> Certificate:
-    """The one that signed none of the others; of several, one that is no CA, and the first, which TLS programs present."""
-
-    def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
-        signed = any(o.issuer_key == certificate.subject_key for o in found if o.der != certificate.der)
-        return (signed, certificate.is_ca)
-
-    return min(found, key=unlikeliness)
 
 
 def _readable(der: bytes) -> Certificate | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from certificates.authentication import allows_clients
 from certificates.comparing import SUBJECT_SCHEME, first_name, fitting_scheme
 from certificates.decisions import SCHEMES_BY_VALUE
-from certificates.decoding import Certificate, read_upload, to_azure_pem
+from certificates.decoding import Certificate, read_client_upload, to_azure_pem
 from certificates.facts import name_key
 from certificates.strength import key_flaw, signature_flaw
 from namespaces.rules import THUMBPRINT_SCHEME
@@ -37,11 +37,11 @@ class Proposal:
 
 
 def propose(data: bytes, *, uploaded: Mapping[str, str]) -> Proposal:
-    """Read a client certificate (the first, where a chain came) and propose how to register it.
+    """Read a client certificate, with or without its chain, and propose how to register it.
 
     `uploaded` are the subjects of the uploaded CA certificates by their thumbprints. Raises DecodingError.
     """
-    return propose_for(read_upload(data)[0], uploaded=uploaded)
+    return propose_for(read_client_upload(data)[0], uploaded=uploaded)
 
 
 def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[str, str]) -> Proposal:

@@ -1,6 +1,7 @@
 """Test authentication: the page asks the same engine as the endpoint, keeps nothing, and leads to the form that helps."""
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -60,6 +61,34 @@ def test_a_client_that_would_be_let_in_is_told_so_with_every_step(
     assert "Accepted." in page
     assert "Connected as press-1." in page
     assert "Chain verified to an uploaded CA" in page
+
+
+PKCS7 = "-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n"
+BRING_IT = "Bring the client's own certificate, as a .pem, .cer or .crt file."
+
+
+@pytest.mark.parametrize(
+    ("brought", "next_step"),
+    [
+        (b"hello", BRING_IT),
+        (b"PK\x03\x04", BRING_IT),
+        (PKCS7.encode(), "Then bring the client's certificate."),
+        (SENSOR.pem * 51, "Bring only the client's certificate with its chain."),
+    ],
+    ids=["no certificate", "zip", "pkcs7", "too many"],
+)
+def test_what_is_no_clients_certificate_is_answered_with_what_to_bring_here(
+    ada: Browser, namespace: Namespace, brought: bytes, next_step: str
+) -> None:
+    """The advice of Upload certificate would send people for the CA's, which is the other page's."""
+    for name, field in (
+        ("certificates:test_authentication", "file"),
+        ("namespaces:client_create_draft", "certificate"),
+    ):
+        file = SimpleUploadedFile("client.crt", brought)
+        page = unescape(ada.post(reverse(name, args=[namespace.pk]), {field: file}).content.decode())
+        assert next_step in page
+        assert "ring the CA certificate" not in page
 
 
 def test_a_refused_client_is_told_the_step_the_answer_it_gets_and_the_form_that_helps(

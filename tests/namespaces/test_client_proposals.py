@@ -48,6 +48,16 @@ def fields_of(page: str) -> dict[str, Any]:
     return {**fields, "state": "Enabled", "attribute_key": "", "attribute_type": "string", "attribute_value": ""}
 
 
+def test_a_chain_in_any_order_proposes_its_clients_certificate(client: Browser, namespace: Namespace) -> None:
+    chain = make_sample_chain([ClientName("press-1")], at=timezone.now())
+    parts = [chain.root, chain.intermediate, chain.clients[0]]
+    for order in (parts, parts[::-1], [parts[1], parts[2], parts[0]]):
+        file = SimpleUploadedFile("chain.pem", "".join(part.certificate_pem for part in order).encode())
+        url = reverse("namespaces:client_create_draft", args=[namespace.pk])
+        fields = fields_of(client.post(url, {"certificate": file}).content.decode())
+        assert (fields["authentication_name"], fields["thumbprints"][0]) == ("press-1", chain.clients[0].thumbprint)
+
+
 def create(browser: Browser, namespace: Namespace, fields: dict[str, Any]) -> Any:
     return browser.post(reverse("namespaces:client_create", args=[namespace.pk]), fields)
 
