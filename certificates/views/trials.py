@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import reswap, retarget
 
+from certificates.comparing import matches_scheme
 from certificates.presented import Presented
 from certificates.trial_form import TestAuthenticationForm
 from certificates.trials import Trial, try_authentication
@@ -33,9 +34,8 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
         form = TestAuthenticationForm(request.POST, request.FILES)
         if form.is_valid():
             trial = _try(namespace, form, may_change)
-            if may_change and trial.decision.client is not None and trial.presented.leaf is not None:
-                shown = Showing(trial.decision.client.name, trial.presented.certificates, timezone.now(), False)
-                remember(namespace.pk, [shown])
+            if may_change:
+                _remember(namespace, trial)
         else:
             status = 422
     else:
@@ -80,6 +80,13 @@ def _try(namespace: Namespace, form: TestAuthenticationForm, may_change: bool) -
         now=now,
         may_change=may_change,
     )
+
+
+def _remember(namespace: Namespace, trial: Trial) -> None:
+    """Keep the certificate as that of the client it was tested for, unless it is another's: the wrong file, for example."""
+    client, leaf = trial.decision.client, trial.presented.leaf
+    if client is not None and leaf is not None and matches_scheme(leaf, client):
+        remember(namespace.pk, [Showing(client.name, trial.presented.certificates, timezone.now(), False)])
 
 
 def _attempt(namespace: Namespace, cursor: str) -> ConnectionAttempt | None:

@@ -143,6 +143,21 @@ def test_an_unknown_client_can_be_created_from_what_was_presented(
     assert '<option value="SubjectMatchesAuthenticationName" selected>' in form
 
 
+def test_what_was_tested_is_remembered_as_its_clients_and_nobody_elses(
+    ada: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    """Somebody who tests the wrong file for a client gets no reminder of its end, and no client below that CA."""
+    wrong = SimpleUploadedFile("ca.crt", chain.intermediate.certificate_pem.encode())
+    url = reverse("certificates:test_authentication", args=[namespace.pk])
+    assert ada.post(url, {"file": wrong, "user_name": "press-1"}).status_code == 200
+    try_it(ada, namespace, chain, number="1")
+    assert not namespace.client_certificates.exists()
+    namespace.ca_certificates.all().delete()  # refused, and its own all the same
+    assert "Issuer not found" in try_it(ada, namespace, chain)
+    (shown,) = namespace.client_certificates.all()
+    assert (shown.client_name, shown.thumbprint) == ("press-1", chain.clients[0].thumbprint)
+
+
 @pytest.mark.parametrize("is_uploaded", [False, True])
 def test_a_self_signed_certificate_makes_a_thumbprint_client(
     ada: Browser, namespace: Namespace, is_uploaded: bool
