@@ -34,6 +34,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
         form = TestAuthenticationForm(request.POST, request.FILES)
         if form.is_valid():
             trial = _try(namespace, form, may_change)
+            attempt = attempt if _is_of(attempt, trial.presented) else None
             if may_change:
                 _remember(namespace, trial)
         else:
@@ -97,6 +98,12 @@ def _attempt(namespace: Namespace, cursor: str) -> ConnectionAttempt | None:
     if attempt is None:
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
     return attempt
+
+
+def _is_of(attempt: ConnectionAttempt | None, presented: Presented) -> bool:
+    """Whether this may be what the attempt presented: what happened to another certificate is not to stand beside it."""
+    past = Presented.of_attempt(attempt) if attempt else None
+    return past is None or not past.ders or past.ders[0] == presented.ders[0]
 
 
 def _of_attempt(attempt: ConnectionAttempt | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Test authentication: the page asks the same engine as the endpoint, keeps nothing, and leads to the form that helps."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -277,6 +278,11 @@ def test_a_past_attempt_stands_beside_the_verdict_now(ada: Browser, namespace: N
     assert "<h3>Client found<" in page
     assert "Connected as press-1." in page
     assert '<option value="3.1.1" selected>' in page
+    again = try_it(ada, namespace, chain, attempt="7")
+    assert "The client press-1 is disabled." in again
+    other = try_it(ada, namespace, chain, attempt="7", number="1", user_name="press-2")  # is no longer this attempt
+    assert "The client press-1 is disabled." not in other
+    assert "Create client from this certificate" in re.sub(r"<svg.*?</svg>", "", other, flags=re.DOTALL)
     missing = ada.get(reverse("certificates:test_authentication", args=[namespace.pk]), {"attempt": "8"})
     assert missing.status_code == 404
 
