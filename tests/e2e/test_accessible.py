@@ -196,6 +196,12 @@ def test_a_button_that_is_gone_leaves_the_focus_to_its_answer(
     bundle.write_text("".join(chain.intermediate.certificate_pem for chain in chains))
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")
     dana.locator("#id_file").set_input_files(bundle)
+    expect(dana.get_by_role("button", name="Use CN=One")).to_be_visible()
+    dana.get_by_label("Certificate name").fill("line-b")
+    dana.keyboard.press("Enter")  # is Upload, and chooses for nobody
+    expect(dana.locator("#id_file_error")).to_contain_text("Choose the one that signs the clients.")
+    expect(dana.get_by_label("Or paste the certificate")).to_have_value(re.compile("BEGIN CERTIFICATE"))
+    expect(dana.get_by_label("Certificate name")).to_have_value("line-b")
     dana.get_by_role("button", name="Use CN=One").focus()
     dana.keyboard.press("Enter")
     expect(dana.locator("#verdict")).to_contain_text("This CA certificate can be uploaded.")
