@@ -147,13 +147,16 @@
   }
 
   /* ---------- drop zone ---------- */
+  // As the server shows what cannot be seen: a name that turns its letters round could pose as another.
+  const visible = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu,
+    (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
   function describeFiles(zone) {
     const input = one('input[type="file"]', zone);
     const name = one("[data-drop-name]", zone);
     if (!input || !name) return;
     name.dataset.empty ??= name.textContent;
     const files = [...input.files];
-    name.textContent = files.length ? files.map((file) => file.name).join(", ") : name.dataset.empty;
+    name.textContent = files.length ? files.map((file) => visible(file.name)).join(", ") : name.dataset.empty;
     zone.classList.toggle("filled", files.length > 0 || "held" in zone.dataset);
   }
   function zoneOf(event) {

@@ -208,6 +208,16 @@ def test_a_button_that_is_gone_leaves_the_focus_to_its_answer(
     expect(dana.locator("#verdict")).to_be_focused()
 
 
+def test_the_name_of_a_chosen_file_shows_what_cannot_be_seen(
+    furnished: DemoProcess, dana: Page, files: Path, tmp_path: Path
+) -> None:
+    posing = tmp_path / "client.\u202egpj.<b>crt"  # reads as a picture where it turns the letters behind it
+    posing.write_bytes((files / "client.crt").read_bytes())
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")
+    dana.locator("#id_file").set_input_files(posing)
+    expect(dana.locator("[data-drop-name]")).to_have_text("client.‹U+202E›gpj.<b>crt")
+
+
 def test_samples_are_registered_while_their_download_stays(furnished: DemoProcess, dana: Page) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/2/sample-certificates/")
     dana.get_by_label("Client authentication name").fill("robot-1")
