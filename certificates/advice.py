@@ -32,16 +32,23 @@ class Advice(NamedTuple):
     action: str = ""
 
 
-def on_missing_name(leaf: Certificate, state: NamespaceState) -> Advice:
-    """No MQTT user name was sent and no alternative source has a value."""
-    send = _what_to_send(clients_of(leaf, state)) or "Send the client's authentication name as MQTT user name"
-    send += " (mosquitto: -u)"
+def unused_source(leaf: Certificate, state: NamespaceState) -> str:
+    """The first source that the namespace does not use and that would find a client for this certificate, or ""."""
     for source, scheme in ALTERNATIVE_SOURCES.items():
         values = presented_values(leaf, scheme)
         if source not in state.alternative_sources and values and find_client(state, values[0], source) is not None:
-            part = SCHEMES_BY_VALUE[scheme].part
-            return Advice(f"{send}, or let this namespace take it from the certificate's {part}.", CHOOSE_SOURCES)
-    return Advice(f"{send}.")
+            return source
+    return ""
+
+
+def on_missing_name(leaf: Certificate, state: NamespaceState, source: str) -> Advice:
+    """No MQTT user name was sent and no alternative source has a value; `source` is the `unused_source`."""
+    send = _what_to_send(clients_of(leaf, state)) or "Send the client's authentication name as MQTT user name"
+    send += " (mosquitto: -u)"
+    if not source:
+        return Advice(f"{send}.")
+    part = SCHEMES_BY_VALUE[ALTERNATIVE_SOURCES[source]].part
+    return Advice(f"{send}, or let this namespace take it from the certificate's {part}.", CHOOSE_SOURCES)
 
 
 def on_unknown_client(name: str, leaf: Certificate, state: NamespaceState) -> Advice:

@@ -26,6 +26,7 @@ from certificates.decisions import (
     SCHEMES_BY_VALUE,
     SET_SCHEME,
     STEP_TITLES,
+    UNUSED_SOURCE,
     UPLOAD_CA,
     VALIDATION_SCHEMES,
     ClientRecord,
@@ -250,13 +251,15 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
             return
         empty.append(source)
     tried = ", ".join(empty)
-    advised = advice.on_missing_name(leaf, walk.state)
+    unused = advice.unused_source(leaf, walk.state)
+    advised = advice.on_missing_name(leaf, walk.state, unused)
     raise walk.refuse(
         code,
         "The client sent no MQTT user name"
         + (f", and its certificate has nothing in the namespace's sources ({tried})." if tried else "."),
         ("MQTT user name", "none"),
         ("alternative sources", tried or "none"),
+        *(((UNUSED_SOURCE, unused),) if unused else ()),
         **advised._asdict(),
     )
 

@@ -75,6 +75,8 @@ ALTERNATIVE_SOURCES: Mapping[str, str] = {
     "ClientCertificateEmail": "EmailMatchesAuthenticationName",
 }
 
+UNUSED_SOURCE = "source that would find a client"  # in the values of a step
+
 PASSED, FAILED, NOT_REACHED, NOT_NEEDED = "passed", "failed", "not reached", "not needed"
 
 # What is done in the portal to make a step pass. "" is what is done elsewhere: on the device, or where its certificate is

@@ -10,6 +10,7 @@ from certificates.decisions import (
     ENABLE_CLIENT,
     REGISTER_THUMBPRINT,
     SET_SCHEME,
+    UNUSED_SOURCE,
     UPLOAD_CA,
     USE_THUMBPRINT,
     ClientRecord,
@@ -17,7 +18,7 @@ from certificates.decisions import (
 )
 from certificates.facts import Certificate
 from namespaces.models import Namespace
-from namespaces.prefill import thumbprint_place, update_client_url
+from namespaces.prefill import add_source_url, thumbprint_place, update_client_url
 
 NOWHERE = "", ""
 
@@ -33,8 +34,8 @@ def way_out(
     if action == UPLOAD_CA:
         return reverse("certificates:ca_certificate_upload", args=[namespace.pk]), "Upload certificate"
     if action == CHOOSE_SOURCES:
-        url = reverse("namespaces:configuration_detail", args=[namespace.pk])
-        return f"{url}#id_sources_field", "Open Configuration"
+        values = dict(decision.failing.values) if decision.failing is not None else {}
+        return add_source_url(namespace.pk, values.get(UNUSED_SOURCE, "")), "Open Configuration"
     if action == CREATE_CLIENT and create_url:
         return create_url, "Create client from this certificate"
     if decision.client is not None:

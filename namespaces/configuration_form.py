@@ -47,6 +47,8 @@ class SourcesField(forms.Field):
 class ConfigurationForm(GuardedForm):
     """*Configuration*: the MQTT broker of the namespace."""
 
+    is_filled_in = False  # by the link that led here
+
     enabled = forms.BooleanField(
         label="Enable MQTT broker",
         required=False,
@@ -64,15 +66,20 @@ class ConfigurationForm(GuardedForm):
     )
 
     @classmethod
-    def of(cls, row: NamespaceConfiguration, data: QueryDict | None = None) -> "ConfigurationForm":
+    def of(cls, row: NamespaceConfiguration, data: QueryDict | None = None, *, source: str = "") -> "ConfigurationForm":
+        """What is there, or what was typed. `source`: one to propose behind those in use."""
+        is_new = source not in row.sources and source in dict(SOURCES)
+        sources = [*row.sources, source] if is_new else row.sources
         initial = {
             "enabled": row.state == "Enabled",
-            "uses_sources": bool(row.sources),
-            "sources": row.sources,
+            "uses_sources": bool(sources),
+            "sources": sources,
             "max_sessions": row.max_sessions,
             "max_expiry_hours": row.max_expiry_hours,
         }
-        return cls(data, initial=initial)
+        form = cls(data, initial=initial)
+        form.is_filled_in = is_new and not form.is_bound
+        return form
 
     @property
     def source_lists(self) -> list[tuple[int, str, list[tuple[str, str, bool]]]]:

@@ -50,6 +50,12 @@ def filled_in(query: QueryDict) -> dict[str, Any]:
     return values
 
 
+def add_source_url(namespace_pk: int, source: str) -> str:
+    """Where a namespace's sources of authentication names are chosen, with this one behind those in use."""
+    query = f"?{urlencode({'source': source})}" if source else ""
+    return f"{reverse('namespaces:configuration_detail', args=[namespace_pk])}{query}#id_sources_field"
+
+
 def update_client_url(
     namespace_pk: int, client_name: str, *, field: str, scheme: str = "", thumbprint: str = ""
 ) -> str:

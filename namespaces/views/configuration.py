@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from namespaces.access import Verb, get_configuration, get_namespace
+from namespaces.access import Verb, get_configuration, get_namespace, may
 from namespaces.configuration_actions import update_configuration
 from namespaces.configuration_form import ConfigurationForm
 from namespaces.histories import object_history
@@ -25,7 +25,9 @@ def configuration_detail(request: PageRequest, pk: int) -> HttpResponseBase:
     row = get_configuration(namespace)
     if row is None:
         return _not_read_yet(request, pk)
-    form = ConfigurationForm.of(row, request.POST if request.method == "POST" else None)
+    posted = request.POST if request.method == "POST" else None
+    proposed = request.GET.get("source", "") if may(request.user, namespace, Verb.CONTRIBUTE) else ""
+    form = ConfigurationForm.of(row, posted, source=proposed)
     if form.is_valid():
         try:
             update_configuration(request.user, configuration=row, **form.values())

@@ -244,6 +244,21 @@ def test_a_contributor_changes_the_settings(client: Browser, namespace: Namespac
         assert client.get(reverse(f"namespaces:configuration_{name}", args=[namespace.pk])).status_code == 200
 
 
+def test_a_source_that_a_link_proposes_stands_behind_those_in_use_and_is_not_saved(
+    client: Browser, namespace: Namespace
+) -> None:
+    def chosen(source: str) -> tuple[list[str], bool]:
+        shown = client.get(page(namespace), {"source": source}).content.decode()
+        return re.findall(r'<option value="(\w+)" selected', shown), "Filled in, not saved yet." in shown
+
+    assert chosen("ClientCertificateIp") == ([*SOURCES, "ClientCertificateIp"], True)
+    assert NamespaceConfiguration.objects.get().sources == SOURCES
+    for nothing_new in (SOURCES[0], "Anything", ""):
+        assert chosen(nothing_new) == (SOURCES, False)
+    client.login(username="rea", password=PASSWORD)
+    assert chosen("ClientCertificateIp") == (SOURCES, False)  # who cannot save it would take it for what is there
+
+
 def test_the_json_view_shows_only_what_changes(client: Browser, namespace: Namespace) -> None:
     resource = {"name": "factory", "properties": {"topicSpacesConfiguration": {"state": "Enabled"}}}
     NamespaceConfiguration.objects.update(base=resource, sources=[])
