@@ -76,10 +76,6 @@ class SignedBeside:
     by_thumbprint: tuple[SignedClient, ...]
     refused: tuple[tuple[SignedClient, str], ...]  # with the reason
 
-    @property
-    def number(self) -> int:
-        return len(self.by_thumbprint) + len(self.refused)
-
 
 def signed_beside(certificate: CACertificate) -> SignedBeside:
     namespace, chains = certificate.namespace, _Chains()
@@ -92,6 +88,12 @@ def signed_beside(certificate: CACertificate) -> SignedBeside:
         by_thumbprint.signed if by_thumbprint else (),
         tuple((signed, refused[signed.client_name].why) for signed in (of_refused.signed if of_refused else ())),
     )
+
+
+def number_of_clients(impact: Impact, beside: SignedBeside) -> int:
+    """How many clients the CA certificate signed: one that is let in and refused, each with a certificate, is one."""
+    signed = impact.insight.signed if impact.insight else ()
+    return len({each.client_name for each in (*signed, *beside.by_thumbprint, *(found for found, _ in beside.refused))})
 
 
 class _Chains:

@@ -11,7 +11,7 @@ from certificates.access import get_ca_certificate
 from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
 from certificates.forms import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.grids import certificate_grid, listed_certificates
-from certificates.impact import impact_of, signed_beside
+from certificates.impact import impact_of, number_of_clients, signed_beside
 from certificates.models import CACertificate
 from namespaces.access import Verb, get_namespace
 from namespaces.az_commands import az_commands
@@ -120,8 +120,7 @@ def ca_certificate_detail(request: PageRequest, pk: int, name: str) -> HttpRespo
 def _signed_by(row: CACertificate) -> dict[str, Any]:
     """The clients that it signed, those that depend on it and those beside them."""
     impact, beside = impact_of(row), signed_beside(row)
-    signed = len(impact.insight.signed) if impact.insight else 0
-    return {"impact": impact, "beside": beside, "signed_count": signed + beside.number}
+    return {"impact": impact, "beside": beside, "signed_count": number_of_clients(impact, beside)}
 
 
 @require_GET
@@ -134,7 +133,7 @@ def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResp
 @require_GET
 def ca_certificate_activity(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row))
+    context = namespace_context(request, row.namespace, row=row, **_signed_by(row))
     context |= {"history": object_history(row.kind, row.pk, request.GET)}
     return render_page(request, "certificates/ca_certificate_activity.html", context)
 
@@ -142,7 +141,7 @@ def ca_certificate_activity(request: PageRequest, pk: int, name: str) -> HttpRes
 @require_GET
 def ca_certificate_json(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
-    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), json_view=json_view_of(row))
+    context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row), **_signed_by(row))
     return render_page(request, "certificates/ca_certificate_json.html", context)
 
 
@@ -150,7 +149,7 @@ def ca_certificate_json(request: PageRequest, pk: int, name: str) -> HttpRespons
 def ca_certificate_commands(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_ca_certificate(request.user, pk, name, Verb.READ)
     commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
-    context = namespace_context(request, row.namespace, row=row, impact=impact_of(row), az_commands=commands)
+    context = namespace_context(request, row.namespace, row=row, az_commands=commands, **_signed_by(row))
     return render_page(request, "certificates/ca_certificate_commands.html", context)
 
 

@@ -84,6 +84,15 @@ def test_an_expired_certificate_that_was_refused_stands_among_the_expiries_and_t
     assert "press-1" not in Browser().get(address).content.decode()  # nobody is reminded of it
 
 
+def test_a_client_with_two_certificates_is_one_client_on_every_tab(rita: Browser, namespace: Namespace) -> None:
+    attempt(namespace, 1, LINE.issue("press-1", key_label="renewed"), at=NOW - DAY)
+    attempt(namespace, 2, EXPIRED)  # an old device
+    clients = page(rita, namespace, "ca_certificate_clients", "line-a")
+    assert clients.count(f'href="{reverse("namespaces:client_detail", args=[namespace.pk, "press-1"])}"') == 2
+    for name in ("detail", "clients", "activity", "json", "commands"):
+        assert "Clients it signed · 1<" in page(rita, namespace, f"ca_certificate_{name}", "line-a"), name
+
+
 def test_a_client_that_was_let_in_since_has_another_certificate(namespace: Namespace) -> None:
     attempt(namespace, 1, EXPIRED, at=NOW - DAY)
     attempt(namespace, 2, LINE.issue("press-1", key_label="renewed"))
