@@ -38,6 +38,8 @@ GATHER_IN_BULK = 0.2  # … while there is enough claimed for the threads to go 
 AHEAD = 0.4  # seconds of work that may be claimed and wait for a thread; at most MOST_AHEAD rows for each thread
 MOST_AHEAD = 3
 PACE_OVER = 0.25  # seconds
+WIND_UP = 1.0  # seconds: when a run's time is over, for what is on its way to come back
+MOST_TURNS = 6  # times its time that a run goes on at most, while something takes longer than that
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # the last: it is read-only while it changes over
 SETTLE_AGAIN_AFTER, SETTLE_AGAIN_AT_MOST = 0.2, 2.0  # seconds
 
@@ -63,6 +65,27 @@ class _Pace:
             weight = min(elapsed / PACE_OVER, 1.0)  # a few that land together after long say little
             self.rate += weight * (self._count / elapsed - self.rate)
             self._since, self._count = time.monotonic(), 0
+
+
+class _Time:
+    """How long a run goes on: for its time, and until what is on its way is back.
+
+    What takes long to come back must not hold up what waits, a deletion least of all: then the run has another turn.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._turn = seconds
+        self._ends = time.monotonic() + seconds
+        self._last_turn_ends = time.monotonic() + MOST_TURNS * seconds
+
+    def is_over(self, *, is_flying: bool) -> bool:
+        now = time.monotonic()
+        if now < self._ends:
+            return False
+        if not is_flying or now < self._ends + WIND_UP or now >= self._last_turn_ends:
+            return True
+        self._ends = now + self._turn
+        return False
 
 
 class Pump:
@@ -95,14 +118,14 @@ class Pump:
         self._worker.keep_beating()
         self._collections = Collections(self.gateway)
         try:
-            return self._run_until(time.monotonic() + seconds)
+            return self._run_for(_Time(seconds))
         finally:
             self._finish()
 
-    def _run_until(self, ends: float) -> bool:
+    def _run_for(self, span: _Time) -> bool:
         idle_since = time.monotonic()
         while True:
-            over = self._stopped.is_set() or time.monotonic() >= ends
+            over = self._stopped.is_set() or span.is_over(is_flying=bool(self._flying))
             if not over and not self._took_off():
                 idle_since = time.monotonic()
             if self._flying:

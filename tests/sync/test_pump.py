@@ -320,6 +320,25 @@ def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
     assert 0 < Client.objects.unsettled().count() < 50
 
 
+def test_what_takes_long_holds_up_nothing_when_the_time_of_a_run_is_over(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pump, "WIND_UP", 0.05)
+    add(ada, factory, "slow", "later")
+    Client.objects.filter(name="later").update(next_attempt_at=timezone.now() + timedelta(seconds=0.5))
+    arrived = threading.Event()
+
+    def wait_for_the_later_one(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("/later"):
+            arrived.set()
+        elif method == "PUT":
+            arrived.wait(10)
+
+    arm.before = wait_for_the_later_one
+    assert run(seconds=0.2).pushed == {Pushed.SUCCEEDED: 2}
+    assert arrived.is_set()
+
+
 def test_a_slow_azure_finds_no_more_rows_claimed_than_are_sent(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
 ) -> None:
