@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from sync import registry, resolutions
 from sync.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.hints import send_on_commit
 from sync.models import Discard, SyncedModel
-from sync.reads import PatientReader
+from sync.reads import PatientReader, Reader
 from sync.resolutions import CannotResolve
 
 LISTED_FROM = 40  # rows of one collection: from so many on a listing takes fewer requests
@@ -46,17 +46,18 @@ def anything_waits() -> bool:
     return Discard.objects.exists()
 
 
-def run(*, seconds: float, gateway: ArmGateway | None = None) -> bool:
+def run(*, seconds: float, gateway: ArmGateway | None = None, meanwhile: Callable[[], object] = lambda: None) -> bool:
     """Do what has been asked for. Answers whether there is more to do at once.
 
-    An outage leaves the rest of that namespace for the next time.
+    An outage leaves the rest of that namespace for the next time. `meanwhile` is called at least between two requests
+    that take long.
     """
     groups: dict[tuple[str, int], list[Discard]] = defaultdict(list)
     for each in Discard.objects.select_related("actor").order_by("pk"):
         groups[(each.kind, each.scope)].append(each)
     for (kind, _), asked in groups.items():
         try:
-            is_done = _run_group(registry.model_for(kind), asked, gateway or arm_gateway(), seconds)
+            is_done = _run_group(registry.model_for(kind), asked, gateway or arm_gateway(), seconds, meanwhile)
         except AzureUnreachable:
             is_done = True
         if not is_done:
@@ -64,15 +65,22 @@ def run(*, seconds: float, gateway: ArmGateway | None = None) -> bool:
     return False
 
 
-def _run_group(model: type[SyncedModel], asked: list[Discard], gateway: ArmGateway, seconds: float) -> bool:
+def _run_group(
+    model: type[SyncedModel],
+    asked: list[Discard],
+    gateway: ArmGateway,
+    seconds: float,
+    meanwhile: Callable[[], object],
+) -> bool:
     """Of one collection: False when the time was over first. The rows are read before Azure is, so that it shows when
     one has moved since.
     """
     manager: Any = model._default_manager
     found = manager.filter(pk__in=[each.object_pk for each in asked]).select_related(*model.scope_relations, "team")
     rows: dict[int, SyncedModel] = {row.pk: row for row in found}
+    reader = PatientReader(gateway, meanwhile=meanwhile)
     try:
-        listed = _listing(model, rows, gateway) if len(rows) >= LISTED_FROM else None
+        listed = _listing(model, rows, reader) if len(rows) >= LISTED_FROM else None
     except AzureRefused:
         listed = None  # each read says for itself what is wrong
     deadline = time.monotonic() + seconds
@@ -81,14 +89,15 @@ def _run_group(model: type[SyncedModel], asked: list[Discard], gateway: ArmGatew
         if row is not None and row.parked_code and row.generation == each.generation:
             _discard(each.actor, row, gateway, listed)
         each.delete()
+        meanwhile()
         if time.monotonic() > deadline:
             return False
     return True
 
 
-def _listing(model: type[SyncedModel], rows: Mapping[int, SyncedModel], gateway: ArmGateway) -> dict[str, Resource]:
+def _listing(model: type[SyncedModel], rows: Mapping[int, SyncedModel], reader: Reader) -> dict[str, Resource]:
     scope_id = next(iter(rows.values())).arm_id().rsplit("/", 2)[0]
-    return {str(resource["name"]).lower(): resource for resource in model.in_azure(PatientReader(gateway), scope_id)}
+    return {str(resource["name"]).lower(): resource for resource in model.in_azure(reader, scope_id)}
 
 
 def _discard(actor: User, row: SyncedModel, gateway: ArmGateway, listed: Mapping[str, Resource] | None) -> None:

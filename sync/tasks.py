@@ -43,8 +43,8 @@ def discard() -> None:
     """Give up the changes that people gave up many at once."""
     if not discards.anything_waits():
         return
-    with leases.held("discards", seconds=600) as alone:
-        goes_on = alone and discards.run(seconds=PUMP_SECONDS)
+    with leases.kept("discards", seconds=_asking_lease()) as hold:
+        goes_on = hold is not None and discards.run(seconds=PUMP_SECONDS, meanwhile=hold.renew)
     if goes_on:
         current_app.send_task("sync.tasks.discard")
 
@@ -58,7 +58,7 @@ def scan(pk: int) -> None:
 @shared_task
 def scan_all() -> None:
     """Compare the namespaces whose turn it is."""
-    with leases.kept("drift", seconds=_scan_lease()) as hold:
+    with leases.kept("drift", seconds=_asking_lease()) as hold:
         if hold is not None:
             for scope in drift.due_for_a_scan(timezone.now()):
                 hold.renew()
@@ -66,7 +66,7 @@ def scan_all() -> None:
 
 
 def _scan(pk: int, *, also: leases.Hold | None = None) -> None:
-    with leases.kept(drift.lease_of(pk), seconds=_scan_lease()) as hold:
+    with leases.kept(drift.lease_of(pk), seconds=_asking_lease()) as hold:
         scope = next((scope for scope in registry.scopes().all() if scope.pk == pk), None)
         if hold is None or scope is None:
             return
@@ -79,8 +79,8 @@ def _scan(pk: int, *, also: leases.Hold | None = None) -> None:
         drift.scan(scope, meanwhile=go_on)
 
 
-def _scan_lease() -> float:
-    """Seconds: a comparison renews its lease between any two requests, so that one that died is soon made up for."""
+def _asking_lease() -> float:
+    """Seconds: who asks Azure much renews the lease between any two requests, so that one who died is soon made up for."""
     return max(60.0, 3 * float(settings.ARM_CONNECT_TIMEOUT + settings.ARM_READ_TIMEOUT))
 
 

@@ -1,11 +1,16 @@
 """Acting on many refused changes at once: within one request where that is possible, else by a worker, losing nothing."""
 
+import re
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
@@ -136,6 +141,21 @@ def test_a_worker_gives_others_their_turn_and_goes_on(
     assert Discard.objects.count() == 1
     assert discards.run(seconds=0)
     assert not discards.run(seconds=0)
+
+
+def test_a_worker_that_dies_while_it_discards_holds_up_the_others_only_for_a_moment(
+    arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
+) -> None:
+    parked_edits(arm, ada, factory, 3)
+    browser.post(reverse("sync:sync_discard", args=[factory.pk]))
+    with CaptureQueriesContext(connection) as asked:
+        sweep()
+    written = [query["sql"] for query in asked if query["sql"].startswith('UPDATE "sync_lease"')]
+    taken, *renewed, _ = [sql for sql in written if "'discards'" in sql]
+    until = parse_datetime(re.findall(r"'(\d{4}-\d\d-\d\d [\d:.]+)'", taken)[0])
+    assert until is not None
+    assert until.replace(tzinfo=UTC) < timezone.now() + timedelta(seconds=90)
+    assert len(renewed) == 3
 
 
 def test_what_was_tried_again_since_is_not_discarded(
