@@ -30,6 +30,7 @@ class CACertificate(SyncedModel):
     """A CA certificate that clients of the namespace may be signed by. Stored as DER."""
 
     arm_type: ClassVar[str] = "caCertificates"
+    page_name: ClassVar[str] = "certificates:ca_certificate_detail"
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc"})
     log_name: ClassVar[str] = "caName"
     seen_field: ClassVar[str] = "last_used_at"

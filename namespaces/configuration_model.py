@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from namespaces.configuration_rules import (
     DEFAULT_EXPIRY_HOURS,
@@ -29,6 +30,7 @@ class NamespaceConfiguration(SyncedModel):
     """What Configuration shows. A PATCH sends what changed and nothing else, so that routing, identity and tags stay."""
 
     arm_type: ClassVar[str] = "namespaces"
+    page_name: ClassVar[str] = "namespaces:configuration_detail"
     is_patched: ClassVar[bool] = True
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "MQTT broker": ("state",),
@@ -65,6 +67,10 @@ class NamespaceConfiguration(SyncedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def page_of(cls, scope_pk: int, name: str) -> str:
+        return reverse(cls.page_name, args=[scope_pk])
 
     @classmethod
     def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:

@@ -8,20 +8,11 @@ from typing import Any
 from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
-from django.urls import reverse
 
 from namespaces.grids import asked_text, page_of
 from namespaces.models import Namespace
 from portal.models import Activity
-from sync.registry import model_for
-
-PAGES = {
-    "namespaces.client": "namespaces:client_detail",
-    "namespaces.clientgroup": "namespaces:client_group_detail",
-    "namespaces.topicspace": "namespaces:topic_space_detail",
-    "namespaces.permissionbinding": "namespaces:permission_binding_detail",
-    "certificates.cacertificate": "certificates:ca_certificate_detail",
-}
+from sync.registry import models
 
 
 @dataclass(frozen=True)
@@ -68,15 +59,16 @@ def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activi
 
 def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
     """Where the objects of these entries are shown, those that are still there: one statement for each kind."""
+    synced = {model._meta.label_lower: model for model in models()}
     wanted: dict[str, set[int]] = {}
     for activity in activities:
-        if activity.kind in PAGES and activity.object_pk is not None:
+        if activity.kind in synced and activity.object_pk is not None:
             wanted.setdefault(activity.kind, set()).add(activity.object_pk)
     found: dict[tuple[str, int | None], str] = {}
     for kind, pks in wanted.items():
-        rows: Any = model_for(kind)._default_manager
+        rows: Any = synced[kind]._default_manager
         for pk, namespace_pk, name in rows.filter(pk__in=pks).values_list("pk", "namespace_id", "name"):
-            found[kind, pk] = reverse(PAGES[kind], args=[namespace_pk, name])
+            found[kind, pk] = synced[kind].page_of(namespace_pk, name)
     return found
 
 

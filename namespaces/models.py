@@ -129,6 +129,7 @@ class Client(SyncedModel):
     """An MQTT client that may connect to the namespace."""
 
     arm_type: ClassVar[str] = "clients"
+    page_name: ClassVar[str] = "namespaces:client_detail"
     merged: ClassVar[frozenset[str]] = frozenset({"clientCertificateAuthentication"})
     log_name: ClassVar[str] = "clientName"
     seen_field: ClassVar[str] = "last_seen_at"

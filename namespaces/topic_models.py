@@ -78,6 +78,7 @@ class ClientGroup(TopicRule):
     """Clients by what is said of them. `$all`, the group of all clients, is Event Grid's own and has no row."""
 
     arm_type: ClassVar[str] = "clientGroups"
+    page_name: ClassVar[str] = "namespaces:client_group_detail"
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {"query": ("query",), "description": ("description",)}
 
     query = models.TextField()
@@ -130,6 +131,7 @@ class TopicSpace(TopicRule):
     """Topics, by templates."""
 
     arm_type: ClassVar[str] = "topicSpaces"
+    page_name: ClassVar[str] = "namespaces:topic_space_detail"
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "topic templates": ("templates",),
         "description": ("description",),
@@ -181,6 +183,7 @@ class PermissionBinding(TopicRule):
     """Lets a client group publish or subscribe in a topic space."""
 
     arm_type: ClassVar[str] = "permissionBindings"
+    page_name: ClassVar[str] = "namespaces:permission_binding_detail"
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "client group": ("client_group_name",),
         "topic space": ("topic_space_name",),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
@@ -147,6 +148,7 @@ class SyncedModel(models.Model):
     """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
 
     arm_type: ClassVar[str]  # the child segment: "caCertificates", "clients"
+    page_name: ClassVar[str]  # of the URL of its page, such as "namespaces:client_detail"
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState"})  # properties Azure writes and we never send
     merged: ClassVar[frozenset[str]] = frozenset()  # properties that are objects of which the portal models a part
     scope_relations: ClassVar[tuple[str, ...]] = ("namespace",)  # what `arm_id` reads, fetched with the row
@@ -190,6 +192,9 @@ class SyncedModel(models.Model):
     class Meta:
         abstract = True
 
+    def get_absolute_url(self) -> str:
+        return self.page_of(self.scope_pk(), str(self))
+
     @property
     def kind(self) -> str:
         return self._meta.label_lower
@@ -207,6 +212,16 @@ class SyncedModel(models.Model):
         if self.deleted_at is not None:
             return SyncState.DELETING
         return SyncState.SYNCING if self.claim_token else SyncState.PENDING
+
+    @classmethod
+    def page_of(cls, scope_pk: int, name: str) -> str:
+        """Where the row of this name in a namespace is shown."""
+        return reverse(cls.page_name, args=[scope_pk, name])
+
+    @property
+    def what(self) -> str:
+        """The kind of object in words: "Client", "CA certificate"."""
+        return capfirst(str(self._meta.verbose_name))
 
     @classmethod
     def label_of(cls, field: str) -> str:
