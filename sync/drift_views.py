@@ -36,10 +36,12 @@ def drift_list(request: PageRequest, pk: int) -> HttpResponse:
 def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
     with_ignored = bool(request.GET.get("ignored"))
     pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
+    page = pages.get_page(request.GET.get("page"))
     scan = overview.last_scan(pk)
     comparing = overview.is_comparing(pk, scan)
     return {
-        "page": pages.get_page(request.GET.get("page")),
+        "page": page,
+        "ignored": 0 if page.object_list else overview.findings(pk, with_ignored=True).count(),
         "with_ignored": with_ignored,
         "last_scan": scan,
         "comparing": comparing,

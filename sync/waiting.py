@@ -158,14 +158,14 @@ def rows_of(keys: Iterable[tuple[type[SyncedModel], int]]) -> list[SyncedModel]:
     found: dict[tuple[type[SyncedModel], int], SyncedModel] = {}
     for model in {model for model, _ in keys}:
         manager: Any = model._default_manager
-        rows = manager.filter(pk__in=[pk for other, pk in keys if other is model])
+        rows = manager.with_findings().filter(pk__in=[pk for other, pk in keys if other is model])
         found |= {(model, row.pk): row for row in rows.select_related(*model.scope_relations)}
     return [found[key] for key in keys if key in found]
 
 
 def _first_of_each_reason(model: type[SyncedModel], scope_pk: int | None) -> Iterator[SyncedModel]:
     place = Window(RowNumber(), partition_by="parked_code", order_by="pk")
-    rows = _unsettled(model, scope_pk).exclude(parked_code="").annotate(place=place)
+    rows = _unsettled(model, scope_pk).exclude(parked_code="").with_findings().annotate(place=place)
     first: Iterator[SyncedModel] = (
         rows.filter(place__lte=SHOWN_OF_EACH_REASON).select_related(*model.scope_relations).order_by("pk").iterator()
     )

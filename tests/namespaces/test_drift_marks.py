@@ -5,7 +5,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import Namespace
+from namespaces.models import Client, Namespace
 from sync.models import Finding
 from tests.factories import PASSWORD, make_client, make_namespace, make_user
 
@@ -42,6 +42,19 @@ def test_a_row_that_differs_says_so_and_leads_to_the_difference(
     url = reverse(f"namespaces:{page}", args=[namespace.pk, *name])
     text = client.get(url, {"row": str(finding.object_pk)}).content.decode()
     assert "Differs in Azure" in text
+    assert reverse("sync:drift_detail", args=[namespace.pk, finding.pk]) in text
+
+
+@pytest.mark.parametrize("page", ["client_list", "client_detail", "client_states"])
+def test_a_change_that_was_refused_over_a_difference_leads_to_it(
+    client: Browser, namespace: Namespace, page: str
+) -> None:
+    finding = differs(namespace)
+    Client.objects.update(generation=2, parked_code="ChangedInAzure", parked_message="Keep yours, or take Azure's.")
+    client.login(username="ada", password=PASSWORD)
+    name = ["press-1"] if page == "client_detail" else []
+    url = reverse(f"namespaces:{page}", args=[namespace.pk, *name])
+    text = client.get(url, {"row": str(finding.object_pk)}).content.decode()
     assert reverse("sync:drift_detail", args=[namespace.pk, finding.pk]) in text
 
 

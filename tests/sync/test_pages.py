@@ -213,6 +213,19 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
 
 
+def test_where_all_that_differs_is_ignored_the_page_does_not_say_that_nothing_differs(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    data = {"finding": Finding.objects.get().pk, "decision": "ignore"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    text = page(ada, "sync:drift_list", factory.pk)
+    assert "Azure is as the portal left it" not in text
+    assert "Nothing is left to decide" in text
+
+
 def test_a_comparison_that_was_asked_for_is_waited_for_and_then_shown(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:

@@ -7,11 +7,13 @@ from namespaces.configuration_model import NamespaceConfiguration
 from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.actions import mark_deleted
-from sync.reconcile import push
+from sync.models import Finding
+from sync.reconcile import Pushed, push
 from tests.factories import make_configuration, make_namespace
 from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.test_drift import change_in_azure
 from tests.sync.test_pages import page
-from tests.sync.test_reconcile import again, make
+from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +36,17 @@ def test_a_refused_change_says_what_it_is_of_and_leads_to_where_it_is_edited(
         settings_page = reverse("namespaces:configuration_detail", args=[factory.pk])
         assert f'<a href="{settings_page}">{configuration.name}</a>' in text
         assert "(to be deleted)" not in text
+
+
+def test_a_change_that_met_another_one_in_azure_leads_to_both_sides(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    assert push(edit(ada, client, description="ours")) is Pushed.PARKED
+    both_sides = reverse("sync:drift_detail", args=[factory.pk, Finding.objects.get().pk])
+    for name in ("sync:sync_overview", "sync:sync_refused"):
+        assert both_sides in page(ada, name, factory.pk)
 
 
 def test_a_refused_deletion_says_that_it_is_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
