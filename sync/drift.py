@@ -121,17 +121,20 @@ def _compare(model: type[SyncedModel], scope: Scope, reader: Reader) -> _Compari
     before = _fingerprints(model, scope)
     listed = {str(resource["name"]).lower(): resource for resource in model.in_azure(reader, scope.resource_id)}
     compared = _Comparison(resources=len(listed))
-    known = compared.known
+    known, still_there = compared.known, set()
     mine = rows.filter(**{model.scope_field: scope.pk}).select_related(*model.scope_relations)
     for row in mine.iterator(chunk_size=500):
         name = str(row).lower()
         known.add(name)
+        still_there.add(row.pk)
         fingerprint = [row.generation, row.synced_generation, row.synced_at, row.claim_token, row.doubtful_from]
         is_moving = row.claim_token is not None or row.doubtful_from is not None or row.deleted_at is not None
         if is_moving or before.get(row.pk) != fingerprint:
             continue  # on its way while we looked: the next scan sees it at rest
         _compare_row(compared, row, listed.get(name))
-    gone_meanwhile = len(before) != len(known)
+    gone_meanwhile = (
+        before.keys() - still_there
+    )  # what they left in Azure may have been listed before it went there, too
     for name, resource in listed.items():
         if name not in known and not gone_meanwhile and not model.is_patched:
             compared.differences.append(

@@ -156,6 +156,24 @@ def test_rows_on_their_way_are_left_to_the_next_scan(arm: ScriptedArm, ada: User
     assert push(again(made)) is Pushed.SUCCEEDED
 
 
+def test_what_goes_while_another_one_comes_has_not_appeared_in_azure(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    going = settled(ada, factory, "going")
+
+    class Meanwhile(ArmGateway):
+        def page_of_children(self, namespace_id: str, kind: str, link: str = "") -> tuple[list[dict[str, Any]], str]:
+            listed = super().page_of_children(namespace_id, kind, link)
+            if kind == "clients":
+                delete_client(ada, client=going)
+                assert push(again(going)) is Pushed.SUCCEEDED
+                make(ada, factory, "coming")
+            return listed
+
+    run = drift.scan(Scope(factory.pk, factory.resource_id, factory.name), gateway=Meanwhile())
+    assert (run.found, run.error) == (0, "")
+
+
 def test_a_finding_is_one_however_often_it_is_seen_and_ends_when_azure_is_as_it_was(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
