@@ -21,6 +21,10 @@ ANOTHER_ONE = (
     "Azure holds another one under this name by now, which was not made by this portal: {fields}. It was not deleted. "
     "Keep yours to delete it all the same, or take Azure's."
 )
+PERHAPS_OURS = (
+    "What Azure holds under this name may be another one: when it was made, an answer was lost, and by now it says "
+    "otherwise: {fields}. It was not deleted. Keep yours to delete it all the same, or take Azure's."
+)
 MOST_TOLD = 400  # characters
 WAITED_ENOUGH = 2  # times that a replacement was put back because another row was in its way, which waits, too
 _PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
@@ -124,8 +128,11 @@ class _Courier:
         if self.row.base is None:
             if self.row.synced_generation == 0 and not self.is_doubtful:
                 return  # nothing of ours was ever there, and the name may be somebody else's
-            if not self._is_ours(self._read()):
-                return
+            current: Resource | None = self._read()
+            if not self._is_ours(current):
+                if current is None or not self.is_doubtful:
+                    return
+                raise self._perhaps_ours(current)
         else:
             current = self._read_to_delete()
             if current is None and not self.is_doubtful:
@@ -136,6 +143,11 @@ class _Courier:
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
         self.delivery.touched = False
         self.delivery.base = None
+
+    def _perhaps_ours(self, current: Resource) -> Drifted:
+        ours, theirs = self.row.describe(), describe_resource(type(self.row), current) or {}
+        fields = ", ".join(name for name in theirs if theirs[name] != ours.get(name))
+        return Drifted("ChangedInAzure", current, PERHAPS_OURS.format(fields=fields))
 
     def _read_to_delete(self) -> Resource | None:
         try:
@@ -216,7 +228,8 @@ class _Courier:
     def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
         """What Azure never changes is deleted and made anew; refused, the former one is put back.
 
-        Not when it has waited several times for a row that waits as well: two that swap a value would go on for ever.
+        Not where Azure took the new one and holds it otherwise than it was sent: that one is there. And not when it has
+        waited several times for a row that waits as well: two that swap a value would go on for ever.
         """
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
         self.delivery.touched = True  # until something is there again
@@ -224,6 +237,8 @@ class _Courier:
         try:
             self._put(properties)
         except AzureRefused as refusal:
+            if self.delivery.base is not None:
+                raise
             if self.row.waits_for and self.row.attempts >= WAITED_ENOUGH:
                 self.delivery.base = dict(former)  # what we do not model is taken from it when it is made again
                 raise

@@ -78,7 +78,7 @@ def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
             row=row,
             verb="Keep ours",
             before=before,
-            after=row.describe(),
+            after=row.describe() if row.deleted_at is None else None,
             scope_name=row.scope_name(),
             bulk=bulk,
         )

@@ -19,7 +19,7 @@ from sync.resolutions import keep_ours, take_azures
 from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
-from tests.sync.test_reconcile import again, settled
+from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +64,7 @@ def test_a_person_may_delete_it_all_the_same(arm: ScriptedArm, ada: User, factor
     client = made_anew_by_others(arm, ada, factory)
     push(again(client))
     keep_ours(ada, finding=Finding.objects.get())
+    assert Activity.objects.get(verb="Keep ours").after is None  # what is kept is that it goes
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
     assert not Client.objects.exists()
@@ -121,6 +122,22 @@ def test_a_name_of_ours_whose_answer_was_lost_is_no_strangers(
     _base_of_before(client)
     delete_client(ada, client=again(client))
     push(again(client))
+    assert arm.held(client.arm_id()) is None
+
+
+def test_what_was_perhaps_made_by_us_is_neither_deleted_nor_left_there_unsaid(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", Answer(wire="none"))
+    assert push(client) is Pushed.DELAYED
+    change_in_azure(arm, client, description="theirs")
+    delete_client(ada, client=again(client))
+    assert push(again(client)) is Pushed.PARKED
+    assert arm.held(client.arm_id()) is not None
+    assert "otherwise: description. It was not deleted." in again(client).parked_message
+    keep_ours(ada, finding=Finding.objects.get())
+    assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
 
 

@@ -397,6 +397,19 @@ def test_a_refused_replacement_puts_the_former_one_back(arm: ScriptedArm, ada: U
     assert "put back" in again(client).parked_message
 
 
+def test_a_replacement_that_azure_took_and_holds_otherwise_is_not_undone(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    change_authentication_name(ada, client=client, authentication_name="renamed")
+    arm.methods()
+    arm.script("PUT", Answer(change=lambda resource: resource["properties"].update(description="cut")))
+    assert push(again(client)) is Pushed.PARKED
+    assert arm.methods() == ["GET", "DELETE", "PUT", "GET"]
+    assert (arm.held(client.arm_id()) or {})["authenticationName"] == "renamed"
+    assert again(client).parked_code == "NotAsSent"
+
+
 def test_a_replacement_that_breaks_off_half_way_goes_on(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
