@@ -62,10 +62,13 @@ def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotR
     ticked = request.POST.getlist("field")
     cures = fault.fields if isinstance(fault, FieldsBelongTogether) else ()
     at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
+    is_going = _is_going(finding)
     context: dict[str, Any] = {
         "finding": finding,
+        "is_going": is_going,
         "menu_current": "sync:drift_list",
         "may_choose": finding.drift in _MIXABLE
+        and not is_going
         and finding.state != Finding.State.RESOLVED
         and finding.fields != []
         and may_change(request.user, scope.pk),
@@ -127,7 +130,10 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _keep(request: PageRequest, finding: Finding) -> str:
+    is_going = _is_going(finding)
     resolutions.keep_ours(request.user, finding=finding, bulk=len(request.POST.getlist("finding")) > 1)
+    if is_going:
+        return f"{_called(finding)} is being deleted in Azure."
     if finding.drift == Finding.Class.DELETED:
         return f"{_called(finding)} is being made again in Azure."
     return f"{_called(finding)}: ours is kept, and on its way to Azure."
@@ -163,6 +169,12 @@ def _adopt(request: PageRequest, finding: Finding) -> str:
 def _ignore(request: PageRequest, finding: Finding) -> str:
     resolutions.ignore(request.user, finding=finding)
     return f"{_called(finding)}: both sides stay as they are. The difference comes back when either changes again."
+
+
+def _is_going(finding: Finding) -> bool:
+    """Whether what the portal wants of it is that it goes."""
+    rows = registry.model_for(finding.kind)._default_manager.filter(pk=finding.object_pk, deleted_at__isnull=False)
+    return bool(rows.exists())
 
 
 def _called(finding: Finding) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions import delete_ca_certificate
@@ -16,9 +17,10 @@ from sync.actions import retry
 from sync.models import Budget, Finding, PushRecord
 from sync.reconcile import Pushed, push
 from sync.resolutions import keep_ours, take_azures
-from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der
+from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der, make_namespace
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 from tests.sync.test_drift import change_in_azure
+from tests.sync.test_pages import page, signed_in
 from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +70,20 @@ def test_a_person_may_delete_it_all_the_same(arm: ScriptedArm, ada: User, factor
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
     assert not Client.objects.exists()
+
+
+def test_the_page_of_the_difference_says_that_ours_is_to_delete_it(arm: ScriptedArm, ada: User) -> None:
+    factory = make_namespace("plant", contributor=ada)
+    client = made_anew_by_others(arm, ada, factory)
+    push(again(client))
+    finding = Finding.objects.get()
+    text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    assert "Keep ours, and delete it in Azure" in text
+    assert "for the chosen fields" not in text
+    answer = signed_in(ada).post(
+        reverse("sync:drift_resolve", args=[factory.pk]), {"finding": finding.pk, "decision": "keep"}, follow=True
+    )
+    assert "Client sensor-1 is being deleted in Azure." in answer.content.decode()
 
 
 def test_or_take_it_over(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
