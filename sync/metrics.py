@@ -26,7 +26,8 @@ def exposition() -> str:
 
 def _metric(name: str, kind: str, explanation: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:
     lines = [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}"]
-    return lines + [f"{name}{_labels(labels)} {value:g}" for labels, value in samples]
+    # All digits: six would round a moment to the hour, and hide what a counter gains.
+    return lines + [f"{name}{_labels(labels)} {value:.15g}" for labels, value in samples]
 
 
 def _labels(labels: Labels) -> str:

@@ -1,7 +1,7 @@
 """Operators' pages: what waits, what differs, how a change went; and the answers for machines."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -459,6 +459,21 @@ def test_metrics_are_for_the_bearer_of_the_token_and_administrators(
 def test_no_token_means_no_open_metrics(settings: Any) -> None:
     settings.METRICS_TOKEN = ""
     assert Browser().get(reverse("sync:metrics"), headers={"authorization": "Bearer "}).status_code == 401
+
+
+def test_metrics_have_all_their_digits() -> None:
+    at = datetime(2026, 11, 26, 1, 50, 17, tzinfo=UTC)
+    Scan.objects.create(scope=1, started_at=at, ended_at=at)
+    WorkerBeat.objects.filter(pk=beating().pk).update(pushed=12_345_678)
+    text = signed_in(make_admin()).get(reverse("sync:metrics")).content.decode()
+    assert f"portal_drift_last_scan_timestamp_seconds {at.timestamp():.0f}\n" in text
+    assert 'portal_worker_pushed_total{worker="host:1"} 12345678\n' in text
+
+
+def test_a_probe_that_wants_no_body_gets_none() -> None:
+    for url in ("/healthz", "/readyz"):
+        answer = Browser().head(url)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_health_and_readiness_answer_without_signing_in() -> None:
