@@ -23,7 +23,12 @@ ADVICE = {
     "ResourceGroupNotFound": "The resource group is gone, or the portal's identity may not see it.",
     "ParentResourceNotFound": "The namespace is gone, or the portal's identity may not see it.",
 }
+UNTRUSTED = (
+    "Azure cannot be reached: it shows a certificate that this machine does not trust. Where a proxy stands between, name "
+    "its CA in REQUESTS_CA_BUNDLE."
+)
 _TROUBLES = (
+    (r"certificate verify failed", UNTRUSTED),
     (r"AADSTS7000215|AADSTS7000222|invalid_client", "The client secret is wrong or has expired: renew AZURE_CLIENT_SECRET."),
     (r"AADSTS700016", "There is no application with this AZURE_CLIENT_ID in the tenant AZURE_TENANT_ID."),
     (r"AADSTS90002|AADSTS900023", "There is no tenant with this AZURE_TENANT_ID."),

@@ -1,13 +1,15 @@
 """What Azure's answers mean: no, not there, or not now."""
 
+import re
 from typing import Any, NoReturn
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
-from sync.advice import credential_trouble, with_advice
+from sync.advice import UNTRUSTED, credential_trouble, with_advice
 
 # Two calls at once on one resource, or Azure's own hiccups: the same request passes later.
 _PASSING_CODES = frozenset({"AnotherOperationInProgress", "OperationNotAllowed", "RetryableError", "ServerBusy"})
+AUTHORITY = "the token endpoint"  # so begins what `credentials` says of it
 _HANDLED = frozenset({500, 501, 505})  # the service itself answered, so nothing is still on its way to it
 
 
@@ -89,8 +91,19 @@ def _outage(fault: AzureError) -> str:
     if "timed out" in text.lower():
         return "Azure did not answer in time"
     if isinstance(fault, ServiceRequestError):
-        return "Azure cannot be reached: no connection" if "HTTPSConnection" in text or "onnection" in text else text
+        return _no_way_to(text)
     return "the connection to Azure broke off before the answer"
+
+
+def _no_way_to(text: str) -> str:
+    """What a library says at length of a connection that was not made: to which host, and why where one can help it."""
+    if "certificate verify failed" in text.lower():
+        return UNTRUSTED
+    if text.startswith(AUTHORITY):
+        return text
+    host = re.search(r"host='([^']+)'", text)
+    where = f" to {host[1]}" if host else ""
+    return f"Azure cannot be reached: no connection{where}" if "onnection" in text else text
 
 
 def json_of(response: Any) -> Any:

@@ -37,12 +37,11 @@ class Answer:
 
 def check_azure(gateway: ArmGateway | None = None) -> Iterator[Answer]:
     """Ask one thing after the other; ends where nothing further can be asked."""
-    yield Answer("Where Azure is", True, _target())
-    try:
-        made = gateway or arm_gateway()
-    except (ValueError, OSError) as fault:
-        yield Answer("Credential", False, str(fault))
+    target = _target()
+    yield target
+    if not target.is_good:
         return
+    made = gateway or arm_gateway()
     subscriptions: list[str] = []
     for answer in (_ask("Credential and connection", lambda: _subscriptions(made, subscriptions)),):
         yield answer
@@ -67,12 +66,18 @@ def _ask(question: str, find_out: Callable[[], Answer | str]) -> Answer:
     return said if isinstance(said, Answer) else Answer(question, True, said)
 
 
-def _target() -> str:
+def _target() -> Answer:
+    question = "Where Azure is"
+    for name in ("AZURE_ARM_URL", "AZURE_AUTHORITY_URL"):
+        url = getattr(settings, name)
+        parts = urlsplit(url)
+        if url and (parts.scheme != "https" or not parts.netloc):
+            return Answer(question, False, f"{name} is {url}, which does not begin with https:// and a host.")
     where = urlsplit(settings.AZURE_ARM_URL).netloc
     who = f"token endpoint {urlsplit(settings.AZURE_AUTHORITY_URL).netloc}" if settings.AZURE_AUTHORITY_URL else (
         "DefaultAzureCredential (environment, workload identity, managed identity, Azure CLI)"
     )  # fmt: skip
-    return f"{where}, by {who}"
+    return Answer(question, True, f"{where}, by {who}")
 
 
 def _subscriptions(gateway: ArmGateway, found: list[str]) -> Answer | str:

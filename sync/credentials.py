@@ -1,5 +1,6 @@
 """Who the portal is towards Azure."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,10 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, Service
 from azure.identity import DefaultAzureCredential
 from django.conf import settings
 
+from sync.answers import AUTHORITY
+
 _RENEW_BEFORE = 120  # seconds
+_SECRETS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME")  # of the environment's credential
 
 
 class ClientCredentials:
@@ -66,13 +70,11 @@ class ClientCredentials:
             )
             content = answer.json() if answer.ok else {}
         except (requests.RequestException, OSError, ValueError) as fault:
-            raise ServiceRequestError(f"the token endpoint cannot be reached ({type(fault).__name__})") from None
+            raise ServiceRequestError(f"{AUTHORITY} cannot be reached ({type(fault).__name__})") from None
         if answer.status_code >= 500:
-            raise ServiceRequestError(f"the token endpoint answered {answer.status_code}")
+            raise ServiceRequestError(f"{AUTHORITY} answered {answer.status_code}")
         if "access_token" not in content:
-            raise ClientAuthenticationError(
-                f"the token endpoint refused the portal's credential ({answer.status_code})"
-            )
+            raise ClientAuthenticationError(f"{AUTHORITY} refused the portal's credential ({answer.status_code})")
         lifetime = int(content.get("expires_in", 300))
         return AccessToken(str(content["access_token"]), int(time.time()) + lifetime)
 
@@ -80,6 +82,7 @@ class ClientCredentials:
 def make_credential() -> TokenCredential:
     """The credential that the settings describe."""
     if not settings.AZURE_AUTHORITY_URL:
+        client_id = os.environ.get("AZURE_CLIENT_ID") or None
         # Environment, workload identity, managed identity, then the CLI: the first that there is. Never a person's
         # browser or editor: what the portal may do must not depend on who is signed in there.
         return DefaultAzureCredential(
@@ -89,6 +92,9 @@ def make_credential() -> TokenCredential:
             exclude_developer_cli_credential=True,
             exclude_powershell_credential=True,
             exclude_broker_credential=True,
+            # Set and empty, as compose files have it, is not set.
+            exclude_environment_credential=not (client_id and any(os.environ.get(name) for name in _SECRETS)),
+            managed_identity_client_id=client_id,
             process_timeout=int(settings.ARM_READ_TIMEOUT),
             connection_timeout=settings.ARM_CONNECT_TIMEOUT,
             read_timeout=settings.ARM_READ_TIMEOUT,

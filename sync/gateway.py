@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from importlib import metadata
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import policies
 from azure.core.pipeline.transport import RequestsTransport
@@ -120,12 +122,29 @@ class ArmGateway:
     """Calls to ARM. One per process: threads share its connections. Every call is bounded by timeouts."""
 
     def __init__(self) -> None:
-        self._credential = make_credential()
         self._base = settings.AZURE_ARM_URL.rstrip("/")
+        self._credential: TokenCredential | None = None
+        self._client: ResourceManagementClient | None = None
+        self._connecting = threading.Lock()
+
+    def _connected(self) -> ResourceManagementClient:
+        """The client, made at the first call. A credential that cannot even be made is an outage as others are: it is
+        told wherever somebody waits, and tried again. Raises AzureUnreachable."""
+        if self._client is None:
+            with self._connecting:
+                try:
+                    self._client = self._client or self._make_client()
+                except (ValueError, OSError) as fault:
+                    said = f"the portal's credential cannot be used: {fault}"
+                    raise AzureUnreachable(said, 30.0, sent=False, answered=True) from None
+        return self._client
+
+    def _make_client(self) -> ResourceManagementClient:
+        self._credential = make_credential()
         timeouts = {"connection_timeout": settings.ARM_CONNECT_TIMEOUT, "read_timeout": settings.ARM_READ_TIMEOUT}
         trust = settings.AZURE_ARM_CA or os.environ.get("REQUESTS_CA_BUNDLE") or True
         session = ArmSession(self._base, connections=settings.SYNC_IN_FLIGHT + 8)
-        self._client = ResourceManagementClient(
+        return ResourceManagementClient(
             self._credential,
             settings.AZURE_SUBSCRIPTION_ID.split(",")[0].strip() or "00000000-0000-0000-0000-000000000000",
             base_url=self._base,
@@ -270,7 +289,7 @@ class ArmGateway:
     def _send(self, method: str, url: str, body: Any = None, *, patience: float | None = None) -> Any:
         waits: dict[str, Any] = {} if patience is None else {"connection_timeout": patience, "read_timeout": patience}
         try:
-            response = self._client.send_request(HttpRequest(method, url, json=body), **waits)
+            response = self._connected().send_request(HttpRequest(method, url, json=body), **waits)
             if response.status_code >= 300:
                 raise HttpResponseError(response=response)
         except AzureError as fault:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from typing import Any
 
+import certifi
 import pytest
 from azure.core.exceptions import ServiceRequestError
 from django.conf import settings as django_settings
@@ -17,7 +18,7 @@ from django.core.management import CommandError, call_command
 
 from emulator.faults_client import EmulatorControl, Fault
 from sync.advice import credential_trouble
-from sync.check import is_allowed, needed
+from sync.check import check_azure, is_allowed, needed
 from sync.credentials import ClientCredentials, make_credential
 from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from tests.emulator_process import EmulatorProcess
@@ -97,12 +98,60 @@ def test_a_federated_token_that_is_not_ours_is_refused(
         arm_gateway().list_namespaces()
 
 
-def test_no_credential_at_all_is_told_with_what_to_do(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("are_empty", [False, True])
+def test_no_credential_at_all_is_told_with_what_to_do(
+    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, are_empty: bool
+) -> None:
+    for name in ENVIRONMENT[:3] if are_empty else ():
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")  # no machine identity either
     with pytest.raises(AzureUnreachable) as fault:
         arm_gateway().list_namespaces()
     assert "no credential" in fault.value.reason or "managed identity" in fault.value.reason
     assert not fault.value.sent
+
+
+def test_a_credential_that_cannot_be_made_is_told_and_tried_again(azure: EmulatorProcess, settings: Any) -> None:
+    settings.AZURE_AUTHORITY_URL = azure.url
+    settings.AZURE_TENANT_ID, settings.AZURE_CLIENT_ID = azure.tenant, azure.client_id
+    settings.AZURE_CLIENT_SECRET = azure.client_secret
+    there, settings.AZURE_ARM_CA = settings.AZURE_ARM_CA, "/nowhere/ca.pem"
+    gateway = arm_gateway()
+    with pytest.raises(AzureUnreachable, match=r"AZURE_ARM_CA names /nowhere/ca\.pem, which is not there") as fault:
+        gateway.list_namespaces()
+    assert not fault.value.sent
+    settings.AZURE_ARM_CA = there
+    gateway.list_namespaces()
+
+
+@pytest.mark.parametrize("name", ["AZURE_ARM_URL", "AZURE_AUTHORITY_URL"])
+@pytest.mark.parametrize("url", ["management.azure.com", "http://management.azure.com", "https://"])
+def test_an_address_without_https_is_named(settings: Any, name: str, url: str) -> None:
+    setattr(settings, name, url)
+    (answer,) = check_azure()
+    assert (answer.is_good, answer.said) == (False, f"{name} is {url}, which does not begin with https:// and a host.")
+
+
+def test_what_cannot_be_reached_is_named(
+    azure: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_environment(azure, monkeypatch)
+    settings.AZURE_ARM_URL = "https://127.0.0.1:9"
+    with pytest.raises(AzureUnreachable, match=r"no connection to 127\.0\.0\.1"):
+        arm_gateway().list_namespaces()
+    arm_gateway.cache_clear()
+    settings.AZURE_ARM_URL, settings.AZURE_ARM_CA = azure.url, certifi.where()
+    with pytest.raises(AzureUnreachable, match="a certificate that this machine does not trust"):  # of ARM
+        arm_gateway().list_namespaces()
+    arm_gateway.cache_clear()
+    settings.AZURE_ARM_CA = ""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(AzureUnreachable, match="a certificate that this machine does not trust"):  # of Entra ID
+        arm_gateway().list_namespaces()
+    arm_gateway.cache_clear()
+    settings.AZURE_AUTHORITY_URL = "https://127.0.0.1:9"
+    with pytest.raises(AzureUnreachable, match="the token endpoint cannot be reached"):
+        arm_gateway().list_namespaces()
 
 
 def test_a_wrong_subscription_is_told(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:

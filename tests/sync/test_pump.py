@@ -320,6 +320,17 @@ def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
     assert 0 < Client.objects.unsettled().count() < 50
 
 
+def test_a_credential_that_cannot_be_made_is_told_on_what_waits(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
+) -> None:
+    settings.AZURE_ARM_CA = "/nowhere/ca.pem"
+    (row,) = add(ada, factory, "one")
+    assert run().pushed == {Pushed.DELAYED: 1}
+    row.refresh_from_db()
+    assert "AZURE_ARM_CA names /nowhere/ca.pem, which is not there" in row.last_error
+    assert (row.claim_token, row.uncertain) == (None, False)
+
+
 def test_what_takes_long_holds_up_nothing_when_the_time_of_a_run_is_over(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
