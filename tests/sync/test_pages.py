@@ -213,6 +213,14 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
 
 
+def test_what_appeared_has_no_columns_of_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    arm.hold(f"{factory.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(factory)
+    text = page(ada, "sync:drift_detail", factory.pk, Finding.objects.get().pk)
+    assert "Last synced" not in text
+    assert text.count('<th scope="col">') == 2
+
+
 def test_where_all_that_differs_is_ignored_the_page_does_not_say_that_nothing_differs(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
