@@ -1,6 +1,6 @@
 /* The shell's behaviour. Small, without dependency; every page works without it.
-   Hooks are data attributes, so that templates need no script: data-copy, data-copy-from, data-drop-zone, data-follows, data-menu,
-   data-menu-search, data-moment, data-pane-close, data-popover, data-search, data-theme-form, data-toast, data-local.
+   Hooks are data attributes, so that templates need no script: data-choose-all, data-copy, data-copy-from, data-drop-zone,
+   data-follows, data-menu, data-menu-search, data-moment, data-pane-close, data-popover, data-search, data-theme-form, data-toast, data-local.
    Servers may send HX-Trigger: {"toast": {"text": …, "kind": "success"}} and "pane-close". */
 "use strict";
 (() => {
@@ -216,8 +216,15 @@
     if (shown) shown.textContent = new Intl.DateTimeFormat("en-GB", SHAPES.datetime).format(moment).replace(",", "");
   }
 
-  /* ---------- buttons for many rows wait until one is ticked ---------- */
+  /* ---------- many rows: one tick for all of a page, and buttons that wait until one is ticked ---------- */
+  const boxesBelow = (head) => all('tbody input[type="checkbox"]', head.closest("table"));
   function watchChoices() {
+    for (const head of all("[data-choose-all]")) {
+      const boxes = boxesBelow(head);
+      const ticked = boxes.filter((box) => box.checked).length;
+      head.checked = ticked > 0 && ticked === boxes.length;
+      head.indeterminate = ticked > 0 && ticked < boxes.length;
+    }
     for (const form of all("form[data-choosing]")) {
       const idle = form.elements.which?.value === "chosen" && ![...form.elements].some((box) => box.type === "checkbox" && box.checked);
       for (const button of all("button", form)) {
@@ -286,7 +293,8 @@
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
     if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
-    if (event.target.form?.matches("[data-choosing]")) watchChoices();
+    if (event.target.matches("[data-choose-all]")) for (const box of boxesBelow(event.target)) box.checked = event.target.checked;
+    if (event.target.matches('table input[type="checkbox"]') || event.target.form?.matches("[data-choosing]")) watchChoices();
   });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;

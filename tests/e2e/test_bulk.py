@@ -25,6 +25,16 @@ def test_many_clients_are_disabled_after_a_question(
         guide.create_client(name)
     disable = page.get_by_role("button", name="Disable", exact=True)
     expect(disable).to_be_disabled()  # nothing is ticked yet
+    every = page.get_by_label("Choose all on this page")
+    every.check()
+    expect(disable).to_be_enabled()
+    for box in page.get_by_role("row").get_by_label("Choose ").all():
+        expect(box).to_be_checked()
+    page.get_by_label(f"Choose {names[2]}").uncheck()
+    expect(every).to_have_js_property("indeterminate", value=True)
+    every.check()
+    every.uncheck()
+    expect(disable).to_be_disabled()
     for name in names[:2]:
         page.get_by_label(f"Choose {name}").check()
     expect(disable).to_be_enabled()

@@ -50,6 +50,8 @@ def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page,
     guide.open_namespace(name)
     arm.put_client(name, "stranger", description="made by a script")
     find(guide, "stranger")
+    page.get_by_label("Choose all on this page").check()
+    expect(page.get_by_label("Choose stranger")).to_be_checked()
     guide.shoot("drift")
     page.get_by_role("link", name="stranger").click()
     expect(page.get_by_text("made by a script")).to_be_visible()
