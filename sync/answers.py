@@ -106,12 +106,28 @@ def _no_way_to(text: str) -> str:
     return f"Azure cannot be reached: no connection{where}" if "onnection" in text else text
 
 
+# JSON can escape them, and PostgreSQL stores neither (SQLite not the second): NUL, and half of a surrogate pair.
+_MAY_BE_NO_TEXT = re.compile(r"\\u(0000|d[89a-f])", re.IGNORECASE)
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
 def json_of(response: Any) -> Any:
-    """The JSON of a response, or None when it is none."""
+    """The JSON of a response, or None when it is none. What cannot be stored as text stands there as U+FFFD."""
     try:
-        return response.json() if response is not None else None
+        if response is None:
+            return None
+        answer = response.json()
+        return _as_text(answer) if _MAY_BE_NO_TEXT.search(response.text()) else answer
     except (ValueError, AzureError, AttributeError):
         return None
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_as_text(name): _as_text(inner) for name, inner in value.items()}
+    return [_as_text(inner) for inner in value] if isinstance(value, list) else value
 
 
 def retry_after_of(response: Any) -> float | None:

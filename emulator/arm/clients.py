@@ -6,7 +6,7 @@ from typing import Any
 
 from certificates.authentication import VALIDATION_SCHEMES, authentication_name_key
 from emulator.arm.errors import conflict
-from emulator.arm.fields import Fields
+from emulator.arm.fields import Fields, is_utf8
 from emulator.arm.legacy_authentication import check_legacy, check_thumbprint, implied_by
 from emulator.arm.types import CLIENT_NAME, Checked, ChildType, Draft, capacity_of
 from emulator.arm.versions import knows
@@ -44,10 +44,6 @@ def _authentication_name(draft: Draft) -> str:
         return draft.name
     if not 1 <= len(given) <= 128:
         raise draft.fields.refuse("authenticationName", "An authentication name must have 1 to 128 characters.")
-    try:
-        given.encode()
-    except UnicodeEncodeError as error:
-        raise draft.fields.refuse("authenticationName", "An authentication name must be valid UTF-8.") from error
     return given
 
 
@@ -121,7 +117,10 @@ def _attributes(fields: Fields) -> dict[str, Any]:
             raise attributes.refuse(
                 key, f"Attribute '{key}' must be a string, an integer, a boolean or an array of strings."
             )
-    size = len(json.dumps(attributes.members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace"))
+    encoded = json.dumps(attributes.members, separators=(",", ":"), ensure_ascii=False)
+    if not is_utf8(encoded):
+        raise fields.refuse("attributes", "The attributes must be valid UTF-8.")
+    size = len(encoded.encode())
     if size >= ATTRIBUTES_BELOW:
         raise fields.refuse("attributes", f"The attributes take {size} bytes; they must stay below 4 KB (4096).")
     return dict(attributes.members)

@@ -7,6 +7,15 @@ from typing import Any
 from emulator.arm.errors import ArmError, invalid
 
 
+def is_utf8(text: str) -> bool:
+    """Whether it can be sent as UTF-8: JSON can escape half of a surrogate pair, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Fields:
     """The members of one JSON object. `path` is where it stands in the body, for the error's target."""
 
@@ -38,6 +47,8 @@ class Fields:
         value = self.members.get(name)
         if value is not None and not isinstance(value, str):
             raise self.refuse(name, f"'{self.at(name)}' must be a string.")
+        if value is not None and not is_utf8(value):
+            raise self.refuse(name, f"'{self.at(name)}' must be valid UTF-8.")
         return value
 
     def choice(self, name: str, values: tuple[str, ...], default: str | None) -> str | None:

@@ -426,6 +426,19 @@ def test_no_decision_is_about_what_azure_held_before_the_newest_scan(
     assert again(client).description == "ours"
 
 
+def test_what_appeared_with_text_that_no_database_stores_is_adopted(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    odd = {"description": "a\x00b\ud800c \U0001f600", "attributes": {"k": ["\udc00"]}}
+    arm.hold(f"{factory.resource_id}/clients/odd-1", {"authenticationName": "odd-1", **odd})
+    scan(factory)
+    resolutions.adopt(ada, finding=the_finding())
+    row = Client.objects.get()
+    assert (row.description, row.attributes) == ("a\ufffdb\ufffdc \U0001f600", {"k": ["\ufffd"]})
+    scan(factory)
+    assert not Finding.objects.exclude(state="resolved").exists()
+
+
 def test_what_appeared_is_adopted_as_it_was_shown(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     stranger = f"{factory.resource_id}/clients/stranger"
     arm.hold(stranger, {"authenticationName": "stranger"})
