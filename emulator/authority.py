@@ -6,6 +6,7 @@ certificates that users register.
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,10 +125,15 @@ class Authority:
         return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+_HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+
+
 def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(f"'{name[:100]}' is no host name and no IP address.") from None
         return x509.DNSName(name)
 
 

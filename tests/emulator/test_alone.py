@@ -182,7 +182,14 @@ def test_the_log_level_is_chosen() -> None:
 
 
 def test_bad_ids_and_levels_are_refused() -> None:
-    for option in ("--subscription=x", "--tenant=1", "--client-id=..", "--log-level=loud", "--host-name=ü"):
+    for option in (
+        "--subscription=x",
+        "--tenant=1",
+        "--client-id=..",
+        "--log-level=loud",
+        "--host-name=ü",
+        "--host-name=a b",
+    ):
         ended = run("-m", "emulator", "--in-memory", "--port=0", "--mqtt-port-base=0", option)
         assert ended.returncode in (1, 2)
         assert option.partition("=")[0] in ended.stderr
