@@ -18,7 +18,7 @@ def split_path(raw_path: str) -> tuple[str, ...]:
         if segment in (".", ".."):
             raise ArmError(400, "InvalidResourceName", f"'{segment}' cannot be part of a resource id.")
         if "/" in segment or "\0" in segment:
-            raise ArmError(400, "InvalidResourceName", f"'{segment!a}' has a character that a resource id cannot have.")
+            raise ArmError(400, "InvalidResourceName", f"{segment!a} has a character that a resource id cannot have.")
     return segments
 
 

@@ -119,6 +119,7 @@ def test_dots_as_a_name_never_reach_another_resource(
 def test_a_slash_hidden_in_a_name_is_refused(emulator: EmulatorProcess, namespace: str) -> None:
     answer = emulator.request("DELETE", f"{namespace}/clients/..%2f..%2fx")
     assert error_of(answer) == (400, "InvalidResourceName")
+    assert answer[2]["error"]["message"] == "'../../x' has a character that a resource id cannot have."
 
 
 def test_what_is_missing_is_told_apart(emulator: EmulatorProcess, namespace: str) -> None:
