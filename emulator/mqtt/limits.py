@@ -34,6 +34,7 @@ MAX_CONNECTIONS = 10_000  # per listener
 MAX_OPEN_HANDSHAKES = 500  # per listener
 MAX_SESSIONS = 10_000  # per namespace; Event Grid: per throughput unit
 MAX_BUFFERED_OUTGOING_BYTES = 262_144  # per connection; then its reading pauses and QoS 0 is dropped
+MAX_READ_BYTES = 32_768  # of one connection, before it is the others' turn: they may be 16,000 PINGREQs
 MAX_FIRST_PACKET_BYTES = 131_072  # the largest will and its properties fit; nobody has been let in yet
 MAX_HELD_BYTES = 268_435_456  # queued and unacknowledged messages of one namespace together
 MAX_RETAINED_TOTAL_BYTES = 67_108_864

@@ -10,12 +10,18 @@ it is off; a context must not change once it is in use, so no trust is kept in i
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 from typing import Protocol
 
 from OpenSSL import SSL, crypto
 
-from emulator.mqtt.limits import HANDSHAKE_TIMEOUT_SECONDS, LINGER_SECONDS, MAX_BUFFERED_OUTGOING_BYTES
+from emulator.mqtt.limits import (
+    HANDSHAKE_TIMEOUT_SECONDS,
+    LINGER_SECONDS,
+    MAX_BUFFERED_OUTGOING_BYTES,
+    MAX_READ_BYTES,
+)
 
 _CHUNK = 65_536
 _RECORD = 16_384  # the most that one TLS record holds
@@ -96,7 +102,17 @@ class Acceptor(Protocol):
         """The connection is over; called once for each that was admitted."""
 
 
-class TlsTransport(asyncio.Protocol):
+class _Incoming(threading.local):
+    """Where the bytes of every connection arrive, one after the other."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(MAX_READ_BYTES))
+
+
+_incoming = _Incoming()
+
+
+class TlsTransport(asyncio.BufferedProtocol):
     """One TCP connection with TLS on it. Made once per connection; gives plain bytes to the application.
 
     What the application writes is gathered and goes out as few TLS records as it fits in: at the end of the bytes that
@@ -159,6 +175,12 @@ class TlsTransport(asyncio.Protocol):
         self._tls.set_accept_state()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, "The TLS handshake took too long.")
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _incoming.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(_incoming.view[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         tls = self._tls

@@ -1,5 +1,6 @@
 """Slow readers, floods, half-open and too many connections: the endpoint's memory stays bounded, and others are served."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -8,6 +9,7 @@ import socket
 import ssl
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -316,3 +318,26 @@ def test_the_name_may_come_from_the_certificate_where_the_namespace_says_so(own_
     success = own_plant.attempts_of("s")[1]
     assert success["identity"]["clientIdentitySource"] == "ClientCertificateSubject"
     assert success["clientName"] == "press-07"
+
+
+def test_a_flood_of_small_packets_leaves_the_others_their_turn(local_plant: LocalPlant) -> None:
+    """However fast one client sends, each round of the event loop reads 32 KB of it at most, which may end a record."""
+    with connected(local_plant, "flood", version=4) as opened:
+        session = local_plant.namespace.broker.find("flood", time.monotonic())
+        assert session is not None
+        tally = session.tally
+        rounds = local_plant.run(watched_rounds(lambda: tally.received[0], starting=opened))
+    assert sum(rounds) == 400_000
+    assert max(rounds) <= (32_768 + 16_384) // 5
+
+
+async def watched_rounds(count: Callable[[], int], *, starting: Wire) -> list[int]:
+    """How much `count` grows in each round of the event loop while a client sends 400,000 messages of five bytes."""
+    sending = asyncio.get_running_loop().run_in_executor(None, starting.send, b"\x30\x03\x00\x01t" * 400_000)
+    rounds, before = [], 0
+    while before < 400_000:
+        await asyncio.sleep(0)
+        rounds.append(count() - before)
+        before += rounds[-1]
+    await sending
+    return rounds
