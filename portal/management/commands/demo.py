@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=int, default=8000, help="port of the portal; 0 = any free port for every part"
         )
+        parser.add_argument(
+            "--broker", default="", help="a Redis or RabbitMQ to use, as CELERY_BROKER_URL names it (default: files)"
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +38,8 @@ class Command(BaseCommand):
             if options["reset"]:
                 folder.reset()
             folder.open()
-            Demo(folder, port=options["port"], code=settings.BASE_DIR, say=self._say).run()
+            code = settings.BASE_DIR
+            Demo(folder, port=options["port"], broker=options["broker"], code=code, say=self._say).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error
         finally:
