@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .local/peers
 
-.PHONY: help install demo test check browser programs node bench chaos format pins
+.PHONY: help install demo test test-broker check browser programs node bench chaos format pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -40,6 +40,10 @@ node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js a
 test: check browser programs node ## what CI runs: lint, types, all tests with real processes and a real browser, and test-future
 	$(BIN)/pytest -n 2
 	@$(MAKE) --no-print-directory test-future
+
+test-broker: install ## the tests that send messages, on a broker of yours: make test-broker BROKER=amqp://guest:guest@localhost//
+	@test -n "$(BROKER)" || { echo "Which broker? make test-broker BROKER=amqp://guest:guest@localhost//"; exit 1; }
+	TEST_BROKER_URL=$(BROKER) $(BIN)/pytest -n 2 tests/sync tests/portal tests/namespaces tests/e2e
 
 test-future: install ## the tests that need no browser and no foreign server, with the clock ten years ahead
 	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt

@@ -14,6 +14,8 @@ from hypothesis import settings as hypothesis_settings
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
+from tests import own_broker
+
 pytest_plugins = ["tests.key_watch"]
 
 
@@ -25,3 +27,10 @@ def _empty_state() -> Iterator[None]:
     broker = Path(django_settings.BROKER_DIR)
     if broker.is_dir():
         shutil.rmtree(broker)
+    own_broker.take_messages(own_broker.queue_of_this_process())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leave_no_queue() -> Iterator[None]:
+    yield
+    own_broker.delete_queue(own_broker.queue_of_this_process())

@@ -1,7 +1,7 @@
 """A plugin: no key that the tests bring, and none that a sample is made with, outlives the test that needs it.
 
-After each test: what it printed and logged, the database before it is rolled back, the broker's folder. At the end of the
-run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
+After each test: what it printed and logged, the database before it is rolled back, the broker's messages. At the end of
+the run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
 """
 
 from collections.abc import Callable, Generator
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 
 from certificates import issuing, sample_building
+from tests import own_broker
 from tests.certificates.brought_secrets import watch_brought_keys
 from tests.key_traces import KeyTraces
 
@@ -54,6 +55,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     for path in broker.rglob("*") if broker.is_dir() else ():
         if path.is_file():
             places[path.name] = path.read_bytes()
+    places["messages of the broker"] = b"\n".join(own_broker.take_messages(own_broker.queue_of_this_process()))
     found = [place for place, data in places.items() if TRACES.found_in(data)]
     assert not found, f"A private key is left in {', '.join(found)}."
 

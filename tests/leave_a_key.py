@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.core.cache import cache
 from django.utils import timezone
 
@@ -29,3 +30,5 @@ def test_that_leaves_a_key(tmp_path: Path) -> None:
             print(KEY)
         case "database":
             make_client(make_namespace(), description=KEY)
+        case "message":
+            current_app.send_task("portal.tasks.heartbeat", args=(KEY,))

@@ -1,18 +1,24 @@
-"""The product's own settings in a state folder that lives as long as this test process, never in the developer's."""
+"""The product's own settings in a state folder that lives as long as this test process, never in the developer's.
+
+Messages are files in that folder, or go to the broker that TEST_BROKER_URL names, into a queue of this process alone.
+"""
 
 import atexit
 import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 _state = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 
-for _name in [
-    name for name in os.environ if name.startswith(("AZURE_", "PORTAL_", "CONNECTION_LOG_", "FAULT_", "MQTT_"))
-]:
+_OF_THE_PRODUCT = ("AZURE_", "PORTAL_", "CELERY_", "CONNECTION_LOG_", "FAULT_", "MQTT_")
+for _name in [name for name in os.environ if name.startswith(_OF_THE_PRODUCT)]:
     del os.environ[_name]  # a developer's shell must not decide how tests end
+if os.environ.get("TEST_BROKER_URL"):
+    os.environ["CELERY_BROKER_URL"] = os.environ["TEST_BROKER_URL"]
+    os.environ["CELERY_TASK_DEFAULT_QUEUE"] = f"tests-{uuid.uuid4().hex}"
 os.environ["PORTAL_STATE_DIR"] = str(_state)
 os.environ["PORTAL_SECRET_KEY"] = "only-for-tests-" + "x" * 40
 

@@ -88,7 +88,10 @@ def test_one_of_many_sample_keys_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("where", "processes"),
-    [("file", "0"), ("file", "1"), ("uploaded", "0"), ("output", "1"), ("database", "0"), ("file for a client", "0")],
+    [
+        *(("file", "0"), ("file", "1"), ("file for a client", "0"), ("uploaded", "0"), ("output", "1")),
+        *(("database", "0"), ("message", "0")),
+    ],
 )
 def test_a_run_that_leaves_a_key_fails_and_says_where(tmp_path: Path, where: str, processes: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-n", processes, f"--basetemp={tmp_path / 'run'}"]

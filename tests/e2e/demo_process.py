@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from portal.demo_state import StateFolder
+from tests import own_broker
 from tests.waiting import running_with, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,7 +23,8 @@ class DemoProcess:
     def __init__(self, state: Path, *options: str) -> None:
         self.state = state
         self._output = state.with_name(f"{state.name}-output.txt")
-        command = [sys.executable, "manage.py", "demo", f"--state={state}", *options]
+        broker = [f"--broker={own_broker.URL}"] if own_broker.URL else []
+        command = [sys.executable, "manage.py", "demo", f"--state={state}", *broker, *options]
         environment = {k: v for k, v in os.environ.items() if k not in {"DJANGO_SETTINGS_MODULE", "PORTAL_STATE_DIR"}}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -66,6 +69,7 @@ class DemoProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        own_broker.delete_queue(StateFolder(self.state).queue)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules import RuleError
 from portal.celery import app as celery_app
 from portal.models import Activity
+from sync import hints
 from sync.models import SyncState
 from tests.factories import make_client, make_namespace, make_team, make_user
 
@@ -203,21 +204,31 @@ def test_an_authentication_name_that_waits_for_deletion_says_so() -> None:
     assert refused(create, client.namespace, "new", authentication_name="press").code == "being-deleted"
 
 
+@pytest.mark.parametrize(
+    "url", ["filesystem://", "amqp://127.0.0.1:1//"], ids=["its folder is blocked", "nobody listens"]
+)
 def test_a_broker_that_is_away_fails_no_request(
-    settings: Any, tmp_path: Any, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
+    url: str,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     blocked = tmp_path / "a-file-where-the-broker-should-be"
     blocked.write_text("")
+    options = {"data_folder_out": str(blocked), "data_folder_in": str(blocked)}
     app: Any = celery_app
-    before = app.conf.broker_transport_options
-    app.conf.broker_transport_options = {**before, "data_folder_out": str(blocked), "data_folder_in": str(blocked)}
+    before = app.conf.broker_transport_options, app.conf.broker_write_url
+    app.conf.broker_transport_options = options if url.startswith("filesystem") else {}
+    app.conf.broker_write_url = url
+    monkeypatch.setattr(hints, "_hinted_at", 0.0)  # one message at a time is held back for a moment
     app.pool.force_close_all()
     app.amqp._producer_pool = None
     try:
         with django_capture_on_commit_callbacks(execute=True):
             create(make_namespace())
     finally:
-        app.conf.broker_transport_options = before
+        app.conf.broker_transport_options, app.conf.broker_write_url = before
         app.pool.force_close_all()
         app.amqp._producer_pool = None
     assert Client.objects.due(timezone.now()).count() == 1

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests import own_broker
 from tests.emulator_process import EmulatorProcess
 from tests.servers import Redis, postgresql, redis
 from tests.sync.chaos_changes import Changes
@@ -83,7 +84,7 @@ def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Calla
             for message in messages.glob("*.msg"):
                 message.unlink(missing_ok=True)
 
-        yield {}, lose_messages
+        yield {"CELERY_BROKER_URL": "filesystem://"}, lose_messages
         return
     with postgresql() as url, redis() as server:
 
@@ -138,13 +139,15 @@ def run(
         with servers(folder, real=real_servers) as (servers_environment, restart_broker):
             if broker is not None:
                 url, command = broker
-                servers_environment |= {"CELERY_BROKER_URL": url}
+                servers_environment |= {"CELERY_BROKER_URL": url, "CELERY_TASK_DEFAULT_QUEUE": folder.name}
                 restart_broker = partial(_run_command, command)
             environment = {**os.environ, **environment_for(folder, emulator), **servers_environment}
             os.environ.update(environment)
             return _run(folder, faults, emulator, environment, restart_broker, rows=rows, seed=seed, patience=patience)
     finally:
         emulator.kill()
+        if broker is not None:
+            own_broker.delete_queue(folder.name, broker[0])
         if os.environ.get("CHAOS_KEEP"):
             print(folder, file=sys.stderr)
         else:

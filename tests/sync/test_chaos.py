@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests import own_broker
 from tests.sync.chaos import WRONG, overlapping
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SERVERS = {"sqlite and files": [], "postgresql and redis": ["--postgresql-and-redis"]}
+if own_broker.URL:
+    SERVERS["sqlite and a broker of one's own"] = ["--broker", own_broker.URL]
 
 
-@pytest.mark.parametrize("servers", [[], ["--postgresql-and-redis"]], ids=["sqlite and files", "postgresql and redis"])
+@pytest.mark.parametrize("servers", SERVERS.values(), ids=SERVERS)
 def test_three_workers_and_a_bad_network_lose_nothing_and_push_nothing_twice_at_once(servers: list[str]) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.sync.chaos", "--rows=500", "--seed=5", *servers]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
