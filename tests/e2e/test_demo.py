@@ -49,14 +49,13 @@ def test_endpoints_are_published_when_everything_answers(tmp_path: Path) -> None
         assert all(user["password"] in demo.output for user in said["users"])
 
 
-def test_a_broker_that_is_there_already_is_used_with_a_queue_of_its_own(tmp_path: Path) -> None:
+def test_a_broker_that_is_there_already_is_used_with_one_queue_of_its_own_and_no_other(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with redis() as server, running_demo(state, f"--broker={server.url}") as demo:
         demo.wait_ready()  # so the worker has got a message
         with Redis(unix_socket_path=str(server.socket)) as broker:
             queues = {name.removeprefix(b"_kombu.binding.").decode() for name in broker.keys("_kombu.binding.*")}
-    assert StateFolder(state).queue in queues
-    assert "celery" not in queues
+    assert queues == {StateFolder(state).queue}
     assert not (state / "broker").exists()
 
 
