@@ -89,8 +89,14 @@ class Queue:
         ]
 
 
+MEANWHILE = timedelta(seconds=1)  # longer than between a pump's last look at what is due and this question
+
+
 def soonest(within: float) -> float | None:
-    """Seconds until the next row may be tried again, when that is soon; None when it is not, or nothing waits."""
+    """Seconds until the next row may be tried again, when that is soon; None when it is not, or nothing waits.
+
+    One that has fallen due since the asker looked counts as well: 0.
+    """
     now = timezone.now()
     found = []
     for model in registry.models():
@@ -99,7 +105,7 @@ def soonest(within: float) -> float | None:
             parked_code="",
             waits_for="",  # waiting for another row may take long: the sweep looks after that
             claim_token__isnull=True,
-            next_attempt_at__gt=now,
+            next_attempt_at__gt=now - MEANWHILE,
             next_attempt_at__lte=now + timedelta(seconds=within),
         )
         first = later.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()

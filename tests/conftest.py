@@ -9,12 +9,12 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from hypothesis import settings as hypothesis_settings
 
+from tests import own_broker
+
 # What Hypothesis tries is the same in each run: a commit does not fail for what it did not change. Something new is tried
 # with `--hypothesis-profile=default`.
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
-
-from tests import own_broker
 
 pytest_plugins = ["tests.key_watch"]
 

@@ -283,6 +283,13 @@ def test_what_is_tried_again_soon_is_waited_for(arm: ScriptedArm, ada: User, fac
     assert run().pushed == {Pushed.DELAYED: 1, Pushed.SUCCEEDED: 1}
 
 
+def test_what_fell_due_since_the_last_look_is_not_passed_over(ada: User, factory: Namespace) -> None:
+    add(ada, factory, "one")
+    for ago, soonest in ((0.2, 0.0), (3.0, None)):
+        Client.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=ago))
+        assert queue.soonest(within=5.0) == soonest
+
+
 def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
     ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
