@@ -55,11 +55,21 @@ class MessageCount:
     by_qos: tuple[int, ...]
     topic: str = ""
     at: datetime | None = None
+    why: str = ""  # the newest was refused
     has_newest: bool = True  # whether the target tells the newest of these
 
     @property
     def of_qos_2(self) -> int:
         return self.by_qos[2] if len(self.by_qos) > 2 else 0
+
+
+@dataclass(frozen=True)
+class RefusedSubscription:
+    """The newest topic filter that was not granted."""
+
+    topic_filter: str
+    at: datetime | None
+    why: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class Live:
     counts: tuple[MessageCount, ...] = ()
     counted_since: datetime | None = None
     refused_subscriptions: int = 0
+    last_refused_subscription: RefusedSubscription | None = None
     problem: str = ""
     fingerprint: str = ""
     began: int = 0
@@ -138,6 +149,7 @@ def _read(told: Mapping[str, Any], began: int) -> Live:
         counts=_counts(messages) if messages else (),
         counted_since=_moment(messages.get("since")),
         refused_subscriptions=_whole(messages.get("refusedSubscriptions")),
+        last_refused_subscription=_refused_subscription(messages.get("lastRefusedSubscription")),
         fingerprint=_digest(json.dumps(told, sort_keys=True, default=str)),
         began=began,
     )
@@ -167,6 +179,12 @@ def _subscription(told: Mapping[str, Any], session_name: str) -> LiveSubscriptio
     )
 
 
+def _refused_subscription(told: Any) -> RefusedSubscription | None:
+    if not isinstance(told, dict):
+        return None
+    return RefusedSubscription(_text(told.get("topic")), _moment(told.get("time")), _text(told.get("reason")))
+
+
 def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
     def row(name: str, label: str, hint: str, last: str = "") -> MessageCount:
         numbers = tuple(_whole(each) for each in told.get(name) or ())
@@ -177,6 +195,7 @@ def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
             (*numbers, 0, 0)[: max(len(numbers), 2)],
             _text(newest.get("topic")),
             _moment(newest.get("time")),
+            _text(newest.get("reason")),
             bool(last),
         )
 

@@ -98,14 +98,14 @@ class Exchange:
         if publish.properties or qos == 2 or publish.topic != self._checked_topic:
             try:
                 publish = self._checked(publish)
-            except PacketError:
-                tally.refuse(publish.topic, qos, self._clock())
+            except PacketError as error:
+                tally.refuse(publish.topic, qos, self._clock(), str(error))
                 raise
             self._checked_topic = publish.topic
         topic = publish.topic
         access = namespace.authorisation.may_publish(session.owner, topic)
         if not access.allowed:
-            tally.refuse(publish.topic, qos, self._clock())
+            tally.refuse(topic, qos, self._clock(), access.sentence)
             self._deny(publish, access)
             return
         now = self._clock()
@@ -180,7 +180,7 @@ class Exchange:
             if refusal is None:
                 codes.append(self._enter(wanted, now))
             else:
-                self._session.tally.refused_subscriptions += 1
+                self._session.tally.refuse_subscription(wanted.topic_filter, now, str(refusal))
                 codes.append(int(refusal.reason) if self._terms.version == MQTT_5 else 0x80)
                 sentences.append(f"{wanted.topic_filter[:100]}: {refusal}")
         self._answer(

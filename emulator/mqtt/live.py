@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.sessions import Session
-from emulator.mqtt.tallies import Tally
+from emulator.mqtt.tallies import Refusal, Tally
 
 if TYPE_CHECKING:
     from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
@@ -69,12 +69,19 @@ def _messages(tally: Tally, wall: float) -> dict[str, Any]:
         "refusedSubscriptions": tally.refused_subscriptions,
         "lastReceived": _last(tally.last_received_topic, tally.last_received_at, wall),
         "lastDelivered": _last(tally.last_delivered_topic, tally.last_delivered_at, wall),
-        "lastRefused": _last(tally.last_refused_topic, tally.last_refused_at, wall),
+        "lastRefused": _refusal(tally.last_refusal, wall),
+        "lastRefusedSubscription": _refusal(tally.last_refused_subscription, wall),
     }
 
 
 def _last(topic: str, at: float, wall: float) -> dict[str, str] | None:
     return {"topic": topic, "time": _time(at, wall)} if topic else None
+
+
+def _refusal(refusal: Refusal | None, wall: float) -> dict[str, str] | None:
+    if refusal is None:
+        return None
+    return {"topic": refusal.topic, "time": _time(refusal.at, wall), "reason": refusal.why}
 
 
 def _time(at: float, wall: float) -> str:

@@ -4,7 +4,24 @@ A count belongs to the registered client, not to a session name, so that it surv
 by the clients of the namespace. Counting is done for every message: plain lists of integers, indexed by quality of service.
 """
 
+from typing import NamedTuple, Self
+
 from emulator.mqtt.limits import MAX_TOPIC_BYTES
+
+MAX_REASON_LENGTH = 512
+
+
+class Refusal(NamedTuple):
+    """What was refused, when on the broker's clock, and the sentence that says why."""
+
+    topic: str
+    at: float
+    why: str
+
+    @classmethod
+    def of(cls, topic: str, at: float, why: str) -> Self:
+        """The topic may be what is wrong, and stands in the sentence then, so not all of either is kept."""
+        return cls(topic[:MAX_TOPIC_BYTES], at, why[:MAX_REASON_LENGTH])
 
 
 class Tally:
@@ -18,8 +35,8 @@ class Tally:
         "last_delivered_topic",
         "last_received_at",
         "last_received_topic",
-        "last_refused_at",
-        "last_refused_topic",
+        "last_refusal",
+        "last_refused_subscription",
         "received",
         "refused",
         "refused_subscriptions",
@@ -36,13 +53,18 @@ class Tally:
         self.last_received_at = 0.0
         self.last_delivered_topic = ""
         self.last_delivered_at = 0.0
-        self.last_refused_topic = ""
-        self.last_refused_at = 0.0
+        self.last_refusal: Refusal | None = None
+        self.last_refused_subscription: Refusal | None = None
 
-    def refuse(self, topic: str, qos: int, now: float) -> None:
-        """Count a message that is not taken. Its topic may be what is wrong with it, so not all of it is kept."""
+    def refuse(self, topic: str, qos: int, now: float, why: str) -> None:
+        """Count a message that is not taken."""
         self.refused[qos] += 1
-        self.last_refused_topic, self.last_refused_at = topic[:MAX_TOPIC_BYTES], now
+        self.last_refusal = Refusal.of(topic, now, why)
+
+    def refuse_subscription(self, topic_filter: str, now: float, why: str) -> None:
+        """Count a topic filter that is not granted."""
+        self.refused_subscriptions += 1
+        self.last_refused_subscription = Refusal.of(topic_filter, now, why)
 
 
 class Tallies:

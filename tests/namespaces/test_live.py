@@ -95,22 +95,27 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         device.disconnect()
 
 
-def test_a_refused_subscription_is_counted_and_the_page_says_who_tells_why(
+def test_a_refused_subscription_is_shown_with_its_reason_which_mqtt_3_1_1_does_not_tell(
     client: Browser, namespace: Namespace, plant: Plant
 ) -> None:
-    with w.connected(plant, "s") as device:
-        device.send(w.subscribe("$share/g/m"))
-        assert device.expect(w.SUBACK).codes() == [0x9E]
+    with w.connected(plant, "s", version=4) as device:
+        device.send(w.subscribe("$share/g/m", version=4))
+        assert device.expect(w.SUBACK).codes(4) == [0x80]
         said = words(page(client, namespace))
-        assert "1 refused so far. The client was told why, and Test permission tells it for any filter." in said
+    why = r"\$share/g/m \. Shared subscriptions are not supported\. Test permission tells for any filter what is missing\."
+    assert re.search(rf"1 refused so far, the last \d\d \w{{3}} \d{{4}} [\d:]+ UTC : {why}", said), said
 
 
-def test_what_was_refused_is_shown_with_its_topic(client: Browser, namespace: Namespace, plant: Plant) -> None:
+def test_what_was_refused_is_shown_with_its_topic_and_its_reason(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
     with w.connected(plant, "s") as device:
         device.send(w.publish("m/of-qos-2", b"x", qos=2))
         device.expect_end(0x9B)
     said = words(page(client, namespace))
-    assert re.search(r"against a limit 0 0 and 1 of QoS 2, which Event Grid does not take m/of-qos-2 \d\d ", said), said
+    assert re.search(
+        r"against a limit 0 0 and 1 of QoS 2, which Event Grid does not take m/of-qos-2 QoS 2 is not supported\. ", said
+    ), said
 
 
 def test_while_nothing_changes_nothing_is_put_in_place_and_nothing_is_said(

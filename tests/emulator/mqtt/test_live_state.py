@@ -137,6 +137,9 @@ def test_what_is_refused_or_dropped_is_counted(own_plant: Plant) -> None:
     counts = live(own_plant)["messages"]
     assert counts["refused"] == [1, 1, 1]
     assert counts["lastRefused"]["topic"] == "elsewhere"
+    assert counts["lastRefused"]["reason"] == "Topic name 'elsewhere' does not match any topic space for press-07."
+    assert counts["lastRefusedSubscription"]["topic"] == "machines/1"
+    assert "Subscriber" in counts["lastRefusedSubscription"]["reason"]
     assert at(counts["since"]) <= at(counts["lastRefused"]["time"]) <= datetime.now(UTC) + timedelta(seconds=1)
     assert counts["refusedSubscriptions"] == 1
     assert counts["received"] == [0, 0]
@@ -150,7 +153,8 @@ def test_the_last_refused_topic_is_that_of_what_broke_a_rule_too_and_is_not_kept
         assert live(own_plant)["messages"]["lastRefused"] is None
         writer.send(w.publish("machines/1", b"x", qos=2))
         writer.expect_end(0x9B)
-    assert live(own_plant)["messages"]["lastRefused"]["topic"] == "machines/1"
+    refused = live(own_plant)["messages"]["lastRefused"]
+    assert (refused["topic"], refused["reason"][:23]) == ("machines/1", "QoS 2 is not supported.")
     with connected(own_plant, "writer") as writer:
         writer.send(w.publish("t" * 60_000, b"x", qos=1))
         writer.expect_end(0x90)
