@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from emulator.authority import Authority
-from emulator.mqtt.limits import MAX_CONNECTIONS, MAX_OPEN_HANDSHAKES
+from emulator.mqtt.handshakes import Handshakes
+from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.tls import Application, Outbox, TlsTransport, server_context
 
@@ -17,6 +18,7 @@ class NameListener:
 
     def __init__(self, authority: Authority) -> None:
         self.outbox = Outbox()
+        self._handshakes = Handshakes()
         self._authority = authority
         self._server: asyncio.Server | None = None
         self._names: Mapping[str, NamespaceEndpoint] = {}
@@ -64,13 +66,14 @@ class NameListener:
     # `emulator.mqtt.tls.Acceptor`
 
     def admit(self, transport: TlsTransport) -> bool:
-        in_handshake = sum(1 for endpoint in self._transports.values() if endpoint is None)
-        if len(self._transports) >= MAX_CONNECTIONS or in_handshake >= MAX_OPEN_HANDSHAKES:
+        if len(self._transports) >= MAX_CONNECTIONS:
             return False
         self._transports[transport] = None
+        self._handshakes.begin(transport)
         return True
 
     def application(self, transport: TlsTransport) -> Application | None:
+        self._handshakes.end(transport)
         endpoint = self._endpoint_of(transport)
         if endpoint is None or not endpoint.admit(transport):
             return None
@@ -83,6 +86,7 @@ class NameListener:
             endpoint.handshake_failed(transport, reason)
 
     def gone(self, transport: TlsTransport) -> None:
+        self._handshakes.end(transport)
         endpoint = self._transports.pop(transport, None)
         if endpoint is not None:
             endpoint.gone(transport)

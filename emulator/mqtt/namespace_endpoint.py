@@ -14,11 +14,11 @@ from emulator.mqtt.authorisation import Authorisation
 from emulator.mqtt.broker import Broker
 from emulator.mqtt.connection import Connection
 from emulator.mqtt.deciding import Decider
+from emulator.mqtt.handshakes import Handshakes
 from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
     MAX_CONNECTIONS,
-    MAX_OPEN_HANDSHAKES,
 )
 from emulator.mqtt.messages import message_of
 from emulator.mqtt.options import MqttOptions
@@ -58,6 +58,7 @@ class NamespaceEndpoint:
         self._open: set[Connection] = set()
         self._current: dict[str, Connection] = {}
         self._wills: dict[str, _WaitingWill] = {}
+        self._handshakes = Handshakes()
         self._turned_away = 0
         self.wall_offset = time.time() - time.monotonic()  # from the broker's clock to Unix time
         self.host_names: tuple[str, ...] = ()
@@ -111,14 +112,15 @@ class NamespaceEndpoint:
     # What a listener asks: `emulator.mqtt.tls.Acceptor`
 
     def admit(self, transport: TlsTransport) -> bool:
-        in_handshake = len(self._transports) - len(self._open)
-        if len(self._transports) >= MAX_CONNECTIONS or in_handshake >= MAX_OPEN_HANDSHAKES:
+        if len(self._transports) >= MAX_CONNECTIONS:
             self._turned_away += 1
             return False
         self._transports.add(transport)
+        self._handshakes.begin(transport)
         return True
 
     def application(self, transport: TlsTransport) -> Application | None:
+        self._handshakes.end(transport)
         connection = Connection(self, transport)
         self._open.add(connection)
         return Opening(transport, connection)
@@ -136,6 +138,7 @@ class NamespaceEndpoint:
         )
 
     def gone(self, transport: TlsTransport) -> None:
+        self._handshakes.end(transport)
         self._transports.discard(transport)
 
     # What a connection asks of its endpoint
@@ -218,3 +221,6 @@ class NamespaceEndpoint:
         if self._turned_away:
             logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
             self._turned_away = 0
+        if self._handshakes.cut:
+            cut, self._handshakes.cut = self._handshakes.cut, 0
+            logger.warning("%s: %s unfinished TLS handshakes cut, to make room for newer ones", self.namespace_id, cut)

@@ -116,23 +116,20 @@ def test_a_client_that_never_sends_connect_is_closed(local_plant: LocalPlant, mo
     assert "no CONNECT in time" in local_plant.log()[0]["resultDescription"]
 
 
-def test_only_so_many_handshakes_are_open_at_once(own_plant: Plant) -> None:
+def test_of_too_many_half_open_connections_the_oldest_gives_way_to_who_comes(own_plant: Plant) -> None:
     endpoint = own_plant.endpoint
     with contextlib.ExitStack() as stack:
-        for _ in range(MAX_OPEN_HANDSHAKES):
+        half_open = [
             stack.enter_context(socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS))
-        with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=SECONDS) as one_more:
-            with contextlib.suppress(ConnectionResetError):
-                assert one_more.recv(1) == b""
-
-    def is_served() -> bool:
-        try:
-            with connected(own_plant, "after") as opened:
-                return opened.silent()
-        except (OSError, AssertionError):
-            return False
-
-    until(is_served, "there is room again")
+            for _ in range(MAX_OPEN_HANDSHAKES)
+        ]
+        with connected(own_plant, "in between") as opened:
+            assert opened.silent()
+        with contextlib.suppress(ConnectionResetError):
+            assert half_open[0].recv(1) == b""
+        half_open[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):  # still open
+            half_open[-1].recv(1)
 
 
 def test_only_so_many_connections_are_open_at_once(local_plant: LocalPlant, monkeypatch: pytest.MonkeyPatch) -> None:
