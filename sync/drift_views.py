@@ -42,6 +42,7 @@ def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
     return {
         "page": page,
         "ignored": 0 if page.object_list else overview.findings(pk, with_ignored=True).count(),
+        "open_count": overview.open_findings(pk),
         "with_ignored": with_ignored,
         "last_scan": scan,
         "comparing": comparing,

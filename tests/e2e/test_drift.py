@@ -78,3 +78,4 @@ def find(guide: Guide, name: str) -> None:
     guide.open("Drift")
     guide.page.get_by_role("button", name="Refresh from Azure").click()
     expect(guide.page.get_by_role("row").filter(has_text=name)).to_be_visible(timeout=30_000)
+    expect(guide.page.locator("#menu-count-drift")).to_have_text("1")  # without a reload
