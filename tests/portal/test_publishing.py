@@ -45,7 +45,7 @@ def test_a_message_arrives_though_the_connection_has_died_unnoticed() -> None:
         assert_arrives(app, "after")
 
 
-@pytest.mark.skipif(not own_broker.URL, reason="TEST_BROKER_URL names no broker")
+@pytest.mark.on_own_broker
 def test_a_message_arrives_though_the_broker_has_ended_the_connection() -> None:
     """As RabbitMQ does when it restarts."""
     parts = urlsplit(own_broker.URL)

@@ -4,19 +4,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from namespaces.models import Client, Namespace
 from sync.reconcile import claim
 from tests.factories import make_client
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        connection.vendor != "postgresql",
-        reason="SQLite writes one after the other, and in memory refuses whoever comes second; see test_on_postgresql",
-    ),
-]
+# SQLite writes one after the other, and in memory refuses whoever comes second: `test_on_postgresql` runs this.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_postgresql]
 
 ROWS, WORKERS, ROUNDS = 30, 4, 5
 
