@@ -15,6 +15,7 @@ from namespaces.models import Namespace
 from namespaces.overview import Counts, summarize, summarize_all
 from portal.models import User
 from sync.models import Finding
+from tests.browsing import signed_in
 from tests.chains import self_signed
 from tests.factories import (
     make_ca_certificate,
@@ -24,7 +25,6 @@ from tests.factories import (
     make_namespace,
     make_user,
 )
-from tests.sync.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -1,9 +1,11 @@
 """Fixtures of the sync tests."""
 
 import pytest
+from django.test import Client as Browser
 
 from namespaces.models import Namespace
 from portal.models import User
+from tests.browsing import signed_in
 from tests.emulator_process import emulator, own_emulator
 from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import arm, authority
@@ -17,5 +19,15 @@ def ada() -> User:
 
 
 @pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
+def reader() -> User:
+    return make_user("rita")
+
+
+@pytest.fixture
+def factory(ada: User, reader: User) -> Namespace:
+    return make_namespace(contributor=ada, reader=reader)
+
+
+@pytest.fixture
+def browser(ada: User) -> Browser:
+    return signed_in(ada)

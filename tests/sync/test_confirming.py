@@ -13,24 +13,12 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import overview
 from sync.models import Budget, Finding, Lane, SyncState
-from tests.factories import SUBSCRIPTION, make_namespace
+from tests.factories import SUBSCRIPTION
+from tests.sync.arranging import again, beating, change_in_azure, make, scan, settled
 from tests.sync.scripted_arm import ScriptedArm
-from tests.sync.test_drift import change_in_azure
-from tests.sync.test_pages import beating, scan, signed_in
-from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "pane"}
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
-
-
-@pytest.fixture
-def browser(ada: User) -> Browser:
-    return signed_in(ada)
 
 
 @pytest.fixture

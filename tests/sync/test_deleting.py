@@ -17,11 +17,10 @@ from sync.actions import retry
 from sync.models import Budget, Finding, PushRecord
 from sync.reconcile import Pushed, push
 from sync.resolutions import keep_ours, take_azures
+from tests.browsing import page, signed_in
 from tests.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der, make_namespace
+from tests.sync.arranging import again, change_in_azure, make, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_drift import change_in_azure
-from tests.sync.test_pages import page, signed_in
-from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from namespaces.models import Namespace
 from sync import overview
 from sync.models import PushRecord
 from tests.factories import make_namespace, namespace_id
-from tests.sync.test_pages import beating
+from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db
 

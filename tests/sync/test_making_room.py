@@ -13,9 +13,8 @@ from sync.gateway import arm_gateway
 from sync.models import SyncState
 from sync.reconcile import Pushed, claim, push, settle
 from tests.factories import make_client_group, make_permission_binding
+from tests.sync.arranging import again, change_in_azure, make, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_drift import change_in_azure
-from tests.sync.test_reconcile import again, make, settled
 
 pytestmark = pytest.mark.django_db
 

@@ -19,22 +19,11 @@ from sync.actions import retry
 from sync.models import Discard, Lane, SyncState
 from sync.reconcile import Pushed, push
 from sync.tasks import sweep
-from tests.factories import make_namespace
+from tests.browsing import page
+from tests.sync.arranging import again, edit, make, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
-from tests.sync.test_pages import page, signed_in
-from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
-
-
-@pytest.fixture
-def browser(ada: User) -> Browser:
-    return signed_in(ada)
 
 
 def parked_edits(arm: ScriptedArm, ada: User, factory: Namespace, count: int) -> list[Client]:

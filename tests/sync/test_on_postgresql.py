@@ -11,7 +11,8 @@ from tests.servers import postgresql
 
 SAME_TESTS = {
     "rows": (
-        *("test_reconcile.py", "test_making_room.py", "test_leases.py", "test_operations.py", "test_deleting.py"),
+        *("test_reconcile.py", "test_lost_answers.py", "test_overwriting.py", "test_making_anew.py"),
+        *("test_making_room.py", "test_leases.py", "test_operations.py", "test_deleting.py"),
         *("test_claiming.py", "test_waiting.py", "test_timeline.py"),
     ),
     "pump and budget": ("test_pump.py", "test_database_faults.py"),

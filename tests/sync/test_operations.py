@@ -10,8 +10,8 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.models import Finding
 from sync.reconcile import Pushed, push
+from tests.sync.arranging import again, edit, make, recheck, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_reconcile import again, edit, make, recheck, settled
 
 pytestmark = pytest.mark.django_db
 

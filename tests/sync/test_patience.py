@@ -13,8 +13,8 @@ from sync.delivery import deliver
 from sync.gateway import arm_gateway
 from sync.patience import push_seconds, request_seconds, write_seconds
 from sync.reconcile import Pushed, claim, settle
+from tests.sync.arranging import again, edit, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm
-from tests.sync.test_reconcile import again, edit, settled
 
 pytestmark = pytest.mark.django_db
 

@@ -21,8 +21,8 @@ from sync.models import Budget, PushRecord, SyncState, WorkerBeat
 from sync.pump import Pump
 from sync.reconcile import Pushed, claim, settle
 from tests.factories import SUBSCRIPTION, make_namespace
+from tests.sync.arranging import change_in_azure
 from tests.sync.scripted_arm import ScriptedArm, refused
-from tests.sync.test_drift import change_in_azure
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)

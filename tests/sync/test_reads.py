@@ -18,17 +18,12 @@ from sync.gateway import AzureNotFound, AzureUnreachable, arm_gateway
 from sync.models import Budget
 from sync.queue import Queue
 from sync.reads import PatientReader
+from tests.browsing import page, signed_in
 from tests.factories import SUBSCRIPTION, make_client, make_namespace
+from tests.sync.arranging import edit, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_pages import page, signed_in
-from tests.sync.test_reconcile import edit, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
 
 
 def azure_asks_for_patience(seconds: float = 120) -> None:

@@ -9,18 +9,12 @@ from portal.models import User
 from sync.actions import mark_deleted
 from sync.models import Finding
 from sync.reconcile import Pushed, push
-from tests.factories import make_configuration, make_namespace
+from tests.browsing import page
+from tests.factories import make_configuration
+from tests.sync.arranging import again, change_in_azure, edit, make, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
-from tests.sync.test_drift import change_in_azure
-from tests.sync.test_pages import page
-from tests.sync.test_reconcile import again, edit, make, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
 
 
 def test_a_refused_change_says_what_it_is_of_and_leads_to_where_it_is_edited(

@@ -11,26 +11,10 @@ from sync import resolutions
 from sync.actions import retry
 from sync.models import Finding
 from sync.reconcile import Pushed, claim, push
-from tests.factories import make_namespace
+from tests.sync.arranging import NEVER_ARRIVED, again, delete_in_azure, edit, lease_runs_out, recheck, scan, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
-from tests.sync.test_pages import scan, signed_in
-from tests.sync.test_reconcile import NEVER_ARRIVED, again, edit, lease_runs_out, recheck, settled
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
-
-
-@pytest.fixture
-def browser(ada: User) -> Browser:
-    return signed_in(ada)
-
-
-def delete_in_azure(arm: ScriptedArm, client: Client) -> None:
-    del arm.store[client.arm_id().lower()]
 
 
 def test_a_refused_edit_does_not_bring_back_what_was_deleted_in_azure_meanwhile(

@@ -12,16 +12,10 @@ from sync.models import PushRecord
 from sync.reconcile import Pushed, push
 from sync.records import RECORDS_KEPT, forget_old_records
 from sync.timeline import steps_of, timeline_of
-from tests.factories import make_namespace
+from tests.sync.arranging import again, make
 from tests.sync.scripted_arm import ScriptedArm, refused
-from tests.sync.test_reconcile import again, make
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
 
 
 def titles(entry: Activity) -> list[str]:

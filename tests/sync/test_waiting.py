@@ -12,15 +12,11 @@ from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
 from sync import overview
 from sync.models import Finding, Scan
+from tests.browsing import page, signed_in
 from tests.factories import make_client, make_client_group, make_namespace
-from tests.sync.test_pages import beating, page, signed_in
+from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def factory(ada: User) -> Namespace:
-    return make_namespace(contributor=ada)
 
 
 def park(rows: Any, code: str) -> None:
