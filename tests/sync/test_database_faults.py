@@ -10,8 +10,8 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import pump, queue, reconcile, workers
 from sync.reconcile import Pushed, claim, settle
+from tests.sync.pumping import _a_worker_of_its_own, add, names, run
 from tests.sync.scripted_arm import ScriptedArm
-from tests.sync.test_pump import _a_worker_of_its_own, add, names, run
 
 __all__ = ["_a_worker_of_its_own"]
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,7 +1,6 @@
 """The engine of a worker: many at once, in order, within what Azure allows."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -12,47 +11,21 @@ from django.utils import timezone
 
 from namespaces.models import Client, Namespace
 from portal.models import User
-from sync import budget, pump, queue, reconcile, tasks, workers
+from sync import pump, queue, reconcile, tasks, workers
 from sync.actions import commit_change, mark_deleted
 from sync.collections import Collections
 from sync.delivery import deliver
 from sync.gateway import arm_gateway
-from sync.models import Budget, PushRecord, SyncState, WorkerBeat
+from sync.models import PushRecord, SyncState, WorkerBeat
 from sync.pump import Pump
 from sync.reconcile import Pushed, claim, settle
-from tests.factories import SUBSCRIPTION, make_namespace
 from tests.sync.arranging import change_in_azure
+from tests.sync.pumping import _a_worker_of_its_own, add, names, run
 from tests.sync.scripted_arm import ScriptedArm, refused
 from tests.waiting import until
 
+__all__ = ["_a_worker_of_its_own"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _a_worker_of_its_own() -> Iterator[None]:
-    yield
-    workers.this_worker().end()
-    workers._worker = None
-
-
-def add(ada: User, namespace: Namespace, *names: str, bulk: bool = False, **fields: Any) -> list[Client]:
-    rows = []
-    for name in names:
-        row = Client(namespace=namespace, name=name, validation_scheme="SubjectMatchesAuthenticationName", **fields)
-        row.set_authentication_name(name)
-        commit_change(ada, row=row, verb="Create client", before=None, after=row.describe(), scope_name="f", bulk=bulk)
-        rows.append(row)
-    return rows
-
-
-def names(count: int, prefix: str = "sensor") -> list[str]:
-    return [f"{prefix}-{number}" for number in range(count)]
-
-
-def run(seconds: float = 20.0) -> Pump:
-    made = Pump()
-    made.run(seconds=seconds)
-    return made
 
 
 def test_everything_that_is_due_arrives_many_at_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -160,75 +133,6 @@ def test_a_single_change_overtakes_a_bulk(arm: ScriptedArm, ada: User, factory: 
     run()
     puts = [path.rpartition("/")[2] for method, path, _ in arm.requests if method == "PUT"]
     assert "mine" in puts[:3]
-
-
-def test_an_empty_bucket_holds_rows_back_and_others_go_on(
-    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
-) -> None:
-    elsewhere = "22222222-2222-4222-8222-222222222222"
-    other = make_namespace("other", resource_id=factory.resource_id.replace(SUBSCRIPTION, elsewhere))
-    budget.reserve(SUBSCRIPTION, "writes", 1000)
-    Budget.objects.filter(subscription=SUBSCRIPTION).update(level=0, refill=0.01)
-    add(ada, factory, *names(5), bulk=True)
-    add(ada, other, *names(5), bulk=True)
-    run(seconds=1.0)
-    assert Client.objects.unsettled().filter(namespace=factory).count() == 5
-    assert not Client.objects.unsettled().filter(namespace=other).exists()
-
-
-def test_azures_answers_set_the_budget(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
-    left = "x-ms-ratelimit-remaining-subscription-writes"
-    arm.script("PUT", *[refused_nothing({left: "7"}) for _ in range(3)])
-    add(ada, factory, *names(3))
-    run()
-    writes = Budget.objects.get(subscription=SUBSCRIPTION, operation="writes")
-    assert writes.remaining == 7
-    assert writes.level <= 8
-    gauge = next(gauge for gauge in budget.gauges() if gauge.operation == "writes")
-    assert gauge.level <= 7 + gauge.refill
-
-
-def refused_nothing(headers: dict[str, str]) -> Any:
-    from tests.sync.scripted_arm import Answer
-
-    return Answer(headers=headers)
-
-
-def test_a_429_stops_all_workers_for_as_long_as_azure_asks(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
-    arm.script("PUT", refused("SubscriptionRequestsThrottled", 429, Retry_After="60"))
-    add(ada, factory, "one")
-    run()
-    grant = budget.reserve(SUBSCRIPTION, "writes", 1)
-    assert grant.count == 0
-    assert 50 < grant.wait <= 60
-    assert Budget.objects.get(operation="writes").throttled == 1
-
-
-def test_the_rate_is_learned_from_what_is_left() -> None:
-    """An endpoint that refills four a second, told as ten: after a while the bucket knows."""
-    from sync.calls import Call
-
-    at = timezone.now()
-    budget.reserve(SUBSCRIPTION, "writes", 100, at)
-    left, sent = 100.0, 0
-    for second in range(1, 61):
-        now = at + timedelta(seconds=second)
-        left = min(200.0, left + 4.0)
-        grant = budget.reserve(SUBSCRIPTION, "writes", min(6, int(left)), now)
-        left -= grant.count
-        sent += grant.count
-        path = f"/subscriptions/{SUBSCRIPTION}/x"
-        answers = [Call("PUT", path, "", now, 0.0, 200, remaining=int(left)) for _ in range(grant.count)]
-        budget.learn(answers, now)
-    assert Budget.objects.get(operation="writes").refill == pytest.approx(4.0, rel=0.25)
-
-
-def test_an_outage_holds_back_and_tries_with_a_few() -> None:
-    at = timezone.now()
-    budget.outage(SUBSCRIPTION, "Azure cannot be reached", at)
-    assert budget.reserve(SUBSCRIPTION, "writes", 50, at).count == 0
-    later = at + timedelta(seconds=40)
-    assert budget.reserve(SUBSCRIPTION, "writes", 50, later).count == budget.TRY_WITH
 
 
 def test_a_worker_that_was_killed_is_noticed_and_its_rows_go_on(

@@ -1,0 +1,39 @@
+"""Many rows that are due, and a pump that runs until they have arrived."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from namespaces.models import Client, Namespace
+from portal.models import User
+from sync import workers
+from sync.actions import commit_change
+from sync.pump import Pump
+
+
+@pytest.fixture(autouse=True)
+def _a_worker_of_its_own() -> Iterator[None]:
+    yield
+    workers.this_worker().end()
+    workers._worker = None
+
+
+def add(ada: User, namespace: Namespace, *names: str, bulk: bool = False, **fields: Any) -> list[Client]:
+    rows = []
+    for name in names:
+        row = Client(namespace=namespace, name=name, validation_scheme="SubjectMatchesAuthenticationName", **fields)
+        row.set_authentication_name(name)
+        commit_change(ada, row=row, verb="Create client", before=None, after=row.describe(), scope_name="f", bulk=bulk)
+        rows.append(row)
+    return rows
+
+
+def names(count: int, prefix: str = "sensor") -> list[str]:
+    return [f"{prefix}-{number}" for number in range(count)]
+
+
+def run(seconds: float = 20.0) -> Pump:
+    made = Pump()
+    made.run(seconds=seconds)
+    return made
