@@ -1,26 +1,17 @@
 """Wills: when they are published and when not. Keep-alive: one and a half times, then the end."""
 
 import time
-import uuid
 from typing import Any
 
 import pytest
 
 from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.messages import a_topic, listening
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import Wire, connected
+from tests.emulator.mqtt.wire import connected
 
 QOS_1_WILL = 0x04 | 0x08
 VERSIONS = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
-
-
-def listening(opened: Wire, topic: str) -> None:
-    opened.send(w.subscribe(topic))
-    opened.expect(w.SUBACK)
-
-
-def a_topic() -> str:
-    return f"will/{uuid.uuid4().hex}"
 
 
 @VERSIONS

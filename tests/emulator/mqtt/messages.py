@@ -1,0 +1,31 @@
+"""Messages of a test: a topic of its own, who listens, what is published and what arrives."""
+
+import uuid
+
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.plant import Plant
+from tests.emulator.mqtt.wire import Received, Wire, connected
+
+
+def a_topic() -> str:
+    return f"m/{uuid.uuid4().hex}"
+
+
+def listening(opened: Wire, *filters: str, qos: int = 1, options: int = 0, version: int = 5) -> None:
+    opened.send(w.subscribe(*filters, qos=qos, options=options, version=version))
+    assert opened.expect(w.SUBACK).codes(version) == [min(qos, 1)] * len(filters)
+
+
+def published(plant: Plant, *packets: bytes) -> None:
+    """Publish with QoS 1 and wait until each is acknowledged."""
+    with connected(plant, f"p-{uuid.uuid4().hex}", "press-07") as sender:
+        for packet in packets:
+            sender.send(packet)
+            assert sender.expect(w.PUBACK).reason == 0
+
+
+def received(plant: Plant, topic: str, *packets: bytes) -> Received:
+    with connected(plant, f"r-{uuid.uuid4().hex}", "robot-1") as reader:
+        listening(reader, topic)
+        published(plant, *packets)
+        return reader.expect(w.PUBLISH)
