@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
@@ -11,6 +12,8 @@ from django_htmx.middleware import HtmxDetails
 from namespaces.access import Verb, may
 from namespaces.models import Namespace
 from portal.models import User
+from sync.actions import NothingToRetry, retry
+from sync.models import SyncedModel
 
 
 class PageRequest(HttpRequest):
@@ -35,6 +38,16 @@ def go_to(request: PageRequest, to: str, *args: object) -> HttpResponseBase:
     """Redirect after a POST, also out of an htmx request."""
     url = resolve_url(to, *args)
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+
+
+def retry_and_tell(request: PageRequest, row: SyncedModel, called: str) -> None:
+    """Try again what Azure refused of `row`, and say whether there was anything to try."""
+    try:
+        retry(request.user, row=row)
+    except NothingToRetry:
+        messages.info(request, f"{called} is not waiting for a retry.")
+    else:
+        messages.success(request, f"{called} is tried again.")
 
 
 def namespace_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:

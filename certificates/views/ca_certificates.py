@@ -19,11 +19,10 @@ from namespaces.forms import problem_of_one_field
 from namespaces.histories import object_history
 from namespaces.json_view import api_version_of, json_view_of
 from namespaces.models import Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
 from portal.csv_files import ROWS_AT_ONCE, csv_response
-from sync.actions import NothingToRetry, retry
 
 
 @require_GET
@@ -197,10 +196,5 @@ def ca_certificate_delete(request: PageRequest, pk: int, name: str) -> HttpRespo
 @require_POST
 def ca_certificate_retry(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     row = get_ca_certificate(request.user, pk, name, Verb.CONTRIBUTE)
-    try:
-        retry(request.user, row=row)
-    except NothingToRetry:
-        messages.info(request, f"{row.name} is not waiting for a retry.")
-    else:
-        messages.success(request, f"{row.name} is tried again.")
+    retry_and_tell(request, row, row.name)
     return go_to(request, "certificates:ca_certificate_list", pk)

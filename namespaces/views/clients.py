@@ -16,11 +16,10 @@ from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateC
 from namespaces.grids import client_grid
 from namespaces.json_view import api_version_of, json_view_of
 from namespaces.models import Client, Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
 from namespaces.prefill import filled_in, filled_in_settings
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
-from sync.actions import NothingToRetry, retry
 
 
 @require_GET
@@ -168,12 +167,7 @@ def client_delete(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
 @require_POST
 def client_retry(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
-    try:
-        retry(request.user, row=client)
-    except NothingToRetry:
-        messages.info(request, f"{client.name} is not waiting for a retry.")
-    else:
-        messages.success(request, f"{client.name} is tried again.")
+    retry_and_tell(request, client, client.name)
     return go_to(request, "namespaces:client_list", pk)
 
 

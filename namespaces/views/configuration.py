@@ -10,10 +10,9 @@ from namespaces.configuration_form import ConfigurationForm
 from namespaces.histories import object_history
 from namespaces.json_view import json_view_of
 from namespaces.models import NamespaceConfiguration
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
-from sync.actions import NothingToRetry, retry
 
 HOME = "namespaces:configuration_detail"
 
@@ -78,12 +77,7 @@ def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 def configuration_retry(request: PageRequest, pk: int) -> HttpResponseBase:
     row = _row(request, pk, Verb.CONTRIBUTE)
-    try:
-        retry(request.user, row=row)
-    except NothingToRetry:
-        messages.info(request, "The configuration is not waiting for a retry.")
-    else:
-        messages.success(request, "The configuration is tried again.")
+    retry_and_tell(request, row, "The configuration")
     return go_to(request, HOME, pk)
 
 

@@ -12,7 +12,7 @@ from namespaces.forms import problem_of_one_field
 from namespaces.histories import object_history
 from namespaces.json_view import api_version_of, json_view_of
 from namespaces.models import ClientGroup, Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
 from namespaces.query_building import OPERATORS
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
@@ -22,7 +22,6 @@ from namespaces.topic_kinds import Kind, rule_grid, values_of
 from namespaces.topic_models import TopicRule
 from namespaces.topic_reach import matches_of, operands_in, reach_of
 from namespaces.topic_rules import MAX_TEMPLATES
-from sync.actions import NothingToRetry, retry
 
 
 def _context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
@@ -155,12 +154,7 @@ def rule_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpRes
 @require_POST
 def rule_retry(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     row: TopicRule = get_topic_rule(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
-    try:
-        retry(request.user, row=row)
-    except NothingToRetry:
-        messages.info(request, f"{row.name} is not waiting for a retry.")
-    else:
-        messages.success(request, f"{row.name} is tried again.")
+    retry_and_tell(request, row, row.name)
     return go_to(request, kind.url("list"), pk)
 
 
