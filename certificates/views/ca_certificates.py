@@ -24,6 +24,8 @@ from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
 from portal.csv_files import ROWS_AT_ONCE, csv_response
 
+STATE_URLS = {action: f"certificates:ca_certificate_{action}" for action in ("states", "retry", "update")}
+
 
 @require_GET
 def ca_certificate_list(request: PageRequest, pk: int) -> HttpResponse:
@@ -59,8 +61,8 @@ def ca_certificate_states(request: PageRequest, pk: int) -> HttpResponse:
     """The sync states of the asked rows, as out-of-band cells; asks again only while one of them moves."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     rows = CACertificate.objects.with_findings().filter(namespace=namespace).select_related("namespace")
-    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
-    return render_page(request, "certificates/ca_certificate_states.html", context)
+    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows), urls=STATE_URLS)
+    return render_page(request, "namespaces/row_states.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -21,6 +21,8 @@ from namespaces.prefill import filled_in, filled_in_settings
 from namespaces.rules import RuleError
 from namespaces.states import poll_of, states_asked_for
 
+STATE_URLS = {action: f"namespaces:client_{action}" for action in ("states", "retry", "update")}
+
 
 @require_GET
 def client_list(request: PageRequest, pk: int) -> HttpResponse:
@@ -39,8 +41,8 @@ def client_states(request: PageRequest, pk: int) -> HttpResponse:
     """The sync states of the asked rows, as out-of-band cells; asks again only while one of them moves."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     rows = Client.objects.with_findings().filter(namespace=namespace).select_related("namespace")
-    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
-    return render_page(request, "namespaces/client_states.html", context)
+    context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows), urls=STATE_URLS)
+    return render_page(request, "namespaces/row_states.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -58,7 +58,7 @@ def rule_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     manager: Any = kind.model._default_manager
     rows = manager.with_findings().filter(namespace=namespace).select_related("namespace")
     context = _context(request, namespace, kind, answer=states_asked_for(request.GET, rows))
-    return render_page(request, "namespaces/topic_rule_states.html", context)
+    return render_page(request, "namespaces/row_states.html", context)
 
 
 @require_http_methods(["GET", "POST"])
