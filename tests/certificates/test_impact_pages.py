@@ -16,7 +16,7 @@ from certificates.models import CACertificate
 from namespaces.client_certificates import Showing, read_chain, remember
 from namespaces.models import Namespace
 from tests.chains import Identity, authority
-from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -32,12 +32,6 @@ def namespace() -> Namespace:
     make_client(namespace, "press-1")
     make_client(namespace, "press-2")
     return namespace
-
-
-@pytest.fixture
-def ada(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="ada", password=PASSWORD)
-    return client
 
 
 NOW, DAY = timezone.now(), timedelta(days=1)

@@ -20,7 +20,7 @@ from namespaces.connections import ConnectionIntake
 from namespaces.models import Namespace
 from portal.models import User
 from tests.chains import Identity, authority
-from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +35,6 @@ def namespace() -> Namespace:
     make_ca_certificate(namespace, "line-a", der=LINE.der)
     make_client(namespace, "press-1")
     return namespace
-
-
-@pytest.fixture
-def rita(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="rita", password=PASSWORD)
-    return client
 
 
 def attempt(namespace: Namespace, cursor: int, *sent: Identity, user_name: str = "press-1", at: datetime = NOW) -> None:

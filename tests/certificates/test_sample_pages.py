@@ -29,12 +29,6 @@ def namespace() -> Namespace:
     return make_namespace(reader=make_user("rita"))
 
 
-@pytest.fixture
-def rita(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="rita", password=PASSWORD)
-    return client
-
-
 def typed() -> dict[str, list[str]]:
     return {
         "client_name": [name.authentication_name for name in TEACHING_NAMES],

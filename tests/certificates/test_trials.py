@@ -40,12 +40,6 @@ def namespace(chain: SampleChain) -> Namespace:
     return namespace
 
 
-@pytest.fixture
-def ada(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="ada", password="correct horse battery")
-    return client
-
-
 def try_it(browser: Browser, namespace: Namespace, chain: SampleChain, **more: str) -> str:
     number = more.pop("number", "0")
     file = SimpleUploadedFile("client.crt", chain.clients[int(number)].certificate_pem.encode())

@@ -11,20 +11,8 @@ from certificates.decoding import MAX_UPLOAD_BYTES
 from namespaces.models import Namespace
 from tests.certificates.test_bounds import MOST_MEGABYTES, SHAPES
 from tests.certificates.uploads import LINE
-from tests.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def namespace() -> Namespace:
-    return make_namespace(contributor=make_user("ada"))
-
-
-@pytest.fixture
-def ada(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="ada", password="correct horse battery")
-    return client
 
 
 def sent(data: bytes, how: str) -> dict[str, object]:

@@ -20,7 +20,7 @@ from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
 from tests.chains import authority
-from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.factories import make_ca_certificate, make_client, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -28,17 +28,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def chain() -> SampleChain:
     return make_sample_chain([ClientName("press-1")], at=timezone.now() - timedelta(days=1))
-
-
-@pytest.fixture
-def namespace() -> Namespace:
-    return make_namespace(contributor=make_user("ada"))
-
-
-@pytest.fixture
-def ada(client: Browser, namespace: Namespace) -> Browser:
-    client.login(username="ada", password=PASSWORD)
-    return client
 
 
 def bundle(chain: SampleChain) -> str:

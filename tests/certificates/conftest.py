@@ -1,0 +1,24 @@
+"""Fixtures of the certificates tests: a namespace, and who is signed in there. A file may have a fuller one."""
+
+import pytest
+from django.test import Client as Browser
+
+from namespaces.models import Namespace
+from tests.factories import PASSWORD, make_namespace, make_user
+
+
+@pytest.fixture
+def namespace() -> Namespace:
+    return make_namespace(contributor=make_user("ada"))
+
+
+@pytest.fixture
+def ada(client: Browser, namespace: Namespace) -> Browser:
+    client.login(username="ada", password=PASSWORD)
+    return client
+
+
+@pytest.fixture
+def rita(client: Browser, namespace: Namespace) -> Browser:
+    client.login(username="rita", password=PASSWORD)
+    return client
