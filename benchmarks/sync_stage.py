@@ -63,14 +63,7 @@ def stage(*, latency: float = 0.02, throttle: bool = False, **settings: str) -> 
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PORTAL_STATE_DIR": str(folder / "portal"),
         "PORTAL_SECRET_KEY": "only-for-benchmarks-" + "x" * 40,
-        "AZURE_ARM_URL": emulator.url,
-        "AZURE_ARM_CA": emulator.ca,
-        "AZURE_ARM_SCOPE": f"{emulator.url}/.default",
-        "AZURE_AUTHORITY_URL": emulator.url,
-        "AZURE_TENANT_ID": emulator.tenant,
-        "AZURE_CLIENT_ID": emulator.client_id,
-        "AZURE_CLIENT_SECRET": emulator.client_secret,
-        "AZURE_SUBSCRIPTION_ID": emulator.subscription,
+        **emulator.as_azure(),
         "MALLOC_ARENA_MAX": "2",  # as the demo sets it, and docs/azure.md recommends
         **settings,
     }

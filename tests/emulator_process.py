@@ -67,6 +67,19 @@ class EmulatorProcess(Whereabouts):
     def ended(self) -> bool:
         return self.process.poll() is not None
 
+    def as_azure(self) -> dict[str, str]:
+        """The environment of a portal and its workers that take it for Azure."""
+        return {
+            "AZURE_ARM_URL": self.url,
+            "AZURE_ARM_CA": self.ca,
+            "AZURE_ARM_SCOPE": f"{self.url}/.default",
+            "AZURE_AUTHORITY_URL": self.url,
+            "AZURE_TENANT_ID": self.tenant,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": self.client_secret,
+            "AZURE_SUBSCRIPTION_ID": self.subscription,
+        }
+
     @property
     def mqtt_endpoints(self) -> dict[str, dict[str, Any]]:
         """Namespace id → host, port, ca, for every listener there is now."""
