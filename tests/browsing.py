@@ -15,7 +15,7 @@ def signed_in(user: User) -> Browser:
     return browser
 
 
-def page(user: User, name: str, *args: Any) -> str:
-    response = signed_in(user).get(reverse(name, args=args))
+def page(user: User, name: str, *args: Any, **query: str) -> str:
+    response = signed_in(user).get(reverse(name, args=args), query)
     assert response.status_code == 200
     return str(response.content.decode())

@@ -1,24 +1,16 @@
 """Fixtures of the namespaces tests."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from sync.gateway import arm_gateway
-from tests.emulator_process import EmulatorProcess, emulator
+from portal.models import User
+from tests.emulated_azure import azure
+from tests.emulator_process import emulator
+from tests.factories import make_user
 from tests.sync.scripted_arm import arm, authority
 
 __all__ = ["arm", "authority", "azure", "emulator"]
 
 
 @pytest.fixture
-def azure(emulator: EmulatorProcess, settings: Any) -> Iterator[EmulatorProcess]:
-    """The emulator, with the settings in force pointing to it."""
-    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
-    settings.AZURE_ARM_CA = emulator.ca
-    settings.AZURE_TENANT_ID = emulator.tenant
-    settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = emulator.client_id, emulator.client_secret
-    arm_gateway.cache_clear()
-    yield emulator
-    arm_gateway.cache_clear()
+def ada() -> User:
+    return make_user("ada")

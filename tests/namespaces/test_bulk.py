@@ -15,15 +15,11 @@ from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.models import Lane, WorkerBeat
 from sync.queue import Queue
-from tests.factories import make_client, make_namespace, make_user
+from tests.browsing import signed_in
+from tests.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "pane"}
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture
@@ -35,9 +31,7 @@ def factory(ada: User) -> Namespace:
 
 @pytest.fixture
 def browser(ada: User) -> Browser:
-    browser = Browser()
-    browser.force_login(ada)
-    return browser
+    return signed_in(ada)
 
 
 def make_clients(namespace: Namespace, *names: str, **fields: Any) -> list[Client]:

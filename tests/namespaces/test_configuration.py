@@ -30,11 +30,6 @@ pytestmark = pytest.mark.django_db
 SOURCES = ["ClientCertificateDns", "ClientCertificateSubject"]
 
 
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
 def change(user: User, row: NamespaceConfiguration, **changed: Any) -> NamespaceConfiguration:
     wanted = {
         "state": str(row.state),

@@ -13,16 +13,11 @@ from portal.models import User
 from sync.reconcile import Pushed, push
 from tests.emulator.mqtt.plant import Device, Plant, connect, make_plant
 from tests.emulator_process import EmulatorProcess
-from tests.factories import make_namespace, make_user
+from tests.factories import make_namespace
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 NOT_AUTHORIZED, QUOTA_EXCEEDED = 0x87, 0x97
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a client does, live on its page: against a running emulator, with paho-mqtt and with a client of raw packets."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from django.urls import reverse
 
 from namespaces.live import WATCHED_SECONDS, live_of
 from namespaces.models import Namespace
-from sync.gateway import arm_gateway
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.plant import Plant, connect, make_plant
 from tests.emulator_process import EmulatorProcess
@@ -26,15 +24,9 @@ HOSTILE = "a/<hostile-tag onclick=hostile()>{{ 7|add:7 }}\u202e\x1b[31m"
 
 
 @pytest.fixture
-def plant(emulator: EmulatorProcess, tmp_path: Path, settings: Any) -> Iterator[Plant]:
-    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
-    settings.AZURE_ARM_CA = emulator.ca
-    settings.AZURE_TENANT_ID = emulator.tenant
-    settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = emulator.client_id, emulator.client_secret
+def plant(azure: EmulatorProcess, tmp_path: Path, settings: Any) -> Plant:
     settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
-    arm_gateway.cache_clear()
-    yield make_plant(emulator, tmp_path)
-    arm_gateway.cache_clear()
+    return make_plant(azure, tmp_path)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.access import role_in
 from namespaces.models import Namespace, NamespaceRole, Role
 from portal.models import Activity, User
 from portal.registry import menu_for
+from tests.browsing import page, signed_in
 from tests.factories import make_admin, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -31,24 +31,12 @@ def namespace(olga: User) -> Namespace:
     return make_namespace(owner=olga)
 
 
-def signed_in(user: User) -> Browser:
-    browser = Browser()
-    browser.force_login(user)
-    return browser
-
-
 def add(actor: User, namespace: Namespace, **data: Any) -> Any:
     return signed_in(actor).post(reverse("namespaces:role_add", args=[namespace.pk]), data, follow=True)
 
 
 def remove(actor: User, held: NamespaceRole) -> Any:
     return signed_in(actor).post(reverse("namespaces:role_delete", args=[held.namespace_id, held.pk]), follow=True)
-
-
-def page(user: User, name: str, *args: Any, **query: str) -> str:
-    answer = signed_in(user).get(reverse(name, args=args), query)
-    assert answer.status_code == 200
-    return str(answer.content.decode())
 
 
 def test_an_owner_gives_a_role_that_counts_at_once(olga: User, rita: User, namespace: Namespace) -> None:

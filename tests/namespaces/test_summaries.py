@@ -29,11 +29,6 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
-
-
 def filled(namespace: Namespace) -> Namespace:
     """Two CA certificates, three clients of which one waits, one is on its way out and one was refused, a finding."""
     make_ca_certificate(namespace, "line-a", rule_notes=["Our rules would refuse it."])

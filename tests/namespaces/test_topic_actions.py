@@ -19,16 +19,10 @@ from tests.factories import (
     make_namespace,
     make_permission_binding,
     make_topic_space,
-    make_user,
 )
 from tests.sync.scripted_arm import ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_user("ada")
 
 
 @pytest.fixture

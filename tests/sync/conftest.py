@@ -6,11 +6,12 @@ from django.test import Client as Browser
 from namespaces.models import Namespace
 from portal.models import User
 from tests.browsing import signed_in
+from tests.emulated_azure import azure
 from tests.emulator_process import emulator, own_emulator
 from tests.factories import make_namespace, make_user
 from tests.sync.scripted_arm import arm, authority
 
-__all__ = ["arm", "authority", "emulator", "own_emulator"]
+__all__ = ["arm", "authority", "azure", "emulator", "own_emulator"]
 
 
 @pytest.fixture

@@ -12,10 +12,7 @@ from sync.gateway import parse_resource_id
 from sync.reconcile import Pushed, push
 from tests.emulator_process import EmulatorProcess
 from tests.factories import make_admin, namespace_id
-from tests.namespaces.conftest import azure
 from tests.sync.scripted_arm import Answer, ScriptedArm
-
-__all__ = ["azure"]
 
 GROUP = "Werk-Süd_工場"
 HEAD = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"

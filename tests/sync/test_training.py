@@ -21,18 +21,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def factory(emulator: EmulatorProcess, settings: Any, client: Browser) -> Iterator[Namespace]:
-    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
-    settings.AZURE_ARM_CA = emulator.ca
-    settings.AZURE_TENANT_ID = emulator.tenant
-    settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = emulator.client_id, emulator.client_secret
+def factory(azure: EmulatorProcess, settings: Any, client: Browser) -> Iterator[Namespace]:
     settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
-    arm_gateway.cache_clear()
-    resource_id = emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
+    resource_id = azure.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
     name = resource_id.rpartition("/")[2]
     yield make_namespace(name, resource_id=resource_id, contributor=make_user("ada"), reader=make_user("rea"))
-    emulator.request("DELETE", "/emulator/faults")
-    arm_gateway.cache_clear()
+    azure.request("DELETE", "/emulator/faults")
 
 
 @pytest.fixture
