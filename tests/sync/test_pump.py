@@ -56,6 +56,15 @@ def test_everything_that_is_due_arrives_many_at_once(arm: ScriptedArm, ada: User
 
 def test_many_new_rows_are_read_by_one_listing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     add(ada, factory, *names(150), bulk=True)
+    is_listed = threading.Event()
+
+    def meanwhile(method: str, path: str) -> None:
+        if method == "GET" and path.endswith("/clients"):
+            is_listed.set()
+        elif method == "GET":  # of the first rows, which do not wait for the listing
+            assert is_listed.wait(10)
+
+    arm.before = meanwhile
     run()
     methods = arm.methods()
     assert methods.count("PUT") == 150
