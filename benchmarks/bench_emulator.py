@@ -1,4 +1,4 @@
-"""The emulator's ARM beside moto's server: PUT and GET of one small resource, and what 10,000 clients cost.
+"""The emulator's ARM beside moto's server: PUT and GET of one small resource, and what 10,000 clients, a start and a reset cost.
 
 moto is the usual stand-in for another cloud's control plane; what compares best is S3's PUT and GET of an object of the
 same size. Both are called by the same client in the same run, with the same body. The emulator speaks TLS, checks the body
@@ -141,6 +141,14 @@ def many_clients(emulator: EmulatorProcess, send: Send) -> list[Measurement]:
     ]
 
 
+def reset_time(emulator: EmulatorProcess, send: Send) -> Measurement:
+    """All that the other measurements have left, and a namespace that listens for MQTT."""
+    emulator.make_namespace("bench-listening")
+    began = time.perf_counter()
+    send("POST", "/emulator/reset", None)
+    return Measurement("emulator-reset", time.perf_counter() - began, "s", 1.0)
+
+
 def start_time(folder: Path) -> Measurement:
     """From the command to the ready file, the second time on one state folder."""
     EmulatorProcess(folder).stop()
@@ -165,6 +173,7 @@ def main() -> int:
             send = keeps_open(http.client.HTTPSConnection(host, timeout=30, context=tls), headers)
             results += beside_moto(emulator, send)
             results += many_clients(emulator, send)
+            results.append(reset_time(emulator, send))
         finally:
             emulator.stop()
     passed = [report(result) for result in results]
