@@ -162,8 +162,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Commands to workers would go through a queue that RabbitMQ gives to one worker of a name alone: a second one of that name,
-# or one that is back before the broker has missed it, would end. Nothing here sends any.
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+# or one that is back before the broker has missed it, would end. Nothing here sends any; who wants `celery inspect` and gives
+# each worker a name of its own turns them on.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = _flag("CELERY_WORKER_ENABLE_REMOTE_CONTROL", False)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
