@@ -85,7 +85,7 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
     if len(data) > MAX_UPLOAD_BYTES:
         raise DecodingError("too-large", "This file is larger than 1 MB, so it is no certificate.", NEXT_CA)
     if looks_like_der(data):
-        return (_load_der(data),)
+        return _load_ders(data)
     if data.startswith(b"PK\x03\x04"):
         raise DecodingError("zip", "This is a ZIP archive, not a certificate.", _UNPACK)
     text = as_text(data)
@@ -137,11 +137,7 @@ def _refuse_private_key(data: bytes) -> None:
 
 def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
     if len(blocks) > MAX_CERTIFICATES:
-        raise DecodingError(
-            "too-many-certificates",
-            f"This file holds more than {MAX_CERTIFICATES} certificates.",
-            _ONLY_CA,
-        )
+        raise _too_many()
     found = [_load_block(label, body) for label, body in blocks if label in _CERTIFICATE_LABELS]
     if found:
         return tuple(found)
@@ -179,6 +175,26 @@ def _other_block(label: str) -> DecodingError:
     known = {"DH PARAMETERS", "EC PARAMETERS", "DSA PARAMETERS"}
     what = "key parameters" if label in known else "no certificate"
     return DecodingError("not-a-certificate", f"This is a PEM file, but it holds {what}.", NEXT_CA)
+
+
+def _too_many() -> DecodingError:
+    sentence = f"This file holds more than {MAX_CERTIFICATES} certificates."
+    return DecodingError("too-many-certificates", sentence, _ONLY_CA)
+
+
+def _load_ders(data: bytes) -> tuple[Certificate, ...]:
+    """One certificate, and those that stand right behind it; what else stands there is passed over."""
+    found = [_load_der(data)]
+    left = data[len(found[0].der) :]
+    while looks_like_der(left) and (element := read_element(left)) is not None:
+        if len(found) == MAX_CERTIFICATES:
+            raise _too_many()
+        try:
+            found.append(load_certificate(left[: element[2]]))
+        except DecodingError:
+            break
+        left = left[element[2] :]
+    return tuple(found)
 
 
 def _load_der(data: bytes) -> Certificate:
@@ -229,7 +245,7 @@ def _load_without_armour(text: bytes) -> tuple[Certificate, ...]:
         raise DecodingError("public-key", "This is a public key (JSON Web Key), not a certificate.", NEXT_CA)
     der = from_hex(text) if is_hex_text(text) else from_base64(text) if is_base64_text(text) else b""
     if der[:1] == b"\x30":
-        return (_load_der(der),)
+        return _load_ders(der)
     if any(byte < 9 or 13 < byte < 32 for byte in text[:4096]):
         raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
     raise DecodingError("not-a-certificate", "There is no certificate in this text.", NEXT_CA)

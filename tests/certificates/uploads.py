@@ -115,6 +115,7 @@ def broken_files() -> list[Upload]:
         Upload("broken: one byte", b"0", "not-a-certificate", "no certificate"),
         Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate", "no certificate"),
         Upload("broken: 51 certificates", pem * 51, "too-many-certificates", "more than 50"),
+        Upload("broken: 51 certificates in DER", der * 51, "too-many-certificates", "more than 50"),
         Upload(
             "broken: negative serial number", ROOT.issue("Odd CA", ca=True, serial=b"\x90").der, "broken-certificate",
             "serial number is zero or negative",
@@ -201,6 +202,8 @@ def bundles() -> list[Upload]:
             "bundle: the intermediate that is here has expired", SENSOR.pem + ROOT.pem, several, "2 certificates",
             "subject CN=Line 1 CA", existing=(("old", old_line),),
         ),
+        Upload("bundle: DER, one behind the other", SENSOR.der + LINE.der, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
+        Upload("bundle: DER in hex, and something behind it", (SENSOR.der + LINE.der + b"\x30\x01\x05").hex().encode(), several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: root first", ROOT.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: RSA chain", RSA_ROOT.pem + RSA_LINE.pem + RSA_SENSOR.pem, several, "3 certificates", "", choose, "CN=RSA Line CA"),
         Upload("bundle: leaf and root, the intermediate missing", SENSOR.pem + ROOT.pem, several, "2 certificates", "subject CN=Line 1 CA"),
