@@ -232,16 +232,20 @@ class Client(SyncedModel):
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
         """In Azure another client may still hold the authentication name that it has given up here.
 
-        Or it held the name when Azure was asked, and has let go of it since: then the answer is out of date.
+        Or it held the name when Azure was asked, and has let go of it since: then the answer is out of date. Or nobody knows
+        what Azure holds of it, since an answer was lost or is still to come.
         """
         name = self.authentication_name
-        holders = Client.objects.unsettled().filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
-        holder = holders.filter(base__properties__authenticationName__iexact=name).first()
+        others = Client.objects.filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
+        holder = others.unsettled().filter(base__properties__authenticationName__iexact=name).first()
         if holder is not None:
             return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
-        changes = Activity.objects.of_scope(self.namespace_id).filter(kind=self.kind, settled_at__gte=asked_at)
-        former = {"before__authentication name__iexact": name}
-        change = changes.filter(**former).exclude(object_pk=self.pk).first()
+        former = {"kind": self.kind, "before__authentication name__iexact": name}
+        changes = Activity.objects.of_scope(self.namespace_id).filter(**former).exclude(object_pk=self.pk)
+        unknown = Q(claim_token__isnull=False) | Q(uncertain=True) | Q(recheck_at__isnull=False)
+        change = changes.filter(
+            Q(settled_at__gte=asked_at) | Q(object_pk__in=others.filter(unknown).values("pk"))
+        ).first()
         return _giving_up(change.object_name, name, waits_too=False) if change is not None else None
 
     @classmethod

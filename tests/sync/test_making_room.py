@@ -55,6 +55,26 @@ def test_an_authentication_name_that_was_given_up_while_azure_refused_it_is_trie
     assert push(again(taker)) is Pushed.SUCCEEDED
 
 
+@pytest.mark.parametrize("leaves", ["is renamed", "is deleted"])
+def test_an_authentication_name_that_a_client_may_hold_whose_answer_was_lost_is_waited_for(
+    arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
+) -> None:
+    """What the portal knows of it in Azure is nothing: it was made there, and nobody was told."""
+    giver = make(ada, factory, "giver")
+    arm.script("PUT", Answer(wire="none"))
+    assert push(giver) is Pushed.DELAYED
+    if leaves == "is renamed":
+        change_authentication_name(ada, client=again(giver), authentication_name="new")
+        taker = make(ada, factory, "taker", authentication_name="giver")
+    else:
+        taker = make(ada, factory, "taker")
+        Client.objects.filter(pk=taker.pk).update(authentication_name="giver")
+        delete_client(ada, client=again(giver))
+    arm.script("PUT", refused("Conflict", 409))
+    assert push(again(taker)) is Pushed.DELAYED
+    assert "giver" in again(taker).waits_for
+
+
 def test_a_refusal_is_final_where_nobody_has_given_the_name_up_since(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
