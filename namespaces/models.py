@@ -242,10 +242,7 @@ class Client(SyncedModel):
             return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
         former = {"kind": self.kind, "before__authentication name__iexact": name}
         changes = Activity.objects.of_scope(self.namespace_id).filter(**former).exclude(object_pk=self.pk)
-        unknown = Q(claim_token__isnull=False) | Q(uncertain=True) | Q(recheck_at__isnull=False)
-        change = changes.filter(
-            Q(settled_at__gte=asked_at) | Q(object_pk__in=others.filter(unknown).values("pk"))
-        ).first()
+        change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=others.unknown().values("pk"))).first()
         return _giving_up(change.object_name, name, waits_too=False) if change is not None else None
 
     @classmethod

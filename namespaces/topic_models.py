@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 from namespaces.rules import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
 from namespaces.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
+from portal.models import Activity
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 
@@ -68,6 +69,11 @@ class TopicRule(SyncedModel):
     def bindings(self) -> SyncedQuerySet:
         """The permission bindings of the namespace that rest on it."""
         return PermissionBinding.objects.none()
+
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Of a deletion: a binding that may rest on it in Azure, or did when Azure was asked, and is to let go of it."""
+        binding = _binding_that_may_rest_on(self, asked_at) if self.deleted_at is not None else ""
+        return Obstacle(_letting_go(binding), waits_too=False) if binding else None
 
 
 def _due_index(name: str) -> models.Index:
@@ -293,4 +299,20 @@ def _bindings_in_the_way(row: TopicRule, names_it: str) -> str:
     resting = {f"base__properties__{names_it}__iexact": row.name}
     moving = PermissionBinding.objects.unsettled().filter(namespace=row.namespace_id, parked_code="", **resting)
     binding = moving.first()
-    return f"the permission binding “{binding.name}” to let go of it" if binding else ""
+    return _letting_go(binding.name) if binding else ""
+
+
+def _binding_that_may_rest_on(row: TopicRule, asked_at: datetime) -> str:
+    """The name of a binding of which Azure may know more than the portal, or knew more when it was asked; or ""."""
+    binding = row.bindings().filter(parked_code="").unknown().first()
+    if binding is not None:
+        return str(binding.name)
+    former = {f"before__{row._meta.verbose_name}__iexact": row.name}
+    changes = Activity.objects.of_scope(row.namespace_id).filter(kind=PermissionBinding._meta.label_lower, **former)
+    unknown = PermissionBinding.objects.filter(namespace=row.namespace_id, parked_code="").unknown()
+    change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=unknown.values("pk"))).first()
+    return change.object_name if change is not None else ""
+
+
+def _letting_go(binding: str) -> str:
+    return f"the permission binding “{binding}” to let go of it"

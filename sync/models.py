@@ -102,6 +102,10 @@ class SyncedQuerySet(models.QuerySet[Any]):
         """Rows whose newest generation has not been confirmed by Azure."""
         return self.exclude(generation=F("synced_generation"))
 
+    def unknown(self) -> Self:
+        """Rows of which nobody knows what Azure holds: an answer is still to come, or was lost."""
+        return self.filter(Q(claim_token__isnull=False) | Q(uncertain=True) | Q(recheck_at__isnull=False))
+
     def due(self, at: datetime) -> Self:
         """Rows that a worker may claim now."""
         return self.unsettled().filter(may_go(at))

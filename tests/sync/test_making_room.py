@@ -105,6 +105,47 @@ def test_a_binding_waits_for_its_group_that_is_deleted_and_made_anew(
     assert push(again(binding)) is Pushed.SUCCEEDED
 
 
+def test_a_deletion_waits_for_a_binding_that_may_still_be_in_azure(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    group = make_client_group(factory, synced_generation=0)
+    assert push(group) is Pushed.SUCCEEDED
+    binding = make_permission_binding(factory, group=group.name, synced_generation=0)
+    arm.script("PUT", Answer(wire="none"))
+    assert push(binding) is Pushed.DELAYED
+    delete_topic_rule(ada, row=again(binding))
+    delete_topic_rule(ada, row=again(group))
+    arm.script("DELETE", refused("Conflict", 409))
+    assert push(again(group)) is Pushed.DELAYED
+    assert binding.name in again(group).waits_for
+
+
+def test_a_deletion_is_tried_again_where_a_binding_went_while_azure_refused_it(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    group = make_client_group(factory, synced_generation=0)
+    assert push(group) is Pushed.SUCCEEDED
+    binding = make_permission_binding(factory, group=group.name, synced_generation=0)
+    delete_topic_rule(ada, row=again(binding))
+    delete_topic_rule(ada, row=again(group))
+    arm.script("DELETE", refused("Conflict", 409))
+    (claimed,) = claim(ClientGroup, [group.pk])
+    refusal = deliver(claimed, arm_gateway())
+    assert push(again(binding)) is Pushed.SUCCEEDED
+    assert settle([refusal]) == [Pushed.DELAYED]
+    assert push(again(group)) is Pushed.SUCCEEDED
+
+
+def test_the_deletion_of_a_group_that_azure_refuses_is_parked_where_no_binding_rests_on_it(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    group = make_client_group(factory, synced_generation=0)
+    assert push(group) is Pushed.SUCCEEDED
+    delete_topic_rule(ada, row=again(group))
+    arm.script("DELETE", refused("Conflict", 409))
+    assert push(again(group)) is Pushed.PARKED
+
+
 def test_a_binding_that_azure_refuses_is_parked_where_its_group_has_been_there_all_the_time(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
