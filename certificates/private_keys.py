@@ -97,7 +97,8 @@ def may_be_a_private_key(data: bytes) -> bool:
     if not _BASE64_RUN.fullmatch(body.strip().rstrip(b"=").translate(URL_TO_BASE64)) or is_hex_text(body):
         return False
     found = from_base64(body)
-    if read_element(found) is not None and found[:1] == b"\x30":
+    element = read_element(found)
+    if element is not None and found[:1] == b"\x30" and element[2] == len(found):  # a shorter one may be chance, too
         return False
     by_chance = 256 * (1 - (255 / 256) ** len(found))  # so many of the 256 bytes occur in as many thrown by dice
     looks_like_chance = len(set(found)) > 0.85 * by_chance

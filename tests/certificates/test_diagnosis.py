@@ -1,5 +1,7 @@
 """Each file that people bring is told apart: exact code, one sentence, the next step, and the fix where there is one."""
 
+import base64
+import hashlib
 import re
 from datetime import timedelta
 
@@ -80,6 +82,11 @@ def test_the_refusal_repeats_nothing_of_a_private_key(data: bytes) -> None:
     said = f"{error!r} {error.sentence} {error.next_step} {error.__context__!r} {error.__cause__!r}"
     readable = data.decode("latin-1")
     assert not [word for word in re.findall(r"[A-Za-z0-9+/]{12,}", said) if word in readable]
+
+
+def test_a_key_under_a_passphrase_is_recognised_though_it_begins_like_der_by_chance() -> None:
+    encrypted = b"\x30\x24" + b"".join(hashlib.sha256(bytes([n])).digest() for n in range(4))[2:]
+    assert diagnose_upload(base64.b64encode(encrypted), at=AT).code == "private-key"
 
 
 def test_a_bundle_shows_each_certificate_with_its_role() -> None:
