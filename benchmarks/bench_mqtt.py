@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -180,7 +181,8 @@ def per_second(answers: Sequence[dict[str, Any]]) -> float:
     return sum(float(answer["count"]) / float(answer["seconds"]) for answer in answers)
 
 
-def connections(broker: Broker, where: Where) -> Counted:
+def connections(label: str, broker: Broker) -> Counted:
+    where = broker.ec if label == "EC" else broker.rsa
     load = [start_load("connections", where, seconds=SECONDS, user=CLIENT, name=f"c{n}") for n in range(PROCESSES)]
     before = broker.processor_seconds
     answers = finish(load)
@@ -188,9 +190,9 @@ def connections(broker: Broker, where: Where) -> Counted:
     return Counted(per_second(answers), worked / sum(int(answer["count"]) for answer in answers) * 1000)
 
 
-def messages(where: Where, qos: int) -> float:
+def messages(qos: int, broker: Broker) -> float:
     wish = {"seconds": SECONDS, "user": CLIENT, "qos": qos, "window": WINDOW}
-    return per_second(finish([start_load("messages", where, name=f"m{n}", **wish) for n in range(PAIRS)]))
+    return per_second(finish([start_load("messages", broker.ec, name=f"m{n}", **wish) for n in range(PAIRS)]))
 
 
 def latency(where: Where) -> float:
@@ -226,13 +228,13 @@ def beside(name: str, unit: str, goal: float, values: Sequence[Sequence[float]],
 
 def measurements(brokers: Sequence[Broker]) -> Iterator[Measurement]:
     for label in ("EC", "RSA"):
-        counted = in_turns(brokers, lambda b, of=label: connections(b, b.ec if of == "EC" else b.rsa))  # type: ignore[misc]
+        counted = in_turns(brokers, partial(connections, label))
         rates = [[each.per_second for each in of_one] for of_one in counted]
         yield beside(f"mqtt connections, {label}", "/s", 1.0, rates, more_is_better=True)
         work = [[each.milliseconds for each in of_one] for of_one in counted]
         yield beside(f"mqtt processor time of a connection, {label}", " ms", 1.0, work)
     for qos in (0, 1):
-        rates = in_turns(brokers, lambda b, of=qos: messages(b.ec, of))  # type: ignore[misc]
+        rates = in_turns(brokers, partial(messages, qos))
         yield beside(f"mqtt messages, QoS {qos}", "/s", 1.0, rates, more_is_better=True)
     yield beside("mqtt latency, p50", " ms", 4, in_turns(brokers, lambda b: latency(b.ec)))
     memory = [[memory_per_connection(broker)] for broker in brokers]

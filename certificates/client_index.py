@@ -63,4 +63,4 @@ class ClientIndex:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClientIndex) and vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash; Python's own way to say so

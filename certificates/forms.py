@@ -75,7 +75,7 @@ class FileOrPasteForm(GuardedForm):
 
     def read(self, data: bytes) -> None:
         """Make something of what came, or say by the field what is wrong with it."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each form makes something else of it
 
     def show(self, pem: str) -> None:
         """Put this text into the form as it is drawn next."""
