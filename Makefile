@@ -32,7 +32,7 @@ browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
 
 programs: install ## install mosquitto's clients for the tests, where Debian's package manager is there
-	$(BIN)/python -m tests.programs
+	$(BIN)/python -m tests.support.programs
 
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi

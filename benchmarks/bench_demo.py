@@ -20,7 +20,7 @@ import requests
 from benchmarks.report import Measurement, report
 from tests.e2e.demo_process import ROOT, DemoProcess, running_demo
 from tests.e2e.session import signed_in
-from tests.waiting import until
+from tests.support.waiting import until
 
 WARM_STARTS = 5
 CLIENTS = 30

@@ -13,9 +13,9 @@ LATENCY = 0.02
 def main() -> int:
     with stage(latency=LATENCY, ARM_BUDGETS="off") as set_stage:
         set_stage.set_up_django()
-        from namespaces.intake import bring_in
-        from namespaces.models import Client, Namespace
-        from sync import drift
+        from namespaces.importing.importing import bring_in
+        from namespaces.models.core import Client, Namespace
+        from sync.drift import scan as drift
         from sync.registry import Scope
 
         namespace = connect(set_stage.emulator.make_namespace("large"), "large")
@@ -40,7 +40,7 @@ def _fill(emulator: object, namespace_id: str) -> None:
     """10,000 clients, behind the portal's back, by many connections at once."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from sync.gateway import arm_gateway
+    from sync.arm.gateway import arm_gateway
 
     def put(number: int) -> None:
         arm_gateway().put(f"{namespace_id}/clients/sensor-{number}", {"properties": _properties(number)})
@@ -51,7 +51,7 @@ def _fill(emulator: object, namespace_id: str) -> None:
 
 def _change_some(emulator: object, namespace_id: str) -> None:
     """Ten changed, ten deleted, ten added."""
-    from sync.gateway import arm_gateway
+    from sync.arm.gateway import arm_gateway
 
     for number in range(10):
         changed = {**_properties(number), "description": "changed behind the portal's back"}

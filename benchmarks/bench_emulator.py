@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.report import Measurement, report
-from tests.emulator_process import ROOT, EmulatorProcess
-from tests.waiting import until
+from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.waiting import until
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "2000"))
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "10000"))

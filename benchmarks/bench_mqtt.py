@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 
 from benchmarks.mqtt_load import Where
 from benchmarks.report import Measurement, report
-from certificates.decoding import to_azure_pem
-from tests.chains import Identity, authority
-from tests.emulator_process import ROOT, EmulatorProcess
-from tests.waiting import until
+from certificates.x509.reading import to_azure_pem
+from tests.support.chains import Identity, authority
+from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.waiting import until
 
 CLIENT = "bench"
 HOLDERS = [f"holder-{n}" for n in range(50)]  # 100 sessions each

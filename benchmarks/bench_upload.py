@@ -5,9 +5,9 @@ import tracemalloc
 from base64 import b64encode
 
 from benchmarks.report import Measurement, report
-from certificates.diagnosis import Diagnosis, diagnose_upload
-from certificates.facts import load_certificate
-from tests.chains import AT, authority
+from certificates.diagnosis.upload import Diagnosis, diagnose_upload
+from certificates.x509.certificate import load_certificate
+from tests.support.chains import AT, authority
 
 RUNS = 200
 

@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 from OpenSSL import crypto
 
 from benchmarks.report import Measurement, report
-from certificates.authentication import NamespaceState, TrustedCA, authenticate
-from certificates.strength import MAX_RSA_BITS
+from certificates.authentication.engine import NamespaceState, TrustedCA, authenticate
+from certificates.x509.strength import MAX_RSA_BITS
 from tests.certificates.cases import a_client
-from tests.chains import AT, Identity, authority
+from tests.support.chains import AT, Identity, authority
 
 VERDICTS = 5000
 PACE = timedelta(seconds=1)

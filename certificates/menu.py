@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from certificates.models import CACertificate
 from namespaces.access import visible_namespaces
-from namespaces.menu import BROKER, FIND_OUT
-from namespaces.searching import MOST_HITS
+from namespaces.pages.menu import BROKER, FIND_OUT
+from namespaces.pages.search import MOST_HITS
 from portal.models import User
 from portal.registry import MenuItem, SearchHit
 

@@ -11,7 +11,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from certificates.decoding import (
+from certificates.diagnosis.upload import diagnose_ca_upload
+from certificates.x509.reading import (
     Certificate,
     DecodingError,
     from_azure_pem,
@@ -20,10 +21,9 @@ from certificates.decoding import (
     to_azure_pem,
     to_pem,
 )
-from certificates.diagnosis import diagnose_ca_upload
-from namespaces.models import Namespace
-from namespaces.rules import RESOURCE_NAME_PATTERN
-from sync.models import SyncedModel, SyncedQuerySet
+from namespaces.models.core import Namespace
+from namespaces.rules.clients import RESOURCE_NAME_PATTERN
+from sync.models.synced import SyncedModel, SyncedQuerySet
 
 
 class CACertificate(SyncedModel):

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import ca_certificates, expiries, samples, trials
+from certificates.views import authentication_test, ca_certificates, expiries, samples
 from namespaces import converters  # noqa: F401 - registers the names' converters
 
 app_name = "certificates"
@@ -66,7 +66,7 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_retry",
     ),
     # Test authentication
-    path("<int:pk>/test-authentication/", trials.test_authentication, name="test_authentication"),
+    path("<int:pk>/test-authentication/", authentication_test.test_authentication, name="test_authentication"),
     # Expiries
     path("<int:pk>/expiries/", expiries.expiries, name="expiries"),
     path("<int:pk>/expiries/calendar/", expiries.expiry_feed_make, name="expiry_feed_make"),

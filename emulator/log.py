@@ -2,7 +2,7 @@
 
 import logging
 
-from certificates.wording import one_line
+from certificates.x509.text import one_line
 
 
 class OneLineFormatter(logging.Formatter):

@@ -23,14 +23,14 @@ from typing import IO, Any, Protocol
 from aiohttp import web
 
 from emulator.arm.application import ArmService
+from emulator.arm.requests.throttle import Throttle
+from emulator.arm.resource_types.registry import Limits
 from emulator.arm.seed import read_seed
 from emulator.arm.subscriptions import make_subscription
-from emulator.arm.throttle import Throttle
-from emulator.arm.types import Limits
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
 from emulator.ready import FEDERATED_TOKEN, environment_lines, host_told, ready_content, url_of, write_for_others
-from emulator.store import Store
+from emulator.storage.store import Store
 
 GRACE = 1.0  # seconds that open requests have to finish
 logger = logging.getLogger("emulator")
@@ -110,9 +110,12 @@ def server_context(authority: Authority) -> ssl.SSLContext:
 
 def make_mqtt_endpoints(store: Store, authority: Authority, options: Namespace) -> Endpoints | None:
     """The MQTT side, where it is installed."""
-    if importlib.util.find_spec("emulator.mqtt") is None or importlib.util.find_spec("emulator.mqtt.endpoint") is None:
+    if (
+        importlib.util.find_spec("emulator.mqtt") is None
+        or importlib.util.find_spec("emulator.mqtt.listeners.endpoint") is None
+    ):
         return None
-    endpoint = importlib.import_module("emulator.mqtt.endpoint")
+    endpoint = importlib.import_module("emulator.mqtt.listeners.endpoint")
     chosen = importlib.import_module("emulator.mqtt.options").mqtt_options(options)
     told = host_told(options.host, options.host_name)
     made: Endpoints = endpoint.MqttEndpoints(store, authority, options.host, chosen, told=told)

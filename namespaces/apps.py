@@ -6,12 +6,12 @@ class NamespacesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from namespaces import menu, searching
         from namespaces.access import held_roles, visible_scopes
-        from namespaces.connections import ConnectionIntake
-        from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
-        from namespaces.reachability import note_reachability
-        from namespaces.scopes import NamespaceScopes
+        from namespaces.connections.log_import import ConnectionIntake
+        from namespaces.importing.reachability import note_reachability
+        from namespaces.importing.scopes import NamespaceScopes
+        from namespaces.models.core import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
+        from namespaces.pages import menu, search
         from portal.registry import (
             register_activity_scope,
             register_menu_item,
@@ -30,8 +30,8 @@ class NamespacesConfig(AppConfig):
         register_roles(held_roles)
         for item in menu.MENU:
             register_menu_item(item)
-        register_pages(searching.pages)
-        register_search(searching.search_namespaces)
-        register_search(searching.search_clients)
-        register_search(searching.search_topic_rules)
-        register_search(searching.search_shown_certificates)
+        register_pages(search.pages)
+        register_search(search.search_namespaces)
+        register_search(search.search_clients)
+        register_search(search.search_topic_rules)
+        register_search(search.search_shown_certificates)

@@ -7,13 +7,13 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces import intake
-from namespaces.models import Namespace, NamespaceConfiguration
-from namespaces.reachability import note_reachability
-from sync import leases
-from sync.gateway import AzureRefused, AzureUnreachable, arm_gateway
-from sync.queue import subscription_of
-from sync.reads import AT_A_PAGE, PatientReader, Reader
+from namespaces.importing import importing
+from namespaces.importing.reachability import note_reachability
+from namespaces.models.core import Namespace, NamespaceConfiguration
+from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
+from sync.push.queue import subscription_of
+from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader, Reader
+from sync.workers import leases
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 @shared_task
 def import_namespace(pk: int) -> None:
     """Bring in one namespace; quiet when it is gone, done, or being brought in."""
-    intake.bring_in(pk)
+    importing.bring_in(pk)
 
 
 @shared_task
@@ -30,8 +30,8 @@ def refresh_namespaces() -> None:
     with leases.held("refresh", seconds=300) as alone:
         if alone:
             _refresh_all()
-            for namespace in intake.startable(Namespace.objects.filter(unreachable_since__isnull=True)):
-                intake.bring_in(namespace.pk)
+            for namespace in importing.startable(Namespace.objects.filter(unreachable_since__isnull=True)):
+                importing.bring_in(namespace.pk)
 
 
 def _refresh_all() -> None:
@@ -87,4 +87,4 @@ def take_missing_configuration(namespace: Namespace, reader: Reader) -> None:
     with suppress(AzureRefused, AzureUnreachable):
         for resource in NamespaceConfiguration.in_azure(reader, namespace.resource_id):
             with transaction.atomic():
-                intake.take_resource(NamespaceConfiguration, namespace, resource)
+                importing.take_resource(NamespaceConfiguration, namespace, resource)

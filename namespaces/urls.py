@@ -4,7 +4,6 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from namespaces import converters  # noqa: F401 - registers the names' converters
-from namespaces.topic_kinds import KINDS, Kind
 from namespaces.views import (
     activity,
     bulk,
@@ -16,8 +15,9 @@ from namespaces.views import (
     permissions,
     roles,
     topic_rules,
-    trying,
+    try_it,
 )
+from namespaces.views.topic_rule_kinds import KINDS, Kind
 
 
 def of_kind(kind: Kind) -> Iterator[URLPattern]:
@@ -87,8 +87,8 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/delete/", clients.client_delete, name="client_delete"),
     path("<int:pk>/clients/<client_name:name>/retry/", clients.client_retry, name="client_retry"),
     path("<int:pk>/clients/<client_name:name>/activity/", activity.client_activity, name="client_activity"),
-    path("<int:pk>/clients/<client_name:name>/try-it/", trying.client_try, name="client_try"),
-    path("<int:pk>/clients/<client_name:name>/try-it/live/", trying.client_live, name="client_live"),
+    path("<int:pk>/clients/<client_name:name>/try-it/", try_it.client_try, name="client_try"),
+    path("<int:pk>/clients/<client_name:name>/try-it/live/", try_it.client_live, name="client_live"),
     path("<int:pk>/clients/<client_name:name>/json/", clients.client_json, name="client_json"),
     path("<int:pk>/clients/<client_name:name>/commands/", clients.client_commands, name="client_commands"),
     # Who may publish and subscribe where

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from certificates.wording import one_line
-from portal.request_ids import request_id_of
+from certificates.x509.text import one_line
+from portal.web.request_ids import request_id_of
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 LONGEST_FAULT = 300  # letters

@@ -39,7 +39,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "portal.request_ids.RequestIdMiddleware",
+    "portal.web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.unseen.ShowUnseenMiddleware",
+    "portal.web.invisible_characters.ShowUnseenMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -71,7 +71,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.shell",
+                "portal.web.shell_context.shell",
             ],
             "builtins": ["template_partials.templatetags.partials", "portal.templatetags.portal"],
         },
@@ -112,7 +112,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 # Uploads are capped before parsing and stay in memory: a pasted key must never reach a temporary file.
-FILE_UPLOAD_HANDLERS = ["portal.uploads.CappedMemoryUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
 

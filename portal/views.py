@@ -19,12 +19,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HTMX_STOP_POLLING, HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.bell import begin, mark_seen, recent
-from portal.context import THEME_COOKIE, THEMES
-from portal.denial import Denied
 from portal.models import User
+from portal.pages.bell import begin, mark_seen, recent
 from portal.registry import SearchHit, held_roles, search
-from portal.request_ids import request_id_of
+from portal.web.access_denied import Denied
+from portal.web.request_ids import request_id_of
+from portal.web.shell_context import THEME_COOKIE, THEMES
 
 THEME_SECONDS = 365 * 24 * 3600
 MOST_QUICK_HITS = 10
@@ -185,7 +185,7 @@ def bell(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def styleguide(request: ShellRequest) -> HttpResponse:
     """Every piece on one page; only where DEBUG is on."""
-    from portal.styleguide import samples
+    from portal.pages.styleguide import samples
 
     return render(request, "portal/styleguide.html", samples())
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity, User
-from sync.hints import hint_on_commit, send_on_commit
-from sync.models import Lane, SyncedModel
+from sync.models.synced import Lane, SyncedModel
 from sync.registry import Scope
+from sync.workers.wakeups import hint_on_commit, send_on_commit
 
 AT_ONCE = 100  # rows in one transaction: others can write in between
 # A change is tried at once, whatever came of the one before.

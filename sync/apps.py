@@ -9,7 +9,7 @@ class SyncConfig(AppConfig):
         from django.conf import settings
 
         from portal.registry import MenuItem, register_menu_item, register_pages
-        from sync.overview import open_findings, pages_of_all
+        from sync.pages.overview import open_findings, pages_of_all
 
         register_menu_item(MenuItem("", "Sync", "arrow-up-down", "sync:sync_overview", order=30))
         register_menu_item(MenuItem("", "Drift", "git-compare", "sync:drift_list", order=40, count=open_findings))

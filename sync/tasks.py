@@ -8,10 +8,14 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from sync import connections as connection_log
-from sync import discards, drift, leases, pump, queue, rechecks, registry, workers
-from sync.findings import forget_old_findings
-from sync.records import forget_old_records
+from sync import registry
+from sync.capabilities import connection_log
+from sync.drift import discards
+from sync.drift import scan as drift
+from sync.models.findings import forget_old_findings
+from sync.models.records import forget_old_records
+from sync.push import pump, queue, rechecks
+from sync.workers import heartbeats, leases
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
 
@@ -29,7 +33,7 @@ def sweep() -> None:
     now = timezone.now()
     with leases.held("sweep", seconds=60) as alone:
         if alone:
-            workers.bury_the_dead(now)
+            heartbeats.bury_the_dead(now)
             rechecks.make_due(now)
             forget_old_records(now)
             forget_old_findings(now, registry.scopes().pks())
@@ -94,7 +98,7 @@ def take_in_connections() -> None:
 
 @worker_ready.connect
 def say_that_this_worker_runs(**_: Any) -> None:
-    workers.this_worker().keep_beating()
+    heartbeats.this_worker().keep_beating()
     connections.close_all()  # with --pool=prefork this is the parent: no child may inherit its connection
 
 
@@ -106,4 +110,4 @@ def take_nothing_new(**_: Any) -> None:
 @worker_shutdown.connect
 @worker_process_shutdown.connect
 def say_that_this_worker_ends(**_: Any) -> None:
-    workers.this_worker().end()
+    heartbeats.this_worker().end()

@@ -10,14 +10,14 @@ from django.core.cache import cache
 from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
-from tests import own_broker
+from tests.support import own_broker
 
 # What Hypothesis tries is the same in each run: a commit does not fail for what it did not change. Something new is tried
 # with `--hypothesis-profile=default`.
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
-pytest_plugins = ["tests.key_watch"]
+pytest_plugins = ["tests.key_watch.plugin"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

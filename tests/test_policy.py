@@ -10,7 +10,7 @@ import pytest
 
 from tests.certificates.case_table import cases
 from tests.certificates.uploads import uploads
-from tests.chains import AT
+from tests.support.chains import AT
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [

@@ -2,10 +2,10 @@
 
 from django import template
 
-from certificates.decisions import Decision
-from certificates.presented import Presented
-from certificates.trials import ShownStep, steps_of_attempt
-from namespaces.models import ConnectionAttempt
+from certificates.authentication.decision import Decision
+from certificates.pages.authentication_test import ShownStep, steps_of_attempt
+from certificates.pages.presented_chain import Presented
+from namespaces.models.core import ConnectionAttempt
 
 register = template.Library()
 

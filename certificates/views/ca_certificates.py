@@ -9,20 +9,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from certificates.access import get_ca_certificate
 from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
-from certificates.forms import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
-from certificates.grids import certificate_grid, listed_certificates
-from certificates.impact import impact_of, number_of_clients, signed_beside
+from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.models import CACertificate
+from certificates.pages.ca_certificate_list import certificate_grid, listed_certificates
+from certificates.pages.ca_usage import impact_of, number_of_clients, signed_beside
 from namespaces.access import Verb, get_namespace
-from namespaces.az_commands import az_commands
-from namespaces.forms import problem_of_one_field
-from namespaces.histories import object_history
-from namespaces.json_view import api_version_of, json_view_of
-from namespaces.models import Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
-from namespaces.rules import RuleError
-from namespaces.states import poll_of, states_asked_for
-from portal.csv_files import ROWS_AT_ONCE, csv_response
+from namespaces.forms.clients import problem_of_one_field
+from namespaces.models.core import Namespace
+from namespaces.pages.az_commands import az_commands
+from namespaces.pages.history import object_history
+from namespaces.pages.json_view import api_version_of, json_view_of
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell
+from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rules.clients import RuleError
+from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 
 STATE_URLS = {action: f"certificates:ca_certificate_{action}" for action in ("states", "retry", "update")}
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from certificates.expiries import calendar_of, expiries_of
-from certificates.feeds import make_feed, namespace_of_feed, revoke_feed
 from certificates.models import ExpiryFeed
+from certificates.pages.calendar_feeds import make_feed, namespace_of_feed, revoke_feed
+from certificates.pages.expiries import calendar_of, expiries_of
 from namespaces.access import Verb, get_namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
 
 SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
 

@@ -7,11 +7,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certificates.issuing import make_sample_chain, sample_chain_zip
-from certificates.sample_form import SampleChainForm
-from certificates.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
+from certificates.forms.samples import SampleChainForm
+from certificates.pages.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
+from certificates.samples.chain import make_sample_chain, sample_chain_zip
 from namespaces.access import Verb, get_namespace
-from namespaces.pages import PageRequest, namespace_context, render_page
+from namespaces.pages.responses import PageRequest, namespace_context, render_page
 
 
 @never_cache

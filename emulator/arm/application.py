@@ -8,24 +8,24 @@ from typing import Any
 
 from aiohttp import web
 
-from emulator.arm.breaking import reset_connection, send_half
-from emulator.arm.calls import Answer, Call
-from emulator.arm.control import Control, MqttEndpointMap
-from emulator.arm.errors import ArmError
 from emulator.arm.event_grid import EventGrid
-from emulator.arm.faults import Faults, Plan, refusal
+from emulator.arm.faults.broken_connections import reset_connection, send_half
+from emulator.arm.faults.control import Control, MqttEndpointMap
+from emulator.arm.faults.matching import Faults, Plan, refusal
 from emulator.arm.identity import cloud_metadata, managed_identity_token, openid_configuration, origin, token
 from emulator.arm.namespace_actions import LiveState
 from emulator.arm.operations import Operations
-from emulator.arm.paths import EVENT_GRID, parse_arm_path, split_path
+from emulator.arm.requests.calls import Answer, Call
+from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
+from emulator.arm.requests.throttle import Throttle, header_for
+from emulator.arm.resource_types.registry import Limits
 from emulator.arm.seed import SeedError, seed_call
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
-from emulator.arm.throttle import Throttle, header_for
-from emulator.arm.types import Limits
 from emulator.arm.views import View
 from emulator.credentials import Credentials
 from emulator.fault_rules import SPARED, Fault
-from emulator.store import Store
+from emulator.storage.store import Store
 
 LARGEST_BODY = 4 * 1024 * 1024  # ARM's own limit
 ON_REQUEST = Fault(kind="long-running")  # what `Prefer: respond-async` asks for (RFC 7240)

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from emulator.arm.calls import Answer, Call, page, rendered, system_data
-from emulator.arm.errors import ArmError, invalid
-from emulator.arm.fields import Fields
 from emulator.arm.namespace_actions import NO_PART_OF_AZURE, LiveState, NamespaceActions
-from emulator.arm.namespaces import check_namespace, merged
 from emulator.arm.operations import Operations
-from emulator.arm.paths import EVENT_GRID
-from emulator.arm.types import SHORT_NAME, ChildType, Draft, Limits, child_types
-from emulator.arm.versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
+from emulator.arm.requests.calls import Answer, Call, page, rendered, system_data
+from emulator.arm.requests.errors import ArmError, invalid
+from emulator.arm.requests.paths import EVENT_GRID
+from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
+from emulator.arm.resource_types.fields import Fields
+from emulator.arm.resource_types.namespaces import check_namespace, merged
+from emulator.arm.resource_types.registry import SHORT_NAME, ChildType, Draft, Limits, child_types
 from emulator.arm.views import View
-from emulator.store import NAMESPACE, Resource, Store, id_key
+from emulator.storage.store import NAMESPACE, Resource, Store, id_key
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
 TOLERATED = ENVELOPE | {"etag", "sku", "identity", "kind"}  # what generic clients send with any resource

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulator.arm.calls import Answer, Call
-from emulator.arm.errors import ArmError
-from emulator.arm.fields import Fields
-from emulator.store import CLIENT, Resource, Store, id_key
+from emulator.arm.requests.calls import Answer, Call
+from emulator.arm.requests.errors import ArmError
+from emulator.arm.resource_types.fields import Fields
+from emulator.storage.store import CLIENT, Resource, Store, id_key
 
 KEYS = ("key1", "key2")
 LARGEST_LOG_PAGE = 1000

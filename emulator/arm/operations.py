@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.arm.calls import Answer, Call, rendered
-from emulator.arm.errors import ArmError
-from emulator.arm.paths import EVENT_GRID
-from emulator.arm.versions import shown
+from emulator.arm.requests.calls import Answer, Call, rendered
+from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.paths import EVENT_GRID
+from emulator.arm.resource_types.api_versions import shown
 from emulator.arm.views import View
 from emulator.fault_rules import Fault
-from emulator.store import Resource, Store, id_key
+from emulator.storage.store import Resource, Store, id_key
 
 RETRY_AFTER = "1"  # clients take "0" for none
 KEPT = 1000  # operations that can be asked about; the oldest go first

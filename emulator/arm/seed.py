@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.arm.calls import Call
-from emulator.arm.errors import ArmError
-from emulator.arm.paths import parse_arm_path, split_path
-from emulator.arm.versions import EVENT_GRID_VERSIONS
+from emulator.arm.requests.calls import Call
+from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.paths import parse_arm_path, split_path
+from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
 from emulator.credentials import Credentials
 
 NEWEST = max(EVENT_GRID_VERSIONS)  # knows every property

@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from emulator.arm.calls import Answer, Call, page, rendered, system_data
-from emulator.arm.errors import ArmError
-from emulator.arm.fields import Fields
-from emulator.arm.namespaces import check_tags, normalize_location
-from emulator.arm.paths import EVENT_GRID
-from emulator.arm.versions import EVENT_GRID_VERSIONS
+from emulator.arm.requests.calls import Answer, Call, page, rendered, system_data
+from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.paths import EVENT_GRID
+from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
+from emulator.arm.resource_types.fields import Fields
+from emulator.arm.resource_types.namespaces import check_tags, normalize_location
 from emulator.arm.views import View
-from emulator.store import NAMESPACE, Resource, Store
+from emulator.storage.store import NAMESPACE, Resource, Store
 
 SUBSCRIPTION = "Microsoft.Resources/subscriptions"
 GROUP = "Microsoft.Resources/resourceGroups"

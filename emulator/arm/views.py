@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emulator.store import Resource, Store, id_key, parent_of
+from emulator.storage.store import Resource, Store, id_key, parent_of
 
 Accept = Callable[[Resource], bool] | None
 FOREVER = float("inf")

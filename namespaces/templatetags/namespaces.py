@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from django import template
 
-from namespaces import attempts, prefill
-from namespaces.configuration_rules import SOURCES
+from namespaces.connections import attempts
+from namespaces.forms import prefill
+from namespaces.rules.configuration import SOURCES
 
 register = template.Library()
 

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from namespaces.access import Verb, get_client, get_namespace
-from namespaces.histories import namespace_history, object_history
-from namespaces.pages import PageRequest, namespace_context, render_page
+from namespaces.pages.history import namespace_history, object_history
+from namespaces.pages.responses import PageRequest, namespace_context, render_page
 
 
 @require_GET

@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from namespaces.access import Verb, get_namespace
-from namespaces.bulk import MOST, Chosen, change_clients, chosen_of
-from namespaces.grids import client_grid
-from namespaces.models import Client, Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
-from namespaces.states import poll_of
-from sync import overview
-from sync.confirming import Question
+from namespaces.actions.bulk import MOST, Chosen, change_clients, chosen_of
+from namespaces.models.core import Client, Namespace
+from namespaces.pages.lists import client_grid
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
+from namespaces.pages.sync_polling import poll_of
+from sync.pages import overview
+from sync.pages.confirmation import Question
 
 NAMES_SHOWN = 8
 

@@ -8,18 +8,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_client, get_namespace
-from namespaces.actions import change_authentication_name, create_client, delete_client, update_client
-from namespaces.attributes import rows_of
-from namespaces.az_commands import az_commands
-from namespaces.drafts import Told, draft_of, told_again
-from namespaces.forms import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
-from namespaces.grids import client_grid
-from namespaces.json_view import api_version_of, json_view_of
-from namespaces.models import Client, Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
-from namespaces.prefill import filled_in, filled_in_settings
-from namespaces.rules import RuleError
-from namespaces.states import poll_of, states_asked_for
+from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
+from namespaces.forms.attributes import rows_of
+from namespaces.forms.client_draft import Told, draft_of, told_again
+from namespaces.forms.clients import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
+from namespaces.forms.prefill import filled_in, filled_in_settings
+from namespaces.models.core import Client, Namespace
+from namespaces.pages.az_commands import az_commands
+from namespaces.pages.json_view import api_version_of, json_view_of
+from namespaces.pages.lists import client_grid
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell
+from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rules.clients import RuleError
 
 STATE_URLS = {action: f"namespaces:client_{action}" for action in ("states", "retry", "update")}
 

@@ -5,14 +5,14 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_configuration, get_namespace, may
-from namespaces.configuration_actions import update_configuration
-from namespaces.configuration_form import ConfigurationForm
-from namespaces.histories import object_history
-from namespaces.json_view import json_view_of
-from namespaces.models import NamespaceConfiguration
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
-from namespaces.rules import RuleError
-from namespaces.states import poll_of, states_asked_for
+from namespaces.actions.configuration import update_configuration
+from namespaces.forms.configuration import ConfigurationForm
+from namespaces.models.core import NamespaceConfiguration
+from namespaces.pages.history import object_history
+from namespaces.pages.json_view import json_view_of
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell
+from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rules.clients import RuleError
 
 HOME = "namespaces:configuration_detail"
 

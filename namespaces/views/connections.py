@@ -4,10 +4,10 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_GET
 
 from namespaces.access import Verb, get_namespace
-from namespaces.attempts import decision_of, has_connection_log, watch
-from namespaces.endpoints import mqtt_endpoint
-from namespaces.models import ConnectionAttempt
-from namespaces.pages import PageRequest, namespace_context, render_page
+from namespaces.connections.attempts import decision_of, has_connection_log, watch
+from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.models.core import ConnectionAttempt
+from namespaces.pages.responses import PageRequest, namespace_context, render_page
 
 
 @require_GET

@@ -6,11 +6,11 @@ from django.http import StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from namespaces.access import Verb, get_namespace
-from namespaces.attempts import listed_attempts
-from namespaces.grids import asked_text, listed_clients
-from namespaces.histories import differences, listed_activities
-from namespaces.pages import PageRequest
-from portal.csv_files import ROWS_AT_ONCE, csv_response
+from namespaces.connections.attempts import listed_attempts
+from namespaces.pages.history import differences, listed_activities
+from namespaces.pages.lists import asked_text, listed_clients
+from namespaces.pages.responses import PageRequest
+from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 
 
 @require_GET

@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
-from namespaces.actions import connect_namespace, disconnect_namespace
-from namespaces.choices import namespaces_in_azure
-from namespaces.endpoints import mqtt_endpoint
-from namespaces.forms import ConnectNamespaceForm
-from namespaces.models import Namespace
-from namespaces.overview import next_step, summarize, summarize_all
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page
-from namespaces.rules import RuleError
+from namespaces.actions.clients import connect_namespace, disconnect_namespace
+from namespaces.forms.clients import ConnectNamespaceForm
+from namespaces.importing.available_namespaces import namespaces_in_azure
+from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.models.core import Namespace
+from namespaces.pages.health import next_step, summarize, summarize_all
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
+from namespaces.rules.clients import RuleError
 
 
 @require_GET

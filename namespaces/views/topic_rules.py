@@ -7,21 +7,21 @@ from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_namespace, get_topic_rule
-from namespaces.az_commands import az_commands
-from namespaces.forms import problem_of_one_field
-from namespaces.histories import object_history
-from namespaces.json_view import api_version_of, json_view_of
-from namespaces.models import ClientGroup, Namespace
-from namespaces.pages import PageRequest, go_to, namespace_context, render_page, retry_and_tell
-from namespaces.query_building import OPERATORS
-from namespaces.rules import RuleError
-from namespaces.states import poll_of, states_asked_for
-from namespaces.topic_actions import delete_topic_rule
-from namespaces.topic_drafts import changed_draft
-from namespaces.topic_kinds import Kind, rule_grid, values_of
-from namespaces.topic_models import TopicRule
-from namespaces.topic_reach import matches_of, operands_in, reach_of
-from namespaces.topic_rules import MAX_TEMPLATES
+from namespaces.actions.topic_rules import delete_topic_rule
+from namespaces.forms.clients import problem_of_one_field
+from namespaces.forms.topic_rule_draft import changed_draft
+from namespaces.models.core import ClientGroup, Namespace
+from namespaces.models.topic_rules import TopicRule
+from namespaces.pages.az_commands import az_commands
+from namespaces.pages.history import object_history
+from namespaces.pages.json_view import api_version_of, json_view_of
+from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell
+from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.pages.topic_rule_effects import matches_of, operands_in, reach_of
+from namespaces.rules.clients import RuleError
+from namespaces.rules.query_builder import OPERATORS
+from namespaces.rules.topic_rules import MAX_TEMPLATES
+from namespaces.views.topic_rule_kinds import Kind, rule_grid, values_of
 
 
 def _context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.registry import MenuEntry, MenuItem, menu_for
-from portal.unseen import named
+from portal.web.invisible_characters import named
 
 register = template.Library()
 

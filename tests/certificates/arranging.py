@@ -1,8 +1,8 @@
 """A row of the table of certificates × users, put into the portal's own rows."""
 
-from namespaces.models import Namespace
+from namespaces.models.core import Namespace
 from tests.certificates.cases import Case
-from tests.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 
 def arranged(case: Case) -> Namespace:

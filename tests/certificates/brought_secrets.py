@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import RSA_SENSOR, SENSOR, uploads
-from tests.key_traces import KeyTraces
+from tests.key_watch.traces import KeyTraces
 
 
 @cache

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from certificates.authentication import ClientRecord, NamespaceState, TrustedCA, authentication_name_key
-from tests.chains import Identity, authority
+from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA, authentication_name_key
+from tests.support.chains import Identity, authority
 
 SUBJECT = "SubjectMatchesAuthenticationName"
 DNS = "DnsMatchesAuthenticationName"

@@ -17,7 +17,15 @@ from tests.certificates.cases import (
     Plant,
     a_client,
 )
-from tests.chains import authority, key_identifier, name_of, only_dns, revocation_points, self_signed, unknown_extension
+from tests.support.chains import (
+    authority,
+    key_identifier,
+    name_of,
+    only_dns,
+    revocation_points,
+    self_signed,
+    unknown_extension,
+)
 
 
 def certificate_rows(p: Plant) -> list[Case]:

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client as Browser
 
-from namespaces.models import Namespace
-from tests.factories import PASSWORD, make_namespace, make_user
+from namespaces.models.core import Namespace
+from tests.support.factories import PASSWORD, make_namespace, make_user
 
 
 @pytest.fixture

@@ -22,22 +22,22 @@ import django
 # Branches are counted in the modules that read what comes, and nowhere else.
 with atheris.instrument_imports(include=["certificates"]):
     django.setup()
-    from certificates.authentication import NamespaceState, TrustedCA, authenticate
-    from certificates.decoding import Certificate, DecodingError, normalize_thumbprint, read_upload
-    from certificates.forms import UploadCertificateForm
-    from certificates.preview import preview_names
+    from certificates.authentication.engine import NamespaceState, TrustedCA, authenticate
+    from certificates.authentication.preview import preview_names
+    from certificates.forms.upload import UploadCertificateForm
+    from certificates.x509.reading import Certificate, DecodingError, normalize_thumbprint, read_upload
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.http import QueryDict
 
-from namespaces.models import Namespace
+from namespaces.models.core import Namespace
 from portal.models import User
 from tests.certificates.cases import Plant, a_client
 from tests.certificates.key_uploads import write_corpus
-from tests.chains import AT
-from tests.factories import make_ca_certificate, make_namespace, make_user
+from tests.support.chains import AT
+from tests.support.factories import make_ca_certificate, make_namespace, make_user
 
 PLANT = Plant(AT)
 STATE = NamespaceState((TrustedCA("line-1", PLANT.line.der),), {"sensor-1": a_client()})

@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from certificates import actions
 from certificates.access import get_ca_certificate
-from certificates.decoding import load_certificate
-from certificates.issuing import ClientName, make_sample_chain
 from certificates.models import CACertificate, next_expiries
-from namespaces.models import Namespace
-from namespaces.rules import RuleError
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import load_certificate
+from namespaces.models.core import Namespace
+from namespaces.rules.clients import RuleError
 from portal.models import Activity
-from sync.models import SyncState
-from tests.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
+from sync.models.synced import SyncState
+from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

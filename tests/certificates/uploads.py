@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
-from tests.chains import (
+from tests.support.chains import (
     AT,
     Identity,
     authority,
@@ -26,7 +26,7 @@ from tests.chains import (
     signing_request,
     unknown_extension,
 )
-from tests.der import sequence
+from tests.support.der import sequence
 
 DAY = timedelta(days=1)
 ROOT = authority("Plant Root CA")

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from portal.demo_state import StateFolder
-from tests import own_broker
-from tests.waiting import running_with, until
+from portal.demo.state import StateFolder
+from tests.support import own_broker
+from tests.support.waiting import running_with, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

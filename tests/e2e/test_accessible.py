@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from certificates.issuing import ClientName, make_sample_chain
+from certificates.samples.chain import ClientName, make_sample_chain
 from tests.e2e.demo_process import DemoProcess
 from tests.e2e.guide import Guide
 

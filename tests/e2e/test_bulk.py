@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.demo_process import DemoProcess
 from tests.e2e.guide import SYNC_MILLISECONDS, Guide
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from portal.demo_state import StateFolder
+from portal.demo.state import StateFolder
 from tests.e2e.demo_process import DemoProcess, running_demo
-from tests.servers import redis
-from tests.waiting import until
+from tests.support.servers import redis
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Page, expect
 
-from certificates.issuing import ClientName, make_sample_chain
+from certificates.samples.chain import ClientName, make_sample_chain
 from tests.e2e.demo_process import DemoProcess
 from tests.e2e.devices import V3_1_1, V5, Identity, connecting
 from tests.e2e.guide import Guide
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 NOT_AUTHORIZED = 0x87  # paho shows code 5 of 3.1.1 as the same

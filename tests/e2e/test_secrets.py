@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.e2e.demo_process import running_demo
 from tests.e2e.session import signed_in
-from tests.key_traces import KeyTraces
-from tests.waiting import until
+from tests.key_watch.traces import KeyTraces
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from azure.core.credentials import AccessToken
 from azure.mgmt.eventgrid import EventGridManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from tests.emulator_process import EmulatorProcess
+from tests.support.emulator_process import EmulatorProcess
 
 FAST: dict[str, Any] = {"polling_interval": 1, "retry_total": 0, "connection_timeout": 5, "read_timeout": 20}
 

@@ -14,7 +14,7 @@ import pytest
 from emulator.__main__ import parse_arguments
 from emulator.faults_client import ControlError
 from emulator.running import EmulatorStartError, RunningEmulator
-from tests.emulator_process import ROOT, EmulatorProcess
+from tests.support.emulator_process import ROOT, EmulatorProcess
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 GROUP = "/subscriptions/{subscription}/resourceGroups/rg-seed"

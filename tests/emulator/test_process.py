@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.emulator_process import ROOT, EmulatorProcess
-from tests.waiting import until
+from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.waiting import until
 
 
 def client_body(state: str = "Enabled") -> dict[str, object]:

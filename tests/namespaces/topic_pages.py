@@ -8,8 +8,8 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models import Namespace
-from tests.factories import (
+from namespaces.models.core import Namespace
+from tests.support.factories import (
     PASSWORD,
     make_client,
     make_client_group,

@@ -8,10 +8,10 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models.core import ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
-from sync.models import Finding
-from tests.factories import (
+from sync.models.synced import Finding
+from tests.support.factories import (
     make_admin,
     make_ca_certificate,
     make_client,
@@ -155,8 +155,8 @@ ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) 
 
 @pytest.fixture
 def place(settings: Any) -> Namespace:
-    settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
-    settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
+    settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
+    settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
     people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
     make_user("stranger")
     make_admin()

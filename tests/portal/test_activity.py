@@ -4,7 +4,7 @@ import pytest
 
 from portal import activity
 from portal.models import Activity
-from tests.factories import make_team, make_user
+from tests.support.factories import make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

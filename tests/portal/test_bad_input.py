@@ -15,11 +15,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates.issuing import ClientName, make_sample_chain
 from certificates.models import CACertificate
-from namespaces.models import Client, Namespace
+from certificates.samples.chain import ClientName, make_sample_chain
+from namespaces.models.core import Client, Namespace
 from portal.models import Activity
-from tests.factories import (
+from tests.support.factories import (
     PASSWORD,
     make_admin,
     make_ca_certificate,

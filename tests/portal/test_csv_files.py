@@ -12,11 +12,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import Client, ConnectionAttempt, Namespace
+from namespaces.models.core import Client, ConnectionAttempt, Namespace
 from portal import activity
-from portal.csv_files import LONGEST_CELL, cell, csv_response
 from portal.models import Activity, User
-from tests.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from portal.web.csv_files import LONGEST_CELL, cell, csv_response
+from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 MANY = {"namespaces:client_csv": 10_000, "namespaces:connection_csv": 3_000, "namespaces:activity_csv": 3_000}
 
@@ -219,7 +219,7 @@ class Links(HTMLParser):
 def test_the_command_follows_the_filter_also_when_htmx_changes_the_grid_alone(
     rita: Browser, place: Namespace, settings: Any, page: str, file: str
 ) -> None:
-    settings.CONNECTION_LOG_GATEWAY = "sync.connections.ArmConnectionLog"
+    settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
     url, to = reverse(page, args=[place.pk]), reverse(file, args=[place.pk])
     query = {"q": "=a&b", "page": "2"}
     wanted = f"{to}?q=%3Da%26b"

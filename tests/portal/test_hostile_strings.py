@@ -20,23 +20,24 @@ from django.urls import reverse
 from django.utils import timezone
 from icalendar import Calendar
 
-from certificates.authentication import authenticate
-from certificates.decoding import to_azure_pem
-from certificates.feeds import make_feed
-from certificates.issuing import ClientName, make_sample_chain, sample_chain_zip
-from certificates.trials import namespace_state
-from certificates.wording import one_line
+from certificates.authentication.engine import authenticate
+from certificates.pages.authentication_test import namespace_state
+from certificates.pages.calendar_feeds import make_feed
+from certificates.samples.chain import ClientName, make_sample_chain, sample_chain_zip
+from certificates.x509.reading import to_azure_pem
+from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
-from namespaces.az_commands import az_commands
-from namespaces.connections import ConnectionIntake
-from namespaces.models import Namespace, NamespaceRole
+from namespaces.connections.log_import import ConnectionIntake
+from namespaces.models.core import Namespace, NamespaceRole
+from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
 from portal.models import User
-from sync.models import Finding
+from sync.models.synced import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
-from tests.chains import Identity, authority
-from tests.factories import (
+from tests.portal.test_access_table import TABLE, arguments, body_of
+from tests.support.chains import Identity, authority
+from tests.support.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,
@@ -47,7 +48,6 @@ from tests.factories import (
     make_topic_space,
     make_user,
 )
-from tests.portal.test_access_table import TABLE, arguments, body_of
 
 pytestmark = pytest.mark.django_db
 
@@ -84,8 +84,8 @@ def giant(line: Identity) -> Identity:
 @pytest.fixture
 def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> Namespace:
     """A namespace in which everything that somebody else may choose is hostile."""
-    settings.FAULT_CONTROL_GATEWAY = "sync.training.EmulatorFaults"
-    settings.LIVE_STATE_GATEWAY = "sync.live_state.ArmLiveState"
+    settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
+    settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
     owner = make_user("owner", first_name=NASTY[:150], last_name=MARKUP)
     team = make_team(SHORT[:80], owner)
     namespace = make_namespace("factory", owner=owner)

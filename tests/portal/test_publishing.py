@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from celery import Celery
 
-from tests import own_broker
-from tests.cut_connections import Way, way_to
-from tests.servers import redis
+from tests.support import own_broker
+from tests.support.cut_connections import Way, way_to
+from tests.support.servers import redis
 
 TASK = "portal.tasks.heartbeat"
 

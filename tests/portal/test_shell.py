@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models.core import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
 from portal.registry import menu_for
-from tests.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 from tests.portal.test_access_table import TABLE, arguments, body_of, place, signed_in
-from tests.query_plans import plans_of
+from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.query_plans import plans_of
 
 __all__ = ["place"]
 pytestmark = pytest.mark.django_db

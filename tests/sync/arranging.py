@@ -5,13 +5,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from namespaces.actions import create_client, update_client
-from namespaces.models import Client, Namespace
+from namespaces.actions.clients import create_client, update_client
+from namespaces.models.core import Client, Namespace
 from portal.models import Activity, User
-from sync import drift
-from sync.models import Finding, Scan, WorkerBeat
-from sync.rechecks import make_due
-from sync.reconcile import Pushed, push
+from sync.drift import scan as drift
+from sync.models.synced import Finding, Scan, WorkerBeat
+from sync.push.claim_and_settle import Pushed, push
+from sync.push.rechecks import make_due
 from sync.registry import Scope
 from tests.sync.scripted_arm import Answer, ScriptedArm
 

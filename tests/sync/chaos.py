@@ -22,11 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests import own_broker
-from tests.emulator_process import EmulatorProcess
-from tests.servers import Redis, postgresql, redis
+from tests.support import own_broker
+from tests.support.emulator_process import EmulatorProcess
+from tests.support.servers import Redis, postgresql, redis
+from tests.support.waiting import until
 from tests.sync.chaos_changes import Changes
-from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKERS = 3
@@ -164,7 +164,7 @@ def _run(
     from django.core.management import call_command
 
     from portal.models import User
-    from tests.factories import make_namespace
+    from tests.support.factories import make_namespace
 
     call_command("migrate", verbosity=0)
     namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"))
@@ -237,7 +237,7 @@ def _is_quiet() -> bool:
 def verdict(changes: Changes, emulator: EmulatorProcess) -> dict[str, Any]:
     """What is wrong, by name; empty lists when all is well."""
     from portal.models import Activity
-    from sync.models import PushRecord
+    from sync.models.synced import PushRecord
 
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Any] = {}

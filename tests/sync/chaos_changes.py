@@ -18,7 +18,7 @@ class Changes:
         self.refused = 0
 
     def change_something(self) -> None:
-        from namespaces.rules import RuleError
+        from namespaces.rules.clients import RuleError
 
         try:
             if self.draw.random() < RULES:
@@ -34,7 +34,7 @@ class Changes:
     # Clients
 
     def _change_a_client(self) -> None:
-        from namespaces.models import Client
+        from namespaces.models.core import Client
 
         present = Client.objects.present().filter(namespace=self.namespace)
         kind = self.draw.random()
@@ -47,7 +47,7 @@ class Changes:
             (self._delete if kind > 0.9 else self._rename if kind > 0.85 else self._edit)(row)
 
     def _create(self) -> None:
-        from namespaces.actions import create_client
+        from namespaces.actions.clients import create_client
 
         # Some names come again: those that were deleted, or are being deleted.
         number = self.draw.randrange(self.made) if self.made > 20 and self.draw.random() < 0.1 else self.made
@@ -64,7 +64,7 @@ class Changes:
         self._acknowledge(row)
 
     def _edit(self, row: Any) -> None:
-        from namespaces.actions import update_client
+        from namespaces.actions.clients import update_client
 
         before = row.generation
         changed = update_client(
@@ -79,7 +79,7 @@ class Changes:
             self._acknowledge(changed)
 
     def _rename(self, row: Any) -> None:
-        from namespaces.actions import change_authentication_name
+        from namespaces.actions.clients import change_authentication_name
 
         # Some take the name that another one has given up a moment ago, and which Azure may not know yet.
         name = f"renamed-{self.draw.getrandbits(40):x}"
@@ -89,7 +89,7 @@ class Changes:
         self._acknowledge(change_authentication_name(self.actor, client=row, authentication_name=name))
 
     def _delete(self, row: Any) -> None:
-        from namespaces.actions import delete_client
+        from namespaces.actions.clients import delete_client
 
         delete_client(self.actor, client=row)
         row.refresh_from_db()
@@ -102,7 +102,7 @@ class Changes:
 
     def _change_a_rule(self) -> None:
         from certificates.models import CACertificate
-        from namespaces.models import ClientGroup, PermissionBinding, TopicSpace
+        from namespaces.models.core import ClientGroup, PermissionBinding, TopicSpace
 
         model: Any = self.draw.choice([CACertificate, ClientGroup, TopicSpace, PermissionBinding])
         name = f"{model._meta.model_name}-{self.draw.randrange(NAMES)}"
@@ -116,9 +116,9 @@ class Changes:
 
     def _make_rule(self, model: Any, name: str) -> Any:
         from certificates.actions import upload_ca_certificate
-        from certificates.decoding import load_certificate
-        from namespaces.topic_actions import create_client_group, create_permission_binding, create_topic_space
-        from tests.factories import make_ca_der
+        from certificates.x509.reading import load_certificate
+        from namespaces.actions.topic_rules import create_client_group, create_permission_binding, create_topic_space
+        from tests.support.factories import make_ca_der
 
         common = {"namespace": self.namespace, "team": None, "name": name, "description": self._words()}
         match model._meta.model_name:
@@ -139,7 +139,7 @@ class Changes:
 
     def _describe_rule(self, row: Any) -> None:
         from certificates.actions import update_ca_certificate
-        from namespaces.topic_actions import update_client_group, update_permission_binding, update_topic_space
+        from namespaces.actions.topic_rules import update_client_group, update_permission_binding, update_topic_space
 
         before, words = row.generation, self._words()
         match row._meta.model_name:
@@ -163,7 +163,7 @@ class Changes:
 
     def _delete_rule(self, row: Any) -> None:
         from certificates.actions import delete_ca_certificate
-        from namespaces.topic_actions import delete_topic_rule
+        from namespaces.actions.topic_rules import delete_topic_rule
 
         if row._meta.model_name == "cacertificate":
             delete_ca_certificate(self.actor, certificate=row)

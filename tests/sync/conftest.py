@@ -3,12 +3,12 @@
 import pytest
 from django.test import Client as Browser
 
-from namespaces.models import Namespace
+from namespaces.models.core import Namespace
 from portal.models import User
-from tests.browsing import signed_in
-from tests.emulated_azure import azure
-from tests.emulator_process import emulator, own_emulator
-from tests.factories import make_namespace, make_user
+from tests.support.browsing import signed_in
+from tests.support.emulated_azure import azure
+from tests.support.emulator_process import emulator, own_emulator
+from tests.support.factories import make_namespace, make_user
 from tests.sync.scripted_arm import arm, authority
 
 __all__ = ["arm", "authority", "azure", "emulator", "own_emulator"]

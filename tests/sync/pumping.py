@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from namespaces.models import Client, Namespace
+from namespaces.models.core import Client, Namespace
 from portal.models import User
-from sync import workers
 from sync.actions import commit_change
-from sync.pump import Pump
+from sync.push.pump import Pump
+from sync.workers import heartbeats
 
 
 @pytest.fixture(autouse=True)
 def _a_worker_of_its_own() -> Iterator[None]:
     yield
-    workers.this_worker().end()
-    workers._worker = None
+    heartbeats.this_worker().end()
+    heartbeats._worker = None
 
 
 def add(ada: User, namespace: Namespace, *names: str, bulk: bool = False, **fields: Any) -> list[Client]:

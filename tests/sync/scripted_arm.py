@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 from emulator.authority import Authority
-from sync.gateway import arm_gateway
+from sync.arm.gateway import arm_gateway
 
 COLLECTIONS = {"cacertificates", "clients", "clientgroups", "topicspaces", "permissionbindings"}
 TOKEN = {"access_token": "scripted", "expires_in": 3600, "token_type": "Bearer"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import postgresql
+from tests.support.servers import postgresql
 
 SAME_TESTS = {
     "rows": (

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from certificates.authentication import VALIDATION_SCHEMES
-from certificates.issuing import (
+from certificates.authentication.engine import VALIDATION_SCHEMES
+from certificates.samples.chain import (
     SAMPLE_FAULTS,
     TEACHING_NAMES,
     ClientName,

@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces.actions import connect_namespace
-from namespaces.models import Namespace, Role
-from namespaces.role_actions import grant_role
+from namespaces.actions.clients import connect_namespace
+from namespaces.actions.roles import grant_role
+from namespaces.models.core import Namespace, Role
+from portal.demo.supervisor import write_private
 from portal.models import Team, User
-from portal.processes import write_private
-from sync.gateway import AzureNotFound, arm_gateway
+from sync.arm.gateway import AzureNotFound, arm_gateway
 
 RESOURCE_GROUP = "contoso"
 LOCATION = "westeurope"

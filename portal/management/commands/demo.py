@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.demo import Demo
-from portal.demo_state import StateError, StateFolder
-from portal.processes import PartError
+from portal.demo.run import Demo
+from portal.demo.state import StateError, StateFolder
+from portal.demo.supervisor import PartError
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sync.check import check_azure
+from sync.self_check import check_azure
 
 MARKS = {True: "ok     ", False: "MISSING", None: "unknown"}
 

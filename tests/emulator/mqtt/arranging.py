@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from certificates.authentication import authentication_name_key
+from certificates.authentication.engine import authentication_name_key
 from tests.certificates.cases import Case
-from tests.chains import authority
 from tests.emulator.mqtt import wire as w
 from tests.emulator.mqtt.in_process import LocalPlant
+from tests.support.chains import authority
 
 
 @pytest.fixture(scope="module")

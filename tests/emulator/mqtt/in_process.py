@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 
-from certificates.issuing import ClientName, SampleCertificate, SampleChain, make_sample_chain
+from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
-from emulator.mqtt.endpoint import MqttEndpoints
-from emulator.mqtt.namespace_endpoint import NamespaceEndpoint
+from emulator.mqtt.listeners.endpoint import MqttEndpoints
+from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
-from emulator.mqtt.tls import server_context
-from emulator.store import (
+from emulator.mqtt.transport.tls import server_context
+from emulator.storage.store import (
     CA_CERTIFICATE,
     CLIENT,
     CLIENT_GROUP,
@@ -28,7 +28,7 @@ from emulator.store import (
     Store,
 )
 from tests.emulator.mqtt.plant import NAMES
-from tests.waiting import until
+from tests.support.waiting import until
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
 

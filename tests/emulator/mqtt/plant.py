@@ -14,10 +14,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-from certificates.decoding import to_azure_pem
-from certificates.issuing import ClientName, SampleCertificate, SampleChain, make_sample_chain
-from tests.emulator_process import EmulatorProcess
-from tests.waiting import until
+from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
+from certificates.x509.reading import to_azure_pem
+from tests.support.emulator_process import EmulatorProcess
+from tests.support.waiting import until
 
 NAMES = ("press-07", "robot-1", "robot-2", "disabled-1")
 V3, V5 = MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5

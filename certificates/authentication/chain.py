@@ -1,0 +1,317 @@
+"""The chain verdict: does a presented certificate lead to an uploaded CA certificate?
+
+The verdict is OpenSSL's (through pyOpenSSL), with the uploaded certificate as anchor: an intermediate alone is enough
+(partial chain). `paths` finds the candidates; each is first held against the rules that OpenSSL leaves open (weak hashes
+and keys, issuers that are no CA), which also refuses what would burn CPU before a signature is checked, and then given
+to OpenSSL alone. The first that holds is the verdict; when none does, the likeliest one is explained. Pure.
+
+Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from OpenSSL import crypto
+
+from certificates.authentication.decision import UPLOAD_CA, USE_THUMBPRINT, Values
+from certificates.authentication.openssl_errors import explain
+from certificates.authentication.paths import (
+    MAX_PATHS,
+    PathFinder,
+    TrustAnchors,
+    key_identifier_fits,
+)
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.strength import Flaw, key_flaw, signature_flaw
+
+MAX_PRESENTED_CHAIN = 10
+
+Path = tuple[Certificate, ...]
+
+
+class ChainVerdict(NamedTuple):
+    """`issuer_found`: a certificate that signed the leaf is at hand; `verified`: the chain holds to `anchor`.
+
+    `path` goes from the leaf to the uploaded certificate, and is empty unless verified.
+    """
+
+    issuer_found: bool
+    verified: bool
+    sentence: str
+    values: Values = ()
+    fix: str = ""
+    anchor: str = ""
+    issuer_sentence: str = ""
+    issuer_values: Values = ()
+    path: Path = ()
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a path does not hold, and where the change is made that helps."""
+
+    sentence: str
+    values: Values
+    fix: str
+    action: str = ""
+
+
+def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchors, *, at: datetime) -> ChainVerdict:
+    """Verify `leaf` through the sent `chain` (DER) to one of the uploaded `anchors` at the moment `at`.
+
+    Never raises on what a client sent. Certificates that cannot be read, and more sent than `MAX_PRESENTED_CHAIN`, are
+    left out; so is the leaf itself where it was sent twice or uploaded.
+    """
+    name_of = anchors.name_of
+    sent = [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of] if chain else []
+    usual = None if sent else _only_path(leaf, anchors)
+    if usual is not None:
+        refusal = _rule_refusal(usual) or _openssl_refusal(usual, at)
+        if refusal is None:
+            return _verified(usual, name_of)
+        return _explained(PathFinder(anchors, sent, at), leaf, usual[1], (usual, refusal), name_of)
+    finder = PathFinder(anchors, sent, at)
+    issuers = finder.named_issuers(leaf)
+    if not issuers:
+        return _issuer_missing(leaf, anchors.named)
+    first: tuple[Path, _Refusal] | None = None
+    for path in islice(finder.paths(leaf), MAX_PATHS):
+        refusal = _rule_refusal(path) or _openssl_refusal(path, at)
+        if refusal is None:
+            return _verified(path, name_of)
+        first = first or (path, refusal)
+    return _explained(finder, leaf, issuers[0], first, name_of)
+
+
+def _only_path(leaf: Certificate, anchors: TrustAnchors) -> Path | None:
+    """The one path of most clients: a single uploaded certificate has the name of the issuer."""
+    named = anchors.by_subject.get(leaf.issuer_key, ())
+    return (leaf, named[0]) if len(named) == 1 and named[0].der != leaf.der else None
+
+
+def _sent(chain: Sequence[bytes]) -> list[Certificate]:
+    found = {}
+    for der in chain[:MAX_PRESENTED_CHAIN]:
+        try:
+            found[der] = load_certificate(der)
+        except DecodingError:
+            continue
+    return list(found.values())
+
+
+def _who(certificate: Certificate, name_of: dict[bytes, str]) -> str:
+    name = name_of.get(certificate.der, "")
+    return f"{certificate.subject}, " + (f"uploaded as {name}" if name else "sent by the client")
+
+
+def _issuer_values(leaf: Certificate) -> Values:
+    return (("issuer", leaf.issuer), ("key identifier", leaf.authority_key_identifier or "none"))
+
+
+def _verified(path: Path, name_of: dict[bytes, str]) -> ChainVerdict:
+    anchor = name_of[path[-1].der]
+    links = " ← ".join([c.subject or "(empty subject)" for c in path])
+    return ChainVerdict(
+        True,
+        True,
+        f"{links} = {anchor}",
+        (("chain", links), ("uploaded CA certificate", anchor)),
+        "",
+        anchor,
+        _who(path[1], name_of),
+        _issuer_values(path[0]),
+        path,
+    )
+
+
+def _explained(
+    finder: PathFinder,
+    leaf: Certificate,
+    issuer: Certificate,
+    first: tuple[Path, _Refusal] | None,
+    name_of: dict[bytes, str],
+) -> ChainVerdict:
+    """Why no path held. A leaf that its issuer's key did not sign has no issuer at all."""
+    wrong = _wrong_issuer(finder, leaf, issuer, name_of)
+    if wrong is not None:
+        return wrong
+    if first is None:
+        path = finder.dead_end(leaf)
+        refusal = _rule_refusal(path) or _dead_end(path)
+    else:
+        path, refusal = first
+    who, values = _who(path[1], name_of), _issuer_values(leaf)
+    return ChainVerdict(
+        True, False, refusal.sentence, refusal.values, refusal.fix, "", who, values, action=refusal.action
+    )
+
+
+def _wrong_issuer(
+    finder: PathFinder, leaf: Certificate, issuer: Certificate, name_of: dict[bytes, str]
+) -> ChainVerdict | None:
+    values = (
+        ("issuer needed", leaf.issuer),
+        ("key identifier needed", leaf.authority_key_identifier or "not stated"),
+        ("key identifier found", issuer.subject_key_identifier or "not stated"),
+    )
+    if not finder.signed(leaf, issuer):
+        return ChainVerdict(
+            False,
+            False,
+            f"The signature does not verify: {_who(issuer, name_of)}, has the right name but another key.",
+            values,
+            "Upload the CA certificate whose key really signed this certificate.",
+            action=UPLOAD_CA,
+        )
+    if not key_identifier_fits(leaf, issuer):
+        return ChainVerdict(
+            False,
+            False,
+            f"The key identifier does not fit: {_who(issuer, name_of)}, has another one than the certificate asks for.",
+            values,
+            "Issue the certificate again, with the authority key identifier of its CA certificate.",
+        )
+    return None
+
+
+def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate]]) -> ChainVerdict:
+    needed = leaf.issuer or "(empty name)"
+    values = (
+        ("issuer needed", needed),
+        ("key identifier needed", leaf.authority_key_identifier or "not stated"),
+        ("uploaded CA certificates", ", ".join(f"{name} ({ca.subject})" for name, ca in uploaded) or "none"),
+    )
+    itself = next((name for name, ca in uploaded if ca.der == leaf.der), "")
+    if leaf.is_self_issued:
+        alone = "Use Thumbprint Match for a self-signed certificate, or have a CA sign it."
+        fix, action = ("Register the client with Thumbprint Match instead." if itself else alone), USE_THUMBPRINT
+    else:
+        other = f", which signed it, instead of {itself}" if itself else ""
+        fix, action = f"Upload the CA certificate with the subject {needed}{other}.", UPLOAD_CA
+    if itself:
+        sentence = (
+            f"The client presented the uploaded certificate {itself} itself; no uploaded CA certificate signed it."
+        )
+    elif leaf.is_self_issued:
+        sentence = "The certificate is self-signed, so no uploaded CA certificate signed it."
+    else:
+        sentence = f"The CA certificate that signed this certificate is not uploaded: {needed}."
+    return ChainVerdict(False, False, sentence, values, fix, action=action)
+
+
+def _rule_refusal(path: Path) -> _Refusal | None:
+    """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter.
+
+    Keys come first: an unfit key also makes signatures that are not taken.
+    """
+    for index, certificate in enumerate(path[:-1]):
+        refusal = (_not_an_issuer(certificate) if index else None) or _unfit(certificate, key_flaw, is_leaf=index == 0)
+        if refusal is not None:
+            return refusal
+    refusal = _anchor_refusal(path[-1])
+    if refusal is not None:
+        return refusal
+    for index, certificate in enumerate(path[:-1]):
+        refusal = _unfit(certificate, signature_flaw, is_leaf=index == 0)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+@lru_cache(maxsize=256)
+def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
+    """Remembered, as the certificates of a namespace are asked about again and again."""
+    refusal = _not_an_issuer(anchor) or _unfit(anchor, key_flaw, is_leaf=False)
+    return refusal and replace(refusal, action=UPLOAD_CA)
+
+
+def _unfit(certificate: Certificate, look: Callable[[Certificate], Flaw | None], *, is_leaf: bool) -> _Refusal | None:
+    flaw = look(certificate)
+    if flaw is None:
+        return None
+    who = "The certificate" if is_leaf else f"The CA certificate {certificate.subject}"
+    return _Refusal(
+        f"{who} {flaw.claim}: {flaw.value}.",
+        (*_at(certificate), (flaw.field, flaw.value)),
+        f"Issue it {'with' if flaw.field == 'key' else 'again with'} {flaw.instead}.",
+    )
+
+
+def _at(certificate: Certificate) -> Values:
+    return (("at", certificate.subject or "(empty subject)"),)
+
+
+def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
+    if not certificate.is_ca:
+        found = "CA:FALSE" if certificate.has_basic_constraints else "none"
+        return _Refusal(
+            f"{certificate.subject} signed a certificate of this chain, but it is not a CA certificate.",
+            (*_at(certificate), ("basic constraints", found)),
+            "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
+            UPLOAD_CA,
+        )
+    if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
+        usages = ", ".join(certificate.key_usage)
+        return _Refusal(
+            f"The CA certificate {certificate.subject} may not sign certificates: its key usage is {usages}.",
+            (*_at(certificate), ("key usage", usages)),
+            "Issue the CA certificate again with the key usage keyCertSign, and upload it.",
+            UPLOAD_CA,
+        )
+    return None
+
+
+def _dead_end(path: Path) -> _Refusal:
+    missing = path[-1].issuer or "(empty name)"
+    return _Refusal(
+        f"The chain ends before an uploaded CA certificate: {missing} is neither uploaded nor sent.",
+        (("issuer needed", missing), ("chain", " ← ".join(c.subject or "(empty subject)" for c in path))),
+        f"Upload {path[1].subject}, which signed the certificate, or {missing}.",
+        UPLOAD_CA,
+    )
+
+
+@lru_cache(maxsize=256)
+def _known_x509(der: bytes) -> crypto.X509:
+    return _x509(der)
+
+
+def _x509(der: bytes) -> crypto.X509:
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+
+
+@lru_cache(maxsize=64)
+def _store(anchor: bytes, second: datetime) -> crypto.X509Store:
+    """What trusts this anchor alone, at this second: all the connections of a second share it.
+
+    Certificates know no smaller times. The store serves one second only, because its time can be set but once: OpenSSL
+    silently keeps the first.
+    """
+    store = crypto.X509Store()
+    store.add_cert(_known_x509(anchor))
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store.set_time(second)
+    return store
+
+
+def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
+    """OpenSSL's verdict on exactly this path, its last certificate being the anchor."""
+    try:
+        store = _store(path[-1].der, at.astimezone(UTC).replace(microsecond=0))
+        between = [_x509(c.der) for c in path[1:-1]]
+        crypto.X509StoreContext(store, _x509(path[0].der), between).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code = int(error.errors[0]) if error.errors else 0
+        # The depth counts along the path that was given. The certificate in the error may not even encode again.
+        depth = int(error.errors[1]) if len(error.errors) > 1 else 0
+        return _Refusal(*explain(code, min(max(depth, 0), len(path) - 1), str(error), path))
+    except crypto.Error as error:
+        return _Refusal(
+            "OpenSSL cannot read a certificate of this chain.", (("verifier", str(error)),), "Issue the chain again."
+        )
+    return None

@@ -1,0 +1,66 @@
+"""A namespace's clients by what a certificate, or a mistaken user name, says of them: so nobody asks every client. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from certificates.authentication.addresses import AddressIndex
+
+
+class _Client(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def thumbprints(self) -> Sequence[str]: ...
+
+
+class KeysByText(dict[str, tuple[str, ...]]):
+    """The keys of the clients that have this text; most texts are one client's."""
+
+    def add(self, text: str, key: str) -> None:
+        self[text] = tuple(sorted({*self.get(text, ()), key}))
+
+    def remove(self, text: str, key: str) -> None:
+        rest = tuple(other for other in self.get(text, ()) if other != key)
+        if rest:
+            self[text] = rest
+        else:
+            self.pop(text, None)
+
+
+class ClientIndex:
+    """The clients' keys by address, by thumbprint and by the client's own name.
+
+    Whoever changes the clients keeps it true; a reader in another thread sees each entry before or after a change.
+    """
+
+    def __init__(self) -> None:
+        self.addresses = AddressIndex()
+        self.thumbprints = KeysByText()
+        self.names = KeysByText()
+
+    @classmethod
+    def of(cls, clients: Mapping[str, _Client]) -> "ClientIndex":
+        index = cls()
+        for key, client in clients.items():
+            index.put(key, client)
+        return index
+
+    def put(self, key: str, client: _Client, before: _Client | None = None) -> None:
+        """Take up a client that is new, or that was `before`."""
+        if before is not None:
+            self.discard(key, before)
+        self.addresses.add(key)
+        self.names.add(client.name, key)
+        for thumbprint in client.thumbprints:
+            self.thumbprints.add(thumbprint, key)
+
+    def discard(self, key: str, client: _Client) -> None:
+        self.addresses.discard(key)
+        self.names.remove(client.name, key)
+        for thumbprint in client.thumbprints:
+            self.thumbprints.remove(thumbprint, key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClientIndex) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash; Python's own way to say so

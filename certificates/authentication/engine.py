@@ -1,0 +1,393 @@
+"""May this certificate connect as this client, and why.
+
+The one engine behind the MQTT endpoint that gives the verdict, the page that explains it, and the tests. Pure: no
+Django, no I/O; the moment is an argument. Where Azure's behaviour is unconfirmed the choice is ours, as docs/policy.md
+lists.
+
+Sources: Azure Event Grid "MQTT client authentication using certificates", RFC 5280 (paths), RFC 6125 (names).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from certificates.authentication import advice
+from certificates.authentication.advice import Advice
+from certificates.authentication.chain import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
+from certificates.authentication.decision import (
+    ALTERNATIVE_SOURCES,
+    ENABLE_CLIENT,
+    FAILED,
+    MAX_NAME_LENGTH,
+    NOT_NEEDED,
+    NOT_REACHED,
+    PASSED,
+    REGISTER_THUMBPRINT,
+    SCHEMES_BY_VALUE,
+    SET_SCHEME,
+    STEP_TITLES,
+    UNUSED_SOURCE,
+    UPLOAD_CA,
+    VALIDATION_SCHEMES,
+    ClientRecord,
+    Decision,
+    NamespaceState,
+    Scheme,
+    Step,
+    TrustedCA,
+    Values,
+    authentication_name_key,
+)
+from certificates.authentication.matching import find_client, matches_scheme, presented_values
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.strength import is_too_large
+from certificates.x509.text import MAX_SENTENCE, MAX_VALUE, MAX_VALUES, shortened, shortened_values
+
+__all__ = [
+    "ALTERNATIVE_SOURCES",
+    "FAILED",
+    "MAX_NAME_LENGTH",
+    "MAX_PRESENTED_CHAIN",
+    "NOT_NEEDED",
+    "NOT_REACHED",
+    "PASSED",
+    "SCHEMES_BY_VALUE",
+    "STEP_TITLES",
+    "VALIDATION_SCHEMES",
+    "ClientRecord",
+    "Decision",
+    "NamespaceState",
+    "Scheme",
+    "Step",
+    "TrustedCA",
+    "Values",
+    "authenticate",
+    "authentication_name_key",
+    "matches_scheme",
+    "presented_values",
+]
+
+
+class _RefusalError(Exception):
+    """Ends the walk: the step that failed is the last of the trace so far."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One authentication under way: what it was given, what it has found, and the trace so far."""
+
+    presented: bytes | None
+    chain: Sequence[bytes]
+    user_name: str | None
+    state: NamespaceState
+    at: datetime
+    steps: list[Step] = field(default_factory=list)
+    client: ClientRecord | None = None
+    authentication_name: str = ""
+    source: str = ""
+    anchor: str = ""
+
+    def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
+        self.steps.append(
+            tuple.__new__(Step, (code, PASSED, sentence, values, "", ""))
+        )  # as Step(…), in a third of the time
+
+    def not_needed(self, code: str, sentence: str) -> None:
+        self.steps.append(Step(code, NOT_NEEDED, sentence))
+
+    def refuse(self, code: str, sentence: str, *values: tuple[str, str], fix: str, action: str = "") -> _RefusalError:
+        self.steps.append(Step(code, FAILED, sentence, values, shortened(fix), action))
+        return _RefusalError()
+
+
+def authenticate(
+    *,
+    presented: bytes | None,
+    chain: Sequence[bytes] = (),
+    user_name: str | None,
+    state: NamespaceState,
+    at: datetime,
+) -> Decision:
+    """Decide whether a client may connect, and say why.
+
+    Arguments: `presented`, the client certificate as DER, or None when TLS saw none; `chain`, the other certificates
+    the client sent, as DER; `user_name`, MQTT's user name or None; `state`, the namespace; `at`, an aware moment.
+    Returns a `Decision`; never raises on what a client sent. Raises `ValueError` when `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError("at must be an aware datetime.")
+    walk = _Walk(presented, chain, user_name or None, state, at)
+    try:
+        leaf = _read_certificate(walk)
+        _check_validity(walk, leaf)
+        _find_authentication_name(walk, leaf)
+        client = _find_client(walk, leaf)
+        _check_enabled(walk, client)
+        if client.validation_scheme == "ThumbprintMatch":
+            for code in ("issuer-found", "chain-verified", "client-authentication-allowed"):
+                walk.not_needed(code, "Thumbprint Match compares the certificate itself; its issuer does not matter.")
+        else:
+            path = _check_chain(walk, leaf)
+            _check_purpose(walk, leaf, path)
+        _compare(walk, leaf, client)
+    except _RefusalError:
+        pass
+    return _decision(walk)
+
+
+def _decision(walk: _Walk) -> Decision:
+    steps = walk.steps
+    if _any_is_long(steps):
+        steps = [_shortened_step(step) for step in steps]
+    failing = steps[-1] if steps[-1].outcome == FAILED else None  # the walk ends at the first that fails
+    if failing is not None:
+        reached = {step.code for step in steps}
+        steps += [Step(code, NOT_REACHED) for code in STEP_TITLES if code not in reached]
+    reason = failing.sentence if failing else f"Connected as {walk.client.name if walk.client else ''}."
+    return Decision(
+        failing is None,
+        failing.code if failing else "accepted",
+        reason,
+        failing.fix if failing else "",
+        tuple(steps),
+        walk.client,
+        walk.authentication_name,
+        walk.source,
+        walk.anchor,
+    )
+
+
+def _any_is_long(steps: Sequence[Step]) -> bool:
+    """Almost none is, so this is asked first, of all of them at once."""
+    for _, _, sentence, values, _, _ in steps:
+        if len(sentence) > MAX_SENTENCE or len(values) > MAX_VALUES:
+            return True
+        for _, value in values:
+            if len(value) > MAX_VALUE:
+                return True
+    return False
+
+
+def _shortened_step(step: Step) -> Step:
+    return step._replace(sentence=shortened(step.sentence), values=shortened_values(step.values))
+
+
+def _read_certificate(walk: _Walk) -> Certificate:
+    code = "certificate-readable"
+    if walk.presented is None:
+        raise walk.refuse(
+            code,
+            "The client presented no certificate.",
+            fix="Give the client its certificate and private key (mosquitto: --cert and --key).",
+        )
+    try:
+        leaf = load_certificate(walk.presented)
+    except DecodingError as error:
+        raise walk.refuse(code, error.sentence, fix="Issue the client certificate again.") from None
+    if is_too_large(leaf):
+        raise walk.refuse(
+            code,
+            f"The certificate's key is {leaf.key}, larger than any server verifies.",
+            ("key", leaf.key),
+            fix="Issue the certificate with a key of 2048 to 4096 bits, or EC P-256.",
+        )
+    walk.passed(code, f"{leaf.subject or 'Empty subject'}, {leaf.key}", ("thumbprint", leaf.thumbprint_sha256))
+    return leaf
+
+
+_TWO_DIGITS = [f"{number:02}" for number in range(60)]
+_MONTHS = ["", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def _moment(value: datetime) -> str:
+    """Without strftime, which is slow and follows the locale."""
+    day, hour, minute = _TWO_DIGITS[value.day], _TWO_DIGITS[value.hour], _TWO_DIGITS[value.minute]
+    return f"{day} {_MONTHS[value.month]} {value.year} {hour}:{minute} UTC"
+
+
+def _check_validity(walk: _Walk, leaf: Certificate) -> None:
+    code = "within-validity"
+    valid, now = f"{_moment(leaf.not_before)} to {_moment(leaf.not_after)}", _moment(walk.at)
+    values = (("valid", valid), ("at", now))
+    if walk.at < leaf.not_before:
+        raise walk.refuse(
+            code,
+            f"The certificate is not valid yet: it starts on {_moment(leaf.not_before)}.",
+            *values,
+            fix="Wait until then, or check the clock of the machine that issued it.",
+        )
+    if walk.at > leaf.not_after:
+        raise walk.refuse(
+            code,
+            f"The certificate expired on {_moment(leaf.not_after)}.",
+            *values,
+            fix="Issue a new certificate to the client from the same CA.",
+        )
+    walk.passed(code, f"{valid}; tested at {now}", *values)
+
+
+def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
+    code = "authentication-name"
+    if walk.user_name is not None:
+        walk.authentication_name, walk.source = walk.user_name, "UserName"
+        shown = _shortened(walk.user_name)
+        walk.passed(code, f"MQTT user name: {shown}", ("MQTT user name", shown))
+        return
+    empty: list[str] = []
+    for source in walk.state.alternative_sources:
+        scheme = SCHEMES_BY_VALUE.get(ALTERNATIVE_SOURCES.get(source, ""))
+        values = presented_values(leaf, scheme.value) if scheme else ()
+        if scheme and values:
+            walk.authentication_name, walk.source = values[0], source
+            skipped = (("sources without a value", ", ".join(empty)),) if empty else ()
+            shown = _shortened(values[0])
+            walk.passed(
+                code,
+                f"No MQTT user name; the certificate's {scheme.part}: {shown}",
+                ("source", source),
+                (scheme.part, shown),
+                *skipped,
+            )
+            return
+        empty.append(source)
+    tried = ", ".join(empty)
+    unused = advice.unused_source(leaf, walk.state)
+    advised = advice.on_missing_name(leaf, walk.state, unused)
+    raise walk.refuse(
+        code,
+        "The client sent no MQTT user name"
+        + (f", and its certificate has nothing in the namespace's sources ({tried})." if tried else "."),
+        ("MQTT user name", "none"),
+        ("alternative sources", tried or "none"),
+        *(((UNUSED_SOURCE, unused),) if unused else ()),
+        **advised._asdict(),
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
+
+
+def _find_client(walk: _Walk, leaf: Certificate) -> ClientRecord:
+    code, name = "client-found", walk.authentication_name
+    shown = _shortened(name)
+    client = find_client(walk.state, name, walk.source) if len(name) <= MAX_NAME_LENGTH else None
+    if client is None:
+        raise walk.refuse(
+            code,
+            f"No client has the authentication name {shown}.",
+            ("authentication name", shown),
+            **advice.on_unknown_client(name, leaf, walk.state)._asdict(),
+        )
+    walk.client = client
+    walk.passed(
+        code,
+        f"{client.name} (names compare without case)",
+        ("authentication name", client.authentication_name),
+        ("client", client.name),
+    )
+    return client
+
+
+def _check_enabled(walk: _Walk, client: ClientRecord) -> None:
+    if not client.enabled:
+        raise walk.refuse(
+            "client-enabled",
+            f"The client {client.name} is disabled.",
+            ("connection state", "Disabled"),
+            fix=f"Set the connection state of {client.name} to Enabled.",
+            action=ENABLE_CLIENT,
+        )
+    walk.passed("client-enabled", "Connection state Enabled", ("connection state", "Enabled"))
+
+
+def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
+    verdict: ChainVerdict = verify_chain(leaf, walk.chain, walk.state.anchors, at=walk.at)
+    if not verdict.issuer_found:
+        raise walk.refuse("issuer-found", verdict.sentence, *verdict.values, fix=verdict.fix, action=verdict.action)
+    walk.passed("issuer-found", verdict.issuer_sentence, *verdict.issuer_values)
+    if not verdict.verified:
+        raise walk.refuse("chain-verified", verdict.sentence, *verdict.values, fix=verdict.fix, action=verdict.action)
+    walk.anchor = verdict.anchor
+    walk.passed("chain-verified", verdict.sentence, *verdict.values)
+    return verdict.path
+
+
+def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) -> None:
+    code = "client-authentication-allowed"
+    shown = ", ".join(leaf.extended_key_usage) or "no restriction"
+    if not allows_clients(leaf):
+        raise walk.refuse(
+            code,
+            f"The certificate is not for clients: its extended key usage is {shown}.",
+            ("extended key usage", shown),
+            fix="Issue it with the extended key usage clientAuth.",
+        )
+    if leaf.key_usage and "digitalSignature" not in leaf.key_usage and "keyAgreement" not in leaf.key_usage:
+        usages = ", ".join(leaf.key_usage)
+        raise walk.refuse(
+            code,
+            f"The certificate's key may not sign a TLS handshake: its key usage is {usages}.",
+            ("key usage", usages),
+            fix="Give the client a certificate of its own: this one is a CA's."
+            if leaf.is_ca
+            else "Issue it with the key usage digitalSignature.",
+        )
+    for ca in path[1:]:
+        if not allows_clients(ca):
+            usages = ", ".join(ca.extended_key_usage)
+            raise walk.refuse(
+                code,
+                f"The CA certificate {ca.subject} is not for issuing clients: its extended key usage is {usages}.",
+                ("CA certificate", ca.subject),
+                ("extended key usage", usages),
+                fix=f"Issue {ca.subject} again without extended key usage, or with clientAuth in it, and upload it.",
+                action=UPLOAD_CA,
+            )
+    walk.passed(code, f"Extended key usage: {shown}", ("extended key usage", shown))
+
+
+def allows_clients(certificate: Certificate) -> bool:
+    """Whether its extended key usage lets it prove a client."""
+    usages = certificate.extended_key_usage
+    return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
+
+
+def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
+    code, scheme = "scheme-compared", SCHEMES_BY_VALUE.get(client.validation_scheme)
+    if scheme is None:
+        raise walk.refuse(
+            code,
+            f"The client {client.name} has a validation scheme that is not known: {client.validation_scheme}.",
+            fix="Choose one of the six validation schemes for it.",
+            action=SET_SCHEME,
+        )
+    found = presented_values(leaf, scheme.value)
+    shown = ", ".join(found) or "none"
+    if scheme.value == "ThumbprintMatch":
+        expected = ("registered thumbprints", ", ".join(client.thumbprints) or "none")
+    else:
+        expected = ("authentication name", client.authentication_name)
+    values = (expected, (f"{scheme.part} presented", shown))
+    if matches_scheme(leaf, client):
+        walk.passed(code, f"{scheme.label}: {shown}", *values)
+        return
+    sentence, advised = _mismatch(leaf, client, scheme, found, walk.state)
+    raise walk.refuse(code, sentence, *values, **advised._asdict())
+
+
+def _mismatch(
+    leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str], state: NamespaceState
+) -> tuple[str, Advice]:
+    if scheme.value == "ThumbprintMatch":
+        fix = f"Register {leaf.thumbprint_sha256} as primary or secondary thumbprint of {client.name}."
+        sentence = f"The certificate's thumbprint is not registered for {client.name}."
+        return sentence, Advice(fix, REGISTER_THUMBPRINT)
+    advised = advice.on_mismatch(leaf, client, scheme, state)
+    if advice.is_no_address(client, scheme):
+        what = f"its authentication name {client.authentication_name} is no IP address"
+    elif found:
+        what = f"no {scheme.part} in the certificate is that name"
+    else:
+        what = f"the certificate has no {scheme.part}"
+    return f"{client.name} uses {scheme.label}, but {what}.", advised

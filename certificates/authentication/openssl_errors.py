@@ -1,0 +1,149 @@
+"""What OpenSSL found wrong with a path of certificates, in words, with the one change that helps. Pure.
+
+Sources: OpenSSL's X509_V_ERR codes (x509_vfy.h), RFC 5280 sections 4.2.1.9 (path length) and 4.2.1.10 (name constraints).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cryptography import x509
+
+from certificates.authentication.decision import UPLOAD_CA, Values
+from certificates.x509.certificate import Certificate, describe_general_names
+
+PATH_LENGTH, CRITICAL_EXTENSION, NAME_CONSTRAINTS = 25, 34, range(47, 54)
+
+_WORDS = {
+    24: "is used as a CA but is none (basic constraints)",
+    32: "may not sign certificates (key usage without keyCertSign)",
+    79: "is used as a CA but is none (basic constraints)",
+}
+# What OpenSSL applies or may pass over where it is critical.
+_UNDERSTOOD = (
+    x509.AuthorityKeyIdentifier,
+    x509.BasicConstraints,
+    x509.ExtendedKeyUsage,
+    x509.IssuerAlternativeName,
+    x509.KeyUsage,
+    x509.NameConstraints,
+    x509.PolicyConstraints,
+    x509.CertificatePolicies,
+    x509.InhibitAnyPolicy,
+    x509.SubjectAlternativeName,
+    x509.SubjectKeyIdentifier,
+)
+
+
+class Explanation(NamedTuple):
+    """Why a path does not hold, what was compared, and the change that helps."""
+
+    sentence: str
+    values: Values
+    fix: str
+    action: str = ""
+
+
+def explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> Explanation:
+    """Put one of OpenSSL's errors into words.
+
+    Arguments: its `code`, its `depth` along `path` (leaf first, uploaded certificate last), and its own `text`.
+    """
+    at_fault = path[depth]
+    who = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
+    values: Values = (("at", at_fault.subject or "(empty subject)"), ("verifier", text))
+    if code == 7:
+        signer = path[depth + 1].subject if depth + 1 < len(path) else at_fault.issuer
+        return Explanation(
+            f"A signature in the chain does not verify: {signer} has the right name but another key.",
+            values,
+            "Send and upload the CA certificates whose keys really signed this chain.",
+            UPLOAD_CA,
+        )
+    if code == 9:
+        return Explanation(
+            f"{who} is not valid yet: it starts on {at_fault.not_before:%d %b %Y %H:%M} UTC.",
+            values,
+            "Wait until then, or upload a CA certificate that is valid now.",
+            UPLOAD_CA,
+        )
+    if code == 10:
+        return Explanation(
+            f"{who} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
+            values,
+            "Upload the renewed CA certificate, or issue the client certificate from a valid CA.",
+            UPLOAD_CA,
+        )
+    if code in {2, 20, 21}:
+        return Explanation(
+            f"The chain breaks above {at_fault.subject}: the key identifiers or names of its links do not fit.",
+            (("issuer needed", at_fault.issuer), *values),
+            "Issue the chain again, so that each certificate names its issuer and its key identifier.",
+        )
+    if code == PATH_LENGTH:
+        return _path_length(depth, values, path)
+    if code == CRITICAL_EXTENSION:
+        return _critical_extension(who, depth, values, at_fault)
+    if code in NAME_CONSTRAINTS:
+        return _name_constraint(who, depth, values, path)
+    return Explanation(
+        f"{who} {_WORDS.get(code, 'was refused by the verifier: ' + text)}.",
+        values,
+        "Issue the chain again with correct extensions, and upload the CA certificate that signs the clients.",
+        UPLOAD_CA,
+    )
+
+
+def _path_length(depth: int, values: Values, path: Sequence[Certificate]) -> Explanation:
+    ca = path[depth]
+    below = " ← ".join(c.subject or "(empty subject)" for c in path[1:depth])
+    allowed = ca.path_length or 0
+    room = "no CA certificate" if allowed == 0 else f"at most {allowed} CA certificate{'s' if allowed > 1 else ''}"
+    return Explanation(
+        f"The CA certificate {ca.subject} has too many CA certificates below it (path length exceeded).",
+        (*values, ("path length", str(allowed)), ("CA certificates below it", below)),
+        f"Issue the client certificate so that {room} stands between it and {ca.subject}, or issue {ca.subject} again "
+        f"with a path length of {depth - 1} or more and upload it.",
+        UPLOAD_CA,
+    )
+
+
+def _critical_extension(who: str, depth: int, values: Values, at_fault: Certificate) -> Explanation:
+    extensions = x509.load_der_x509_certificate(at_fault.der).extensions
+    unknown = [e.oid.dotted_string for e in extensions if e.critical and not isinstance(e.value, _UNDERSTOOD)]
+    named = ", ".join(unknown) or "not named"
+    without = f"without the critical extension {named}, or with it not critical"
+    is_leaf = depth == 0
+    return Explanation(
+        f"{who} has a critical extension that is not understood: {named}.",
+        (*values, ("critical extension", named)),
+        f"Issue the certificate again {without}."
+        if is_leaf
+        else f"Issue {at_fault.subject} again {without}, and upload it.",
+        "" if is_leaf else UPLOAD_CA,
+    )
+
+
+def _name_constraint(who: str, depth: int, values: Values, path: Sequence[Certificate]) -> Explanation:
+    found = [(ca, limits) for ca in path[depth + 1 :] if (limits := _name_limits(ca)) is not None]
+    if not found:
+        found = [(path[-1], "not stated")]
+    owners = " or ".join(ca.subject for ca, _ in found)
+    stated = tuple((f"name constraints of {ca.subject}", limits) for ca, limits in found)
+    names = [*path[depth].dns_names, *path[depth].uris, *path[depth].ip_addresses, *path[depth].emails]
+    shown = ", ".join([path[depth].subject or "(empty subject)", *names])
+    return Explanation(
+        f"{who} breaks a name constraint of {owners}.",
+        (*values, *stated, ("names in it", shown)),
+        f"Issue it with names that {owners} permits, or from a CA certificate that permits these names.",
+    )
+
+
+def _name_limits(ca: Certificate) -> str | None:
+    """What names a CA certificate permits and excludes, in words; None where it says nothing of them."""
+    try:
+        extensions = x509.load_der_x509_certificate(ca.der).extensions
+        limits = extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return None
+    parts = (("permitted", limits.permitted_subtrees), ("excluded", limits.excluded_subtrees))
+    return "; ".join(f"{word} {', '.join(describe_general_names(names))}" for word, names in parts if names)

@@ -1,0 +1,149 @@
+"""Which certificates could lead from a leaf to an uploaded CA certificate: the candidate paths. Pure.
+
+Only names, key identifiers and single signatures are looked at here; whether a path holds is `verification`'s question.
+All work is bounded, whatever a client sends. Source: RFC 4158 (building certification paths).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.strength import can_check, is_weak_hash
+
+MAX_PATHS = 8
+MAX_STEPS = 100
+
+# The certificates of a namespace are read again and again, and their bytes never change.
+load_known = lru_cache(maxsize=256)(load_certificate)
+
+
+def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
+    """Whether the child's authority key identifier, where both state one, is the issuer's."""
+    wanted, found = child.authority_key_identifier, issuer.subject_key_identifier
+    return not wanted or not found or wanted == found
+
+
+class TrustAnchors:
+    """The uploaded CA certificates of a namespace, read and sorted by name once. Those that cannot be read are left out.
+
+    Arguments: `uploaded`, pairs of the name each was given and its DER. Where one was uploaded twice, its first name counts.
+    """
+
+    def __init__(self, uploaded: Iterable[tuple[str, bytes]]) -> None:
+        self.named: list[tuple[str, Certificate]] = []
+        self.name_of: dict[bytes, str] = {}
+        self.by_subject: dict[str, list[Certificate]] = {}
+        for name, der in uploaded:
+            try:
+                certificate = load_known(der)
+            except DecodingError:
+                continue
+            self.named.append((name, certificate))
+            if der not in self.name_of:
+                self.name_of[der] = name
+                self.by_subject.setdefault(certificate.subject_key, []).append(certificate)
+
+    def __contains__(self, certificate: Certificate) -> bool:
+        return certificate.der in self.name_of
+
+
+@dataclass
+class PathFinder:
+    """Finds candidate paths through `uploaded` and `sent` certificates at the moment `at`."""
+
+    uploaded: TrustAnchors
+    sent: Sequence[Certificate]
+    at: datetime
+    _signed: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
+    _steps: int = 0
+
+    def named_issuers(self, child: Certificate) -> list[Certificate]:
+        """The certificates with the name of the child's issuer, uploaded ones first, the likeliest first."""
+        wanted = child.issuer_key
+        found = [c for c in self.uploaded.by_subject.get(wanted, ()) if c.der != child.der]
+        if self.sent:
+            found += [c for c in self.sent if c.subject_key == wanted and c.der != child.der]
+        if len(found) > 1:
+            found.sort(key=lambda c: self._unlikeliness(child, c))
+        return found
+
+    def _unlikeliness(self, child: Certificate, issuer: Certificate) -> tuple[bool, ...]:
+        return (
+            not self.signed(child, issuer),
+            not key_identifier_fits(child, issuer),
+            not issuer.is_ca,
+            issuer not in self.uploaded,
+            not issuer.not_before <= self.at <= issuer.not_after,
+        )
+
+    def signed(self, child: Certificate, issuer: Certificate) -> bool:
+        """Whether the issuer's key made the child's signature.
+
+        What our rules refuse anyway, a key that nobody verifies with and a weak hash, is taken for signed: that is what
+        has to be explained then.
+        """
+        if not can_check(issuer) or is_weak_hash(child):
+            return True
+        pair = (child.der, issuer.der)
+        if pair not in self._signed:
+            self._signed[pair] = signed_by(child, issuer)
+        return self._signed[pair]
+
+    def paths(self, leaf: Certificate) -> Iterator[tuple[Certificate, ...]]:
+        """Paths from the leaf to an uploaded certificate, the likeliest first; at most `MAX_PATHS` are of use."""
+        self._steps = 0
+        yield from self._extend((leaf,))
+
+    def _extend(self, path: tuple[Certificate, ...]) -> Iterator[tuple[Certificate, ...]]:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            return
+        candidates = self.named_issuers(path[-1])
+        if len(candidates) > 1:
+            candidates = [c for c in candidates if self.signed(path[-1], c)] or candidates
+        for issuer in candidates:
+            if issuer in path:
+                continue
+            if issuer in self.uploaded:
+                yield (*path, issuer)
+            else:
+                yield from self._extend((*path, issuer))
+
+    def dead_end(self, leaf: Certificate) -> tuple[Certificate, ...]:
+        """Where no path leads to an uploaded certificate: as far as it goes."""
+        path: tuple[Certificate, ...] = (leaf,)
+        for _ in range(len(self.sent) + 1):
+            parent = next((c for c in self.named_issuers(path[-1]) if c not in path), None)
+            if parent is None:
+                break
+            path = (*path, parent)
+        return path
+
+
+def signed_by(child: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer's key made the child's signature: the bare signature, whatever the names say.
+
+    Names are compared by the caller, more tolerantly than the library's own function does. Costs one verification.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(child.der)
+        key = x509.load_der_x509_certificate(issuer.der).public_key()
+        signed, signature = certificate.tbs_certificate_bytes, certificate.signature
+        parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.PSS | padding.PKCS1v15) and digest:
+            key.verify(signature, signed, parameters, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+            key.verify(signature, signed, parameters)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(signature, signed)
+        else:
+            return False
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True

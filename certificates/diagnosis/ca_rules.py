@@ -1,0 +1,299 @@
+"""May this one certificate be uploaded as CA certificate, and what must be seen before. Pure.
+
+Sources: RFC 5280 section 4.2.1 (basic constraints, key usage), Azure's rule that the uploaded certificate is the CA
+certificate that directly signs the clients, docs/policy.md.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from certificates.authentication.matching import THUMBPRINT_SCHEME, first_name, fitting_scheme
+from certificates.diagnosis.chain_roles import Signatures, public_web_ca
+from certificates.diagnosis.problems import CREATE_CLIENT, CREATE_THUMBPRINT_CLIENT, Fix, Problem, Report, reporter
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_bytes
+from certificates.x509.strength import key_flaw, signature_flaw
+
+EXPIRES_SOON = timedelta(days=30)
+
+_RENEW_FIRST = "It has expired, so no client can connect with it: issue it again first."
+
+Existing = Sequence[tuple[str, bytes]]
+
+
+def errors(certificate: Certificate, existing: Existing, at: datetime, signatures: Signatures) -> list[Problem]:
+    """What stands in the way of uploading this certificate, the most telling first."""
+    found, error = reporter("error")
+    if not certificate.is_ca:
+        _not_a_ca(certificate, readable(existing), at, signatures, error)
+    elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
+        error(
+            "no-key-cert-sign",
+            "This CA certificate may not sign certificates: its key usage lacks keyCertSign.",
+            "Issue the CA certificate again with the key usage keyCertSign.",
+            ("key usage", ", ".join(certificate.key_usage)),
+        )
+    _outside_validity(certificate, at, error)
+    _too_weak(certificate, error)
+    for name, der in existing:
+        if der == certificate.der:
+            error("duplicate", f"This certificate is already here as {name}.", f"There is nothing to do: use {name}.")
+    return found
+
+
+def readable(existing: Existing) -> list[tuple[str, Certificate]]:
+    """The namespace's CA certificates by name, as far as they can be read."""
+    found = []
+    for name, der in existing:
+        try:
+            found.append((name, load_certificate(der)))
+        except DecodingError:
+            continue
+    return found
+
+
+def limit_reached(most: int) -> Problem:
+    """There is no room for another CA certificate, whichever it is."""
+    found, error = reporter("error")
+    error(
+        "limit",
+        f"A namespace holds at most {most} CA certificates, those still being deleted included, and this one is full.",
+        "Delete one that is no longer used. A name that is being deleted may be used again.",
+    )
+    return found[0]
+
+
+def _not_a_ca(
+    certificate: Certificate,
+    existing: Sequence[tuple[str, Certificate]],
+    at: datetime,
+    signatures: Signatures,
+    error: Report,
+) -> None:
+    has_ended = at > certificate.not_after
+    by_thumbprint = None if has_ended else _thumbprint_fix(certificate)
+    if certificate.is_self_issued:
+        error(
+            "self-signed-leaf",
+            "This is a self-signed client certificate, not a CA certificate.",
+            _RENEW_FIRST
+            if has_ended
+            else "Register it as a client with Thumbprint Match; that needs no CA certificate.",
+            ("thumbprint", certificate.thumbprint_sha256),
+            fix=by_thumbprint,
+        )
+        return
+    issuer = next((name for name, ca in existing if ca.is_ca and signatures.issued(ca, certificate)), "")
+    if issuer:
+        error(
+            "leaf-of-known-ca",
+            f"This is a client certificate, and the CA certificate that signed it is already here as {issuer}.",
+            f"There is nothing to upload. {_RENEW_FIRST}"
+            if has_ended
+            else "There is nothing to upload: register a client for it.",
+            ("signed by", issuer),
+            fix=None if has_ended else client_fix(certificate),
+        )
+        return
+    error(
+        "leaf",
+        "This is a client certificate, not the CA certificate that signed it.",
+        f"Bring the certificate with the subject {certificate.issuer or '(empty name)'}. "
+        f"{_RENEW_FIRST if has_ended else 'Or register this one as a client with Thumbprint Match.'}",
+        ("subject to look for", certificate.issuer or "(empty name)"),
+        ("key identifier to look for", certificate.authority_key_identifier or "not stated"),
+        fix=by_thumbprint,
+    )
+
+
+def client_fix(certificate: Certificate) -> Fix:
+    """Create client, filled in as the certificate proposes."""
+    name = first_name(certificate)
+    scheme = fitting_scheme(certificate, name)
+    if not scheme:
+        return _thumbprint_fix(certificate)
+    values = (("authentication name", name), ("validation scheme", scheme), ("thumbprint", ""))
+    return Fix(CREATE_CLIENT, "Create a client from it", certificate, values)
+
+
+def _thumbprint_fix(certificate: Certificate) -> Fix:
+    values = (
+        ("authentication name", first_name(certificate)),
+        ("validation scheme", THUMBPRINT_SCHEME),
+        ("thumbprint", certificate.thumbprint_sha256),
+    )
+    return Fix(CREATE_THUMBPRINT_CLIENT, "Create a Thumbprint Match client from it", certificate, values)
+
+
+def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> None:
+    if at > certificate.not_after:
+        error(
+            "expired",
+            f"This certificate expired on {certificate.not_after:%d %b %Y}.",
+            "Renew the CA certificate and bring the new one." if certificate.is_ca else "Issue the certificate again.",
+            ("valid to", f"{certificate.not_after:%d %b %Y %H:%M} UTC"),
+        )
+    if at < certificate.not_before:
+        error(
+            "not-yet-valid",
+            f"This certificate is not valid before {certificate.not_before:%d %b %Y %H:%M} UTC.",
+            "Wait until then, or check the clock of the machine that issued it.",
+            ("valid from", f"{certificate.not_before:%d %b %Y %H:%M} UTC"),
+        )
+
+
+def _too_weak(certificate: Certificate, error: Report) -> None:
+    flaw = key_flaw(certificate)
+    if flaw is not None:
+        error(flaw.code, f"This certificate {flaw.claim} ({flaw.value}).", f"Use {flaw.instead}.", ("key", flaw.value))
+    flaw = signature_flaw(certificate)
+    if flaw is not None and not certificate.is_self_issued:
+        error(
+            flaw.code,
+            f"This certificate {flaw.claim} ({flaw.value}).",
+            f"Have it signed again with {flaw.instead}.",
+            ("signature", flaw.value),
+        )
+
+
+def warnings(
+    certificate: Certificate,
+    existing: Existing,
+    known: Sequence[Certificate],
+    at: datetime,
+    signatures: Signatures,
+) -> list[Problem]:
+    """What does not stand in the way, but must be seen. `known`: certificates that clients have shown."""
+    found, warn = reporter("warning")
+    if certificate.not_before <= at <= certificate.not_after and certificate.not_after - at <= EXPIRES_SOON:
+        days = (certificate.not_after - at).days
+        warn(
+            "expires-soon",
+            f"This certificate expires in {days} {'day' if days == 1 else 'days'}, on {certificate.not_after:%d %b %Y}.",
+            "Plan its renewal; clients it signed stop connecting then.",
+        )
+    if certificate.is_ca:
+        _who_signs(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
+        _weak_but_allowed(certificate, warn)
+    organization = public_web_ca(certificate)
+    if organization:
+        warn(
+            "public-ca",
+            f"This looks like a public CA ({organization}): anyone can get a certificate from it.",
+            "Whoever gets one with a client's name in it can connect as that client. Use a CA of your own.",
+            ("organization", organization),
+        )
+    _compare_with_others(certificate, readable(existing), warn)
+    return found
+
+
+def _who_signs(
+    certificate: Certificate,
+    existing: Sequence[Certificate],
+    known: Sequence[Certificate],
+    signatures: Signatures,
+    warn: Report,
+) -> None:
+    clients = [c for c in known if not c.is_ca]
+    if signatures.signer_of(clients, [certificate]) is not None:
+        return
+    below = [
+        c for c in (*known, *existing) if c.is_ca and c.der != certificate.der and signatures.issued(certificate, c)
+    ]
+    subordinate = signatures.signer_of(clients, below) or next(iter(below), None)
+    if subordinate is not None and certificate.path_length == 0:
+        warn(
+            "path-length",
+            f"This CA certificate allows no other CA below it, but it signed {subordinate.subject}.",
+            f"Upload {subordinate.subject}, which signs the clients, or issue this one with a larger path length.",
+            ("subordinate CA", subordinate.subject),
+        )
+        return
+    if subordinate is not None and signatures.signer_of(clients, [subordinate]) is not None:
+        _another_signs(subordinate.subject, subordinate.subject_key_identifier, warn)
+        return
+    above = next((c for c in clients if not certificate.is_self_issued and c.issuer == certificate.issuer), None)
+    if above is not None:
+        warn(
+            "root-signs-clients",
+            f"The clients seen here are signed by {above.issuer}, which also signed this certificate.",
+            f"Upload {above.issuer} instead.",
+            ("CA certificate that signs the clients", above.issuer),
+        )
+        return
+    # The clients sent no chain, and their issuer is not here: it may well be below this root.
+    names = {c.subject_key for c in (certificate, *existing)}
+    orphan = next(
+        (c for c in clients if certificate.is_self_issued and c.issuer_key not in names and not c.is_self_issued), None
+    )
+    if orphan is not None:
+        _another_signs(orphan.issuer, orphan.authority_key_identifier, warn)
+        return
+    if certificate.is_self_issued and (certificate.path_length is None or certificate.path_length > 0):
+        warn(
+            "root",
+            "This is a root certificate.",
+            "That is right when it signs the clients itself. When an intermediate signs them, upload the intermediate.",
+        )
+
+
+def _another_signs(subject: str, key_identifier: str, warn: Report) -> None:
+    warn(
+        "intermediate-signs-clients",
+        f"The clients seen here are signed by {subject}, not by this certificate itself.",
+        f"Upload {subject} instead, unless every client sends its whole chain.",
+        ("CA certificate that signs the clients", subject),
+        ("its key identifier", key_identifier or "not stated"),
+    )
+
+
+def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:
+    flaw = signature_flaw(certificate)
+    if flaw is not None and certificate.is_self_issued:
+        warn(
+            "weak-self-signature",
+            f"This root {flaw.claim} ({flaw.value}).",
+            "It still works, since nobody checks a root's own signature. Use SHA-256 when you renew it.",
+            ("signature", certificate.signature),
+        )
+    if not certificate.key_usage:
+        warn(
+            "no-key-usage",
+            "This CA certificate does not say what its key may be used for.",
+            "It works here; some verifiers refuse it. Issue the next one with the key usage keyCertSign.",
+        )
+    if certificate.key == "Ed25519":
+        warn(
+            "uncommon-key",
+            "This CA certificate has an Ed25519 key, which not every server can verify.",
+            "Use EC P-256 when clients are to connect to Azure as well.",
+            ("key", certificate.key),
+        )
+
+
+def _compare_with_others(certificate: Certificate, existing: Sequence[tuple[str, Certificate]], warn: Report) -> None:
+    own_key = public_key_bytes(certificate.der)
+    for name, other in existing:
+        if other.der == certificate.der:
+            continue
+        has_same_key = own_key != b"" and public_key_bytes(other.der) == own_key
+        if has_same_key and other.subject == certificate.subject:
+            warn(
+                "same-key",
+                f"{name} has the same subject and key.",
+                "This looks like a renewal: delete the old one once this one works.",
+                ("other certificate", name),
+            )
+        elif has_same_key:
+            warn(
+                "same-key",
+                f"{name} has the same key under another subject ({other.subject}).",
+                "Give each CA a key of its own.",
+                ("other certificate", name),
+            )
+        elif other.subject == certificate.subject:
+            warn(
+                "same-subject",
+                f"{name} has the same subject, but another key.",
+                "Keep both while clients change over; then delete the old one.",
+                ("other certificate", name),
+            )

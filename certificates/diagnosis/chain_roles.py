@@ -1,0 +1,120 @@
+"""What a certificate is for, and which of several signs the clients. Pure.
+
+Sources: RFC 5280 section 4.2.1; the CA/Browser Forum's Baseline Requirements section 7.1.6 (policy identifiers that only
+publicly trusted CAs use).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from certificates.authentication.paths import key_identifier_fits, signed_by
+from certificates.x509.certificate import Certificate
+from certificates.x509.strength import can_check
+
+MAX_SIGNATURES_CHECKED = 100
+
+ROOT_CA, INTERMEDIATE_CA = "root-ca", "intermediate-ca"
+CLIENT, SERVER, CLIENT_AND_SERVER, OTHER_LEAF = "client", "server", "client-and-server", "leaf"
+SELF_SIGNED = "self-signed"
+
+ROLE_LABELS = {
+    ROOT_CA: "root CA",
+    INTERMEDIATE_CA: "intermediate CA",
+    CLIENT: "client certificate",
+    SERVER: "server certificate",
+    CLIENT_AND_SERVER: "client or server certificate",
+    OTHER_LEAF: "certificate for another purpose",
+    SELF_SIGNED: "self-signed certificate",
+}
+_BASELINE_POLICIES = "2.23.140.1."
+_PUBLIC_ORGANIZATIONS = (
+    "actalis", "amazon", "baltimore", "buypass", "certsign", "certum", "comodo ca limited", "d-trust", "deutsche telekom",
+    "digicert", "entrust", "geotrust", "globalsign", "godaddy", "go daddy", "google trust services", "hellenic academic",
+    "identrust", "internet security research group", "let's encrypt", "microsoft corporation", "quovadis", "sectigo",
+    "ssl corporation", "ssl.com", "starfield technologies", "swisssign", "t-systems", "thawte", "the usertrust network",
+    "trustwave", "unizeto", "verisign", "zerossl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CertificateWithRole:
+    """One certificate of an upload. `is_best`: the one that signs the clients."""
+
+    certificate: Certificate
+    role: str
+    is_best: bool = False
+
+    @property
+    def label(self) -> str:
+        return ROLE_LABELS[self.role]
+
+
+def role_of(certificate: Certificate) -> str:
+    """One of the role codes above."""
+    if certificate.is_ca:
+        return ROOT_CA if certificate.is_self_issued else INTERMEDIATE_CA
+    if certificate.is_self_issued:
+        return SELF_SIGNED
+    usages = set(certificate.extended_key_usage)
+    if not usages or "anyExtendedKeyUsage" in usages or {"clientAuth", "serverAuth"} <= usages:
+        return CLIENT_AND_SERVER
+    if "clientAuth" in usages:
+        return CLIENT
+    return SERVER if "serverAuth" in usages else OTHER_LEAF
+
+
+class Signatures:
+    """Who signed whom, by name, key identifier and signature. Of the last at most `MAX_SIGNATURES_CHECKED` are checked.
+
+    What would cost more, or cannot be checked, counts as not signed: nothing is claimed about it then.
+    """
+
+    def __init__(self) -> None:
+        self._left = MAX_SIGNATURES_CHECKED
+        self._known: dict[tuple[bytes, bytes], bool] = {}
+
+    def issued(self, issuer: Certificate, certificate: Certificate) -> bool:
+        if issuer.subject_key != certificate.issuer_key or not key_identifier_fits(certificate, issuer):
+            return False
+        pair = (issuer.der, certificate.der)
+        if pair not in self._known:
+            if self._left <= 0 or not can_check(issuer):
+                return False
+            self._left -= 1
+            self._known[pair] = signed_by(certificate, issuer)
+        return self._known[pair]
+
+    def signer_of(self, leaves: Sequence[Certificate], cas: Sequence[Certificate]) -> Certificate | None:
+        """The first of the CA certificates that signed one of the leaves."""
+        pairs = ((ca, leaf) for leaf in leaves for ca in cas if ca.der != leaf.der)
+        return next((ca for ca, leaf in pairs if self.issued(ca, leaf)), None)
+
+
+def lowest_cas(certificates: Sequence[Certificate]) -> list[Certificate]:
+    """The CA certificates of a bundle that no other of its CA certificates is below, by their names."""
+    cas = [c for c in certificates if c.is_ca]
+    issuers = {c.issuer_key for c in cas if not c.is_self_issued}
+    return [c for c in cas if c.subject_key not in issuers] or cas
+
+
+def public_web_ca(certificate: Certificate) -> str:
+    """The organization, when this looks like a CA that issues web server certificates to anyone; else ""."""
+    parsed = x509.load_der_x509_certificate(certificate.der)
+    names = [
+        str(attribute.value)
+        for name in (parsed.subject, parsed.issuer)
+        for attribute in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    ]
+    for name in names:
+        if name.casefold().startswith(_PUBLIC_ORGANIZATIONS):
+            return name
+    try:
+        policies = parsed.extensions.get_extension_for_class(x509.CertificatePolicies).value
+    except x509.ExtensionNotFound:
+        return ""
+    if any(policy.policy_identifier.dotted_string.startswith(_BASELINE_POLICIES) for policy in policies):
+        return names[0] if names else certificate.subject
+    return ""

@@ -1,0 +1,62 @@
+"""Calendar addresses: made, revoked, and answered. A feed reads the expiries of one namespace and nothing else."""
+
+import hashlib
+import secrets
+
+from django.db import transaction
+from django.http import Http404
+from django.utils import timezone
+
+from certificates.models import ExpiryFeed
+from namespaces.access import Verb, may
+from namespaces.models.core import Namespace
+from portal import activity
+from portal.models import User
+
+
+def make_feed(user: User, namespace: Namespace) -> str:
+    """A fresh secret for this person and namespace; an earlier one ends. It is told once and kept as its hash."""
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        ExpiryFeed.objects.update_or_create(
+            user=user,
+            namespace=namespace,
+            defaults={"secret_hash": _hash(secret), "created_at": timezone.now(), "read_at": None},
+        )
+        _tell(user, namespace, "Make calendar address")
+    return secret
+
+
+def revoke_feed(user: User, namespace: Namespace) -> bool:
+    """End this person's calendar address. False when there was none."""
+    with transaction.atomic():
+        deleted, _ = ExpiryFeed.objects.filter(user=user, namespace=namespace).delete()
+        if deleted:
+            _tell(user, namespace, "Revoke calendar address")
+    return bool(deleted)
+
+
+def namespace_of_feed(secret: str) -> Namespace:
+    """The namespace that a calendar address reads, as long as its person may. Raises Http404 for anything else."""
+    feed = ExpiryFeed.objects.filter(secret_hash=_hash(secret)).select_related("user", "namespace").first()
+    if feed is None or not feed.user.is_active or not may(feed.user, feed.namespace, Verb.READ):
+        raise Http404("There is no such calendar.")
+    ExpiryFeed.objects.filter(pk=feed.pk).update(read_at=timezone.now())
+    return feed.namespace
+
+
+def _hash(secret: str) -> str:
+    # The secret has 256 random bits, so a plain hash cannot be guessed back.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _tell(user: User, namespace: Namespace, verb: str) -> None:
+    activity.record(
+        user,
+        verb=verb,
+        kind="certificates.expiryfeed",
+        object_pk=None,
+        object_name=user.username,
+        scope=namespace.pk,
+        scope_name=namespace.name,
+    )

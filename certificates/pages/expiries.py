@@ -1,0 +1,106 @@
+"""What ends when in a namespace: its CA certificates, and the certificates its clients have shown."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from icalendar import Alarm, Calendar, Event
+
+from certificates.models import CACertificate
+from certificates.pages.authentication_test import NO_END
+from certificates.pages.refused_certificates import RefusedCertificate, refused_certificates
+from certificates.x509.text import one_line, shortened
+from namespaces.models.core import Client, ClientCertificate, Namespace
+
+PAST = timedelta(days=30)  # what ended longer ago is no news
+MOST = 5000
+REMIND_BEFORE = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """One certificate and its end. `kind` is "CA certificate" or "Client certificate"; `name` that of its object."""
+
+    kind: str
+    name: str
+    subject: str
+    thumbprint: str
+    not_before: datetime | None
+    not_after: datetime
+    url: str
+    note: str
+
+
+def expiries_of(
+    namespace: Namespace, *, at: datetime, within: timedelta | None = None, with_refused: bool = False
+) -> list[Expiry]:
+    """The ends from a month ago on, first ones first; of several certificates of a client, all that still count.
+
+    `with_refused`: with those of clients that were refused, which nobody needs to be reminded of by a calendar.
+    """
+    until = at + within if within is not None else NO_END
+    span = {"not_after__gt": at - PAST, "not_after__lte": until}
+    cas = CACertificate.objects.present().filter(namespace=namespace, **span)
+    names = {
+        name.lower(): name
+        for name in Client.objects.present().filter(namespace=namespace).values_list("name", flat=True)
+    }
+    shown = ClientCertificate.objects.filter(namespace=namespace, **span).order_by("not_after")[:MOST]
+    found = [_of_ca(row) for row in cas if row.not_after is not None]
+    found += [_of_client(row, names[row.client_name.lower()]) for row in shown if row.client_name.lower() in names]
+    if with_refused:
+        refused = refused_certificates(namespace, at=at)
+        found += [_of_refused(namespace, each) for each in refused if at - PAST < each.leaf.not_after <= until]
+    return sorted(found, key=lambda expiry: (expiry.not_after, expiry.kind, expiry.name))[:MOST]
+
+
+def _of_ca(row: CACertificate) -> Expiry:
+    assert row.not_after is not None
+    url = reverse("certificates:ca_certificate_detail", args=[row.namespace_id, row.name])
+    note = "no client has connected through it" if row.last_used_at is None else "in use"
+    return Expiry("CA certificate", row.name, row.subject, row.thumbprint, row.not_before, row.not_after, url, note)
+
+
+def _of_client(row: ClientCertificate, name: str) -> Expiry:
+    url = reverse("namespaces:client_detail", args=[row.namespace_id, name])
+    note = "has connected" if row.has_connected else "was tested"
+    return Expiry("Client certificate", name, row.subject, row.thumbprint, None, row.not_after, url, note)
+
+
+def _of_refused(namespace: Namespace, refused: RefusedCertificate) -> Expiry:
+    url = reverse("namespaces:client_detail", args=[namespace.pk, refused.client_name])
+    leaf = refused.leaf
+    return Expiry(
+        "Client certificate",
+        refused.client_name,
+        leaf.subject,
+        leaf.thumbprint_sha256,
+        leaf.not_before,
+        leaf.not_after,
+        url,
+        f"was {refused.why}",
+    )
+
+
+def calendar_of(namespace: Namespace, expiries: list[Expiry], *, at: datetime, base_url: str) -> bytes:
+    """The ends as RFC 5545 text: one day each, with a reminder. `base_url` ends without a slash."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//MQTT namespace portal//expiries//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"{namespace.name}: certificates that end")
+    for expiry in expiries:
+        event = Event()
+        event.add("uid", f"{expiry.thumbprint}-{namespace.pk}@mqtt-namespace-portal")
+        event.add("dtstamp", at)
+        event.add("dtstart", expiry.not_after.date())
+        event.add("summary", f"{expiry.kind} {expiry.name} ends ({namespace.name})")
+        event.add("description", f"{shortened(one_line(expiry.subject))}\nEnds {expiry.not_after:%d %b %Y %H:%M} UTC")
+        event.add("url", f"{base_url}{expiry.url}")
+        event.add("transp", "TRANSPARENT")
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", f"{expiry.kind} {expiry.name} ends soon")
+        alarm.add("trigger", -REMIND_BEFORE)
+        event.add_component(alarm)
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())

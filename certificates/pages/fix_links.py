@@ -1,0 +1,67 @@
+"""From the change that makes a refused step pass to the form in which it is made."""
+
+from django.urls import reverse
+
+from certificates.authentication.decision import (
+    CHANGE_NAME,
+    CHOOSE_SOURCES,
+    CREATE_CLIENT,
+    ENABLE_CLIENT,
+    REGISTER_THUMBPRINT,
+    SET_SCHEME,
+    UNUSED_SOURCE,
+    UPLOAD_CA,
+    USE_THUMBPRINT,
+    ClientRecord,
+    Decision,
+)
+from certificates.authentication.matching import THUMBPRINT_SCHEME, fitting_scheme
+from certificates.x509.certificate import Certificate
+from namespaces.forms.prefill import add_source_url, thumbprint_place, update_client_url
+from namespaces.models.core import Namespace
+
+NOWHERE = "", ""
+
+
+def way_out(
+    action: str, decision: Decision, leaf: Certificate | None, namespace: Namespace, create_url: str
+) -> tuple[str, str]:
+    """The address of the form, filled in, and the words of its link; empty where the change is made elsewhere.
+
+    Arguments: `action` of the refused step, one of `certificates.authentication.decision`; `create_url`, Create client filled in from
+    this certificate, "" where its name is taken or can be no client's.
+    """
+    if action == UPLOAD_CA:
+        return reverse("certificates:ca_certificate_upload", args=[namespace.pk]), "Upload certificate"
+    if action == CHOOSE_SOURCES:
+        values = dict(decision.failing.values) if decision.failing is not None else {}
+        return add_source_url(namespace.pk, values.get(UNUSED_SOURCE, "")), "Open Configuration"
+    if action == CREATE_CLIENT and create_url:
+        return create_url, "Create client from this certificate"
+    if decision.client is not None:
+        return _of_client(action, decision.client, leaf, namespace)
+    return NOWHERE
+
+
+def _of_client(action: str, client: ClientRecord, leaf: Certificate | None, namespace: Namespace) -> tuple[str, str]:
+    words = f"Open client {client.name}"
+    if action == ENABLE_CLIENT:
+        return update_client_url(namespace.pk, client.name, field="id_state"), words
+    if action == CHANGE_NAME:
+        url = reverse("namespaces:client_change_authentication_name", args=[namespace.pk, client.name])
+        return url, "Change authentication name"
+    if leaf is None:
+        return NOWHERE
+    thumbprint = leaf.thumbprint_sha256
+    if action == REGISTER_THUMBPRINT:
+        field = f"id_thumbprint_{thumbprint_place(client.thumbprints) + 1}"
+        return update_client_url(namespace.pk, client.name, field=field, thumbprint=thumbprint), words
+    if action == USE_THUMBPRINT:
+        scheme = THUMBPRINT_SCHEME
+    elif action == SET_SCHEME:
+        scheme = fitting_scheme(leaf, client.authentication_name, but=client.validation_scheme)
+        thumbprint = ""
+    else:
+        return NOWHERE
+    field = "id_validation_scheme"
+    return update_client_url(namespace.pk, client.name, field=field, scheme=scheme, thumbprint=thumbprint), words

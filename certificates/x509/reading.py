@@ -1,0 +1,298 @@
+"""Bytes that people bring → facts about certificates. Pure: no Django, no I/O, no clock.
+
+Sources: RFC 7468 (textual encodings), RFC 5280 (certificates); `containers` tells the kinds of files apart, `facts` reads
+one certificate.
+"""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from certificates.x509.certificate import (
+    MAX_CERTIFICATE_BYTES,
+    NEXT_CA,
+    Certificate,
+    DecodingError,
+    load_certificate,
+)
+from certificates.x509.containers import (
+    MAX_BLOCKS,
+    as_text,
+    from_base64,
+    from_hex,
+    is_base64_text,
+    is_hex_text,
+    is_pkcs7,
+    looks_like_der,
+    pem_blocks,
+    read_element,
+)
+from certificates.x509.private_keys import may_be_a_private_key, private_key_kind
+
+__all__ = [
+    "MAX_CERTIFICATES",
+    "MAX_CERTIFICATE_BYTES",
+    "MAX_UPLOAD_BYTES",
+    "Certificate",
+    "DecodingError",
+    "from_azure_pem",
+    "load_certificate",
+    "normalize_thumbprint",
+    "read_client_upload",
+    "read_upload",
+    "to_azure_pem",
+    "to_pem",
+]
+
+MAX_UPLOAD_BYTES = 1_048_576
+MAX_CERTIFICATES = MAX_BLOCKS
+
+_EXPOSED = (
+    "Treat this key as exposed: make a new key and certificate, and stop using this one. Nothing of the file was kept."
+)
+_UNPACK = (
+    f"Unpack it. {NEXT_CA} An archive may hold private keys, and one with a passphrase cannot be looked into: leave it "
+    "where it is."
+)
+_ONLY_CA = "Bring only the CA certificate that signed the clients."
+_THEN_CA = "Then bring the CA certificate."
+_OF_A_CLIENT = {
+    NEXT_CA: "Bring the client's own certificate, as a .pem, .cer or .crt file.",
+    _ONLY_CA: "Bring only the client's certificate with its chain.",
+    _THEN_CA: "Then bring the client's certificate.",
+}
+_COPY_AGAIN = "It was probably cut or changed when it was copied. Copy the whole file again."
+_CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
+_HTML = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
+_SSH_KEY = re.compile(rb"\s*(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9@.-]+)(?:-cert-v01\S*)? AAAA")
+
+
+def read_upload(data: bytes) -> tuple[Certificate, ...]:
+    """Read what a person uploaded or pasted.
+
+    Arguments: `data`, the raw bytes of a file or of pasted text: PEM (any line breaks or none), bare base64, hex or DER.
+    Returns the certificates in the order of the file. Raises `DecodingError`; a private key in any container is
+    recognised before anything else is parsed, and no message repeats anything of the file.
+    """
+    if not data.strip():
+        raise DecodingError("empty", "This file is empty.", NEXT_CA)
+    _refuse_private_key(data[:MAX_UPLOAD_BYTES])
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise DecodingError("too-large", "This file is larger than 1 MB, so it is no certificate.", NEXT_CA)
+    if looks_like_der(data):
+        return _load_ders(data)
+    if data.startswith(b"PK\x03\x04"):
+        raise DecodingError("zip", "This is a ZIP archive, not a certificate.", _UNPACK)
+    text = as_text(data)
+    if b"\\n" in text:  # copied out of JSON: line breaks as backslash and n
+        text = text.replace(b"\\r", b"").replace(b"\\n", b"\n")
+    if b"\x00" in text:
+        if b"-----BEGIN" in text:
+            raise DecodingError("nul-byte", "This file holds zero bytes inside its text, so it is damaged.", NEXT_CA)
+        raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
+    blocks = pem_blocks(text)
+    return _load_blocks(blocks) if blocks else _load_without_armour(text)
+
+
+def read_client_upload(data: bytes) -> tuple[Certificate, ...]:
+    """The same for what a person brings as a client's certificate: its own first, in whatever order the file holds its chain.
+
+    A `DecodingError` then says to bring that, where `read_upload` asks for a CA certificate.
+    """
+    try:
+        found = read_upload(data)
+    except DecodingError as error:
+        next_step = error.next_step
+        for of_a_ca, of_a_client in _OF_A_CLIENT.items():
+            next_step = next_step.replace(of_a_ca, of_a_client)
+        raise DecodingError(error.code, error.sentence, next_step) from None
+    leaf = _leaf_of(found)
+    return (leaf, *(c for c in found if c.der != leaf.der))
+
+
+def _leaf_of(found: Sequence[Certificate]) -> Certificate:
+    """The one that signed none of the others; of several, one that is no CA, and the first, which TLS programs present."""
+
+    def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
+        signed = any(o.issuer_key == certificate.subject_key for o in found if o.der != certificate.der)
+        return (signed, certificate.is_ca)
+
+    return min(found, key=unlikeliness)
+
+
+def _refuse_private_key(data: bytes) -> None:
+    kind = private_key_kind(data)
+    if kind:
+        raise DecodingError("private-key", f"This file holds a private key ({kind}).", _EXPOSED)
+    if may_be_a_private_key(data):
+        raise DecodingError(
+            "private-key", "This looks like a private key under a passphrase, or without its first line.", _EXPOSED
+        )
+
+
+def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
+    if len(blocks) > MAX_CERTIFICATES:
+        raise _too_many()
+    found = [_load_block(label, body) for label, body in blocks if label in _CERTIFICATE_LABELS]
+    if found:
+        return tuple(found)
+    raise _other_block(blocks[0][0])
+
+
+def _load_block(label: str, body: bytes) -> Certificate:
+    der = from_base64(body)
+    if not der:
+        raise DecodingError(
+            "broken-certificate", "The text between BEGIN CERTIFICATE and END CERTIFICATE is not base64.", _COPY_AGAIN
+        )
+    if is_pkcs7(der):  # some tools label it so
+        raise _other_block("PKCS7")
+    # OpenSSL's trusted certificate has its own settings behind the certificate.
+    element = read_element(der) if label == "TRUSTED CERTIFICATE" else None
+    return load_certificate(der if element is None else der[: element[2]])
+
+
+def _other_block(label: str) -> DecodingError:
+    if "CERTIFICATE REQUEST" in label:
+        return DecodingError(
+            "csr", "This is a certificate signing request, not a certificate.", "Bring what your CA answered to it."
+        )
+    if "PUBLIC KEY" in label:
+        return DecodingError("public-key", "This is a public key, not a certificate.", NEXT_CA)
+    if label == "X509 CRL":
+        return DecodingError("crl", "This is a certificate revocation list, not a certificate.", NEXT_CA)
+    if label in {"PKCS7", "CMS", "PKCS #7 SIGNED DATA"}:
+        return DecodingError(
+            "pkcs7",
+            "This is a PKCS#7 bundle (.p7b), which Azure does not take.",
+            f"Convert it with: openssl pkcs7 -print_certs -in FILE (add -inform DER for a binary one). {_THEN_CA}",
+        )
+    known = {"DH PARAMETERS", "EC PARAMETERS", "DSA PARAMETERS"}
+    what = "key parameters" if label in known else "no certificate"
+    return DecodingError("not-a-certificate", f"This is a PEM file, but it holds {what}.", NEXT_CA)
+
+
+def _too_many() -> DecodingError:
+    sentence = f"This file holds more than {MAX_CERTIFICATES} certificates."
+    return DecodingError("too-many-certificates", sentence, _ONLY_CA)
+
+
+def _load_ders(data: bytes) -> tuple[Certificate, ...]:
+    """One certificate, and those that stand right behind it; what else stands there is passed over."""
+    found = [_load_der(data)]
+    left = data[len(found[0].der) :]
+    while looks_like_der(left) and (element := read_element(left)) is not None:
+        if len(found) == MAX_CERTIFICATES:
+            raise _too_many()
+        try:
+            found.append(load_certificate(left[: element[2]]))
+        except DecodingError:
+            break
+        left = left[element[2] :]
+    return tuple(found)
+
+
+def _load_der(data: bytes) -> Certificate:
+    element = read_element(data)
+    if element is None:
+        raise DecodingError(
+            "broken-certificate", "This binary file ends before its certificate does.", "Copy the whole file again."
+        )
+    if is_pkcs7(data):
+        raise _other_block("PKCS7")
+    der = data[: element[2]]
+    try:
+        return load_certificate(der)
+    except DecodingError as error:
+        others: tuple[tuple[Callable[[bytes], object], str], ...] = (
+            (x509.load_der_x509_csr, "CERTIFICATE REQUEST"),
+            (x509.load_der_x509_crl, "X509 CRL"),
+            (load_der_public_key, "PUBLIC KEY"),
+        )
+        for load, label in others:
+            if _loads(load, der):
+                raise _other_block(label) from None
+        raise error from None
+
+
+def _loads(load: Callable[[bytes], object], der: bytes) -> bool:
+    try:
+        load(der)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return False
+    return True
+
+
+def _load_without_armour(text: bytes) -> tuple[Certificate, ...]:
+    if b"-----BEGIN CERTIFICATE" in text or b"-----END CERTIFICATE" in text:
+        raise DecodingError(
+            "broken-certificate",
+            "The BEGIN CERTIFICATE and END CERTIFICATE lines do not both stand in this text.",
+            "It was probably cut when it was copied. Copy the whole file again.",
+        )
+    if _HTML.match(text[:512]):
+        raise DecodingError(
+            "html", "This is a web page, not a certificate.", "Download the certificate file itself and bring that."
+        )
+    if _SSH_KEY.match(text[:512]) or text.startswith(b"---- BEGIN SSH2 PUBLIC KEY"):
+        raise DecodingError("public-key", "This is an SSH public key, not a certificate.", NEXT_CA)
+    if text.lstrip()[:1] == b"{" and b'"kty"' in text:
+        raise DecodingError("public-key", "This is a public key (JSON Web Key), not a certificate.", NEXT_CA)
+    der = from_hex(text) if is_hex_text(text) else from_base64(text) if is_base64_text(text) else b""
+    if der[:1] == b"\x30":
+        return _load_ders(der)
+    if any(byte < 9 or 13 < byte < 32 for byte in text[:4096]):
+        raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
+    raise DecodingError("not-a-certificate", "There is no certificate in this text.", NEXT_CA)
+
+
+def to_pem(der: bytes) -> str:
+    """PEM with 64 columns (RFC 7468), as shown and downloaded."""
+    body = base64.b64encode(der).decode("ascii")
+    lines = [body[i : i + 64] for i in range(0, len(body), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+
+
+def to_azure_pem(der: bytes) -> str:
+    """PEM without line breaks, as the guide sends it to Azure. This is the one place that decides."""
+    return f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode('ascii')}-----END CERTIFICATE-----"
+
+
+def from_azure_pem(text: str) -> bytes:
+    """DER of the one certificate in Azure's `encodedCertificate`, in whatever notation. Raises `DecodingError`."""
+    certificates = read_upload(text.encode("utf-8", "replace"))
+    if len(certificates) != 1:
+        raise DecodingError("several-certificates", f"There are {len(certificates)} certificates where one belongs.")
+    return certificates[0].der
+
+
+def grouped_thumbprint(thumbprint: str) -> str:
+    """Hexadecimal digits in groups of four, as people compare them."""
+    return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))
+
+
+def normalize_thumbprint(text: str) -> str:
+    """64 lower-case hex digits from any notation: colons, spaces, dashes, upper case, a leading "SHA256 Fingerprint=".
+
+    Raises `DecodingError`, naming SHA-1 when that is what was pasted.
+    """
+    value = unicodedata.normalize("NFKC", text).strip().rpartition("=")[2].strip()
+    value = re.sub(r"(?i)^sha-?256[: ]", "", value)
+    value = "".join(c for c in value if c not in ":- \t\r\n" and unicodedata.category(c) != "Cf").lower()
+    if re.fullmatch(r"[0-9a-f]{64}", value):
+        return value
+    if re.fullmatch(r"[0-9a-f]{40}", value):
+        raise DecodingError(
+            "thumbprint-sha1",
+            "This is a SHA-1 thumbprint (40 digits).",
+            "Azure compares SHA-256: take the 64 hex digits of `step certificate fingerprint` "
+            "or `openssl x509 -fingerprint -sha256`.",
+        )
+    raise DecodingError(
+        "thumbprint-format", "A thumbprint is 64 hex digits (SHA-256).", "Paste it with or without colons and spaces."
+    )

@@ -1,0 +1,71 @@
+"""`/emulator/…`: what only the emulator has. Never subject to faults; asks for a token like everything else."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from emulator.arm.faults.matching import Faults
+from emulator.arm.requests.errors import ArmError, invalid
+from emulator.fault_rules import Fault, FaultError
+
+MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
+
+
+class Control:
+    """`reset()` puts everything back to how the emulator was started."""
+
+    def __init__(
+        self, faults: Faults, reset: Callable[[], None], mqtt_endpoints: MqttEndpointMap, mqtt_ca: str
+    ) -> None:
+        self._faults = faults
+        self._reset = reset
+        self._mqtt_endpoints = mqtt_endpoints
+        self._mqtt_ca = mqtt_ca
+
+    async def answer(self, request: web.Request, segments: tuple[str, ...]) -> web.Response:
+        """Answer a request below `/emulator`; `segments` are those behind it, in lower case. Raises `ArmError`."""
+        match (request.method, *segments):
+            case ("GET", "endpoints"):
+                return web.json_response(self._endpoints())
+            case ("GET", "faults"):
+                return web.json_response({"value": [fault.as_dict() for fault in self._faults.all()]})
+            case ("POST", "faults"):
+                return web.json_response(self._faults.add(await _read_fault(request)).as_dict(), status=201)
+            case ("DELETE", "faults"):
+                self._faults.clear()
+                return web.Response(status=204)
+            case ("DELETE", "faults", fault_id):
+                if not self._faults.remove(fault_id):
+                    raise ArmError(404, "NotFound", f"There is no fault '{fault_id[:50]}'; it may have ended.")
+                return web.Response(status=204)
+            case ("POST", "reset"):
+                self._reset()
+                return web.Response(status=204)
+        raise ArmError(
+            404,
+            "NotFound",
+            "There are GET /emulator/endpoints, GET, POST and DELETE /emulator/faults, DELETE /emulator/faults/ID,"
+            " POST /emulator/reset.",
+        )
+
+    def _endpoints(self) -> dict[str, Any]:
+        return {
+            "mqtt": {
+                namespace_id: {"host": host, "port": port, "ca": self._mqtt_ca}
+                for namespace_id, (host, port) in self._mqtt_endpoints().items()
+            }
+        }
+
+
+async def _read_fault(request: web.Request) -> Fault:
+    try:
+        members = json.loads(await request.read())
+        if not isinstance(members, dict):
+            raise FaultError("Send a JSON object.")
+        return Fault.from_dict(members)
+    except FaultError as error:
+        raise invalid(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise invalid("The request content is not valid JSON.") from error

@@ -1,0 +1,61 @@
+"""`namespaces/caCertificates`: what may be registered, and what ARM answers."""
+
+from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
+from emulator.arm.requests.errors import conflict
+from emulator.arm.resource_types.registry import SHORT_NAME, Checked, ChildType, Draft
+from emulator.storage.store import CA_CERTIFICATE
+
+PROPERTIES = ("description", "encodedCertificate")
+
+
+def _decode(draft: Draft) -> Certificate:
+    fields = draft.fields
+    text = fields.text("encodedCertificate")
+    if not text or not text.strip():
+        raise fields.refuse(
+            "encodedCertificate", "'properties.encodedCertificate' is missing. Send the CA certificate as PEM."
+        )
+    try:
+        certificate = load_certificate(from_azure_pem(text))
+    except DecodingError as error:
+        message = f"The encoded certificate must be a valid PEM certificate. {error.sentence} {error.next_step}".strip()
+        raise fields.refuse("encodedCertificate", message) from error
+    if not certificate.is_ca:
+        raise fields.refuse(
+            "encodedCertificate",
+            f"The certificate '{certificate.subject[:200]}' is not a CA certificate (its basic constraints do not say"
+            " CA:TRUE). Register the CA certificate that signed the client certificates; for a self-signed client"
+            " certificate use the validation scheme ThumbprintMatch.",
+        )
+    return certificate
+
+
+def check(draft: Draft) -> Checked:
+    """Refuse what is no CA certificate, and another certificate under a name that is taken: Azure cannot change one.
+
+    An expired certificate is taken, since nothing says that Azure refuses it; a CONNECT then fails with the reason.
+    """
+    draft.fields.require_known(PROPERTIES)
+    description = draft.fields.text("description")
+    certificate = _decode(draft)
+    if draft.existing is not None and draft.existing.certificate != certificate.der:
+        raise conflict(
+            f"CA certificate '{draft.existing.name}' exists with another certificate, and a CA certificate cannot be"
+            " changed. Register the new one under another name, then delete the old one.",
+            "properties.encodedCertificate",
+        )
+    return Checked(
+        {
+            "description": description,
+            "encodedCertificate": draft.fields.text("encodedCertificate"),
+            "issueTimeInUtc": certificate.not_before.isoformat(),
+            "expiryTimeInUtc": certificate.not_after.isoformat(),
+            "provisioningState": "Succeeded",
+        },
+        certificate=certificate.der,
+    )
+
+
+CA_CERTIFICATES = ChildType(
+    CA_CERTIFICATE, "CA certificate", SHORT_NAME, check, lambda limits, namespace: limits.ca_certificates
+)

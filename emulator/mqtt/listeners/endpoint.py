@@ -1,0 +1,195 @@
+"""All MQTT listeners: one TLS port for each namespace that has MQTT enabled, following the store, and one by host name."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emulator.authority import Authority
+from emulator.mqtt.limits import MAX_CONNECTIONS
+from emulator.mqtt.listeners.by_host_name import NameListener
+from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
+from emulator.mqtt.options import MqttOptions
+from emulator.mqtt.sessions.live_state import NOTHING, live_state
+from emulator.storage.store import NAMESPACE, Change, Resource, Store, id_key
+
+logger = logging.getLogger("emulator.mqtt")
+
+_SWEEP_SECONDS = 2.0
+_OTHER_FILES = 500
+
+
+class MqttEndpoints:
+    """All listeners of the emulator.
+
+    A namespace keeps its port over restarts; a busy port is passed over for the next free one. They listen on `host`;
+    clients are told `told`.
+    """
+
+    def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions, *, told: str = "") -> None:
+        self._store = store
+        self._authority = authority
+        self._host = host
+        self._told = told or host
+        self._options = options
+        self._endpoints: dict[str, NamespaceEndpoint] = {}
+        self._by_key: dict[str, NamespaceEndpoint] = {}
+        self._ports: dict[str, int] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changes: deque[tuple[NamespaceEndpoint | None, Change]] = deque()
+        self._is_due = False  # the loop has been told that there are changes
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._by_name: NameListener | None = None
+        self._by_name_port = 0
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    @property
+    def endpoints(self) -> dict[str, tuple[str, int]]:
+        """Host and port for clients by canonical namespace id, of those that listen now."""
+        return {n: (self._told, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
+
+    @property
+    def by_name(self) -> tuple[str, int] | None:
+        """Host and port for clients of the listener for all namespaces by host name, where there is one."""
+        return (self._told, self._by_name_port) if self._by_name is not None else None
+
+    def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
+        """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
+        endpoint = self._by_key.get(id_key(namespace_id))
+        return live_state(endpoint, owner) if endpoint is not None and not endpoint.is_over else NOTHING
+
+    async def start(self) -> None:
+        """Listen for every namespace that has MQTT enabled, and follow the store from now on.
+
+        Raises `OSError` with a sentence when a port is taken.
+        """
+        self._loop = asyncio.get_running_loop()
+        _allow_open_files(MAX_CONNECTIONS + _OTHER_FILES)
+        if self._options.sni_port is not None:
+            self._by_name = NameListener(self._authority)
+            self._by_name_port = await self._listen_by_name(self._by_name, self._options.sni_port)
+            logger.info("MQTT of every namespace by its host name at %s:%s", self._host, self._by_name_port)
+        self._unsubscribe = self._store.subscribe(self._on_change)
+        await self._follow()
+        self._tasks = [
+            asyncio.create_task(self._follow_changes(), name="mqtt endpoints"),
+            asyncio.create_task(self._sweep(), name="mqtt sweep"),
+        ]
+
+    async def _listen_by_name(self, listener: NameListener, port: int) -> int:
+        try:
+            return await listener.listen(self._host, port)
+        except OSError as error:
+            raise OSError(
+                f"Cannot listen on {self._host} port {port}: {os.strerror(error.errno or 0)}."
+                " Give --mqtt-sni-port another number, or 0 for a free one."
+            ) from error
+
+    async def stop(self) -> None:
+        self._unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for namespace_id in tuple(self._endpoints):
+            await self._close(namespace_id, "The endpoint is shutting down.")
+        if self._by_name is not None:
+            await self._by_name.close()
+        self._store.write_connections()
+
+    def _on_change(self, change: Change) -> None:
+        """In the thread that wrote, behind the store's lock.
+
+        The loop is told once for many changes: each telling is a byte in asyncio's own pipe, and in a full one a signal is
+        lost.
+        """
+        if self._loop is None:
+            return
+        endpoint = self._by_key.get(id_key(change.namespace_id))
+        if endpoint is not None:
+            endpoint.forget()
+            endpoint.is_over |= change.kind == "deleted" and change.resource.type == NAMESPACE
+        self._changes.append((endpoint, change))
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon_threadsafe(self._pass_on)
+
+    def _pass_on(self) -> None:
+        self._is_due = False  # first: what is written from now on tells again
+        while self._changes:
+            endpoint, change = self._changes.popleft()
+            if change.resource.type == NAMESPACE:
+                self._wake.set()
+            elif endpoint is not None:
+                try:
+                    endpoint.watch.changed(change)
+                except Exception:  # what is wrong in one namespace must not keep changes from the others
+                    logger.exception("following %s failed", change.resource.id)
+
+    async def _follow_changes(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._follow()
+            except OSError:
+                logger.exception("a namespace has no MQTT endpoint")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = asyncio.get_running_loop().time()
+            for endpoint in tuple(self._endpoints.values()):
+                try:
+                    endpoint.sweep(now)
+                except Exception:  # what is wrong in one namespace must not end the sweeping of the others
+                    logger.exception("sweeping %s failed", endpoint.namespace_id)
+
+    async def _follow(self) -> None:
+        wanted = {n.id: n for n in self._store.namespaces() if n.mqtt_is_enabled}
+        for namespace_id, endpoint in tuple(self._endpoints.items()):
+            if endpoint.is_over:  # also where a namespace of the same name has been made since
+                await self._close(namespace_id, "The namespace was deleted.")
+            elif namespace_id not in wanted:
+                await self._close(namespace_id, "MQTT was switched off for this namespace.")
+        for namespace_id, namespace in wanted.items():
+            if namespace_id in self._endpoints:
+                self._endpoints[namespace_id].configure(namespace)
+            else:
+                await self._open(namespace)
+        if self._by_name is not None:
+            self._by_name.route(self._endpoints.values())
+
+    async def _open(self, namespace: Resource) -> None:
+        endpoint = NamespaceEndpoint(namespace, self._store, self._options)
+        remembered = self._store.mqtt_port(namespace.id)
+        wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
+        self._by_key[id_key(namespace.id)] = endpoint  # it hears of changes already while its port is opened
+        try:
+            port = await endpoint.listen(self._authority, self._host, wanted or 0, exact=remembered is not None)
+        except OSError:
+            del self._by_key[id_key(namespace.id)]
+            raise
+        self._endpoints[namespace.id] = endpoint
+        self._ports[namespace.id] = port
+        if port != remembered:
+            self._store.remember_mqtt_port(namespace.id, port)
+        logger.info("MQTT of %s at %s:%s", namespace.id, self._host, port)
+
+    async def _close(self, namespace_id: str, sentence: str) -> None:
+        endpoint = self._endpoints.pop(namespace_id)
+        del self._by_key[id_key(namespace_id)]
+        del self._ports[namespace_id]
+        await endpoint.close(sentence)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Each connection is an open file; shells often start with room for 1024 only."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

@@ -1,0 +1,226 @@
+"""One namespace at MQTT: its listener, its broker and its connections."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.authority import Authority
+from emulator.mqtt.authorization.decisions import Decider
+from emulator.mqtt.authorization.topics import Authorisation
+from emulator.mqtt.connections.connection import Connection
+from emulator.mqtt.connections.log_records import CONNECT, record_of
+from emulator.mqtt.connections.watch import Watch
+from emulator.mqtt.limits import (
+    DEFAULT_SESSION_EXPIRY_HOURS,
+    DEFAULT_SESSIONS_PER_NAME,
+    MAX_CONNECTIONS,
+)
+from emulator.mqtt.options import MqttOptions
+from emulator.mqtt.sessions.broker import Broker
+from emulator.mqtt.sessions.message_limits import message_of
+from emulator.mqtt.sessions.session import Message, Session
+from emulator.mqtt.transport.handshakes import Handshakes
+from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.websocket import Opening
+from emulator.mqtt.wire.packets import Reason, Will
+from emulator.storage.connection_log import WRITTEN_WITHIN_SECONDS
+from emulator.storage.connection_records import ConnectionRecord
+from emulator.storage.store import Resource, Store
+
+logger = logging.getLogger("emulator.mqtt")
+
+_PORTS_TRIED = 200
+
+
+@dataclass(frozen=True)
+class _WaitingWill:
+    will: Will
+    timer: asyncio.TimerHandle
+
+
+class NamespaceEndpoint:
+    """One namespace's listener with its broker and connections. See `emulator.mqtt.transport.tls.Acceptor`."""
+
+    def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
+        self.namespace_id = namespace.id
+        self.outbox = Outbox()
+        self.is_over = False  # the namespace was deleted: one of the same name is another
+        self._store = store
+        self.broker = Broker(self._on_dropped)
+        self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
+        self.decider = Decider(store, namespace.id)
+        self.watch = Watch(self, end_sessions=options.end_sessions)
+        self._server: asyncio.Server | None = None
+        self._transports: set[TlsTransport] = set()
+        self._open: set[Connection] = set()
+        self._current: dict[str, Connection] = {}
+        self._wills: dict[str, _WaitingWill] = {}
+        self._handshakes = Handshakes()
+        self._turned_away = 0
+        self.wall_offset = time.time() - time.monotonic()  # from the broker's clock to Unix time
+        self.host_names: tuple[str, ...] = ()
+        self.sessions_per_name = DEFAULT_SESSIONS_PER_NAME
+        self.maximum_session_expiry_seconds = DEFAULT_SESSION_EXPIRY_HOURS * 3600
+        self.configure(namespace)
+
+    def configure(self, namespace: Resource) -> None:
+        """Take over the namespace's settings; they count for the next CONNECT."""
+        settings: Mapping[str, Any] = namespace.properties.get("topicSpacesConfiguration") or {}
+        self.sessions_per_name = settings.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS_PER_NAME
+        own = settings.get("hostname")
+        self.host_names = (*([str(own).lower()] if own else []), f"{namespace.name.lower()}.localhost")
+        hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
+        self.maximum_session_expiry_seconds = hours * 3600
+
+    def forget(self) -> None:
+        """Something in the namespace has changed: every answer is made anew. May be called from any thread."""
+        self.decider.forget()
+        self.authorisation.forget()
+
+    async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
+        """Open the listener: at `wanted`, or at the next free port when that is busy. 0 = any. Returns the port."""
+        context = server_context(authority.certificate_for(self.host_names), authority.key_path)
+        loop = asyncio.get_running_loop()
+        for port in [wanted] if wanted == 0 else range(wanted, min(wanted + _PORTS_TRIED, 65_536)):
+            try:
+                self._server = await loop.create_server(lambda: TlsTransport(context, self), host, port, backlog=1024)
+            except OSError:
+                continue
+            found: int = self._server.sockets[0].getsockname()[1]
+            if exact and wanted not in {0, found}:
+                logger.warning("port %s is busy; %s listens on %s", wanted, self.namespace_id, found)
+            return found
+        raise OSError(f"No free port from {wanted} on for the MQTT endpoint of {self.namespace_id}.")
+
+    async def close(self, sentence: str) -> None:
+        """Stop listening and end every connection with a reason."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._open):
+            connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect")
+        for waiting in self._wills.values():
+            waiting.timer.cancel()
+        for transport in tuple(self._transports):
+            if not transport.is_established:
+                transport.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    # What a listener asks: `emulator.mqtt.transport.tls.Acceptor`
+
+    def admit(self, transport: TlsTransport) -> bool:
+        if len(self._transports) >= MAX_CONNECTIONS:
+            self._turned_away += 1
+            return False
+        self._transports.add(transport)
+        self._handshakes.begin(transport)
+        return True
+
+    def application(self, transport: TlsTransport) -> Application | None:
+        self._handshakes.end(transport)
+        connection = Connection(self, transport)
+        self._open.add(connection)
+        return Opening(transport, connection)
+
+    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
+        self.record(
+            record_of(
+                CONNECT,
+                namespace_id=self.namespace_id,
+                succeeded=False,
+                signature="TlsError",
+                description=reason,
+                peer=transport.peer,
+            )
+        )
+
+    def gone(self, transport: TlsTransport) -> None:
+        self._handshakes.end(transport)
+        self._transports.discard(transport)
+
+    # What a connection asks of its endpoint
+
+    def record(self, record: ConnectionRecord) -> None:
+        """Into the log, which is gone with its namespace: one of the same name starts with an empty one."""
+        if not self.is_over and self._store.record_connection(record):
+            asyncio.get_running_loop().call_later(WRITTEN_WITHIN_SECONDS, self._store.write_connections)
+
+    def connected(self, connection: Connection) -> None:
+        """The connection holds its session from now on; a will that waited for its return is void."""
+        self._current[connection.session_name] = connection
+        waiting = self._wills.pop(connection.session_name, None)
+        if waiting is not None:
+            waiting.timer.cancel()
+
+    def is_current(self, connection: Connection) -> bool:
+        """Whether the connection still holds its session: after a takeover it does not."""
+        return self._current.get(connection.session_name) is connection
+
+    def connections(self) -> list[Connection]:
+        """Every connected client's connection."""
+        return list(self._current.values())
+
+    def connections_of(self, owner: str) -> list[Connection]:
+        """The connections under one authentication name, by its key."""
+        names = self.broker.session_names_of(owner)
+        return [connection for name in names if (connection := self._current.get(name)) is not None]
+
+    def connection_of(self, session: Session) -> Connection | None:
+        connection = self._current.get(session.name)
+        return connection if connection is not None and connection.session is session else None
+
+    def closed(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if self.is_current(connection):
+            del self._current[connection.session_name]
+
+    def take_over(self, session_name: str, newcomer: Connection) -> None:
+        """The same session name connects again: the older connection ends."""
+        older = self._current.get(session_name)
+        if older is not None and older is not newcomer:
+            older.end(Reason.SESSION_TAKEN_OVER, "Another connection took this session over.", "SessionTakenOver")
+
+    def publish(self, message: Message, publisher: Session | None, now: float) -> None:
+        """Give a message to its subscribers. A session that cannot hold it ends, as in Event Grid."""
+        for session in self.broker.publish(message, publisher, now):
+            connection = self._current.get(session.name)
+            if connection is not None:
+                connection.end(Reason.QUOTA_EXCEEDED, "The session's queue overflowed.", "SessionOverflow")
+            self.broker.drop(session)
+
+    def publish_will(self, will: Will, session: Session, delay: int) -> None:
+        """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2).
+
+        Its message expiry counts from when it is published.
+        """
+        loop = asyncio.get_running_loop()
+        if not delay:
+            now = loop.time()
+            self.publish(message_of(will, now), None, now)
+            return
+        timer = loop.call_later(delay, self._publish_waiting, session.name)
+        self._wills[session.name] = _WaitingWill(will, timer)
+
+    def _publish_waiting(self, session_name: str) -> None:
+        waiting = self._wills.pop(session_name, None)
+        if waiting is not None:
+            waiting.timer.cancel()
+            now = asyncio.get_running_loop().time()
+            self.publish(message_of(waiting.will, now), None, now)
+
+    def _on_dropped(self, session: Session) -> None:
+        self._publish_waiting(session.name)
+
+    def sweep(self, now: float) -> None:
+        """Let disconnected sessions expire; say how many connections found no room."""
+        self.broker.expire(now)
+        self.watch.sweep()
+        if self._turned_away:
+            logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
+            self._turned_away = 0
+        if self._handshakes.cut:
+            cut, self._handshakes.cut = self._handshakes.cut, 0
+            logger.warning("%s: %s unfinished TLS handshakes cut, to make room for newer ones", self.namespace_id, cut)

@@ -1,0 +1,89 @@
+"""What one client is doing now: its sessions, their subscriptions and its message counts, as the control API serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from emulator.mqtt.authorization.topics import Authorisation
+from emulator.mqtt.sessions.message_counts import Refusal, Tally
+from emulator.mqtt.sessions.session import Session
+
+if TYPE_CHECKING:
+    from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
+
+SESSIONS_TOLD = 25  # of up to 100; the newest, those that are connected first
+
+NOTHING: Mapping[str, Any] = {"isListening": False, "sessionCount": 0, "sessions": [], "messages": None}
+
+
+def live_state(endpoint: NamespaceEndpoint, owner: str) -> dict[str, Any]:
+    """The state of the client with this key of its authentication name. `messages` is None before it first connected."""
+    wall = endpoint.wall_offset
+    mine = endpoint.broker.sessions_of(owner)
+    found = sorted(mine, key=lambda session: (session.is_connected, session.since), reverse=True)
+    tally = endpoint.broker.tallies.find(owner)
+    return {
+        "isListening": True,
+        "sessionCount": len(found),
+        "sessions": [_session(each, endpoint.authorisation, wall) for each in found[:SESSIONS_TOLD]],
+        "messages": _messages(tally, wall) if tally is not None else None,
+    }
+
+
+def _session(session: Session, authorisation: Authorisation, wall: float) -> dict[str, Any]:
+    subscriptions = []
+    for subscription in session.subscriptions.values():
+        access = authorisation.may_subscribe(session.owner, subscription.topic_filter)
+        subscriptions.append(
+            {
+                "topicFilter": subscription.topic_filter,
+                "qos": subscription.qos,
+                "isPermitted": access.allowed,
+                "topicSpace": access.space if access.allowed else "",
+                "permissionBinding": access.binding,
+            }
+        )
+    return {
+        "sessionName": session.name,
+        "state": "Connected" if session.is_connected else "Kept",
+        "since": _time(session.since, wall),
+        "protocol": session.protocol,
+        "keepAliveInSeconds": session.keep_alive,
+        "sessionExpiryInSeconds": session.expiry_seconds,
+        "expiresAt": _time(session.expires_at, wall) if session.expires_at is not None else None,
+        "queuedMessages": len(session.queue),
+        "unacknowledgedMessages": len(session.in_flight),
+        "subscriptions": subscriptions,
+    }
+
+
+def _messages(tally: Tally, wall: float) -> dict[str, Any]:
+    return {
+        "since": _time(tally.began, wall),
+        "received": tally.received,
+        "delivered": tally.delivered,
+        "refused": tally.refused,
+        "dropped": tally.dropped,
+        "refusedSubscriptions": tally.refused_subscriptions,
+        "lastReceived": _last(tally.last_received_topic, tally.last_received_at, wall),
+        "lastDelivered": _last(tally.last_delivered_topic, tally.last_delivered_at, wall),
+        "lastRefused": _refusal(tally.last_refusal, wall),
+        "lastRefusedSubscription": _refusal(tally.last_refused_subscription, wall),
+    }
+
+
+def _last(topic: str, at: float, wall: float) -> dict[str, str] | None:
+    return {"topic": topic, "time": _time(at, wall)} if topic else None
+
+
+def _refusal(refusal: Refusal | None, wall: float) -> dict[str, str] | None:
+    if refusal is None:
+        return None
+    return {"topic": refusal.topic, "time": _time(refusal.at, wall), "reason": refusal.why}
+
+
+def _time(at: float, wall: float) -> str:
+    """`at` on the broker's clock, which stands still in no one's zone; `wall` is what makes it Unix time."""
+    return datetime.fromtimestamp(at + wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,55 @@
+"""Event Grid's limits on a message: its topic and its properties ("Quotas and limits", MQTT)."""
+
+from emulator.mqtt.limits import (
+    MAX_PROPERTY_BYTES,
+    MAX_TOPIC_BYTES,
+    MAX_TOPIC_SEGMENTS,
+    MAX_USER_PROPERTIES_BYTES,
+)
+from emulator.mqtt.sessions.session import Message
+from emulator.mqtt.wire.packets import PacketError, Properties, Property, Publish, Reason, Will, number
+
+_BOUNDED = {Property.CONTENT_TYPE, Property.RESPONSE_TOPIC, Property.CORRELATION_DATA}
+_NOT_THE_MESSAGES_OWN = {Property.TOPIC_ALIAS, Property.WILL_DELAY}
+
+
+def topic_problem(topic: str) -> str:
+    """What Event Grid says against a topic or topic filter; "" for nothing."""
+    if topic.count("/") >= MAX_TOPIC_SEGMENTS:
+        return f"The topic has more than {MAX_TOPIC_SEGMENTS} segments."
+    if len(topic) > MAX_TOPIC_BYTES or (not topic.isascii() and len(topic.encode()) > MAX_TOPIC_BYTES):
+        return f"The topic is longer than {MAX_TOPIC_BYTES} bytes."
+    return ""
+
+
+def message_problem(topic: str, properties: Properties) -> PacketError | None:
+    """What Event Grid says against a message, with the reason code; None for nothing."""
+    problem = topic_problem(topic)
+    if problem:
+        return PacketError(problem, Reason.TOPIC_NAME_INVALID)
+    if not properties:
+        return None
+    user_bytes = 0
+    for name, value in properties:
+        if isinstance(value, tuple):
+            user_bytes += len(value[0].encode()) + len(value[1].encode())
+        elif name in _BOUNDED and not isinstance(value, int):
+            size = len(value.encode()) if isinstance(value, str) else len(value)
+            if size > MAX_PROPERTY_BYTES:
+                sentence = f"The property {name.name} is longer than {MAX_PROPERTY_BYTES} bytes."
+                return PacketError(sentence, Reason.QUOTA_EXCEEDED)
+    if user_bytes > MAX_USER_PROPERTIES_BYTES:
+        sentence = f"The user properties are larger than {MAX_USER_PROPERTIES_BYTES} bytes."
+        return PacketError(sentence, Reason.QUOTA_EXCEEDED)
+    return None
+
+
+def message_of(published: Publish | Will, now: float) -> Message:
+    """The message that a PUBLISH or a will carries, as subscribers will get it. `now`: the broker's clock."""
+    properties = published.properties
+    expires_at = None
+    if properties:
+        properties = tuple((n, v) for n, v in properties if n not in _NOT_THE_MESSAGES_OWN)
+        expiry = number(properties, Property.MESSAGE_EXPIRY, -1)
+        expires_at = now + expiry if expiry >= 0 else None
+    return Message(published.topic, published.payload, published.qos, published.retain, properties, expires_at)

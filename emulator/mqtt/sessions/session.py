@@ -1,0 +1,255 @@
+"""One session: what is queued, what is unacknowledged, and in which order it goes out. Sans I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from emulator.mqtt.limits import MAX_HELD_BYTES, MAX_IN_FLIGHT_OUTGOING, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
+from emulator.mqtt.sessions.message_counts import Tally
+from emulator.mqtt.wire.packets import Properties, Property, Subscription
+
+
+class Outlet(Protocol):
+    """What a connected session sends through."""
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether more would only pile up in memory."""
+
+    def send(self, message: Message, packet_id: int, now: float, *, duplicate: bool = False) -> bool:
+        """Send a message; False when it is larger than the client takes, so that it counts as done."""
+
+
+class Message:
+    """A message under way. `expires_at`: seconds on the broker's clock, or None. Never changed once made."""
+
+    __slots__ = ("expires_at", "payload", "properties", "qos", "retain", "size", "topic")
+
+    def __init__(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties = (),
+        expires_at: float | None = None,
+    ) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.expires_at = expires_at
+        self.size = len(topic) + len(payload)
+        if properties:
+            self.size += _size_of(properties)
+
+    def at(self, qos: int, *, retain: bool) -> Message:
+        """The same message as a subscriber gets it: at its quality of service, with the retain flag as it wants it."""
+        if qos == self.qos and retain == self.retain:
+            return self
+        return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
+
+    def has_expired(self, now: float) -> bool:
+        """Not yet in the moment itself: an expiry of zero seconds lets it go to who is connected, and no further."""
+        return self.expires_at is not None and self.expires_at < now
+
+    def properties_at(self, now: float) -> Properties:
+        """What goes over the wire: the message expiry is what is left of it (MQTT 5, 3.3.2.3.3)."""
+        if self.expires_at is None:
+            return self.properties
+        left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
+        return tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in self.properties)
+
+
+def _size_of(properties: Properties) -> int:
+    texts = (value for _, value in properties if not isinstance(value, int))
+    return sum(len(v) if isinstance(v, str | bytes) else len(v[0]) + len(v[1]) for v in texts)
+
+
+class Ledger:
+    """Bytes of messages that the sessions of one namespace hold together."""
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int = MAX_HELD_BYTES) -> None:
+        self.held = 0
+        self.limit = limit
+
+
+class Session:
+    """What the endpoint keeps for a session name: subscriptions, queued and unacknowledged messages."""
+
+    __slots__ = (
+        "_last_packet_id",
+        "_ledger",
+        "_queued_bytes",
+        "_retained",
+        "_unsent",
+        "expires_at",
+        "expiry_seconds",
+        "in_flight",
+        "keep_alive",
+        "name",
+        "outlet",
+        "overflowed",
+        "owner",
+        "protocol",
+        "queue",
+        "receive_maximum",
+        "since",
+        "subscriptions",
+        "tally",
+    )
+
+    def __init__(self, name: str, owner: str, ledger: Ledger | None = None, tally: Tally | None = None) -> None:
+        self.name = name
+        self.owner = owner  # key of the authentication name it belongs to
+        self.expiry_seconds = 0
+        self.subscriptions: dict[str, Subscription] = {}
+        self.queue: deque[Message] = deque()
+        self.in_flight: dict[int, Message] = {}
+        self.outlet: Outlet | None = None  # set while connected
+        self.receive_maximum = MAX_IN_FLIGHT_OUTGOING
+        self.expires_at: float | None = None  # set while disconnected
+        self.overflowed = False
+        self.tally = tally or Tally()
+        self.since = 0.0  # connected, or else disconnected, since then
+        self.protocol = ""  # what the client spoke last, in Azure's words
+        self.keep_alive = 0
+        self._ledger = ledger or Ledger()
+        self._retained: dict[str, Message] = {}  # by topic, so that asking again and again adds nothing
+        self._unsent: deque[int] = deque()  # in flight when the connection ended, to be sent again
+        self._queued_bytes = 0
+        self._last_packet_id = 0
+
+    @property
+    def is_connected(self) -> bool:
+        return self.outlet is not None
+
+    def deliver(self, message: Message, now: float) -> None:
+        """Send a message, or queue it. QoS 0 is dropped while nobody is connected or the reader is slow.
+
+        Sets `overflowed` when the queue cannot take it: Event Grid ends such a session.
+        """
+        outlet = self.outlet
+        if message.qos == 0:
+            if outlet is None or outlet.is_congested:
+                self.tally.dropped[0] += 1
+            else:
+                self._send(outlet, message, now)
+            return
+        if (
+            len(self.queue) >= MAX_QUEUED_MESSAGES
+            or self._queued_bytes + message.size > MAX_QUEUED_BYTES
+            or self._ledger.held + message.size > self._ledger.limit
+        ):
+            self.overflowed = True
+            self.tally.dropped[1] += 1
+            return
+        self._ledger.held += message.size
+        is_full = len(self.in_flight) >= self.receive_maximum
+        if outlet is None or is_full or self.has_waiting or outlet.is_congested:
+            self.queue.append(message)  # until `pump`
+            self._queued_bytes += message.size
+        else:
+            self._send(outlet, message, now)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is something for `pump` to send."""
+        return bool(self.queue or self._unsent or self._retained)
+
+    def deliver_retained(self, messages: dict[str, Message]) -> None:
+        """Retained messages for a new subscription: sent at the reader's pace, outside the queue's limits."""
+        self._retained.update(messages)
+
+    def pump(self, now: float) -> None:
+        """Send what waits, in order, while the receiver has room for it: to be called whenever room was made."""
+        outlet = self.outlet
+        room = self.receive_maximum
+        while outlet is not None and not outlet.is_congested:
+            if self._unsent:
+                if len(self.in_flight) - len(self._unsent) >= room:  # what this connection has not been sent is no load
+                    return
+                self._send_again(outlet, now)
+            elif self._retained:
+                topic, message = next(iter(self._retained.items()))
+                if message.qos and len(self.in_flight) >= room:
+                    return
+                del self._retained[topic]
+                if message.has_expired(now):
+                    self.tally.dropped[message.qos] += 1
+                else:
+                    self._ledger.held += message.size if message.qos else 0
+                    self._send(outlet, message, now)
+            else:
+                self._send_queued(outlet, now)
+                return
+
+    def _send_queued(self, outlet: Outlet, now: float) -> None:
+        queue, in_flight, room = self.queue, self.in_flight, self.receive_maximum
+        while queue and len(in_flight) < room and not outlet.is_congested:
+            message = queue.popleft()
+            self._queued_bytes -= message.size
+            if message.expires_at is None or not message.has_expired(now):
+                self._send(outlet, message, now)
+            else:
+                self._ledger.held -= message.size
+                self.tally.dropped[1] += 1
+
+    def _send(self, outlet: Outlet, message: Message, now: float) -> None:
+        qos, tally, packet_id = message.qos, self.tally, 0
+        if qos:
+            packet_id = self._next_packet_id()
+            self.in_flight[packet_id] = message
+        if outlet.send(message, packet_id, now):
+            tally.delivered[qos] += 1
+            tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
+        else:
+            tally.dropped[qos] += 1
+            self.acknowledge(packet_id)
+
+    def _send_again(self, outlet: Outlet, now: float) -> None:
+        packet_id = self._unsent.popleft()
+        message = self.in_flight.get(packet_id)
+        if message is not None and not outlet.send(message, packet_id, now, duplicate=True):
+            self.acknowledge(packet_id)
+
+    def acknowledge(self, packet_id: int) -> None:
+        """The client has the message, which makes room; an unknown id is ignored, as after a lost session."""
+        if self._unsent and packet_id in self._unsent:
+            self._unsent.remove(packet_id)  # acknowledged late, from the connection before
+        message = self.in_flight.pop(packet_id, None)
+        if message is not None:
+            self._ledger.held -= message.size
+
+    def attach(self, outlet: Outlet) -> None:
+        """The client is connected: it gets the unacknowledged again, in order, then what waits (see `pump`)."""
+        self.outlet = outlet
+        self.expires_at = None
+        self._unsent = deque(self.in_flight)
+
+    def detach(self, now: float) -> None:
+        """The connection ended; the session stays for its expiry. Retained messages belong to the SUBSCRIBE."""
+        self.outlet = None
+        self.since = now
+        self._retained.clear()
+        self.expires_at = now + self.expiry_seconds
+
+    def release(self) -> None:
+        """The session is over: give back what it holds."""
+        self.tally.dropped[1] += len(self.queue)
+        self._ledger.held -= sum(m.size for m in self.queue) + sum(m.size for m in self.in_flight.values())
+        self.queue.clear()
+        self.in_flight.clear()
+        self._retained.clear()
+        self._unsent.clear()
+        self._queued_bytes = 0
+
+    def _next_packet_id(self) -> int:
+        while True:
+            self._last_packet_id = self._last_packet_id % 65_535 + 1
+            if self._last_packet_id not in self.in_flight:
+                return self._last_packet_id

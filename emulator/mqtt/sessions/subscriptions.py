@@ -1,0 +1,105 @@
+"""Who gets a message: topic filters of all sessions in one index. Sans I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.mqtt.wire.packets import Subscription
+
+if TYPE_CHECKING:
+    from emulator.mqtt.sessions.session import Session
+
+Match = tuple["Session", tuple[Subscription, ...]]
+_CACHED_TOPICS = 2_000
+
+
+class _Node:
+    """One segment of the filters with wildcards."""
+
+    __slots__ = ("below", "here")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Node] = {}
+        self.here: dict[Session, Subscription] = {}
+
+
+class SubscriptionIndex:
+    """Topic filters → sessions. Filters without wildcards are looked up; the others stand in a tree by segment."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, dict[Session, Subscription]] = {}
+        self._tree = _Node()
+        self._found: dict[str, tuple[Match, ...]] = {}
+
+    def add(self, session: Session, subscription: Subscription) -> None:
+        """Enter a subscription, in place of one with the same filter."""
+        topic_filter = subscription.topic_filter
+        if _has_wildcard(topic_filter):
+            node = self._tree
+            for level in topic_filter.split("/"):
+                node = node.below.setdefault(level, _Node())
+            node.here[session] = subscription
+        else:
+            self._exact.setdefault(topic_filter, {})[session] = subscription
+        self._found.clear()
+
+    def remove(self, session: Session, topic_filter: str) -> None:
+        """Take a subscription out; quietly does nothing when it is not there."""
+        if _has_wildcard(topic_filter):
+            self._remove_below(self._tree, topic_filter.split("/"), session)
+        else:
+            holders = self._exact.get(topic_filter)
+            if holders is not None:
+                holders.pop(session, None)
+                if not holders:
+                    del self._exact[topic_filter]
+        self._found.clear()
+
+    def _remove_below(self, node: _Node, levels: list[str], session: Session) -> None:
+        if not levels:
+            node.here.pop(session, None)
+            return
+        below = node.below.get(levels[0])
+        if below is not None:
+            self._remove_below(below, levels[1:], session)
+            if not below.here and not below.below:
+                del node.below[levels[0]]
+
+    def match(self, topic: str) -> tuple[Match, ...]:
+        """Every session with a filter that matches `topic` (MQTT 5, section 4.7), with those of its subscriptions."""
+        found = self._found.get(topic)
+        if found is None:
+            found = self._search(topic)
+            if len(self._found) >= _CACHED_TOPICS:
+                self._found.clear()
+            self._found[topic] = found
+        return found
+
+    def _search(self, topic: str) -> tuple[Match, ...]:
+        holders = [self._exact.get(topic, {})]
+        levels = topic.split("/")
+        nodes = [self._tree]
+        for index, level in enumerate(levels):
+            wildcards = index > 0 or not topic.startswith("$")  # `$` topics match no leading wildcard
+            following = []
+            for node in nodes:
+                if wildcards and (rest := node.below.get("#")) is not None:
+                    holders.append(rest.here)
+                if wildcards and (any_one := node.below.get("+")) is not None:
+                    following.append(any_one)
+                if (same := node.below.get(level)) is not None:
+                    following.append(same)
+            nodes = following
+        for node in nodes:
+            holders.append(node.here)
+            if (rest := node.below.get("#")) is not None:  # `a/#` matches `a` too
+                holders.append(rest.here)
+        by_session: dict[Session, list[Subscription]] = {}
+        for held in holders:
+            for session, subscription in held.items():
+                by_session.setdefault(session, []).append(subscription)
+        return tuple((session, tuple(subscriptions)) for session, subscriptions in by_session.items())
+
+
+def _has_wildcard(topic_filter: str) -> bool:
+    return "+" in topic_filter or "#" in topic_filter

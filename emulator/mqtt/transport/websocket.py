@@ -1,0 +1,172 @@
+"""MQTT over WebSocket, on the same port as MQTT: who opens with an HTTP request gets a WebSocket.
+
+Sources: MQTT 5.0, section 6; RFC 6455. The framing is wsproto's. MQTT packets may be cut across frames in any way.
+"""
+
+import contextlib
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Ping,
+    RejectConnection,
+    RejectData,
+    Request,
+    TextMessage,
+)
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from emulator.mqtt.connections.connection import Connection
+from emulator.mqtt.transport.tls import TlsTransport
+from emulator.mqtt.wire.packets import Reason
+
+PATH = "/mqtt"
+SUBPROTOCOL = "mqtt"
+
+
+class Opening:
+    """The application until the first byte is there, which tells an HTTP request from an MQTT packet."""
+
+    __slots__ = ("_connection", "_transport")
+
+    def __init__(self, transport: TlsTransport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"G"):  # "GET"; no MQTT packet that a client sends starts so
+            websocket = WebSocket(self._transport, self._connection)
+            self._transport.application = self._connection.wire = websocket
+            websocket.data_received(data)
+        else:
+            self._transport.application = self._connection
+            self._connection.data_received(data)
+
+    def connection_lost(self) -> None:
+        self._connection.connection_lost()
+
+    def resume_writing(self) -> None:
+        """Nothing was written yet."""
+
+
+class WebSocket:
+    """Between TLS and an MQTT connection: the application of the one, the wire of the other."""
+
+    __slots__ = (
+        "_connection",
+        "_is_open",
+        "_is_over",
+        "_protocol",
+        "_transport",
+        "peer",
+        "peer_chain",
+        "protocol_suffix",
+    )
+
+    def __init__(self, transport: TlsTransport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._is_open = False
+        self._is_over = False  # it is closed from one side: nothing that comes behind that is heard
+        self.peer = transport.peer
+        self.peer_chain = transport.peer_chain
+        self.protocol_suffix = "-WS"
+
+    # TLS's side
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            return
+        try:
+            self._protocol.receive_data(data)
+            for event in self._protocol.events():
+                self._handle(event)
+                if self._is_over:
+                    return
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            self._fail(str(error), getattr(error, "event_hint", None))
+        except UnicodeError:  # wsproto decodes header lines, and does not mind
+            self._fail("a header is not ASCII", RejectConnection())
+
+    def connection_lost(self) -> None:
+        self._is_open, self._is_over = False, True
+        self._connection.connection_lost()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Request():
+                self._on_request(event)
+            case BytesMessage():
+                self._connection.data_received(bytes(event.data))
+            case TextMessage():  # MQTT 5, 6.0.0-1
+                self._close(CloseReason.UNSUPPORTED_DATA)
+                self._end("MQTT goes in binary WebSocket frames, but a text frame came.")
+            case Ping():
+                self._transport.write(self._protocol.send(event.response()))
+            case CloseConnection():
+                self._is_over = True
+                if self._is_open:
+                    self._is_open = False
+                    self._transport.write(self._protocol.send(event.response()))
+                self._transport.close()
+                self._connection.connection_lost()
+            case _:
+                pass
+
+    def _on_request(self, request: Request) -> None:
+        if request.target.partition("?")[0] != PATH:
+            self._reject(404, f"MQTT over WebSocket is at {PATH}.")
+        elif SUBPROTOCOL not in request.subprotocols:
+            self._reject(400, f"Ask for the WebSocket subprotocol {SUBPROTOCOL}.")
+        else:
+            self._is_open = True
+            self._transport.write(self._protocol.send(AcceptConnection(subprotocol=SUBPROTOCOL)))
+
+    def _reject(self, status: int, sentence: str) -> None:
+        body = (sentence + "\n").encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+        answer = self._protocol.send(RejectConnection(status_code=status, headers=headers, has_body=True))
+        self._transport.write(answer + self._protocol.send(RejectData(data=body)))
+        self._end(sentence)
+
+    def _fail(self, words: str, answer: Event | None) -> None:
+        if self._is_open:
+            self._close(CloseReason.PROTOCOL_ERROR)
+        elif isinstance(answer, RejectConnection):
+            with contextlib.suppress(LocalProtocolError):
+                self._transport.write(self._protocol.send(answer))
+        self._end(f"This is no WebSocket: {words.rstrip('.') or 'the protocol was broken'}.")
+
+    def _end(self, sentence: str) -> None:
+        self._is_over = True
+        self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError")
+        self._transport.close()
+
+    # MQTT's side: `emulator.mqtt.connections.log_records.Wire`
+
+    @property
+    def is_congested(self) -> bool:
+        return self._transport.is_congested
+
+    def write(self, data: bytes) -> None:
+        if self._is_open:
+            self._transport.write(self._protocol.send(BytesMessage(data=data)))
+
+    def close(self) -> None:
+        self._is_over = True
+        self._close(CloseReason.NORMAL_CLOSURE)
+        self._transport.close()
+
+    def _close(self, reason: CloseReason) -> None:
+        if self._is_open:
+            self._is_open = False
+            with contextlib.suppress(LocalProtocolError):
+                self._transport.write(self._protocol.send(CloseConnection(code=reason)))

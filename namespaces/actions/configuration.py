@@ -1,0 +1,42 @@
+"""Changing the settings of a namespace: one durable transaction that checks, saves, logs and hints."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from namespaces.models.core import NamespaceConfiguration
+from namespaces.rules.clients import RuleError
+from namespaces.rules.configuration import check_configuration
+from portal.models import User
+from sync.actions import commit_change
+
+
+def update_configuration(
+    actor: User,
+    *,
+    configuration: NamespaceConfiguration,
+    state: str,
+    sources: Sequence[str],
+    max_sessions: int,
+    max_expiry_hours: int,
+) -> NamespaceConfiguration:
+    """Want other settings. Changes nothing when everything is as it was. Raises RuleError."""
+    check_configuration(state, sources, max_sessions, max_expiry_hours)
+    with transaction.atomic(durable=True):
+        rows = NamespaceConfiguration.objects.select_for_update(of=("self",)).select_related("namespace")
+        row: NamespaceConfiguration | None = rows.filter(pk=configuration.pk).first()
+        if row is None:
+            raise RuleError("", "gone", "The settings of this namespace are being read anew. Try again in a moment.")
+        before = row.describe()
+        row.state, row.sources = state, list(sources)
+        row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []
+        if row.describe() != before:
+            commit_change(
+                actor,
+                row=row,
+                verb="Change configuration",
+                before=before,
+                after=row.describe(),
+                scope_name=row.scope_name(),
+            )
+    return row

@@ -1,0 +1,90 @@
+"""Who may do what in a namespace, given and taken away. Each change is one durable transaction that is logged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from namespaces.access import HOLDS
+from namespaces.models.core import Namespace, NamespaceRole, Role
+from namespaces.rules.clients import RuleError
+from portal import activity
+from portal.models import Team, User
+
+LONGEST_NAME = 120  # of a person or team in the activity log
+
+
+def grant_role(
+    actor: User, *, namespace: Namespace, role: Role, user: User | None = None, team: Team | None = None
+) -> NamespaceRole:
+    """Give one person or one team a role in the namespace, replacing the one held before. Raises RuleError."""
+    if (user is None) == (team is None):
+        raise RuleError("", "one-holder", "Give the role to one person or to one team.")
+    with transaction.atomic(durable=True):
+        _one_at_a_time(namespace)
+        held = NamespaceRole.objects.filter(namespace=namespace, user=user, team=team).first()
+        before = {"role": _label(held)} if held else None
+        granted = held or NamespaceRole(namespace=namespace, user=user, team=team, since=timezone.now())
+        if held and held.role == role:
+            raise RuleError("role", "held", f"{held.holder_name} is {role.label} here already.")
+        if role != Role.OWNER:
+            _keep_an_owner(granted)
+        granted.role = role
+        granted.save()
+        _record(actor, granted, verb="Grant role", before=before, after={"role": _label(granted)})
+    return granted
+
+
+def revoke_role(actor: User, *, role: NamespaceRole) -> None:
+    """Take a role away. The last owner's cannot be taken. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        _one_at_a_time(role.namespace)
+        _keep_an_owner(role)
+        _record(actor, role, verb="Revoke role", before={"role": _label(role)})
+        role.delete()
+
+
+def is_last_owner(held: NamespaceRole) -> bool:
+    """Whether without it nobody but an administrator would own the namespace."""
+    if held.pk is None:
+        return False
+    owners = NamespaceRole.objects.filter(HOLDS, namespace=held.namespace_id, role=Role.OWNER)
+    return owners.filter(pk=held.pk).exists() and not owners.exclude(pk=held.pk).exists()
+
+
+def _keep_an_owner(held: NamespaceRole) -> None:
+    if is_last_owner(held):
+        raise RuleError("role", "last-owner", "A namespace needs an owner. Make somebody else owner first.")
+
+
+def _one_at_a_time(namespace: Namespace) -> None:
+    """Two owners that leave at once would each see the other stay."""
+    Namespace.objects.select_for_update().filter(pk=namespace.pk).first()
+
+
+def _label(held: NamespaceRole) -> str:
+    return str(Role(held.role).label)
+
+
+def _record(
+    actor: User,
+    held: NamespaceRole,
+    *,
+    verb: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    holder = held.holder_name
+    holder = holder if len(holder) <= LONGEST_NAME else f"{holder[: LONGEST_NAME - 1]}…"
+    activity.record(
+        actor,
+        verb=verb,
+        kind="namespaces.namespacerole",
+        object_pk=held.pk,
+        object_name=f"{holder}: {_label(held)}",
+        scope=held.namespace_id,
+        scope_name=held.namespace.name,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,208 @@
+"""Changes of client groups, topic spaces and permission bindings. Each is one durable transaction: check, save, log, hint.
+
+A group or space that bindings rest on goes together with them, and only with those that somebody has been shown.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+
+from namespaces.actions.clients import check_team
+from namespaces.authorization.topic_access import EVERYONE
+from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from namespaces.models.topic_rules import TopicRule
+from namespaces.rules.clients import RuleError, check_description, check_resource_name
+from namespaces.rules.topic_rules import check_permission, check_query, check_templates
+from portal.models import Team, User
+from sync.actions import commit_change, mark_deleted
+
+Rule = TypeVar("Rule", bound=TopicRule)
+
+
+def most_of(model: type[TopicRule]) -> int:
+    """How many of a type Azure takes in one namespace."""
+    limits = {
+        ClientGroup: settings.MAX_CLIENT_GROUPS,
+        TopicSpace: settings.MAX_TOPIC_SPACES,
+        PermissionBinding: settings.MAX_PERMISSION_BINDINGS,
+    }
+    return int(limits[model])
+
+
+def create_client_group(
+    actor: User, *, namespace: Namespace, team: Team | None, name: str, query: str, description: str = ""
+) -> ClientGroup:
+    """Form a group of clients. A name that waits for deletion is revived. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        group = _new_row(actor, ClientGroup, namespace, name, team)
+        _set_group(group, query, description)
+        _commit(actor, group, "Create client group", None)
+    return group
+
+
+def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
+    """Change who belongs to a group. Changes nothing when everything is as it was. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        row = _present(group)
+        before = row.describe()
+        _set_group(row, query, description)
+        _commit_if_changed(actor, row, "Update client group", before)
+    return row
+
+
+def _set_group(group: ClientGroup, query: str, description: str) -> None:
+    check_query(query)
+    check_description(description)
+    group.query, group.description, group.rule_notes = query.strip(), description, []
+
+
+def create_topic_space(
+    actor: User,
+    *,
+    namespace: Namespace,
+    team: Team | None,
+    name: str,
+    templates: Sequence[str],
+    description: str = "",
+) -> TopicSpace:
+    """Name topics by templates. A name that waits for deletion is revived. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        space = _new_row(actor, TopicSpace, namespace, name, team)
+        _set_space(space, templates, description)
+        _commit(actor, space, "Create topic space", None)
+    return space
+
+
+def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
+    """Change the topics of a space. Changes nothing when everything is as it was. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        row = _present(space)
+        before = row.describe()
+        _set_space(row, templates, description)
+        _commit_if_changed(actor, row, "Update topic space", before)
+    return row
+
+
+def _set_space(space: TopicSpace, templates: Sequence[str], description: str) -> None:
+    check_templates(templates)
+    check_description(description)
+    space.templates, space.description, space.rule_notes = list(templates), description, []
+
+
+def create_permission_binding(
+    actor: User,
+    *,
+    namespace: Namespace,
+    team: Team | None,
+    name: str,
+    client_group_name: str,
+    topic_space_name: str,
+    permission: str,
+    description: str = "",
+) -> PermissionBinding:
+    """Let a group publish or subscribe in a space. It waits in the queue until both are in Azure. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        binding = _new_row(actor, PermissionBinding, namespace, name, team)
+        _set_binding(binding, client_group_name, topic_space_name, permission, description)
+        _commit(actor, binding, "Create permission binding", None)
+    return binding
+
+
+def update_permission_binding(
+    actor: User,
+    *,
+    binding: PermissionBinding,
+    client_group_name: str,
+    topic_space_name: str,
+    permission: str,
+    description: str,
+) -> PermissionBinding:
+    """Change who may do what where. Changes nothing when everything is as it was. Raises RuleError."""
+    with transaction.atomic(durable=True):
+        row = _present(binding)
+        before = row.describe()
+        _set_binding(row, client_group_name, topic_space_name, permission, description)
+        _commit_if_changed(actor, row, "Update permission binding", before)
+    return row
+
+
+def _set_binding(binding: PermissionBinding, group: str, space: str, permission: str, description: str) -> None:
+    check_permission(permission)
+    check_description(description)
+    if group.lower() == EVERYONE:
+        group = EVERYONE
+    else:
+        group = _referred_to(ClientGroup, binding.namespace_id, group, "client_group_name").name
+    binding.client_group_name = group
+    binding.topic_space_name = _referred_to(TopicSpace, binding.namespace_id, space, "topic_space_name").name
+    binding.permission, binding.description, binding.rule_notes = permission, description, []
+
+
+def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) -> Rule:
+    """The group or space that a binding names, locked: whoever deletes it meanwhile waits, and sees the binding."""
+    rows: Any = model._default_manager
+    found: Rule | None = rows.present().select_for_update().filter(namespace=namespace_pk, name__iexact=name).first()
+    if found is None:
+        noun = model._meta.verbose_name
+        raise RuleError(field, "unknown", f"There is no {noun} “{name}” in this namespace. Choose one of the list.")
+    return found
+
+
+def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = ()) -> None:
+    """Want a group, space or binding gone, with the bindings that rest on it. The rows stay until Azure confirms.
+
+    `with_bindings`: names of the bindings that the actor was shown. Raises RuleError when others rest on it by now.
+    """
+    with transaction.atomic(durable=True):
+        current = _present(row)
+        bindings = list(current.bindings().present().select_for_update(of=("self",)).select_related("namespace"))
+        unseen = {binding.name for binding in bindings} - set(with_bindings)
+        if unseen:
+            names = ", ".join(sorted(unseen))
+            raise RuleError("", "bound-meanwhile", f"“{row.name}” is also used by {names}. Look again, then delete it.")
+        for each in [*bindings, current]:
+            verb = f"Delete {each._meta.verbose_name}"
+            mark_deleted(actor, row=each, verb=verb, before=each.describe(), scope_name=each.scope_name())
+
+
+def _new_row(actor: User, model: type[Rule], namespace: Namespace, name: str, team: Team | None) -> Rule:
+    check_resource_name(name)
+    check_team(actor, team)
+    rows: Any = model._default_manager
+    noun = model._meta.verbose_name
+    existing: Rule | None = rows.select_for_update().filter(namespace=namespace, name__iexact=name).first()
+    if existing is not None and existing.deleted_at is None:
+        raise RuleError(
+            "name", "taken", f"There is already a {noun} “{existing.name}”. Names must differ in more than case."
+        )
+    if existing is None and rows.filter(namespace=namespace).count() >= most_of(model):
+        raise RuleError(
+            "",
+            "limit",
+            f"A namespace holds at most {most_of(model)} {model._meta.verbose_name_plural}, those still being deleted "
+            "included. Delete one that is no longer used.",
+        )
+    row = existing or model(namespace=namespace)
+    row.name, row.team, row.created_by, row.deleted_at = name, team, actor, None
+    return row
+
+
+def _present(row: Rule) -> Rule:
+    rows: Any = type(row)._default_manager
+    found: Rule | None = (
+        rows.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=row.pk).first()
+    )
+    if found is None or found.deleted_at is not None:
+        raise RuleError("", "gone", f"The {row._meta.verbose_name} “{row.name}” has been deleted.")
+    return found
+
+
+def _commit_if_changed(actor: User, row: TopicRule, verb: str, before: dict[str, Any]) -> None:
+    if row.describe() != before:
+        _commit(actor, row, verb, before)
+
+
+def _commit(actor: User, row: TopicRule, verb: str, before: dict[str, Any] | None) -> None:
+    commit_change(actor, row=row, verb=verb, before=before, after=row.describe(), scope_name=row.scope_name())

@@ -1,0 +1,111 @@
+"""Connection attempts as the Connections page shows them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from certificates.authentication.engine import Decision
+from namespaces.models.core import Client, ConnectionAttempt, Namespace
+from namespaces.pages.lists import asked_text
+
+SHOWN = 100
+# A page left open must not ask for ever.
+LAST_ROUND = 450
+POLL_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the page shows, and from where it asks on."""
+
+    attempts: list[ConnectionAttempt]
+    verdict: str  # "", "accepted" or "refused"
+    search: str
+    client: str  # "", or the one client whose attempts are asked for
+    after: int
+    round: int = 0
+    delay: int = field(default=POLL_SECONDS, init=False)
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.verdict or self.search)
+
+    @property
+    def is_over(self) -> bool:
+        return self.round >= LAST_ROUND
+
+    @property
+    def next_round(self) -> int:
+        return self.round + 1
+
+
+def has_connection_log() -> bool:
+    """Whether the target of this portal tells who connects."""
+    return bool(settings.CONNECTION_LOG_GATEWAY)
+
+
+def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, client: str = "") -> Watch:
+    """The newest attempts, or those newer than the cursor `after` of the query; of one client, where that is asked."""
+    client = client or asked_text(query, "client")
+    after = _number(query, "after") if only_newer else 0
+    attempts = list(listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN])
+    newest = attempts[0].cursor if attempts else after
+    verdict, search = _verdict(query), asked_text(query, "q")
+    return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+
+
+def _verdict(query: QueryDict) -> str:
+    """What is asked for, and no other word: a page says “nothing matches” only of what it has looked for."""
+    asked = asked_text(query, "verdict")
+    return asked if asked in {"accepted", "refused"} else ""
+
+
+def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
+    """The attempts with the verdict and the text that somebody asks for, newest first."""
+    verdict, search = _verdict(query), asked_text(query, "q")
+    rows = ConnectionAttempt.objects.filter(namespace=namespace)
+    if verdict:
+        rows = rows.filter(accepted=verdict == "accepted")
+    if search:
+        rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)
+    if client:
+        rows = rows.filter(_of_client(namespace, client))
+    return rows.order_by("-cursor")
+
+
+def _of_client(namespace: Namespace, name: str) -> Q:
+    """Attempts that were decided to be its own, and those that only said its name."""
+    own = Q(client_name__iexact=name)
+    known = Client.objects.filter(namespace=namespace, name__iexact=name).first()
+    return own if known is None else own | Q(user_name__iexact=known.authentication_name)
+
+
+def _number(query: QueryDict, name: str) -> int:
+    text = query.get(name, "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def protocol_of(attempt: ConnectionAttempt) -> str:
+    """ "5" or "3.1.1"; the log says MQTT5 or MQTT3."""
+    return "3.1.1" if attempt.protocol.upper().startswith("MQTT3") else "5"
+
+
+def protocol_label(protocol: str) -> str:
+    """The log's MQTT5, MQTT3 and their -WS in the words that the rest of the pages uses."""
+    version, _, transport = protocol.partition("-")
+    label = {"MQTT5": "MQTT 5", "MQTT3": "MQTT 3.1.1"}.get(version.upper(), version)
+    return f"{label} over WebSocket" if transport.upper() == "WS" else label
+
+
+def decision_of(attempt: ConnectionAttempt) -> Decision | None:
+    """The decision with its steps, where the log told it."""
+    told: Any = (attempt.record or {}).get("decision")
+    if not told:
+        return None
+    try:
+        return Decision.from_dict(told)
+    except (KeyError, TypeError, ValueError):
+        return None  # a log of another version

@@ -1,0 +1,138 @@
+"""The certificates of registered clients, remembered when they are shown: at a connection that was let in, or in a test."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Subquery
+from django.db.models.functions import Greatest, Lower
+
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.containers import from_base64, pem_blocks
+from certificates.x509.reading import from_azure_pem, to_azure_pem
+from namespaces.models.core import Client, ClientCertificate, Namespace
+
+MOST_CHAIN = 10
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One certificate as a client showed it: leaf first, then what it sent with it."""
+
+    client_name: str
+    certificates: tuple[Certificate, ...]
+    at: datetime
+    has_connected: bool
+
+
+def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
+    """Keep each certificate once, with its newest showing. The oldest go when a namespace has too many."""
+    newest: dict[str, Showing] = {}
+    for showing in sorted(showings, key=lambda each: (each.has_connected, each.at)):
+        newest[showing.certificates[0].thumbprint_sha256] = showing
+    known = ClientCertificate.objects.filter(namespace=namespace_pk, thumbprint__in=newest)
+    rows = {row.thumbprint: row for row in known}
+    fresh = [_row(namespace_pk, showing) for thumbprint, showing in newest.items() if thumbprint not in rows]
+    ClientCertificate.objects.bulk_create(fresh, ignore_conflicts=True)
+    for thumbprint, row in rows.items():
+        _show_again(row, newest[thumbprint])
+    if fresh:
+        _drop_oldest(namespace_pk)
+
+
+def _show_again(row: ClientCertificate, showing: Showing) -> None:
+    """What a device sent at its last connection is the truth; a test tells of what has never connected."""
+    if row.has_connected and not showing.has_connected:
+        return
+    changes: dict[str, Any] = {}
+    if showing.at >= row.seen_at or not row.has_connected:
+        changes = {"client_name": showing.client_name, "chain": _chain_of(showing)}
+    changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
+    ClientCertificate.objects.filter(pk=row.pk).update(
+        seen_at=Greatest("seen_at", showing.at), has_connected=showing.has_connected, **changes
+    )
+
+
+def _chain_of(showing: Showing) -> list[str]:
+    return [to_azure_pem(certificate.der) for certificate in showing.certificates[1 : MOST_CHAIN + 1]]
+
+
+def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
+    leaf = showing.certificates[0]
+    return ClientCertificate(
+        namespace_id=namespace_pk,
+        client_name=showing.client_name,
+        thumbprint=leaf.thumbprint_sha256,
+        der=leaf.der,
+        chain=_chain_of(showing),
+        subject=leaf.subject,
+        issuer=leaf.issuer,
+        not_after=leaf.not_after,
+        seen_at=showing.at,
+        has_connected=showing.has_connected,
+    )
+
+
+def _drop_oldest(namespace_pk: int) -> None:
+    rows = ClientCertificate.objects.filter(namespace=namespace_pk)
+    kept = rows.order_by("-seen_at").values_list("pk", flat=True)[: settings.CLIENT_CERTIFICATES_KEEP]
+    if rows.count() > settings.CLIENT_CERTIFICATES_KEEP:
+        rows.exclude(pk__in=list(kept)).delete()
+
+
+def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetime]:
+    """When the first of the certificates that registered clients have shown ends next, where one does.
+
+    The same certificates as the page Expiries lists. Each namespace walks along the ends to the first that counts.
+    """
+    registered = (
+        Client.objects.present()
+        .annotate(lower=Lower("name"))
+        .filter(namespace=OuterRef("namespace"), lower=Lower(OuterRef("client_name")))
+    )
+    coming = ClientCertificate.objects.filter(Exists(registered), namespace=OuterRef("pk"), not_after__gt=at)
+    first = Subquery(coming.order_by("not_after").values("not_after")[:1])
+    rows = Namespace.objects.filter(pk__in=namespace_pks).order_by().annotate(first=first).values_list("pk", "first")
+    return {pk: end for pk, end in rows if end is not None}
+
+
+def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:
+    """What clients have shown lately, with the chains they sent: what tells a root from the CA that signs."""
+    found: dict[bytes, Certificate] = {}
+    rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-seen_at")[:most]
+    for row in rows:
+        for certificate in certificates_of(row):
+            found.setdefault(certificate.der, certificate)
+    return list(found.values())
+
+
+def certificates_of(row: ClientCertificate) -> tuple[Certificate, ...]:
+    """Leaf first, then what was sent with it."""
+    return (load_certificate(bytes(row.der)), *read_chain(row.chain))
+
+
+def presented_ders(pems: Sequence[object]) -> tuple[bytes, ...]:
+    """What a log says was presented, as DER: the client's own certificate first, however damaged; b"" where it is none."""
+    found = [_der_of(str(pem)) for pem in pems]
+    return tuple(der for at, der in enumerate(found) if der or at == 0)
+
+
+def _der_of(pem: str) -> bytes:
+    try:
+        return from_azure_pem(pem)
+    except DecodingError:  # no certificate, or a damaged one: its bytes tell the engine what is wrong with it
+        blocks = pem_blocks(pem.encode("utf-8", "replace"))
+        return from_base64(blocks[0][1]) if blocks else b""
+
+
+def read_chain(pems: Sequence[object]) -> tuple[Certificate, ...]:
+    """Certificates from PEM texts; what is none is left out."""
+    found = []
+    for pem in pems:
+        try:
+            found.append(load_certificate(from_azure_pem(str(pem))))
+        except DecodingError:
+            continue
+    return tuple(found)

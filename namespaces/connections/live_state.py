@@ -1,0 +1,231 @@
+"""What a client is doing now, as its page *Try it* shows it: sessions, subscriptions, message counts."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.dateparse import parse_datetime
+
+from namespaces.models.core import Client
+from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
+from sync.capabilities.live_state import live_state
+
+POLL_SECONDS = 2
+WATCHED_SECONDS = 900  # a page left open must not ask for ever
+SUBSCRIPTIONS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class LiveSubscription:
+    """A topic filter and what admits it; `space` is "" where nothing is ruled yet."""
+
+    topic_filter: str
+    qos: int
+    space: str
+    binding: str
+    session_name: str
+
+
+@dataclass(frozen=True)
+class LiveSession:
+    """A session of the client: connected, or kept until `expires_at`. Times of waiting are in seconds."""
+
+    name: str
+    is_connected: bool
+    since: datetime | None
+    protocol: str
+    keep_alive: int
+    expiry: int
+    expires_at: datetime | None
+    queued: int
+    unacknowledged: int
+
+
+@dataclass(frozen=True)
+class MessageCount:
+    """One row of the counts: by quality of service, and the newest of them where that is known."""
+
+    label: str
+    hint: str
+    by_qos: tuple[int, ...]
+    topic: str = ""
+    at: datetime | None = None
+    why: str = ""  # the newest was refused
+    has_newest: bool = True  # whether the target tells the newest of these
+
+    @property
+    def of_qos_2(self) -> int:
+        return self.by_qos[2] if len(self.by_qos) > 2 else 0
+
+
+@dataclass(frozen=True)
+class RefusedSubscription:
+    """The newest topic filter that was not granted."""
+
+    topic_filter: str
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the page shows. `problem`: why it cannot be known now."""
+
+    sessions: tuple[LiveSession, ...] = ()
+    more_sessions: int = 0
+    subscriptions: tuple[LiveSubscription, ...] = ()
+    more_subscriptions: int = 0
+    counts: tuple[MessageCount, ...] = ()
+    counted_since: datetime | None = None
+    refused_subscriptions: int = 0
+    last_refused_subscription: RefusedSubscription | None = None
+    problem: str = ""
+    fingerprint: str = ""
+    began: int = 0
+    delay: int = field(default=POLL_SECONDS, init=False)
+
+    @property
+    def is_over(self) -> bool:
+        return not 0 <= time.time() - self.began < WATCHED_SECONDS
+
+    @property
+    def said(self) -> str:
+        """The news in one sentence, for who listens: not the counts, which never stand still."""
+        if self.problem:
+            return "What this client is doing cannot be read now."
+        connected = sum(each.is_connected for each in self.sessions)
+        kept = len(self.sessions) - connected + self.more_sessions
+        total = len(self.subscriptions) + self.more_subscriptions
+        return f"{_count(connected, 'session')} connected, {kept} kept, {_count(total, 'subscription')}."
+
+    @property
+    def said_mark(self) -> str:
+        return _digest(self.said)
+
+
+def tells_live_state() -> bool:
+    """Whether the target of this portal tells what a client is doing."""
+    return live_state() is not None
+
+
+def live_of(client: Client, query: QueryDict) -> Live | None:
+    """What the client is doing now; None where the target does not tell. `query` holds what the page knows already."""
+    gateway = live_state()
+    if gateway is None:
+        return None
+    began = _whole(query.get("began")) or int(time.time())
+    try:
+        told = gateway.read(client.namespace.resource_id, client.name)
+    except AzureNotFound:
+        return _problem("It has not reached the endpoint yet. This page asks again by itself.", began)
+    except (AzureRefused, AzureUnreachable) as fault:
+        return _problem(f"The endpoint cannot be asked now: {fault}. This page asks again by itself.", began)
+    return _read(told, began)
+
+
+def _problem(sentence: str, began: int) -> Live:
+    return Live(problem=sentence, fingerprint=_digest(sentence), began=began)
+
+
+def _read(told: Mapping[str, Any], began: int) -> Live:
+    raw = [each for each in told.get("sessions") or [] if isinstance(each, dict)]
+    subscriptions = [
+        _subscription(each, _text(session.get("sessionName")))
+        for session in raw
+        for each in session.get("subscriptions") or []
+        if isinstance(each, dict)
+    ]
+    messages = told.get("messages") or {}
+    return Live(
+        sessions=tuple(_session(each) for each in raw),
+        more_sessions=max(_whole(told.get("sessionCount")) - len(raw), 0),
+        subscriptions=tuple(subscriptions[:SUBSCRIPTIONS_SHOWN]),
+        more_subscriptions=max(len(subscriptions) - SUBSCRIPTIONS_SHOWN, 0),
+        counts=_counts(messages) if messages else (),
+        counted_since=_moment(messages.get("since")),
+        refused_subscriptions=_whole(messages.get("refusedSubscriptions")),
+        last_refused_subscription=_refused_subscription(messages.get("lastRefusedSubscription")),
+        fingerprint=_digest(json.dumps(told, sort_keys=True, default=str)),
+        began=began,
+    )
+
+
+def _session(told: Mapping[str, Any]) -> LiveSession:
+    return LiveSession(
+        name=_text(told.get("sessionName")),
+        is_connected=told.get("state") == "Connected",
+        since=_moment(told.get("since")),
+        protocol=_text(told.get("protocol")),
+        keep_alive=_whole(told.get("keepAliveInSeconds")),
+        expiry=_whole(told.get("sessionExpiryInSeconds")),
+        expires_at=_moment(told.get("expiresAt")),
+        queued=_whole(told.get("queuedMessages")),
+        unacknowledged=_whole(told.get("unacknowledgedMessages")),
+    )
+
+
+def _subscription(told: Mapping[str, Any], session_name: str) -> LiveSubscription:
+    return LiveSubscription(
+        topic_filter=_text(told.get("topicFilter")),
+        qos=_whole(told.get("qos")),
+        space=_text(told.get("topicSpace")),
+        binding=_text(told.get("permissionBinding")),
+        session_name=session_name,
+    )
+
+
+def _refused_subscription(told: Any) -> RefusedSubscription | None:
+    if not isinstance(told, dict):
+        return None
+    return RefusedSubscription(_text(told.get("topic")), _moment(told.get("time")), _text(told.get("reason")))
+
+
+def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
+    def row(name: str, label: str, hint: str, last: str = "") -> MessageCount:
+        numbers = tuple(_whole(each) for each in told.get(name) or ())
+        newest = told.get(last) or {}
+        return MessageCount(
+            label,
+            hint,
+            (*numbers, 0, 0)[: max(len(numbers), 2)],
+            _text(newest.get("topic")),
+            _moment(newest.get("time")),
+            _text(newest.get("reason")),
+            bool(last),
+        )
+
+    return (
+        row("received", "Published by it", "taken and passed on", "lastReceived"),
+        row("delivered", "Delivered to it", "each once, however often it was sent again", "lastDelivered"),
+        row("refused", "Refused", "from it, but not permitted or against a limit", "lastRefused"),
+        row("dropped", "Dropped", "for it, but it was away or too slow, or they were too large or too old"),
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _text(value: Any) -> str:
+    return str(value or "")[:512]
+
+
+def _whole(value: Any) -> int:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return parse_datetime(str(value)) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,140 @@
+"""Takes connection records in: rows for the Connections page, capped per namespace, and last-seen marks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
+from namespaces.connections.client_certificates import Showing, read_chain, remember
+from namespaces.models.core import ConnectionAttempt, Namespace
+from sync import registry
+from sync.registry import ConnectionSource
+
+Record = Mapping[str, Any]
+
+
+CONNECT = "/topicspaces/connect"
+
+
+class ConnectionIntake:
+    """The taker that `namespaces` registers with `sync`."""
+
+    def sources(self) -> Iterable[ConnectionSource]:
+        """Namespaces that answer. One that does not would only cost its timeouts; the refresh finds it back."""
+        reachable = Namespace.objects.filter(unreachable_since__isnull=True)
+        for pk, resource_id, cursor in reachable.values_list("pk", "resource_id", "connection_cursor"):
+            yield ConnectionSource(pk, resource_id, cursor)
+
+    def take(self, pk: int, records: Sequence[Record], cursor: int) -> None:
+        """Store a page of records and the cursor behind it. Twice the same page changes nothing."""
+        attempts = [a for record in records if (a := attempt_of(pk, record)) is not None]
+        with transaction.atomic():
+            namespace = Namespace.objects.filter(pk=pk)
+            if not namespace.exists():
+                return  # disconnected meanwhile
+            if attempts:
+                ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
+                _mark_seen(pk, attempts)
+                remember(pk, _showings(attempts))
+                _drop_oldest(pk)
+            now = timezone.now()
+            namespace.update(connection_cursor=cursor, connections_read_at=now, connections_error="")
+
+    def failed(self, pk: int, reason: str) -> None:
+        Namespace.objects.filter(pk=pk).exclude(connections_error=reason).update(connections_error=reason)
+
+
+def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
+    """The row for one record; None for what is no attempt to connect, or cannot be one."""
+    at = parse_datetime(str(record.get("time") or ""))
+    is_connect = str(record.get("operationName") or CONNECT).endswith(CONNECT)
+    is_connect = is_connect and record.get("category") != "MqttDisconnections"
+    if not is_connect or at is None or not isinstance(record.get("cursor"), int):
+        return None
+    decision = record.get("decision") or {}
+    properties = record.get("properties") or {}
+    leaf = _leaf(record)
+    proved = bool(decision.get("accepted", True))
+    accepted = proved and record.get("resultType") == "Succeeded"
+    # A client that proved who it is may still be refused, for having too many sessions for example.
+    why = decision if accepted or not proved else {}
+    return ConnectionAttempt(
+        namespace_id=pk,
+        cursor=record["cursor"],
+        at=at,
+        accepted=accepted,
+        code=_text(why.get("code") or record.get("resultSignature") or ("accepted" if accepted else ""), 60),
+        reason=_text(why.get("reason") or record.get("resultDescription"), 4000),
+        client_name=_text(record.get("clientName"), 128),
+        user_name=_text(record.get("userName"), 256),
+        session_name=_text(properties.get("sessionName"), 256),
+        protocol=_text(properties.get("protocol"), 12),
+        subject=_text(leaf.subject if leaf else "", 4000),
+        issuer=_text(leaf.issuer if leaf else "", 4000),
+        thumbprint=leaf.thumbprint_sha256 if leaf else "",
+        ca_name=_text(record.get("caName"), 50),
+        caller=_text(record.get("callerIpAddress"), 60),
+        record=_without_nul(record),
+    )
+
+
+def _text(value: Any, longest: int) -> str:
+    """What strangers sent, bounded and without NUL, which PostgreSQL does not store."""
+    return str(value or "").replace("\x00", "\ufffd")[:longest]
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, Mapping):
+        return {str(key): _without_nul(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(inner) for inner in value]
+    return value
+
+
+def _leaf(record: Record) -> Certificate | None:
+    chain = record.get("presentedChain") or []
+    try:
+        return load_certificate(from_azure_pem(str(chain[0]))) if chain else None
+    except DecodingError:
+        return None
+
+
+def _showings(attempts: Sequence[ConnectionAttempt]) -> list[Showing]:
+    """Certificates of clients that were let in. A refused stranger could fill the table with made-up ones."""
+    found = []
+    for attempt in attempts:
+        if attempt.accepted and attempt.client_name and attempt.thumbprint:  # else its own certificate was not readable
+            chain = read_chain((attempt.record or {}).get("presentedChain") or [])
+            found.append(Showing(attempt.client_name, chain, attempt.at, has_connected=True))
+    return found
+
+
+def _mark_seen(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
+    """Last seen, per client and per CA certificate: only a connection that was let in counts."""
+    newest: dict[str, dict[str, datetime]] = {"clientName": {}, "caName": {}}
+    for attempt in attempts:
+        if attempt.accepted:
+            for log_name, name in (("clientName", attempt.client_name), ("caName", attempt.ca_name)):
+                if name:
+                    newest[log_name][name] = max(attempt.at, newest[log_name].get(name, attempt.at))
+    for model in registry.models():
+        for name, at in newest.get(model.log_name, {}).items():
+            earlier = Q(**{f"{model.seen_field}__isnull": True}) | Q(**{f"{model.seen_field}__lt": at})
+            rows: Any = model._default_manager
+            rows.filter(earlier, namespace=pk, name__iexact=name).update(**{model.seen_field: at})
+
+
+def _drop_oldest(pk: int) -> None:
+    rows = ConnectionAttempt.objects.filter(namespace=pk)
+    kept = rows.order_by("-cursor").values_list("cursor", flat=True)
+    oldest_kept = next(iter(kept[settings.CONNECTION_LOG_KEEP - 1 : settings.CONNECTION_LOG_KEEP]), None)
+    if oldest_kept is not None:
+        rows.filter(cursor__lt=oldest_kept).delete()

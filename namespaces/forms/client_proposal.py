@@ -1,0 +1,103 @@
+"""What a client's own certificate proposes for its registration."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from certificates.authentication.decision import SCHEMES_BY_VALUE
+from certificates.authentication.engine import allows_clients
+from certificates.authentication.matching import SUBJECT_SCHEME, first_name, fitting_scheme
+from certificates.x509.certificate import name_key
+from certificates.x509.reading import Certificate, read_client_upload, to_azure_pem
+from certificates.x509.strength import key_flaw, signature_flaw
+from namespaces.rules.clients import THUMBPRINT_SCHEME
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Values for the form, and a sentence that says where they come from."""
+
+    authentication_name: str
+    validation_scheme: str
+    thumbprint: str
+    subject: str
+    issuer: str
+    sentence: str
+    has_known_issuer: bool
+    certificate: Certificate
+
+    @property
+    def pem(self) -> str:
+        """The certificate on one line, to come back with the form."""
+        return to_azure_pem(self.certificate.der)
+
+    @property
+    def thumbprints(self) -> list[str]:
+        return [self.thumbprint] if self.validation_scheme == THUMBPRINT_SCHEME else []
+
+
+def propose(data: bytes, *, uploaded: Mapping[str, str]) -> Proposal:
+    """Read a client certificate, with or without its chain, and propose how to register it.
+
+    `uploaded` are the subjects of the uploaded CA certificates by their thumbprints. Raises DecodingError.
+    """
+    return propose_for(read_client_upload(data)[0], uploaded=uploaded)
+
+
+def propose_for(certificate: Certificate, *, name: str = "", uploaded: Mapping[str, str]) -> Proposal:
+    """How to register a client with this certificate, and with this authentication name where one is given.
+
+    A certificate that signed itself is registered by its thumbprint, whatever names it has, also where it was uploaded.
+    """
+    wanted, name = name, name or first_name(certificate)
+    scheme = fitting_scheme(certificate, name) or THUMBPRINT_SCHEME
+    has_known_issuer = any(
+        name_key(subject) == certificate.issuer_key
+        for thumbprint, subject in uploaded.items()
+        if subject and thumbprint != certificate.thumbprint_sha256
+    )
+    if certificate.is_self_issued and not has_known_issuer:
+        scheme = THUMBPRINT_SCHEME
+        sentence = "It is self-signed, so Thumbprint Match fits: no CA certificate is needed."
+    elif scheme != THUMBPRINT_SCHEME:
+        known = SCHEMES_BY_VALUE[scheme]
+        part = "common name" if scheme == SUBJECT_SCHEME else known.part
+        sentence = f"Its {part} is “{name}”, so {known.label} fits."
+    else:
+        no_name = (
+            f"None of its names is “{wanted}”" if wanted else "It carries no name that could be an authentication name"
+        )
+        sentence = f"{no_name}, so Thumbprint Match fits."
+    return Proposal(
+        authentication_name=name,
+        validation_scheme=scheme,
+        thumbprint=certificate.thumbprint_sha256,
+        subject=certificate.subject,
+        issuer=certificate.issuer,
+        sentence=sentence,
+        has_known_issuer=has_known_issuer,
+        certificate=certificate,
+    )
+
+
+def warnings_of(proposal: Proposal, *, at: datetime) -> tuple[str, ...]:
+    """Why the endpoint will refuse this certificate although its names fit."""
+    return tuple(_warnings(proposal.certificate, by_chain=not proposal.thumbprints, at=at))
+
+
+def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iterator[str]:
+    if at < certificate.not_before:
+        yield f"It is not valid yet: until {certificate.not_before:%d %b %Y %H:%M} UTC the endpoint refuses it."
+    if at > certificate.not_after:
+        yield (
+            f"It expired on {certificate.not_after:%d %b %Y %H:%M} UTC, so the endpoint refuses it. "
+            "Issue a new one to the client from the same CA."
+        )
+    if not by_chain:
+        return  # what follows is no matter to Thumbprint Match
+    if not allows_clients(certificate):
+        usages = ", ".join(certificate.extended_key_usage)
+        yield f"It is not for clients, so the endpoint refuses it: its extended key usage is {usages}, without clientAuth."
+    for flaw in (signature_flaw(certificate), key_flaw(certificate)):
+        if flaw is not None:
+            yield f"It {flaw.claim} ({flaw.value}), so the endpoint refuses it. Issue it with {flaw.instead}."

@@ -1,0 +1,316 @@
+"""What people type about namespaces and clients. Every rule is asked of `namespaces.rules.clients`, field by field, so that
+each mistake stands by its field; the actions ask again inside their transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
+from certificates.x509.private_keys import private_key_kind
+from namespaces.access import teams_of
+from namespaces.forms.attributes import AttributeRow, posted_rows, read_rows
+from namespaces.models.core import Client, Namespace
+from namespaces.rules import clients as rules
+from namespaces.rules.clients import RuleError
+from portal.models import Team, User
+
+if TYPE_CHECKING:  # generic in the type stubs only
+    ModelChoiceField = forms.ModelChoiceField[Team]
+else:
+    ModelChoiceField = forms.ModelChoiceField
+
+SHORTEST_KEY = 20  # characters: what is shorter is not looked at, as a bulk action posts thousands of numbers
+PRIVATE_KEY_SENTENCE = (
+    "That is a private key. It was not stored and is no longer in this form. Keep it where it belongs, and send the "
+    "certificate instead."
+)
+
+
+LOOK_BELOW = "Look at the attributes marked below."
+
+
+@contextmanager
+def rule_as_field_error() -> Iterator[None]:
+    try:
+        yield
+    except RuleError as refusal:
+        raise ValidationError(refusal.sentence, code=refusal.code) from None
+
+
+def without_private_keys(data: QueryDict) -> tuple[QueryDict, list[str]]:
+    """A copy of what was posted in which every private key is blanked, and the fields that held one."""
+    held = [name for name, values in data.lists() if any(_is_private_key(str(value)) for value in values)]
+    clean = data.copy()
+    for name in held:
+        clean.setlist(name, ["" for _ in data.getlist(name)])
+    return clean, held
+
+
+def _is_private_key(text: str) -> bool:
+    """Asked of every text as of every upload, so that no field is a way around the upload doctor."""
+    return len(text) >= SHORTEST_KEY and bool(private_key_kind(text.encode("utf-8", "surrogatepass")))
+
+
+class GuardedForm(forms.Form):
+    """A form that never gives a pasted private key back to the browser."""
+
+    def __init__(self, data: QueryDict | None = None, files: Any = None, **kwargs: Any) -> None:
+        self.fields_with_a_key: list[str] = []
+        if data is not None:
+            data, self.fields_with_a_key = without_private_keys(data)
+        super().__init__(data, files, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        for name in self.fields_with_a_key:
+            field = name if name in self.fields else None
+            if field:
+                self.errors.pop(field, None)  # "required" would hide what really happened
+            self.add_error(field, ValidationError(PRIVATE_KEY_SENTENCE, code="private-key"))
+        return self.cleaned_data
+
+    def refuse(self, refusal: RuleError) -> None:
+        """Put a refusal of an action by its field."""
+        field = refusal.field if refusal.field in self.fields else None
+        if field is None or field not in self.errors:
+            self.add_error(field, ValidationError(refusal.sentence, code=refusal.code))
+
+
+class TeamField(ModelChoiceField):
+    """For which of their teams somebody adds something."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("queryset", Team.objects.none())
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("empty_label", "No team")
+        super().__init__(label="Team", **kwargs)
+        self.error_messages["invalid_choice"] = "Choose one of your teams."
+
+    def offer(self, teams: QuerySet[Team]) -> None:
+        self.queryset = teams
+        first = list(teams[:2])
+        if len(first) == 1:
+            self.initial = first[0]
+
+
+class ConnectNamespaceForm(GuardedForm):
+    resource_id = forms.CharField(
+        label="Resource id",
+        max_length=400,
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+        help_text="In Azure it stands under Properties of the namespace.",
+        error_messages={"required": "Choose a namespace from the list, or paste its resource id."},
+    )
+
+
+class ThumbprintsWidget(forms.TextInput):
+    """Several inputs of one name: primary, secondary. A third one posted by hand is seen, not dropped."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return data.getlist(name) if hasattr(data, "getlist") else list(data.get(name, []))
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data
+
+
+class ThumbprintsField(forms.Field):
+    widget = ThumbprintsWidget
+
+    def to_python(self, value: Any) -> list[str]:
+        return [str(text) for text in value or []]
+
+    def prepare_value(self, value: Any) -> list[str]:
+        return [str(text) for text in value or []]
+
+
+class ClientSettingsForm(GuardedForm):
+    """What may change of a client without creating it again."""
+
+    validation_scheme = forms.ChoiceField(
+        label="Client certificate authentication validation scheme",
+        choices=[(scheme.value, scheme.label) for scheme in VALIDATION_SCHEMES],
+        error_messages={"invalid_choice": "Choose one of the six validation schemes."},
+    )
+    thumbprints = ThumbprintsField(required=False)
+    state = forms.ChoiceField(
+        label="Connection state",
+        choices=[("Enabled", "Enabled"), ("Disabled", "Disabled")],
+        initial="Enabled",
+        error_messages={"invalid_choice": "The connection state is Enabled or Disabled."},
+    )
+    description = forms.CharField(
+        label="Description",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What is it, who owns it"}),
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        files: Any = None,
+        *,
+        rows: list[AttributeRow] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data, files, **kwargs)
+        self.rows = posted_rows(self.data) if isinstance(self.data, QueryDict) and self.is_bound else (rows or [])
+
+    @property
+    def schemes(self) -> tuple[Any, ...]:
+        return VALIDATION_SCHEMES
+
+    @property
+    def thumbprint_inputs(self) -> list[tuple[str, str, str]]:
+        """Label, id and value of each thumbprint input."""
+        values = [*self["thumbprints"].value(), "", ""]
+        labels = ("Primary Thumbprint", "Secondary Thumbprint")
+        return [(label, f"id_thumbprint_{n}", values[n - 1]) for n, label in enumerate(labels, 1)]
+
+    @property
+    def row_list(self) -> list[AttributeRow]:
+        return self.rows or [AttributeRow()]
+
+    def clean_description(self) -> str:
+        text: str = self.cleaned_data["description"]
+        with rule_as_field_error():
+            rules.check_description(text)
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        self._clean_thumbprints()
+        self._clean_attributes()
+        return self.cleaned_data
+
+    def _clean_thumbprints(self) -> None:
+        scheme = self.cleaned_data.get("validation_scheme")
+        if scheme is None or "thumbprints" in self.errors:
+            return
+        given = self.cleaned_data["thumbprints"]
+        if scheme != rules.THUMBPRINT_SCHEME:  # what the certificate filled in, and nobody chose, is in no one's way
+            given = [text for text in given if text.strip() != self.data.get("proposed_thumbprint")]
+        try:
+            self.cleaned_data["thumbprints"] = rules.parse_thumbprints(given, scheme)
+        except RuleError as refusal:
+            self.add_error("thumbprints", ValidationError(refusal.sentence, code=refusal.code))
+
+    def _clean_attributes(self) -> None:
+        attributes = read_rows(self.rows)
+        if any(row.error for row in self.rows):
+            self.add_error(None, ValidationError(LOOK_BELOW, code="attributes"))
+            return
+        try:
+            rules.check_attributes(attributes)
+        except RuleError as refusal:
+            self.attributes_error = refusal.sentence
+            self.add_error(None, ValidationError(refusal.sentence, code=refusal.code))
+        self.cleaned_data["attributes"] = attributes
+
+    attributes_error = ""
+
+    @property
+    def page_errors(self) -> list[str]:
+        """What no field says itself; what is wrong with the attributes stands by them."""
+        return [str(error) for error in self.non_field_errors() if error not in {LOOK_BELOW, self.attributes_error}]
+
+    def settings(self) -> dict[str, Any]:
+        """The cleaned values as the actions take them."""
+        names = ("validation_scheme", "thumbprints", "state", "description", "attributes")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class AuthenticationNameMixin:
+    """Checks of an authentication name in a namespace, shared by creating a client and changing the name."""
+
+    namespace: Namespace
+    client: Client | None = None
+
+    def check_authentication_name(self, name: str) -> None:
+        with rule_as_field_error():
+            rules.check_authentication_name(name)
+        taken = Client.objects.filter(namespace=self.namespace, authentication_key=authentication_name_key(name))
+        if self.client is not None:
+            taken = taken.exclude(pk=self.client.pk)
+        holder = taken.present().first()
+        if holder is not None:
+            raise ValidationError(
+                f"Client “{holder.name}” already has this authentication name. Names must differ in more than case.",
+                code="taken",
+            )
+
+
+class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
+    name = forms.CharField(
+        label="Client name",
+        help_text="1 to 128 letters, digits, hyphens, colons, dots and underscores, unique in this namespace.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 128}),
+        error_messages={"required": "Give the client a name."},
+    )
+    authentication_name = forms.CharField(
+        label="Client authentication name",
+        required=False,
+        help_text="What the client sends as its MQTT user name. Empty means: the client name. It cannot be edited later.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 128, "data-follows": "id_name"}
+        ),
+    )
+    team = TeamField()
+
+    def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.namespace = namespace
+        team = self.fields["team"]
+        assert isinstance(team, TeamField)
+        team.offer(teams_of(user))
+
+    def keep_authentication_name(self) -> None:
+        """It was read from the certificate: it does not follow the client name that is being typed."""
+        self.fields["authentication_name"].widget.attrs["data-typed"] = ""
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        with rule_as_field_error():
+            rules.check_client_name(name)
+        taken = Client.objects.present().filter(namespace=self.namespace, name__iexact=name).first()
+        if taken is not None:
+            raise ValidationError(
+                f"There is already a client “{taken.name}”. Names must differ in more than case.", code="taken"
+            )
+        return name
+
+    def clean_authentication_name(self) -> str:
+        name: str = self.cleaned_data["authentication_name"] or self.data.get("name", "").strip()
+        if name and (self.cleaned_data["authentication_name"] or "name" in self.cleaned_data):
+            self.check_authentication_name(name)
+        return name
+
+
+class AuthenticationNameForm(AuthenticationNameMixin, GuardedForm):
+    authentication_name = forms.CharField(
+        label="New client authentication name",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 128}),
+        error_messages={"required": "Give the client an authentication name."},
+    )
+
+    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.client = client
+        self.namespace = client.namespace
+
+    def clean_authentication_name(self) -> str:
+        name: str = self.cleaned_data["authentication_name"]
+        self.check_authentication_name(name)
+        if self.client is not None and name == self.client.authentication_name:
+            raise ValidationError("That is the name it has now. Type the new one.", code="same")
+        return name
+
+
+def problem_of_one_field(form: forms.Form, field: str) -> str:
+    """What a form says of one of its fields, for a live check while somebody types."""
+    errors = form.errors.get(field)
+    return str(errors[0]) if errors else ""

@@ -1,0 +1,108 @@
+"""What people type about the settings of a namespace."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from namespaces.forms.clients import GuardedForm, rule_as_field_error
+from namespaces.models.core import NamespaceConfiguration
+from namespaces.rules.configuration import EXPIRY_HOURS, SESSIONS, SOURCES, check_sources
+
+NUMBER = {"invalid": "Type a whole number."}
+
+
+def bounded(label: str, allowed: range, help_text: str) -> forms.IntegerField:
+    bounds = f"Type a whole number from {allowed[0]} to {allowed[-1]}."
+    return forms.IntegerField(
+        label=label,
+        min_value=allowed[0],
+        max_value=allowed[-1],
+        help_text=help_text,
+        error_messages={**NUMBER, "required": bounds, "min_value": bounds, "max_value": bounds},
+    )
+
+
+class SourcesWidget(forms.Select):
+    """Several lists of one name, tried from top to bottom."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return data.getlist(name) if hasattr(data, "getlist") else list(data.get(name, []))
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data
+
+
+class SourcesField(forms.Field):
+    widget = SourcesWidget
+
+    def to_python(self, value: Any) -> list[str]:
+        return [str(source) for source in value or [] if source]
+
+    def prepare_value(self, value: Any) -> list[str]:
+        return [str(source) for source in value or []]
+
+
+class ConfigurationForm(GuardedForm):
+    """*Configuration*: the MQTT broker of the namespace."""
+
+    is_filled_in = False  # by the link that led here
+
+    enabled = forms.BooleanField(
+        label="Enable MQTT broker",
+        required=False,
+        help_text="Without it no MQTT client can connect. Azure may refuse to turn it off again.",
+    )
+    uses_sources = forms.BooleanField(label="Enable alternative client authentication name sources", required=False)
+    sources = SourcesField(label="Sources, in the order in which they are tried", required=False)
+    max_sessions = bounded(
+        "Maximum client sessions per authentication name", SESSIONS, "1 to 100. Sessions that wait offline count, too."
+    )
+    max_expiry_hours = bounded(
+        "Maximum session expiry interval in hours",
+        EXPIRY_HOURS,
+        "1 to 8. How long a session lives without a connection.",
+    )
+
+    @classmethod
+    def of(cls, row: NamespaceConfiguration, data: QueryDict | None = None, *, source: str = "") -> "ConfigurationForm":
+        """What is there, or what was typed. `source`: one to propose behind those in use."""
+        is_new = source not in row.sources and source in dict(SOURCES)
+        sources = [*row.sources, source] if is_new else row.sources
+        initial = {
+            "enabled": row.state == "Enabled",
+            "uses_sources": bool(sources),
+            "sources": sources,
+            "max_sessions": row.max_sessions,
+            "max_expiry_hours": row.max_expiry_hours,
+        }
+        form = cls(data, initial=initial)
+        form.is_filled_in = is_new and not form.is_bound
+        return form
+
+    @property
+    def source_lists(self) -> list[tuple[int, str, list[tuple[str, str, bool]]]]:
+        """Number, label and options of each list; as many as there are sources."""
+        chosen = [*self["sources"].value(), *([""] * len(SOURCES))][: len(SOURCES)]
+        lists = []
+        for number, value in enumerate(chosen, 1):
+            options = [("", "none", not value), *((known, label, known == value) for known, label in SOURCES)]
+            lists.append((number, "First" if number == 1 else "Then", options))
+        return lists
+
+    def clean_sources(self) -> list[str]:
+        sources: list[str] = self.cleaned_data["sources"]
+        if not self.cleaned_data.get("uses_sources"):
+            return []
+        if not sources:
+            raise ValidationError("Choose at least one source, or clear the box above.", code="required")
+        with rule_as_field_error():
+            check_sources(sources)
+        return sources
+
+    def values(self) -> dict[str, Any]:
+        """The cleaned values as the action takes them."""
+        names = ("sources", "max_sessions", "max_expiry_hours")
+        state = "Enabled" if self.cleaned_data["enabled"] else "Disabled"
+        return {"state": state, **{name: self.cleaned_data[name] for name in names}}

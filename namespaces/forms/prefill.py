@@ -1,0 +1,85 @@
+"""The forms of a client, filled in: the links that carry the values, and the reading of them. The forms check them as
+anything typed, and nothing is saved before somebody saves it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from namespaces.models.core import Client
+from namespaces.pages.lists import asked_text
+from namespaces.pages.topic_rule_effects import Explained
+from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, RuleError, check_client_name
+
+
+def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:
+    """Where a client with these values is created; the client's own name is proposed where the name can be one."""
+    name = authentication_name[:MAX_NAME_LENGTH]
+    query = {"authentication_name": name, "validation_scheme": scheme}
+    try:
+        check_client_name(name)
+    except RuleError:
+        pass
+    else:
+        query["name"] = name
+    if scheme == THUMBPRINT_SCHEME and thumbprint:
+        query["thumbprints"] = thumbprint
+    return f"{reverse('namespaces:client_create', args=[namespace_pk])}?{urlencode(query)}"
+
+
+def rule_to_add_url(explained: Explained) -> str:
+    """Where the rule is made that a denied client lacks: a topic space with the topic, or a binding in the space."""
+    pk = explained.client.namespace_id
+    if not explained.spaces:
+        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': explained.topic})}"
+    values = {"topic_space_name": explained.spaces[0], "permission": explained.permission}
+    if len(explained.groups) == 1:  # which of several is for somebody to say
+        values["client_group_name"] = explained.groups[0]
+    return f"{reverse('namespaces:permission_binding_create', args=[pk])}?{urlencode(values)}"
+
+
+def filled_in(query: QueryDict) -> dict[str, Any]:
+    """Initial values of the form from such a link."""
+    names = ("name", "authentication_name", "validation_scheme")
+    values: dict[str, Any] = {name: asked_text(query, name) for name in names if name in query}
+    if "thumbprints" in query:
+        values["thumbprints"] = [text[:200] for text in query.getlist("thumbprints")[:2]]
+    return values
+
+
+def add_source_url(namespace_pk: int, source: str) -> str:
+    """Where a namespace's sources of authentication names are chosen, with this one behind those in use."""
+    query = f"?{urlencode({'source': source})}" if source else ""
+    return f"{reverse('namespaces:configuration_detail', args=[namespace_pk])}{query}#id_sources_field"
+
+
+def update_client_url(
+    namespace_pk: int, client_name: str, *, field: str, scheme: str = "", thumbprint: str = ""
+) -> str:
+    """Where this client is changed, at `field` of the form and with these values in it."""
+    values = {"validation_scheme": scheme, "thumbprints": thumbprint}
+    query = urlencode({name: value for name, value in values.items() if value})
+    url = reverse("namespaces:client_update", args=[namespace_pk, client_name])
+    return f"{url}{'?' if query else ''}{query}#{field}"
+
+
+def thumbprint_place(thumbprints: Sequence[str]) -> int:
+    """Where one more thumbprint goes: in place of one that is none, else the first free place, else the secondary one."""
+    no_sha256 = next((at for at, text in enumerate(thumbprints) if len(text) != 64), len(thumbprints))
+    return min(no_sha256, MAX_THUMBPRINTS - 1)
+
+
+def filled_in_settings(client: Client, query: QueryDict) -> dict[str, Any]:
+    """What such a link changes of this client's settings; empty where the query says nothing."""
+    values: dict[str, Any] = {}
+    if "validation_scheme" in query:
+        values["validation_scheme"] = asked_text(query, "validation_scheme")
+    if "thumbprints" in query and query["thumbprints"] not in client.thumbprints:
+        thumbprints = list(client.thumbprints)
+        place = thumbprint_place(thumbprints)
+        thumbprints[place : place + 1] = [query["thumbprints"][:200]]
+        values["thumbprints"] = thumbprints
+    return values

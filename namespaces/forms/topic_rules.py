@@ -1,0 +1,230 @@
+"""What people type about client groups, topic spaces and permission bindings."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from namespaces.access import teams_of
+from namespaces.authorization.topic_access import EVERYONE
+from namespaces.forms.clients import GuardedForm, TeamField, rule_as_field_error
+from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from namespaces.models.topic_rules import TopicRule
+from namespaces.rules import clients as rules
+from namespaces.rules import topic_rules
+from namespaces.rules.clients import RuleError
+from portal.models import User
+
+PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+
+
+class TopicRuleForm(GuardedForm):
+    """Name, description and team: what the three have in common. An existing row keeps its name and its team."""
+
+    model: type[TopicRule]
+    value_names: tuple[str, ...]
+
+    name = forms.CharField(
+        label="Name",
+        help_text="3 to 50 letters, digits and hyphens, unique in this namespace.",
+        widget=forms.TextInput(attrs={**PLAIN, "maxlength": 50}),
+        error_messages={"required": "Give it a name."},
+    )
+    description = forms.CharField(
+        label="Description", required=False, widget=forms.Textarea(attrs={"rows": 2, "placeholder": "What is it for"})
+    )
+    team = TeamField()
+
+    def __init__(
+        self, *args: Any, namespace: Namespace, user: User, row: TopicRule | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.namespace = namespace
+        if row is not None:
+            del self.fields["name"], self.fields["team"]
+            return
+        team = self.fields["team"]
+        assert isinstance(team, TeamField)
+        team.offer(teams_of(user))
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        with rule_as_field_error():
+            rules.check_resource_name(name)
+        existing: Any = self.model._default_manager
+        taken = existing.present().filter(namespace=self.namespace, name__iexact=name).first()
+        if taken is not None:
+            noun = self.model._meta.verbose_name
+            raise ValidationError(
+                f"There is already a {noun} “{taken.name}”. Names must differ in more than case.", code="taken"
+            )
+        return name
+
+    def clean_description(self) -> str:
+        text: str = self.cleaned_data["description"]
+        with rule_as_field_error():
+            rules.check_description(text)
+        return text
+
+    def values(self) -> dict[str, Any]:
+        """The cleaned values as the actions take them."""
+        return {name: self.cleaned_data[name] for name in (*self.value_names, "description")}
+
+
+class ClientGroupForm(TopicRuleForm):
+    model = ClientGroup
+    value_names = ("query",)
+
+    query = forms.CharField(
+        label="Query",
+        help_text="Such as attributes.type = 'press' and attributes.floor IN [1, 2]. “true” means every client.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+        error_messages={"required": "Say which clients belong to the group, such as attributes.type = 'press'."},
+    )
+    field_order = ("name", "query", "description", "team")
+
+    def clean_query(self) -> str:
+        query: str = self.cleaned_data["query"]
+        with rule_as_field_error():
+            topic_rules.check_query(query)
+        return query
+
+
+def one_per_line(texts: Iterable[str]) -> list[str]:
+    """Several templates pasted into one field become several; a field left empty stays one."""
+    return [line for text in texts for line in re.split(r"[\r\n]+", str(text).strip("\r\n"))]
+
+
+class TemplatesWidget(forms.TextInput):
+    """Several inputs of one name."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return one_per_line(data.getlist(name) if hasattr(data, "getlist") else data.get(name, []))
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data
+
+
+class TemplatesField(forms.Field):
+    """Topic templates, one for each row; empty rows do not count."""
+
+    widget = TemplatesWidget
+
+    def to_python(self, value: Any) -> list[str]:
+        return [str(text).strip() for text in value or [] if str(text).strip()]
+
+    def prepare_value(self, value: Any) -> list[str]:
+        return [str(text) for text in value or []]
+
+
+class TopicSpaceForm(TopicRuleForm):
+    model = TopicSpace
+    value_names = ("templates",)
+
+    templates = TemplatesField(label="Topic templates", required=False)
+    field_order = ("name", "templates", "description", "team")
+
+    @property
+    def template_rows(self) -> list[tuple[str, str]]:
+        """Value and problem of each row; one empty row where there is none."""
+        values = self["templates"].value() or [""]
+        judged = self.is_bound and "templates" in self.errors
+        return [
+            (text, topic_rules.template_problem(text.strip()) if judged and text.strip() else "") for text in values
+        ]
+
+    @property
+    def marks_rows(self) -> bool:
+        """Whether a row says itself what is wrong with it, so that the whole need not say it again."""
+        return any(problem for _, problem in self.template_rows)
+
+    def clean_templates(self) -> list[str]:
+        templates: list[str] = self.cleaned_data["templates"]
+        if any("\x00" in template for template in templates):
+            raise ValidationError("A topic template contains a NUL character; remove it.", code="nul")
+        with rule_as_field_error():
+            topic_rules.check_templates(templates)
+        return templates
+
+
+class PermissionBindingForm(TopicRuleForm):
+    model = PermissionBinding
+    value_names = ("client_group_name", "topic_space_name", "permission")
+
+    client_group_name = forms.ChoiceField(
+        label="Client group name",
+        error_messages={
+            "required": "Choose the client group.",
+            "invalid_choice": "There is no such client group any more. Choose one of the list.",
+        },
+    )
+    topic_space_name = forms.ChoiceField(
+        label="Topic space name",
+        error_messages={
+            "required": "Choose the topic space.",
+            "invalid_choice": "There is no such topic space any more. Choose one of the list.",
+        },
+    )
+    permission = forms.ChoiceField(
+        label="Permission",
+        choices=[("", "Choose"), *((each, each) for each in topic_rules.PERMISSIONS)],
+        help_text="A Publisher sends messages to these topics; a Subscriber receives them.",
+        error_messages={
+            "required": "Choose Publisher or Subscriber.",
+            "invalid_choice": "The permission is Publisher or Subscriber.",
+        },
+    )
+    field_order = ("name", "client_group_name", "topic_space_name", "permission", "description", "team")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        groups = [EVERYONE, *_names(ClientGroup, self.namespace)]
+        self._offer("client_group_name", groups)
+        self.has_spaces = self._offer("topic_space_name", _names(TopicSpace, self.namespace))
+
+    def _offer(self, field: str, names: list[str]) -> bool:
+        """Fill a list; the one that the row names stands there as the list spells it."""
+        choice = self.fields[field]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [("", "Choose"), *((name, name) for name in names)]
+        held = str(self.initial.get(field, ""))
+        self.initial[field] = next((name for name in names if name.lower() == held.lower()), held)
+        return bool(names)
+
+
+def _names(model: type[TopicRule], namespace: Namespace) -> list[str]:
+    rows: Any = model._default_manager
+    return list(rows.present().filter(namespace=namespace).order_by("name").values_list("name", flat=True))
+
+
+class PermissionTestForm(forms.Form):
+    """May this client publish or subscribe to this topic?"""
+
+    client = forms.CharField(
+        label="Client",
+        max_length=128,
+        widget=forms.TextInput(attrs={**PLAIN, "list": "client-names"}),
+        error_messages={"required": "Type the name of a client."},
+    )
+    permission = forms.ChoiceField(
+        label="What it wants",
+        choices=[("Publisher", "Publish to a topic"), ("Subscriber", "Subscribe to a topic filter")],
+        error_messages={"invalid_choice": "Choose publish or subscribe."},
+    )
+    topic = forms.CharField(
+        label="Topic",
+        strip=False,
+        widget=forms.TextInput(attrs={**PLAIN, "class": "mono"}),
+        error_messages={"required": "Type a topic."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if "topic" in cleaned and "permission" in cleaned:
+            try:
+                topic_rules.check_topic(cleaned["topic"], cleaned["permission"])
+            except RuleError as refusal:
+                self.add_error("topic", ValidationError(refusal.sentence, code=refusal.code))
+        return cleaned

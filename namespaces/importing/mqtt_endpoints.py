@@ -1,0 +1,45 @@
+"""Where MQTT clients reach a namespace: ARM's hostname on 8883, unless the setting MQTT_ENDPOINTS says otherwise."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from namespaces.models.core import Namespace
+
+MQTT_PORT = 8883
+
+
+@dataclass(frozen=True)
+class MqttEndpoint:
+    """Host, port and, where the server's certificate is not publicly trusted, the file of the CA that signed it."""
+
+    host: str
+    port: int
+    ca: str = ""
+
+
+def mqtt_endpoint(namespace: Namespace) -> MqttEndpoint | None:
+    """The namespace's endpoint, or None while its MQTT broker is off."""
+    mapped = _mapping().get(namespace.resource_key)
+    if mapped:
+        return MqttEndpoint(str(mapped["host"]), int(mapped["port"]), str(mapped.get("ca") or ""))
+    return MqttEndpoint(namespace.hostname, MQTT_PORT) if namespace.hostname else None
+
+
+def _mapping() -> dict[str, Any]:
+    """The setting is JSON or names a file of it; the file may change while the portal runs."""
+    text = settings.MQTT_ENDPOINTS.strip()
+    if not text:
+        return {}
+    if not text.startswith("{"):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except OSError:
+            return {}
+    try:
+        return {key.lower(): value for key, value in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        return {}

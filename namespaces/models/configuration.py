@@ -1,0 +1,172 @@
+"""Settings of a namespace that MQTT clients feel, as a synced row. They are a part of the namespace's own resource."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from namespaces.rules.configuration import (
+    DEFAULT_EXPIRY_HOURS,
+    DEFAULT_SESSIONS,
+    SOURCES,
+    configuration_problems,
+)
+from sync.arm.errors import AzureNotFound, AzureRefused
+from sync.models.synced import SyncedModel, SyncedQuerySet
+
+if TYPE_CHECKING:
+    from sync.arm.gateway import ArmGateway
+    from sync.throttling.budgeted_reader import Reader
+
+# Alternative sources are known to preview versions only; the rest of the settings goes by the ordinary one.
+PREVIEW = "2025-07-15-preview"
+UNKNOWN_VERSION = frozenset({"NoRegisteredProviderFound", "InvalidApiVersionParameter", "InvalidResourceType"})
+PART = "topicSpacesConfiguration"
+
+
+class NamespaceConfiguration(SyncedModel):
+    """What Configuration shows. A PATCH sends what changed and nothing else, so that routing, identity and tags stay."""
+
+    arm_type: ClassVar[str] = "namespaces"
+    page_name: ClassVar[str] = "namespaces:configuration_detail"
+    is_patched: ClassVar[bool] = True
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "MQTT broker": ("state",),
+        "alternative authentication name sources": ("sources",),
+        "maximum client sessions per authentication name": ("max_sessions",),
+        "maximum session expiry interval in hours": ("max_expiry_hours",),
+    }
+
+    class Broker(models.TextChoices):
+        ENABLED = "Enabled"
+        DISABLED = "Disabled"
+
+    namespace = models.ForeignKey("namespaces.Namespace", on_delete=models.CASCADE, related_name="configurations")
+    name = models.CharField(max_length=50)  # the namespace's
+    state = models.CharField(max_length=8, choices=Broker, default=Broker.DISABLED)
+    sources: Any = models.JSONField(default=list, blank=True)  # in the order in which they are tried
+    max_sessions = models.PositiveIntegerField(default=DEFAULT_SESSIONS)
+    max_expiry_hours = models.PositiveIntegerField(default=DEFAULT_EXPIRY_HOURS)
+    rule_notes: Any = models.JSONField(default=list, blank=True)
+
+    objects = SyncedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["namespace"], name="one_configuration_per_namespace"),
+            models.CheckConstraint(name="broker_state_known", condition=Q(state__in=["Enabled", "Disabled"])),
+        ]
+        indexes = [
+            models.Index(
+                name="configuration_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def page_of(cls, scope_pk: int, name: str) -> str:
+        return reverse(cls.page_name, args=[scope_pk])
+
+    @classmethod
+    def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield _read(gateway, scope_id)
+        except AzureNotFound:
+            return  # the namespace is gone: those who list what is in it say so
+
+    def read(self, gateway: "Reader") -> dict[str, Any]:
+        return _read(gateway, self.arm_id())
+
+    def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
+        version = PREVIEW if "clientAuthentication" in properties.get(PART, {}) else None
+        return gateway.patch(self.arm_id(), {"properties": dict(properties)}, api_version=version)
+
+    def arm_id(self) -> str:
+        return str(self.namespace.resource_id)
+
+    def scope_pk(self) -> int:
+        return self.namespace_id
+
+    def scope_name(self) -> str:
+        return str(self.namespace.name)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "MQTT broker": str(self.state),
+            "alternative authentication name sources": list(self.sources),
+            "maximum client sessions per authentication name": self.max_sessions,
+            "maximum session expiry interval in hours": self.max_expiry_hours,
+        }
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        names = dict(SOURCES) if field == "alternative authentication name sources" else {}
+        return tuple(names.get(text, text) for text in super().shown(field, value))
+
+    def body(self) -> dict[str, Any]:
+        return {PART: {**self._plain(), "clientAuthentication": {"alternativeAuthenticationNameSources": self.sources}}}
+
+    def _plain(self) -> dict[str, Any]:
+        return {
+            "state": str(self.state),
+            "maximumClientSessionsPerAuthenticationName": self.max_sessions,
+            "maximumSessionExpiryInHours": self.max_expiry_hours,
+        }
+
+    def changed_properties(self, current: Mapping[str, Any] | None) -> dict[str, Any]:
+        held = _part_of(current or {})
+        theirs = NamespaceConfiguration()
+        theirs.adopt(current or {})
+        before = theirs._plain()
+        part = {key: value for key, value in self._plain().items() if before[key] != value}
+        if list(theirs.sources) != list(self.sources):
+            # What else stands in this object is sent as it is: a service that replaces it whole must not lose it.
+            others = held.get("clientAuthentication") or {}
+            part["clientAuthentication"] = {**others, "alternativeAuthenticationNameSources": list(self.sources)}
+        return {PART: part}
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        theirs = NamespaceConfiguration()
+        theirs.adopt(resource)
+        return theirs.describe() == self.describe()
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        return False
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        part = _part_of(resource)
+        self.name = str(resource.get("name", self.name))
+        self.state = part.get("state") or self.Broker.DISABLED
+        authentication = part.get("clientAuthentication") or {}
+        self.sources = list(authentication.get("alternativeAuthenticationNameSources") or ())
+        self.max_sessions = part.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS
+        self.max_expiry_hours = part.get("maximumSessionExpiryInHours") or DEFAULT_EXPIRY_HOURS
+
+    def rule_problems(self) -> list[str]:
+        return configuration_problems(self.state, self.sources, self.max_sessions, self.max_expiry_hours)
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is not None and "alternative authentication name sources" in fields:
+            return "The sources of authentication names were changed outside the portal: clients that send no user name may now be let in."
+        return ""
+
+
+def _part_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    part: Mapping[str, Any] = (resource.get("properties") or {}).get(PART) or {}
+    return part
+
+
+def _read(gateway: "Reader", namespace_id: str) -> dict[str, Any]:
+    """The namespace with what only a preview version tells; without it where Azure no longer knows that version."""
+    try:
+        return gateway.get(namespace_id, api_version=PREVIEW)
+    except AzureRefused as refusal:
+        if refusal.code not in UNKNOWN_VERSION:
+            raise
+        return gateway.get(namespace_id)

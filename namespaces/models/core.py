@@ -1,0 +1,353 @@
+"""The namespace, roles in it, clients, and the connection log taken in from the endpoint."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
+from certificates.x509.reading import grouped_thumbprint
+from namespaces.models.configuration import NamespaceConfiguration
+from namespaces.models.topic_rules import ClientGroup, PermissionBinding, TopicSpace
+from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
+from portal.models import Activity
+from sync.models.synced import Obstacle, SyncedModel, SyncedQuerySet
+
+__all__ = [
+    "Client",
+    "ClientCertificate",
+    "ClientGroup",
+    "ConnectionAttempt",
+    "Namespace",
+    "NamespaceConfiguration",
+    "NamespaceRole",
+    "PermissionBinding",
+    "Role",
+    "TopicSpace",
+]
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    CONTRIBUTOR = "contributor", "Contributor"
+    READER = "reader", "Reader"
+
+
+class Namespace(models.Model):
+    """An Event Grid namespace connected to the portal. It lives in Azure; disconnecting never deletes it there."""
+
+    class Import(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Bringing in"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    resource_id = models.CharField(max_length=400)  # canonical, as ARM returned it
+    resource_key = models.CharField(max_length=400, unique=True)  # lower case: ARM ids ignore case
+    name = models.CharField(max_length=50)
+    location = models.CharField(max_length=60, blank=True)
+    hostname = models.CharField(max_length=255, blank=True)
+    resource: Any = models.JSONField(null=True, blank=True)  # the namespace as last read
+    connected_at = models.DateTimeField()
+    connected_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    import_state = models.CharField(max_length=8, choices=Import, default=Import.WAITING)
+    import_done = models.PositiveIntegerField(default=0)
+    import_total = models.PositiveIntegerField(null=True)
+    import_message = models.TextField(blank=True)
+    import_touched_at = models.DateTimeField(null=True)  # a running import that stopped touching this has died
+    unreachable_since = models.DateTimeField(null=True)
+    unreachable_reason = models.TextField(blank=True)
+    checked_at = models.DateTimeField(null=True)
+    connection_cursor = models.BigIntegerField(default=0)
+    connections_read_at = models.DateTimeField(null=True)
+    connections_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def alternative_sources(self) -> tuple[str, ...]:
+        """Where the endpoint looks for an authentication name when no MQTT user name is sent, in this order."""
+        configuration = NamespaceConfiguration.objects.filter(namespace=self.pk).first()
+        return tuple(configuration.sources) if configuration is not None else ()
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        """Take over what ARM says of the namespace (fields only; the caller saves)."""
+        properties = resource.get("properties") or {}
+        self.resource_id = str(resource["id"])
+        self.name = str(resource["name"])
+        self.location = str(resource.get("location") or "")
+        self.hostname = str((properties.get("topicSpacesConfiguration") or {}).get("hostname") or "")
+        self.resource = dict(resource)
+
+
+class NamespaceRole(models.Model):
+    """A person or a team, and what it may do in one namespace."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="roles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="namespace_roles"
+    )
+    team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
+    role = models.CharField(max_length=12, choices=Role)
+    since = models.DateTimeField(null=True)  # has had a role here since then; None: nobody noted it
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="role_of_one_user_or_one_team",
+                condition=Q(user__isnull=False, team__isnull=True) | Q(user__isnull=True, team__isnull=False),
+            ),
+            models.UniqueConstraint(name="one_role_per_user", fields=["namespace", "user"]),
+            models.UniqueConstraint(name="one_role_per_team", fields=["namespace", "team"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.team}: {self.role}"
+
+    @property
+    def holder_name(self) -> str:
+        """Whom it concerns, so that two people of one name are told apart."""
+        if self.user is None:
+            return f"team {self.team}"
+        shown = self.user.display_name
+        return shown if shown == self.user.username else f"{shown} ({self.user.username})"
+
+
+_SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
+
+
+class Client(SyncedModel):
+    """An MQTT client that may connect to the namespace."""
+
+    arm_type: ClassVar[str] = "clients"
+    page_name: ClassVar[str] = "namespaces:client_detail"
+    merged: ClassVar[frozenset[str]] = frozenset({"clientCertificateAuthentication"})
+    log_name: ClassVar[str] = "clientName"
+    seen_field: ClassVar[str] = "last_seen_at"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "authentication name": ("authentication_name", "authentication_key"),
+        "validation scheme": ("validation_scheme",),
+        "thumbprints": ("thumbprints",),
+        "state": ("state",),
+        "description": ("description",),
+        "attributes": ("attributes",),
+    }
+
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "authentication name": "Client authentication name",
+        "state": "Connection state",
+    }
+    unchangeable: ClassVar[frozenset[str]] = frozenset({"authentication name"})
+
+    class ConnectionState(models.TextChoices):
+        ENABLED = "Enabled"
+        DISABLED = "Disabled"
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="clients")
+    name = models.CharField(max_length=128, validators=[RegexValidator(CLIENT_NAME_PATTERN)])
+    authentication_name = models.CharField(max_length=128)
+    # authentication_name_key(authentication_name)
+    authentication_key = models.CharField(max_length=512, editable=False)
+    validation_scheme = models.CharField(max_length=40, choices=list(_SCHEME_LABELS.items()))
+    thumbprints: Any = models.JSONField(default=list, blank=True)  # 0–2 × 64 lower-case hex
+    state = models.CharField(max_length=8, choices=ConnectionState, default=ConnectionState.ENABLED)
+    description = models.TextField(blank=True, max_length=512)
+    attributes: Any = models.JSONField(default=dict, blank=True)
+    last_seen_at = models.DateTimeField(null=True)
+    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would refuse of what Azure holds
+
+    objects = SyncedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("namespace", Lower("name"), name="client_name_unique_ignoring_case"),
+            models.UniqueConstraint(
+                fields=["namespace", "authentication_key"], name="authentication_name_unique_ignoring_case"
+            ),
+            models.CheckConstraint(name="client_name_is_no_path_step", condition=~Q(name__in=[".", "..", ""])),
+            models.CheckConstraint(
+                name="client_scheme_known", condition=Q(validation_scheme__in=[s.value for s in VALIDATION_SCHEMES])
+            ),
+            models.CheckConstraint(name="client_state_known", condition=Q(state__in=["Enabled", "Disabled"])),
+        ]
+        indexes = [
+            models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def arm_id(self) -> str:
+        return f"{self.namespace.resource_id}/clients/{self.name}"
+
+    def scope_pk(self) -> int:
+        return self.namespace_id
+
+    def scope_name(self) -> str:
+        return self.namespace.name
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "authentication name": self.authentication_name,
+            "validation scheme": self.validation_scheme,
+            "thumbprints": list(self.thumbprints),
+            "state": str(self.state),
+            "description": self.description,
+            "attributes": self.attributes,
+        }
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        if field == "validation scheme":
+            return tuple(_SCHEME_LABELS.get(text, text) for text in super().shown(field, value))
+        if field == "thumbprints":
+            return tuple(grouped_thumbprint(text) for text in super().shown(field, value))
+        return super().shown(field, value)
+
+    def rule_problems(self) -> list[str]:
+        return client_problems(
+            name=self.name,
+            authentication_name=self.authentication_name,
+            validation_scheme=self.validation_scheme,
+            thumbprints=self.thumbprints,
+            attributes=self.attributes,
+            description=self.description,
+        )
+
+    def set_authentication_name(self, name: str) -> None:
+        self.authentication_name = name
+        self.authentication_key = authentication_name_key(name)
+
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """In Azure another client may still hold the authentication name that it has given up here.
+
+        Or it held the name when Azure was asked, and has let go of it since: then the answer is out of date. Or nobody knows
+        what Azure holds of it, since an answer was lost or is still to come.
+        """
+        name = self.authentication_name
+        others = Client.objects.filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
+        holder = others.unsettled().filter(base__properties__authenticationName__iexact=name).first()
+        if holder is not None:
+            return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
+        former = {"kind": self.kind, "before__authentication name__iexact": name}
+        changes = Activity.objects.of_scope(self.namespace_id).filter(**former).exclude(object_pk=self.pk)
+        change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=others.unknown().values("pk"))).first()
+        return _giving_up(change.object_name, name, waits_too=False) if change is not None else None
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is not None and "state" in fields:
+            return "Its connection state was changed outside the portal: look whether it may connect."
+        return ""
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "authenticationName": self.authentication_name,
+            "clientCertificateAuthentication": {
+                "validationScheme": self.validation_scheme,
+                "allowedThumbprints": list(self.thumbprints) or None,
+            },
+            "state": str(self.state),
+            "attributes": dict(self.attributes),
+            "description": self.description or None,
+        }
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        theirs = Client()
+        theirs.adopt(resource)
+        return theirs.describe() | {"name": self.name} == self.describe() and _same_name(theirs.name, self.name)
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        theirs = Client()
+        theirs.adopt(resource)
+        return theirs.authentication_name != self.authentication_name or not _same_name(theirs.name, self.name)
+
+    def is_urgent(self) -> bool:
+        takes_access_away = self.base is not None and self.state == self.ConnectionState.DISABLED
+        return takes_access_away or super().is_urgent()
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        properties = resource.get("properties") or {}
+        authentication = properties.get("clientCertificateAuthentication") or {}
+        self.name = str(resource.get("name", self.name))
+        self.set_authentication_name(properties.get("authenticationName") or self.name)
+        self.validation_scheme = authentication.get("validationScheme") or "SubjectMatchesAuthenticationName"
+        self.thumbprints = [
+            t.lower().replace(":", "").replace(" ", "") for t in authentication.get("allowedThumbprints") or []
+        ]
+        self.state = properties.get("state") or "Enabled"
+        self.attributes = properties.get("attributes") or {}
+        self.description = properties.get("description") or ""
+
+
+def _giving_up(holder: str, name: str, *, waits_too: bool) -> Obstacle:
+    return Obstacle(f"client “{holder}” to give up the authentication name “{name}”", waits_too)
+
+
+def _same_name(theirs: str, ours: str) -> bool:
+    return theirs.lower() == ours.lower()  # ARM ids ignore case
+
+
+class ClientCertificate(models.Model):
+    """A certificate that a registered client has shown, on a connection that was let in or in a test of authentication.
+
+    The newest showing counts. Only certificates are here, never keys; each is what any server it connects to sees.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="client_certificates")
+    client_name = models.CharField(max_length=128)
+    thumbprint = models.CharField(max_length=64)
+    der = models.BinaryField()
+    chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    not_after = models.DateTimeField(db_index=True)
+    seen_at = models.DateTimeField()
+    has_connected = models.BooleanField(default=False)  # else it was only tested
+
+    class Meta:
+        ordering = ["not_after"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "thumbprint"], name="one_row_per_thumbprint")]
+        indexes = [models.Index(name="certificates_of_client", fields=["namespace", "client_name"])]
+
+    def __str__(self) -> str:
+        return f"{self.client_name}: {self.subject}"
+
+
+class ConnectionAttempt(models.Model):
+    """One attempt of an MQTT client to connect, as the endpoint's connection log tells it."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="connection_attempts")
+    cursor = models.BigIntegerField()
+    at = models.DateTimeField()
+    accepted = models.BooleanField()
+    code = models.CharField(max_length=60)
+    reason = models.TextField()
+    client_name = models.CharField(max_length=128, blank=True)
+    user_name = models.CharField(max_length=256, blank=True)
+    session_name = models.CharField(max_length=256, blank=True)
+    protocol = models.CharField(max_length=12, blank=True)
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    thumbprint = models.CharField(max_length=64, blank=True)
+    ca_name = models.CharField(max_length=50, blank=True)
+    caller = models.CharField(max_length=60, blank=True)
+    record: Any = models.JSONField()  # the whole record, decision and presented chain included
+
+    class Meta:
+        ordering = ["-cursor"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.client_name or self.user_name}"

@@ -1,0 +1,318 @@
+"""Who may publish and subscribe where: client groups, topic spaces, and the permission bindings between them.
+
+A binding names its group and its space as ARM does, by name: `$all` has no row, and Azure may hold a binding whose
+group has not been brought in yet.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
+from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
+from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
+from portal.models import Activity
+from sync.models.synced import Obstacle, SyncedModel, SyncedQuerySet
+
+
+class TopicRule(SyncedModel):
+    """What the three have in common: a namespace, a name unique in it ignoring case, and a description."""
+
+    namespace = models.ForeignKey("namespaces.Namespace", on_delete=models.CASCADE)
+    name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
+    description = models.TextField(blank=True, max_length=512)
+    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would refuse of what Azure holds
+
+    objects = SyncedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def arm_id(self) -> str:
+        return f"{self.namespace.resource_id}/{self.arm_type}/{self.name}"
+
+    def scope_pk(self) -> int:
+        return self.namespace_id
+
+    def scope_name(self) -> str:
+        return str(self.namespace.name)
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        theirs = type(self)()
+        theirs.adopt(resource)
+        return theirs._comparable() == self._comparable()
+
+    def _comparable(self) -> dict[str, Any]:
+        return self.describe() | {"name": self.name.lower()}  # ARM ids ignore case
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        return False
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        self.name = str(resource.get("name", self.name))
+        properties = resource.get("properties") or {}
+        self.description = properties.get("description") or ""
+        self.adopt_properties(properties)
+
+    def adopt_properties(self, properties: Mapping[str, Any]) -> None:
+        raise NotImplementedError  # abstract
+
+    def bindings(self) -> SyncedQuerySet:
+        """The permission bindings of the namespace that rest on it."""
+        return PermissionBinding.objects.none()
+
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Of a deletion: a binding that may rest on it in Azure, or did when Azure was asked, and is to let go of it."""
+        binding = _binding_that_may_rest_on(self, asked_at) if self.deleted_at is not None else ""
+        return Obstacle(_letting_go(binding), waits_too=False) if binding else None
+
+
+def _due_index(name: str) -> models.Index:
+    return models.Index(name=name, fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation")))
+
+
+class ClientGroup(TopicRule):
+    """Clients by what is said of them. `$all`, the group of all clients, is Event Grid's own and has no row."""
+
+    arm_type: ClassVar[str] = "clientGroups"
+    page_name: ClassVar[str] = "namespaces:client_group_detail"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {"query": ("query",), "description": ("description",)}
+
+    query = models.TextField()
+
+    class Meta(TopicRule.Meta):
+        constraints = [
+            models.UniqueConstraint("namespace", Lower("name"), name="client_group_name_unique_ignoring_case"),
+        ]
+        indexes = [_due_index("client_group_due")]
+
+    @classmethod
+    def is_built_in(cls, resource: Mapping[str, Any]) -> bool:
+        return str(resource.get("name", "")).lower() == EVERYONE
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "query": self.query, "description": self.description}
+
+    def body(self) -> dict[str, Any]:
+        return {"query": self.query, "description": self.description or None}
+
+    def adopt_properties(self, properties: Mapping[str, Any]) -> None:
+        self.query = str(properties.get("query") or "")
+
+    def rule_problems(self) -> list[str]:
+        return problems(
+            (
+                lambda: check_resource_name(self.name),
+                lambda: check_query(self.query),
+                lambda: check_description(self.description),
+            )
+        )
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is not None and "query" in fields:
+            return "Its query was changed outside the portal: other clients may now do what its bindings allow."
+        return ""
+
+    def bindings(self) -> SyncedQuerySet:
+        return PermissionBinding.objects.filter(namespace=self.namespace_id, client_group_name__iexact=self.name)
+
+    def what_it_waits_for(self) -> str:
+        return _bindings_in_the_way(self, "clientGroupName") if self.deleted_at is not None else ""
+
+    def as_rule(self) -> Group:
+        return Group(self.name, self.query)
+
+
+class TopicSpace(TopicRule):
+    """Topics, by templates."""
+
+    arm_type: ClassVar[str] = "topicSpaces"
+    page_name: ClassVar[str] = "namespaces:topic_space_detail"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "topic templates": ("templates",),
+        "description": ("description",),
+    }
+
+    templates: Any = models.JSONField(default=list)  # 1–10 topic templates
+
+    class Meta(TopicRule.Meta):
+        constraints = [
+            models.UniqueConstraint("namespace", Lower("name"), name="topic_space_name_unique_ignoring_case"),
+        ]
+        indexes = [_due_index("topic_space_due")]
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "topic templates": list(self.templates), "description": self.description}
+
+    def body(self) -> dict[str, Any]:
+        return {"topicTemplates": list(self.templates), "description": self.description or None}
+
+    def adopt_properties(self, properties: Mapping[str, Any]) -> None:
+        self.templates = [str(template) for template in properties.get("topicTemplates") or ()]
+
+    def rule_problems(self) -> list[str]:
+        return problems(
+            (
+                lambda: check_resource_name(self.name),
+                lambda: check_templates(self.templates),
+                lambda: check_description(self.description),
+            )
+        )
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is not None and "topic templates" in fields:
+            return "Its topic templates were changed outside the portal: clients may now use other topics."
+        return ""
+
+    def bindings(self) -> SyncedQuerySet:
+        return PermissionBinding.objects.filter(namespace=self.namespace_id, topic_space_name__iexact=self.name)
+
+    def what_it_waits_for(self) -> str:
+        return _bindings_in_the_way(self, "topicSpaceName") if self.deleted_at is not None else ""
+
+    def as_rule(self) -> Space:
+        return Space(self.name, tuple(self.templates))
+
+
+class PermissionBinding(TopicRule):
+    """Lets a client group publish or subscribe in a topic space."""
+
+    arm_type: ClassVar[str] = "permissionBindings"
+    page_name: ClassVar[str] = "namespaces:permission_binding_detail"
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "client group": ("client_group_name",),
+        "topic space": ("topic_space_name",),
+        "permission": ("permission",),
+        "description": ("description",),
+    }
+
+    client_group_name = models.CharField(max_length=50)
+    topic_space_name = models.CharField(max_length=50)
+    permission = models.CharField(max_length=12, choices=[(each, each) for each in PERMISSIONS], default=PUBLISHER)
+
+    class Meta(TopicRule.Meta):
+        constraints = [
+            models.UniqueConstraint("namespace", Lower("name"), name="permission_binding_name_unique_ignoring_case"),
+            models.CheckConstraint(name="permission_known", condition=Q(permission__in=list(PERMISSIONS))),
+        ]
+        indexes = [_due_index("permission_binding_due")]
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "client group": self.client_group_name,
+            "topic space": self.topic_space_name,
+            "permission": str(self.permission),
+            "description": self.description,
+        }
+
+    def _comparable(self) -> dict[str, Any]:
+        names = {"client group": self.client_group_name.lower(), "topic space": self.topic_space_name.lower()}
+        return super()._comparable() | names
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "clientGroupName": self.client_group_name,
+            "topicSpaceName": self.topic_space_name,
+            "permission": str(self.permission),
+            "description": self.description or None,
+        }
+
+    def adopt_properties(self, properties: Mapping[str, Any]) -> None:
+        self.client_group_name = str(properties.get("clientGroupName") or "")
+        self.topic_space_name = str(properties.get("topicSpaceName") or "")
+        self.permission = str(properties.get("permission") or "")
+
+    def rule_problems(self) -> list[str]:
+        return problems(
+            (
+                lambda: check_resource_name(self.name),
+                lambda: check_permission(self.permission),
+                lambda: check_description(self.description),
+            )
+        )
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        if fields is None:
+            return "It was not made in the portal. It lets the clients of a group publish or subscribe."
+        if set(fields) & {"client group", "topic space", "permission"}:
+            return "It was changed outside the portal: other clients or other topics are allowed now."
+        return ""
+
+    def what_it_waits_for(self) -> str:
+        """Its group and its space: Azure refuses a binding of what is not there."""
+        if self.deleted_at is not None:
+            return ""
+        for row in (self.client_group(), self.topic_space()):
+            if row is not None and row.base is None:
+                refused = ", which Azure refused" if row.parked_code else ""
+                return f"the {row._meta.verbose_name} “{row.name}”{refused}"
+        return ""
+
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Its group or its space may not be in Azure for a moment: deleted and made anew here, or a late write undid it."""
+        for row in (self.client_group(), self.topic_space()):
+            if row is not None and not row.parked_code and _is_moving(row, asked_at):
+                return Obstacle(f"the {row._meta.verbose_name} “{row.name}”", waits_too=False)
+        return None
+
+    def client_group(self) -> ClientGroup | None:
+        """The group that it names; None for `$all`, and where there is no such group."""
+        return _named(ClientGroup, self.namespace_id, self.client_group_name)
+
+    def topic_space(self) -> TopicSpace | None:
+        return _named(TopicSpace, self.namespace_id, self.topic_space_name)
+
+    def as_rule(self) -> Binding:
+        return Binding(self.name, self.client_group_name, self.topic_space_name, self.permission)
+
+
+Rule = TypeVar("Rule", bound=TopicRule)
+
+
+def _named(model: type[Rule], namespace_pk: int, name: str) -> Rule | None:
+    rows: Any = model._default_manager
+    found: Rule | None = rows.filter(namespace=namespace_pk, name__iexact=name).first()
+    return found
+
+
+def _is_moving(row: TopicRule, asked_at: datetime) -> bool:
+    """Whether Azure may hold something else of a row by now than when it was asked."""
+    has_moved = row.synced_at is not None and row.synced_at >= asked_at
+    return not row.is_settled or row.recheck_at is not None or has_moved
+
+
+def _bindings_in_the_way(row: TopicRule, names_it: str) -> str:
+    """Bindings that in Azure still rest on `row` and are on their way to let go of it."""
+    resting = {f"base__properties__{names_it}__iexact": row.name}
+    moving = PermissionBinding.objects.unsettled().filter(namespace=row.namespace_id, parked_code="", **resting)
+    binding = moving.first()
+    return _letting_go(binding.name) if binding else ""
+
+
+def _binding_that_may_rest_on(row: TopicRule, asked_at: datetime) -> str:
+    """The name of a binding of which Azure may know more than the portal, or knew more when it was asked; or ""."""
+    binding = row.bindings().filter(parked_code="").unknown().first()
+    if binding is not None:
+        return str(binding.name)
+    former = {f"before__{row._meta.verbose_name}__iexact": row.name}
+    changes = Activity.objects.of_scope(row.namespace_id).filter(kind=PermissionBinding._meta.label_lower, **former)
+    unknown = PermissionBinding.objects.filter(namespace=row.namespace_id, parked_code="").unknown()
+    change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=unknown.values("pk"))).first()
+    return change.object_name if change is not None else ""
+
+
+def _letting_go(binding: str) -> str:
+    return f"the permission binding “{binding}” to let go of it"

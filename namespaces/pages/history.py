@@ -1,0 +1,97 @@
+"""Activity entries as a page draws them: who, when, what before and after, and how the sync ended."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from namespaces.models.core import Namespace
+from namespaces.pages.lists import asked_text, page_of
+from portal.models import Activity
+from sync.registry import models
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of a change. Empty text where the field was not there."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    activity: Activity
+    differences: list[Difference]
+    url: str = ""  # of the object's page, while there is one
+
+
+@dataclass(frozen=True)
+class History:
+    """One page of entries, newest first."""
+
+    page: Page[Activity]
+    entries: list[Entry]
+    search: str
+
+
+def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
+    page = page_of(_asked_for(activities, query), query)
+    urls = _urls_of(page)
+    entries = [Entry(each, differences(each), urls.get((each.kind, each.object_pk), "")) for each in page]
+    return History(page, entries, asked_text(query, "q"))
+
+
+def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Activity]:
+    search = asked_text(query, "q")
+    return (activities.filter(object_name__icontains=search) if search else activities).order_by("-at", "-pk")
+
+
+def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
+    """The entries of the namespace that somebody asks for, newest first."""
+    return _asked_for(Activity.objects.of_scope(namespace.pk), query)
+
+
+def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
+    """Where the objects of these entries are shown, those that are still there: one statement for each kind."""
+    synced = {model._meta.label_lower: model for model in models()}
+    wanted: dict[str, set[int]] = {}
+    for activity in activities:
+        if activity.kind in synced and activity.object_pk is not None:
+            wanted.setdefault(activity.kind, set()).add(activity.object_pk)
+    found: dict[tuple[str, int | None], str] = {}
+    for kind, pks in wanted.items():
+        rows: Any = synced[kind]._default_manager
+        for pk, namespace_pk, name in rows.filter(pk__in=pks).values_list("pk", "namespace_id", "name"):
+            found[kind, pk] = synced[kind].page_of(namespace_pk, name)
+    return found
+
+
+def namespace_history(namespace: Namespace, query: QueryDict) -> History:
+    return history_of(Activity.objects.of_scope(namespace.pk), query)
+
+
+def object_history(kind: str, pk: int, query: QueryDict) -> History:
+    return history_of(Activity.objects.of_object(kind, pk), query)
+
+
+def differences(activity: Activity) -> list[Difference]:
+    """The fields that differ between before and after."""
+    before, after = activity.before or {}, activity.after or {}
+    fields = [*after, *(name for name in before if name not in after)]
+    return [
+        Difference(name, _text(before.get(name)), _text(after.get(name)))
+        for name in fields
+        if _text(before.get(name)) != _text(after.get(name))  # nothing and an empty text look the same
+    ]
+
+
+def _text(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,42 @@
+"""What this room brings to the shell: entries of a namespace's service menu."""
+
+from collections.abc import Callable
+from typing import Any
+
+from namespaces.models.core import Client, ClientGroup, PermissionBinding, TopicSpace
+from portal.registry import MenuItem
+from sync.models.synced import SyncedModel
+
+BROKER = "MQTT broker"
+FIND_OUT = "Find out why"
+
+
+def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
+    def count(namespace_pk: int) -> int:
+        manager: Any = model._default_manager
+        return int(manager.present().filter(namespace=namespace_pk).count())
+
+    return count
+
+
+MENU = (
+    MenuItem("", "Overview", "house", "namespaces:namespace_overview", order=10),
+    MenuItem("", "Activity log", "scroll-text", "namespaces:namespace_activity", order=20),
+    MenuItem("", "Access control (IAM)", "user-cog", "namespaces:role_list", order=25),
+    MenuItem(BROKER, "Clients", "monitor-smartphone", "namespaces:client_list", order=120, count=count_of(Client)),
+    MenuItem(BROKER, "Client groups", "users", "namespaces:client_group_list", order=130, count=count_of(ClientGroup)),
+    MenuItem(
+        BROKER, "Topic spaces", "folder-tree", "namespaces:topic_space_list", order=140, count=count_of(TopicSpace)
+    ),
+    MenuItem(
+        BROKER,
+        "Permission bindings",
+        "key-round",
+        "namespaces:permission_binding_list",
+        order=150,
+        count=count_of(PermissionBinding),
+    ),
+    MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
+    MenuItem(FIND_OUT, "Connections", "activity", "namespaces:connection_list", order=210),
+    MenuItem(FIND_OUT, "Test permission", "route", "namespaces:permission_test", order=207),
+)

@@ -1,0 +1,111 @@
+"""Who has which role in a namespace, and whom one can give a role."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Concat, Lower, NullIf, Trim
+from django.http import QueryDict
+
+from namespaces.access import STRONGEST_FIRST, administrators
+from namespaces.models.core import Namespace, NamespaceRole, Role
+from namespaces.pages.lists import Column, asked_text, page_of, sorting_of
+from portal.models import Team, User
+
+MEANINGS: dict[Role, str] = {
+    Role.READER: "Sees everything here and tests certificates and permissions. Changes nothing.",
+    Role.CONTRIBUTOR: "As a Reader; also creates, edits and deletes what is in the namespace, and decides about drift.",
+    Role.OWNER: "As a Contributor; also gives and takes roles, and disconnects the namespace.",
+}
+MOST_FOUND = 8  # people and teams offered at once
+
+_SHOWN_NAME = NullIf(
+    Trim(Concat("user__first_name", Value(" "), "user__last_name")), Value(""), output_field=CharField()
+)
+COLUMNS: dict[str, tuple[str, Any]] = {
+    "name": ("Name", Lower("shown_name")),
+    "role": ("Role", Case(*(When(role=role, then=Value(at)) for at, role in enumerate(STRONGEST_FIRST)))),
+    "since": ("Has access since", F("since")),
+}
+
+
+@dataclass(frozen=True)
+class RoleGrid:
+    """The role assignments of a namespace as somebody wants to see them."""
+
+    page: Page[NamespaceRole]
+    columns: tuple[Column, ...]
+    search: str
+    sort: str
+    administrators: Sequence[User]  # who own it without any assignment; only where everything is shown
+
+
+def role_grid(namespace: Namespace, query: QueryDict) -> RoleGrid:
+    search, sort = asked_text(query, "q"), sorting_of(query, COLUMNS, "role")
+    rows: Any = NamespaceRole.objects.filter(namespace=namespace).select_related("user", "team")
+    rows = rows.annotate(
+        shown_name=Coalesce("team__name", _SHOWN_NAME, "user__username"), members=Count("team__members")
+    )
+    if search:
+        rows = rows.filter(
+            Q(shown_name__icontains=search) | Q(user__username__icontains=search) | Q(role__icontains=search)
+        )
+    order = COLUMNS[sort.removeprefix("-")][1]
+    ordering = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
+    page = page_of(rows.order_by(ordering, Lower("shown_name"), "pk"), query)
+    columns = tuple(Column(key, label, sort) for key, (label, _) in COLUMNS.items())
+    is_whole = not search and not page.has_next()
+    return RoleGrid(page, columns, search, sort, list(administrators()) if is_whole else [])
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A person or a team that can be given a role. `key` is what a form posts."""
+
+    key: str
+    name: str
+    detail: str
+    user: User | None = None
+    team: Team | None = None
+
+    def is_called(self, text: str) -> bool:
+        wanted = text.casefold()
+        return wanted == self.name.casefold() or (self.user is not None and wanted == self.user.username.casefold())
+
+
+def find_holders(text: str, most: int = MOST_FOUND) -> list[Holder]:
+    """People by user name or name, and teams, in which every word occurs."""
+    words = text.split()
+    people: QuerySet[User] = User.objects.filter(is_active=True)
+    teams: QuerySet[Team] = Team.objects.all()
+    for word in words:
+        people = people.filter(
+            Q(username__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word)
+        )
+        teams = teams.filter(name__icontains=word)
+    found = [_person(user) for user in people.order_by("first_name", "last_name", "username")[:most]]
+    found += [_team(team) for team in teams.annotate(size=Count("members")).order_by("name")[:most]]
+    return sorted(found, key=lambda each: not each.is_called(text))[:most]
+
+
+def holder_of(key: str) -> Holder | None:
+    """The person or team that a form posts as `key`."""
+    kind, _, pk = key.partition("-")
+    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return None
+    if kind == "user":
+        user = User.objects.filter(pk=int(pk), is_active=True).first()
+        return _person(user) if user else None
+    team = Team.objects.annotate(size=Count("members")).filter(pk=int(pk)).first() if kind == "team" else None
+    return _team(team) if team else None
+
+
+def _person(user: User) -> Holder:
+    return Holder(f"user-{user.pk}", user.display_name, user.username, user=user)
+
+
+def _team(team: Team) -> Holder:
+    size = team.size  # type: ignore[attr-defined]  # annotated
+    return Holder(f"team-{team.pk}", team.name, f"team of {size}", team=team)

@@ -1,0 +1,107 @@
+"""What the search finds in this room: pages, namespaces, clients, topic rules, and certificates that clients showed."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Exists, Max, OuterRef, Q
+from django.urls import reverse
+
+from namespaces.access import may_connect, visible_namespaces
+from namespaces.models.core import (
+    Client,
+    ClientCertificate,
+    ClientGroup,
+    ConnectionAttempt,
+    PermissionBinding,
+    TopicSpace,
+)
+from portal.models import User
+from portal.registry import SearchHit, menu_items, page_hit
+from portal.templatetags.portal import thumbprint
+from sync.models.synced import SyncedModel
+
+MOST_HITS = 8
+MOST_ELSEWHERE = 3  # namespaces whose pages are found by who is in none
+FEWEST_DIGITS = 6  # of a thumbprint: fewer are a name, too
+
+
+def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    """The pages of the namespace that somebody is in; of the first few, where they are in none."""
+    mine = visible_namespaces(user)
+    for namespace in mine.filter(pk=namespace_pk) if namespace_pk else mine[:MOST_ELSEWHERE]:
+        for item in menu_items():
+            yield page_hit(item.label, f"in {namespace.name}", reverse(item.url_name, args=[namespace.pk]))
+    yield page_hit("Namespaces", "all of yours", reverse("namespaces:namespace_list"))
+    if may_connect(user):
+        yield page_hit("Connect a namespace", "one that is there in Azure", reverse("namespaces:namespace_connect"))
+
+
+def thumbprint_digits(query: str) -> str:
+    """The query as the beginning of a thumbprint, in whatever notation; empty where it cannot be one."""
+    digits = re.sub(r"[:\-\s]", "", query).lower()
+    return digits if re.fullmatch(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}", digits) else ""
+
+
+def search_shown_certificates(user: User, query: str) -> Iterable[SearchHit]:
+    """Certificates of clients by thumbprint: those of registered ones, and those that only tried to connect."""
+    digits = thumbprint_digits(query)
+    if not digits:
+        return
+    begins: Any = {"thumbprint__gte": digits, "thumbprint__lte": digits + "f" * (64 - len(digits))}  # by the index
+    mine = visible_namespaces(user)
+    registered = Client.objects.present().filter(namespace=OuterRef("namespace"), name=OuterRef("client_name"))
+    shown = ClientCertificate.objects.filter(Exists(registered), namespace__in=mine, **begins)
+    found = list(shown.select_related("namespace").order_by("-seen_at")[:MOST_HITS])
+    for row in found:
+        url = reverse("namespaces:client_detail", args=[row.namespace_id, row.client_name])
+        subtitle = f"{thumbprint(row.thumbprint, 'short')}, shown in {row.namespace.name}"
+        yield SearchHit("Client certificate", row.client_name, subtitle, url)
+    tried = ConnectionAttempt.objects.filter(namespace__in=mine, **begins)
+    tried = tried.exclude(thumbprint__in=[row.thumbprint for row in found]).order_by()
+    newest = tried.values("namespace", "thumbprint").annotate(newest=Max("pk")).order_by("-newest")[:MOST_HITS]
+    attempts = ConnectionAttempt.objects.filter(pk__in=[row["newest"] for row in newest])
+    for attempt in attempts.select_related("namespace").order_by("-pk"):
+        url = reverse("namespaces:connection_detail", args=[attempt.namespace_id, attempt.cursor])
+        title = attempt.client_name or attempt.user_name or "Without a name"
+        subtitle = f"{thumbprint(attempt.thumbprint, 'short')}, tried to connect in {attempt.namespace.name}"
+        yield SearchHit("Connection", title, subtitle, url)
+
+
+def search_namespaces(user: User, query: str) -> Iterable[SearchHit]:
+    for namespace in visible_namespaces(user).filter(name__icontains=query)[:MOST_HITS]:
+        url = reverse("namespaces:namespace_overview", args=[namespace.pk])
+        yield SearchHit("Namespace", namespace.name, namespace.location, url)
+
+
+def search_clients(user: User, query: str) -> Iterable[SearchHit]:
+    """By name, authentication name, and a thumbprint that is registered."""
+    digits = thumbprint_digits(query)
+    registered = Q(thumbprints__icontains=digits) if digits else Q()
+    found = (
+        Client.objects.present()
+        .filter(Q(name__icontains=query) | Q(authentication_name__icontains=query) | registered)
+        .filter(namespace__in=visible_namespaces(user))
+        .select_related("namespace")
+        .order_by("name")[:MOST_HITS]
+    )
+    for client in found:
+        url = reverse("namespaces:client_detail", args=[client.namespace_id, client.name])
+        subtitle = f"{client.authentication_name} in {client.namespace.name}"
+        yield SearchHit("Client", client.name, subtitle, url)
+
+
+def search_topic_rules(user: User, query: str) -> Iterable[SearchHit]:
+    """Client groups by name and query, topic spaces by name and template, permission bindings by name."""
+    searched: tuple[tuple[type[SyncedModel], str, str, str], ...] = (
+        (ClientGroup, "client_group", "Client group", "query"),
+        (TopicSpace, "topic_space", "Topic space", "templates"),
+        (PermissionBinding, "permission_binding", "Permission binding", "name"),
+    )
+    for model, stem, kind, column in searched:
+        manager: Any = model._default_manager
+        found = manager.present().filter(Q(name__icontains=query) | Q(**{f"{column}__icontains": query}))
+        mine = found.filter(namespace__in=visible_namespaces(user)).select_related("namespace").order_by("name")
+        for row in mine[:MOST_HITS]:
+            url = reverse(f"namespaces:{stem}_detail", args=[row.namespace_id, row.name])
+            yield SearchHit(kind, row.name, f"in {row.namespace.name}", url)

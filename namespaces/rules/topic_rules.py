@@ -1,0 +1,94 @@
+"""What client groups, topic spaces and permission bindings must be. Pure: forms, actions and the import all ask here.
+
+The rules are those of Azure Event Grid namespaces (limits page, "MQTT client groups", "Topic spaces").
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from namespaces.authorization.group_queries import QueryError, parse_query
+from namespaces.authorization.topic_access import PUBLISHER, SUBSCRIBER
+from namespaces.authorization.topic_templates import MAX_BYTES, MAX_SEGMENTS, TemplateError, parse_template
+from namespaces.authorization.topics import is_topic_filter, is_topic_name
+from namespaces.rules.clients import RuleError
+
+MAX_TEMPLATES = 10
+PERMISSIONS = (PUBLISHER, SUBSCRIBER)
+
+
+def check_query(query: str) -> None:
+    """Raises RuleError unless `query` can be understood: one that cannot would put nobody into the group."""
+    if not query.strip():
+        raise RuleError(
+            "query", "required", "Say which clients belong to the group, such as attributes.type = 'press'."
+        )
+    if "\x00" in query:
+        raise RuleError("query", "nul", "The query contains a NUL character; remove it.")
+    try:
+        parse_query(query)
+    except QueryError as error:
+        raise RuleError("query", "not-understood", str(error)) from None
+
+
+def template_problem(template: str) -> str:
+    """Why `template` cannot be a topic template, as a sentence; "" when it can."""
+    try:
+        parse_template(template)
+    except TemplateError as error:
+        return str(error)
+    except UnicodeEncodeError:
+        return "The topic template holds half a character; type it anew."
+    return ""
+
+
+def check_templates(templates: Sequence[str]) -> None:
+    """Raises RuleError unless a topic space may have these templates."""
+    if not templates:
+        raise RuleError("templates", "required", "A topic space needs at least one topic template.")
+    if len(templates) > MAX_TEMPLATES:
+        raise RuleError(
+            "templates",
+            "too-many",
+            f"A topic space has at most {MAX_TEMPLATES} topic templates; {len(templates)} were given.",
+        )
+    for template in templates:
+        problem = template_problem(template)
+        if problem:
+            raise RuleError("templates", "not-understood", f"“{template[:80]}”: {problem}")
+    twice = next((template for template in templates if list(templates).count(template) > 1), None)
+    if twice is not None:
+        raise RuleError("templates", "same-twice", f"“{twice}” stands here twice. Remove one of them.")
+
+
+def check_topic(topic: str, permission: str) -> None:
+    """Raises RuleError unless a Publisher could publish to `topic`, or a Subscriber subscribe to it as a filter."""
+    if not topic:
+        raise RuleError("topic", "required", "Type a topic.")
+    if permission == PUBLISHER and not is_topic_name(topic):
+        raise RuleError("topic", "wildcard", "A message is published to one topic: leave out + and #.")
+    if permission == SUBSCRIBER and not is_topic_filter(topic):
+        raise RuleError(
+            "topic", "wildcard", "“+” must be a whole segment, and “#” the whole last segment, of a filter."
+        )
+    if permission == SUBSCRIBER and topic.startswith("$share/"):
+        raise RuleError("topic", "shared", "Event Grid has no shared subscriptions: leave “$share/…/” out.")
+    if topic.count("/") >= MAX_SEGMENTS:
+        raise RuleError("topic", "segments", f"A topic has at most {MAX_SEGMENTS} segments.")
+    if len(topic.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise RuleError("topic", "too-long", f"A topic has at most {MAX_BYTES} bytes.")
+
+
+def check_permission(permission: str) -> None:
+    """Raises RuleError unless `permission` is one that a binding can give."""
+    if permission not in PERMISSIONS:
+        raise RuleError("permission", "unknown", "The permission is Publisher or Subscriber.")
+
+
+def problems(checks: Iterable[Callable[[], None]]) -> list[str]:
+    """What the rules would refuse of something that is already there, as sentences."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except RuleError as refusal:
+            found.append(refusal.sentence)
+    return found

@@ -1,0 +1,49 @@
+"""Try it: how to connect as one client, and what it does as it happens."""
+
+from django.http import Http404, HttpResponse, QueryDict
+from django.views.decorators.http import require_GET
+
+from namespaces.access import Verb, get_client
+from namespaces.connections.attempts import has_connection_log, watch
+from namespaces.connections.live_state import live_of
+from namespaces.connections.sample_programs import Trial, programs
+from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.pages.responses import PageRequest, namespace_context, render_page
+from namespaces.pages.topic_rule_effects import topic_to_try
+
+
+@require_GET
+def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    """Programs with host, port, files and user name filled in; below them what the client does, and what was said to it."""
+    client = get_client(request.user, pk, name, Verb.READ)
+    endpoint = mqtt_endpoint(client.namespace)
+    topic, is_allowed = topic_to_try(client)
+    context = namespace_context(
+        request,
+        client.namespace,
+        client=client,
+        endpoint=endpoint,
+        topic=topic,
+        topic_is_allowed=is_allowed,
+        live=live_of(client, QueryDict()),
+        has_log=has_connection_log(),
+        watch=watch(client.namespace, request.GET, client=client.name),
+    )
+    if endpoint is not None:
+        trial = Trial(endpoint.host, endpoint.port, endpoint.ca, client.name, client.authentication_name, topic)
+        context |= {"trial": trial, "programs": programs(trial)}
+    return render_page(request, "namespaces/client_try.html", context)
+
+
+@require_GET
+def client_live(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    """What the client does now, to be put in place; 204 while it is what the page shows already."""
+    client = get_client(request.user, pk, name, Verb.READ)
+    live = live_of(client, request.GET)
+    if live is None:
+        raise Http404("Azure does not tell what a client is doing now.")
+    if live.fingerprint == request.GET.get("seen") and not live.is_over:
+        return HttpResponse(status=204)
+    is_news = live.said_mark != request.GET.get("said")
+    context = namespace_context(request, client.namespace, client=client, live=live, is_news=is_news)
+    return render_page(request, "namespaces/client_live.html", context)

@@ -1,0 +1,275 @@
+"""The whole product on one machine: emulator, worker and portal as processes, seeded, watched, and ended together."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from portal.demo.checks import Arm, mqtt_answers, portal_answers, worker_answers
+from portal.demo.state import HOST, StateFolder, free_ports, listen
+from portal.demo.supervisor import Part, PartError, Stopped, Supervisor, write_private
+
+ARM_PORT = 8443
+MQTT_PORT = 8883
+MQTT_PORTS = 8  # neighbouring ports that must be free: one per namespace, with room to add some
+READY_SECONDS = 60.0
+REFRESH_SECONDS = 3.0
+# What decides where the parts store and send things must come from this folder, not from the shell it is started in.
+OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
+
+
+class Demo:
+    """One run in one state folder.
+
+    `port` is where the portal listens; 0 = every port is any free one. `broker` is the URL of one that runs already;
+    empty = messages are files in the folder.
+    """
+
+    def __init__(self, folder: StateFolder, *, port: int, broker: str, code: Path, say: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._port = port
+        self._broker = broker
+        self._say = say
+        self._seed: dict[str, Any] = {}
+        self._is_fresh = True
+        self._arm: Arm | None = None
+        self._worker: Part | None = None
+        self._listener: socket.socket | None = None
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
+        self._supervisor = Supervisor(
+            folder=code,
+            state_file=folder.parts,
+            environment=environment | self._settings(),
+            say=say,
+            on_death=self._withdraw,
+        )
+        self._withdraw()
+
+    def run(self) -> None:
+        """Bring everything up and keep it up until somebody asks for the end.
+
+        Raises PartError or StateError with the reason when it cannot; in every case nothing is left running.
+        """
+        with self._signals():
+            try:
+                self._bring_up()
+                self._announce()
+                self._watch()
+            except Stopped:
+                self._say("Stopping …")
+            finally:
+                self._folder.endpoints.unlink(missing_ok=True)
+                self._supervisor.stop()
+        self._say("Everything has stopped. The data is kept; `--reset` starts over.")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, lambda *_: self._supervisor.ask_to_stop()) for number in asked}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # Up
+
+    def _bring_up(self) -> None:
+        folder, supervisor = self._folder, self._supervisor
+        self._listener = listen(self._port, self._say, "the portal")
+        arm_port = free_ports(ARM_PORT if self._port else 0, 1, self._say, "ARM")
+        mqtt_port = free_ports(MQTT_PORT if self._port else 0, MQTT_PORTS, self._say, "MQTT")
+        folder.emulator.mkdir(mode=0o700, exist_ok=True)
+        emulator = {"state": folder.emulator, "host": HOST, "port": arm_port, "mqtt-port-base": mqtt_port}
+        options = [f"--{name}={value}" for name, value in (emulator | {"ready-file": folder.emulator_ready}).items()]
+        supervisor.start("emulator", "emulator", options)
+        supervisor.run("migrate", "django", ["migrate", "--verbosity=0"])
+        supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what=lambda: "the emulator")
+        self._arm = Arm.from_ready_file(folder.emulator_ready)
+        supervisor.environment |= self._target(self._arm)
+        self._worker = supervisor.start("worker", "celery", self._worker_options())
+        listener = self._listener.fileno()
+        supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
+        self._seed = self._read_seed()
+        self._wait_for_answers()
+
+    def _read_seed(self) -> dict[str, Any]:
+        """What the demo was seeded with. Only a fresh folder is seeded: what somebody removed since stays removed."""
+        seed = self._folder.seed
+        self._is_fresh = not seed.exists()
+        if self._is_fresh:
+            said = self._supervisor.run("seed", "django", ["seed_demo", f"--passwords={self._folder.passwords}"])
+            write_private(seed, said.splitlines()[-1])
+        known: dict[str, Any] = json.loads(seed.read_text(encoding="utf-8"))
+        return known
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "PORTAL_STATE_DIR": str(self._folder.path),
+            "PORTAL_SECRET_KEY": self._folder.secret_key(),
+            "PORTAL_DEBUG": "false",
+            "MQTT_ENDPOINTS": str(self._folder.mqtt_endpoints),
+            "CONNECTION_LOG_GATEWAY": "sync.capabilities.connection_log.ArmConnectionLog",
+            "LIVE_STATE_GATEWAY": "sync.capabilities.live_state.ArmLiveState",
+            "MQTT_OPEN_WITHOUT_RULES": "true",
+            "FAULT_CONTROL_GATEWAY": "sync.capabilities.fault_training.EmulatorFaults",
+            **self._broker_settings(),
+            "PYTHONUNBUFFERED": "1",
+            # glibc keeps memory apart for each of many threads, and gives little of it back.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        }
+
+    def _broker_settings(self) -> dict[str, str]:
+        if not self._broker:
+            return {}
+        return {"CELERY_BROKER_URL": self._broker, "CELERY_TASK_DEFAULT_QUEUE": self._folder.queue}
+
+    @staticmethod
+    def _target(arm: Arm) -> dict[str, str]:
+        """Where Azure is: all that differs from the real one."""
+        return {
+            "AZURE_ARM_URL": arm.url,
+            "AZURE_ARM_CA": arm.ca,
+            "AZURE_ARM_SCOPE": f"{arm.url}/.default",
+            "AZURE_AUTHORITY_URL": arm.url,
+            "AZURE_TENANT_ID": arm.tenant,
+            "AZURE_CLIENT_ID": arm.client_id,
+            "AZURE_CLIENT_SECRET": arm.client_secret,
+            "AZURE_SUBSCRIPTION_ID": arm.subscription,
+        }
+
+    def _worker_options(self) -> list[str]:
+        schedule = self._folder.path / "beat-schedule"
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        pool = ["--pool=threads", "--concurrency=8", "--loglevel=INFO"]
+        return [
+            "--app=portal",
+            "worker",
+            "--beat",
+            f"--schedule={schedule}",
+            "--hostname=demo@localhost",
+            *pool,
+            *quiet,
+        ]
+
+    @staticmethod
+    def _portal_options(listener: int) -> list[str]:
+        # The supervisor holds the socket: a portal that is started again keeps its port and its waiting visitors.
+        threads = ["--worker-class=gthread", "--workers=1", "--threads=8", "--graceful-timeout=2"]
+        return ["portal.wsgi:application", f"--bind=fd://{listener}", "--no-control-socket", *threads]
+
+    # Ready
+
+    def _wait_for_answers(self) -> None:
+        """Publish where everything is, when everything answers and not before."""
+        self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what=self._silent_parts, every=0.1)
+        write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
+
+    def _withdraw(self) -> None:
+        """Something died: nothing is published, and everything is asked again."""
+        self._folder.endpoints.unlink(missing_ok=True)
+        self._silent = {"worker", "portal", "ARM", "MQTT"}
+
+    def _everything_answers(self) -> bool:
+        arm, worker = self._arm, self._worker
+        assert arm is not None
+        assert worker is not None
+        asked: dict[str, Callable[[], bool]] = {
+            "worker": lambda: worker_answers(self._folder.heartbeat, worker.started_at),
+            "portal": lambda: portal_answers(self._portal_url()),
+            "ARM": arm.answers,
+            "MQTT": lambda: self._mqtt_answers(arm),
+        }
+        self._silent = {name for name, answers in asked.items() if name in self._silent and not answers()}
+        return not self._silent
+
+    def _silent_parts(self) -> str:
+        return f"an answer of: {', '.join(sorted(self._silent))}"
+
+    def _mqtt_answers(self, arm: Arm) -> bool:
+        self._refresh_mqtt_endpoints(arm)
+        endpoints = self._mqtt()
+        if self._is_fresh and len(endpoints) < len(self._seed["namespaces"]):
+            return False
+        return all(mqtt_answers(each["host"], each["port"], each["ca"]) for each in endpoints.values())
+
+    def _refresh_mqtt_endpoints(self, arm: Arm) -> None:
+        """A namespace made in the emulator later gets a port too: the portal reads where from this file."""
+        with contextlib.suppress(ValueError, OSError):
+            text = json.dumps(arm.mqtt(), indent=2, sort_keys=True)
+            known = self._folder.mqtt_endpoints
+            if not known.exists() or known.read_text(encoding="utf-8") != text:
+                write_private(known, text)
+
+    def _mqtt(self) -> dict[str, dict[str, Any]]:
+        """The MQTT endpoint of each seeded namespace that is still there, by name."""
+        try:
+            by_id = json.loads(self._folder.mqtt_endpoints.read_text(encoding="utf-8"))
+        except OSError:
+            by_id = {}
+        by_key = {resource_id.casefold(): endpoint for resource_id, endpoint in by_id.items()}
+        there = {n["name"]: by_key.get(n["id"].casefold()) for n in self._seed["namespaces"]}
+        return {name: endpoint for name, endpoint in there.items() if endpoint}
+
+    def _portal_url(self) -> str:
+        assert self._listener is not None
+        return f"http://{HOST}:{self._listener.getsockname()[1]}/"
+
+    def _endpoints(self) -> dict[str, Any]:
+        assert self._arm is not None
+        mqtt = self._mqtt()
+        passwords = json.loads(self._folder.passwords.read_text(encoding="utf-8"))
+        return {
+            "portal": self._portal_url(),
+            "arm": self._arm.url,
+            "arm_ca": self._arm.ca,
+            "mqtt": next(iter(mqtt.values()), None),
+            "mqtt_by_namespace": mqtt,
+            "azure": {
+                "tenant": self._arm.tenant,
+                "subscription": self._seed["subscription"],
+                "resource_group": self._seed["resource_group"],
+                "client_id": self._arm.client_id,
+                "client_secret": self._arm.client_secret,
+            },
+            "namespaces": list(mqtt),
+            "users": [person | {"password": passwords[person["username"]]} for person in self._seed["users"]],
+        }
+
+    def _announce(self) -> None:
+        ready = self._endpoints()
+        mqtt = ready["mqtt_by_namespace"].items()
+        lines = [
+            "",
+            f"  Portal    {ready['portal']}",
+            "",
+            *(f"  Sign in   {u['username']:<8} {u['password']}   {u['role']}" for u in ready["users"]),
+            "",
+            *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
+            f"  ARM       {ready['arm']}",
+            "",
+            f"  Data, logs and endpoints.json are in {self._folder.path}. Ctrl-C stops everything.",
+            "",
+        ]
+        self._say("\n".join(lines))
+
+    def _watch(self) -> None:
+        refresh_at = 0.0
+        while True:
+            self._supervisor.check_stop()
+            if self._supervisor.restart_the_dead():
+                self._wait_for_answers()
+                self._say("Everything answers again.")
+            if time.monotonic() >= refresh_at and self._arm is not None:
+                self._refresh_mqtt_endpoints(self._arm)
+                refresh_at = time.monotonic() + REFRESH_SECONDS
+            time.sleep(0.1)
+
+
+__all__ = ["Demo", "PartError"]

@@ -1,0 +1,54 @@
+"""What every page of the shell needs. Nothing is asked of the database until a template draws it."""
+
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+
+from portal.models import User
+from portal.pages.bell import unread_count
+
+THEME_COOKIE = "theme"
+THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
+
+
+class Shell:
+    """Theme, bell and teams of the one who asks."""
+
+    themes = THEMES
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def _user(self) -> User | None:
+        user = getattr(self._request, "user", None)
+        return user if isinstance(user, User) else None
+
+    @cached_property
+    def theme(self) -> str:
+        """light or dark where the person chose, else empty: the system decides."""
+        chosen = self._request.COOKIES.get(THEME_COOKIE, "")
+        return chosen if chosen in {"light", "dark"} else ""
+
+    @property
+    def theme_choice(self) -> str:
+        return self.theme or "system"
+
+    @cached_property
+    def unread(self) -> int:
+        return unread_count(self._user) if self._user else 0
+
+    @property
+    def unread_text(self) -> str:
+        return "99+" if self.unread > 99 else str(self.unread)
+
+    @cached_property
+    def team_names(self) -> str:
+        if self._user is None:
+            return ""
+        return ", ".join(self._user.teams.order_by("name").values_list("name", flat=True))
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    return {"shell": Shell(request)}

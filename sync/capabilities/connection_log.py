@@ -1,0 +1,76 @@
+"""The connection log, where the target has one to read: a setting names the gateway."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from sync import registry
+from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
+
+logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 500
+READS_IN_A_ROW = 20
+
+Record = Mapping[str, Any]
+
+
+class ConnectionLog(Protocol):
+    """Where connection records come from."""
+
+    def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
+        """Up to `limit` records after cursor `after`, oldest first, and the cursor to go on from.
+
+        Raises AzureRefused, AzureUnreachable.
+        """
+
+
+class ArmConnectionLog:
+    """The log that is read beside ARM: GET {namespace}/connectionLog?after=CURSOR&limit=N."""
+
+    def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
+        query = {
+            "after": str(after),
+            "limit": str(limit),
+            "api-version": settings.ARM_API_VERSIONS["namespaces"],
+        }
+        answer = arm_gateway().read(namespace_id, "connectionLog", query)
+        return list(answer.get("value") or []), int(answer.get("cursor", after))
+
+
+@cache
+def _gateway_of(path: str) -> ConnectionLog:
+    gateway: ConnectionLog = import_string(path)()
+    return gateway
+
+
+def connection_log() -> ConnectionLog | None:
+    """The gateway that the settings name, or None where there is no log to read."""
+    return _gateway_of(settings.CONNECTION_LOG_GATEWAY) if settings.CONNECTION_LOG_GATEWAY else None
+
+
+def take_in() -> None:
+    """Hand new records of every source to its taker, page by page."""
+    log = connection_log()
+    if log is None:
+        return
+    for taker in registry.connection_takers():
+        for source in taker.sources():
+            try:
+                _take_in_source(log, taker, source)
+            except (AzureRefused, AzureUnreachable) as fault:
+                taker.failed(source.pk, str(fault))
+
+
+def _take_in_source(log: ConnectionLog, taker: registry.ConnectionTaker, source: registry.ConnectionSource) -> None:
+    cursor = source.cursor
+    for _ in range(READS_IN_A_ROW):
+        records, reached = log.read(source.resource_id, after=cursor, limit=READ_AT_ONCE)
+        taker.take(source.pk, records, reached)
+        if not records or reached <= cursor:
+            return
+        cursor = reached

@@ -1,0 +1,319 @@
+"""What people decide about drift, and about changes that Azure refused: keep ours, take Azure's, adopt, ignore."""
+
+import copy
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal import activity
+from portal.models import Activity, User
+from sync import registry
+from sync.actions import commit_change
+from sync.arm.gateway import ArmGateway, AzureNotFound, arm_gateway
+from sync.models.findings import Finding
+from sync.models.synced import SyncedModel
+from sync.push.comparison import field_differences
+from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader, Reader
+
+Resource = Mapping[str, Any]
+
+
+class CannotResolve(ValueError):  # noqa: N818 - says what is wrong
+    """This decision is not possible, or not any more; the message says why."""
+
+
+class FieldsBelongTogether(CannotResolve):
+    """Some fields alone would make what neither side has and the rules refuse. `fields` would mend it."""
+
+    def __init__(self, problem: str, chosen: Collection[str], fields: Collection[str]) -> None:
+        self.fields = tuple(fields)
+        both = " and ".join((*chosen, *fields))
+        cure = f"{both} belong together: take them together." if fields else "Take all of Azure's, or keep ours."
+        super().__init__(f"{problem} {cure}")
+
+
+def discard_change(
+    actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None, listed: Mapping[str, Resource] | None = None
+) -> None:
+    """Give up what waits and take what Azure holds now. A row that Azure does not have goes.
+
+    `listed`: its collection by lower-case name, read after the row was; else the resource is read now.
+
+    Raises CannotResolve when nothing waits, it is being sent, or it was sent or changed while Azure was read;
+    AzureRefused and AzureUnreachable when Azure does not show it.
+    """
+    before = _progress(row)
+    reader = PatientReader(gateway or arm_gateway(), longest_wait=AT_A_PAGE, tries=1)
+    resource = listed.get(str(row).lower()) if listed is not None else _read(row, reader)
+    with transaction.atomic(durable=True):
+        current = _locked(type(row), row.pk)
+        if current.is_settled:
+            raise CannotResolve("Nothing waits here: Azure has it as it is.")
+        if _progress(current) != before:
+            raise CannotResolve("It has changed meanwhile. Look at it again.")
+        _take(actor, current, resource, verb="Discard change")
+        _close(actor, current.kind, current.scope_pk(), str(current), "Discarded ours")
+
+
+def _read(row: SyncedModel, reader: Reader) -> Resource | None:
+    try:
+        return row.read(reader)
+    except AzureNotFound:
+        if row.is_patched:
+            raise
+        return None
+
+
+def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
+    """Bring ours to Azure over what was found there; what was deleted there is made again. Raises CannotResolve."""
+    with transaction.atomic(durable=True):
+        row = _row_of(finding)
+        before = {"azure": _described(row, finding.resource)}
+        _accept_as_base(row, finding.resource)
+        commit_change(
+            actor,
+            row=row,
+            verb="Keep ours",
+            before=before,
+            after=row.describe() if row.deleted_at is None else None,
+            scope_name=row.scope_name(),
+            bulk=bulk,
+        )
+        _resolve(actor, finding, "Kept ours")
+
+
+def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None = None) -> None:
+    """Take what was found in Azure: all of it, or some fields, by the names of `describe`, and ours for the others.
+
+    What was deleted there goes from the portal. Raises CannotResolve.
+    """
+    with transaction.atomic(durable=True):
+        if finding.drift == Finding.Class.APPEARED:
+            raise CannotResolve("The portal does not have it yet. Adopt it, or ignore it.")
+        row = _row_of(finding)
+        _check_compared(row, finding)
+        every = [found["field"] for found in finding.fields]
+        if fields is None or finding.resource is None or set(fields) >= set(every):
+            _take(actor, row, finding.resource, verb="Take Azure's")
+            _resolve(actor, finding, "Took Azure's")
+            return
+        chosen = [name for name in fields if name in every]
+        others = [name for name in every if name not in chosen]
+        _take_fields(actor, row, finding.resource, chosen, others)
+        took = f"Took Azure's {finding.labels(chosen)}, kept ours of {finding.labels(others)}"
+        _resolve(actor, finding, took if chosen else "Kept ours")
+
+
+def adopt(actor: User, *, finding: Finding) -> SyncedModel:
+    """Bring something that appeared in Azure under the portal's care. Raises CannotResolve."""
+    with transaction.atomic(durable=True):
+        _check_open(finding)
+        if finding.drift != Finding.Class.APPEARED or finding.resource is None:
+            raise CannotResolve("The portal has it already.")
+        model = registry.model_for(finding.kind)
+        row = model(**{model.scope_field: finding.scope}, created_by=actor)
+        row.synced_generation = row.generation
+        _fill(row, finding.resource)
+        _save(row)
+        _record(actor, row, verb="Adopt from Azure", before=None, after=row.describe())
+        finding.object_pk = row.pk
+        _resolve(actor, finding, "Adopted")
+    return row
+
+
+def ignore(actor: User, *, finding: Finding) -> None:
+    """Leave both as they are. It comes back when Azure, or the portal's row, changes again. Raises CannotResolve."""
+    with transaction.atomic(durable=True):
+        _check_open(finding)
+        finding.state = Finding.State.IGNORED
+        finding.resolution, finding.resolved_by, finding.resolved_at = "Ignored", actor, timezone.now()
+        finding.save()
+        activity.record(
+            actor,
+            verb="Ignore difference",
+            kind=finding.kind,
+            object_pk=finding.object_pk,
+            object_name=finding.name,
+            scope=finding.scope,
+            scope_name=_scope_name(finding),
+        )
+
+
+# Steps
+
+
+def _locked(model: type[SyncedModel], pk: int) -> SyncedModel:
+    rows: Any = model._default_manager
+    row: SyncedModel | None = rows.select_for_update(of=("self",)).filter(pk=pk).first()
+    if row is None:
+        raise CannotResolve("It is not in the portal any more.")
+    if row.claim_token is not None and row.claimed_until is not None and row.claimed_until > timezone.now():
+        raise CannotResolve("It is being sent to Azure right now. Try again in a moment.")
+    return row
+
+
+def _row_of(finding: Finding) -> SyncedModel:
+    _check_open(finding)
+    if finding.object_pk is None:
+        raise CannotResolve("The portal does not have it. Adopt it, or ignore it.")
+    return _locked(registry.model_for(finding.kind), finding.object_pk)
+
+
+def _check_open(finding: Finding) -> None:
+    current = Finding.objects.select_for_update().get(pk=finding.pk)
+    if current.state == Finding.State.RESOLVED:
+        raise CannotResolve("Somebody has decided about this already.")
+    if current.as_shown != finding.as_shown:
+        raise CannotResolve("Azure's side has changed since this was shown. Look at it again.")
+
+
+def _check_compared(row: SyncedModel, finding: Finding) -> None:
+    """What Azure holds is taken over ours only as long as ours is what it was compared with."""
+    fields = field_differences(type(row), base=row.base, ours=row, azure=finding.resource)
+    if json.dumps(fields, sort_keys=True, default=str) != json.dumps(finding.fields, sort_keys=True, default=str):
+        raise CannotResolve("The portal's side has changed since this was found. Refresh from Azure, and look again.")
+
+
+def _progress(row: SyncedModel) -> tuple[object, ...]:
+    """What changes with every edit of a row and with every push of it."""
+    return (
+        *(row.generation, row.synced_generation, row.parked_code, row.claim_token, row.uncertain),
+        *(row.attempts, row.lost_writes, row.next_attempt_at),
+    )
+
+
+def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str) -> None:
+    before = row.describe()
+    if resource is None:
+        _record(actor, row, verb=verb, before=before, after=None)
+        _supersede(row)
+        row.delete()
+        return
+    _fill(row, resource)
+    row.generation += 1
+    row.synced_generation = row.generation
+    _save(row)
+    _supersede(row)
+    _record(actor, row, verb=verb, before=before, after=row.describe())
+
+
+def _take_fields(
+    actor: User, row: SyncedModel, resource: Resource, fields: Collection[str], others: Collection[str]
+) -> None:
+    """`others`: the fields that differ, too, and stay ours. Raises FieldsBelongTogether."""
+    before = row.describe()
+    theirs = type(row)()
+    theirs.adopt(resource)
+    _check_mixture(row, theirs, fields, others)
+    _copy_fields(row, theirs, fields)
+    _accept_as_base(row, resource)
+    try:
+        with transaction.atomic():
+            commit_change(
+                actor, row=row, verb="Take Azure's", before=before, after=row.describe(), scope_name=row.scope_name()
+            )
+    except IntegrityError:
+        raise _taken() from None
+
+
+def _copy_fields(row: SyncedModel, theirs: SyncedModel, fields: Collection[str]) -> None:
+    for name in fields:
+        for column in row.field_columns.get(name, ()):
+            setattr(row, column, getattr(theirs, column))
+
+
+def _check_mixture(row: SyncedModel, theirs: SyncedModel, fields: Collection[str], others: Collection[str]) -> None:
+    """What is wrong with ours or with Azure's is known and stays as it is; what only both together have wrong is new."""
+    known = {*row.rule_problems(), *theirs.rule_problems()}
+
+    def new_problems(taken: Collection[str]) -> list[str]:
+        mixed = copy.copy(row)
+        _copy_fields(mixed, theirs, taken)
+        return [problem for problem in mixed.rule_problems() if problem not in known]
+
+    problems = new_problems(fields)
+    if problems:
+        cures = [name for name in others if not new_problems([*fields, name])]
+        raise FieldsBelongTogether(problems[0], fields, cures[:1])
+
+
+def _accept_as_base(row: SyncedModel, resource: Resource | None) -> None:
+    """What was shown to a person is what the next push may overwrite, and nothing newer."""
+    row.base = dict(resource) if resource is not None else None
+    row.uncertain = False
+    rows: Any = type(row)._default_manager
+    rows.filter(pk=row.pk).update(base=row.base, uncertain=False, recheck_at=None, doubtful_from=None, lost_writes=0)
+    row.recheck_at = row.doubtful_from = None
+    row.lost_writes = 0
+
+
+def _fill(row: SyncedModel, resource: Resource) -> None:
+    row.adopt(resource)
+    row.base = dict(resource)
+    row.deleted_at = row.claim_token = row.claimed_until = row.next_attempt_at = None
+    row.parked_code = row.parked_message = row.last_error = row.waits_for = ""
+    row.recheck_at = row.doubtful_from = None
+    row.uncertain, row.attempts, row.lost_writes = False, 0, 0
+    row.synced_at = timezone.now()
+    if hasattr(row, "rule_notes"):
+        row.rule_notes = row.rule_problems()
+
+
+def _save(row: SyncedModel) -> None:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise _taken() from None
+
+
+def _taken() -> CannotResolve:
+    return CannotResolve(
+        "Another row of the portal already uses this name or authentication name. Change that one first."
+    )
+
+
+def _described(row: SyncedModel, resource: Resource | None) -> dict[str, Any] | None:
+    if resource is None:
+        return None
+    theirs = type(row)()
+    theirs.adopt(resource)
+    return theirs.describe()
+
+
+def _supersede(row: SyncedModel) -> None:
+    """Changes that still waited will never go out."""
+    waiting = Activity.objects.filter(kind=row.kind, object_pk=row.pk, outcome=Activity.Outcome.PENDING)
+    waiting.update(outcome=Activity.Outcome.SUPERSEDED, settled_at=timezone.now())
+
+
+def _record(
+    actor: User, row: SyncedModel, *, verb: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> None:
+    activity.record(
+        actor,
+        verb=verb,
+        **row.in_activity(),
+        before=before,
+        after=after,
+        generation=row.generation,
+    )
+
+
+def _resolve(actor: User, finding: Finding, resolution: str) -> None:
+    finding.state = Finding.State.RESOLVED
+    finding.resolution, finding.resolved_by, finding.resolved_at = resolution[:200], actor, timezone.now()
+    finding.save()
+
+
+def _close(actor: User, kind: str, scope: int, name: str, resolution: str) -> None:
+    unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
+    for finding in unresolved:
+        _resolve(actor, finding, resolution)
+
+
+def _scope_name(finding: Finding) -> str:
+    return next((scope.name for scope in registry.scopes().all() if scope.pk == finding.scope), "")

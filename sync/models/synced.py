@@ -1,0 +1,357 @@
+"""What every synced row has: desired state on the row, and how far it has come towards Azure."""
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+
+from sync.models.findings import Finding, Scan
+from sync.models.records import Budget, Discard, PushRecord, WorkerBeat
+
+if TYPE_CHECKING:
+    from sync.arm.gateway import ArmGateway
+    from sync.throttling.budgeted_reader import Reader
+
+__all__ = [
+    "Budget",
+    "Discard",
+    "Finding",
+    "Lane",
+    "Lease",
+    "Obstacle",
+    "PushRecord",
+    "Scan",
+    "SyncState",
+    "SyncedModel",
+    "SyncedQuerySet",
+    "WorkerBeat",
+    "may_go",
+]
+
+
+class SyncState(models.TextChoices):
+    PENDING = "Pending"
+    SYNCING = "Syncing"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+# Written by workers only, by conditional UPDATE; an edit that saved them could undo a settlement.
+_WORKER_FIELDS = frozenset(
+    {
+        "synced_generation",
+        "base",
+        "claim_token",
+        "claimed_until",
+        "claimed_by",
+        "synced_at",
+        "created_at",
+        "recheck_at",
+        "doubtful_from",
+        "lost_writes",
+    }
+)
+
+
+class Lane(models.IntegerChoices):
+    """What goes first when many rows wait."""
+
+    URGENT = 0, "Urgent"  # somebody must lose access: a deletion, a client that is disabled
+    URGENT_BULK = 1, "Urgent bulk"  # … one of many at once: whoever takes away one access does not wait for them
+    NORMAL = 2, "Normal"
+    BULK = 3, "Bulk"  # one of many that were changed at once
+
+    @classmethod
+    def of(cls, *, urgent: bool, bulk: bool) -> "Lane":
+        if urgent:
+            return cls.URGENT_BULK if bulk else cls.URGENT
+        return cls.BULK if bulk else cls.NORMAL
+
+
+def may_go(at: datetime) -> Q:
+    """Of unsettled rows, those that a worker may claim: not parked, under no live lease, not waiting for a retry."""
+    return (
+        Q(parked_code="")
+        & (Q(claimed_until__isnull=True) | Q(claimed_until__lte=at))
+        & (Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=at))
+    )
+
+
+class SyncedQuerySet(models.QuerySet[Any]):
+    def present(self) -> Self:
+        """Rows that are not on their way out."""
+        return self.filter(deleted_at__isnull=True)
+
+    def with_findings(self) -> Self:
+        """Each row with `finding_pk`: the open difference between it and Azure, or None."""
+        label = self.model._meta.label_lower
+        open_ones = Finding.objects.filter(kind=label, object_pk=OuterRef("pk"), state=Finding.State.OPEN)
+        return self.annotate(finding_pk=Subquery(open_ones.values("pk")[:1]))
+
+    def unsettled(self) -> Self:
+        """Rows whose newest generation has not been confirmed by Azure."""
+        return self.exclude(generation=F("synced_generation"))
+
+    def unknown(self) -> Self:
+        """Rows of which nobody knows what Azure holds: an answer is still to come, or was lost."""
+        return self.filter(Q(claim_token__isnull=False) | Q(uncertain=True) | Q(recheck_at__isnull=False))
+
+    def due(self, at: datetime) -> Self:
+        """Rows that a worker may claim now."""
+        return self.unsettled().filter(may_go(at))
+
+    def parked(self) -> Self:
+        return self.unsettled().exclude(parked_code="")
+
+    def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> int:
+        """Take those that are due. Answers how many: a row that somebody else took meanwhile is not among them.
+
+        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back, and
+        what it sent may still land late.
+        """
+        died = Q(claim_token__isnull=False)
+        late = at + timedelta(seconds=settings.ARM_LATE_SECONDS)
+        return self.due(at).update(
+            uncertain=Case(When(died, then=Value(True)), default=F("uncertain")),
+            recheck_at=Case(When(died, then=Value(late)), default=F("recheck_at")),
+            doubtful_from=Case(
+                When(died, then=Coalesce(F("doubtful_from"), F("synced_generation") + 1)),
+                default=F("doubtful_from"),
+                output_field=models.PositiveBigIntegerField(),
+            ),
+            lost_writes=Case(
+                When(died, then=F("lost_writes") + 1),
+                default=F("lost_writes"),
+                output_field=models.PositiveIntegerField(),
+            ),
+            claim_token=token,
+            claimed_until=until,
+            claimed_by=by,
+        )
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A row that must move first. `waits_too`: it waits itself, so the two may wait for each other."""
+
+    sentence: str
+    waits_too: bool
+
+
+class SyncedModel(models.Model):
+    """A row that must reach Azure as it is now. Due while `generation != synced_generation`."""
+
+    arm_type: ClassVar[str]  # the child segment: "caCertificates", "clients"
+    page_name: ClassVar[str]  # of the URL of its page, such as "namespaces:client_detail"
+    read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState"})  # properties Azure writes and we never send
+    merged: ClassVar[frozenset[str]] = frozenset()  # properties that are objects of which the portal models a part
+    scope_relations: ClassVar[tuple[str, ...]] = ("namespace",)  # what `arm_id` reads, fetched with the row
+    log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
+    scope_id_path: ClassVar[str] = "namespace__resource_id"  # lookup of the ARM id of what the row lives in
+    scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
+    # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    field_labels: ClassVar[Mapping[str, str]] = {}  # where pages call a value otherwise than `describe`
+    # What `describe` calls the values that Azure never changes: another value takes a DELETE and a PUT.
+    unchangeable: ClassVar[frozenset[str]] = frozenset()
+    # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
+    is_patched: ClassVar[bool] = False
+    seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
+
+    generation = models.PositiveBigIntegerField(default=1)
+    synced_generation = models.PositiveBigIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    base: Any = models.JSONField(null=True, blank=True)  # the resource as last read from Azure
+    claim_token = models.UUIDField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    uncertain = models.BooleanField(default=False)  # an answer was lost: read back before trusting anything
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.NORMAL)
+    due_at = models.DateTimeField(default=timezone.now)  # since when it waits
+    claimed_by = models.CharField(max_length=40, blank=True)  # the worker, so that a dead one's claims are found
+    # A write whose answer was lost may still take effect, late and unseen. Until this time it is not over.
+    recheck_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    doubtful_from = models.PositiveBigIntegerField(null=True, blank=True)  # the first generation that was lost so
+    lost_writes = models.PositiveIntegerField(default=0)
+    waits_for = models.CharField(max_length=200, blank=True)  # what must be in Azure first, as words
+    parked_code = models.CharField(max_length=120, blank=True)
+    parked_message = models.TextField(blank=True)
+    last_error = models.TextField(blank=True)  # the transient fault that delays it now
+    synced_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    team = models.ForeignKey("portal.Team", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        abstract = True
+
+    def get_absolute_url(self) -> str:
+        return self.page_of(self.scope_pk(), str(self))
+
+    @property
+    def kind(self) -> str:
+        return self._meta.label_lower
+
+    @property
+    def is_settled(self) -> bool:
+        return self.generation == self.synced_generation
+
+    @property
+    def sync_state(self) -> SyncState:
+        if self.is_settled:
+            return SyncState.SUCCEEDED
+        if self.parked_code:
+            return SyncState.FAILED
+        if self.deleted_at is not None:
+            return SyncState.DELETING
+        return SyncState.SYNCING if self.claim_token else SyncState.PENDING
+
+    @classmethod
+    def page_of(cls, scope_pk: int, name: str) -> str:
+        """Where the row of this name in a namespace is shown."""
+        return reverse(cls.page_name, args=[scope_pk, name])
+
+    @property
+    def what(self) -> str:
+        """The kind of object in words: "Client", "CA certificate"."""
+        return capfirst(str(self._meta.verbose_name))
+
+    @classmethod
+    def label_of(cls, field: str) -> str:
+        """How pages call a value of `describe`."""
+        return cls.field_labels.get(field, capfirst(field))
+
+    @classmethod
+    def shown(cls, field: str, value: Any) -> tuple[str, ...]:
+        """A value of `describe` as pages show it, line by line; nothing where there is none."""
+        if value in (None, "", [], {}):
+            return ()
+        if isinstance(value, dict):
+            return tuple(f"{key}: {_in_a_line(each)}" for key, each in value.items())
+        return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+    def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> bool:
+        """Take the row for one push. False when somebody else has it or it is not due."""
+        manager: Any = type(self)._default_manager
+        return bool(manager.filter(pk=self.pk).claim(token, until, at, by=by))
+
+    def desired_fields(self) -> list[str]:
+        """Every column that a change may write: all but those in which a worker keeps its account."""
+        return [f.name for f in self._meta.concrete_fields if f.name not in _WORKER_FIELDS and not f.primary_key]
+
+    def read(self, gateway: "Reader") -> dict[str, Any]:
+        """What Azure holds of it. Raises what the gateway raises."""
+        return gateway.get(self.arm_id())
+
+    def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Write it, wait for the end, and return the resource. Raises what the gateway raises."""
+        return gateway.put(self.arm_id(), {"properties": dict(properties)})
+
+    def changed_properties(self, current: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Of a model that is patched: the `properties` in which it differs from what Azure holds."""
+        raise NotImplementedError  # abstract
+
+    # What each concrete model says of itself.
+    def arm_id(self) -> str:
+        raise NotImplementedError  # abstract
+
+    @classmethod
+    def is_built_in(cls, resource: Mapping[str, Any]) -> bool:
+        """Whether the service itself put this resource there: it is never brought in, and never differs."""
+        return False
+
+    @classmethod
+    def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:
+        """What Azure holds of this type in a namespace, page by page. Raises what the gateway raises."""
+        for resource in gateway.list_children(scope_id, cls.arm_type):
+            if not cls.is_built_in(resource):
+                yield resource
+
+    def scope_pk(self) -> int:
+        """Primary key of the namespace it belongs to, for the activity log."""
+        raise NotImplementedError  # abstract
+
+    def scope_name(self) -> str:
+        """Name of that namespace."""
+        raise NotImplementedError  # abstract
+
+    def in_activity(self) -> dict[str, Any]:
+        """What an activity entry says of which object it is about."""
+        return {
+            "kind": self.kind,
+            "object_pk": self.pk,
+            "object_name": str(self),
+            "scope": self.scope_pk(),
+            "scope_name": self.scope_name(),
+            "team": self.team,
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """What a person changes in it, as plain JSON: the before and after of the activity log."""
+        raise NotImplementedError  # abstract
+
+    def is_urgent(self) -> bool:
+        """Whether this change takes access away, so that it overtakes others."""
+        return self.deleted_at is not None
+
+    def what_it_waits_for(self) -> str:
+        """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
+        return ""
+
+    def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
+        """Another row that makes room for this one, or has done so since Azure was asked; None = the refusal is final."""
+        return None
+
+    @classmethod
+    def drift_alarm(cls, fields: Collection[str] | None) -> str:
+        """Why a change made behind the portal's back lets somebody in, as a sentence; "" = it does not.
+
+        `fields` are those that changed, in the words of `describe`; None: the whole resource appeared.
+        """
+        return ""
+
+    def rule_problems(self) -> list[str]:
+        """What our rules would refuse of it, as sentences, when it was found in Azure."""
+        return []
+
+    def body(self) -> dict[str, Any]:
+        """The `properties` the portal models, as ARM takes them. None means: leave this property out."""
+        raise NotImplementedError  # abstract
+
+    def matches(self, resource: Mapping[str, Any]) -> bool:
+        """Whether Azure's resource says the same as this row: semantic equality of what the portal models."""
+        raise NotImplementedError  # abstract
+
+    def replaces(self, resource: Mapping[str, Any]) -> bool:
+        """Whether an immutable value differs, so that only DELETE and PUT can bring this row there."""
+        raise NotImplementedError  # abstract
+
+    def adopt(self, resource: Mapping[str, Any]) -> None:
+        """Take over Azure's resource into this unsaved or saved row (fields only; the caller saves)."""
+        raise NotImplementedError  # abstract
+
+
+class Lease(models.Model):
+    """A periodic job that only one process does at a time."""
+
+    name = models.CharField(max_length=60, unique=True)
+    token = models.UUIDField(null=True)
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _in_a_line(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

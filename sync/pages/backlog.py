@@ -1,0 +1,188 @@
+"""What has not reached Azure: in numbers for every namespace at once, and what was refused, by reason.
+
+Pages ask again and again while something waits, so each question here is one statement for all models and namespaces.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value, Window
+from django.db.models.functions import RowNumber
+
+from sync import registry
+from sync.models.synced import Lane, SyncedModel, may_go
+
+SHOWN_OF_EACH_REASON = 20
+DELAYS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many rows of one namespace, or of several, are where."""
+
+    due: int = 0  # could go now
+    in_flight: int = 0
+    waiting: int = 0  # all on their way: those two, and what waits for its next try, for another row, for Azure
+    urgent: int = 0
+    deletions: int = 0
+    parked_count: int = 0
+    oldest_due_at: datetime | None = None
+
+    @property
+    def later(self) -> int:
+        return self.waiting - self.due - self.in_flight
+
+    def __add__(self, other: "Figures") -> "Figures":
+        oldest = [at for at in (self.oldest_due_at, other.oldest_due_at) if at is not None]
+        return Figures(
+            self.due + other.due,
+            self.in_flight + other.in_flight,
+            self.waiting + other.waiting,
+            self.urgent + other.urgent,
+            self.deletions + other.deletions,
+            self.parked_count + other.parked_count,
+            min(oldest, default=None),
+        )
+
+
+@dataclass(frozen=True)
+class ScopeFigures:
+    scope_pk: int
+    resource_id: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class ParkedGroup:
+    """Rows that Azure refused for the same reason."""
+
+    code: str
+    message: str  # of the first of them
+    rows: tuple[SyncedModel, ...]  # the first ones
+    count: int
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.rows)
+
+
+def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
+    """Of every namespace in which something has not reached Azure."""
+    on_its_way = Q(parked_code="")
+    parts = [
+        _unsettled(model)
+        .values(scope=F(model.scope_field), resource_id=F(model.scope_id_path))
+        .annotate(
+            due=Count("pk", filter=may_go(at)),
+            in_flight=Count("pk", filter=on_its_way & Q(claimed_until__gt=at)),
+            waiting=Count("pk", filter=on_its_way),
+            urgent=Count("pk", filter=on_its_way & Q(lane__in=(Lane.URGENT, Lane.URGENT_BULK))),
+            deletions=Count("pk", filter=on_its_way & Q(deleted_at__isnull=False)),
+            parked_count=Count("pk", filter=~on_its_way),
+            oldest_due_at=Min("due_at", filter=on_its_way),
+        )
+        for model in registry.models()
+    ]
+    found: dict[int, ScopeFigures] = {}
+    for row in in_one_statement(parts):
+        scope, resource_id = row.pop("scope"), row.pop("resource_id")
+        before = found[scope].figures if scope in found else Figures()
+        found[scope] = ScopeFigures(scope, resource_id, before + Figures(**row))
+    return found
+
+
+def total(found: Iterable[ScopeFigures]) -> Figures:
+    """Of several namespaces together."""
+    return sum((each.figures for each in found), Figures())
+
+
+def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
+    """Why rows of a namespace, or of all, wait, with how many; the most frequent first."""
+    parts = [
+        _unsettled(model, scope_pk)
+        .filter(parked_code="")
+        .exclude(last_error="", waits_for="")
+        .values("last_error", "waits_for")
+        .annotate(count=Count("pk"))
+        for model in registry.models()
+    ]
+    counts: dict[str, int] = defaultdict(int)
+    for row in in_one_statement(parts):
+        counts[f"Waits for {row['waits_for']}" if row["waits_for"] else row["last_error"]] += row["count"]
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:DELAYS_SHOWN])
+
+
+def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
+    """What Azure refused, every reason with its true number and its first rows; the most frequent first."""
+    parts = [
+        _unsettled(model, scope_pk)
+        .exclude(parked_code="")
+        .values("parked_code")
+        .annotate(kind=_label(model), count=Count("pk"))
+        for model in registry.models()
+    ]
+    counts: dict[str, int] = defaultdict(int)
+    kinds: set[str] = set()
+    for row in in_one_statement(parts):
+        counts[row["parked_code"]] += row["count"]
+        kinds.add(row["kind"])
+    rows: dict[str, list[SyncedModel]] = defaultdict(list)
+    for model in registry.models():
+        if model._meta.label_lower in kinds:
+            for parked in _first_of_each_reason(model, scope_pk):
+                rows[parked.parked_code].append(parked)
+    groups = [
+        ParkedGroup(code, rows[code][0].parked_message, tuple(rows[code][:SHOWN_OF_EACH_REASON]), count)
+        for code, count in counts.items()
+        if rows[code]  # all settled between the two looks
+    ]
+    return tuple(sorted(groups, key=lambda group: (-group.count, group.code)))
+
+
+def parked_keys(scope_pk: int, code: str = "") -> list[tuple[type[SyncedModel], int]]:
+    """Model and primary key of every refused row, of one reason or of all."""
+    keys = []
+    for model in registry.models():
+        rows = _unsettled(model, scope_pk).exclude(parked_code="")
+        chosen = rows.filter(parked_code=code) if code else rows
+        keys += [(model, pk) for pk in chosen.order_by("parked_code", "pk").values_list("pk", flat=True)]
+    return keys
+
+
+def rows_of(keys: Iterable[tuple[type[SyncedModel], int]]) -> list[SyncedModel]:
+    """The rows of `keys` that are still there, in that order."""
+    keys = list(keys)
+    found: dict[tuple[type[SyncedModel], int], SyncedModel] = {}
+    for model in {model for model, _ in keys}:
+        manager: Any = model._default_manager
+        rows = manager.with_findings().filter(pk__in=[pk for other, pk in keys if other is model])
+        found |= {(model, row.pk): row for row in rows.select_related(*model.scope_relations)}
+    return [found[key] for key in keys if key in found]
+
+
+def _first_of_each_reason(model: type[SyncedModel], scope_pk: int | None) -> Iterator[SyncedModel]:
+    place = Window(RowNumber(), partition_by="parked_code", order_by="pk")
+    rows = _unsettled(model, scope_pk).exclude(parked_code="").with_findings().annotate(place=place)
+    first: Iterator[SyncedModel] = (
+        rows.filter(place__lte=SHOWN_OF_EACH_REASON).select_related(*model.scope_relations).order_by("pk").iterator()
+    )
+    return first
+
+
+def _unsettled(model: type[SyncedModel], scope_pk: int | None = None) -> Any:
+    manager: Any = model._default_manager
+    # Every lane, named: that leads to the small index of what is due, past the many rows that are settled.
+    rows = manager.unsettled().filter(lane__in=Lane.values).order_by()
+    return rows if scope_pk is None else rows.filter(**{model.scope_field: scope_pk})
+
+
+def _label(model: type[SyncedModel]) -> Value:
+    return Value(model._meta.label_lower, output_field=CharField())
+
+
+def in_one_statement(parts: list[QuerySet[Any, dict[str, Any]]]) -> Iterable[dict[str, Any]]:
+    """The rows of all parts, which are shaped alike: one for each model."""
+    return parts[0].union(*parts[1:], all=True) if len(parts) > 1 else [row for part in parts for row in part]

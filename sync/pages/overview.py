@@ -1,0 +1,228 @@
+"""What waits, how fast it goes and when it will be done: for the Sync page, and before a bulk action starts."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Max, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.models import User
+from portal.registry import SearchHit, page_hit
+from sync import actions, registry
+from sync.drift import scan as drift
+from sync.models.synced import Finding, Scan, WorkerBeat
+from sync.pages import backlog
+from sync.pages.backlog import Figures, ParkedGroup
+from sync.push.queue import subscription_of
+from sync.registry import Scope
+from sync.throttling import budget, throughput
+from sync.throttling.budget import Gauge
+from sync.workers import heartbeats, leases
+
+SPEED_UNMEASURED = 40.0  # rows per second of one worker, where none has been measured lately
+AWAITED = timedelta(minutes=2)  # a comparison that was asked for and has not begun by then is not waited for
+LATENCY_SECONDS = 1.0  # what even a single change takes
+
+
+@dataclass(frozen=True)
+class QueueOverview(Figures):
+    """What waits in one namespace, or in all: the numbers, what was refused, and why rows wait, with how many."""
+
+    parked: tuple[ParkedGroup, ...] = ()
+    delays: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """When something will have reached Azure. `seconds` is None where nobody can say; the sentence says why."""
+
+    seconds: float | None
+    sentence: str
+    limited_by: str  # "budget", "speed", "outage" or "no worker"
+
+
+def queue_overview(scope_pk: int | None = None, *, at: datetime | None = None) -> QueueOverview:
+    """What waits in the namespace `scope_pk`, or everywhere."""
+    by_scope = backlog.figures_by_scope(at or timezone.now())
+    figures = backlog.total(each for each in by_scope.values() if scope_pk in {None, each.scope_pk})
+    return QueueOverview(
+        **vars(figures),
+        parked=backlog.parked_groups(scope_pk) if figures.parked_count else (),
+        delays=backlog.delays(scope_pk) if figures.waiting else (),
+    )
+
+
+def gauges_of(resource_id: str) -> list[Gauge]:
+    """The buckets of the subscription that a resource lives in."""
+    subscription = subscription_of(resource_id)
+    return [gauge for gauge in budget.gauges() if gauge.subscription == subscription]
+
+
+def speed(resource_id: str, at: datetime | None = None) -> float | None:
+    """Rows per second that have reached the subscription of a resource lately, as far as that was measured."""
+    subscription = subscription_of(resource_id)
+    inside = [scope.pk for scope in registry.scopes().all() if subscription_of(scope.resource_id) == subscription]
+    return throughput.measured(inside, at or timezone.now())
+
+
+def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> Estimate:
+    """When everything that waits in the subscription, and so many rows more, will have reached Azure.
+
+    Ask it with the size of a bulk action before that starts, and with nothing while it runs.
+    """
+    at = at or timezone.now()
+    queued_writes, queued_deletes = _queued(subscription_of(resource_id), at)
+    total = {"writes": writes + queued_writes, "deletes": deletes + queued_deletes}
+    if not any(total.values()):
+        return Estimate(0.0, "Nothing waits.", "speed")
+    beating = heartbeats.alive(at)
+    if not beating:
+        return Estimate(None, "No worker is running, so nothing reaches Azure. Start one.", "no worker")
+    waits = _budget_seconds(resource_id, total)
+    outage = next((gauge.blocked_reason for gauge in gauges_of(resource_id) if gauge.blocked_seconds > 5), "")
+    by_budget = max(waits.values())
+    by_speed = sum(total.values()) / (speed(resource_id, at) or SPEED_UNMEASURED * len(beating))
+    seconds = max(by_budget, by_speed, LATENCY_SECONDS)
+    limited_by = "budget" if by_budget >= by_speed else "speed"
+    said = f"About {in_words(seconds)}"
+    queued = queued_writes + queued_deletes
+    if queued:  # else whoever asks knows how many these are
+        said += f" for {changes(sum(total.values()))}"
+    if queued and (writes or deletes):
+        said += f", with the {queued:,} that {'waits' if queued == 1 else 'wait'} already"
+    if outage:
+        return Estimate(seconds, f"{said}, once Azure answers again ({outage}).", "outage")
+    if limited_by == "budget" and by_budget > LATENCY_SECONDS:
+        return Estimate(seconds, f"{said}: that is what Azure's limits allow.", limited_by)
+    return Estimate(seconds, f"{said}.", limited_by)
+
+
+def announcement(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> str:
+    """What a bulk action will send to Azure and how long that takes, to be said before it starts."""
+    if not writes and not deletes:
+        return "Nothing changes in Azure."
+    sentence = estimate(resource_id, writes=writes, deletes=deletes, at=at).sentence
+    return f"{changes(writes + deletes)} to Azure. {sentence}"
+
+
+def changes(count: int) -> str:
+    return "1 change" if count == 1 else f"{count:,} changes"
+
+
+def _queued(subscription: str, at: datetime) -> tuple[int, int]:
+    """Writes and deletions that wait in a subscription."""
+    every = backlog.figures_by_scope(at).values()
+    queued = backlog.total(each for each in every if subscription_of(each.resource_id) == subscription)
+    return queued.waiting - queued.deletions, queued.deletions
+
+
+def _budget_seconds(resource_id: str, total: dict[str, int]) -> dict[str, float]:
+    """How long each operation type takes by the budget alone."""
+    if not settings.ARM_BUDGETS:
+        return dict.fromkeys(total, 0.0)
+    known = {gauge.operation: gauge for gauge in gauges_of(resource_id)}
+    found = {}
+    for operation, count in total.items():
+        gauge = known.get(operation)
+        level, refill, blocked = (
+            (gauge.level, gauge.refill, gauge.blocked_seconds) if gauge else (*budget.SIZES[operation], 0.0)
+        )
+        found[operation] = (blocked + max(count - level, 0) / refill) if count else 0.0
+    return found
+
+
+def in_words(seconds: float) -> str:
+    """A length of time as one says it: "2 seconds", "5 minutes", "1 hour 20 minutes"."""
+    if seconds < 90:
+        whole = max(round(seconds), 1)
+        return "1 second" if whole == 1 else f"{whole} seconds"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} minutes"
+    hours, rest = divmod(minutes, 60)
+    said = "1 hour" if hours == 1 else f"{hours} hours"
+    return said if not rest else f"{said} {rest} minutes"
+
+
+def last_scan(scope_pk: int) -> Scan | None:
+    return last_scans([scope_pk]).get(scope_pk)
+
+
+def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
+    """The newest comparison of each namespace that has been compared."""
+    newest = Scan.objects.filter(scope__in=scope_pks).order_by().values("scope").annotate(newest=Max("pk"))
+    found = {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
+    unended = [drift.lease_of(scan.scope) for scan in found.values() if scan.ended_at is None]
+    held = leases.held_now(unended, timezone.now()) if unended else set()
+    for scan in found.values():
+        scan.is_running = scan.ended_at is None and drift.lease_of(scan.scope) in held
+    return found
+
+
+def is_comparing(scope_pk: int, scan: Scan | None, at: datetime | None = None) -> bool:
+    """Whether a comparison runs, or somebody has just asked for one that has not begun. `scan`: the newest there is."""
+    if scan is not None and scan.is_running:
+        return True
+    asked_at = actions.refresh_asked_at(scope_pk, since=(at or timezone.now()) - AWAITED)
+    if asked_at is None:
+        return False
+    return scan is None or max(scan.started_at, scan.ended_at or scan.started_at) < asked_at
+
+
+def workers_alive(at: datetime | None = None) -> list[WorkerBeat]:
+    return heartbeats.alive(at or timezone.now())
+
+
+def open_findings(scope_pk: int) -> int:
+    return Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN).count()
+
+
+def open_findings_in(scope_pks: Collection[int]) -> dict[int, int]:
+    """How many there are in each namespace that has any."""
+    open_ones = Finding.objects.filter(scope__in=scope_pks, state=Finding.State.OPEN).order_by().values_list("scope")
+    return dict(open_ones.annotate(count=Count("pk")))
+
+
+def findings(scope_pk: int, *, with_ignored: bool = False) -> QuerySet[Finding]:
+    """Unresolved differences of a namespace, the loud ones first."""
+    found = Finding.objects.filter(scope=scope_pk).exclude(state=Finding.State.RESOLVED)
+    return found if with_ignored else found.filter(state=Finding.State.OPEN)
+
+
+@dataclass(frozen=True)
+class ScopeOverview:
+    """One namespace on the page of all."""
+
+    scope: Scope
+    figures: Figures
+    findings: int
+    scan: Scan | None
+
+
+def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]:
+    """Every namespace that the user may see, those with trouble first. As many statements for many as for one."""
+    by_scope = backlog.figures_by_scope(at or timezone.now())
+    scopes = list(registry.scopes().visible(user))
+    pks = [scope.pk for scope in scopes]
+    differing = open_findings_in(pks)
+    scans = last_scans(pks)
+    found = [
+        ScopeOverview(
+            scope,
+            by_scope[scope.pk].figures if scope.pk in by_scope else Figures(),
+            differing.get(scope.pk, 0),
+            scans.get(scope.pk),
+        )
+        for scope in scopes
+    ]
+    return sorted(
+        found, key=lambda each: (-each.figures.parked_count, -each.findings, -each.figures.waiting, each.scope.name)
+    )
+
+
+def pages_of_all(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    """For the search: what stands in no namespace's menu."""
+    yield page_hit("Sync", "of all namespaces", reverse("sync:sync_all"))

@@ -1,0 +1,141 @@
+"""The way of one change to Azure, step by step, with how long each took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min, QuerySet
+from django.utils.dateparse import parse_datetime
+
+from portal.models import Activity
+from sync.arm.call_recording import Call
+from sync.models.synced import PushRecord
+
+FIRST_SHOWN, LAST_SHOWN = 5, 10  # of the pushes of one change; those between are told in one step
+REASONS_SHOWN = 3
+
+
+def steps_of(calls: Sequence[Call]) -> list[dict[str, Any]]:
+    """The requests of one push as plain JSON, to be kept."""
+    steps = []
+    wrote = False
+    for call in calls:
+        if call.method == "GET":
+            step = "read back" if wrote else "read"
+            if _is_operation(call.path):
+                step = "Azure's operation"
+        else:
+            step, wrote = "sent", True
+        steps.append(
+            {
+                "step": step,
+                "method": call.method,
+                "status": call.status,
+                "request_id": call.request_id,
+                "azure_request_id": call.azure_request_id,
+                "at": call.at.isoformat(),
+                "seconds": round(call.seconds, 4),
+            }
+        )
+    return steps
+
+
+def _is_operation(path: str) -> bool:
+    """Whether a path leads to a long-running operation. ARM's paths alternate between type and name, and a client may
+    be called "operation-1", too."""
+    return any(kind.lower().startswith("operation") for kind in path.strip("/").split("/")[::2])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One point of a timeline. `seconds` is how long it took; None where it has no length."""
+
+    title: str  # "Queued", "Read from Azure", "Sent to Azure", "Azure's operation", "Read back", "Succeeded", …
+    at: datetime
+    seconds: float | None = None
+    detail: str = ""
+    request_id: str = ""  # ours, as Azure's logs show it
+    azure_request_id: str = ""
+    is_bad: bool = False
+
+
+_TITLES = {
+    "read": "Read from Azure",
+    "sent": "Sent to Azure",
+    "read back": "Read back",
+    "Azure's operation": "Azure's operation",
+}
+_ENDS = {
+    "succeeded": "Succeeded",
+    "still due": "Sent, and goes on",
+    "parked": "Refused",
+    "delayed": "Will be tried again",
+    "not claimed": "Taken over by another worker",
+}
+
+
+def timeline_of(entry: Activity) -> list[Step]:
+    """From the moment a change was saved until Azure had it, oldest step first. The change's activity entry names it."""
+    steps = [Step("Queued", entry.at)]
+    if entry.generation is None or entry.object_pk is None:
+        return [Step("Saved", entry.at)]
+    first, between, last = _pushes_of(entry, entry.object_pk, entry.generation)
+    if first:
+        waited = max(first[0].claimed_at - entry.at, timedelta())
+        steps = [Step("Queued", entry.at, waited.total_seconds())]
+    for record in first:
+        steps += _steps_of_push(record)
+    if between is not None:
+        steps.append(between)
+    for record in last:
+        steps += _steps_of_push(record)
+    return steps
+
+
+def _steps_of_push(record: PushRecord) -> list[Step]:
+    is_bad = record.outcome in {"parked", "delayed"}
+    end = Step(_ENDS[record.outcome], record.settled_at, detail=record.message, is_bad=is_bad)
+    return [*(_step(kept) for kept in record.steps), end]
+
+
+def _pushes_of(entry: Activity, pk: int, generation: int) -> tuple[list[PushRecord], Step | None, list[PushRecord]]:
+    """Pushes that carried this change, from its generation to the first that ended it: the first and the last ones,
+    and what came between them."""
+    records = PushRecord.objects.filter(
+        kind=entry.kind, object_pk=pk, generation__gte=generation, settled_at__gte=entry.at
+    ).order_by("id")
+    ends = ["succeeded", "parked", *(["still due"] if entry.settled_at else [])]
+    end = records.filter(outcome__in=ends).first()
+    if end is not None:
+        records = records.filter(id__lte=end.pk)
+    shown = list(records[: FIRST_SHOWN + LAST_SHOWN + 1])
+    if len(shown) <= FIRST_SHOWN + LAST_SHOWN:
+        return shown, None, []
+    first, last = shown[:FIRST_SHOWN], list(records.reverse()[:LAST_SHOWN])[::-1]
+    between = records.filter(id__gt=first[-1].pk, id__lt=last[0].pk)
+    return first, _summary(between) if between.exists() else None, last
+
+
+def _summary(records: QuerySet[PushRecord]) -> Step:
+    span = records.aggregate(count=Count("pk"), begin=Min("claimed_at"), end=Max("settled_at"))
+    reasons = records.order_by().values_list("message").annotate(count=Count("pk")).order_by("-count", "message")
+    said = "; ".join(f"{count} × {message}" for message, count in reasons[:REASONS_SHOWN] if message)
+    tries = "1 more try" if span["count"] == 1 else f"{span['count']:,} more tries"
+    return Step(tries, span["begin"], (span["end"] - span["begin"]).total_seconds(), detail=said, is_bad=True)
+
+
+def _step(kept: dict[str, Any]) -> Step:
+    status = kept["status"]
+    answer = f"{kept['method']} → {status}" if status else f"{kept['method']}, no answer"
+    at = parse_datetime(kept["at"])
+    assert at is not None
+    return Step(
+        _TITLES[kept["step"]],
+        at,
+        seconds=kept["seconds"],
+        detail=answer,
+        request_id=kept["request_id"],
+        azure_request_id=kept["azure_request_id"],
+        is_bad=not 200 <= status < 300 and status != 404,
+    )

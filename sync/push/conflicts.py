@@ -1,0 +1,56 @@
+"""What a push finds in Azure that somebody else left there becomes a finding, like one of a scan."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sync.models.findings import Finding
+from sync.models.synced import SyncedModel
+from sync.push.comparison import CONFLICTS, field_differences
+
+Resource = Mapping[str, Any]
+
+
+def note_conflict(row: SyncedModel, *, code: str, resource: Resource | None, at: datetime) -> Finding:
+    """Open a finding for `row`, or refresh the one that is open."""
+    fields = field_differences(type(row), base=row.base, ours=row, azure=resource)
+    alarm = alarm_of(type(row), base=row.base, azure=resource, fields=fields)
+    return upsert_finding(
+        kind=row.kind,
+        scope=row.scope_pk(),
+        name=str(row),
+        at=at,
+        reopen=True,  # somebody has changed it here since it was ignored
+        object_pk=row.pk,
+        drift=CONFLICTS[code][0],
+        fields=fields,
+        resource=dict(resource) if resource is not None else None,
+        is_loud=bool(alarm),
+        note=alarm,
+    )
+
+
+def alarm_of(
+    model: type[SyncedModel], *, base: Resource | None, azure: Resource | None, fields: Sequence[Mapping[str, Any]]
+) -> str:
+    """Why what Azure holds lets somebody in who was not let in before, as a sentence; "" = it does not."""
+    if azure is None:
+        return ""
+    changed = [found["field"] for found in fields if found["base"] != found["azure"]]
+    return model.drift_alarm(changed if base is not None else None)
+
+
+def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:
+    """The unresolved finding of one resource. One that was ignored comes back when Azure changed again since."""
+    unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
+    finding = unresolved.first()
+    if finding is None:
+        return Finding.objects.create(kind=kind, scope=scope, name=name, found_at=at, seen_at=at, **values)
+    if finding.state == Finding.State.IGNORED and (reopen or finding.resource != values.get("resource")):
+        finding.state, finding.found_at = Finding.State.OPEN, at
+        finding.resolution, finding.resolved_by, finding.resolved_at = "", None, None
+    for name_of, value in values.items():
+        setattr(finding, name_of, value)
+    finding.seen_at = at
+    finding.save()
+    return finding

@@ -1,0 +1,206 @@
+"""*Drift*: what differs in Azure, and what people decide about it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from sync import actions, registry
+from sync.drift import resolutions
+from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
+from sync.models.synced import Finding
+from sync.pages import confirmation, overview
+from sync.registry import Scope
+from sync.views.operators import PageRequest, may_change, render_page
+
+FINDINGS_ON_A_PAGE = 50
+COMPARED_MS = 1000
+_MIXABLE = {Finding.Class.CHANGED, Finding.Class.BOTH}  # of these, some fields may be Azure's and some ours
+
+
+class NoFieldChosen(CannotResolve):
+    """Some fields were to be taken, and none was chosen."""
+
+
+@require_GET
+def drift_list(request: PageRequest, pk: int) -> HttpResponse:
+    """What is different in Azure, the loud ones first."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    # A page that waits for a comparison asks how far it is, and gets the differences when it is over.
+    partial = "comparison" if "compared" in request.GET else "grid"
+    return render_page(request, "sync/drift_list.html", scope, partial=partial, **_differences(request, pk))
+
+
+def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
+    with_ignored = bool(request.GET.get("ignored"))
+    pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    scan = overview.last_scan(pk)
+    comparing = overview.is_comparing(pk, scan)
+    return {
+        "page": page,
+        "ignored": 0 if page.object_list else overview.findings(pk, with_ignored=True).count(),
+        "open_count": overview.open_findings(pk),
+        "with_ignored": with_ignored,
+        "last_scan": scan,
+        "comparing": comparing,
+        "is_known": not comparing and scan is not None and scan.ended_at is not None and not scan.error,
+        "has_worker": bool(overview.workers_alive()) if comparing else True,
+        "poll_ms": COMPARED_MS,
+    }
+
+
+@require_GET
+def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
+    """One difference, field by field, with what can be done about it."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    return _detail(request, scope, _finding(pk, finding))
+
+
+def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotResolve | None = None) -> HttpResponse:
+    ticked = request.POST.getlist("field")
+    cures = fault.fields if isinstance(fault, FieldsBelongTogether) else ()
+    at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
+    is_going = _is_going(finding)
+    context: dict[str, Any] = {
+        "finding": finding,
+        "is_going": is_going,
+        "menu_current": "sync:drift_list",
+        "may_choose": finding.drift in _MIXABLE
+        and not is_going
+        and finding.state != Finding.State.RESOLVED
+        and finding.fields != []
+        and may_change(request.user, scope.pk),
+        "ticked": ticked,
+        "problem": str(fault) if fault is not None else "",
+        "problem_at": at[0] if fault is not None and at else "",
+    }
+    return render_page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
+
+
+@require_POST
+def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    actions.refresh_from_azure(request.user, scope=scope)
+    messages.success(request, "The namespace is being compared with Azure. Differences appear on this page.")
+    return redirect("sync:drift_list", pk)
+
+
+@require_POST
+def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
+    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
+
+    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with
+    what that sends to Azure; the answer posts them again, `confirmed`.
+    """
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    decision = request.POST.get("decision", "")
+    decide = _DECISIONS.get(decision)
+    chosen = [
+        _finding_shown(pk, each) for each in request.POST.getlist("finding") if each.partition("-")[0].isdecimal()
+    ]
+    if decide is None or not chosen:
+        messages.error(request, "Choose at least one difference, and what to do about it.")
+        return redirect("sync:drift_list", pk)
+    if len(chosen) > 1 and not request.POST.get("confirmed"):
+        findings = [finding for finding, _ in chosen]
+        question = confirmation.ask_decision(scope, findings, decision, shown=request.POST.getlist("finding"))
+        if question is not None:
+            context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
+            return render_page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
+    said, faults = [], []
+    for finding, is_as_shown in chosen:
+        try:
+            if not is_as_shown:
+                raise CannotResolve("It has changed since it was shown. Look at it again.")
+            said.append(decide(request, finding))
+        except (FieldsBelongTogether, NoFieldChosen) as fault:
+            return _detail(request, scope, finding, fault)
+        except CannotResolve as fault:
+            faults.append(f"{finding.name}: {fault}")
+    if said:
+        messages.success(request, said[0] if len(said) == 1 else confirmation.done_for_many(decision, len(said)))
+    if faults:
+        messages.error(request, f"{len(faults)} could not be resolved. {faults[0]}")
+    return redirect("sync:drift_list", pk)
+
+
+# Each decision does it and says what was done, and what happens next.
+
+
+def _keep(request: PageRequest, finding: Finding) -> str:
+    is_going = _is_going(finding)
+    resolutions.keep_ours(request.user, finding=finding, bulk=len(request.POST.getlist("finding")) > 1)
+    if is_going:
+        return f"{_called(finding)} is being deleted in Azure."
+    if finding.drift == Finding.Class.DELETED:
+        return f"{_called(finding)} is being made again in Azure."
+    return f"{_called(finding)}: ours is kept, and on its way to Azure."
+
+
+def _take(request: PageRequest, finding: Finding) -> str:
+    resolutions.take_azures(request.user, finding=finding)
+    if finding.resource is None:
+        return f"{_called(finding)} is taken out of the portal, as it is gone from Azure."
+    return f"{_called(finding)}: the portal has taken what Azure holds. Nothing is sent."
+
+
+def _take_fields(request: PageRequest, finding: Finding) -> str:
+    every = [field["field"] for field in finding.fields]
+    fields = [name for name in every if name in request.POST.getlist("field")]
+    if not fields and len(request.POST.getlist("finding")) == 1:
+        raise NoFieldChosen("Choose at least one field, or use one of the other buttons.")
+    if not fields:
+        raise CannotResolve("Choose at least one field.")
+    resolutions.take_azures(request.user, finding=finding, fields=fields)
+    others = [name for name in every if name not in fields]
+    took = f"{_called(finding)}: Azure's {finding.labels(fields)} taken."
+    if not others:
+        return f"{took} Nothing is sent."
+    return f"{took} Ours is kept for {finding.labels(others)}, and on its way to Azure."
+
+
+def _adopt(request: PageRequest, finding: Finding) -> str:
+    resolutions.adopt(request.user, finding=finding)
+    return f"{_called(finding)} is in the portal now, as Azure has it."
+
+
+def _ignore(request: PageRequest, finding: Finding) -> str:
+    resolutions.ignore(request.user, finding=finding)
+    return f"{_called(finding)}: both sides stay as they are. The difference comes back when either changes again."
+
+
+def _is_going(finding: Finding) -> bool:
+    """Whether what the portal wants of it is that it goes."""
+    rows = registry.model_for(finding.kind)._default_manager.filter(pk=finding.object_pk, deleted_at__isnull=False)
+    return bool(rows.exists())
+
+
+def _called(finding: Finding) -> str:
+    return f"{finding.what} {finding.name}"
+
+
+_DECISIONS: dict[str, Callable[[PageRequest, Finding], str]] = {
+    "keep": _keep,
+    "take": _take,
+    "take-fields": _take_fields,
+    "adopt": _adopt,
+    "ignore": _ignore,
+}
+
+
+def _finding(pk: int, finding: int) -> Finding:
+    found = Finding.objects.filter(pk=finding, scope=pk).first()
+    if found is None:
+        raise Http404("There is no such difference.")
+    return found
+
+
+def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool]:
+    """A finding, and whether it still says what it said when it was shown."""
+    finding = _finding(pk, int(posted.partition("-")[0]))
+    return finding, posted in {str(finding.pk), finding.as_shown}

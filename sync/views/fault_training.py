@@ -1,0 +1,76 @@
+"""*Emulator*: faults on and off for a training. Only there where the target can make them."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from sync import registry
+from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.capabilities import fault_training
+from sync.registry import Scope
+from sync.views.operators import PageRequest, may_change
+
+PAGE = "sync:emulator"
+
+
+def _control() -> fault_training.FaultControl:
+    control = fault_training.fault_control()
+    if control is None:
+        raise Http404("The portal is not connected to an emulator.")
+    return control
+
+
+@require_GET
+def emulator(request: PageRequest, pk: int) -> HttpResponse:
+    """What is in force in this namespace, and what could be."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    return _page(request, scope)
+
+
+def _page(request: PageRequest, scope: Scope, *, problem: fault_training.CannotTrain | None = None) -> HttpResponse:
+    state, outage = None, ""
+    try:
+        state = fault_training.state_of(_control(), scope)
+    except (AzureRefused, AzureUnreachable) as fault:
+        outage = str(fault)
+    context = {
+        "namespace": scope,
+        "page_title": "Emulator",
+        "page_icon": "bug",
+        "may_contribute": may_change(request.user, scope.pk),
+        "state": state,
+        "outage": outage,
+        "lessons": fault_training.LESSONS,
+        "problem": problem,
+        "typed": {name: request.POST.get(name, "") for name in ("fault", "share", "count")},
+        "most": fault_training.MOST_REQUESTS,
+    }
+    return render(request, "sync/emulator.html", context, status=422 if problem else 200)
+
+
+@require_POST
+def fault_on(request: PageRequest, pk: int) -> HttpResponse:
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    typed = {name: request.POST.get(name, "") for name in ("share", "count")}
+    try:
+        lesson = fault_training.turn_on(request.user, _control(), scope, code=request.POST.get("fault", ""), **typed)
+    except fault_training.CannotTrain as problem:
+        return _page(request, scope, problem=problem)
+    except (AzureRefused, AzureUnreachable) as fault:
+        messages.error(request, f"The emulator did not do it: {fault}")
+    else:
+        messages.success(request, f"On: {lesson.title}.")
+    return redirect(PAGE, pk)
+
+
+@require_POST
+def fault_off(request: PageRequest, pk: int) -> HttpResponse:
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    try:
+        ended = fault_training.turn_off(request.user, _control(), scope, rule_id=request.POST.get("rule", ""))
+    except (AzureRefused, AzureUnreachable) as fault:
+        messages.error(request, f"The emulator did not do it: {fault}")
+    else:
+        messages.success(request, "Off." if ended else "It had ended already.")
+    return redirect(PAGE, pk)

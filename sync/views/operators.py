@@ -1,0 +1,251 @@
+"""The pages of operators: what waits, how a change went; and the answers for machines. Drift is in `drift_views`."""
+
+import hmac
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django_htmx.middleware import HtmxDetails
+
+from portal.models import Activity, User
+from sync import actions, registry
+from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.drift import discards, resolutions
+from sync.drift.resolutions import CannotResolve
+from sync.models.synced import SyncedModel, SyncedQuerySet
+from sync.pages import backlog, confirmation, metrics, overview
+from sync.pages.timeline import timeline_of
+from sync.push.queue import subscription_of
+from sync.registry import Scope
+from sync.throttling.budget import gauges
+
+REFUSED_ON_A_PAGE = 50
+POLL_MS = 2000
+
+
+class PageRequest(HttpRequest):
+    """A request of a signed-in person, as the middleware leaves it."""
+
+    htmx: HtmxDetails
+    user: User
+
+
+def render_page(
+    request: PageRequest, template: str, scope: Scope, *, partial: str = "", status: int = 200, **context: Any
+) -> HttpResponse:
+    wants_partial = partial and request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    name = f"{template}#{partial}" if wants_partial else template
+    context |= {"namespace": scope, "may_contribute": may_change(request.user, scope.pk)}
+    response = render(request, name, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def may_change(user: User, pk: int) -> bool:
+    try:
+        registry.scopes().get(user, pk, may_change=True)
+    except PermissionDenied:
+        return False
+    return True
+
+
+# Sync
+
+
+@require_GET
+def sync_all(request: PageRequest) -> HttpResponse:
+    """Every namespace of this person, the workers, and the budgets of the subscriptions these are in."""
+    found = overview.all_scopes(request.user)
+    subscriptions = {subscription_of(each.scope.resource_id) for each in found}
+    context = {
+        "scopes": found,
+        "workers": overview.workers_alive(),
+        "gauges": [gauge for gauge in gauges() if gauge.subscription in subscriptions],
+    }
+    return render(request, "sync/sync_all.html", context)
+
+
+@require_GET
+def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
+    """What waits in a namespace, the budget, the workers and the last scan; asks anew by itself."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    return render_page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
+
+
+def _figures(scope: Scope) -> dict[str, Any]:
+    return {
+        "queue": overview.queue_overview(scope.pk),
+        "estimate": overview.estimate(scope.resource_id),
+        "gauges": overview.gauges_of(scope.resource_id),
+        "workers": overview.workers_alive(),
+        "last_scan": overview.last_scan(scope.pk),
+        "open_findings": overview.open_findings(scope.pk),
+        "discarding": discards.waiting(scope.pk),
+        "poll_ms": POLL_MS,
+    }
+
+
+@require_GET
+def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
+    """Every change that Azure refused, or those of one reason (`code`), page by page."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    code = request.GET.get("code", "")
+    page = Paginator(backlog.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
+    rows = backlog.rows_of(page.object_list)
+    return render_page(
+        request,
+        "sync/refused_list.html",
+        scope,
+        page=page,
+        rows=rows,
+        code=code,
+        menu_current="sync:sync_overview",
+        page_title="Refused",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
+    """Try parked rows again: one (`kind` and `row`), those of one reason (`code`), or all. GET asks before many."""
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    if request.method == "GET":
+        return _ask(request, scope, confirmation.ask_retry)
+    parked = _parked(request.POST, pk)
+    row = _only_one(parked)
+    if row is None:
+        count = sum(
+            actions.retry_many(request.user, model=rows.model, pks=list(rows.values_list("pk", flat=True)))
+            for rows in parked
+        )
+    else:
+        with suppress(actions.NothingToRetry):  # somebody else has just done so
+            actions.retry(request.user, row=row)
+        count = 1
+    messages.success(request, f"{overview.changes(count)} will be tried again.")
+    return redirect("sync:sync_overview", pk)
+
+
+@require_http_methods(["GET", "POST"])
+def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
+    """Give changes up and take what Azure holds; chosen, and asked about, like those to try again.
+
+    One is done at once. Each of many asks Azure, so a worker does them, and the page shows how far it is.
+    """
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    if request.method == "GET":
+        return _ask(request, scope, confirmation.ask_discard)
+    parked = _parked(request.POST, pk)
+    row = _only_one(parked)
+    if row is None:
+        count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
+        said = f"{overview.changes(count)} will be discarded. This page shows how many are left."
+        messages.success(request, said if count else "Azure refuses nothing any more.")
+        return redirect("sync:sync_overview", pk)
+    try:
+        resolutions.discard_change(request.user, row=row)
+        messages.success(request, "1 discarded; the portal shows what Azure holds.")
+    except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
+        messages.error(request, f"1 could not be discarded. {row}: {fault}")
+    return redirect("sync:sync_overview", pk)
+
+
+def _ask(
+    request: PageRequest, scope: Scope, ask: Callable[[Scope, int, int, str], confirmation.Question]
+) -> HttpResponse:
+    parked = _parked(request.GET, scope.pk)
+    deletes = sum(rows.filter(deleted_at__isnull=False).count() for rows in parked)
+    writes = sum(rows.count() for rows in parked) - deletes
+    if not writes + deletes:
+        messages.info(request, "Azure refuses nothing any more.")
+        return redirect("sync:sync_overview", scope.pk)
+    question = ask(scope, writes, deletes, request.GET.get("code", ""))
+    return render_page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
+
+
+def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
+    """Those that are chosen, of each model."""
+    found = []
+    kind, row_pk, code = (chosen.get(name, "") for name in ("kind", "row", "code"))
+    for model in registry.models():
+        manager: Any = model._default_manager
+        rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations).order_by("pk")
+        if row_pk:
+            rows = rows.filter(pk=row_pk) if kind == model._meta.label_lower and row_pk.isdecimal() else rows.none()
+        if code:
+            rows = rows.filter(parked_code=code)
+        found.append(rows)
+    return found
+
+
+def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
+    """The row, where no more than one is chosen."""
+    first = [row for rows in parked for row in rows[:2]]
+    return first[0] if len(first) == 1 else None
+
+
+# Timeline
+
+
+@require_GET
+def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
+    """How one change went to Azure, step by step."""
+    scope = registry.scopes().get(request.user, pk, may_change=False)
+    change = Activity.objects.filter(pk=entry, scope=pk).first()
+    if change is None:
+        raise Http404("There is no such change.")
+    return render_page(
+        request,
+        "sync/timeline.html",
+        scope,
+        entry=change,
+        steps=timeline_of(change),
+        menu_current="namespaces:namespace_activity",
+        page_title="Timeline",
+    )
+
+
+# For machines
+
+
+@login_not_required
+@require_GET
+def prometheus(request: HttpRequest) -> HttpResponse:
+    """Metrics, for the bearer of METRICS_TOKEN or a signed-in administrator."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    token = settings.METRICS_TOKEN
+    is_scraper = bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+    user = request.user
+    if not is_scraper and not (user.is_authenticated and isinstance(user, User) and user.is_superuser):
+        return HttpResponse(
+            "Send METRICS_TOKEN as a bearer token.\n",
+            status=401,
+            content_type="text/plain; charset=utf-8",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return HttpResponse(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@login_not_required
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """Database and migrations are there: 200, else 503. Workers are told of, and do not decide."""
+    found = metrics.readiness()
+    is_ready = not found["database"] and not found["migrations"]
+    checks = {name: fault or "ok" for name, fault in found.items()}
+    return JsonResponse({"status": "ok" if is_ready else "not ready", **checks}, status=200 if is_ready else 503)

@@ -1,0 +1,70 @@
+"""Whatever certificate, name and moment are tested, the page's function answers with a verdict and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from certificates.pages.authentication_test import NO_END, try_authentication
+from certificates.pages.presented_chain import Presented
+from namespaces.models.core import Namespace
+from tests.certificates.cases import IP, THUMBPRINT, Plant
+from tests.certificates.x509.test_fuzzing import mutated
+from tests.support.chains import AT, Identity, self_signed
+from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+
+PLANT = Plant(AT)
+FIRST = datetime(1950, 1, 1, tzinfo=UTC)
+LEAVES = [
+    PLANT.leaf(dns=["sensor-1.plant.example"], ips=["2001:db8::1"], emails=["a@plant.example"]),
+    PLANT.leaf(not_after=NO_END),
+    PLANT.leaf(not_before=FIRST, not_after=FIRST + timedelta(seconds=1)),
+    PLANT.leaf(not_before=NO_END - timedelta(seconds=1), not_after=NO_END),
+    self_signed("sensor-1", key_label="alone", not_after=NO_END),
+    PLANT.line,
+]
+SOURCES = [f"ClientCertificate{kind}" for kind in ("Email", "Ip", "Dns", "Subject")]
+names = (
+    st.none() | st.sampled_from(["sensor-1", "by-thumbprint", "192.0.2.17", " sensor-1", ""]) | st.text(max_size=300)
+)
+moments = st.datetimes(timezones=st.just(UTC)) | st.just(AT)
+
+
+def plant_namespace() -> Namespace:
+    """The one of this test, made at the first example."""
+    found = Namespace.objects.first()
+    if found is not None:
+        return found
+    namespace = make_namespace()
+    make_configuration(namespace, sources=SOURCES)
+    make_ca_certificate(namespace, "line-1", der=PLANT.line.der)
+    make_client(namespace, "sensor-1")
+    make_client(namespace, "by-thumbprint", validation_scheme=THUMBPRINT, thumbprints=["ab" * 32])
+    make_client(namespace, "by-address", authentication_name="192.0.2.17", validation_scheme=IP)
+    return namespace
+
+
+@pytest.mark.django_db
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    leaf=st.sampled_from(LEAVES),
+    seed=st.integers(0, 2**32),
+    changes=st.integers(0, 4),
+    user_name=names,
+    at=moments,
+    now=st.integers(0, 27_000).map(lambda days: AT + timedelta(days=days)),
+    protocol=st.sampled_from(["5", "3.1.1", "?"]),
+)
+def test_a_mutated_certificate_gets_a_verdict_with_all_that_the_page_draws(
+    leaf: Identity, seed: int, changes: int, user_name: str | None, at: datetime, now: datetime, protocol: str
+) -> None:
+    presented = Presented((mutated(leaf.der, seed, changes), PLANT.line.der))
+    trial = try_authentication(
+        plant_namespace(), presented, user_name=user_name, at=at, protocol=protocol, now=now, may_change=True
+    )
+    assert trial.decision.accepted or trial.decision.fix
+    assert trial.slider is None or trial.slider.start <= at <= trial.slider.end
+    assert {trial.slider is None, trial.names is None} == {presented.leaf is None}
+    assert bool(trial.connack) is not trial.decision.accepted
+    assert trial.download

@@ -1,0 +1,34 @@
+"""The page's verdict on the table of certificates × users. The endpoint is held to the same table, so the two agree."""
+
+import pytest
+
+from certificates.authentication.engine import authenticate
+from certificates.pages.authentication_test import try_authentication
+from certificates.pages.presented_chain import Presented
+from tests.certificates.arranging import arranged
+from tests.certificates.case_table import cases
+from tests.certificates.cases import Case
+from tests.support.chains import AT
+
+CASES = cases(AT)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_the_page_decides_as_the_engine_and_as_the_table_says(case: Case) -> None:
+    ders = (case.der, *(sent.der for sent in case.chain)) if case.der is not None else ()
+    at = case.at or AT
+    trial = try_authentication(
+        arranged(case), Presented(ders), user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
+    )
+    failing = trial.decision.failing
+    assert (failing.code if failing else "") == case.fails_at
+    expected = authenticate(
+        presented=case.der,
+        chain=[sent.der for sent in case.chain],
+        user_name=case.user_name,
+        state=case.state(),
+        at=at,
+    )
+    assert trial.decision.as_dict() == expected.as_dict()
+    assert bool(trial.connack) is not case.accepted

@@ -1,0 +1,196 @@
+"""What a CA certificate carries: the clients it signed, and who would be left without a trusted issuer."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from certificates.models import CACertificate
+from certificates.pages import ca_usage
+from certificates.pages.ca_usage import impact_of
+from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
+from certificates.x509.reading import Certificate, load_certificate
+from namespaces.connections.client_certificates import Showing, read_chain, remember
+from namespaces.models.core import Namespace
+from tests.support.chains import Identity, authority
+from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def chain() -> SampleChain:
+    return make_sample_chain([ClientName("press-1"), ClientName("press-2")], at=timezone.now())
+
+
+@pytest.fixture
+def namespace() -> Namespace:
+    namespace = make_namespace(contributor=make_user("ada"))
+    make_client(namespace, "press-1")
+    make_client(namespace, "press-2")
+    return namespace
+
+
+NOW, DAY = timezone.now(), timedelta(days=1)
+
+
+def show_at(namespace: Namespace, at: datetime, *shown: Identity, has_connected: bool = True) -> None:
+    certificates = tuple(load_certificate(each.der) for each in shown)
+    remember(namespace.pk, [Showing(shown[0].name, certificates, at, has_connected)])
+
+
+def show(namespace: Namespace, name: str, *samples: SampleCertificate) -> None:
+    certificates = tuple(load_certificate(sample.certificate_der) for sample in samples)
+    remember(namespace.pk, [Showing(name, certificates, timezone.now(), has_connected=True)])
+
+
+def test_a_client_with_no_other_issuer_would_be_left_alone(namespace: Namespace, chain: SampleChain) -> None:
+    ca = make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    show(namespace, "press-1", chain.clients[0])
+    insight = impact_of(ca).insight
+    assert insight is not None
+    assert [client.client_name for client in insight.left_alone] == ["press-1"]
+
+
+def test_a_client_whose_chain_leads_to_another_uploaded_ca_is_not(namespace: Namespace, chain: SampleChain) -> None:
+    ca = make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    make_ca_certificate(namespace, "the-root", der=chain.root.certificate_der)
+    show(namespace, "press-1", chain.clients[0], chain.intermediate)
+    show(namespace, "press-2", chain.clients[1])
+    insight = impact_of(ca).insight
+    assert insight is not None
+    others = {client.client_name: client.other_anchor for client in insight.signed}
+    assert others == {"press-1": "the-root", "press-2": ""}
+
+
+def left_alone(ca: CACertificate) -> list[str]:
+    insight = impact_of(ca).insight
+    assert insight is not None
+    return [client.client_name for client in insight.left_alone]
+
+
+def test_after_a_rotation_the_old_ca_may_go(namespace: Namespace) -> None:
+    old, new = authority("Old CA", at=NOW), authority("New CA", at=NOW)
+    old_row, new_row = (make_ca_certificate(namespace, name, der=ca.der) for name, ca in (("old", old), ("new", new)))
+    show_at(namespace, NOW - 5 * DAY, old.issue("press-1"))
+    show_at(namespace, NOW, new.issue("press-1", key_label="second"))
+    assert (left_alone(old_row), left_alone(new_row)) == ([], ["press-1"])
+
+
+def test_a_test_of_the_next_certificate_does_not_say_that_the_device_has_it(namespace: Namespace) -> None:
+    old, new = authority("Old CA", at=NOW), authority("New CA", at=NOW)
+    old_row, new_row = (make_ca_certificate(namespace, name, der=ca.der) for name, ca in (("old", old), ("new", new)))
+    show_at(namespace, NOW - 5 * DAY, old.issue("press-1"))
+    show_at(namespace, NOW, new.issue("press-1", key_label="second"), has_connected=False)
+    assert (left_alone(old_row), left_alone(new_row)) == (["press-1"], [])
+
+
+def test_the_chain_that_a_device_sent_last_counts(namespace: Namespace) -> None:
+    root = authority("Root CA", at=NOW)
+    line = root.issue("Line CA", ca=True)
+    leaf = line.issue("press-1")
+    make_ca_certificate(namespace, "root", der=root.der)
+    row = make_ca_certificate(namespace, "line", der=line.der)
+    show_at(namespace, NOW - 2 * DAY, leaf)
+    assert left_alone(row) == ["press-1"]
+    show_at(namespace, NOW, leaf, line)
+    assert left_alone(row) == []
+    show_at(namespace, NOW - DAY, leaf)  # a page of the log that came late
+    show_at(namespace, NOW + DAY, leaf, has_connected=False)  # a test without the chain
+    assert left_alone(row) == []
+    show_at(namespace, NOW + DAY, leaf)
+    assert left_alone(row) == ["press-1"]
+
+
+def test_a_ca_that_was_used_is_not_called_never_used(ada: Browser, namespace: Namespace) -> None:
+    make_ca_certificate(namespace, "line-a")
+    make_ca_certificate(namespace, "line-b", last_used_at=NOW)
+    clients = ada.get(reverse("certificates:ca_certificate_clients", args=[namespace.pk, "line-b"])).content.decode()
+    assert "Never used" not in clients
+    assert "Last used:" in clients
+    detail = ada.get(reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-b"])).content.decode()
+    assert "No known client was signed by it, but one connected through it on" in " ".join(detail.split())
+
+
+def test_what_a_page_looks_at_is_bounded_and_told(
+    ada: Browser, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca_usage, "MOST_KNOWN", 2)
+    line, other = authority("Line CA", at=NOW), authority("Other CA", at=NOW)
+    row, stranger = (make_ca_certificate(namespace, ca.name.split()[0].lower(), der=ca.der) for ca in (line, other))
+    for number in range(3):
+        make_client(namespace, f"robot-{number}")
+        show_at(namespace, NOW - number * DAY, line.issue(f"robot-{number}"))
+    found = impact_of(row)
+    assert (found.known, found.looked_at, found.is_cut) == (3, 2, True)
+    assert left_alone(row) == ["robot-0", "robot-1"]  # those shown last
+    for page in ("ca_certificate_detail", "ca_certificate_clients", "ca_certificate_delete"):
+        text = ada.get(reverse(f"certificates:{page}", args=[namespace.pk, row.name])).content.decode()
+        assert "The certificates of 3 clients may lie below it; the 2 shown last were looked at." in text
+    assert (impact_of(stranger).known, impact_of(stranger).is_cut) == (0, False)
+
+
+def test_many_kinds_of_chains_are_not_all_read_to_sort_them(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca_usage, "MOST_CHAINS", 1)
+    root = authority("Root CA", at=NOW)
+    row = make_ca_certificate(namespace, "root", der=root.der)
+    for name in ("press-1", "press-2"):
+        line = root.issue(f"CA of {name}", ca=True)
+        show_at(namespace, NOW, line.issue(name), line)
+    assert left_alone(row) == ["press-1", "press-2"]
+
+
+def test_the_work_of_a_page_does_not_grow_with_the_clients_that_share_a_chain(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each leaf is verified, but what stands above it is read once."""
+    root = authority("Root CA", at=NOW)
+    line = root.issue("Line CA", ca=True)
+    row = make_ca_certificate(namespace, "root", der=root.der)
+    for number in range(20):
+        make_client(namespace, f"robot-{number}")
+        show_at(namespace, NOW, line.issue(f"robot-{number}"), line, root)
+    read: list[int] = []
+
+    def counted(pems: Sequence[object]) -> tuple[Certificate, ...]:
+        read.append(len(pems))
+        return read_chain(pems)
+
+    monkeypatch.setattr(ca_usage, "read_chain", counted)
+    assert len(left_alone(row)) == 20
+    assert read == [2]
+
+
+def test_the_pages_name_the_clients(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
+    make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    make_ca_certificate(namespace, "line-b")
+    show(namespace, "press-1", chain.clients[0])
+    arguments = [namespace.pk, "line-a"]
+    clients = ada.get(reverse("certificates:ca_certificate_clients", args=arguments)).content.decode()
+    assert "press-1" in clients
+    assert "No trusted issuer" in clients
+    for page in ("ca_certificate_detail", "ca_certificate_delete"):
+        text = ada.get(reverse(f"certificates:{page}", args=arguments)).content.decode()
+        assert "1 known client</strong> would have no trusted issuer: press-1" in text
+    unused = ada.get(reverse("certificates:ca_certificate_clients", args=[namespace.pk, "line-b"]))
+    assert "Never used" in unused.content.decode()
+
+
+def test_the_issuer_is_linked_when_it_is_uploaded_too(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
+    make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    url = reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-a"])
+    assert "issuer, not uploaded" in ada.get(url).content.decode()
+    make_ca_certificate(namespace, "the-root", der=chain.root.certificate_der)
+    assert "issuer, uploaded as the-root" in ada.get(url).content.decode()
+
+
+def test_what_azure_holds_unreadable_has_a_page_all_the_same(ada: Browser, namespace: Namespace) -> None:
+    ca = make_ca_certificate(namespace, "line-a")
+    CACertificate.objects.filter(pk=ca.pk).update(der=b"", subject="", issuer="", thumbprint="", not_after=None)
+    for page in ("ca_certificate_detail", "ca_certificate_clients", "ca_certificate_delete", "ca_certificate_json"):
+        assert ada.get(reverse(f"certificates:{page}", args=[namespace.pk, "line-a"])).status_code == 200

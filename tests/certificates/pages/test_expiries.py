@@ -1,0 +1,121 @@
+"""What ends when, as a page and as a calendar feed whose secret reads one namespace and ends with the person's role."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+from icalendar import Calendar
+
+from certificates.models import ExpiryFeed
+from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
+from certificates.x509.reading import load_certificate
+from namespaces.connections.client_certificates import Showing, remember
+from namespaces.models.core import Namespace, NamespaceRole
+from portal.models import Activity, User
+from tests.support.factories import PASSWORD, make_admin, make_ca_certificate, make_client, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def chain() -> SampleChain:
+    return make_sample_chain([ClientName("press-1"), ClientName("gone")], at=timezone.now())
+
+
+@pytest.fixture
+def namespace(chain: SampleChain) -> Namespace:
+    namespace = make_namespace(reader=make_user("rita"))
+    make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    make_client(namespace, "press-1")
+    for leaf, name in zip(chain.clients, ("press-1", "gone"), strict=True):
+        certificate = load_certificate(leaf.certificate_der)
+        remember(namespace.pk, [Showing(name, (certificate,), timezone.now(), has_connected=True)])
+    return namespace
+
+
+@pytest.fixture
+def rita(client: Browser, namespace: Namespace) -> Browser:
+    client.login(username="rita", password=PASSWORD)
+    return client
+
+
+def make_address(browser: Browser, namespace: Namespace) -> str:
+    answer = browser.post(reverse("certificates:expiry_feed_make", args=[namespace.pk]))
+    found = re.search(r'<code id="feed-address">http://testserver([^<]+)</code>', answer.content.decode())
+    assert found, answer.content.decode()
+    return found[1]
+
+
+def test_the_page_lists_ca_certificates_and_certificates_of_registered_clients(
+    rita: Browser, namespace: Namespace, chain: SampleChain
+) -> None:
+    page = rita.get(reverse("certificates:expiries", args=[namespace.pk])).content.decode()
+    assert "line-a" in page
+    assert "press-1" in page
+    assert "CN=gone" not in page, "a client that is no longer registered expires for nobody"
+    soon = rita.get(reverse("certificates:expiries", args=[namespace.pk]), {"within": "30"}).content.decode()
+    assert "Nothing ends in this time" in soon
+
+
+def test_the_feed_needs_no_sign_in_and_tells_each_end(rita: Browser, namespace: Namespace) -> None:
+    answer = Browser().get(make_address(rita, namespace))
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    events = Calendar.from_ical(answer.content).walk("VEVENT")
+    assert {str(event["summary"]) for event in events} == {
+        "CA certificate line-a ends (factory)",
+        "Client certificate press-1 ends (factory)",
+    }
+    ca = namespace.ca_certificates.get()
+    assert ca.not_after is not None
+    assert ca.not_after.date() in {event.decoded("dtstart") for event in events}
+    assert ExpiryFeed.objects.get().read_at is not None
+
+
+def test_the_secret_is_kept_as_a_hash_only(rita: Browser, namespace: Namespace) -> None:
+    secret = make_address(rita, namespace).rsplit("/", 1)[1].removesuffix(".ics")
+    feed = ExpiryFeed.objects.get()
+    assert secret not in str(feed.__dict__)
+    assert secret not in str(list(Activity.objects.values_list()))
+    assert secret not in rita.get(reverse("certificates:expiries", args=[namespace.pk])).content.decode()
+
+
+def test_a_new_address_ends_the_old_one_and_revoking_ends_it(rita: Browser, namespace: Namespace) -> None:
+    first, second = make_address(rita, namespace), make_address(rita, namespace)
+    assert Browser().get(first).status_code == 404
+    assert Browser().get(second).status_code == 200
+    rita.post(reverse("certificates:expiry_feed_revoke", args=[namespace.pk]))
+    assert Browser().get(second).status_code == 404
+
+
+def test_the_feed_ends_with_the_role_and_with_the_account(rita: Browser, namespace: Namespace) -> None:
+    address = make_address(rita, namespace)
+    role = NamespaceRole.objects.get()
+    role.delete()
+    assert Browser().get(address).status_code == 404
+    NamespaceRole.objects.create(namespace=namespace, user=role.user, role=role.role)
+    assert Browser().get(address).status_code == 200
+    User.objects.update(is_active=False)
+    assert Browser().get(address).status_code == 404
+
+
+def test_the_feed_ends_when_an_owner_takes_the_role(rita: Browser, namespace: Namespace) -> None:
+    address = make_address(rita, namespace)
+    owner = Browser()
+    owner.force_login(make_admin())
+    owner.post(reverse("namespaces:role_delete", args=[namespace.pk, NamespaceRole.objects.get().pk]))
+    assert Browser().get(address).status_code == 404
+
+
+def test_a_guessed_address_is_not_found(namespace: Namespace) -> None:
+    assert Browser().get(reverse("certificates:expiry_feed", args=["guess"])).status_code == 404
+
+
+def test_what_ended_long_ago_is_left_out(rita: Browser, namespace: Namespace) -> None:
+    namespace.ca_certificates.update(not_after=timezone.now() - timedelta(days=31))
+    assert "line-a" not in Browser().get(make_address(rita, namespace)).content.decode()
+    namespace.ca_certificates.update(not_after=timezone.now() - timedelta(days=3))
+    page = rita.get(reverse("certificates:expiries", args=[namespace.pk])).content.decode()
+    assert "Ended 3 days ago" in page

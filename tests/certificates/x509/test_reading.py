@@ -1,0 +1,118 @@
+"""Notations of certificates and thumbprints."""
+
+import pytest
+from cryptography import x509
+
+from certificates.x509.reading import (
+    DecodingError,
+    from_azure_pem,
+    load_certificate,
+    normalize_thumbprint,
+    to_azure_pem,
+    to_pem,
+)
+from tests.certificates.uploads import LINE, RSA_LINE, SENSOR
+from tests.support.chains import name_of
+
+DIGITS = SENSOR.thumbprint
+
+
+def in_colons(digits: str) -> str:
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGITS,
+        DIGITS.upper(),
+        in_colons(DIGITS),
+        f"sha256 Fingerprint={in_colons(DIGITS).upper()}",
+        f"  SHA256:{DIGITS}\n",
+        in_colons(DIGITS).replace(":", " "),
+        f"\u200e{DIGITS}",  # what copying from Windows' certificate dialog brings along
+        DIGITS.translate({ord(str(digit)): chr(0xFF10 + digit) for digit in range(10)}),
+    ],
+)
+def test_a_thumbprint_is_understood_in_any_notation(text: str) -> None:
+    assert normalize_thumbprint(text) == DIGITS
+
+
+def test_a_sha_1_thumbprint_is_named() -> None:
+    with pytest.raises(DecodingError) as refusal:
+        normalize_thumbprint(load_certificate(SENSOR.der).thumbprint_sha1)
+    assert refusal.value.code == "thumbprint-sha1"
+    assert "SHA-256" in refusal.value.next_step
+
+
+@pytest.mark.parametrize("text", ["", "primary", DIGITS[:-1], DIGITS + "0", "g" * 64])
+def test_what_is_no_thumbprint_is_refused(text: str) -> None:
+    with pytest.raises(DecodingError) as refusal:
+        normalize_thumbprint(text)
+    assert refusal.value.code == "thumbprint-format"
+
+
+def test_what_is_sent_to_azure_has_no_line_breaks() -> None:
+    sent = to_azure_pem(LINE.der)
+    assert sent.startswith("-----BEGIN CERTIFICATE-----MII")
+    assert sent.endswith("-----END CERTIFICATE-----")
+    assert not set(sent) & set("\r\n")
+
+
+def test_what_is_shown_has_64_columns() -> None:
+    lines = to_pem(RSA_LINE.der).splitlines()
+    assert to_pem(RSA_LINE.der).encode() == RSA_LINE.pem
+    assert {len(line) for line in lines[1:-2]} == {64}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        to_azure_pem(LINE.der),
+        to_pem(LINE.der),
+        to_pem(LINE.der).replace("\n", "\r\n"),
+        "".join(to_pem(LINE.der).splitlines()[1:-1]),
+        to_pem(LINE.der).replace("\n", "\\n"),
+    ],
+)
+def test_azures_answer_is_read_in_any_notation(text: str) -> None:
+    assert from_azure_pem(text) == LINE.der
+
+
+def test_two_certificates_in_azures_answer_are_refused() -> None:
+    with pytest.raises(DecodingError) as refusal:
+        from_azure_pem(to_pem(LINE.der) + to_pem(SENSOR.der))
+    assert refusal.value.code == "several-certificates"
+
+
+def test_every_name_of_a_certificate_is_read() -> None:
+    leaf = LINE.issue(
+        "sensor-1",
+        subject=name_of("C=DE", "O=Plant", "CN=a+SERIALNUMBER=7", "CN=b"),
+        dns=["a.example", "b.example"],
+        uris=["urn:a"],
+        ips=["192.0.2.1", "2001:db8::1"],
+        emails=["a@example.com"],
+    )
+    facts = load_certificate(leaf.der)
+    assert facts.common_names == ("a", "b")
+    assert (facts.dns_names, facts.uris, facts.emails) == (("a.example", "b.example"), ("urn:a",), ("a@example.com",))
+    assert facts.ip_addresses == ("192.0.2.1", "2001:db8::1")
+    names = {name: text for name, _, text in facts.extensions}
+    assert names["subjectAltName"].startswith("DNS:a.example, DNS:b.example, URI:urn:a, IP:192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("2.5.29.17", b"\x30\x02\xa3\x00"),  # an X.400 address as alternative name
+        ("2.5.29.17", b"\x30\x03\x87\x01\x7f"),  # an IP address of one byte
+        ("2.5.29.19", b"\x30"),  # basic constraints cut off
+    ],
+)
+def test_a_certificate_with_an_extension_that_nobody_reads_is_refused(oid: str, value: bytes) -> None:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
+    odd = LINE.issue("odd", ca=None, extensions=[(extension, False)])
+    with pytest.raises(DecodingError) as refusal:
+        load_certificate(odd.der)
+    assert refusal.value.code == "broken-certificate"

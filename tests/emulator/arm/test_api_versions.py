@@ -1,0 +1,280 @@
+"""What each API version shows, keeps and refuses."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.waiting import until
+
+GA = "2025-02-15"
+OLDEST = "2023-06-01-preview"
+NEWEST = "2025-07-15-preview"
+THUMBPRINTS = ["ab" * 32, "cd" * 32]
+SOURCES = {"alternativeAuthenticationNameSources": ["ClientCertificateSubject", "ClientCertificateDns"]}
+JWT = {"customJwtAuthentication": {"tokenIssuer": "https://example"}}
+LEGACY = {"certificateThumbprint": {"primary": THUMBPRINTS[0], "secondary": THUMBPRINTS[1]}}
+
+
+@pytest.fixture
+def namespace(emulator: EmulatorProcess) -> str:
+    return emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
+
+
+def configuration_of(emulator: EmulatorProcess, namespace: str, version: str) -> dict[str, Any]:
+    found: dict[str, Any] = emulator.call("GET", namespace, api_version=version)["properties"][
+        "topicSpacesConfiguration"
+    ]
+    return found
+
+
+def configure(emulator: EmulatorProcess, namespace: str, version: str, **configuration: Any) -> None:
+    emulator.call("PATCH", namespace, {"properties": {"topicSpacesConfiguration": configuration}}, api_version=version)
+
+
+def test_every_listed_version_serves_every_type(emulator: EmulatorProcess, namespace: str) -> None:
+    provider = emulator.call(
+        "GET", f"/subscriptions/{emulator.subscription}/providers/Microsoft.EventGrid", api_version="2021-04-01"
+    )
+    versions = provider["resourceTypes"][0]["apiVersions"]
+    assert versions[0] == provider["resourceTypes"][0]["defaultApiVersion"] == GA
+    assert len(versions) == 8
+    for version in versions:
+        assert emulator.call("GET", namespace, api_version=version)["name"]
+        for segment in ("caCertificates", "clients", "clientGroups", "topicSpaces", "permissionBindings"):
+            assert "value" in emulator.call("GET", f"{namespace}/{segment}", api_version=version)
+
+
+def test_a_version_neither_shows_nor_wipes_what_it_does_not_know(emulator: EmulatorProcess, namespace: str) -> None:
+    configure(emulator, namespace, NEWEST, clientAuthentication={**SOURCES, **JWT})
+    for version in (GA, OLDEST):
+        whole = emulator.call("GET", namespace, api_version=version)
+        emulator.call("PUT", namespace, whole, api_version=version)
+        configure(emulator, namespace, version, maximumSessionExpiryInHours=3)
+    assert "clientAuthentication" not in configuration_of(emulator, namespace, GA)
+    assert configuration_of(emulator, namespace, OLDEST)["clientAuthentication"] == SOURCES
+    assert configuration_of(emulator, namespace, "2024-06-01-preview")["clientAuthentication"] == {**SOURCES, **JWT}
+    kept = configuration_of(emulator, namespace, NEWEST)
+    assert kept["clientAuthentication"] == {**SOURCES, **JWT}
+    assert kept["maximumSessionExpiryInHours"] == 3
+
+
+def test_a_put_without_client_authentication_keeps_only_what_its_version_cannot_say(
+    emulator: EmulatorProcess, namespace: str
+) -> None:
+    configure(emulator, namespace, NEWEST, clientAuthentication={**SOURCES, **JWT})
+    emulator.call("PUT", namespace, {"location": LOCATION}, api_version=OLDEST)
+    assert configuration_of(emulator, namespace, NEWEST)["clientAuthentication"] == JWT
+    emulator.call("PUT", namespace, {"location": LOCATION}, api_version=NEWEST)
+    assert "clientAuthentication" not in configuration_of(emulator, namespace, NEWEST)
+
+
+@pytest.mark.parametrize(
+    ("version", "configuration", "named"),
+    [
+        (GA, {"clientAuthentication": SOURCES}, "properties.topicSpacesConfiguration.clientAuthentication"),
+        (
+            OLDEST,
+            {"clientAuthentication": JWT},
+            "properties.topicSpacesConfiguration.clientAuthentication.customJwtAuthentication",
+        ),
+        (
+            OLDEST,
+            {"customDomains": [{"fullyQualifiedDomainName": "a.example"}]},
+            "properties.topicSpacesConfiguration.customDomains",
+        ),
+    ],
+)
+def test_a_property_of_another_version_is_refused_with_the_version_that_knows_it(
+    emulator: EmulatorProcess, namespace: str, version: str, configuration: dict[str, Any], named: str
+) -> None:
+    body = {"properties": {"topicSpacesConfiguration": configuration}}
+    status, _, answer = emulator.request("PATCH", namespace, body, api_version=version)
+    assert (status, answer["error"]["target"]) == (400, named)
+    assert f"'{version}' does not know" in answer["error"]["message"]
+    assert "-preview" in answer["error"]["message"].partition("Use ")[2] or "2025-02-15" in answer["error"]["message"]
+
+
+def test_name_sources_keep_their_order_and_may_be_in_any_casing(emulator: EmulatorProcess, namespace: str) -> None:
+    given = {"alternativeAuthenticationNameSources": ["clientcertificateip", "CLIENTCERTIFICATEEMAIL"]}
+    configure(emulator, namespace, NEWEST, clientAuthentication=given)
+    assert configuration_of(emulator, namespace, NEWEST)["clientAuthentication"] == {
+        "alternativeAuthenticationNameSources": ["ClientCertificateIp", "ClientCertificateEmail"]
+    }
+
+
+# `authentication`, the legacy of 2023-06-01-preview
+
+
+def put_client(
+    emulator: EmulatorProcess, path: str, version: str, **properties: Any
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    return emulator.request("PUT", path, {"properties": properties}, api_version=version)
+
+
+def test_legacy_thumbprints_are_thumbprint_match_to_later_versions(emulator: EmulatorProcess, namespace: str) -> None:
+    path = f"{namespace}/clients/legacy"
+    status, _, made = put_client(emulator, path, OLDEST, authentication=LEGACY)
+    assert status == 200
+    assert made["properties"]["authentication"] == LEGACY
+    later = emulator.call("GET", path)["properties"]
+    assert "authentication" not in later
+    assert later["clientCertificateAuthentication"] == {
+        "validationScheme": "ThumbprintMatch",
+        "allowedThumbprints": THUMBPRINTS,
+    }
+    emulator.call("PUT", path, {"properties": {**later, "description": "by a version that does not know it"}})
+    kept = emulator.call("GET", path, api_version=OLDEST)
+    assert kept["properties"]["authentication"] == LEGACY
+    assert emulator.call("PUT", path, kept, api_version=OLDEST)["properties"] == kept["properties"]
+
+
+def test_a_later_version_that_says_otherwise_ends_the_legacy(emulator: EmulatorProcess, namespace: str) -> None:
+    path = f"{namespace}/clients/legacy"
+    put_client(emulator, path, OLDEST, authentication=LEGACY)
+    emulator.call("PUT", path, {"properties": {}})
+    found = emulator.call("GET", path, api_version=OLDEST)["properties"]
+    assert "authentication" not in found
+    assert found["clientCertificateAuthentication"] == {"validationScheme": "SubjectMatchesAuthenticationName"}
+
+
+def test_a_legacy_subject_is_the_subject_scheme(emulator: EmulatorProcess, namespace: str) -> None:
+    subject = {"commonName": "Press-7", "countryCode": "DE", "organization": "Example", "organizationUnit": None}
+    status, _, made = put_client(
+        emulator, f"{namespace}/clients/press-7", OLDEST, authentication={"certificateSubject": subject}
+    )
+    assert (status, made["properties"]["authentication"]) == (200, {"certificateSubject": subject})
+    assert made["properties"]["clientCertificateAuthentication"] == {
+        "validationScheme": "SubjectMatchesAuthenticationName"
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "properties", "field"),
+    [
+        (GA, {"authentication": LEGACY}, "authentication"),
+        ("2023-12-15-preview", {"authentication": LEGACY}, "authentication"),
+        (OLDEST, {"authentication": {}}, "authentication"),
+        (OLDEST, {"authentication": {"certificateThumbprint": {}}}, "authentication.certificateThumbprint.primary"),
+        (
+            OLDEST,
+            {"authentication": {"certificateThumbprint": {"primary": "ab"}}},
+            "authentication.certificateThumbprint.primary",
+        ),
+        (
+            OLDEST,
+            {"authentication": {"certificateSubject": {"commonName": "another"}}},
+            "authentication.certificateSubject.commonName",
+        ),
+        (
+            OLDEST,
+            {"authentication": {"certificateSubject": {"commonName": "refused", "countryCode": "DEU"}}},
+            "authentication.certificateSubject.countryCode",
+        ),
+        (
+            OLDEST,
+            {
+                "authentication": LEGACY,
+                "clientCertificateAuthentication": {"validationScheme": "DnsMatchesAuthenticationName"},
+            },
+            "authentication",
+        ),
+    ],
+)
+def test_a_legacy_authentication_that_cannot_be_is_refused(
+    emulator: EmulatorProcess, namespace: str, version: str, properties: dict[str, Any], field: str
+) -> None:
+    status, _, answer = put_client(emulator, f"{namespace}/clients/refused", version, **properties)
+    assert (status, answer["error"]["target"]) == (400, f"properties.{field}")
+
+
+def test_a_null_legacy_is_no_legacy(emulator: EmulatorProcess, namespace: str) -> None:
+    status, _, made = put_client(emulator, f"{namespace}/clients/c", GA, authentication=None)
+    assert (status, "authentication" in made["properties"]) == (200, False)
+
+
+# Namespaces, as far as no version varies
+
+
+def test_a_namespace_answers_what_it_was_given_and_azures_defaults(emulator: EmulatorProcess, namespace: str) -> None:
+    topic = f"{emulator.group_id}/providers/Microsoft.EventGrid/topics/routed"
+    configure(
+        emulator,
+        namespace,
+        GA,
+        routeTopicResourceId=topic,
+        routingEnrichments={"static": [{"key": "a", "value": "b"}], "dynamic": [{"key": "c", "value": "${d}"}]},
+        routingIdentityInfo={"type": "systemassigned"},
+        customDomains=[{"fullyQualifiedDomainName": "mqtt.example", "validationState": "Approved"}],
+    )
+    emulator.call("PATCH", namespace, {"identity": {"type": "SystemAssigned"}, "sku": {"capacity": 3}})
+    found = emulator.call("GET", namespace)
+    configuration = found["properties"]["topicSpacesConfiguration"]
+    assert configuration["routeTopicResourceId"] == topic
+    assert configuration["routingEnrichments"]["static"] == [{"key": "a", "value": "b", "valueType": "String"}]
+    assert configuration["routingIdentityInfo"] == {"type": "SystemAssigned", "userAssignedIdentity": None}
+    assert configuration["customDomains"][0]["validationState"] == "Pending"
+    assert uuid.UUID(found["identity"]["principalId"])
+    assert found["sku"] == {"name": "Standard", "capacity": 3}
+    assert found["properties"]["privateEndpointConnections"] == []
+    assert emulator.call("PUT", namespace, found)["properties"] == found["properties"]
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        ({"identity": {"type": "Mine"}}, "identity.type"),
+        ({"identity": {"type": "UserAssigned"}}, "identity.userAssignedIdentities"),
+        (
+            {"identity": {"type": "UserAssigned", "userAssignedIdentities": {"x": {}}}},
+            "identity.userAssignedIdentities",
+        ),
+        ({"properties": {"publicNetworkAccess": "Never"}}, "properties.publicNetworkAccess"),
+        ({"properties": {"publicNetworkAccess": "SecuredByPerimeter"}}, "properties.publicNetworkAccess"),
+        (
+            {"properties": {"topicSpacesConfiguration": {"routeTopicResourceId": "topic"}}},
+            "properties.topicSpacesConfiguration.routeTopicResourceId",
+        ),
+        (
+            {"properties": {"topicSpacesConfiguration": {"routingEnrichments": {"static": [{}]}}}},
+            "properties.topicSpacesConfiguration.routingEnrichments.static",
+        ),
+        (
+            {"properties": {"topicSpacesConfiguration": {"routingIdentityInfo": {"type": "UserAssigned"}}}},
+            "properties.topicSpacesConfiguration.routingIdentityInfo.userAssignedIdentity",
+        ),
+        (
+            {"properties": {"topicSpacesConfiguration": {"customDomains": [{}]}}},
+            "properties.topicSpacesConfiguration.customDomains",
+        ),
+        ({"properties": {"topicsConfiguration": {"a": 1}}}, "properties.topicsConfiguration.a"),
+    ],
+)
+def test_a_patch_that_breaks_a_rule_is_refused_and_changes_nothing(
+    emulator: EmulatorProcess, namespace: str, body: dict[str, Any], target: str
+) -> None:
+    before = emulator.call("GET", namespace)
+    status, _, answer = emulator.request("PATCH", namespace, body)
+    assert (status, answer["error"]["target"]) == (400, target)
+    assert emulator.call("GET", namespace) == before
+
+
+def test_a_patch_cannot_move_a_namespace(emulator: EmulatorProcess, namespace: str) -> None:
+    assert emulator.request("PATCH", namespace, {"location": "eastus"})[0] == 409
+    assert emulator.request("PATCH", namespace, {"location": "West Europe", "tags": {"a": "b"}})[0] == 200
+
+
+def test_the_mqtt_broker_is_turned_on_and_off_again(emulator: EmulatorProcess, namespace: str) -> None:
+    for state, listens in (("Enabled", True), ("Disabled", False)):
+        configure(emulator, namespace, GA, state=state)
+        assert configuration_of(emulator, namespace, GA)["state"] == state
+        until(lambda wanted=listens: (namespace in emulator.mqtt_endpoints) is wanted, "the listener follows")  # type: ignore[misc]
+
+
+def test_a_version_leaves_a_value_that_it_does_not_know(emulator: EmulatorProcess, namespace: str) -> None:
+    perimeter = {"properties": {"publicNetworkAccess": "SecuredByPerimeter"}}
+    emulator.call("PATCH", namespace, perimeter, api_version=NEWEST)
+    emulator.call("PATCH", namespace, {"tags": {"a": "b"}}, api_version=GA)
+    found = emulator.call("GET", namespace, api_version=NEWEST)
+    assert (found["tags"], found["properties"]["publicNetworkAccess"]) == ({"a": "b"}, "SecuredByPerimeter")

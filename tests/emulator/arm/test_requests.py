@@ -1,0 +1,381 @@
+"""Requests as they come from scripts, proxies and `az`: paths, versions, envelopes, headers, tokens."""
+
+import uuid
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import to_azure_pem
+from tests.support.emulator_process import FORM, GROUP, LOCATION, EmulatorProcess
+
+CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
+PEM = to_azure_pem(CHAIN.intermediate.certificate_der)
+
+
+@pytest.fixture
+def namespace(emulator: EmulatorProcess) -> str:
+    return emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
+
+
+def error_of(answer: tuple[int, dict[str, str], dict[str, dict[str, str]]]) -> tuple[int, str]:
+    status, _, body = answer
+    assert set(body["error"]) >= {"code", "message"}
+    return status, body["error"]["code"]
+
+
+# Tokens
+
+
+def test_a_call_without_a_token_is_refused_with_the_way_to_get_one(emulator: EmulatorProcess) -> None:
+    for headers in ({}, {"Authorization": "Bearer made-up"}, {"Authorization": "Basic Og=="}):
+        for path in ("/subscriptions?api-version=2022-12-01", "/emulator/endpoints"):
+            status, received, body = emulator.send("GET", path, headers=headers)
+            assert status == 401
+            assert f"{emulator.url}/{emulator.tenant}" in received["www-authenticate"]
+            assert body["error"]["code"] in ("AuthenticationFailed", "InvalidAuthenticationToken")
+
+
+def test_health_and_metadata_need_no_token(emulator: EmulatorProcess) -> None:
+    assert emulator.send("GET", "/healthz")[2] == {"status": "ok"}
+    metadata = emulator.send("GET", "/metadata/endpoints?api-version=2022-09-01")[2]
+    assert metadata["resourceManager"] == emulator.url + "/"
+    login = metadata["authentication"]["loginEndpoint"].removeprefix(emulator.url)
+    openid = emulator.send("GET", f"{login}/{emulator.tenant}/v2.0/.well-known/openid-configuration")[2]
+    assert openid["token_endpoint"] == f"{emulator.url}/{emulator.tenant}/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "error"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": str(uuid.uuid4())}, 401, "invalid_client"),
+        ({"client_id": "", "client_secret": ""}, 401, "invalid_client"),
+        ({"client_secret": "ü"}, 401, "invalid_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+    ],
+)
+def test_a_token_is_given_only_for_the_right_credentials(
+    emulator: EmulatorProcess, change: dict[str, str], status: int, error: str
+) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+        **change,
+    }
+    answered, _, body = emulator.send("POST", f"/{emulator.tenant}/oauth2/v2.0/token", urlencode(form).encode(), FORM)
+    assert (answered, body["error"]) == (status, error)
+    assert "access_token" not in body
+
+
+def test_an_unknown_tenant_gets_no_token(emulator: EmulatorProcess) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+    status, _, _ = emulator.send("POST", f"/{uuid.uuid4()}/oauth2/v2.0/token", urlencode(form).encode(), FORM)
+    assert status == 400
+
+
+# Paths
+
+
+def test_ids_match_in_any_casing_and_come_back_canonical(emulator: EmulatorProcess, namespace: str) -> None:
+    made = emulator.call("PUT", f"{namespace}/clients/Dev-1".upper().replace("DEV-1", "Dev-1"), {})
+    assert made["id"] == f"{namespace}/clients/Dev-1"
+    assert made["type"] == "Microsoft.EventGrid/namespaces/clients"
+    for path in (
+        f"{namespace}/CLIENTS/dev-1",
+        f"{namespace}/clients/DEV-1".replace("resourceGroups", "resourcegroups"),
+    ):
+        assert emulator.call("GET", path) == made
+    assert len(emulator.call("GET", f"{namespace}/clients")["value"]) == 1
+
+
+def test_double_slashes_count_as_one(emulator: EmulatorProcess, namespace: str) -> None:
+    made = emulator.call("PUT", f"/{namespace}//clients//c-1", {})
+    assert made["id"] == f"{namespace}/clients/c-1"
+
+
+def test_a_colon_may_be_percent_encoded(emulator: EmulatorProcess, namespace: str) -> None:
+    made = emulator.call("PUT", f"{namespace}/clients/urn%3Adev:1", {})
+    assert made["name"] == "urn:dev:1"
+    assert emulator.call("GET", f"{namespace}/clients/urn:dev%3a1")["id"] == f"{namespace}/clients/urn:dev:1"
+
+
+@pytest.mark.parametrize("dots", [".", "..", "%2e", "%2E%2e"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_dots_as_a_name_never_reach_another_resource(
+    emulator: EmulatorProcess, namespace: str, dots: str, method: str
+) -> None:
+    answer = emulator.request(method, f"{namespace}/clients/{dots}", {} if method == "PUT" else None)
+    assert error_of(answer) == (400, "InvalidResourceName")
+    assert emulator.request("HEAD", namespace)[0] == 204
+
+
+def test_a_slash_hidden_in_a_name_is_refused(emulator: EmulatorProcess, namespace: str) -> None:
+    answer = emulator.request("DELETE", f"{namespace}/clients/..%2f..%2fx")
+    assert error_of(answer) == (400, "InvalidResourceName")
+    assert answer[2]["error"]["message"] == "'../../x' has a character that a resource id cannot have."
+
+
+def test_what_is_missing_is_told_apart(emulator: EmulatorProcess, namespace: str) -> None:
+    group = emulator.group_id
+    provider = "providers/Microsoft.EventGrid"
+    nowhere = f"{group}/{provider}/namespaces/nowhere"
+    cases = {
+        f"{namespace}/clients/none": "ResourceNotFound",
+        nowhere: "ResourceNotFound",
+        f"{nowhere}/clients/c": "ParentResourceNotFound",
+        f"{nowhere}/clients": "ParentResourceNotFound",
+        f"{group}x/{provider}/namespaces/n": "ResourceGroupNotFound",
+        f"{group}x": "ResourceGroupNotFound",
+        f"/subscriptions/{uuid.uuid4()}/resourceGroups/{GROUP}": "SubscriptionNotFound",
+        f"/subscriptions/{uuid.uuid4()}/resourceGroups/{GROUP}/{provider}/namespaces/n": "SubscriptionNotFound",
+        f"{namespace}/toasters/t": "InvalidResourceType",
+        f"{group}/{provider}/topics/t": "InvalidResourceType",
+        f"/subscriptions/{emulator.subscription}/providers/Microsoft.Toast": "InvalidResourceNamespace",
+        "/nothing": "InvalidResourceId",
+    }
+    for path, code in cases.items():
+        assert error_of(emulator.request("GET", path)) == (404, code), path
+    assert emulator.request("HEAD", f"{namespace}/clients/none")[0] == 404
+
+
+def test_deleting_what_is_gone_is_no_error(emulator: EmulatorProcess, namespace: str) -> None:
+    emulator.call("PUT", f"{namespace}/clients/c", {})
+    assert emulator.request("DELETE", f"{namespace}/clients/c")[0] == 200
+    assert emulator.request("DELETE", f"{namespace}/clients/c")[0] == 204
+
+
+def test_deleting_a_namespace_deletes_what_it_holds(emulator: EmulatorProcess, namespace: str) -> None:
+    emulator.call("PUT", f"{namespace}/clients/c", {})
+    longer = emulator.make_namespace(namespace.rpartition("/")[2] + "-x")
+    emulator.call("PUT", f"{longer}/clients/c", {})
+    emulator.call("DELETE", namespace)
+    assert error_of(emulator.request("GET", f"{namespace}/clients/c")) == (404, "ParentResourceNotFound")
+    assert emulator.make_namespace(namespace.rpartition("/")[2]) == namespace
+    assert emulator.call("GET", f"{namespace}/clients")["value"] == []
+    assert len(emulator.call("GET", f"{longer}/clients")["value"]) == 1, "a longer name is another namespace"
+
+
+# Versions, methods and envelopes
+
+
+def test_the_api_version_is_required_and_known(emulator: EmulatorProcess, namespace: str) -> None:
+    for path in (namespace, f"{namespace}/clients/c", emulator.group_id, "/subscriptions"):
+        assert error_of(emulator.request("GET", path, api_version=None)) == (400, "MissingApiVersionParameter")
+        assert error_of(emulator.request("GET", path, api_version="latest")) == (400, "InvalidApiVersionParameter")
+    for version in ("2019-01-01", "2022-10-15-preview"):
+        answer = emulator.request("GET", namespace, api_version=version)
+        assert error_of(answer) == (400, "NoRegisteredProviderFound")
+        assert "2025-02-15" in answer[2]["error"]["message"]
+
+
+def test_a_method_that_does_not_exist_is_refused(emulator: EmulatorProcess, namespace: str) -> None:
+    for method, path in (("PATCH", f"{namespace}/clients/c"), ("POST", namespace), ("PUT", f"{namespace}/clients")):
+        status, headers, body = emulator.request(method, path, {})
+        assert (status, body["error"]["code"]) == (405, "MethodNotAllowed")
+        assert "GET" in headers["allow"]
+
+
+def test_properties_may_be_wrapped_twice_as_in_the_guide(emulator: EmulatorProcess, namespace: str) -> None:
+    body = {"location": LOCATION, "properties": {"properties": {"encodedCertificate": PEM, "description": "twice"}}}
+    made = emulator.call("PUT", f"{namespace}/caCertificates/twice", body)
+    assert made["properties"]["description"] == "twice"
+    assert "location" not in made
+
+
+def test_an_answer_can_be_sent_back_as_it_came(emulator: EmulatorProcess, namespace: str) -> None:
+    for path, properties in (
+        ("clients/c", {"attributes": {"a": 1}}),
+        ("caCertificates/ca-1", {"encodedCertificate": PEM}),
+    ):
+        made = emulator.call("PUT", f"{namespace}/{path}", {"properties": properties})
+        again = emulator.call("PUT", f"{namespace}/{path}", made)
+        assert again["properties"] == made["properties"]
+    whole = emulator.call("GET", namespace)
+    assert emulator.call("PUT", namespace, whole)["properties"] == whole["properties"]
+
+
+def test_system_data_tells_who_and_when(emulator: EmulatorProcess, namespace: str) -> None:
+    made = emulator.call("PUT", f"{namespace}/clients/c", {})["systemData"]
+    changed = emulator.call("PUT", f"{namespace}/clients/c", {"properties": {"state": "Disabled"}})["systemData"]
+    assert made["createdBy"] == made["lastModifiedBy"] == emulator.client_id
+    assert made["createdByType"] == "Application"
+    assert changed["createdAt"] == made["createdAt"] < changed["lastModifiedAt"]
+    assert len(made["createdAt"]) == len("2026-01-01T00:00:00.0000000Z")
+
+
+def test_every_answer_carries_arms_headers(emulator: EmulatorProcess, namespace: str) -> None:
+    for method, kind in (("GET", "reads"), ("PUT", "writes"), ("DELETE", "deletes")):
+        _, headers, _ = emulator.request(method, f"{namespace}/clients/c", {} if method == "PUT" else None)
+        assert uuid.UUID(headers["x-ms-request-id"])
+        assert headers["x-ms-correlation-request-id"]
+        if method == "PUT":
+            assert 0 <= int(headers[f"x-ms-ratelimit-remaining-subscription-{kind}"]) < 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"properties": []}',
+        b"null",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(emulator: EmulatorProcess, namespace: str, body: bytes) -> None:
+    assert error_of(emulator.request("PUT", f"{namespace}/clients/c", body)) == (400, "InvalidRequestContent")
+
+
+def test_a_body_beyond_arms_limit_is_refused(emulator: EmulatorProcess, namespace: str) -> None:
+    body = b'{"properties": {"description": "' + b"x" * (4 * 1024 * 1024) + b'"}}'
+    assert error_of(emulator.request("PUT", f"{namespace}/clients/c", body)) == (413, "RequestContentTooLarge")
+
+
+def test_no_request_so_far_made_the_emulator_fail(emulator: EmulatorProcess) -> None:
+    assert "Traceback" not in emulator.log()
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("$top=0", "InvalidTop"),
+        ("$top=101", "InvalidTop"),
+        ("$top=x", "InvalidTop"),
+        ("$top=%C2%B2", "InvalidTop"),
+        ("$skiptoken=%21", "InvalidSkipToken"),
+        ("$filter=state%20eq%20'Enabled'", "InvalidFilter"),
+        ("$filter=name", "InvalidFilter"),
+        ("$filter=name%20gt%20'a'", "InvalidFilter"),
+        ("$filter=(name%20eq%20'a'", "InvalidFilter"),
+        ("$filter=name%20eq%20a", "InvalidFilter"),
+        ("$filter=%3B", "InvalidFilter"),
+    ],
+)
+def test_a_bad_list_query_is_refused(emulator: EmulatorProcess, namespace: str, query: str, code: str) -> None:
+    assert error_of(emulator.request("GET", f"{namespace}/clients?{query}")) == (400, code)
+
+
+def test_the_list_of_resources_filters_by_type_and_group(emulator: EmulatorProcess, namespace: str) -> None:
+    everything = f"/subscriptions/{emulator.subscription}/resources"
+    emulator.call("PATCH", namespace, {"tags": {"team": "a", "floor": "2"}})
+    for query, there in (
+        ("", True),
+        ("?$filter=resourceType%20eq%20'microsoft.eventgrid/namespaces'", True),
+        (f"?$filter=resourceGroup%20eq%20'{GROUP}'%20and%20name%20eq%20'{namespace.rpartition('/')[2]}'", True),
+        ("?$filter=resourceType%20eq%20'Microsoft.Web/sites'", False),
+        ("?$filter=tagname%20eq%20'team'%20and%20tagvalue%20eq%20'a'", True),
+        ("?$filter=tagname%20eq%20'team'%20and%20tagvalue%20eq%20'b'", False),
+    ):
+        found = emulator.call("GET", everything + query, api_version="2021-04-01")["value"]
+        assert (namespace in [resource["id"] for resource in found]) is there
+        assert all("properties" not in resource for resource in found)
+
+
+# What only the emulator has
+
+
+def test_a_preview_version_shows_what_the_stable_one_hides(emulator: EmulatorProcess, namespace: str) -> None:
+    preview = "2025-07-15-preview"
+    sources = ["ClientCertificateSubject", "ClientCertificateDns"]
+    wanted = {"clientAuthentication": {"alternativeAuthenticationNameSources": sources}}
+    patch = {"properties": {"topicSpacesConfiguration": wanted}}
+    emulator.call("PATCH", namespace, patch, api_version=preview)
+    stable = emulator.call("GET", namespace)
+    assert "clientAuthentication" not in stable["properties"]["topicSpacesConfiguration"]
+    emulator.call("PUT", namespace, stable)
+    kept = emulator.call("GET", namespace, api_version=preview)["properties"]["topicSpacesConfiguration"]
+    assert kept["clientAuthentication"] == wanted["clientAuthentication"]
+    assert kept["state"] == "Enabled"
+
+
+def test_the_connection_log_starts_empty_and_keeps_the_cursor(emulator: EmulatorProcess, namespace: str) -> None:
+    assert emulator.call("GET", f"{namespace}/connectionLog?after=0&limit=5") == {"value": [], "cursor": 0}
+    assert emulator.call("GET", f"{namespace}/connectionLog?after=7", api_version=None) == {"value": [], "cursor": 7}
+    assert error_of(emulator.request("GET", f"{namespace}/connectionLog?after=-1"))[0] == 400
+    assert error_of(emulator.request("GET", f"{namespace}x/connectionLog")) == (404, "ParentResourceNotFound")
+
+
+@pytest.mark.parametrize("path", ["/clients/c", "/emulator/faults"])
+def test_compressed_content_is_refused_with_the_way_that_works(
+    emulator: EmulatorProcess, namespace: str, path: str
+) -> None:
+    headers = {"Authorization": f"Bearer {emulator.token()}", "Content-Encoding": "gzip"}
+    target, method = (path, "POST") if path.startswith("/emulator") else (f"{namespace}{path}", "PUT")
+    answer = emulator.send(method, f"{target}?api-version=2025-02-15", b"this is no gzip", headers)
+    assert error_of(answer) == (415, "UnsupportedMediaType")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nope", b"grant_type=client_credentials"),
+        ("multipart/form-data", b"grant_type"),
+        ("multipart/form-data; boundary=x", b"grant_type"),
+    ],
+)
+def test_a_form_that_cannot_be_read_gets_no_token(emulator: EmulatorProcess, content_type: str, body: bytes) -> None:
+    path = f"/{emulator.tenant}/oauth2/v2.0/token"
+    status, _, answer = emulator.send("POST", path, body, {"Content-Type": content_type})
+    assert (status, answer["error"]) in ((400, "invalid_request"), (400, "unsupported_grant_type"))
+
+
+def test_refusals_tell_how_many_requests_are_left_too(emulator: EmulatorProcess, namespace: str) -> None:
+    for method, header in (("GET", "reads"), ("PUT", "writes"), ("PATCH", "writes")):
+        status, headers, _ = emulator.request(method, f"{namespace}/clients/nobody!", {})
+        assert status >= 400
+        assert headers[f"x-ms-ratelimit-remaining-subscription-{header}"].isdigit()
+
+
+@pytest.mark.parametrize("member", ["state", "Properties", "encodedCertificate"])
+def test_a_member_at_the_wrong_place_is_refused_and_named(
+    emulator: EmulatorProcess, namespace: str, member: str
+) -> None:
+    emulator.call("PUT", f"{namespace}/clients/c", {"properties": {"state": "Disabled"}})
+    for method, path in (("PUT", f"{namespace}/clients/c"), ("PATCH", namespace)):
+        status, _, answer = emulator.request(method, path, {member: "Enabled"})
+        assert (status, answer["error"]["target"]) == (400, member)
+        assert "'properties'" in answer["error"]["message"]
+    assert emulator.call("GET", f"{namespace}/clients/c")["properties"]["state"] == "Disabled"
+
+
+def test_what_generic_clients_send_with_any_resource_is_taken(emulator: EmulatorProcess, namespace: str) -> None:
+    body: dict[str, object] = {
+        "location": "westeurope",
+        "tags": {},
+        "kind": None,
+        "sku": None,
+        "identity": None,
+        "etag": "x",
+    }
+    emulator.call("PUT", f"{namespace}/clients/c", {**body, "properties": {}})
+
+
+def test_lists_are_filtered_without_regard_to_case_and_ignore_other_options(
+    emulator: EmulatorProcess, namespace: str
+) -> None:
+    emulator.call("PUT", f"{namespace}/clients/Press-1", {"properties": {}})
+    emulator.call("PUT", f"{namespace}/clients/other", {"properties": {}})
+    found = emulator.call("GET", f"{namespace}/clients?$filter=NAME%20eq%20'pRESS-1'&$skip=1&$orderby=name")["value"]
+    assert [each["name"] for each in found] == ["Press-1"]
+
+
+def test_a_body_is_json_whatever_its_content_type_says(emulator: EmulatorProcess, namespace: str) -> None:
+    headers = {"Authorization": f"Bearer {emulator.token()}", "Content-Type": "text/plain"}
+    path = f"{namespace}/clients/plain?api-version=2025-02-15"
+    assert emulator.send("PUT", path, b'{"properties": {"state": "Disabled"}}', headers)[0] == 200
+    assert emulator.call("GET", f"{namespace}/clients/plain")["properties"]["state"] == "Disabled"

@@ -1,0 +1,129 @@
+"""The table of certificates × users over real TLS: endpoint and engine agree, row by row, in both protocol versions."""
+
+import ssl
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from certificates.authentication.engine import Decision, authenticate
+from tests.certificates.case_table import cases
+from tests.certificates.cases import CONNACK, PRESENTS_NONE, TLS_OF_CLIENT, TLS_OF_ENDPOINT, Case
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
+from tests.emulator.mqtt.in_process import LocalPlant
+from tests.emulator.mqtt.wire import wire
+from tests.support.waiting import until
+
+__all__ = ["table_plant"]
+CASES = cases(datetime.now(UTC))
+PRESENTABLE = [case for case in CASES if case.presentable]
+each_case = pytest.mark.parametrize("case", PRESENTABLE, ids=[case.id for case in PRESENTABLE])
+LAYERED = [case for case in CASES if case.layer]
+each_layered = pytest.mark.parametrize("case", LAYERED, ids=[case.id for case in LAYERED])
+
+
+def engine(case: Case) -> Decision:
+    return authenticate(
+        presented=case.der,
+        chain=[sent.der for sent in case.chain],
+        user_name=case.user_name,
+        state=case.state(),
+        at=datetime.now(UTC),
+    )
+
+
+@each_case
+@pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
+def test_endpoint_and_engine_agree(table_plant: LocalPlant, case: Case, version: int, tmp_path: Path) -> None:
+    arrange(table_plant, case)
+    before = len(table_plant.log())
+    with wire(table_plant, context=context_of(table_plant, case, tmp_path)) as opened:
+        opened.send(w.connect("session", case.user_name, version=version))
+        answer = opened.expect(w.CONNACK)
+        record = table_plant.log()[before]
+        if case.accepted:
+            assert answer.reason == 0
+            opened.send(w.disconnect(version=version))
+            opened.expect_end(None)
+        else:
+            assert answer.reason == (0x87 if version == 5 else 5)
+            assert opened.receive() is None
+    decided, expected = Decision.from_dict(record["decision"]), engine(case)
+    assert (decided.failing.code if decided.failing else "") == case.fails_at
+    assert (decided.anchor, decided.client) == (expected.anchor, expected.client)
+    assert decided.reason == expected.reason
+    if not case.accepted and version == 5:
+        said = answer.properties[0x1F]
+        assert f"{expected.reason} {expected.fix}".startswith(said)
+        assert len(said) > 20
+
+
+@each_layered
+def test_a_client_of_the_usual_security_level_is_ended_by_the_layer_that_the_row_names(
+    table_plant: LocalPlant, case: Case, tmp_path: Path
+) -> None:
+    arrange(table_plant, case)
+    before = len(table_plant.log())
+    try:
+        context = context_of(table_plant, case, tmp_path, usual_level=True)
+    except ssl.SSLError:
+        assert case.layer == TLS_OF_CLIENT
+        assert table_plant.log()[before:] == []
+        return
+    assert case.layer in (PRESENTS_NONE, CONNACK)
+    with wire(table_plant, context=context) as opened:
+        opened.send(w.connect("session", case.user_name))
+        assert opened.expect(w.CONNACK).reason == 0x87
+    record = table_plant.log()[before]
+    assert record["resultSignature"] == "AuthenticationError"
+    said = Decision.from_dict(record["decision"]).reason
+    assert said == (engine(case).reason if case.layer == CONNACK else "The client presented no certificate.")
+
+
+def only_tls_1_1(context: ssl.SSLContext) -> None:
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+
+
+def only_rsa_ciphers(context: ssl.SSLContext) -> None:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+
+
+def trusting_nobody(context: ssl.SSLContext) -> None:
+    """As a client without the endpoint's CA file."""
+
+
+@pytest.mark.parametrize(
+    ("change", "layer", "says"),
+    [
+        (only_tls_1_1, TLS_OF_ENDPOINT, "The client offers only TLS versions before 1.2."),
+        (only_rsa_ciphers, TLS_OF_ENDPOINT, "Client and endpoint share no cipher."),
+        (trusting_nobody, TLS_OF_CLIENT, "The client does not trust this endpoint's certificate"),
+    ],
+)
+def test_what_ends_in_the_handshake_is_logged_as_tls_with_whose_it_was(
+    table_plant: LocalPlant, change: Callable[[ssl.SSLContext], None], layer: str, says: str
+) -> None:
+    context = ssl.create_default_context() if change is trusting_nobody else w.client_context(table_plant, None)
+    change(context)
+    before = len(table_plant.log())
+    # Who refuses raises what it found; the other side hears an alert.
+    with pytest.raises(ssl.SSLError, match="ALERT" if layer == TLS_OF_ENDPOINT else "CERTIFICATE_VERIFY_FAILED"):
+        w.open_wire(table_plant, None, context)
+    until(lambda: len(table_plant.log()) > before, "the attempt is logged")
+    record = table_plant.log()[before]
+    assert (record["resultType"], record["resultSignature"]) == ("Failed", "TlsError")
+    assert record["resultDescription"].startswith(says)
+    assert not record.get("decision")
+
+
+def test_the_whole_table_is_run() -> None:
+    assert len(PRESENTABLE) >= 140
+    assert {case.id for case in LAYERED} == {case.id for case in CASES if case.weak or not case.presentable}
+    assert {case.fails_at for case in PRESENTABLE} == {case.fails_at for case in CASES}

@@ -1,0 +1,164 @@
+"""What ends before CONNECT reaches the connection log too, as far as TLS tells; and what the log says of each end."""
+
+import socket
+import ssl
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.plant import Plant
+from tests.emulator.mqtt.wire import SECONDS, client_context, connected, wire
+from tests.support.chains import authority
+from tests.support.waiting import until
+
+
+def newest(plant: Plant, before: int) -> dict[str, Any]:
+    until(lambda: len(plant.log()) > before, "the end is in the log")
+    return plant.log()[before]
+
+
+def tcp(plant: Plant) -> socket.socket:
+    return socket.create_connection((plant.endpoint["host"], plant.endpoint["port"]), timeout=SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "sentence"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "plain HTTP"),
+        (w.connect("x", "press-07", version=4), "did not speak TLS"),
+        (b"\x16\x03\x01\x00\x05hello", "TLS handshake failed"),
+    ],
+    ids=["HTTP", "MQTT without TLS", "a broken hello"],
+)
+def test_what_is_no_tls_is_named(plant: Plant, spoken: bytes, sentence: str) -> None:
+    before = len(plant.log())
+    with tcp(plant) as raw:
+        raw.sendall(spoken)
+        while raw.recv(1000):
+            pass
+    record = newest(plant, before)
+    assert (record["resultType"], record["resultSignature"]) == ("Failed", "TlsError")
+    assert sentence in record["resultDescription"]
+    assert record["callerIpAddress"].startswith("127.0.0.1:")
+
+
+def test_a_connection_that_says_nothing_is_named(plant: Plant) -> None:
+    before = len(plant.log())
+    tcp(plant).close()
+    assert "closed the connection during the TLS handshake" in newest(plant, before)["resultDescription"]
+
+
+def test_a_client_that_does_not_trust_the_endpoint_is_named(plant: Plant) -> None:
+    before = len(plant.log())
+    context = ssl.create_default_context()
+    context.load_cert_chain(*plant.files(plant.sample("press-07")))
+    with tcp(plant) as raw, pytest.raises(ssl.SSLCertVerificationError):
+        context.wrap_socket(raw, server_hostname="localhost")
+    assert "does not trust this endpoint's certificate" in newest(plant, before)["resultDescription"]
+
+
+def test_a_client_that_leaves_before_connect_is_named_with_its_certificate(plant: Plant) -> None:
+    before = len(plant.log())
+    with wire(plant):
+        pass
+    record = newest(plant, before)
+    assert "before CONNECT" in record["resultDescription"]
+    assert record["presentedChain"][0] == plant.sample("press-07").certificate_pem
+
+
+def test_an_unsupported_key_is_named(plant: Plant) -> None:
+    """RSA 1024: too weak for TLS here, or else for the engine. Either way the log says so."""
+    weak = authority("Weak CA", at=datetime.now(UTC)).issue("press-07", key="RSA 1024")
+    certificate, key = plant.folder / "weak.crt", plant.folder / "weak.key"
+    certificate.write_bytes(weak.pem)
+    key.write_bytes(weak.key_pem)
+    context = client_context(plant, None)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(certificate, key)
+    before = len(plant.log())
+    with tcp(plant) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
+        try:
+            tls.sendall(w.connect("weak", "press-07"))
+            tls.recv(1000)
+        except (ssl.SSLError, ConnectionError):
+            pass
+    record = newest(plant, before)
+    assert record["resultType"] == "Failed"
+    assert record["resultDescription"]
+
+
+@pytest.mark.parametrize(("version", "protocol"), [(4, "MQTT3"), (5, "MQTT5")])
+def test_success_and_end_are_logged_with_azures_fields(plant: Plant, version: int, protocol: str) -> None:
+    session = uuid.uuid4().hex
+    with connected(plant, session, version=version) as opened:
+        opened.send(w.disconnect(version=version))
+        opened.expect_end(None)
+    success, end = plant.attempts_of(session)
+    assert (success["category"], end["category"]) == ("SuccessfulMqttConnections", "MqttDisconnections")
+    assert success["operationName"] == "Microsoft.EventGrid/topicspaces/connect"
+    assert end["operationName"] == "Microsoft.EventGrid/topicspaces/disconnect"
+    assert end["resultSignature"] == "ClientInitiatedDisconnect"
+    assert success["identity"] == {
+        "authenticationType": "CACertificate",
+        "clientIdentitySource": "UserName",
+        "authenticationAuthority": "Local",
+    }
+    assert {r["properties"]["protocol"] for r in (success, end)} == {protocol}
+    assert success["properties"]["traceId"] == end["properties"]["traceId"]
+    assert (success["clientName"], success["caName"]) == ("press-07", "intermediate")
+    assert success["decision"]["code"] == "accepted"
+
+
+def test_a_cut_connection_is_logged_as_lost(plant: Plant) -> None:
+    session = uuid.uuid4().hex
+    with connected(plant, session) as opened:
+        opened.cut()
+    until(lambda: len(plant.attempts_of(session)) == 2, "the end is in the log")
+    assert plant.attempts_of(session)[1]["resultSignature"] == "ConnectionLost"
+
+
+@pytest.mark.parametrize("tls_version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_1_2_and_1_3_are_spoken(plant: Plant, tls_version: ssl.TLSVersion) -> None:
+    context = client_context(plant, plant.sample("press-07"))
+    context.minimum_version = context.maximum_version = tls_version
+    with wire(plant, context=context) as opened:
+        opened.send(w.connect(uuid.uuid4().hex, "press-07"))
+        assert opened.expect(w.CONNACK).reason == 0
+        assert opened.silent()
+
+
+def test_a_client_that_shows_no_certificate_is_named_with_that_reason(plant: Plant) -> None:
+    session = uuid.uuid4().hex
+    with wire(plant, None) as opened:
+        opened.send(w.connect(session, "press-07"))
+        assert opened.expect(w.CONNACK).reason == 0x87
+    (record,) = plant.attempts_of(session)
+    assert record["presentedChain"] == []
+    assert "presented no certificate" in record["resultDescription"]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+def test_an_old_version_of_tls_is_named(plant: Plant) -> None:
+    context = client_context(plant, plant.sample("press-07"))
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    before = len(plant.log())
+    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(raw, server_hostname="localhost")
+    record = newest(plant, before)
+    assert record["resultSignature"] == "TlsError"
+    assert "only TLS versions before 1.2" in record["resultDescription"]
+
+
+def test_a_client_without_a_cipher_in_common_is_named(plant: Plant) -> None:
+    """AES128-SHA needs a server certificate with an RSA key, and the endpoint's has none."""
+    context = client_context(plant, plant.sample("press-07"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-SHA:@SECLEVEL=0")
+    before = len(plant.log())
+    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(raw, server_hostname="localhost")
+    assert "share no cipher" in newest(plant, before)["resultDescription"]

@@ -1,0 +1,44 @@
+"""A certificate whose serial number is none by RFC 5280: refused with that reason, in the answer and in the log."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from certificates.authentication.engine import Decision
+from certificates.x509.reading import to_pem
+from tests.certificates.cases import Plant
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
+from tests.emulator.mqtt.in_process import LocalPlant
+from tests.emulator.mqtt.wire import wire
+
+__all__ = ["table_plant"]
+
+
+@pytest.mark.parametrize(
+    "serial", [b"\x85", b"\x00", b"\x80" + b"\x01" * 19], ids=["negative", "zero", "long and negative"]
+)
+@pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
+def test_a_serial_number_that_is_not_positive_is_refused_and_logged(
+    table_plant: LocalPlant,
+    serial: bytes,
+    version: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    plant = Plant(datetime.now(UTC))
+    case = plant.row("serial number", plant.leaf(serial=serial))
+    arrange(table_plant, case)
+    before = len(table_plant.log())
+    with wire(table_plant, context=context_of(table_plant, case, tmp_path_factory.mktemp("tls"))) as opened:
+        opened.send(w.connect("session", "sensor-1", version=version))
+        answer = opened.expect(w.CONNACK)
+        assert opened.receive() is None
+    sentence = "This certificate's serial number is zero or negative, which RFC 5280 forbids."
+    assert answer.reason == (0x87 if version == 5 else 5)
+    assert version == 4 or str(answer.properties[0x1F]).startswith(sentence)
+    (record,) = table_plant.log()[before:]
+    assert record["resultType"] == "Failed"
+    assert record["presentedChain"][0] == to_pem(case.der or b"")
+    decision = Decision.from_dict(record["decision"])
+    assert decision.failing is not None
+    assert (decision.code, decision.reason) == ("certificate-readable", sentence)

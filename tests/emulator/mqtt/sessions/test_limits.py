@@ -1,0 +1,292 @@
+"""The rest of the limits and reason codes in docs/emulator-mqtt.md: at the limit it works, beyond it the code is told."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from emulator.mqtt.limits import MAX_RETAINED_BYTES, MAX_RETAINED_MESSAGES, MAX_RETAINED_TOTAL_BYTES
+from emulator.mqtt.sessions import broker as broker_module
+from emulator.mqtt.sessions.broker import Broker
+from emulator.mqtt.sessions.session import Message
+from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt.in_process import LocalPlant
+from tests.emulator.mqtt.plant import Plant, make_plant
+from tests.emulator.mqtt.wire import connected, wire
+from tests.support.emulator_process import EmulatorProcess
+from tests.support.waiting import until
+
+REASON_STRING = 0x1F
+WITHOUT_PROBLEM_INFORMATION = b"\x17\x00"
+
+
+def a_name() -> str:
+    return uuid.uuid4().hex
+
+
+# The end of the endpoint: 0x8B
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_switching_mqtt_off_ends_every_connection_with_its_reason(local_plant: LocalPlant, version: int) -> None:
+    with connected(local_plant, "s", version=version) as opened:
+        local_plant.configure(state="Disabled")
+        end = opened.expect_end(0x8B if version == 5 else None)
+        assert end is None or end.properties[REASON_STRING] == "MQTT was switched off for this namespace."
+    (record,) = local_plant.logged("MqttDisconnections")
+    assert record["resultSignature"] == "ServerInitiatedDisconnect"
+
+
+def test_a_namespace_that_is_deleted_takes_its_connections_with_it(own_plant: Plant) -> None:
+    with connected(own_plant, "s") as opened:
+        own_plant.emulator.call("DELETE", own_plant.namespace_id)
+        end = opened.expect_end(0x87)
+        assert end is not None
+        assert "No client has the authentication name press-07" in end.properties[REASON_STRING]
+
+
+def test_an_emulator_that_stops_says_goodbye(
+    own_emulator: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plant = make_plant(own_emulator, tmp_path_factory.mktemp("plant"))
+    with connected(plant, "s") as opened:
+        own_emulator.process.terminate()
+        end = opened.expect_end(0x8B)
+        assert end is not None
+        assert end.properties[REASON_STRING] == "The endpoint is shutting down."
+    assert own_emulator.stop() == 0
+
+
+# Filters: 0x8F
+
+
+@pytest.mark.parametrize("topic_filter", ["", "a/#/b", "a#", "#a", "a+/b", "+a", "x" * 257, "ä" * 129])
+@pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, 0x8F)])
+def test_a_filter_that_cannot_be_is_refused_alone(plant: Plant, topic_filter: str, version: int, code: int) -> None:
+    with connected(plant, a_name(), version=version) as opened:
+        opened.send(w.subscribe(topic_filter, "x" * 256, version=version))
+        assert opened.expect(w.SUBACK).codes(version) == [code, 1]
+        assert opened.silent()
+
+
+def test_unsubscribing_from_a_filter_that_cannot_be_is_told(plant: Plant) -> None:
+    with connected(plant, a_name()) as opened:
+        opened.send(w.unsubscribe("a/#/b", "never/subscribed"))
+        assert opened.expect(w.UNSUBACK).codes() == [0x8F, 0x11]
+
+
+# Messages
+
+
+def test_properties_of_exactly_event_grids_sizes_arrive(plant: Plant) -> None:
+    topic = a_name()
+    properties = (
+        b"\x03" + w.text("c" * 256) + b"\x08" + w.text("r" * 256) + b"\x09" + w.text("d" * 256)
+        + w.pair("n", "v" * 16_383) * 2
+    )  # fmt: skip
+    with connected(plant, a_name(), "robot-1") as reader, connected(plant, a_name()) as sender:
+        reader.send(w.subscribe(topic))
+        reader.expect(w.SUBACK)
+        sender.send(w.publish(topic, b"x", qos=1, properties=properties))
+        assert sender.expect(w.PUBACK).reason == 0
+        got = reader.expect(w.PUBLISH).properties
+    assert (len(got[0x03]), len(got[0x08]), len(got[0x09])) == (256, 256, 256)
+    assert sum(len(name) + len(value) for name, value in got[0x26]) == 32_768
+
+
+def test_user_properties_in_a_puback_end_the_connection(plant: Plant) -> None:
+    topic = a_name()
+    with connected(plant, a_name()) as opened:
+        opened.send(w.subscribe(topic), w.publish(topic, b"x", qos=1))
+        opened.expect(w.SUBACK)
+        message = next(p for p in (opened.receive(), opened.receive()) if p is not None and p.kind == w.PUBLISH)
+        answer = message.packet_id.to_bytes(2, "big") + b"\x00" + w.block(w.pair("a", "b"))
+        opened.send(w.packet(0x40, answer))
+        opened.expect_end(0x83)
+
+
+def test_a_client_that_wants_no_reasons_gets_codes_alone(closed_plant: LocalPlant) -> None:
+    with connected(closed_plant, "s", properties=WITHOUT_PROBLEM_INFORMATION) as opened:
+        opened.send(w.publish("denied", b"", qos=1))
+        answer = opened.expect(w.PUBACK)
+        assert (answer.reason, answer.body[3:]) == (0x87, b"\x00")
+        opened.send(w.subscribe("denied"))
+        refused = opened.expect(w.SUBACK)
+        assert (refused.codes(), refused.properties) == ([0x87], {})
+
+
+def test_reasons_are_left_out_of_answers_that_would_be_larger_than_the_client_takes(closed_plant: LocalPlant) -> None:
+    with connected(closed_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 60)) as opened:
+        opened.send(w.publish("denied", b"", qos=1))
+        answer = opened.expect(w.PUBACK)
+        assert (answer.reason, answer.body[3:]) == (0x87, b"\x00")
+        opened.send(w.subscribe("denied", "denied/too"))
+        refused = opened.expect(w.SUBACK)
+        assert (refused.codes(), refused.properties) == ([0x87, 0x87], {})
+
+
+@pytest.mark.parametrize(
+    ("client_id", "keep_alive", "more", "needed"),
+    [
+        ("s", 60, b"", 22),
+        ("s", 60, w.four(w.SESSION_EXPIRY, 100_000), 27),
+        ("", 60, b"", 57),
+        ("", 0, w.four(w.SESSION_EXPIRY, 100_000), 65),
+    ],
+    ids=["plain", "with an expiry that is cut", "with an assigned id", "with everything that is told"],
+)
+def test_who_takes_too_little_for_a_connack_is_not_connected(
+    local_plant: LocalPlant, client_id: str, keep_alive: int, more: bytes, needed: int
+) -> None:
+    def connect(limit: int) -> bytes:
+        properties = w.four(w.MAXIMUM_PACKET_SIZE, limit) + more
+        return w.connect(client_id, "press-07", keep_alive=keep_alive, properties=properties)
+
+    with wire(local_plant) as opened:
+        opened.send(connect(needed - 1))
+        answer = opened.expect(w.CONNACK)
+        assert (answer.reason, answer.body[2:]) == (0x83, b"\x00")
+        assert opened.receive() is None
+    (record,) = local_plant.logged("FailedMqttConnections")
+    assert f"at most {needed - 1} bytes" in record["resultDescription"]
+    with wire(local_plant) as opened:
+        opened.send(connect(needed))
+        answer = opened.expect(w.CONNACK)
+        assert (answer.reason, len(answer.body) + 2) == (0, needed)
+
+
+def test_who_takes_not_even_a_bare_connack_is_sent_nothing_and_takes_nobodys_place(local_plant: LocalPlant) -> None:
+    with connected(local_plant, "s") as before, wire(local_plant) as opened:
+        opened.send(w.connect("s", "press-07", properties=w.four(w.MAXIMUM_PACKET_SIZE, 4)))
+        assert opened.receive() is None
+        assert before.silent()
+
+
+def test_an_unsuback_that_would_be_larger_than_the_client_takes_ends_the_connection(local_plant: LocalPlant) -> None:
+    with connected(local_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 30)) as opened:
+        opened.send(w.unsubscribe(*(f"t/{number}" for number in range(25))))
+        assert len(opened.expect(w.UNSUBACK).codes()) == 25
+        opened.send(w.unsubscribe(*(f"t/{number}" for number in range(26))))
+        opened.expect_end(0x95)
+
+
+def test_a_will_waits_300_seconds_at_most(local_plant: LocalPlant) -> None:
+    will = w.will("gone", b"", properties=w.four(w.WILL_DELAY, 3_000))
+    expiry = w.four(w.SESSION_EXPIRY, 3_600)
+    with connected(local_plant, "s", will=will, will_flags=4, properties=expiry) as dying:
+        dying.cut()
+    namespace = local_plant.namespace
+    until(lambda: "s" in namespace._wills, "the will waits")
+
+    async def left() -> float:
+        return namespace._wills["s"].timer.when() - asyncio.get_running_loop().time()
+
+    assert 290 < local_plant.run(left()) <= 300
+
+
+# Sessions
+
+
+def test_a_client_id_of_128_bytes_is_the_longest(plant: Plant) -> None:
+    for name, reason in (("ä" * 64, 0), ("ä" * 64 + "x", 0x85)):
+        with wire(plant) as opened:
+            opened.send(w.connect(name, "press-07"))
+            assert opened.expect(w.CONNACK).reason == reason
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, 5), (5, 0x97)])
+def test_a_namespace_has_room_for_so_many_sessions(
+    local_plant: LocalPlant, monkeypatch: pytest.MonkeyPatch, version: int, code: int
+) -> None:
+    monkeypatch.setattr(broker_module, "MAX_SESSIONS", 1)
+    with connected(local_plant, "first") as first:
+        with wire(local_plant, "robot-1") as opened:
+            opened.send(w.connect("second", "robot-1", version=version))
+            answer = opened.expect(w.CONNACK)
+            assert answer.reason == code
+            assert version == 4 or "all the sessions it can hold" in answer.properties[REASON_STRING]
+        with connected(local_plant, "first"):  # the session that is there may come back
+            first.expect_end(0x8E)
+    assert local_plant.logged("FailedMqttConnections")[0]["resultSignature"] == "QuotaExceeded"
+
+
+def test_3_1_1_knows_one_code_for_these_refusals(own_plant: Plant) -> None:
+    with connected(own_plant, "mine", version=4):
+        for name, session in (("press-07", "two"), ("robot-1", "mine")):  # one too many; somebody else's
+            with wire(own_plant, name) as opened:
+                opened.send(w.connect(session, name, version=4))
+                assert opened.expect(w.CONNACK).reason == 5
+                assert opened.receive() is None
+
+
+def test_the_connack_tells_how_many_messages_may_be_on_the_way(plant: Plant) -> None:
+    with connected(plant, a_name()) as opened:
+        assert opened.connack.properties[w.RECEIVE_MAXIMUM] == 1_000
+
+
+# CONNECT
+
+
+def test_the_largest_will_that_event_grid_takes_is_taken_with_all_its_properties(plant: Plant) -> None:
+    topic = a_name()
+    properties = (
+        b"\x03" + w.text("c" * 256) + b"\x08" + w.text("r" * 256) + b"\x09" + w.text("d" * 256)
+        + w.pair("n", "v" * 63) * 512
+    )  # fmt: skip
+    will = w.will(topic, b"x" * 65_535, properties=properties)
+    with connected(plant, a_name(), "robot-1") as reader:
+        reader.send(w.subscribe(topic))
+        reader.expect(w.SUBACK)
+        with connected(plant, "ä" * 64, will=will, will_flags=0x0C) as dying:
+            dying.cut()
+        message = reader.expect(w.PUBLISH)
+    assert len(message.payload()) == 65_535
+    assert sum(len(name) + len(value) for name, value in message.properties[0x26]) == 32_768
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, None), (5, 0x95)])
+def test_a_connect_beyond_128_kib_is_told_so(local_plant: LocalPlant, version: int, code: int | None) -> None:
+    will = w.will("a", b"x" * 65_535, version=version)
+    properties = w.pair("n", "v" * 65_535) if version == 5 else b""
+    large = w.connect("s" * 65_535 if version == 4 else "s", "u" * 1_000, version=version, properties=properties,
+                      will=will, will_flags=4)  # fmt: skip
+    assert len(large) > 131_072
+    with wire(local_plant) as opened:
+        opened.send(large[:100])
+        if code is not None:
+            answer = opened.expect(w.CONNACK)
+            assert (answer.reason, answer.properties[REASON_STRING]) == (code, "The packet is larger than allowed.")
+        assert opened.receive() is None
+    (record,) = local_plant.logged("FailedMqttConnections")
+    assert record["resultDescription"] == "The packet is larger than allowed."
+    assert record["properties"]["protocol"] == ""
+
+
+# Retained messages
+
+
+def kept(broker: Broker) -> int:
+    return len(broker.retained)
+
+
+def test_a_namespace_keeps_10_000_messages_at_most_and_gives_their_room_back() -> None:
+    broker = Broker()
+    for number in range(MAX_RETAINED_MESSAGES + 1):
+        broker.publish(Message(f"t/{number}", b"x", 1, True), None, 0)
+    assert (kept(broker), MAX_RETAINED_MESSAGES) == (10_000, 10_000)
+    broker.publish(Message("t/1", b"newer", 1, True), None, 0)  # in place of what is there
+    assert broker.retained["t/1"].payload == b"newer"
+    broker.publish(Message("t/2", b"", 1, True), None, 0)
+    broker.publish(Message("t/10000", b"x", 1, True), None, 0)
+    assert kept(broker) == 10_000
+    assert "t/10000" in broker.retained
+
+
+def test_a_namespace_keeps_64_megabytes_at_most() -> None:
+    broker, payload = Broker(), b"x" * MAX_RETAINED_BYTES
+    for number in range(1_100):
+        broker.publish(Message(f"{number:04}", payload, 1, True), None, 0)
+    assert kept(broker) == MAX_RETAINED_TOTAL_BYTES // (MAX_RETAINED_BYTES + 4)
+    broker.publish(Message("0000", b"", 1, True), None, 0)
+    broker.publish(Message("last", payload, 1, True), None, 0)
+    assert "last" in broker.retained

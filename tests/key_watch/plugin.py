@@ -1,0 +1,96 @@
+"""A plugin: no key that the tests bring, and none that a sample is made with, outlives the test that needs it.
+
+After each test: what it printed and logged, the database before it is rolled back, the broker's messages. At the end of
+the run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
+"""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
+from django.db import connections
+
+from certificates.samples import certificates as sample_building
+from certificates.samples import chain
+from tests.certificates.brought_secrets import watch_brought_keys
+from tests.key_watch.traces import KeyTraces
+from tests.support import own_broker
+
+TRACES = KeyTraces()
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT] = []
+    watch_brought_keys(TRACES)
+    config.add_cleanup(_learn_sample_keys())
+
+
+def _learn_sample_keys() -> Callable[[], None]:
+    """Listen to the making of sample keys, without changing anything of it. Answers what ends that."""
+    make, patch = sample_building.new_key, pytest.MonkeyPatch()
+
+    def made() -> ec.EllipticCurvePrivateKey:
+        key = make()
+        TRACES.add(key)
+        return key
+
+    patch.setattr(chain, "new_key", made)
+    return patch.undo
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Before any fixture ends: what is in the database now is rolled back in a moment."""
+    places: dict[str, bytes] = {}
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("django_db") or {"db", "transactional_db"} & fixtures:
+        for name in connections:
+            raw: Any = connections[name].connection
+            if raw is not None and connections[name].vendor == "sqlite":
+                places[f"database {name}"] = raw.serialize()
+    broker = Path(settings.BROKER_DIR)
+    for path in broker.rglob("*") if broker.is_dir() else ():
+        if path.is_file():
+            places[path.name] = path.read_bytes()
+    places["messages of the broker"] = b"\n".join(own_broker.take_messages(own_broker.queue_of_this_process()))
+    found = [place for place, data in places.items() if TRACES.found_in(data)]
+    assert not found, f"A private key is left in {', '.join(found)}."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report: Any = yield
+    for title, text in report.sections:
+        if TRACES.found_in(text.encode(errors="replace")):
+            item.config.stash[_LEFT].append(f"{title} of {item.nodeid}")
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In each process of a parallel run for its own files; the leading one gathers what they found."""
+    config, left = session.config, session.config.stash[_LEFT]
+    folders = [Path(settings.STATE_DIR)]
+    factory = getattr(config, "_tmp_path_factory", None)
+    is_leading = config.pluginmanager.hasplugin("dsession")  # the others look through their own files
+    if factory is not None and factory._basetemp is not None and not is_leading:
+        folders.append(factory._basetemp)
+    left += [f"the file {path}" for path in TRACES.files_with_keys(folders)]
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["keys_left"] = left
+    elif left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_LEFT] += getattr(node, "workeroutput", {}).get("keys_left", [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for place in config.stash[_LEFT]:
+        terminalreporter.write_line(f"A private key is left in {place}.", red=True)

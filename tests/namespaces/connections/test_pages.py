@@ -1,0 +1,85 @@
+"""Who connected, as the pages show it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.connections.attempts import protocol_label
+from namespaces.models.core import ConnectionAttempt, Namespace
+from tests.support.factories import PASSWORD, make_namespace, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def namespace(client: Browser, settings: Any) -> Namespace:
+    settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
+    namespace = make_namespace(reader=make_user("rea"))
+    client.login(username="rea", password=PASSWORD)
+    return namespace
+
+
+def make_attempt(namespace: Namespace, cursor: int = 1, **fields: Any) -> ConnectionAttempt:
+    values = {
+        "at": timezone.now(),
+        "accepted": True,
+        "client_name": "press-1",
+        "protocol": "MQTT5",
+        "record": {},
+        **fields,
+    }
+    return ConnectionAttempt.objects.create(namespace=namespace, cursor=cursor, **values)
+
+
+def list_of(browser: Browser, namespace: Namespace, **asked: str) -> str:
+    return browser.get(reverse("namespaces:connection_list", args=[namespace.pk]), asked).content.decode()
+
+
+@pytest.mark.parametrize("asked", [{"q": "nowhere"}, {"verdict": "refused"}])
+def test_a_filter_without_hits_says_so_and_can_be_cleared(
+    client: Browser, namespace: Namespace, asked: dict[str, str]
+) -> None:
+    make_attempt(namespace)
+    page = list_of(client, namespace, **asked)
+    assert "No attempt matches" in page
+    assert "Clear the filter" in page
+    assert "Nobody has tried" not in page
+
+
+def test_without_a_filter_an_empty_list_says_that_nobody_came(client: Browser, namespace: Namespace) -> None:
+    for asked in ({}, {"verdict": "no verdict"}):
+        page = list_of(client, namespace, **asked)
+        assert "Nobody has tried to connect yet" in page
+        assert "No attempt matches" not in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [("MQTT5", "MQTT 5"), ("MQTT3-WS", "MQTT 3.1.1 over WebSocket"), ("", ""), ("mqtt9", "mqtt9")],
+)
+def test_a_protocol_is_shown_in_the_words_of_the_other_pages(sent: str, shown: str) -> None:
+    assert protocol_label(sent) == shown
+
+
+def test_the_column_of_clients_holds_clients_and_says_of_user_names_that_they_are(
+    client: Browser, namespace: Namespace
+) -> None:
+    make_attempt(namespace, 1, client_name="", user_name="stranger", accepted=False)
+    make_attempt(namespace, 2, client_name="press-1", user_name="press-1")
+    make_attempt(namespace, 3, client_name="press-2", user_name="")
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", list_of(client, namespace)))
+    assert "none user name stranger" in said
+    assert "press-1 no certificate" in said
+    assert "press-2 no user name" in said
+
+
+def test_one_attempt_has_a_heading_of_its_own_and_its_facts_in_one_list(client: Browser, namespace: Namespace) -> None:
+    attempt = make_attempt(namespace, 1, client_name="", user_name="stranger", accepted=False, protocol="MQTT3")
+    page = client.get(reverse("namespaces:connection_detail", args=[namespace.pk, attempt.cursor])).content.decode()
+    assert re.search(r"<h1>Connection attempt <span[^>]*>\| stranger</span></h1>", page)
+    assert page.count('<dl class="facts">') == 1
+    assert "MQTT 3.1.1" in page

@@ -1,0 +1,142 @@
+"""The page “Test permission”: whether a client may use a topic, why, and which rule is missing."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from namespaces.actions.topic_rules import create_client_group
+from namespaces.models.core import Namespace, PermissionBinding, TopicSpace
+from portal.models import User
+from tests.namespaces.topic_pages import _signed_in, at, namespace, text
+from tests.support.factories import PASSWORD, make_client, make_topic_space
+
+__all__ = ["_signed_in", "namespace"]
+pytestmark = pytest.mark.django_db
+
+
+def ask(browser: Browser, namespace: Namespace, **changed: str) -> Any:
+    asked = {"client": "press-07", "permission": "Publisher", "topic": "machines/press-07/state", **changed}
+    return browser.get(at(namespace, "permission_test"), asked)
+
+
+def test_an_allowed_publish_is_explained(client: Browser, namespace: Namespace) -> None:
+    page = text(ask(client, namespace))
+    assert "Allowed. press-07 may publish to 'machines/press-07/state'" in page
+    assert "the binding presses-publish lets the group presses do so" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"client": "robot-1", "topic": "machines/robot-1/x"}, "the client is not in presses"),
+        ({"topic": "machines/robot-1/x"}, "the topic is not in machines"),
+        ({"permission": "Subscriber"}, "it is for a Publisher"),
+        ({"topic": "elsewhere"}, "does not match any topic space"),
+    ],
+)
+def test_a_denial_names_what_is_missing(
+    client: Browser, namespace: Namespace, changed: dict[str, str], said: str
+) -> None:
+    page = text(ask(client, namespace, **changed))
+    assert "Denied." in page
+    assert said in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"client": "nobody"}, "There is no client “nobody”"),
+        ({"client": ""}, "Type the name of a client."),
+        ({"topic": ""}, "Type a topic."),
+        ({"topic": "a/+"}, "leave out + and #"),
+        ({"topic": "a/#/b", "permission": "Subscriber"}, "the whole last segment"),
+        ({"topic": "a/b/c/d/e/f/g/h/i"}, "at most 8 segments"),
+        ({"topic": "x" * 257}, "at most 256 bytes"),
+        ({"topic": "$share/g/machines/press-07/x", "permission": "Subscriber"}, "no shared subscriptions"),
+        ({"permission": "Owner"}, "Choose publish or subscribe."),
+        ({"topic": "a\x00"}, "Null characters"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_by_its_field(
+    client: Browser, namespace: Namespace, changed: dict[str, str], said: str
+) -> None:
+    answer = ask(client, namespace, **changed)
+    assert answer.status_code == 422
+    assert said in text(answer)
+
+
+def test_the_answer_tells_what_else_matters(client: Browser, namespace: Namespace) -> None:
+    ada = User.objects.get(username="ada")
+    create_client_group(ada, namespace=namespace, team=None, name="moving", query="true")
+    make_client(namespace, "off-1", state="Disabled", attributes={"type": "press"})
+    page = text(ask(client, namespace, client="off-1", topic="machines/off-1/x"))
+    assert "The client is disabled" in page
+    assert "still on its way to Azure" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "leads_to"),
+    [
+        (
+            {"client": "robot-1", "topic": "machines/robot-1/x"},
+            "create-permission-binding/?topic_space_name=machines&permission=Publisher",
+        ),
+        (
+            {"permission": "Subscriber"},
+            "create-permission-binding/?topic_space_name=machines&permission=Subscriber&client_group_name=presses",
+        ),
+        ({"topic": "else/where"}, "create-topic-space/?templates=else%2Fwhere"),
+    ],
+)
+def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
+    client: Browser, namespace: Namespace, changed: dict[str, str], leads_to: str
+) -> None:
+    page = unescape(ask(client, namespace, **changed).content.decode())
+    found = re.search(rf'href="([^"]*{re.escape(leads_to)})"', page)
+    assert found, page
+    form = unescape(client.get(found[1]).content.decode())
+    if "topic" in changed and "client" not in changed:
+        assert ">else/where</textarea>" in form
+    else:
+        assert '<option value="machines" selected>' in form
+    client.login(username="rea", password=PASSWORD)
+    assert leads_to not in unescape(ask(client, namespace, **changed).content.decode())
+
+
+def test_every_name_in_the_trace_is_a_link_and_an_allowed_topic_needs_no_rule(
+    client: Browser, namespace: Namespace
+) -> None:
+    page = ask(client, namespace).content.decode()
+    for stem, name in (
+        ("client_group", "presses"),
+        ("topic_space", "machines"),
+        ("permission_binding", "presses-publish"),
+    ):
+        assert f'<a href="{at(namespace, f"{stem}_detail", name)}">{name}</a>' in page
+    assert "/create-permission-binding/" not in page
+    assert "/create-topic-space/" not in page
+
+
+def test_a_template_without_variables_is_said_not_to_cover_the_topic(client: Browser, namespace: Namespace) -> None:
+    make_topic_space(namespace, "fixed", "sample")
+    page = text(ask(client, namespace, topic="elsewhere"))
+    assert "sample does not cover it" in page
+    assert "is machines/press-07/# for this client and does not cover it" in page
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_without_any_rule_the_answer_is_what_this_endpoint_does(
+    client: Browser, namespace: Namespace, settings: Any, is_open: bool
+) -> None:
+    settings.MQTT_OPEN_WITHOUT_RULES = is_open
+    for model in (PermissionBinding, TopicSpace):
+        model.objects.all().delete()
+    page = text(ask(client, namespace))
+    assert ("Allowed here, for now." in page) is is_open
+    assert ("Azure would deny it." in page) is is_open
+    assert ("Denied." in page) is not is_open
+    make_topic_space(namespace, "other", "other")
+    assert "Denied." in text(ask(client, namespace))

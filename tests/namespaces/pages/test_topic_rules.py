@@ -1,0 +1,280 @@
+"""The pages of client groups, topic spaces and permission bindings: made, shown, changed and deleted by a browser."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from namespaces.actions.topic_rules import create_client_group
+from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from portal.models import Activity, User
+from tests.namespaces.topic_pages import _signed_in, at, namespace, text
+from tests.support.factories import PASSWORD, make_namespace, make_topic_space
+
+__all__ = ["_signed_in", "namespace"]
+pytestmark = pytest.mark.django_db
+
+GOOD: dict[str, dict[str, Any]] = {
+    "client_group": {"name": "robots", "query": "attributes.type = 'robot'"},
+    "topic_space": {"name": "robots", "templates": ["r/${client.authenticationName}/+", "", "r/all"]},
+    "permission_binding": {
+        "name": "robots",
+        "client_group_name": "$all",
+        "topic_space_name": "machines",
+        "permission": "Subscriber",
+    },
+}
+MODELS = {"client_group": ClientGroup, "topic_space": TopicSpace, "permission_binding": PermissionBinding}
+each_kind = pytest.mark.parametrize("stem", list(GOOD))
+
+
+@pytest.fixture(params=["plain", "htmx"])
+def ada(request: pytest.FixtureRequest, client: Browser) -> Browser:
+    if request.param == "htmx":
+        client.defaults["HTTP_HX_REQUEST"] = "true"
+    return client
+
+
+@each_kind
+def test_one_is_made_shown_changed_and_deleted(ada: Browser, namespace: Namespace, stem: str) -> None:
+    pane = ada.get(at(namespace, f"{stem}_create"))
+    assert "Create" in text(pane)
+    made = ada.post(at(namespace, f"{stem}_create"), GOOD[stem])
+    assert made.status_code in {200, 302}, text(made)
+    row: Any = MODELS[stem].objects.get(name="robots")
+    assert row.sync_state == "Pending"
+    assert "robots" in text(ada.get(at(namespace, f"{stem}_list")))
+    for page in ("detail", "activity", "json", "commands"):
+        assert ada.get(at(namespace, f"{stem}_{page}", "robots")).status_code == 200
+    changed = {**GOOD[stem], "description": "those of line 2"}
+    ada.post(at(namespace, f"{stem}_update", "robots"), changed)
+    row.refresh_from_db()
+    assert (row.description, row.generation) == ("those of line 2", 2)
+    assert "those of line 2" in text(ada.get(at(namespace, f"{stem}_detail", "robots")))
+    assert "Delete" in text(ada.get(at(namespace, f"{stem}_delete", "robots")))
+    ada.post(at(namespace, f"{stem}_delete", "robots"))
+    row.refresh_from_db()
+    assert row.sync_state == "Deleting"
+    noun = stem.replace("_", " ")
+    verbs = list(Activity.objects.order_by("pk").values_list("verb", flat=True))
+    assert verbs == [f"Create {noun}", f"Update {noun}", f"Delete {noun}"]
+
+
+def test_templates_lose_their_empty_rows(client: Browser, namespace: Namespace) -> None:
+    client.post(at(namespace, "topic_space_create"), GOOD["topic_space"])
+    assert TopicSpace.objects.get(name="robots").templates == ["r/${client.authenticationName}/+", "r/all"]
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("client_group", {"name": ""}, "Give it a name."),
+    ("client_group", {"name": "a b c"}, "Use only letters A to Z, digits and hyphen"),
+    ("client_group", {"name": "PRESSES"}, "There is already a client group “presses”"),
+    ("client_group", {"query": ""}, "Say which clients belong"),
+    ("client_group", {"query": "type = 'x'"}, "Expected attributes.KEY"),
+    ("client_group", {"query": "attributes.type = 'x"}, "no closing quote"),
+    ("client_group", {"query": "attributes.a = 'a\x00'"}, "Null characters"),
+    ("client_group", {"description": "x" * 513}, "at most 512"),
+    ("client_group", {"team": "999"}, "Choose one of your teams"),
+    ("topic_space", {"templates": []}, "at least one topic template"),
+    ("topic_space", {"templates": ["  "]}, "at least one topic template"),
+    ("topic_space", {"templates": ["a/#/b"]}, "“#” the whole last segment"),
+    ("topic_space", {"templates": ["a/${client.name}"]}, "There is no variable “client.name”"),
+    ("topic_space", {"templates": ["a\x00"]}, "NUL character"),
+    ("topic_space", {"templates": [f"a/{n}" for n in range(11)]}, "at most 10"),
+    ("permission_binding", {"client_group_name": ""}, "Choose the client group."),
+    ("permission_binding", {"client_group_name": "nobody"}, "no such client group any more"),
+    ("permission_binding", {"topic_space_name": "nowhere"}, "no such topic space any more"),
+    ("permission_binding", {"permission": ""}, "Choose Publisher or Subscriber."),
+    ("permission_binding", {"permission": "Owner"}, "The permission is Publisher or Subscriber."),
+]
+
+
+@pytest.mark.parametrize(("stem", "wrong", "said"), BAD)
+def test_bad_input_is_named_and_the_form_kept(
+    ada: Browser, namespace: Namespace, stem: str, wrong: dict[str, Any], said: str
+) -> None:
+    answer = ada.post(at(namespace, f"{stem}_create"), {"description": "kept words", **GOOD[stem], **wrong})
+    assert answer.status_code == 422
+    assert said in text(answer)
+    assert "description" in wrong or "kept words" in answer.content.decode()
+    assert not MODELS[stem].objects.filter(name="robots").exists()
+    assert not Activity.objects.exists()
+
+
+def test_a_pasted_private_key_does_not_come_back(ada: Browser, namespace: Namespace) -> None:
+    key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----"
+    for stem, field in (("client_group", "query"), ("topic_space", "templates")):
+        answer = ada.post(at(namespace, f"{stem}_create"), {**GOOD[stem], field: key})
+        assert answer.status_code == 422
+        assert "MHcCAQEE" not in answer.content.decode()
+        draft = ada.post(at(namespace, f"{stem}_create_draft"), {**GOOD[stem], field: key})
+        assert "MHcCAQEE" not in draft.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("stem", "query", "found"),
+    [
+        ("client_group", "attributes.type", True),
+        ("client_group", "nothing such", False),
+        ("topic_space", "MACHINES/", True),
+        ("topic_space", "belts", False),
+        ("permission_binding", "machines", True),
+        ("permission_binding", "presses-pub", True),
+    ],
+)
+def test_the_grid_is_searched(client: Browser, namespace: Namespace, stem: str, query: str, found: bool) -> None:
+    answer = client.get(at(namespace, f"{stem}_list"), {"q": query})
+    assert ("Nothing matches" not in text(answer)) is found
+
+
+@each_kind
+@pytest.mark.parametrize("sort", ["name", "-name", "query", "group", "-permission", "'; drop"])
+def test_the_grid_is_sorted_by_whatever_is_asked(client: Browser, namespace: Namespace, stem: str, sort: str) -> None:
+    assert client.get(at(namespace, f"{stem}_list"), {"sort": sort, "page": "x"}).status_code == 200
+
+
+def test_search_of_the_portal_finds_them(client: Browser, namespace: Namespace) -> None:
+    found = text(client.get(reverse("portal:search"), {"q": "machines"}))
+    assert "machines in factory" in found
+    assert "presses in factory" in text(client.get(reverse("portal:search"), {"q": "presses"}))
+    make_topic_space(make_namespace("theirs"), "machines-of-others")
+    assert "machines-of-others" not in text(client.get(reverse("portal:search"), {"q": "machines"}))
+
+
+def test_the_grid_of_groups_shows_the_built_in_one(client: Browser, namespace: Namespace) -> None:
+    ClientGroup.objects.all().delete()
+    page = text(client.get(at(namespace, "client_group_list")))
+    assert "$all" in page
+    assert "Built in" in page
+
+
+@each_kind
+def test_a_reader_sees_but_cannot_change(client: Browser, namespace: Namespace, stem: str) -> None:
+    client.login(username="rea", password=PASSWORD)
+    page = client.get(at(namespace, f"{stem}_list")).content.decode()
+    assert at(namespace, f"{stem}_create") not in page
+    assert client.post(at(namespace, f"{stem}_create"), GOOD[stem]).status_code == 403
+
+
+def test_states_come_in_and_end(client: Browser, namespace: Namespace) -> None:
+    ada = User.objects.get(username="ada")
+    group = create_client_group(ada, namespace=namespace, team=None, name="moving", query="true")
+    page = client.get(at(namespace, "client_group_list")).content.decode()
+    assert f"row={group.pk}" in page
+    answer = client.get(at(namespace, "client_group_states"), {"row": [str(group.pk), "999"], "round": "0"})
+    said = answer.content.decode()
+    assert "Pending" in said
+    assert 'id="row-999" hx-swap-oob="delete"' in said
+
+
+# Deleting
+
+
+def test_deleting_a_group_shows_and_takes_the_bindings_that_rest_on_it(client: Browser, namespace: Namespace) -> None:
+    pane = client.get(at(namespace, "client_group_delete", "presses"))
+    assert "presses-publish: presses as Publisher in machines" in text(pane)
+    shown = re.findall(r'name="binding" value="([^"]+)"', pane.content.decode())
+    client.post(at(namespace, "client_group_delete", "presses"), {"binding": shown})
+    assert PermissionBinding.objects.get().deleted_at is not None
+
+
+def test_a_binding_made_meanwhile_is_not_deleted_unseen(client: Browser, namespace: Namespace) -> None:
+    answer = client.post(at(namespace, "topic_space_delete", "machines"), {"binding": []}, follow=True)
+    assert "also used by presses-publish" in text(answer)
+    assert TopicSpace.objects.get().deleted_at is PermissionBinding.objects.get().deleted_at is None
+
+
+def test_deleting_a_binding_says_whom_it_concerns(client: Browser, namespace: Namespace) -> None:
+    pane = text(client.get(at(namespace, "permission_binding_delete", "presses-publish")))
+    assert "can no longer publish to the topics of machines" in pane
+    assert "1 of 2 clients matches now" in pane
+
+
+# Drafts and the query builder
+
+
+def test_a_template_row_more_and_less(client: Browser, namespace: Namespace) -> None:
+    typed = {"name": "robots", "templates": ["a", "b"], "add_template": "1"}
+    page = client.post(at(namespace, "topic_space_create_draft"), typed).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', page) == ["a", "b", ""]
+    typed = {"templates": ["a", "b"], "remove_template": "0"}
+    page = client.post(at(namespace, "topic_space_update_draft", "machines"), typed).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', page) == ["b"]
+
+
+def test_a_condition_is_added_to_the_query_of_the_form(client: Browser, namespace: Namespace) -> None:
+    typed = {
+        "name": "robots",
+        "query": "attributes.type = 'press' or attributes.type = 'robot'",
+        "join": "and",
+        "operand": "attributes.floor",
+        "operator": ">",
+        "value": "3",
+        "add_condition": "1",
+    }
+    page = unescape(client.post(at(namespace, "client_group_create_draft"), typed).content.decode())
+    assert "(attributes.type = 'press' or attributes.type = 'robot') and attributes.floor > 3" in page
+    assert "1 of 2 clients" in re.sub(r"<[^>]+>", "", page)
+    wrong = client.post(at(namespace, "client_group_create_draft"), {**typed, "value": "high"})
+    assert "> compares whole numbers only." in text(wrong)
+
+
+def test_the_query_builder_shows_who_matches(client: Browser, namespace: Namespace) -> None:
+    page = client.get(at(namespace, "query_builder"), {"query": "attributes.type IN ['press', 'robot']"})
+    assert "2 of 2 clients match now. press-07 , robot-1" in text(page)
+    assert "attributes.floor (7)" in text(page)
+    assert f"{at(namespace, 'client_group_create')}?query=" in page.content.decode()
+    part = client.get(
+        at(namespace, "query_builder"), {"query": "attributes.type = ", "matches": "1"}, headers={"HX-Request": "true"}
+    )
+    assert "<html" not in part.content.decode()
+    assert "Expected a value" in text(part)
+
+
+def test_the_answer_and_the_button_of_the_query_builder_follow_what_is_typed(
+    client: Browser, namespace: Namespace
+) -> None:
+    page = client.get(at(namespace, "query_builder"), {"query": "true"}).content.decode()
+    assert f'hx-get="{at(namespace, "query_builder")}?answer=1" hx-trigger="input' in page
+    button = f"{at(namespace, 'client_group_create')}?query="
+    for typed, offers in (("attributes.floor > 3", True), ("attributes.floor > ", False), ("", False)):
+        asked = {"query": typed, "answer": "1"}
+        answer = client.get(at(namespace, "query_builder"), asked, headers={"HX-Request": "true"})
+        assert (button in answer.content.decode()) is offers, typed
+    pane = {"query": "attributes.floor > 3", "matches": "1"}
+    matches = client.get(at(namespace, "query_builder"), pane, headers={"HX-Request": "true"})
+    assert button not in matches.content.decode()
+
+
+@each_kind
+def test_a_filter_without_hits_can_be_cleared(client: Browser, namespace: Namespace, stem: str) -> None:
+    page = client.get(at(namespace, f"{stem}_list"), {"q": "nowhere"})
+    assert "Nothing matches" in text(page)
+    assert f'href="{at(namespace, f"{stem}_list")}">Clear the filter' in page.content.decode()
+
+
+def test_a_group_is_made_from_the_builders_query(client: Browser, namespace: Namespace) -> None:
+    page = client.get(at(namespace, "client_group_create"), {"query": "attributes.floor > 3"})
+    assert "attributes.floor > 3" in text(page)
+    assert "1 of 2 clients matches now" in text(page)
+
+
+def test_templates_pasted_into_one_field_become_several(client: Browser, namespace: Namespace) -> None:
+    pasted = {"name": "robots", "templates": ["a/+\r\n\r\nb/#\r\nc d\r\n", ""]}
+    draft = client.post(at(namespace, "topic_space_create_draft"), {**pasted, "add_template": "1"}).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', draft) == ["a/+", "b/#", "c d", "", ""]
+    wrong = client.post(at(namespace, "topic_space_create"), {**pasted, "templates": ["a/#/b\nb"]}).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', wrong) == ["a/#/b", "b"]
+    client.post(at(namespace, "topic_space_create"), pasted)
+    assert TopicSpace.objects.get(name="robots").templates == ["a/+", "b/#", "c d"]
+
+
+def test_removing_a_row_of_several_pasted_templates_removes_the_whole_field(
+    client: Browser, namespace: Namespace
+) -> None:
+    pasted = {"templates": ["a\nb", "c\nd"], "remove_template": "0"}
+    draft = client.post(at(namespace, "topic_space_create_draft"), pasted).content.decode()
+    assert re.findall(r'name="templates"[^>]*>([^<]*)<', draft) == ["c", "d"]

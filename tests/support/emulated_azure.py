@@ -1,0 +1,21 @@
+"""The running emulator as the Azure of the portal under test."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sync.arm.gateway import arm_gateway
+from tests.support.emulator_process import EmulatorProcess
+
+
+@pytest.fixture
+def azure(emulator: EmulatorProcess, settings: Any) -> Iterator[EmulatorProcess]:
+    """The emulator, with the settings in force pointing to it."""
+    settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
+    settings.AZURE_ARM_CA = emulator.ca
+    settings.AZURE_TENANT_ID = emulator.tenant
+    settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = emulator.client_id, emulator.client_secret
+    arm_gateway.cache_clear()
+    yield emulator
+    arm_gateway.cache_clear()

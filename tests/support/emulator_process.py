@@ -1,0 +1,196 @@
+"""A running emulator for tests: `python -m emulator` as a process of its own, over real TLS."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import pytest
+
+from emulator.running import Whereabouts
+from tests.support.waiting import until
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCATION = "westeurope"
+GROUP = "rg-tests"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class EmulatorProcess(Whereabouts):
+    """Starts on free ports and waits until everything listens. `restart` keeps the ARM address."""
+
+    module = "emulator"
+
+    def __init__(self, state_dir: Path, *arguments: str) -> None:
+        self.state_dir = state_dir
+        self._arguments = arguments
+        self._ready_file = state_dir / "ready.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._parent_pipe = -1
+        self._port = 0
+        self._token = ""
+        self.start()
+
+    def start(self) -> Self:
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        reading, self._parent_pipe = os.pipe()  # the emulator ends when this process does, however it does
+        command: Sequence[str] = (
+            *(sys.executable, "-m", self.module, "--state", str(self.state_dir), "--port", str(self._port)),
+            *("--mqtt-port-base", "0", "--ready-file", str(self._ready_file), "--parent-fd", str(reading)),
+            *self._arguments,
+        )
+        with (self.state_dir / "emulator.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, pass_fds=(reading,))
+        os.close(reading)
+        until(lambda: self._ready_file.exists() or self.ended, "the emulator is ready")
+        if self.ended:
+            raise AssertionError(f"The emulator ended at once:\n{self.log()}")
+        self.ready = json.loads(self._ready_file.read_text())
+        self._port = int(self.url.rpartition(":")[2])
+        self._tls = ssl.create_default_context(cafile=self.ca)
+        return self
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def as_azure(self) -> dict[str, str]:
+        """The environment of a portal and its workers that take it for Azure."""
+        return {
+            "AZURE_ARM_URL": self.url,
+            "AZURE_ARM_CA": self.ca,
+            "AZURE_ARM_SCOPE": f"{self.url}/.default",
+            "AZURE_AUTHORITY_URL": self.url,
+            "AZURE_TENANT_ID": self.tenant,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": self.client_secret,
+            "AZURE_SUBSCRIPTION_ID": self.subscription,
+        }
+
+    @property
+    def mqtt_endpoints(self) -> dict[str, dict[str, Any]]:
+        """Namespace id → host, port, ca, for every listener there is now."""
+        found: dict[str, dict[str, Any]] = self.call("GET", "/emulator/endpoints")["mqtt"]
+        return found
+
+    def log(self) -> str:
+        return (self.state_dir / "emulator.log").read_text()
+
+    def stop(self) -> int:
+        """Ask it to end; the answer is its exit status."""
+        self.process.terminate()
+        return self._collect()
+
+    def kill(self) -> None:
+        """End it without warning, as a power cut would."""
+        self.process.kill()
+        self._collect()
+
+    def restart(self) -> None:
+        if not self.ended:
+            self.stop()
+        self._ready_file.unlink(missing_ok=True)
+        self.start()
+
+    def close_parent_pipe(self) -> None:
+        """What happens when the parent dies."""
+        with contextlib.suppress(OSError):
+            os.close(self._parent_pipe)
+        self._parent_pipe = -1
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self._collect()
+
+    def _collect(self) -> int:
+        status = self.process.wait(timeout=20)
+        if self._parent_pipe >= 0:
+            self.close_parent_pipe()
+        return status
+
+    # Plain calls, where a test wants exact requests
+
+    def token(self) -> str:
+        """A bearer token; the same for the life of this process, since it stays good over restarts."""
+        if not self._token:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+            }
+            status, _, answer = self.send("POST", f"/{self.tenant}/oauth2/v2.0/token", urlencode(form).encode(), FORM)
+            assert status == 200, answer
+            self._token = answer["access_token"]
+        return self._token
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
+        """Send one request exactly as it is, without a token. Status, headers by lower-case name, JSON."""
+        connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=20, context=self._tls)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            content = response.read()
+            received = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, received, json.loads(content) if content else {}
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
+        """An ARM request with a bearer token; `body` is sent as JSON, or as it is when it is bytes."""
+        if api_version:
+            path += ("&" if "?" in path else "?") + f"api-version={api_version}"
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
+        return self.send(method, path, content, headers)
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"
+    ) -> dict[str, Any]:
+        """`request` that must succeed; the answer's JSON."""
+        status, _, answer = self.request(method, path, body, api_version=api_version)
+        assert status < 300, (method, path, status, answer)
+        return answer
+
+    @property
+    def group_id(self) -> str:
+        return f"/subscriptions/{self.subscription}/resourceGroups/{GROUP}"
+
+    def make_namespace(self, name: str, *, mqtt: bool = True) -> str:
+        """A namespace in the test group, made through ARM; the answer is its id."""
+        self.call("PUT", self.group_id, {"location": LOCATION})
+        properties = {"topicSpacesConfiguration": {"state": "Enabled" if mqtt else "Disabled"}}
+        path = f"{self.group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
+        return str(self.call("PUT", path, {"location": LOCATION, "properties": properties})["id"])
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """One emulator for the session. Tests make namespaces of their own in it, and never stop it."""
+    process = EmulatorProcess(tmp_path_factory.mktemp("emulator"))
+    yield process
+    if not process.ended:
+        process.stop()
+
+
+@pytest.fixture
+def own_emulator(tmp_path: Path) -> Iterator[EmulatorProcess]:
+    """An emulator that a test may stop, kill and restart."""
+    process = EmulatorProcess(tmp_path / "emulator")
+    yield process
+    if not process.ended:
+        process.stop()

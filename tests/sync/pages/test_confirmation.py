@@ -1,0 +1,123 @@
+"""Before many things change at once, the page says how many, what happens, and how long that takes."""
+
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models.core import Client, Namespace
+from portal.models import User
+from sync.models.synced import Budget, Finding, Lane, SyncState
+from sync.pages import overview
+from tests.support.factories import SUBSCRIPTION
+from tests.sync.arranging import again, beating, change_in_azure, make, scan, settled
+from tests.sync.scripted_arm import ScriptedArm
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true", "HX-Target": "pane"}
+
+
+@pytest.fixture
+def refused_ones(ada: User, factory: Namespace) -> list[Client]:
+    """Three changes that Azure refused, one of them a deletion."""
+    rows = [make(ada, factory, name) for name in ("one", "two", "three")]
+    Client.objects.update(parked_code="QuotaExceeded", parked_message="Enough.")
+    Client.objects.filter(name="three").update(deleted_at=timezone.now(), parked_code="InUse")
+    return rows
+
+
+def empty_bucket(operation: str, refill: float) -> None:
+    now = timezone.now() + timedelta(seconds=5)
+    Budget.objects.create(
+        subscription=SUBSCRIPTION, operation=operation, level=0, capacity=200, refill=refill, counted_at=now
+    )
+
+
+def url(name: str, namespace: Namespace) -> str:
+    return reverse(f"sync:{name}", args=[namespace.pk])
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["without JavaScript", "with JavaScript"])
+def test_before_many_are_tried_again_the_page_says_how_many_and_how_long(
+    browser: Browser, factory: Namespace, refused_ones: list[Client], headers: dict[str, str]
+) -> None:
+    beating()
+    empty_bucket("writes", 0.02)
+    asked = text_of(browser.get(url("sync_retry", factory), headers=headers))
+    assert "3 changes to Azure. About 2 minutes: that is what Azure's limits allow." in asked
+    assert ("<html" in asked) is not bool(headers)
+    assert Client.objects.exclude(parked_code="").count() == 3
+
+
+def test_what_is_confirmed_is_done_and_gives_way_to_single_changes(
+    browser: Browser, factory: Namespace, refused_ones: list[Client]
+) -> None:
+    asked = text_of(browser.get(url("sync_retry", factory), {"code": "QuotaExceeded"}))
+    assert 'name="code" value="QuotaExceeded"' in asked
+    assert "2 changes to Azure." in asked
+    browser.post(url("sync_retry", factory), {"code": "QuotaExceeded"})
+    states = {client.name: client.sync_state for client in Client.objects.all()}
+    assert states == {"one": SyncState.PENDING, "two": SyncState.PENDING, "three": SyncState.FAILED}
+    assert again(refused_ones[0]).lane == Lane.BULK
+
+
+def test_before_many_are_discarded_the_page_says_that_azure_stays_as_it_is(
+    browser: Browser, factory: Namespace, refused_ones: list[Client]
+) -> None:
+    asked = text_of(browser.get(url("sync_discard", factory), {"code": "QuotaExceeded"}, headers=HTMX))
+    assert "2 changes are given up, and the portal takes what Azure holds." in asked
+    assert "Nothing changes in Azure." in asked
+
+
+def test_where_nothing_is_refused_any_more_nothing_is_asked(browser: Browser, factory: Namespace) -> None:
+    assert browser.get(url("sync_retry", factory)).headers["Location"] == url("sync_overview", factory)
+
+
+def test_many_differences_are_asked_about_and_then_decided(
+    arm: ScriptedArm, ada: User, browser: Browser, factory: Namespace
+) -> None:
+    rows = [settled(ada, factory, name) for name in ("one", "two")]
+    for row in rows:
+        change_in_azure(arm, row, description="theirs")
+    scan(factory)
+    beating()
+    chosen = {"finding": list(Finding.objects.values_list("pk", flat=True)), "decision": "keep"}
+    asked = text_of(browser.post(url("drift_resolve", factory), chosen))
+    assert "2 changes to Azure. About" in asked
+    assert 'name="confirmed" value="yes"' in asked
+    assert Finding.objects.filter(state=Finding.State.OPEN).count() == 2
+    assert "Nothing changes in Azure." in text_of(
+        browser.post(url("drift_resolve", factory), {**chosen, "decision": "take"})
+    )
+    browser.post(url("drift_resolve", factory), {**chosen, "confirmed": "yes"})
+    assert not Finding.objects.filter(state=Finding.State.OPEN).exists()
+    assert again(rows[0]).lane == Lane.BULK
+
+
+def test_one_difference_is_decided_without_a_question(
+    arm: ScriptedArm, ada: User, browser: Browser, factory: Namespace
+) -> None:
+    change_in_azure(arm, settled(ada, factory), description="theirs")
+    scan(factory)
+    browser.post(url("drift_resolve", factory), {"finding": Finding.objects.get().pk, "decision": "keep"})
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
+def test_what_waits_already_counts_and_is_named(ada: User, factory: Namespace) -> None:
+    beating()
+    make(ada, factory, "waits")
+    said = overview.announcement(factory.resource_id, writes=1999)
+    assert said.startswith("1,999 changes to Azure. About 3 minutes for 2,000 changes, with the 1 that waits already:")
+
+
+def test_without_a_worker_nobody_promises_a_time(factory: Namespace) -> None:
+    assert "No worker is running" in overview.announcement(factory.resource_id, deletes=1)

@@ -1,0 +1,229 @@
+"""The pages of what differs in Azure: it is listed, shown side by side and decided."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models.core import Client, Namespace
+from portal.models import Activity, User
+from sync.models.synced import Finding
+from sync.pages import overview
+from tests.support.browsing import page, signed_in
+from tests.support.factories import make_namespace
+from tests.sync.arranging import again, scan, settled
+from tests.sync.scripted_arm import ScriptedArm
+
+pytestmark = pytest.mark.django_db
+
+
+def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs", "state": "Disabled"})
+    scan(factory)
+    finding = Finding.objects.get()
+    assert "sensor-1" in page(ada, "sync:drift_list", factory.pk)
+    detail = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    assert "theirs" in detail
+    data = {"finding": finding.pk, "decision": "take-fields", "field": "description"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert (again(client).description, again(client).state) == ("theirs", "Enabled")
+    assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
+
+
+def test_what_appeared_has_no_columns_of_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    arm.hold(f"{factory.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(factory)
+    text = page(ada, "sync:drift_detail", factory.pk, Finding.objects.get().pk)
+    assert "Last synced" not in text
+    assert text.count('<th scope="col">') == 2
+
+
+def test_where_all_that_differs_is_ignored_the_page_does_not_say_that_nothing_differs(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    data = {"finding": Finding.objects.get().pk, "decision": "ignore"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    text = page(ada, "sync:drift_list", factory.pk)
+    assert "Azure is as the portal left it" not in text
+    assert "Nothing is left to decide" in text
+
+
+def test_a_comparison_that_was_asked_for_is_waited_for_and_then_shown(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    scan(factory)
+    url = reverse("sync:drift_list", args=[factory.pk])
+    assert "Azure is as the portal left it" in page(ada, "sync:drift_list", factory.pk)
+    browser = signed_in(ada)
+    text = browser.post(reverse("sync:drift_refresh", args=[factory.pk]), follow=True).content.decode()
+    assert "Comparing with Azure…" in text
+    assert "Azure is as the portal left it" not in text, "that is no longer known"
+    (asks,) = re.findall(r'id="comparison"[^>]* hx-get="([^"]+)"', text)
+    assert re.search(r"<noscript>.*?Refresh this page", text)
+    meanwhile = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
+    assert f'hx-get="{asks}"' in meanwhile
+    assert 'id="findings"' not in meanwhile, "what somebody has ticked stays"
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    over = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
+    assert "Last compared" in over
+    assert "sensor-1" in over[over.index('id="findings"') :]
+    assert "hx-get" not in over, "it asks no more"
+
+
+def test_a_comparison_that_never_begins_is_not_waited_for_for_ever(ada: User, factory: Namespace) -> None:
+    signed_in(ada).post(reverse("sync:drift_refresh", args=[factory.pk]))
+    assert "none does now" in page(ada, "sync:drift_list", factory.pk)
+    Activity.objects.update(at=timezone.now() - overview.AWAITED)
+    text = page(ada, "sync:drift_list", factory.pk)
+    assert "compared=" not in text
+    assert "No difference is known" in text
+
+
+def test_fields_that_belong_together_are_taken_together_or_refused_beside_the_field(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": ["ab" * 32]}
+    theirs = {**(arm.held(client.arm_id()) or {}), "clientCertificateAuthentication": authentication}
+    arm.hold(client.arm_id(), theirs)
+    scan(factory)
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    data = {"finding": Finding.objects.get().pk, "decision": "take-fields"}
+    for alone, other in (("validation scheme", "thumbprints"), ("thumbprints", "validation scheme")):
+        answer = signed_in(ada).post(url, {**data, "field": alone})
+        assert answer.status_code == 422
+        assert f"{alone} and {other} belong together" in answer.content.decode()
+        assert (again(client).validation_scheme, again(client).sync_state) == (client.validation_scheme, "Succeeded")
+    assert Finding.objects.get().state == Finding.State.OPEN
+    signed_in(ada).post(url, {**data, "field": ["validation scheme", "thumbprints"]})
+    assert (again(client).validation_scheme, again(client).thumbprints) == ("ThumbprintMatch", ["ab" * 32])
+
+
+def differing(arm: ScriptedArm, ada: User, namespace: Namespace) -> tuple[Client, Finding]:
+    """A client with another scheme, attributes and state in Azure."""
+    client = settled(ada, namespace)
+    theirs = {
+        "clientCertificateAuthentication": {"validationScheme": "DnsMatchesAuthenticationName"},
+        "attributes": {"type": "press", "floors": [1, 2]},
+        "state": "Disabled",
+    }
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), **theirs})
+    scan(namespace)
+    return client, Finding.objects.get()
+
+
+def test_a_difference_is_shown_in_the_words_of_the_other_pages(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    _, finding = differing(arm, ada, factory)
+    text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    for said in ("Connection state", "Dns Matches Authentication Name", "type: press", "floors: 1, 2"):
+        assert said.lower() in text.lower(), said
+    for raw in ("DnsMatches", "{&#x27;", ">state<"):
+        assert raw not in text, raw
+    listed = page(ada, "sync:drift_list", factory.pk)
+    assert ">Client</td>" in listed
+    assert "Connection state" in listed
+
+
+def test_what_was_done_to_what_is_said_and_what_follows(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client, finding = differing(arm, ada, factory)
+    assert "ours is kept for the others and sent to Azure" in page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    data = {"finding": finding.pk, "decision": "take-fields", "field": "state"}
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    answer = signed_in(ada).post(url, data, follow=True).content.decode()
+    assert f"Client {client.name}: Azure&#x27;s Connection state taken." in answer
+    assert "Ours is kept for Validation scheme and Attributes, and on its way to Azure." in answer
+    finding.refresh_from_db()
+    assert finding.resolution == "Took Azure's Connection state, kept ours of Validation scheme and Attributes"
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ("keep", "ours is kept, and on its way to Azure."),
+        ("take", "the portal has taken what Azure holds. Nothing is sent."),
+        ("ignore", "both sides stay as they are."),
+    ],
+)
+def test_each_decision_says_what_it_did(
+    arm: ScriptedArm, ada: User, factory: Namespace, decision: str, said: str
+) -> None:
+    client, finding = differing(arm, ada, factory)
+    data = {"finding": finding.pk, "decision": decision}
+    answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data, follow=True)
+    assert f"Client {client.name}: {said}" in answer.content.decode()
+
+
+def test_no_field_chosen_is_said_beside_the_fields(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    _, finding = differing(arm, ada, factory)
+    data = {"finding": finding.pk, "decision": "take-fields"}
+    answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert text.count("Choose at least one field") == 1
+    assert re.search(
+        r'<input type="checkbox"[^>]* autofocus aria-invalid="true" aria-describedby="field-problem"', text
+    )
+    finding.refresh_from_db()
+    assert finding.state == Finding.State.OPEN
+
+
+def test_a_field_is_taken_where_what_is_wrong_was_so_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": []}
+    theirs = {"clientCertificateAuthentication": authentication, "description": "theirs"}
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), **theirs})
+    scan(factory)
+    data = {"finding": Finding.objects.get().pk, "decision": "take-fields", "field": "validation scheme"}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    assert again(client).validation_scheme == "ThumbprintMatch"
+
+
+@pytest.mark.parametrize("name", ["drift_detail", "drift_list"])
+def test_a_decision_is_about_what_the_page_showed(arm: ScriptedArm, ada: User, factory: Namespace, name: str) -> None:
+    client = settled(ada, factory)
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
+    scan(factory)
+    which = [Finding.objects.get().pk] if name == "drift_detail" else []
+    (shown,) = re.findall(r'name="finding" value="([^"]+)"', page(ada, f"sync:{name}", factory.pk, *which))
+    arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs again"})
+    scan(factory)
+    data = {"finding": shown, "decision": "keep"}
+    url = reverse("sync:drift_resolve", args=[factory.pk])
+    assert "It has changed since it was shown." in signed_in(ada).post(url, data, follow=True).content.decode()
+    assert Finding.objects.get().state == Finding.State.OPEN
+    (shown,) = re.findall(r'name="finding" value="([^"]+)"', page(ada, f"sync:{name}", factory.pk, *which))
+    signed_in(ada).post(url, {"finding": shown, "decision": "keep"})
+    assert Finding.objects.get().state == Finding.State.RESOLVED
+
+
+@pytest.mark.parametrize("decision", ["keep", "take", "adopt", "ignore", "take-fields", "nonsense", ""])
+def test_many_are_decided_at_once_and_what_cannot_be_is_said(
+    arm: ScriptedArm, ada: User, factory: Namespace, decision: str
+) -> None:
+    for number in range(3):
+        arm.hold(f"{factory.resource_id}/clients/stranger-{number}", {"authenticationName": f"stranger-{number}"})
+    scan(factory)
+    pks = [finding.pk for finding in Finding.objects.all()]
+    data = {"decision": decision, "finding": pks, "confirmed": "yes"}
+    response = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data, follow=True)
+    text = response.content.decode()
+    if decision in {"adopt", "ignore"}:
+        assert "Done for 3 differences." in text
+    else:
+        assert "could not be resolved" in text or "Choose at least one" in text
+    assert Client.objects.count() == (3 if decision == "adopt" else 0)
+
+
+def test_a_difference_of_another_namespace_cannot_be_reached(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    elsewhere = make_namespace("elsewhere")
+    arm.hold(f"{elsewhere.resource_id}/clients/stranger", {"authenticationName": "stranger"})
+    scan(elsewhere)
+    finding = Finding.objects.get()
+    assert signed_in(ada).get(reverse("sync:drift_detail", args=[factory.pk, finding.pk])).status_code == 404

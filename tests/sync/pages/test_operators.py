@@ -1,0 +1,196 @@
+"""Operators' pages: what waits, what was refused, and how a change went."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models.core import Client, Namespace
+from portal.models import Activity, User
+from sync.drift import scan
+from sync.models.synced import PushRecord, Scan, SyncState
+from sync.pages import overview
+from sync.push.claim_and_settle import Pushed, push
+from sync.throttling import budget
+from sync.workers.leases import held
+from tests.support.browsing import page, signed_in
+from tests.support.factories import SUBSCRIPTION, make_namespace, make_user
+from tests.support.query_plans import plans_of
+from tests.sync.arranging import again, beating, edit, make, settled
+from tests.sync.scripted_arm import ScriptedArm, refused
+
+pytestmark = pytest.mark.django_db
+
+
+# Sync
+
+
+def test_the_sync_page_shows_what_was_refused_by_reason_and_retries_it(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    first, second = make(ada, factory, "one"), make(ada, factory, "two")
+    arm.script("PUT", refused("QuotaExceeded"), refused("InvalidInput"))
+    push(first)
+    push(second)
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert "QuotaExceeded" in text
+    assert "InvalidInput, says the script." in text
+    signed_in(ada).post(reverse("sync:sync_retry", args=[factory.pk]), {"code": "QuotaExceeded"})
+    assert again(first).sync_state is SyncState.PENDING
+    assert again(second).sync_state is SyncState.FAILED
+    signed_in(ada).post(reverse("sync:sync_retry", args=[factory.pk]), {"kind": second.kind, "row": second.pk})
+    assert again(second).sync_state is SyncState.PENDING
+
+
+def test_a_reason_that_stands_above_is_not_said_again_of_each_change(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    rows = [make(ada, factory, name) for name in ("one", "two", "three")]
+    arm.script("PUT", *[refused("QuotaExceeded")] * 3)
+    for row in rows:
+        push(row)
+    first, other, *_ = rows
+    Client.objects.filter(pk=other.pk).update(parked_message="Another sentence.")
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert text.count(again(first).parked_message) == 1
+    assert text.count("Another sentence.") == 1
+    assert page(ada, "sync:sync_refused", factory.pk).count(again(first).parked_message) == 2
+
+
+def test_a_missing_right_is_told_in_words_and_not_as_a_file(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    row = make(ada, factory, "one")
+    arm.script("PUT", refused("AuthorizationFailed"))
+    push(row)
+    text = page(ada, "sync:sync_overview", factory.pk)
+    assert "such as EventGrid Contributor" in text
+    assert "docs/" not in text
+
+
+def test_a_refused_change_is_discarded_from_the_sync_page(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, description="first")
+    edit(ada, client, description="second")
+    arm.script("PUT", refused("InvalidInput"))
+    push(again(client))
+    signed_in(ada).post(reverse("sync:sync_discard", args=[factory.pk]), {"kind": client.kind, "row": client.pk})
+    assert again(client).description == "first"
+
+
+def test_a_reader_sees_no_buttons_and_may_not_post(
+    arm: ScriptedArm, reader: User, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("InvalidInput"))
+    push(client)
+    assert "Retry" not in page(reader, "sync:sync_overview", factory.pk)
+    for name in ("sync_retry", "sync_discard", "drift_refresh", "drift_resolve"):
+        assert signed_in(reader).post(reverse(f"sync:{name}", args=[factory.pk])).status_code == 403
+    for name in ("sync_retry", "sync_discard"):
+        assert signed_in(reader).get(reverse(f"sync:{name}", args=[factory.pk])).status_code == 403
+
+
+def test_a_stranger_finds_nothing(factory: Namespace) -> None:
+    browser = signed_in(make_user("stranger"))
+    for name in ("sync_overview", "drift_list"):
+        assert browser.get(reverse(f"sync:{name}", args=[factory.pk])).status_code == 404
+    assert browser.post(reverse("sync:sync_retry", args=[factory.pk])).status_code == 404
+
+
+def test_without_a_worker_the_page_says_that_nothing_moves(ada: User, factory: Namespace) -> None:
+    make(ada, factory)
+    assert "No worker is running" in page(ada, "sync:sync_overview", factory.pk)
+    beating()
+    assert "No worker is running" not in page(ada, "sync:sync_overview", factory.pk)
+
+
+def test_the_queue_is_told_in_numbers(ada: User, factory: Namespace) -> None:
+    make(ada, factory, "one")
+    waiting = make(ada, factory, "two")
+    Client.objects.filter(pk=waiting.pk).update(
+        next_attempt_at=timezone.now() + timedelta(minutes=1), last_error="Azure is away"
+    )
+    queue = overview.queue_overview(factory.pk)
+    assert (queue.due, queue.later, queue.waiting) == (1, 1, 2)
+    assert queue.delays == (("Azure is away", 1),)
+
+
+def test_the_estimate_is_what_the_budget_allows(ada: User, factory: Namespace) -> None:
+    beating()
+    budget.reserve(SUBSCRIPTION, "writes", 200)
+    estimate = overview.estimate(factory.resource_id, writes=1000)
+    assert estimate.limited_by == "budget"
+    assert estimate.seconds == pytest.approx(100, rel=0.05)
+    assert "Azure's limits" in estimate.sentence
+    assert overview.estimate(factory.resource_id).sentence == "Nothing waits."
+
+
+def test_the_page_of_all_namespaces_shows_those_one_may_see(ada: User, factory: Namespace) -> None:
+    make_namespace("elsewhere-plant")
+    make(ada, factory)
+    text = page(ada, "sync:sync_all")
+    assert "factory" in text
+    assert "elsewhere-plant" not in text
+    assert "No worker is running." in text
+
+
+def test_the_page_stops_asking_when_nothing_waits(ada: User, factory: Namespace) -> None:
+    assert 'hx-trigger="load' not in page(ada, "sync:sync_overview", factory.pk)
+    make(ada, factory)
+    assert 'hx-trigger="load' in page(ada, "sync:sync_overview", factory.pk)
+
+
+def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory: Namespace) -> None:
+    Scan.objects.create(scope=factory.pk, started_at=timezone.now())
+    names = ("sync:sync_overview", "sync:drift_list")
+    with held(scan.lease_of(factory.pk), seconds=60):
+        for name in names:
+            assert "unning since" in page(ada, name, factory.pk)
+        assert ">running<" in page(ada, "sync:sync_all")
+    for name in names:
+        text = page(ada, name, factory.pk)
+        assert "roke off" in text
+        assert "0 resources" not in text
+        assert "Azure is as the portal left it" not in text
+    assert ">broke off<" in page(ada, "sync:sync_all")
+
+
+def test_the_numbers_are_read_from_the_index_of_what_is_due(factory: Namespace) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        overview.queue_overview(factory.pk)
+    steps = plans_of(asked, "namespaces_client")
+    assert steps
+    assert all("USING INDEX client_due (lane=?)" in step for step in steps)
+
+
+# Timeline
+
+
+def test_a_timeline_leads_from_saved_to_succeeded_with_request_ids(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("TooManyRequests", 429))
+    assert push(client) is Pushed.DELAYED
+    assert push(again(client)) is Pushed.SUCCEEDED
+    entry = Activity.objects.get()
+    text = page(ada, "sync:timeline", factory.pk, entry.pk)
+    places = [text.index(word) for word in ("Queued", "Sent to Azure", "Will be tried again", ">Succeeded<")]
+    assert places == sorted(places[:3]) + places[3:]
+    sent = [step for record in PushRecord.objects.all() for step in record.steps if step["method"] == "PUT"]
+    assert [step["status"] for step in sent] == [429, 200]
+    for step in sent:
+        assert step["request_id"] in text
+        assert step["azure_request_id"] in text
+
+
+def test_a_change_that_went_out_with_a_later_one_shows_the_later_push(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    edit(ada, client, description="first")
+    edit(ada, client, description="second")
+    push(again(client))
+    entry = Activity.objects.get(outcome="superseded")
+    assert "Sent to Azure" in page(ada, "sync:timeline", factory.pk, entry.pk)

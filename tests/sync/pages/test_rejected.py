@@ -1,0 +1,51 @@
+"""What Azure refused, as an operator finds it."""
+
+import pytest
+from django.urls import reverse
+
+from namespaces.models.configuration import NamespaceConfiguration
+from namespaces.models.core import Client, Namespace
+from portal.models import User
+from sync.actions import mark_deleted
+from sync.models.synced import Finding
+from sync.push.claim_and_settle import Pushed, push
+from tests.support.browsing import page
+from tests.support.factories import make_configuration
+from tests.sync.arranging import again, change_in_azure, edit, make, settled
+from tests.sync.scripted_arm import ScriptedArm, refused
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_refused_change_says_what_it_is_of_and_leads_to_where_it_is_edited(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client, configuration = make(ada, factory, "one"), make_configuration(factory)
+    NamespaceConfiguration.objects.filter(pk=configuration.pk).update(generation=9, parked_code="QuotaExceeded")
+    arm.script("PUT", refused("QuotaExceeded"))
+    push(client)
+    for name in ("sync:sync_overview", "sync:sync_refused"):
+        text = page(ada, name, factory.pk)
+        assert f'Client <a href="{reverse("namespaces:client_detail", args=[factory.pk, "one"])}">one</a>' in text
+        settings_page = reverse("namespaces:configuration_detail", args=[factory.pk])
+        assert f'<a href="{settings_page}">{configuration.name}</a>' in text
+        assert "(to be deleted)" not in text
+
+
+def test_a_change_that_met_another_one_in_azure_leads_to_both_sides(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = settled(ada, factory)
+    change_in_azure(arm, client, description="theirs")
+    assert push(edit(ada, client, description="ours")) is Pushed.PARKED
+    both_sides = reverse("sync:drift_detail", args=[factory.pk, Finding.objects.get().pk])
+    for name in ("sync:sync_overview", "sync:sync_refused"):
+        assert both_sides in page(ada, name, factory.pk)
+
+
+def test_a_refused_deletion_says_that_it_is_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = make(ada, factory, "one")
+    mark_deleted(ada, row=client, verb="Delete client", before={}, scope_name="f")
+    Client.objects.filter(pk=client.pk).update(parked_code="ScopeLocked")
+    assert again(client).parked_code
+    assert "(to be deleted)" in page(ada, "sync:sync_refused", factory.pk)

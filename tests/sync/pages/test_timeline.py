@@ -1,0 +1,86 @@
+"""The way of one change to Azure: however many tries it took, its beginning and its end are told, and kept."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from namespaces.models.core import Namespace
+from portal.models import Activity, User
+from sync.arm.call_recording import Call
+from sync.models.records import RECORDS_KEPT, forget_old_records
+from sync.models.synced import PushRecord
+from sync.pages.timeline import steps_of, timeline_of
+from sync.push.claim_and_settle import Pushed, push
+from tests.sync.arranging import again, make
+from tests.sync.scripted_arm import ScriptedArm, refused
+
+pytestmark = pytest.mark.django_db
+
+
+def titles(entry: Activity) -> list[str]:
+    return [step.title for step in timeline_of(entry)]
+
+
+@pytest.mark.parametrize("failures", [3, 14, 15, 40])
+def test_a_change_that_took_many_tries_ends_as_it_ended(
+    arm: ScriptedArm, ada: User, factory: Namespace, failures: int
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", *[refused("InternalServerError", 500)] * failures)
+    for _ in range(failures):
+        assert push(again(client)) is Pushed.DELAYED
+    assert push(again(client)) is Pushed.SUCCEEDED
+    steps = timeline_of(Activity.objects.get())
+    assert (steps[0].title, steps[-1].title, steps[-2].title) == ("Queued", "Succeeded", "Sent to Azure")
+    told = sum(step.title == "Will be tried again" for step in steps)
+    between = [step for step in steps if "more tr" in step.title]
+    if failures <= 14:
+        assert (told, between) == (failures, [])
+    else:
+        assert told == 14
+        count = failures - 14
+        assert [step.title for step in between] == ["1 more try" if count == 1 else f"{count} more tries"]
+        assert between[0].detail == f"{count} × InternalServerError: InternalServerError, says the script."
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+
+def test_a_client_may_be_called_like_an_operation() -> None:
+    space = "/subscriptions/s/resourceGroups/operations/providers/Microsoft.EventGrid/namespaces/operation"
+
+    def step(path: str) -> str:
+        return str(steps_of([Call("GET", path, "", timezone.now())])[0]["step"])
+
+    assert step(f"{space}/clients/operation-1") == "read"
+    assert (
+        step("/subscriptions/s/providers/Microsoft.EventGrid/locations/west/operationsStatus/1") == "Azure's operation"
+    )
+    assert (
+        step("/subscriptions/s/providers/Microsoft.EventGrid/locations/west/operationResults/1") == "Azure's operation"
+    )
+    assert step(f"{space}/operationResults/1") == "Azure's operation"
+
+
+def test_the_push_that_ended_a_change_is_kept_with_its_activity(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("InternalServerError", 500))
+    push(client)
+    push(again(client))
+    forget_old_records(timezone.now() + RECORDS_KEPT - timedelta(minutes=1))
+    assert PushRecord.objects.count() == 2
+    forget_old_records(timezone.now() + RECORDS_KEPT + timedelta(minutes=1))
+    assert PushRecord.objects.get().outcome == "succeeded"
+    assert titles(Activity.objects.get())[-2:] == ["Sent to Azure", "Succeeded"]
+    assert all(
+        step.request_id for step in timeline_of(Activity.objects.get()) if step.seconds and "Azure" in step.title
+    )
+
+
+def test_a_refusal_is_kept_with_its_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = make(ada, factory)
+    arm.script("PUT", refused("InvalidInput"))
+    push(client)
+    forget_old_records(timezone.now() + 20 * RECORDS_KEPT)
+    assert titles(Activity.objects.get())[-1] == "Refused"

@@ -1,0 +1,114 @@
+"""A database that is away, for a moment or for minutes, costs no row its way, and Azure no second request."""
+
+import time
+from typing import Any
+
+import pytest
+from django.db import DataError, OperationalError
+
+from namespaces.models.core import Client, Namespace
+from portal.models import User
+from sync.push import claim_and_settle, pump, queue
+from sync.push.claim_and_settle import Pushed, claim, settle
+from sync.workers import heartbeats
+from tests.sync.pumping import _a_worker_of_its_own, add, names, run
+from tests.sync.scripted_arm import ScriptedArm
+
+__all__ = ["_a_worker_of_its_own"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def failing_at_first(function: Any, times: int) -> Any:
+    left = [times]
+
+    def call(*args: Any, **values: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OperationalError("the database is restarting")
+        return function(*args, **values)
+
+    return call
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue.Queue, "take", failing_at_first(queue.Queue.take, 1))
+    monkeypatch.setattr(claim_and_settle, "settle", failing_at_first(claim_and_settle.settle, 2))
+    add(ada, factory, *names(5))
+    assert run().pushed == {Pushed.SUCCEEDED: 5}
+    assert arm.methods().count("PUT") == 5
+
+
+def test_rows_that_were_claimed_and_not_sent_when_the_database_failed_go_on_at_once(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
+    add(ada, factory, *names(5))
+    assert run().pushed == {Pushed.SUCCEEDED: 5}
+    assert not Client.objects.filter(recheck_at__isnull=False).exists()  # what was never sent is in no doubt
+    assert arm.methods().count("PUT") == 5
+
+
+def test_a_claim_that_broke_off_half_way_is_let_go_and_what_is_on_its_way_is_not(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    flying, loose = add(ada, factory, "flying", "loose")
+    (held,) = claim(Client, [flying.pk], worker="me")
+    assert claim(Client, [loose.pk], worker="me")
+    assert claim_and_settle.let_go("me", but=[held]) == 1
+    assert Client.objects.get(pk=flying.pk).claim_token == held.token
+    assert claim(Client, [flying.pk, loose.pk], worker="other")[0].row.pk == loose.pk
+
+
+def test_what_a_run_could_not_let_go_the_next_one_does(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
+    monkeypatch.setattr(claim_and_settle, "let_go", failing_at_first(claim_and_settle.let_go, 2))
+    add(ada, factory, *names(5))
+    assert run(seconds=0.1).pushed == {}
+    assert run().pushed == {Pushed.SUCCEEDED: 5}
+
+
+def test_settling_is_tried_for_as_long_as_the_lease_lasts(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server takes over for a database that failed: that may last minutes."""
+    clock = FakeClock()
+    monkeypatch.setattr(pump, "time", clock)
+    monkeypatch.setattr(claim_and_settle, "settle", failing_at_first(claim_and_settle.settle, 100))
+    add(ada, factory, *names(3))
+    assert run().pushed == {Pushed.SUCCEEDED: 3}
+    assert clock.slept > 60
+    assert arm.methods().count("PUT") == 3
+
+
+class FakeClock:
+    """Where sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def test_a_row_that_cannot_be_settled_does_not_hold_up_the_others(
+    arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fragile(deliveries: Any) -> Any:
+        if any(delivery.row.name == "sensor-1" for delivery in deliveries):
+            raise DataError("out of range")
+        return settle(deliveries)
+
+    monkeypatch.setattr(claim_and_settle, "settle", fragile)
+    add(ada, factory, *names(4))
+    assert run().pushed == {Pushed.SUCCEEDED: 3, Pushed.NOT_CLAIMED: 1}
+    stuck = Client.objects.get(name="sensor-1")
+    assert stuck.claim_token is not None  # it was sent, so it is not let go: after its lease it is read back
+    claim_and_settle.let_go(stuck.claimed_by, but=heartbeats.this_worker().unsettled)
+    assert Client.objects.get(name="sensor-1").claim_token is not None
