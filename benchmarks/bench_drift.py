@@ -14,7 +14,7 @@ def main() -> int:
     with stage(latency=LATENCY, ARM_BUDGETS="off") as set_stage:
         set_stage.set_up_django()
         from namespaces.importing.importing import bring_in
-        from namespaces.models.core import Client, Namespace
+        from namespaces.models import Client, Namespace
         from sync.drift import scan as drift
         from sync.registry import Scope
 

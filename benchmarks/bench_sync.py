@@ -87,16 +87,16 @@ def speed(set_stage: Stage) -> list[Measurement]:
 
 
 def _wait_for_a_worker() -> None:
-    from sync.models.synced import WorkerBeat
+    from sync.models import WorkerBeat
 
     until(WorkerBeat.objects.exists, "the worker says that it is there", 30)
 
 
 def limits(set_stage: Stage) -> list[Measurement]:
     """With ARM's buckets on: the share of what they permit, refusals after the start, and a deletion in the middle."""
-    from namespaces.models.core import Client
+    from namespaces.models import Client
     from sync.actions import mark_deleted
-    from sync.models.synced import Budget, PushRecord
+    from sync.models import Budget, PushRecord
 
     namespace = connect(set_stage.emulator.make_namespace("limited"), "limited")
     permitted = int(BUCKET + REFILL * LIMITED_SECONDS)
@@ -143,8 +143,8 @@ def _actor() -> Any:
 
 def memory(set_stage: Stage) -> Measurement:
     """A worker's memory after 50,000 pushes beside that after 1,000."""
-    from namespaces.models.core import Client
-    from sync.models.synced import WorkerBeat
+    from namespaces.models import Client
+    from sync.models import WorkerBeat
 
     namespace = connect(set_stage.emulator.make_namespace("memory"), "memory")
     rows = Client.objects.filter(namespace=namespace)
@@ -170,7 +170,7 @@ def _edit_all(rows: Any, turn: int) -> None:
     from django.db.models import F
     from django.utils import timezone
 
-    from sync.models.synced import Lane
+    from sync.models import Lane
 
     rows.update(generation=F("generation") + 1, description=f"turn {turn}", due_at=timezone.now(), lane=Lane.BULK)
     current_app.send_task("sync.tasks.pump")

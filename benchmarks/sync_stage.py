@@ -79,7 +79,7 @@ def connect(resource_id: str, name: str) -> Any:
     """A namespace of the emulator as the portal's."""
     from django.utils import timezone
 
-    from namespaces.models.core import Namespace
+    from namespaces.models import Namespace
 
     return Namespace.objects.create(
         resource_id=resource_id,
@@ -94,7 +94,7 @@ def save_clients(namespace: Any, count: int, *, prefix: str = "sensor", first: i
     """Save clients as a bulk import does: each with its activity entry, many in a transaction."""
     from django.db import transaction
 
-    from namespaces.models.core import Client
+    from namespaces.models import Client
     from sync.actions import commit_change
 
     with transaction.atomic():
@@ -120,7 +120,7 @@ def _actor() -> Any:
 
 
 def all_succeeded(namespace: Any) -> bool:
-    from namespaces.models.core import Client
+    from namespaces.models import Client
 
     return not Client.objects.filter(namespace=namespace).unsettled().exists()
 

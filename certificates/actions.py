@@ -7,7 +7,7 @@ from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
 from namespaces.actions.clients import check_team
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.rules.clients import RuleError, check_description, check_resource_name
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted

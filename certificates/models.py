@@ -21,9 +21,9 @@ from certificates.x509.reading import (
     to_azure_pem,
     to_pem,
 )
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
-from sync.models.synced import SyncedModel, SyncedQuerySet
+from sync.models import SyncedModel, SyncedQuerySet
 
 
 class CACertificate(SyncedModel):

@@ -9,8 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.urls import reverse
 
-from namespaces.models.core import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
-from namespaces.models.topic_rules import Rule
+from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role, Rule
 from portal.models import Team, User
 from portal.registry import HeldRole
 from portal.web.access_denied import Denied

@@ -10,7 +10,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.importing.reachability import note_reachability
         from namespaces.importing.scopes import NamespaceScopes
-        from namespaces.models.core import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
+        from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
         from portal.registry import (
             register_activity_scope,

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from namespaces.importing import importing
 from namespaces.importing.reachability import note_reachability
-from namespaces.models.core import Namespace, NamespaceConfiguration
+from namespaces.models import Namespace, NamespaceConfiguration
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
-from sync.push.queue import subscription_of
-from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader, Reader
+from sync.arm.protocols import Reader
+from sync.arm.resource_ids import subscription_of
+from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
 from sync.workers import leases
 
 logger = logging.getLogger(__name__)

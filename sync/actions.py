@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity, User
-from sync.models.synced import Lane, SyncedModel
+from sync.models import Lane, SyncedModel
 from sync.registry import Scope
 from sync.workers.wakeups import hint_on_commit, send_on_commit
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from django.apps import apps
 
 from portal.models import User
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 NextExpiries = Callable[[Collection[int]], Mapping[int, datetime]]
 ReachabilityObserver = Callable[[int, str | None], None]

@@ -12,8 +12,7 @@ from sync import registry
 from sync.capabilities import connection_log
 from sync.drift import discards
 from sync.drift import scan as drift
-from sync.models.findings import forget_old_findings
-from sync.models.records import forget_old_records
+from sync.models import forget_old_findings, forget_old_records
 from sync.push import pump, queue, rechecks
 from sync.workers import heartbeats, leases
 

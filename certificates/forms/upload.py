@@ -20,7 +20,7 @@ from certificates.x509.reading import to_pem
 from namespaces.access import teams_of
 from namespaces.connections.client_certificates import shown_certificates
 from namespaces.forms.clients import GuardedForm, TeamField, rule_as_field_error
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.rules import clients as rules
 from portal.models import User
 

@@ -25,7 +25,7 @@ from certificates.pages.presented_chain import Presented
 from certificates.x509.certificate import Certificate
 from namespaces.forms.client_proposal import propose_for
 from namespaces.forms.prefill import create_client_url
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 
 AFTER_THE_END = timedelta(days=10)  # how far the slider goes beyond the certificate's end, to see it refused
 MOST_AHEAD = timedelta(days=20 * 365)  # further on a slider would jump over months

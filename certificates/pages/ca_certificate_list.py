@@ -9,8 +9,8 @@ from django.db.models.functions import Lower
 from django.http import QueryDict
 
 from certificates.models import CACertificate
-from namespaces.models.core import Namespace
-from namespaces.pages.lists import Column, asked_text, page_of, sorting_of
+from namespaces.models import Namespace
+from portal.listing import Column, asked_text, page_of, sorting_of
 
 COLUMNS: dict[str, tuple[str, F | Lower]] = {
     "name": ("Certificate name", Lower("name")),

@@ -15,7 +15,7 @@ from certificates.pages.authentication_test import trusted_cas
 from certificates.pages.refused_certificates import refused_certificates
 from certificates.x509.certificate import Certificate, DecodingError, name_key
 from namespaces.connections.client_certificates import read_chain
-from namespaces.models.core import Client, ClientCertificate, Namespace
+from namespaces.models import Client, ClientCertificate, Namespace
 from namespaces.rules.clients import THUMBPRINT_SCHEME
 
 MOST_KNOWN = 500  # each costs up to three verifications, so a page of a large plant looks at the latest

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from certificates.models import ExpiryFeed
 from namespaces.access import Verb, may
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal import activity
 from portal.models import User
 

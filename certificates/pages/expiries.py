@@ -10,7 +10,7 @@ from certificates.models import CACertificate
 from certificates.pages.authentication_test import NO_END
 from certificates.pages.refused_certificates import RefusedCertificate, refused_certificates
 from certificates.x509.text import one_line, shortened
-from namespaces.models.core import Client, ClientCertificate, Namespace
+from namespaces.models import Client, ClientCertificate, Namespace
 
 PAST = timedelta(days=30)  # what ended longer ago is no news
 MOST = 5000

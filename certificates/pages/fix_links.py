@@ -18,7 +18,7 @@ from certificates.authentication.decision import (
 from certificates.authentication.matching import THUMBPRINT_SCHEME, fitting_scheme
 from certificates.x509.certificate import Certificate
 from namespaces.forms.prefill import add_source_url, thumbprint_place, update_client_url
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 
 NOWHERE = "", ""
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.reading import read_client_upload, to_pem
 from namespaces.connections.client_certificates import presented_ders
-from namespaces.models.core import ConnectionAttempt
+from namespaces.models import ConnectionAttempt
 
 
 @dataclass(frozen=True)

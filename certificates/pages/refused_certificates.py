@@ -18,7 +18,7 @@ from certificates.pages.authentication_test import namespace_state
 from certificates.pages.presented_chain import Presented
 from certificates.x509.certificate import Certificate
 from certificates.x509.strength import can_check
-from namespaces.models.core import ClientCertificate, ConnectionAttempt, Namespace
+from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace
 
 MOST_ATTEMPTS = 2000  # the latest that are looked at
 MOST_CERTIFICATES = 200  # different ones among them; each costs a signature or two

@@ -5,7 +5,7 @@ from django import template
 from certificates.authentication.decision import Decision
 from certificates.pages.authentication_test import ShownStep, steps_of_attempt
 from certificates.pages.presented_chain import Presented
-from namespaces.models.core import ConnectionAttempt
+from namespaces.models import ConnectionAttempt
 
 register = template.Library()
 

@@ -16,7 +16,7 @@ from certificates.pages.presented_chain import Presented
 from namespaces.access import Verb, get_namespace, may
 from namespaces.connections.attempts import decision_of, protocol_of
 from namespaces.connections.client_certificates import Showing, remember
-from namespaces.models.core import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from namespaces.pages.responses import PageRequest, namespace_context, render_page
 
 ATTEMPTS_OFFERED = 8

@@ -15,7 +15,7 @@ from certificates.pages.ca_certificate_list import certificate_grid, listed_cert
 from certificates.pages.ca_usage import impact_of, number_of_clients, signed_beside
 from namespaces.access import Verb, get_namespace
 from namespaces.forms.clients import problem_of_one_field
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.pages.lists import narrowed_clients
 from portal.models import User
 from sync.actions import commit_change, mark_deleted

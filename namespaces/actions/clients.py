@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
 from namespaces.access import may_connect, not_an_administrator, teams_of
-from namespaces.models.core import Client, Namespace, NamespaceRole, Role
+from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules.clients import (
     RuleError,
     check_attributes,
@@ -24,7 +24,7 @@ from portal import activity
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway, parse_resource_id
-from sync.models.findings import forget_scope
+from sync.models import forget_scope
 from sync.workers.wakeups import send_on_commit
 
 NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from namespaces.models.core import NamespaceConfiguration
+from namespaces.models import NamespaceConfiguration
 from namespaces.rules.clients import RuleError
 from namespaces.rules.configuration import check_configuration
 from portal.models import User

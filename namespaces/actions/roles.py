@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from namespaces.access import HOLDS
-from namespaces.models.core import Namespace, NamespaceRole, Role
+from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.rules.clients import RuleError
 from portal import activity
 from portal.models import Team, User

@@ -11,8 +11,7 @@ from django.db import transaction
 
 from namespaces.actions.clients import check_team
 from namespaces.authorization.topic_access import EVERYONE
-from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
-from namespaces.models.topic_rules import TopicRule
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules.clients import RuleError, check_description, check_resource_name
 from namespaces.rules.topic_rules import check_permission, check_query, check_templates
 from portal.models import Team, User

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from certificates.authentication.engine import Decision
-from namespaces.models.core import Client, ConnectionAttempt, Namespace
-from namespaces.pages.lists import asked_text
+from namespaces.models import Client, ConnectionAttempt, Namespace
+from portal.listing import asked_text
 
 SHOWN = 100
 # A page left open must not ask for ever.

@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest, Lower
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.reading import from_azure_pem, to_azure_pem
-from namespaces.models.core import Client, ClientCertificate, Namespace
+from namespaces.models import Client, ClientCertificate, Namespace
 
 MOST_CHAIN = 10
 

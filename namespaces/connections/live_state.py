@@ -11,7 +11,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
-from namespaces.models.core import Client
+from namespaces.models import Client
 from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
 from sync.capabilities.live_state import live_state
 

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
-from namespaces.models.core import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from sync import registry
 from sync.registry import ConnectionSource
 

@@ -16,7 +16,7 @@ from certificates.x509.reading import DecodingError, from_azure_pem, load_certif
 from namespaces.forms.attributes import AttributeRow, posted_rows
 from namespaces.forms.client_proposal import Proposal, propose, propose_for, warnings_of
 from namespaces.forms.clients import without_private_keys
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.rules.clients import RuleError, check_client_name
 
 LONGEST_CERTIFICATE = 200_000  # characters

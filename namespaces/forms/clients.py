@@ -15,7 +15,7 @@ from certificates.authentication.engine import VALIDATION_SCHEMES, authenticatio
 from certificates.x509.private_keys import private_key_kind
 from namespaces.access import teams_of
 from namespaces.forms.attributes import AttributeRow, posted_rows, read_rows
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.rules import clients as rules
 from namespaces.rules.clients import RuleError
 from portal.models import Team, User

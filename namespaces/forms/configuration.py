@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from namespaces.forms.clients import GuardedForm, rule_as_field_error
-from namespaces.models.core import NamespaceConfiguration
+from namespaces.models import NamespaceConfiguration
 from namespaces.rules.configuration import EXPIRY_HOURS, SESSIONS, SOURCES, check_sources
 
 NUMBER = {"invalid": "Type a whole number."}

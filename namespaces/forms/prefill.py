@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from namespaces.models.core import Client
-from namespaces.pages.lists import asked_text
+from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import Explained
 from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, RuleError, check_client_name
+from portal.listing import asked_text
 
 
 def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from namespaces.forms.clients import GuardedForm
-from namespaces.models.core import Role
+from namespaces.models import Role
 from namespaces.pages.role_list import MEANINGS, Holder, find_holders, holder_of
 
 

@@ -10,8 +10,7 @@ from django.core.exceptions import ValidationError
 from namespaces.access import teams_of
 from namespaces.authorization.topic_access import EVERYONE
 from namespaces.forms.clients import GuardedForm, TeamField, rule_as_field_error
-from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
-from namespaces.models.topic_rules import TopicRule
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules import clients as rules
 from namespaces.rules import topic_rules
 from namespaces.rules.clients import RuleError

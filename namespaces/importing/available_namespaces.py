@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 
 

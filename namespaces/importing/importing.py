@@ -9,11 +9,11 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal import activity
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 from sync.throttling.budgeted_reader import PatientReader
 from sync.workers.wakeups import send_on_commit
 

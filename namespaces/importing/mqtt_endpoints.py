@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 
 MQTT_PORT = 8883
 

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 
 
 def note_reachability(pk: int, reason: str | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from namespaces.access import Verb, get_namespace, visible_namespaces
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from sync.registry import Scope
 

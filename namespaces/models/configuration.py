@@ -14,11 +14,11 @@ from namespaces.rules.configuration import (
     configuration_problems,
 )
 from sync.arm.errors import AzureNotFound, AzureRefused
-from sync.models.synced import SyncedModel, SyncedQuerySet
+from sync.models import SyncedModel, SyncedQuerySet
 
 if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
-    from sync.throttling.budgeted_reader import Reader
+    from sync.arm.protocols import Reader
 
 # Alternative sources are known to preview versions only; the rest of the settings goes by the ordinary one.
 PREVIEW = "2025-07-15-preview"

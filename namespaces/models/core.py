@@ -13,23 +13,9 @@ from django.db.models.functions import Lower
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from certificates.x509.reading import grouped_thumbprint
 from namespaces.models.configuration import NamespaceConfiguration
-from namespaces.models.topic_rules import ClientGroup, PermissionBinding, TopicSpace
 from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
 from portal.models import Activity
-from sync.models.synced import Obstacle, SyncedModel, SyncedQuerySet
-
-__all__ = [
-    "Client",
-    "ClientCertificate",
-    "ClientGroup",
-    "ConnectionAttempt",
-    "Namespace",
-    "NamespaceConfiguration",
-    "NamespaceRole",
-    "PermissionBinding",
-    "Role",
-    "TopicSpace",
-]
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 
 class Role(models.TextChoices):

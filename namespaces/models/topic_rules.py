@@ -17,7 +17,7 @@ from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, 
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
 from portal.models import Activity
-from sync.models.synced import Obstacle, SyncedModel, SyncedQuerySet
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet
 
 
 class TopicRule(SyncedModel):

@@ -10,9 +10,9 @@ from django.db.models import CharField, Count, Q, QuerySet, Value
 
 from namespaces.connections.client_certificates import next_ends
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from sync import registry
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 from sync.pages.backlog import Figures, figures_by_scope, in_one_statement
 from sync.pages.overview import open_findings_in
 

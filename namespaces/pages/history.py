@@ -9,8 +9,8 @@ from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from namespaces.models.core import Namespace
-from namespaces.pages.lists import asked_text, page_of
+from namespaces.models import Namespace
+from portal.listing import asked_text, page_of
 from portal.models import Activity
 from sync.registry import models
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from certificates.x509.text import one_line
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from namespaces.models.core import Client, ClientGroup, PermissionBinding, TopicSpace
+from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
 from portal.registry import MenuItem
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 BROKER = "MQTT broker"
 FIND_OUT = "Find out why"

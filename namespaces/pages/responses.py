@@ -10,10 +10,10 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from namespaces.access import Verb, may
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from sync.actions import NothingToRetry, retry
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 
 class PageRequest(HttpRequest):

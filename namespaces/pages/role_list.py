@@ -10,8 +10,8 @@ from django.db.models.functions import Coalesce, Concat, Lower, NullIf, Trim
 from django.http import QueryDict
 
 from namespaces.access import STRONGEST_FIRST, administrators
-from namespaces.models.core import Namespace, NamespaceRole, Role
-from namespaces.pages.lists import Column, asked_text, page_of, sorting_of
+from namespaces.models import Namespace, NamespaceRole, Role
+from portal.listing import Column, asked_text, page_of, sorting_of
 from portal.models import Team, User
 
 MEANINGS: dict[Role, str] = {

@@ -8,7 +8,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 
 from namespaces.access import may_connect, visible_namespaces
-from namespaces.models.core import (
+from namespaces.models import (
     Client,
     ClientCertificate,
     ClientGroup,
@@ -19,7 +19,7 @@ from namespaces.models.core import (
 from portal.models import User
 from portal.registry import SearchHit, menu_items, page_hit
 from portal.templatetags.portal import thumbprint
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 MOST_HITS = 8
 MOST_ELSEWHERE = 3  # namespaces whose pages are found by who is in none

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from sync.models.synced import SyncedModel, SyncedQuerySet, SyncState
+from sync.models import SyncedModel, SyncedQuerySet, SyncState
 
 MOVING = frozenset({SyncState.PENDING, SyncState.SYNCING, SyncState.DELETING})
 MOST_ROWS = 200

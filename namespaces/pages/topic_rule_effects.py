@@ -10,8 +10,7 @@ from namespaces.authorization.group_queries import QueryError, parse_query
 from namespaces.authorization.topic_access import EVERYONE, Explanation, TopicAccess
 from namespaces.authorization.topic_templates import TemplateError, member_of, parse_template
 from namespaces.authorization.topics import is_topic_name
-from namespaces.models.core import Client, ClientGroup, Namespace, PermissionBinding, TopicSpace
-from namespaces.models.topic_rules import TopicRule
+from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules.query_builder import Operand, operands
 
 SHOWN = 50

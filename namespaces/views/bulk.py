@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from namespaces.access import Verb, get_namespace
 from namespaces.actions.bulk import MOST, Chosen, change_clients, chosen_of
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.pages.lists import client_grid
 from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
 from namespaces.pages.sync_polling import poll_of

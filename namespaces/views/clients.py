@@ -13,7 +13,7 @@ from namespaces.forms.attributes import rows_of
 from namespaces.forms.client_draft import Told, draft_of, told_again
 from namespaces.forms.clients import AuthenticationNameForm, ClientSettingsForm, CreateClientForm, problem_of_one_field
 from namespaces.forms.prefill import filled_in, filled_in_settings
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.lists import client_grid

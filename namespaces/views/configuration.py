@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from namespaces.access import Verb, get_configuration, get_namespace, may
 from namespaces.actions.configuration import update_configuration
 from namespaces.forms.configuration import ConfigurationForm
-from namespaces.models.core import NamespaceConfiguration
+from namespaces.models import NamespaceConfiguration
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
 from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET
 from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, watch
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
-from namespaces.models.core import ConnectionAttempt
+from namespaces.models import ConnectionAttempt
 from namespaces.pages.responses import PageRequest, namespace_context, render_page
 
 

@@ -8,8 +8,9 @@ from django.views.decorators.http import require_GET
 from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import listed_attempts
 from namespaces.pages.history import differences, listed_activities
-from namespaces.pages.lists import asked_text, listed_clients
+from namespaces.pages.lists import listed_clients
 from namespaces.pages.responses import PageRequest
+from portal.listing import asked_text
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 
 

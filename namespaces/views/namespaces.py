@@ -12,7 +12,7 @@ from namespaces.actions.clients import connect_namespace, disconnect_namespace
 from namespaces.forms.clients import ConnectNamespaceForm
 from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.pages.health import next_step, summarize, summarize_all
 from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
 from namespaces.rules.clients import RuleError

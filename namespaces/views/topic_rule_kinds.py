@@ -11,9 +11,8 @@ from django.http import QueryDict
 
 from namespaces.actions import topic_rules as actions
 from namespaces.forms.topic_rules import ClientGroupForm, PermissionBindingForm, TopicRuleForm, TopicSpaceForm
-from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
-from namespaces.models.topic_rules import TopicRule
-from namespaces.pages.lists import Column, asked_text, page_of, sorting_of
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
+from portal.listing import Column, asked_text, page_of, sorting_of
 
 Columns = dict[str, tuple[str, F | Lower]]
 NAME = ("Name", Lower("name"))

@@ -10,8 +10,7 @@ from namespaces.access import Verb, get_namespace, get_topic_rule
 from namespaces.actions.topic_rules import delete_topic_rule
 from namespaces.forms.clients import problem_of_one_field
 from namespaces.forms.topic_rule_draft import changed_draft
-from namespaces.models.core import ClientGroup, Namespace
-from namespaces.models.topic_rules import TopicRule
+from namespaces.models import ClientGroup, Namespace, TopicRule
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of

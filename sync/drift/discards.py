@@ -12,10 +12,11 @@ from portal import activity
 from portal.models import Activity, User
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
+from sync.arm.protocols import Reader
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models.synced import Discard, SyncedModel
-from sync.throttling.budgeted_reader import PatientReader, Reader
+from sync.models import Discard, SyncedModel
+from sync.throttling.budgeted_reader import PatientReader
 from sync.workers.wakeups import send_on_commit
 
 LISTED_FROM = 40  # rows of one collection: from so many on a listing takes fewer requests

@@ -13,10 +13,10 @@ from portal.models import Activity, User
 from sync import registry
 from sync.actions import commit_change
 from sync.arm.gateway import ArmGateway, AzureNotFound, arm_gateway
-from sync.models.findings import Finding
-from sync.models.synced import SyncedModel
+from sync.arm.protocols import Reader
+from sync.models import Finding, SyncedModel
 from sync.push.comparison import field_differences
-from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader, Reader
+from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
 
 Resource = Mapping[str, Any]
 

@@ -19,12 +19,12 @@ from django.utils import timezone
 from portal import activity
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
-from sync.models.findings import Finding, Scan
-from sync.models.synced import SyncedModel
+from sync.arm.protocols import Reader
+from sync.models import Finding, Scan, SyncedModel
 from sync.push.comparison import canonical, describe_resource, field_differences
 from sync.push.conflicts import alarm_of, upsert_finding
 from sync.registry import Scope
-from sync.throttling.budgeted_reader import PatientReader, Reader
+from sync.throttling.budgeted_reader import PatientReader
 
 logger = logging.getLogger(__name__)
 

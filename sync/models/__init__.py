@@ -1,0 +1,25 @@
+"""Models of sync: what every synced row has, and what the workers record."""
+
+from sync.models.findings import Finding, Scan, forget_old_findings, forget_scope
+from sync.models.records import RECORDS_KEPT, Budget, Discard, PushRecord, WorkerBeat, forget_old_records
+from sync.models.synced import Lane, Lease, Obstacle, SyncedModel, SyncedQuerySet, SyncState, may_go
+
+__all__ = [
+    "RECORDS_KEPT",
+    "Budget",
+    "Discard",
+    "Finding",
+    "Lane",
+    "Lease",
+    "Obstacle",
+    "PushRecord",
+    "Scan",
+    "SyncState",
+    "SyncedModel",
+    "SyncedQuerySet",
+    "WorkerBeat",
+    "forget_old_findings",
+    "forget_old_records",
+    "forget_scope",
+    "may_go",
+]

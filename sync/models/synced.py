@@ -14,28 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from sync.models.findings import Finding, Scan
-from sync.models.records import Budget, Discard, PushRecord, WorkerBeat
+from sync.models.findings import Finding
 
 if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
-    from sync.throttling.budgeted_reader import Reader
-
-__all__ = [
-    "Budget",
-    "Discard",
-    "Finding",
-    "Lane",
-    "Lease",
-    "Obstacle",
-    "PushRecord",
-    "Scan",
-    "SyncState",
-    "SyncedModel",
-    "SyncedQuerySet",
-    "WorkerBeat",
-    "may_go",
-]
+    from sync.arm.protocols import Reader
 
 
 class SyncState(models.TextChoices):

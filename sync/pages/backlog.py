@@ -13,7 +13,7 @@ from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value, Windo
 from django.db.models.functions import RowNumber
 
 from sync import registry
-from sync.models.synced import Lane, SyncedModel, may_go
+from sync.models import Lane, SyncedModel, may_go
 
 SHOWN_OF_EACH_REASON = 20
 DELAYS_SHOWN = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from sync import registry
-from sync.models.findings import Finding
+from sync.models import Finding
 from sync.pages import overview
 from sync.registry import Scope
 

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from sync import registry
-from sync.models.synced import Finding, PushRecord, Scan, WorkerBeat
+from sync.models import Finding, PushRecord, Scan, WorkerBeat
 from sync.throttling.budget import gauges
 from sync.workers import heartbeats
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 from portal.models import User
 from portal.registry import SearchHit, page_hit
 from sync import actions, registry
+from sync.arm.resource_ids import subscription_of
 from sync.drift import scan as drift
-from sync.models.synced import Finding, Scan, WorkerBeat
+from sync.models import Finding, Scan, WorkerBeat
 from sync.pages import backlog
 from sync.pages.backlog import Figures, ParkedGroup
-from sync.push.queue import subscription_of
 from sync.registry import Scope
 from sync.throttling import budget, throughput
 from sync.throttling.budget import Gauge

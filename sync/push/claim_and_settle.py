@@ -25,12 +25,12 @@ from portal.models import Activity
 from sync import registry
 from sync.arm.gateway import ArmGateway, arm_gateway
 from sync.arm.timeouts import lease_seconds
-from sync.models.synced import PushRecord, SyncedModel
-from sync.pages.timeline import steps_of
+from sync.models import PushRecord, SyncedModel
 from sync.push.bulk_sql import insert_many, update_each
 from sync.push.comparison import NOTHING_KNOWN, histories
 from sync.push.conflicts import note_conflict
 from sync.push.delivery import Claimed, Delivery, deliver, overlay
+from sync.push.steps import steps_of
 
 __all__ = ["Pushed", "claim", "overlay", "push", "settle"]
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.models import Activity
-from sync.models.findings import Finding
-from sync.models.synced import SyncedModel
+from sync.models import Finding, SyncedModel
 
 Resource = Mapping[str, Any]
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sync.models.findings import Finding
-from sync.models.synced import SyncedModel
+from sync.models import Finding, SyncedModel
 from sync.push.comparison import CONFLICTS, field_differences
 
 Resource = Mapping[str, Any]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from sync.arm.call_recording import Call, recorded
 from sync.arm.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable
 from sync.arm.timeouts import write_seconds
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 from sync.push.comparison import CONFLICTS, NOTHING_KNOWN, Drifted, History, canonical, describe_resource
 
 Resource = Mapping[str, Any]

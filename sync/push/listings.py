@@ -11,7 +11,8 @@ from typing import Any
 
 from sync.arm.call_recording import Call, recorded
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable
-from sync.models.synced import SyncedModel
+from sync.arm.resource_ids import subscription_of
+from sync.models import SyncedModel
 from sync.push import queue
 from sync.push.claim_and_settle import Pushed
 from sync.push.delivery import Delivery
@@ -95,7 +96,7 @@ class Collections:
     @staticmethod
     def _may_read(scope: str, pages: int) -> bool:
         """Whether the budget has that many reads; else each push reads for itself, which its own share pays for."""
-        subscription = queue.subscription_of(scope)
+        subscription = subscription_of(scope)
         grant = budget.reserve(subscription, "reads", pages)
         if grant.count < pages:
             budget.give_back(subscription, "reads", grant.count)

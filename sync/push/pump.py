@@ -20,7 +20,8 @@ from django.db import InterfaceError, InternalError, OperationalError, close_old
 from django.utils import timezone
 
 from sync.arm.gateway import ArmGateway, AzureUnreachable, arm_gateway
-from sync.models.synced import SyncedModel
+from sync.arm.resource_ids import subscription_of
+from sync.models import SyncedModel
 from sync.push import claim_and_settle, queue
 from sync.push.claim_and_settle import Pushed
 from sync.push.delivery import Claimed, Delivery, deliver
@@ -307,7 +308,7 @@ class Pump:
         away: dict[str, str] = {}
         answered: set[str] = set()
         for delivery in landed:
-            subscription = queue.subscription_of(delivery.row.arm_id())
+            subscription = subscription_of(delivery.row.arm_id())
             if delivery.outage is not None and not delivery.outage.answered:
                 away[subscription] = delivery.message
             elif any(call.status for call in delivery.calls):

@@ -11,7 +11,8 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from sync import registry
-from sync.models.synced import SyncedModel
+from sync.arm.resource_ids import subscription_of
+from sync.models import SyncedModel
 from sync.throttling import budget
 
 LOOK_AGAIN = 0.2  # seconds: in a bulk of one type, the others are not asked for with every batch
@@ -35,12 +36,6 @@ class Candidate:
     @property
     def operation(self) -> str:
         return "deletes" if self.is_deletion else "writes"
-
-
-def subscription_of(arm_id: str) -> str:
-    """The subscription of an ARM id, lower case; "" when it names none."""
-    steps = arm_id.split("/", 3)
-    return steps[2].lower() if len(steps) > 2 and steps[1].lower() == "subscriptions" else ""
 
 
 class Queue:

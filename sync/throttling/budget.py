@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from sync.arm.call_recording import Call
-from sync.models.synced import Budget, WorkerBeat
+from sync.models import Budget, WorkerBeat
 
 SIZES: dict[str, tuple[float, float]] = {  # bucket, refill per second; per subscription and service principal
     "reads": (250.0, 25.0),

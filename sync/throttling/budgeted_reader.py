@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sync.arm.call_recording import recorded
 from sync.arm.errors import AzureUnreachable
-from sync.push.queue import subscription_of
+from sync.arm.protocols import PagedReader
+from sync.arm.resource_ids import subscription_of
 from sync.throttling import budget
 
 TRIES = 4  # of one page
@@ -18,20 +19,6 @@ TELL_EVERY = 5.0  # seconds
 
 
 Found = TypeVar("Found")
-
-
-class Reader(Protocol):
-    """Where resources are read from: the gateway, or somebody who reads from it with care."""
-
-    def get(self, arm_id: str, *, api_version: str | None = None) -> dict[str, Any]: ...
-
-    def list_children(self, namespace_id: str, kind: str) -> Iterator[dict[str, Any]]: ...
-
-
-class PagedReader(Reader, Protocol):
-    """One that can be asked for a single page, so that only this page need be asked for again."""
-
-    def page_of_children(self, namespace_id: str, kind: str, link: str = "") -> tuple[list[dict[str, Any]], str]: ...
 
 
 class PatientReader:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Q
 
-from sync.models.synced import PushRecord
+from sync.models import PushRecord
 
 MEASURED_OVER = timedelta(seconds=60)
 ENOUGH = 20  # rows: fewer tell nothing

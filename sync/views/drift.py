@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from sync import actions, registry
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.pages import confirmation, overview
 from sync.registry import Scope
 from sync.views.operators import PageRequest, may_change, render_page

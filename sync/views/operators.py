@@ -19,12 +19,12 @@ from django_htmx.middleware import HtmxDetails
 from portal.models import Activity, User
 from sync import actions, registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.arm.resource_ids import subscription_of
 from sync.drift import discards, resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models.synced import SyncedModel, SyncedQuerySet
+from sync.models import SyncedModel, SyncedQuerySet
 from sync.pages import backlog, confirmation, metrics, overview
 from sync.pages.timeline import timeline_of
-from sync.push.queue import subscription_of
 from sync.registry import Scope
 from sync.throttling.budget import gauges
 

@@ -12,7 +12,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import connections
 from django.utils import timezone
 
-from sync.models.synced import WorkerBeat
+from sync.models import WorkerBeat
 from sync.push import rechecks
 from sync.push.delivery import Claimed
 

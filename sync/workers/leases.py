@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from sync.models.synced import Lease
+from sync.models import Lease
 
 
 class Hold:

@@ -6,7 +6,7 @@ import time
 from celery import current_app
 from django.db import transaction
 
-from sync.models.synced import SyncedModel
+from sync.models import SyncedModel
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """A row of the table of certificates × users, put into the portal's own rows."""
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.certificates.cases import Case
 from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client as Browser
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.support.factories import PASSWORD, make_namespace, make_user
 
 

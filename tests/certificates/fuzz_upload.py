@@ -32,7 +32,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.http import QueryDict
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from tests.certificates.cases import Plant, a_client
 from tests.certificates.key_uploads import write_corpus

@@ -12,10 +12,10 @@ from certificates.access import get_ca_certificate
 from certificates.models import CACertificate, next_expiries
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.rules.clients import RuleError
 from portal.models import Activity
-from sync.models.synced import SyncState
+from sync.models import SyncState
 from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from namespaces.access import Verb, get_client, get_namespace, may, may_connect, role_in, teams_of, visible_namespaces
-from namespaces.models.core import Role
+from namespaces.models import Role
 from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db

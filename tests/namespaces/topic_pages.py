@@ -8,7 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.support.factories import (
     PASSWORD,
     make_client,

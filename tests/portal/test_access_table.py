@@ -8,9 +8,9 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from namespaces.models.core import ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
-from sync.models.synced import Finding
+from sync.models import Finding
 from tests.support.factories import (
     make_admin,
     make_ca_certificate,

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, make_sample_chain
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity
 from tests.support.factories import (
     PASSWORD,

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, ConnectionAttempt, Namespace
+from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal import activity
 from portal.models import Activity, User
 from portal.web.csv_files import LONGEST_CELL, cell, csv_response

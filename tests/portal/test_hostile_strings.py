@@ -28,12 +28,12 @@ from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models.core import Namespace, NamespaceRole
+from namespaces.models import Namespace, NamespaceRole
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
 from portal.models import User
-from sync.models.synced import Finding
+from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
 from tests.portal.test_access_table import TABLE, arguments, body_of
 from tests.support.chains import Identity, authority

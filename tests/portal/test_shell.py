@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, User
 from portal.registry import menu_for
 from tests.portal.test_access_table import TABLE, arguments, body_of, place, signed_in

@@ -18,7 +18,7 @@ import pytest
 from emulator.running import Whereabouts
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 LOCATION = "westeurope"
 GROUP = "rg-tests"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

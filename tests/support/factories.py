@@ -8,7 +8,7 @@ from django.utils import timezone
 from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
-from namespaces.models.core import (
+from namespaces.models import (
     Client,
     ClientGroup,
     Namespace,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NODE_FOLDER = Path(__file__).resolve().parent / "node"
+NODE_FOLDER = Path(__file__).resolve().parent.parent / "node"
 PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients"}
 
 

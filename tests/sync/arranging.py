@@ -6,10 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from namespaces.actions.clients import create_client, update_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.drift import scan as drift
-from sync.models.synced import Finding, Scan, WorkerBeat
+from sync.models import Finding, Scan, WorkerBeat
 from sync.push.claim_and_settle import Pushed, push
 from sync.push.rechecks import make_due
 from sync.registry import Scope

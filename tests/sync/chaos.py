@@ -237,7 +237,7 @@ def _is_quiet() -> bool:
 def verdict(changes: Changes, emulator: EmulatorProcess) -> dict[str, Any]:
     """What is wrong, by name; empty lists when all is well."""
     from portal.models import Activity
-    from sync.models.synced import PushRecord
+    from sync.models import PushRecord
 
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Any] = {}

@@ -34,7 +34,7 @@ class Changes:
     # Clients
 
     def _change_a_client(self) -> None:
-        from namespaces.models.core import Client
+        from namespaces.models import Client
 
         present = Client.objects.present().filter(namespace=self.namespace)
         kind = self.draw.random()
@@ -102,7 +102,7 @@ class Changes:
 
     def _change_a_rule(self) -> None:
         from certificates.models import CACertificate
-        from namespaces.models.core import ClientGroup, PermissionBinding, TopicSpace
+        from namespaces.models import ClientGroup, PermissionBinding, TopicSpace
 
         model: Any = self.draw.choice([CACertificate, ClientGroup, TopicSpace, PermissionBinding])
         name = f"{model._meta.model_name}-{self.draw.randrange(NAMES)}"

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client as Browser
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from tests.support.browsing import signed_in
 from tests.support.emulated_azure import azure

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.actions import commit_change
 from sync.push.pump import Pump

@@ -11,11 +11,16 @@ from tests.support.servers import postgresql
 
 SAME_TESTS = {
     "rows": (
-        *("test_reconcile.py", "test_lost_answers.py", "test_overwriting.py", "test_making_anew.py"),
-        *("test_making_room.py", "test_leases.py", "test_operations.py", "test_deleting.py"),
-        *("test_claiming.py", "test_waiting.py", "test_timeline.py"),
+        *(
+            "push/test_claim_and_settle.py",
+            "push/test_lost_answers.py",
+            "push/test_overwriting.py",
+            "push/test_recreating.py",
+        ),
+        *("push/test_freed_names.py", "workers/test_leases.py", "arm/test_long_running.py", "push/test_deleting.py"),
+        *("push/test_claiming.py", "pages/test_backlog.py", "pages/test_timeline.py"),
     ),
-    "pump and budget": ("test_pump.py", "test_budget.py", "test_database_faults.py"),
+    "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from namespaces.actions.clients import connect_namespace
 from namespaces.actions.roles import grant_role
-from namespaces.models.core import Namespace, Role
+from namespaces.models import Namespace, Role
 from portal.demo.supervisor import write_private
 from portal.models import Team, User
 from sync.arm.gateway import AzureNotFound, arm_gateway

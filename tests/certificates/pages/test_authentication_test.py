@@ -19,7 +19,7 @@ from certificates.pages.presented_chain import Presented
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.reading import read_upload, to_azure_pem, to_pem
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models.core import Client, ConnectionAttempt, Namespace
+from namespaces.models import Client, ConnectionAttempt, Namespace
 from tests.certificates.uploads import SENSOR
 from tests.support.chains import authority, self_signed
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from certificates.pages.authentication_test import NO_END, try_authentication
 from certificates.pages.presented_chain import Presented
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.certificates.cases import IP, THUMBPRINT, Plant
 from tests.certificates.x509.test_fuzzing import mutated
 from tests.support.chains import AT, Identity, self_signed

@@ -14,7 +14,7 @@ from certificates.pages.ca_usage import impact_of
 from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from certificates.x509.reading import Certificate, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.support.chains import Identity, authority
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
 

@@ -13,7 +13,7 @@ from certificates.models import ExpiryFeed
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
-from namespaces.models.core import Namespace, NamespaceRole
+from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
 from tests.support.factories import PASSWORD, make_admin, make_ca_certificate, make_client, make_namespace, make_user
 

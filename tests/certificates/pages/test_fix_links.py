@@ -20,7 +20,7 @@ from certificates.authentication.decision import (
 from certificates.pages.authentication_test import Trial, try_authentication
 from certificates.pages.presented_chain import Presented
 from certificates.x509.reading import to_azure_pem
-from namespaces.models.core import ConnectionAttempt, Namespace, NamespaceRole, Role
+from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole, Role
 from tests.certificates.arranging import arranged
 from tests.certificates.authentication.test_engine_table import decide
 from tests.certificates.case_table import cases

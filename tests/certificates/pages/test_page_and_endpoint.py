@@ -23,10 +23,10 @@ from certificates.authentication.engine import ClientRecord, Decision, authentic
 from certificates.x509.reading import load_certificate
 from tests.certificates.arranging import arranged
 from tests.certificates.cases import DAY, DNS, EMAIL, IP, SUBJECT, THUMBPRINT, URI, Case, Plant, a_client
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.wire import wire
+from tests.emulator.mqtt.raw_client import wire
 from tests.support.chains import Identity, authority, key_identifier, only_dns, self_signed, unknown_extension
 from tests.support.factories import make_admin
 

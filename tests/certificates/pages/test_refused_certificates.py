@@ -17,7 +17,7 @@ from certificates.pages.refused_certificates import refused_certificates
 from certificates.x509.reading import load_certificate, to_azure_pem
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from tests.support.chains import Identity, authority
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user

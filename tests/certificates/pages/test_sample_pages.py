@@ -18,7 +18,7 @@ from certificates.samples.chain import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAME
 from certificates.samples.names import SUBJECT
 from certificates.x509.reading import read_upload
 from namespaces.forms.clients import PRIVATE_KEY_SENTENCE
-from namespaces.models.core import Namespace, NamespaceRole, Role
+from namespaces.models import Namespace, NamespaceRole, Role
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from certificates.x509.reading import MAX_UPLOAD_BYTES
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from tests.certificates.uploads import LINE
 from tests.certificates.x509.test_bounds import MOST_MEGABYTES, SHAPES
 

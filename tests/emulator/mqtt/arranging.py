@@ -8,7 +8,7 @@ import pytest
 
 from certificates.authentication.engine import authentication_name_key
 from tests.certificates.cases import Case
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.support.chains import authority
 

@@ -2,9 +2,9 @@
 
 import uuid
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import Received, Wire, connected
+from tests.emulator.mqtt.raw_client import Received, Wire, connected
 
 
 def a_topic() -> str:

@@ -12,9 +12,9 @@ from emulator.storage import connection_log
 from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.store import NAMESPACE as NAMESPACE_TYPE
 from emulator.storage.store import Resource, Store
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import make_plant
-from tests.emulator.mqtt.wire import connected
+from tests.emulator.mqtt.raw_client import connected
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 

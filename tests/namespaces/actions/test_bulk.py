@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from namespaces.actions import bulk
 from namespaces.actions.clients import update_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from sync.models.synced import Lane, WorkerBeat
+from sync.models import Lane, WorkerBeat
 from sync.push.queue import Queue
 from tests.support.browsing import signed_in
 from tests.support.factories import make_client, make_namespace

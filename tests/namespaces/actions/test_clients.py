@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from namespaces.actions import clients as actions
 from namespaces.actions import roles as role_actions
-from namespaces.models.core import Client, Namespace, NamespaceRole, Role
+from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules.clients import RuleError
 from portal.celery import app as celery_app
 from portal.models import Activity
-from sync.models.synced import SyncState
+from sync.models import SyncState
 from sync.workers import wakeups
 from tests.support.factories import make_client, make_namespace, make_team, make_user
 

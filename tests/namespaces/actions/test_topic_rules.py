@@ -7,11 +7,11 @@ from django.db import IntegrityError, transaction
 
 from namespaces.actions import topic_rules as actions
 from namespaces.importing.importing import bring_in
-from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from namespaces.rules.clients import RuleError
 from portal.models import Activity, User
 from sync.drift import scan as drift
-from sync.models.synced import Finding, Lane, SyncState
+from sync.models import Finding, Lane, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from tests.support.factories import (

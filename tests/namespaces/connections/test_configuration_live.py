@@ -8,7 +8,7 @@ import pytest
 
 from namespaces.actions.configuration import update_configuration
 from namespaces.importing.importing import bring_in
-from namespaces.models.core import Namespace, NamespaceConfiguration
+from namespaces.models import Namespace, NamespaceConfiguration
 from portal.models import User
 from sync.push.claim_and_settle import Pushed, push
 from tests.emulator.mqtt.plant import Device, Plant, connect, make_plant

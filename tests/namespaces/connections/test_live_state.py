@@ -11,8 +11,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.connections.live_state import WATCHED_SECONDS, live_of
-from namespaces.models.core import Namespace
-from tests.emulator.mqtt import wire as w
+from namespaces.models import Namespace
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant, connect, make_plant
 from tests.portal.test_hostile_strings import assert_harmless
 from tests.support.emulator_process import EmulatorProcess

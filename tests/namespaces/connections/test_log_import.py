@@ -9,7 +9,7 @@ from certificates.authentication.engine import NamespaceState, authenticate
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_pem
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models.core import ConnectionAttempt
+from namespaces.models import ConnectionAttempt
 from tests.support.factories import make_ca_certificate, make_client, make_namespace
 
 pytestmark = pytest.mark.django_db

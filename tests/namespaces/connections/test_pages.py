@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces.connections.attempts import protocol_label
-from namespaces.models.core import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from tests.support.factories import PASSWORD, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

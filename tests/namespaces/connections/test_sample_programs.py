@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces.connections.sample_programs import Trial, programs
-from namespaces.models.core import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from tests.support.factories import (
     PASSWORD,
     make_client,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from certificates.samples.chain import ClientName, SampleCertificate, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.forms.client_proposal import propose_for, warnings_of
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces.actions.clients import create_client
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
 

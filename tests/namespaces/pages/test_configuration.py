@@ -12,15 +12,14 @@ from django.urls import reverse
 from certificates.pages.authentication_test import namespace_state
 from namespaces.actions.configuration import update_configuration
 from namespaces.importing.importing import bring_in
-from namespaces.models.configuration import PREVIEW
-from namespaces.models.core import Namespace, NamespaceConfiguration
+from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration
 from namespaces.rules.clients import RuleError
 from namespaces.tasks import refresh_namespace
 from portal.models import Activity, User
 from sync.arm.gateway import arm_gateway
 from sync.drift import resolutions
 from sync.drift import scan as drift
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from tests.support.emulator_process import EmulatorProcess

@@ -5,8 +5,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
-from sync.models.synced import Finding
+from namespaces.models import Client, Namespace
+from sync.models import Finding
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db

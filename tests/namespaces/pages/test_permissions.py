@@ -8,7 +8,7 @@ import pytest
 from django.test import Client as Browser
 
 from namespaces.actions.topic_rules import create_client_group
-from namespaces.models.core import Namespace, PermissionBinding, TopicSpace
+from namespaces.models import Namespace, PermissionBinding, TopicSpace
 from portal.models import User
 from tests.namespaces.topic_pages import _signed_in, at, namespace, text
 from tests.support.factories import PASSWORD, make_client, make_topic_space

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from namespaces.access import role_in
-from namespaces.models.core import Namespace, NamespaceRole, Role
+from namespaces.models import Namespace, NamespaceRole, Role
 from portal.models import Activity, User
 from portal.registry import menu_for
 from tests.support.browsing import page, signed_in

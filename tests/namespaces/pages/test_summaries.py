@@ -11,10 +11,10 @@ from django.utils import timezone
 from certificates.pages.expiries import expiries_of
 from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, next_ends, remember
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from namespaces.pages.health import Counts, summarize, summarize_all
 from portal.models import User
-from sync.models.synced import Finding
+from sync.models import Finding
 from tests.support.browsing import signed_in
 from tests.support.chains import self_signed
 from tests.support.factories import (

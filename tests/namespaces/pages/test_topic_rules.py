@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.actions.topic_rules import create_client_group
-from namespaces.models.core import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from portal.models import Activity, User
 from tests.namespaces.topic_pages import _signed_in, at, namespace, text
 from tests.support.factories import PASSWORD, make_namespace, make_topic_space

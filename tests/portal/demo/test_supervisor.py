@@ -13,7 +13,7 @@ import pytest
 from portal.demo.supervisor import PartError, Stopped, Supervisor, write_private
 from tests.support.waiting import is_running, running_with, until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 LASTING = "import time\nprint('here I am', flush=True)\ntime.sleep(600)\n"
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('no', flush=True)\ntime.sleep(600)\n"

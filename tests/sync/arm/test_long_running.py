@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from namespaces.actions.clients import delete_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from tests.sync.arranging import again, edit, make, recheck, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused

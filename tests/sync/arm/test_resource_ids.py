@@ -6,7 +6,7 @@ import pytest
 
 from namespaces.actions.clients import connect_namespace, create_client
 from namespaces.importing.importing import bring_in
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from sync.arm.gateway import parse_resource_id
 from sync.push.claim_and_settle import Pushed, push
 from sync.self_check import check_azure

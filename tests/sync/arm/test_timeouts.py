@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from namespaces.actions.clients import change_authentication_name, delete_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.arm import long_running
 from sync.arm.gateway import arm_gateway

@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.actions import retry
 from sync.drift import discards
-from sync.models.synced import Discard, Lane, SyncState
+from sync.models import Discard, Lane, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.tasks import sweep
 from tests.support.browsing import page

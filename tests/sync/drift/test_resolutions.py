@@ -9,13 +9,13 @@ from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import delete_client
 from namespaces.importing.importing import bring_in
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.actions import retry
 from sync.arm.gateway import ArmGateway
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models.synced import Finding, SyncState
+from sync.models import Finding, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from tests.support.factories import make_ca_der
 from tests.sync.arranging import (

@@ -11,13 +11,13 @@ from django.utils import timezone
 from certificates.actions import update_ca_certificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import delete_client, disconnect_namespace
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync import registry, tasks
 from sync.arm.gateway import ArmGateway
 from sync.drift import resolutions
 from sync.drift import scan as drift
-from sync.models.synced import Finding, Scan
+from sync.models import Finding, Scan
 from sync.pages import metrics
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope

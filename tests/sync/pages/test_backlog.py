@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, ClientGroup, Namespace
+from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
-from sync.models.synced import Finding, Scan
+from sync.models import Finding, Scan
 from sync.pages import overview
 from tests.support.browsing import page, signed_in
 from tests.support.factories import make_client, make_client_group, make_namespace

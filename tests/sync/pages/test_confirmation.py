@@ -9,9 +9,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
-from sync.models.synced import Budget, Finding, Lane, SyncState
+from sync.models import Budget, Finding, Lane, SyncState
 from sync.pages import overview
 from tests.support.factories import SUBSCRIPTION
 from tests.sync.arranging import again, beating, change_in_azure, make, scan, settled

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.pages import overview
 from tests.support.browsing import page, signed_in
 from tests.support.factories import make_namespace

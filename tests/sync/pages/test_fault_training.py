@@ -10,7 +10,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import Activity
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.capabilities.fault_training import LESSONS

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
-from sync.models.synced import Scan, WorkerBeat
+from sync.models import Scan, WorkerBeat
 from sync.throttling import budget
 from sync.workers import heartbeats
 from tests.support.browsing import signed_in

@@ -8,10 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.drift import scan
-from sync.models.synced import PushRecord, Scan, SyncState
+from sync.models import PushRecord, Scan, SyncState
 from sync.pages import overview
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget

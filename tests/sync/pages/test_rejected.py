@@ -3,11 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from namespaces.models.configuration import NamespaceConfiguration
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace, NamespaceConfiguration
 from portal.models import User
 from sync.actions import mark_deleted
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from tests.support.browsing import page
 from tests.support.factories import make_configuration

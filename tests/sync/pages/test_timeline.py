@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import Activity, User
 from sync.arm.call_recording import Call
-from sync.models.records import RECORDS_KEPT, forget_old_records
-from sync.models.synced import PushRecord
-from sync.pages.timeline import steps_of, timeline_of
+from sync.models import RECORDS_KEPT, PushRecord, forget_old_records
+from sync.pages.timeline import timeline_of
 from sync.push.claim_and_settle import Pushed, push
+from sync.push.steps import steps_of
 from tests.sync.arranging import again, make
 from tests.sync.scripted_arm import ScriptedArm, refused
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from namespaces.actions.clients import delete_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.actions import retry
 from sync.arm.gateway import arm_gateway
 from sync.arm.timeouts import write_seconds
-from sync.models.synced import Lane, PushRecord, SyncState
+from sync.models import Lane, PushRecord, SyncState
 from sync.push.claim_and_settle import Pushed, claim, push, settle
 from sync.push.delivery import deliver
 from tests.sync.arranging import again, edit, lease_runs_out, make, outcomes, settled

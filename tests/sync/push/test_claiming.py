@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from sync.push.claim_and_settle import claim
 from tests.support.factories import make_client
 

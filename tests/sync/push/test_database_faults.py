@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.push import claim_and_settle, pump, queue
 from sync.push.claim_and_settle import Pushed, claim, settle

@@ -10,11 +10,11 @@ from certificates.actions import delete_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import change_authentication_name, delete_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.actions import retry
 from sync.drift.resolutions import keep_ours, take_azures
-from sync.models.synced import Budget, Finding, PushRecord
+from sync.models import Budget, Finding, PushRecord
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget
 from tests.support.browsing import page, signed_in

@@ -6,10 +6,10 @@ import pytest
 
 from namespaces.actions.clients import change_authentication_name, delete_client
 from namespaces.actions.topic_rules import create_client_group, delete_topic_rule
-from namespaces.models.core import Client, ClientGroup, Namespace
+from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
 from sync.arm.gateway import arm_gateway
-from sync.models.synced import SyncState
+from sync.models import SyncState
 from sync.push.claim_and_settle import Pushed, claim, push, settle
 from sync.push.delivery import deliver
 from tests.support.factories import make_client_group, make_permission_binding

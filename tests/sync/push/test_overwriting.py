@@ -8,9 +8,9 @@ from certificates.actions import update_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import change_authentication_name, delete_client
-from namespaces.models.core import Namespace
+from namespaces.models import Namespace
 from portal.models import User
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from tests.support.factories import make_ca_certificate
 from tests.sync.arranging import again, edit, make, settled

@@ -9,12 +9,12 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync import tasks
 from sync.actions import commit_change, mark_deleted
 from sync.arm.gateway import arm_gateway
-from sync.models.synced import PushRecord, SyncState, WorkerBeat
+from sync.models import PushRecord, SyncState, WorkerBeat
 from sync.push import claim_and_settle, pump, queue
 from sync.push.claim_and_settle import Pushed, claim, settle
 from sync.push.delivery import deliver

@@ -5,10 +5,10 @@ import pytest
 from certificates.actions import delete_ca_certificate
 from certificates.models import CACertificate
 from namespaces.actions.clients import change_authentication_name, delete_client
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.arm.gateway import arm_gateway
-from sync.models.synced import SyncState
+from sync.models import SyncState
 from sync.push.claim_and_settle import Pushed, claim, push, settle
 from sync.push.delivery import deliver
 from tests.support.factories import make_ca_certificate

@@ -5,11 +5,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.actions.clients import change_authentication_name
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.actions import retry
 from sync.drift import resolutions
-from sync.models.synced import Finding
+from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, claim, push
 from tests.sync.arranging import NEVER_ARRIVED, again, delete_in_azure, edit, lease_runs_out, recheck, scan, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused

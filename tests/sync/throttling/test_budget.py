@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from portal.models import User
-from sync.models.synced import Budget
+from sync.models import Budget
 from sync.throttling import budget
 from tests.support.factories import SUBSCRIPTION, make_namespace
 from tests.sync.pumping import _a_worker_of_its_own, add, names, run

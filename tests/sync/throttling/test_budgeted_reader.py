@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces.importing.importing import bring_in
-from namespaces.models.core import Client, Namespace
+from namespaces.models import Client, Namespace
 from namespaces.tasks import refresh_namespaces
 from portal.models import User
 from sync.arm.gateway import AzureNotFound, AzureUnreachable, arm_gateway
-from sync.models.synced import Budget
+from sync.models import Budget
 from sync.push.listings import Collections
 from sync.push.queue import Queue
 from sync.throttling import budget

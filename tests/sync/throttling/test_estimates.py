@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from namespaces.models.core import Namespace
-from sync.models.synced import PushRecord
+from namespaces.models import Namespace
+from sync.models import PushRecord
 from sync.pages import overview
 from tests.support.factories import make_namespace, namespace_id
 from tests.sync.arranging import beating

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from sync.models.synced import Lease
+from sync.models import Lease
 from sync.workers.leases import held, held_now, kept
 
 pytestmark = pytest.mark.django_db

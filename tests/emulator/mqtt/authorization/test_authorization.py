@@ -6,10 +6,10 @@ import pytest
 
 from emulator.mqtt.wire.packets import Subscription
 from emulator.storage.store import Change
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected, wire
+from tests.emulator.mqtt.raw_client import connected, wire
 
 OWN = "machines/${client.authenticationName}/#"
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
-from tests.emulator.mqtt.wire import client_context, wire
+from tests.emulator.mqtt.raw_client import client_context, wire
 from tests.support.programs import require_program
 from tests.support.waiting import until
 

@@ -7,9 +7,9 @@ import uuid
 import aiomqtt
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import client_context, connected
+from tests.emulator.mqtt.raw_client import client_context, connected
 from tests.support.programs import require_program
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from certificates.samples.chain import ClientName, SampleCertificate, make_sample_chain
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.wire import client_context, wire
+from tests.emulator.mqtt.raw_client import client_context, wire
 from tests.support.programs import require_program
 
 SAYS = "The certificate is signed with a weak hash: ECDSA with SHA-1."

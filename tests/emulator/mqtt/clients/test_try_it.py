@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from namespaces.connections.sample_programs import Trial, programs
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected
+from tests.emulator.mqtt.raw_client import connected
 from tests.support.programs import NODE_FOLDER, require_node, require_program
 
 HOSTILE = {

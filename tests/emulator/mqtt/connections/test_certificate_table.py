@@ -11,10 +11,10 @@ import pytest
 from certificates.authentication.engine import Decision, authenticate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import CONNACK, PRESENTS_NONE, TLS_OF_CLIENT, TLS_OF_ENDPOINT, Case
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.wire import wire
+from tests.emulator.mqtt.raw_client import wire
 from tests.support.waiting import until
 
 __all__ = ["table_plant"]

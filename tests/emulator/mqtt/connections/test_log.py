@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import SECONDS, client_context, connected, wire
+from tests.emulator.mqtt.raw_client import SECONDS, client_context, connected, wire
 from tests.support.chains import authority
 from tests.support.waiting import until
 

@@ -7,10 +7,10 @@ import pytest
 from certificates.authentication.engine import Decision
 from certificates.x509.reading import to_pem
 from tests.certificates.cases import Plant
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of, table_plant
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.wire import wire
+from tests.emulator.mqtt.raw_client import wire
 
 __all__ = ["table_plant"]
 

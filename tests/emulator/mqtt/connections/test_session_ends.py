@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.emulator.mqtt.wire import connected, wire
+from tests.emulator.mqtt.raw_client import connected, wire
 from tests.support.chains import authority
 from tests.support.waiting import until
 

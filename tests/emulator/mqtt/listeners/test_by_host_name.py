@@ -11,9 +11,9 @@ import pytest
 from emulator.mqtt.options import MqttOptions
 from emulator.running import EmulatorStartError, RunningEmulator
 from emulator.storage.store import NAMESPACE, Resource
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import GROUP, LocalPlant
-from tests.emulator.mqtt.wire import SECONDS, Wire, client_context
+from tests.emulator.mqtt.raw_client import SECONDS, Wire, client_context
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 

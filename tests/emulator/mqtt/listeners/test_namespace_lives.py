@@ -10,10 +10,10 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import NAMES, Plant
-from tests.emulator.mqtt.wire import Target, Wire, connected
+from tests.emulator.mqtt.raw_client import Target, Wire, connected
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.messages import a_topic, listening, published
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected, wire
+from tests.emulator.mqtt.raw_client import connected, wire
 
 # Sizes
 

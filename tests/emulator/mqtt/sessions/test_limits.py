@@ -9,10 +9,10 @@ from emulator.mqtt.limits import MAX_RETAINED_BYTES, MAX_RETAINED_MESSAGES, MAX_
 from emulator.mqtt.sessions import broker as broker_module
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant, make_plant
-from tests.emulator.mqtt.wire import connected, wire
+from tests.emulator.mqtt.raw_client import connected, wire
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 

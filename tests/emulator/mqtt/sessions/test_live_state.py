@@ -9,10 +9,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from emulator.mqtt.limits import MAX_QUEUED_MESSAGES
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
-from tests.emulator.mqtt.wire import connected
+from tests.emulator.mqtt.raw_client import connected
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 

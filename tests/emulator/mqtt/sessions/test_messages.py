@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.messages import a_topic, listening, published, received
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected
+from tests.emulator.mqtt.raw_client import connected
 
 RETAIN_AS_PUBLISHED, NO_LOCAL = 0x08, 0x04
 

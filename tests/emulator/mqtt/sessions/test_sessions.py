@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected, wire
+from tests.emulator.mqtt.raw_client import connected, wire
 from tests.support.waiting import until
 
 KEEP = w.four(w.SESSION_EXPIRY, 600)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.messages import a_topic, listening
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected
+from tests.emulator.mqtt.raw_client import connected
 
 QOS_1_WILL = 0x04 | 0x08
 VERSIONS = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])

@@ -22,10 +22,10 @@ from emulator.mqtt.sessions.session import Ledger, Message, Session
 from emulator.mqtt.transport import tls
 from emulator.mqtt.wire.packets import PacketError, Subscription
 from emulator.mqtt.wire.reading import Decoder
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import SECONDS, Wire, connected, open_wire, wire
+from tests.emulator.mqtt.raw_client import SECONDS, Wire, connected, open_wire, wire
 from tests.emulator.mqtt.wire.test_bad_packets import BAD_CONNECTS, BAD_PACKETS, mutated
 from tests.support.waiting import until
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
-from tests.emulator.mqtt.wire import Wire, connected, open_wire
+from tests.emulator.mqtt.raw_client import Wire, connected, open_wire
 
 BOTH = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
 BINARY, TEXT, CLOSE, PING, PONG = 0x82, 0x81, 0x88, 0x89, 0x8A

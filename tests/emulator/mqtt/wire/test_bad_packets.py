@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from emulator.mqtt.wire.packets import PacketError
 from emulator.mqtt.wire.reading import Decoder
-from tests.emulator.mqtt import wire as w
+from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.wire import connected, packet, wire
+from tests.emulator.mqtt.raw_client import connected, packet, wire
 
 SUBSCRIBE_HEAD = b"\x00\x01\x00"
 BAD_PACKETS = {
