@@ -1,0 +1,1 @@
+"""The authentication engine: may this certificate connect as this client, and why. Pure."""

@@ -1,0 +1,1 @@
+"""The upload doctor: what a file is, what is wrong with it, and what to do. Pure."""

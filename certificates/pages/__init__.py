@@ -1,0 +1,1 @@
+"""What the certificate pages show: queries and view models, no HTTP."""

@@ -1,0 +1,1 @@
+"""Sample certificate chains, valid and deliberately invalid. Pure."""

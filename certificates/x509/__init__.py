@@ -1,0 +1,1 @@
+"""Certificates and keys: bytes to facts. Pure: no Django, no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""The emulator's store: resources, authentication states, the connection log."""

@@ -1,0 +1,1 @@
+"""Changes: one function per change, the actor first, one transaction each."""

@@ -1,0 +1,1 @@
+"""Connections: the log import, attempts, client certificates, live state, sample programs."""

@@ -1,0 +1,1 @@
+"""Forms for namespaces and the resources in them."""

@@ -1,0 +1,1 @@
+"""Importing an existing Azure namespace into the portal."""

@@ -1,0 +1,1 @@
+"""What the namespace pages show: queries and view models, no HTTP."""

@@ -1,0 +1,1 @@
+"""`manage.py demo`: the whole product as supervised processes on one machine."""

@@ -1,0 +1,1 @@
+"""HTTP plumbing that every page shares: request ids, uploads, CSV, template context."""

@@ -1,0 +1,1 @@
+"""Azure Resource Manager. The only package that imports `azure.*`."""

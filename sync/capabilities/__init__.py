@@ -1,0 +1,1 @@
+"""What only some targets offer: connection log, live state, faults for training."""

@@ -1,0 +1,1 @@
+"""Drift: scans for differences in Azure, and what people decide about them."""

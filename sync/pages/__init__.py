@@ -1,0 +1,1 @@
+"""What the sync pages show: queries and view models, no HTTP."""

@@ -1,0 +1,1 @@
+"""Pushing rows to Azure: queue, claim, deliver, settle."""

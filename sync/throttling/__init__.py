@@ -1,0 +1,1 @@
+"""How fast Azure allows: budgets, budgeted reads, measured throughput."""

@@ -1,0 +1,1 @@
+"""Workers: heartbeats, leases of periodic jobs, wake-ups."""

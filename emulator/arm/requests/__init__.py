@@ -1,0 +1,1 @@
+"""ARM requests: paths, calls, filters, errors, throttling."""

@@ -1,0 +1,1 @@
+"""The resource types: what each accepts and returns, by API version."""

@@ -1,0 +1,1 @@
+"""Decisions at the endpoint: who may connect, publish and subscribe."""

@@ -1,0 +1,1 @@
+"""MQTT connections: from the first byte through CONNECT to the end."""

@@ -1,0 +1,1 @@
+"""Listening sockets: one per namespace, and one for all by host name."""

@@ -1,0 +1,1 @@
+"""Sessions, subscriptions and messages of one namespace. Sans I/O."""

@@ -24,8 +24,8 @@ from emulator.mqtt.transport.websocket import Opening
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import connected
-from tests.emulator.mqtt.wire.test_bad_packets import BAD_CONNECTS, BAD_PACKETS, mutated
 from tests.emulator.mqtt.transport.test_websocket import BINARY, CLOSE, PING, PONG, TEXT, frame, handshake
+from tests.emulator.mqtt.wire.test_bad_packets import BAD_CONNECTS, BAD_PACKETS, mutated
 from tests.support.waiting import until
 
 SEED = 20_261_124
