@@ -1,133 +1,122 @@
-"""Numbers for Prometheus, in its text format, and the answers of health and readiness."""
+"""Metrics for Prometheus, read from the database, so that every web process returns the same numbers."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from sync import registry
-from sync.models import Finding, PushRecord, Scan, WorkerBeat
+from sync.models import Finding, PushRecord, Scan
 from sync.throttling.budget import gauges
 from sync.workers import heartbeats
 
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 RECENT = timedelta(minutes=5)
-BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-
-Labels = Mapping[str, str]
+BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 
 
-def exposition() -> str:
-    """Everything as text, version 0.0.4 of the format."""
-    return "\n".join([*_queue(), *_budgets(), *_workers(), *_pushes(), *_drift(), ""])
+def exposition() -> bytes:
+    """Return all metrics in version 0.0.4 of the text format."""
+    return generate_latest(_REGISTRY)
 
 
-def _metric(name: str, kind: str, explanation: str, samples: Iterable[tuple[Labels, float]]) -> list[str]:
-    lines = [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}"]
-    # All digits: six would round a moment to the hour, and hide what a counter gains.
-    return lines + [f"{name}{_labels(labels)} {value:.15g}" for labels, value in samples]
+class DatabaseCollector(Collector):
+    """Collects from the database at each scrape. Figures of one web process (memory, garbage) are left out."""
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: registering the collector must not query the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _queue()
+        yield from _budgets()
+        yield from _workers()
+        yield from _pushes()
+        yield from _drift()
 
 
-def _labels(labels: Labels) -> str:
-    escaped = (
-        '{}="{}"'.format(name, str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n"))
-        for name, value in labels.items()
-    )
-    return "{" + ",".join(escaped) + "}" if labels else ""
+_REGISTRY = CollectorRegistry()
+_REGISTRY.register(DatabaseCollector())
 
 
-def _queue() -> list[str]:
+def _queue() -> Iterator[Metric]:
     now = timezone.now()
-    states: list[tuple[Labels, float]] = []
-    parked: list[tuple[Labels, float]] = []
+    rows = GaugeMetricFamily("portal_sync_rows", "Rows waiting to reach Azure.", labels=("kind", "state"))
+    parked = GaugeMetricFamily(
+        "portal_sync_parked", "Rows that Azure rejected, by error code.", labels=("kind", "code")
+    )
     for model in registry.models():
-        rows: Any = model._default_manager
+        manager: Any = model._default_manager
         kind = model._meta.label_lower
-        unsettled = rows.unsettled().filter(parked_code="")
-        states += [
-            ({"kind": kind, "state": "due"}, rows.due(now).count()),
-            ({"kind": kind, "state": "in_flight"}, unsettled.filter(claimed_until__gt=now).count()),
-            ({"kind": kind, "state": "unsettled"}, unsettled.count()),
-        ]
-        codes = Counter(rows.parked().values_list("parked_code", flat=True))
-        parked += [({"kind": kind, "code": code}, count) for code, count in codes.items()]
-    return [
-        *_metric("portal_sync_rows", "gauge", "Rows on their way to Azure.", states),
-        *_metric("portal_sync_parked", "gauge", "Rows that Azure refused, by its code.", parked),
-    ]
+        unsettled = manager.unsettled().filter(parked_code="")
+        rows.add_metric((kind, "due"), manager.due(now).count())
+        rows.add_metric((kind, "in_flight"), unsettled.filter(claimed_until__gt=now).count())
+        rows.add_metric((kind, "unsettled"), unsettled.count())
+        for code, count in Counter(manager.parked().values_list("parked_code", flat=True)).items():
+            parked.add_metric((kind, code), count)
+    yield rows
+    yield parked
 
 
-def _budgets() -> list[str]:
-    levels: list[tuple[Labels, float]] = []
-    refills: list[tuple[Labels, float]] = []
-    refused: list[tuple[Labels, float]] = []
+def _budgets() -> Iterator[Metric]:
+    labels = ("subscription", "operation")
+    levels = GaugeMetricFamily("portal_budget_requests", "Requests that may be sent now.", labels=labels)
+    refills = GaugeMetricFamily("portal_budget_refill", "Requests per second that Azure allows.", labels=labels)
+    throttled = CounterMetricFamily("portal_throttled", "Responses with status 429.", labels=labels)
     for gauge in gauges():
-        labels = {"subscription": gauge.subscription, "operation": gauge.operation}
-        levels.append((labels, gauge.level))
-        refills.append((labels, gauge.refill))
-        refused.append((labels, gauge.throttled))
-    return [
-        *_metric("portal_budget_requests", "gauge", "Requests that may be sent now.", levels),
-        *_metric("portal_budget_refill", "gauge", "Requests per second that Azure allows.", refills),
-        *_metric("portal_throttled_total", "counter", "Answers 429.", refused),
-    ]
+        bucket = (gauge.subscription, gauge.operation)
+        levels.add_metric(bucket, gauge.level)
+        refills.add_metric(bucket, gauge.refill)
+        throttled.add_metric(bucket, gauge.throttled)
+    yield from (levels, refills, throttled)
 
 
-def _workers() -> list[str]:
+def _workers() -> Iterator[Metric]:
     beats = heartbeats.alive(timezone.now())
-    return [
-        *_metric("portal_workers", "gauge", "Workers that say they are alive.", [({}, len(beats))]),
-        *_metric(
-            "portal_worker_memory_bytes", "gauge", "Memory of a worker.", [({"worker": b.name}, b.memory_bytes) for b in beats]
-        ),
-        *_metric("portal_worker_pushed_total", "counter", "Pushes of a worker.", [({"worker": b.name}, b.pushed) for b in beats]),
-    ]  # fmt: skip
+    yield GaugeMetricFamily("portal_workers", "Workers with a recent heartbeat.", value=len(beats))
+    memory = GaugeMetricFamily("portal_worker_memory_bytes", "Resident memory of a worker.", labels=("worker",))
+    pushed = CounterMetricFamily("portal_worker_pushed", "Changes that a worker has pushed.", labels=("worker",))
+    for beat in beats:
+        memory.add_metric((beat.name,), beat.memory_bytes)
+        pushed.add_metric((beat.name,), beat.pushed)
+    yield from (memory, pushed)
 
 
-def _pushes() -> list[str]:
-    """Of the last minutes: how pushes ended, and how long they took."""
+def _pushes() -> Iterator[Metric]:
+    """How recent pushes ended, and how long they took."""
     since = timezone.now() - RECENT
     recent = PushRecord.objects.filter(settled_at__gt=since).values_list("outcome", "claimed_at", "settled_at")
-    ends: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     seconds: list[float] = []
     for outcome, claimed_at, settled_at in recent.iterator():
-        ends[outcome] += 1
+        outcomes[outcome] += 1
         seconds.append((settled_at - claimed_at).total_seconds())
-    samples: list[tuple[Labels, float]] = [({"outcome": outcome}, count) for outcome, count in sorted(ends.items())]
-    below: list[tuple[Labels, float]] = [
-        ({"within": f"{bound:g}"}, sum(1 for each in seconds if each <= bound)) for bound in BUCKETS
-    ]
-    return [
-        *_metric("portal_pushes_recent", "gauge", "Pushes of the last five minutes, by their end.", samples),
-        *_metric("portal_pushes_recent_within", "gauge", "Of these, how many took at most so many seconds.", below),
-    ]
+    ended = GaugeMetricFamily(
+        "portal_pushes_recent", "Pushes of the last five minutes, by outcome.", labels=("outcome",)
+    )
+    for outcome, count in sorted(outcomes.items()):
+        ended.add_metric((outcome,), count)
+    within = GaugeMetricFamily(
+        "portal_pushes_recent_within", "Recent pushes that took at most so many seconds.", labels=("within",)
+    )
+    for bound in BUCKETS:
+        within.add_metric((f"{bound:g}",), sum(1 for each in seconds if each <= bound))
+    yield from (ended, within)
 
 
-def _drift() -> list[str]:
+def _drift() -> Iterator[Metric]:
     open_ones = Counter(Finding.objects.filter(state=Finding.State.OPEN).values_list("drift", flat=True))
+    differences = GaugeMetricFamily("portal_drift_open", "Open differences from Azure.", labels=("class",))
+    for name, count in sorted(open_ones.items()):
+        differences.add_metric((name,), count)
     last = Scan.objects.filter(ended_at__isnull=False, error="").order_by("-ended_at").first()
     at = last.ended_at.timestamp() if last is not None and last.ended_at is not None else 0.0
-    samples: list[tuple[Labels, float]] = [({"class": name}, count) for name, count in sorted(open_ones.items())]
-    return [
-        *_metric("portal_drift_open", "gauge", "Open differences to Azure.", samples),
-        *_metric("portal_drift_last_scan_timestamp_seconds", "gauge", "When a scan last ended well.", [({}, at)]),
-    ]
-
-
-def readiness() -> dict[str, str]:
-    """What is needed to serve, and what is wrong with it; "" = well. Workers that are away do not stop the pages."""
-    try:
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        database, migrations = "", f"{len(waiting)} migrations wait: run manage.py migrate" if waiting else ""
-    except DatabaseError as fault:
-        return {
-            "database": f"cannot be reached ({type(fault).__name__})",
-            "migrations": "unknown",
-            "workers": "unknown",
-        }
-    alive = WorkerBeat.objects.exists() and heartbeats.alive(timezone.now())
-    return {"database": database, "migrations": migrations, "workers": "" if alive else "none is running"}
+    yield differences
+    yield GaugeMetricFamily(
+        "portal_drift_last_scan_timestamp_seconds", "When a scan last completed without an error.", value=at
+    )

@@ -24,6 +24,7 @@ from sync.drift import discards, resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import SyncedModel, SyncedQuerySet
 from sync.pages import backlog, confirmation, metrics, overview
+from sync.pages.readiness import readiness
 from sync.pages.timeline import timeline_of
 from sync.registry import Scope
 from sync.throttling.budget import gauges
@@ -231,7 +232,7 @@ def prometheus(request: HttpRequest) -> HttpResponse:
             content_type="text/plain; charset=utf-8",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    return HttpResponse(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
 
 @login_not_required
@@ -245,7 +246,7 @@ def health(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """Database and migrations are there: 200, else 503. Workers are told of, and do not decide."""
-    found = metrics.readiness()
+    found = readiness()
     is_ready = not found["database"] and not found["migrations"]
     checks = {name: fault or "ok" for name, fault in found.items()}
     return JsonResponse({"status": "ok" if is_ready else "not ready", **checks}, status=200 if is_ready else 503)

@@ -1,21 +1,25 @@
 """The answers for machines: metrics, health and readiness."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from prometheus_client.parser import text_string_to_metric_families
 
 from namespaces.models import Namespace
 from portal.models import User
 from sync.models import Scan, WorkerBeat
+from sync.pages import metrics
+from sync.push.claim_and_settle import push
 from sync.throttling import budget
 from sync.workers import heartbeats
 from tests.support.browsing import signed_in
 from tests.support.factories import SUBSCRIPTION, make_admin, make_client
-from tests.sync.arranging import beating, make
+from tests.support.metrics import samples
+from tests.sync.arranging import beating, changed, make
+from tests.sync.scripted_arm import ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db
 
@@ -32,11 +36,39 @@ def test_metrics_are_for_the_bearer_of_the_token_and_administrators(
     assert signed_in(ada).get(url).status_code == 401
     assert signed_in(make_admin()).get(url).status_code == 200
     budget.reserve(SUBSCRIPTION, "writes", 1)
-    text = Browser().get(url, headers={"authorization": f"Bearer {'t' * 32}"}).content.decode()
-    assert 'portal_sync_rows{kind="namespaces.client",state="due"} 1' in text
-    assert re.search(rf'portal_budget_requests{{subscription="{SUBSCRIPTION}",operation="writes"}} (199|200)\n', text)
-    for line in text.splitlines():
-        assert line.startswith("#") or line.rpartition(" ")[2].replace(".", "").replace("e+", "").isdigit()
+    answer = Browser().get(url, headers={"authorization": f"Bearer {'t' * 32}"})
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert ({"kind": "namespaces.client", "state": "due"}, 1) in samples(answer.content, "portal_sync_rows")
+    levels = samples(answer.content, "portal_budget_requests")
+    (level,) = [value for labels, value in levels if labels == {"subscription": SUBSCRIPTION, "operation": "writes"}]
+    assert level in {199, 200}
+
+
+def test_metrics_keep_their_names_types_and_labels(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    changed(arm, ada, factory)
+    refuse = make(ada, factory, "refused")
+    arm.script("PUT", refused("InvalidRequest"))
+    push(refuse)
+    beating()
+    families = list(text_string_to_metric_families(metrics.exposition().decode()))
+    labels = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    assert labels == {
+        "portal_sync_rows": {"kind", "state"},
+        "portal_sync_parked": {"kind", "code"},
+        "portal_budget_requests": {"subscription", "operation"},
+        "portal_budget_refill": {"subscription", "operation"},
+        "portal_throttled_total": {"subscription", "operation"},
+        "portal_workers": set(),
+        "portal_worker_memory_bytes": {"worker"},
+        "portal_worker_pushed_total": {"worker"},
+        "portal_pushes_recent": {"outcome"},
+        "portal_pushes_recent_within": {"within"},
+        "portal_drift_open": {"class"},
+        "portal_drift_last_scan_timestamp_seconds": set(),
+    }
+    counters = {family.name for family in families if family.type == "counter"}
+    assert counters == {"portal_throttled", "portal_worker_pushed"}
+    assert all(family.documentation for family in families)
 
 
 def test_no_token_means_no_open_metrics(settings: Any) -> None:
@@ -48,9 +80,9 @@ def test_metrics_have_all_their_digits() -> None:
     at = datetime(2026, 11, 26, 1, 50, 17, tzinfo=UTC)
     Scan.objects.create(scope=1, started_at=at, ended_at=at)
     WorkerBeat.objects.filter(pk=beating().pk).update(pushed=12_345_678)
-    text = signed_in(make_admin()).get(reverse("sync:metrics")).content.decode()
-    assert f"portal_drift_last_scan_timestamp_seconds {at.timestamp():.0f}\n" in text
-    assert 'portal_worker_pushed_total{worker="host:1"} 12345678\n' in text
+    content = signed_in(make_admin()).get(reverse("sync:metrics")).content
+    assert samples(content, "portal_drift_last_scan_timestamp_seconds") == [({}, at.timestamp())]
+    assert samples(content, "portal_worker_pushed_total") == [({"worker": "host:1"}, 12_345_678)]
 
 
 def test_a_probe_that_wants_no_body_gets_none() -> None:
