@@ -24,7 +24,7 @@ from aiohttp import web
 
 from emulator.arm.application import ArmService
 from emulator.arm.requests.throttle import Throttle
-from emulator.arm.resource_types.registry import Limits
+from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import read_seed
 from emulator.arm.subscriptions import make_subscription
 from emulator.authority import Authority, write_private

@@ -19,7 +19,7 @@ from emulator.arm.requests.calls import Answer, Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
 from emulator.arm.requests.throttle import Throttle, header_for
-from emulator.arm.resource_types.registry import Limits
+from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import SeedError, seed_call
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
 from emulator.arm.views import View

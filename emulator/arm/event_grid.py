@@ -9,9 +9,11 @@ from emulator.arm.requests.calls import Answer, Call, page, rendered, system_dat
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.arm.requests.paths import EVENT_GRID
 from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
+from emulator.arm.resource_types.child_type import ChildType, Draft, Limits
 from emulator.arm.resource_types.fields import Fields
+from emulator.arm.resource_types.names import SHORT_NAME
 from emulator.arm.resource_types.namespaces import check_namespace, merged
-from emulator.arm.resource_types.registry import SHORT_NAME, ChildType, Draft, Limits, child_types
+from emulator.arm.resource_types.registry import CHILD_TYPES
 from emulator.arm.views import View
 from emulator.storage.store import NAMESPACE, Resource, Store, id_key
 
@@ -58,7 +60,7 @@ class EventGrid:
         self._limits = limits
         self._view = view
         self._operations = operations
-        self._children = child_types()
+        self._children = CHILD_TYPES
         self._actions = NamespaceActions(store, live_state).all
 
     def handle(self, call: Call) -> Answer:

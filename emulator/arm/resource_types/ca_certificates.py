@@ -2,7 +2,8 @@
 
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from emulator.arm.requests.errors import conflict
-from emulator.arm.resource_types.registry import SHORT_NAME, Checked, ChildType, Draft
+from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
+from emulator.arm.resource_types.names import SHORT_NAME
 from emulator.storage.store import CA_CERTIFICATE
 
 PROPERTIES = ("description", "encodedCertificate")

@@ -7,9 +7,10 @@ from typing import Any
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.api_versions import knows
+from emulator.arm.resource_types.child_type import Checked, ChildType, Draft, throughput_units
 from emulator.arm.resource_types.fields import Fields, is_utf8
 from emulator.arm.resource_types.legacy_authentication import check_legacy, check_thumbprint, implied_by
-from emulator.arm.resource_types.registry import CLIENT_NAME, Checked, ChildType, Draft, capacity_of
+from emulator.arm.resource_types.names import CLIENT_NAME
 from emulator.storage.store import CLIENT, parent_of
 
 # `authentication` was dropped after 2023-06-01-preview; some tools still send it as null.
@@ -157,5 +158,5 @@ CLIENTS = ChildType(
     "client",
     CLIENT_NAME,
     check,
-    lambda limits, namespace: limits.clients_per_unit * capacity_of(namespace),
+    lambda limits, namespace: limits.clients_per_unit * throughput_units(namespace),
 )

@@ -1,6 +1,5 @@
 """Reading a JSON object field by field, with the sentence that tells the user which field is wrong and why."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -105,21 +104,3 @@ class Fields:
         if not all(isinstance(value, str) for value in values):
             raise self.refuse(name, f"'{self.at(name)}' must be an array of strings.")
         return values
-
-
-class NameRule:
-    """What a resource's name may look like: section 1.2 of the resource model."""
-
-    def __init__(self, pattern: str, low: int, high: int, allowed: str) -> None:
-        self._pattern = re.compile(pattern, re.ASCII)
-        self._low, self._high, self._allowed = low, high, allowed
-
-    def check(self, name: str, label: str) -> None:
-        if name in (".", "..") or not self._low <= len(name) <= self._high or not self._pattern.fullmatch(name):
-            raise ArmError(
-                400,
-                "InvalidResourceName",
-                f"'{name[:200]}' is not a valid {label} name. It must have {self._low} to {self._high} characters: "
-                f"{self._allowed}. It cannot be '.' or '..'.",
-                target="name",
-            )

@@ -1,8 +1,9 @@
 """`namespaces/clientGroups`, `topicSpaces` and `permissionBindings`: who may publish and subscribe where."""
 
 from emulator.arm.requests.errors import ArmError, conflict
+from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.fields import Fields
-from emulator.arm.resource_types.registry import SHORT_NAME, Checked, ChildType, Draft
+from emulator.arm.resource_types.names import SHORT_NAME
 from emulator.storage.store import CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE, Resource, Store
 from namespaces.authorization.group_queries import QueryError, parse_query
 from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, SUBSCRIBER
