@@ -1,4 +1,4 @@
-"""The names of keys and signatures, as people say them. Pure.
+"""Names of keys and signature algorithms, as people use them. Pure.
 
 Sources: RFC 3279, RFC 4055, RFC 5758, RFC 8410 (the algorithms of certificates).
 """
@@ -8,22 +8,17 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import SignatureAlgorithmOID
 
-MAX_EXPONENT_BITS = 64  # of RSA: with more, one signature costs as much as a thousand
+MAX_EXPONENT_BITS = 64  # of RSA keys: with more, verifying one signature costs as much as a thousand
 LARGE_EXPONENT = " with a public exponent of "
 
 _CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-# Encoded: ecdsa-with-SHA256 and -SHA384 (RFC 5758), sha256WithRSAEncryption (RFC 4055), Ed25519 and Ed448 (RFC 8410).
-_USUAL_SIGNATURES = {
-    bytes.fromhex("300a06082a8648ce3d040302"): "ECDSA with SHA-256",
-    bytes.fromhex("300a06082a8648ce3d040303"): "ECDSA with SHA-384",
-    bytes.fromhex("300d06092a864886f70d01010b0500"): "RSA with SHA-256",
-    bytes.fromhex("300506032b6570"): "Ed25519",
-    bytes.fromhex("300506032b6571"): "Ed448",
-}
 
 
 def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
-    """The public key as people name it, and its size in bits: ("EC P-256", 256), ("RSA 2048", 2048)."""
+    """Return the name of the public key and its size in bits, such as ("EC P-256", 256) or ("RSA 2048", 2048).
+
+    An unsupported kind of key has the size 0. The name of an RSA key says when its public exponent is large.
+    """
     try:
         key = certificate.public_key()
     except UnsupportedAlgorithm:
@@ -44,6 +39,7 @@ def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
     return type(key).__name__, 0
 
 
+_SIGNATURES_WITHOUT_HASH = {SignatureAlgorithmOID.ED25519: "Ed25519", SignatureAlgorithmOID.ED448: "Ed448"}
 _ECDSA_WITH_SHA3 = frozenset(  # the library has no names for these
     {
         SignatureAlgorithmOID.ECDSA_WITH_SHA3_224,
@@ -54,12 +50,11 @@ _ECDSA_WITH_SHA3 = frozenset(  # the library has no names for these
 )
 
 
-def describe_signature(certificate: x509.Certificate, encoded: bytes = b"") -> str:
-    """How it is signed: "ECDSA with SHA-256". `encoded`, the algorithm as it stands in the certificate, tells the usual ones."""
-    usual = _USUAL_SIGNATURES.get(encoded)
-    if usual is not None:
-        return usual
+def describe_signature(certificate: x509.Certificate) -> str:
+    """Return the name of the signature, such as "ECDSA with SHA-256"; without a known hash, its dotted number."""
     oid = certificate.signature_algorithm_oid
+    if oid in _SIGNATURES_WITHOUT_HASH:
+        return _SIGNATURES_WITHOUT_HASH[oid]
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:

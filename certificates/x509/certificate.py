@@ -1,33 +1,39 @@
-"""One DER certificate → its facts. Pure: no Django, no I/O, no clock.
+"""Facts about one X.509 certificate. Pure.
 
 Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
-from typing import Any, Final, Generic, Self, TypeVar, overload
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certificates.x509.algorithms import describe_key, describe_signature
-from certificates.x509.der_outline import Outline, plain_common_name, read_outline, usual_rsa_bits
 
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
-NEXT_CA = "Bring the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
+NEXT_CA = "Choose the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
 T = TypeVar("T", bound=x509.ExtensionType)
-R = TypeVar("R")
+
+# The library warns about a serial number that is not positive. `load_certificate` rejects it.
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
 
 class DecodingError(ValueError):
-    """What was brought cannot be used.
+    """Raised when input cannot be read as the certificate or thumbprint that was expected.
 
-    `code` is stable and for machines, `sentence` says what it is, `next_step` what to do.
+    Attributes: `code` (stable, such as "private-key"); `sentence` (what the input is); `next_step` (what to do, or "").
     """
 
     def __init__(self, code: str, sentence: str, next_step: str = "") -> None:
@@ -37,7 +43,7 @@ class DecodingError(ValueError):
         self.next_step = next_step
 
 
-_KINDS_READ = frozenset(
+_EXTENSIONS_KEPT = frozenset(
     {
         x509.BasicConstraints,
         x509.KeyUsage,
@@ -49,191 +55,139 @@ _KINDS_READ = frozenset(
 )
 
 
-class _Lazy(Generic[R]):
-    """A fact that is worked out when first asked for. `cached_property` takes a lock for each, which costs more than most."""
-
-    def __init__(self, read: Callable[[Any], R]) -> None:
-        self._read = read
-        self._name = read.__name__
-        self.__doc__ = read.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> R: ...
-    def __get__(self, instance: object | None, owner: type) -> Self | R:
-        if instance is None:
-            return self
-        value = instance.__dict__[self._name] = self._read(instance)
-        return value
-
-
+@dataclass(frozen=True)
 class Certificate:
-    """The facts of one X.509 certificate, made by `load_certificate`. Nothing changes them.
+    """The facts of one X.509 certificate, as `load_certificate` returns them. Two are equal when their DER is.
 
-    Times are aware UTC; thumbprints and key identifiers lower-case hex. Two are equal when their bytes are. Everything
-    that could be damaged has been read before one of these exists; the other facts are put into words when asked for.
+    `subject` and `issuer` are RFC 4514 text; `common_names`, the subject's, are in its order. `not_before` and
+    `not_after` are aware UTC datetimes. `key` is a name such as "EC P-256" or "RSA 2048" and `key_bits` its size;
+    `signature` is a name such as "ECDSA with SHA-256". Thumbprints and key identifiers are lower-case hex; an identifier
+    that the certificate does not have is "". Lists that it does not have are empty tuples.
     """
 
-    common_names: tuple[str, ...]
+    der: bytes = field(repr=False)
+    subject: str = field(compare=False)
+    issuer: str = field(compare=False, repr=False)
+    common_names: tuple[str, ...] = field(compare=False, repr=False)
+    serial_number: int = field(compare=False, repr=False)
+    not_before: datetime = field(compare=False, repr=False)
+    not_after: datetime = field(compare=False, repr=False)
+    key: str = field(compare=False, repr=False)
+    key_bits: int = field(compare=False, repr=False)
+    signature: str = field(compare=False, repr=False)
+    _extensions: Mapping[type[x509.ExtensionType], x509.ExtensionType] = field(compare=False, repr=False)
 
-    def __init__(self, der: bytes, parsed: x509.Certificate, outline: Outline) -> None:
-        self.der: Final = der
-        # The parsed certificate is not kept: it would hold on to every object of every extension.
-        self._extensions: dict[type[x509.ExtensionType], x509.ExtensionType] = {}
-        for extension in parsed.extensions:
-            value = extension.value
-            if (kind := type(value)) in _KINDS_READ:
-                self._extensions[kind] = value
-        if len(der) > MAX_PARTS:
-            self._refuse_many_parts()
-        self.subject: Final = self._read_subject(parsed, outline.subject)
-        self.issuer, self.issuer_key = _issuer_name(parsed, outline.issuer)
-        self.not_before: Final = parsed.not_valid_before_utc
-        self.not_after: Final = parsed.not_valid_after_utc
-        bits = usual_rsa_bits(outline.key)
-        self.key, self.key_bits = (f"RSA {bits}", bits) if bits else describe_key(parsed)
-        self.signature: Final = describe_signature(parsed, outline.signature_algorithm)
-
-    def __eq__(self, other: object) -> bool:
-        return self.der == other.der if isinstance(other, Certificate) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.der)
-
-    def __repr__(self) -> str:
-        return f"<Certificate {self.subject}>"
-
-    def _read_subject(self, parsed: x509.Certificate, der: bytes) -> str:
-        """As text. One plain common name, as most clients have, is read from its bytes: the library makes five objects of it."""
-        name = plain_common_name(der)
-        if name:
-            self.common_names = (name,)
-            return f"CN={name}"
-        subject = parsed.subject
-        self.common_names = tuple(str(a.value) for a in subject if a.oid == NameOID.COMMON_NAME)
-        return subject.rfc4514_string()
-
-    def _refuse_many_parts(self) -> None:
-        names = self._value(x509.SubjectAlternativeName) or ()
-        identifier = self._value(x509.AuthorityKeyIdentifier)
-        issuers = (identifier.authority_cert_issuer if identifier is not None else None) or ()
-        if len(names) > MAX_PARTS or len(issuers) > MAX_PARTS:
-            raise _too_many_parts()
-
-    def _value(self, kind: type[T]) -> T | None:
+    def _extension(self, kind: type[T]) -> T | None:
         value = self._extensions.get(kind)
         return value if isinstance(value, kind) else None
 
-    @_Lazy
+    @cached_property
     def thumbprint_sha256(self) -> str:
         return hashlib.sha256(self.der).hexdigest()
 
-    @_Lazy
+    @cached_property
     def thumbprint_sha1(self) -> str:
         """Shown beside SHA-256, never compared."""
         return hashlib.sha1(self.der, usedforsecurity=False).hexdigest()
 
-    @_Lazy
-    def serial_number(self) -> int:
-        return x509.load_der_x509_certificate(self.der).serial_number
-
-    @_Lazy
+    @cached_property
     def subject_key(self) -> str:
-        """The subject as it is compared with an issuer's name: RFC 5280 section 7.1, without case and double spaces."""
+        """The subject in the form of `name_key`."""
         return name_key(self.subject)
 
-    @_Lazy
+    @cached_property
+    def issuer_key(self) -> str:
+        """The issuer in the form of `name_key`."""
+        return name_key(self.issuer)
+
+    @cached_property
     def is_self_issued(self) -> bool:
         parsed = x509.load_der_x509_certificate(self.der)
         return parsed.subject == parsed.issuer
 
-    @_Lazy
+    @cached_property
     def subject_key_identifier(self) -> str:
-        value = self._value(x509.SubjectKeyIdentifier)
+        value = self._extension(x509.SubjectKeyIdentifier)
         return value.digest.hex() if value is not None else ""
 
-    @_Lazy
+    @cached_property
     def authority_key_identifier(self) -> str:
-        value = self._value(x509.AuthorityKeyIdentifier)
+        value = self._extension(x509.AuthorityKeyIdentifier)
         return (value.key_identifier or b"").hex() if value is not None else ""
 
-    @_Lazy
+    @property
     def has_basic_constraints(self) -> bool:
         return x509.BasicConstraints in self._extensions
 
-    @_Lazy
+    @cached_property
     def is_ca(self) -> bool:
-        constraints = self._value(x509.BasicConstraints)
+        constraints = self._extension(x509.BasicConstraints)
         return constraints is not None and constraints.ca
 
-    @_Lazy
+    @property
     def path_length(self) -> int | None:
-        constraints = self._value(x509.BasicConstraints)
+        constraints = self._extension(x509.BasicConstraints)
         return constraints.path_length if constraints is not None else None
 
-    @_Lazy
+    @cached_property
     def key_usage(self) -> tuple[str, ...]:
         """Names such as "keyCertSign"."""
-        return _describe_key_usage(self._value(x509.KeyUsage))
+        return _describe_key_usage(self._extension(x509.KeyUsage))
 
-    @_Lazy
+    @cached_property
     def extended_key_usage(self) -> tuple[str, ...]:
-        """Names such as "clientAuth"; where there is none, the number with dots."""
-        usages = self._value(x509.ExtendedKeyUsage)
-        return tuple([_EKU_NAMES.get(o) or o.dotted_string for o in usages or ()])
+        """Names such as "clientAuth"; a usage without a name as its dotted number."""
+        usages = self._extension(x509.ExtendedKeyUsage)
+        return tuple(_EKU_NAMES.get(o) or o.dotted_string for o in usages or ())
 
-    @_Lazy
-    def _alternative_names(self) -> dict[type[x509.GeneralName], list[str]]:
+    @cached_property
+    def _alternative_names(self) -> Mapping[type[x509.GeneralName], list[str]]:
         found: dict[type[x509.GeneralName], list[str]] = {}
-        for name in self._value(x509.SubjectAlternativeName) or ():
+        for name in self._extension(x509.SubjectAlternativeName) or ():
             found.setdefault(type(name), []).append(str(name.value))
         return found
 
-    @_Lazy
+    @cached_property
     def dns_names(self) -> tuple[str, ...]:
         return tuple(self._alternative_names.get(x509.DNSName, ()))
 
-    @_Lazy
+    @cached_property
     def uris(self) -> tuple[str, ...]:
         return tuple(self._alternative_names.get(x509.UniformResourceIdentifier, ()))
 
-    @_Lazy
+    @cached_property
     def ip_addresses(self) -> tuple[str, ...]:
         return tuple(self._alternative_names.get(x509.IPAddress, ()))
 
-    @_Lazy
+    @cached_property
     def emails(self) -> tuple[str, ...]:
         return tuple(self._alternative_names.get(x509.RFC822Name, ()))
 
-    @_Lazy
+    @cached_property
     def extensions(self) -> tuple[tuple[str, bool, str], ...]:
         """Every extension as (name, critical, text), in the certificate's order."""
         return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
 
 
 def name_key(name: str) -> str:
-    """The form in which issuer and subject are compared: RFC 5280 section 7.1, ignoring case and repeated spaces."""
+    """Return the form in which issuer and subject are compared: case-folded, spaces collapsed (RFC 5280 section 7.1)."""
     return " ".join(name.casefold().split())
 
 
 def load_certificate(der: bytes) -> Certificate:
-    """The facts of one DER certificate. Raises `DecodingError` with the code `broken-certificate`."""
+    """Return the facts of one DER certificate.
+
+    Raises `DecodingError` with the code `broken-certificate`, also for more than `MAX_CERTIFICATE_BYTES`, for more than
+    `MAX_PARTS` names, and for a serial number that is not positive (RFC 5280 section 4.1.2.2).
+    """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise DecodingError(
-            "broken-certificate", "This certificate is larger than 64 KB, the most that is read.", NEXT_CA
+            "broken-certificate", "This certificate is larger than 64 KB, the maximum that is read.", NEXT_CA
         )
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()
-    outline = read_outline(der)
-    if not outline.serial_number_is_positive:
-        raise DecodingError(
-            "broken-certificate",
-            "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
-            "Issue the certificate again with a positive serial number.",
-        )
     try:
-        return Certificate(der, x509.load_der_x509_certificate(der), outline)
+        return _facts(der, x509.load_der_x509_certificate(der))
     except DecodingError:
         raise
     except (
@@ -250,33 +204,49 @@ def load_certificate(der: bytes) -> Certificate:
         ) from None
 
 
+def _facts(der: bytes, parsed: x509.Certificate) -> Certificate:
+    """Read everything that can fail now. `parsed` is not kept: it would hold on to every object of every extension."""
+    if parsed.serial_number <= 0:
+        raise DecodingError(
+            "broken-certificate",
+            "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
+            "Issue the certificate again with a positive serial number.",
+        )
+    extensions = {type(e.value): e.value for e in parsed.extensions if type(e.value) in _EXTENSIONS_KEPT}
+    subject = parsed.subject
+    key, key_bits = describe_key(parsed)
+    certificate = Certificate(
+        der=der,
+        subject=subject.rfc4514_string(),
+        issuer=parsed.issuer.rfc4514_string(),
+        common_names=tuple(str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
+        serial_number=parsed.serial_number,
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+        key=key,
+        key_bits=key_bits,
+        signature=describe_signature(parsed),
+        _extensions=extensions,
+    )
+    if len(der) > MAX_PARTS:
+        _check_number_of_parts(certificate)
+    return certificate
+
+
+def _check_number_of_parts(certificate: Certificate) -> None:
+    names = certificate._extension(x509.SubjectAlternativeName) or ()
+    identifier = certificate._extension(x509.AuthorityKeyIdentifier)
+    issuers = (identifier.authority_cert_issuer if identifier is not None else None) or ()
+    if len(names) > MAX_PARTS or len(issuers) > MAX_PARTS:
+        raise _too_many_parts()
+
+
 def _too_many_parts() -> DecodingError:
     return DecodingError(
         "broken-certificate",
-        f"This certificate is made of more than {MAX_PARTS:,} names or other parts, which no certificate needs.",
-        "Issue it again with the names that it is for.",
+        f"This certificate has more than {MAX_PARTS:,} names or other parts, which no certificate needs.",
+        "Issue it again with only the names it needs.",
     )
-
-
-_MAX_KNOWN_ISSUERS, _MAX_KNOWN_ISSUER_BYTES = 512, 512
-_known_issuers: dict[bytes, tuple[str, str]] = {}
-
-
-def _issuer_name(parsed: x509.Certificate, issuer_der: bytes) -> tuple[str, str]:
-    """The issuer as text, and as it is compared with a subject.
-
-    Remembered by its bytes: a namespace's clients have few issuers. What strangers bring cannot fill the memory.
-    """
-    known = _known_issuers.get(issuer_der)
-    if known is None:
-        name = plain_common_name(issuer_der)
-        text = f"CN={name}" if name else parsed.issuer.rfc4514_string()
-        known = (text, name_key(text))
-        if 0 < len(issuer_der) <= _MAX_KNOWN_ISSUER_BYTES:
-            if len(_known_issuers) >= _MAX_KNOWN_ISSUERS:
-                _known_issuers.clear()
-            _known_issuers[issuer_der] = known
-    return known
 
 
 _EKU_NAMES = {
