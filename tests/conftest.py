@@ -17,7 +17,13 @@ from tests.support import own_broker
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
-pytest_plugins = ["tests.key_watch.plugin"]
+# Fixtures that several folders share come from plugins, so that each process of a run has one emulator for all of them.
+pytest_plugins = [
+    "tests.key_watch.plugin",
+    "tests.support.emulator_process",
+    "tests.support.emulated_azure",
+    "tests.sync.scripted_arm",
+]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,12 +6,7 @@ from django.test import Client as Browser
 from namespaces.models import Namespace
 from portal.models import User
 from tests.support.browsing import signed_in
-from tests.support.emulated_azure import azure
-from tests.support.emulator_process import emulator, own_emulator
 from tests.support.factories import make_namespace, make_user
-from tests.sync.scripted_arm import arm, authority
-
-__all__ = ["arm", "authority", "azure", "emulator", "own_emulator"]
 
 
 @pytest.fixture

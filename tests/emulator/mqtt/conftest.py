@@ -2,6 +2,5 @@
 
 from tests.emulator.mqtt.in_process import closed_plant, lenient_plant, local_plant
 from tests.emulator.mqtt.plant import own_plant, plant
-from tests.support.emulator_process import emulator, own_emulator
 
-__all__ = ["closed_plant", "emulator", "lenient_plant", "local_plant", "own_emulator", "own_plant", "plant"]
+__all__ = ["closed_plant", "lenient_plant", "local_plant", "own_plant", "plant"]
