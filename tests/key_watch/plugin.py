@@ -4,7 +4,7 @@ After each test: what it printed and logged, the database before it is rolled ba
 the run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from tests.support import own_broker
 
 TRACES = KeyTraces()
 _LEFT = pytest.StashKey[list[str]]()
+_PAGE = 4096  # bytes: a page of SQLite
+_SEARCHED: dict[str, frozenset[bytes]] = {}  # by database, the pages searched last
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,14 +46,11 @@ def _learn_sample_keys() -> Callable[[], None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Before any fixture ends: what is in the database now is rolled back in a moment."""
+    """Search before any fixture ends: the database is rolled back in a moment."""
     places: dict[str, bytes] = {}
     fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("django_db") or {"db", "transactional_db"} & fixtures:
-        for name in connections:
-            raw: Any = connections[name].connection
-            if raw is not None and connections[name].vendor == "sqlite":
-                places[f"database {name}"] = raw.serialize()
+        places |= {f"database {name}": data for name, data in _new_pages()}
     broker = Path(settings.BROKER_DIR)
     for path in broker.rglob("*") if broker.is_dir() else ():
         if path.is_file():
@@ -59,6 +58,19 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     places["messages of the broker"] = b"\n".join(own_broker.take_messages(own_broker.queue_of_this_process()))
     found = [place for place, data in places.items() if TRACES.found_in(data)]
     assert not found, f"A private key is left in {', '.join(found)}."
+
+
+def _new_pages() -> Iterator[tuple[str, bytes]]:
+    """Yield the name of each SQLite database and its pages, without those that were searched after the previous test."""
+    for name in connections:
+        raw: Any = connections[name].connection
+        if raw is None or connections[name].vendor != "sqlite":
+            continue
+        data = raw.serialize()
+        pages = [data[at : at + _PAGE] for at in range(0, len(data), _PAGE)]
+        searched = _SEARCHED.get(name, frozenset())
+        yield name, b"".join(page for page in pages if page not in searched)
+        _SEARCHED[name] = frozenset(pages)
 
 
 @pytest.hookimpl(wrapper=True)
