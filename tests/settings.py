@@ -24,5 +24,8 @@ os.environ["PORTAL_SECRET_KEY"] = "only-for-tests-" + "x" * 40
 
 from portal.settings import *  # noqa: E402, F403
 
-# Signing in must not cost a second per test.
+# Signing in must not cost a second in each test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Look static files up when they are asked for: each client of a test would list them all.
+WHITENOISE_AUTOREFRESH = True
