@@ -1,26 +1,27 @@
 """Settings: embedded by default (SQLite, filesystem broker), real servers by environment variable."""
 
-import os
 import secrets
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 
+from portal.deployment.environment import flag, seconds, secret, text, whole_number, words
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = Path(os.environ.get("PORTAL_STATE_DIR", BASE_DIR / ".local"))
+STATE_DIR = Path(text("PORTAL_STATE_DIR") or BASE_DIR / ".local")
 
-
-def _flag(name: str, default: bool) -> bool:
-    return os.environ.get(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
-
-
-DEBUG = _flag("PORTAL_DEBUG", False)
-# Without a configured key every start signs people out, which is safe; `demo` and production configure one.
-SECRET_KEY = os.environ.get("PORTAL_SECRET_KEY") or secrets.token_urlsafe(50)
-ALLOWED_HOSTS = os.environ.get("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("PORTAL_TRUSTED_ORIGINS", "").split(",") if o]
-PORTAL_HTTPS = _flag("PORTAL_HTTPS", False)
+DEBUG = flag("PORTAL_DEBUG", False)
+PORTAL_HTTPS = flag("PORTAL_HTTPS", False)
+# Production: several processes and people, so that nothing may be made up at each start.
+PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
+# Elsewhere a key of the moment does: every start signs people out, which is safe. Without one in production, Django
+# refuses to start (portal.wsgi and the worker say why in plain words).
+SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))
+ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
+# Addresses or networks of the reverse proxies whose X-Forwarded-* headers count, or "unix" for a Unix domain socket.
+TRUSTED_PROXIES = words("PORTAL_TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
     "portal",
@@ -39,6 +40,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.serving.forwarded.ForwardedHeadersMiddleware",
+    "portal.serving.response_headers.ResponseHeadersMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -80,7 +83,7 @@ TEMPLATES = [
 
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL", f"sqlite:///{STATE_DIR / 'portal.sqlite3'}"), conn_max_age=60
+        secret("DATABASE_URL", f"sqlite:///{STATE_DIR / 'portal.sqlite3'}"), conn_max_age=60
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -103,7 +106,7 @@ USE_I18N = False
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = os.environ.get("PORTAL_STATIC_ROOT") or None  # only for a web server that serves the files itself
+STATIC_ROOT = text("PORTAL_STATIC_ROOT") or None  # only for a web server that serves the files itself
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -122,6 +125,13 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_SSL_REDIRECT = PORTAL_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, often without TLS
+# One hour, so that a mistake in the TLS set-up is over soon; raise it when all is well. Never `preload`: that list is
+# for whole domains and is hard to leave.
+SECURE_HSTS_SECONDS = whole_number("PORTAL_HSTS_SECONDS", 3600) if PORTAL_HTTPS else 0
+# W005, W021: subdomains and preloading are the decision of the domain's owner, not of one application on it.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -141,7 +151,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Celery: the filesystem broker by default, Redis or RabbitMQ by CELERY_BROKER_URL.
 BROKER_DIR = STATE_DIR / "broker"
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = secret("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -152,19 +162,22 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "polling_interval": 0.1,
     }
 # Several portals that share one broker need a queue each: a worker takes all that it finds in its own.
-CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE", "celery")
+CELERY_TASK_DEFAULT_QUEUE = text("CELERY_TASK_DEFAULT_QUEUE", "celery")
 # A broker that is away must not hold up a request: the row is the queue, the message only a hint.
 # Once, at once: a connection that the broker has ended, as RabbitMQ does when it restarts, is only then made anew. No more,
 # since a person may be waiting; what no message tells of, the sweep finds.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
+# The row is the queue: a message that is lost with its worker costs nothing, the next sweep finds the row. Acknowledged
+# late, it costs the worker: Redis being away at the end of a task ends the threads pool.
+CELERY_TASK_ACKS_LATE = False
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker outlives any outage of its broker
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Commands to workers would go through a queue that RabbitMQ gives to one worker of a name alone: a second one of that name,
 # or one that is back before the broker has missed it, would end. Nothing here sends any; who wants `celery inspect` and gives
 # each worker a name of its own turns them on.
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = _flag("CELERY_WORKER_ENABLE_REMOTE_CONTROL", False)
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = flag("CELERY_WORKER_ENABLE_REMOTE_CONTROL", False)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -184,16 +197,16 @@ WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age 
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 
 # Azure, or whatever answers like it. Only these differ between the emulator and Azure.
-AZURE_ARM_URL = os.environ.get("AZURE_ARM_URL", "https://management.azure.com")
-AZURE_ARM_CA = os.environ.get("AZURE_ARM_CA", "")  # PEM file; empty = the system's trust
-AZURE_ARM_SCOPE = os.environ.get("AZURE_ARM_SCOPE", "https://management.azure.com/.default")
-AZURE_AUTHORITY_URL = os.environ.get("AZURE_AUTHORITY_URL", "")  # set for a token endpoint that is not Entra ID
-AZURE_TENANT_ID = os.environ.get("AZURE_TENANT_ID", "")
-AZURE_CLIENT_ID = os.environ.get("AZURE_CLIENT_ID", "")
-AZURE_CLIENT_SECRET = os.environ.get("AZURE_CLIENT_SECRET", "")
+AZURE_ARM_URL = text("AZURE_ARM_URL", "https://management.azure.com")
+AZURE_ARM_CA = text("AZURE_ARM_CA")  # PEM file; empty = the system's trust
+AZURE_ARM_SCOPE = text("AZURE_ARM_SCOPE", "https://management.azure.com/.default")
+AZURE_AUTHORITY_URL = text("AZURE_AUTHORITY_URL")  # set for a token endpoint that is not Entra ID
+AZURE_TENANT_ID = text("AZURE_TENANT_ID")
+AZURE_CLIENT_ID = text("AZURE_CLIENT_ID")
+AZURE_CLIENT_SECRET = secret("AZURE_CLIENT_SECRET")
 # For a cloud of one's own (Azure Stack, the emulator): do not ask Entra ID whether it knows AZURE_AUTHORITY_HOST.
-AZURE_DISABLE_INSTANCE_DISCOVERY = _flag("AZURE_DISABLE_INSTANCE_DISCOVERY", False)
-AZURE_SUBSCRIPTION_ID = os.environ.get("AZURE_SUBSCRIPTION_ID", "")  # several by commas; empty = all it can see
+AZURE_DISABLE_INSTANCE_DISCOVERY = flag("AZURE_DISABLE_INSTANCE_DISCOVERY", False)
+AZURE_SUBSCRIPTION_ID = text("AZURE_SUBSCRIPTION_ID")  # several by commas; empty = all it can see
 ARM_API_VERSIONS = {
     "namespaces": "2025-02-15",
     "caCertificates": "2025-02-15",
@@ -202,38 +215,38 @@ ARM_API_VERSIONS = {
     "topicSpaces": "2025-02-15",
     "permissionBindings": "2025-02-15",
 }
-ARM_CONNECT_TIMEOUT = float(os.environ.get("ARM_CONNECT_TIMEOUT", "5"))
-ARM_READ_TIMEOUT = float(os.environ.get("ARM_READ_TIMEOUT", "20"))
-ARM_OPERATION_TIMEOUT = float(os.environ.get("ARM_OPERATION_TIMEOUT", "30"))  # a change that Azure accepts and works on
+ARM_CONNECT_TIMEOUT = seconds("ARM_CONNECT_TIMEOUT", 5)
+ARM_READ_TIMEOUT = seconds("ARM_READ_TIMEOUT", 20)
+ARM_OPERATION_TIMEOUT = seconds("ARM_OPERATION_TIMEOUT", 30)  # a change that Azure accepts and works on
 # How late a request whose answer was lost may still take effect. ARM's own front gives up after 60 s.
-ARM_LATE_SECONDS = float(os.environ.get("ARM_LATE_SECONDS", "120"))
+ARM_LATE_SECONDS = seconds("ARM_LATE_SECONDS", 120)
 # Hold requests back before Azure refuses them. Off only for an endpoint that limits nothing.
-ARM_BUDGETS = _flag("ARM_BUDGETS", True)
-SYNC_IN_FLIGHT = int(os.environ.get("SYNC_IN_FLIGHT", "32"))  # pushes at once in one worker process
-METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # for Prometheus; without one only administrators see /metrics
-DRIFT_SCAN_SECONDS = float(os.environ.get("DRIFT_SCAN_SECONDS", "900"))  # how often a namespace is compared with Azure
+ARM_BUDGETS = flag("ARM_BUDGETS", True)
+SYNC_IN_FLIGHT = whole_number("SYNC_IN_FLIGHT", 32)  # pushes at once in one worker process
+METRICS_TOKEN = secret("METRICS_TOKEN")  # for Prometheus; without one only administrators see /metrics
+DRIFT_SCAN_SECONDS = seconds("DRIFT_SCAN_SECONDS", 900)  # how often a namespace is compared with Azure
 # Azure's limits of one namespace; newer pages may have raised them.
-MAX_CA_CERTIFICATES = int(os.environ.get("MAX_CA_CERTIFICATES", "10"))
-MAX_CLIENT_GROUPS = int(os.environ.get("MAX_CLIENT_GROUPS", "10"))
-MAX_TOPIC_SPACES = int(os.environ.get("MAX_TOPIC_SPACES", "10"))
-MAX_PERMISSION_BINDINGS = int(os.environ.get("MAX_PERMISSION_BINDINGS", "100"))
-MAX_CLIENTS = int(os.environ.get("MAX_CLIENTS", "10000"))
+MAX_CA_CERTIFICATES = whole_number("MAX_CA_CERTIFICATES", 10)
+MAX_CLIENT_GROUPS = whole_number("MAX_CLIENT_GROUPS", 10)
+MAX_TOPIC_SPACES = whole_number("MAX_TOPIC_SPACES", 10)
+MAX_PERMISSION_BINDINGS = whole_number("MAX_PERMISSION_BINDINGS", 100)
+MAX_CLIENTS = whole_number("MAX_CLIENTS", 10_000)
 # Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
-CONNECTION_LOG_GATEWAY = os.environ.get("CONNECTION_LOG_GATEWAY", "")
+CONNECTION_LOG_GATEWAY = text("CONNECTION_LOG_GATEWAY")
 # What a client is doing now comes from: a dotted path to a gateway class, or empty where the target does not tell.
-LIVE_STATE_GATEWAY = os.environ.get("LIVE_STATE_GATEWAY", "")
+LIVE_STATE_GATEWAY = text("LIVE_STATE_GATEWAY")
 # Faults on demand for a training: a dotted path to their control, or empty where the target makes none.
-FAULT_CONTROL_GATEWAY = os.environ.get("FAULT_CONTROL_GATEWAY", "")
-CONNECTION_LOG_KEEP = int(os.environ.get("CONNECTION_LOG_KEEP", "5000"))
+FAULT_CONTROL_GATEWAY = text("FAULT_CONTROL_GATEWAY")
+CONNECTION_LOG_KEEP = whole_number("CONNECTION_LOG_KEEP", 5000)
 # Certificates that clients have shown, per namespace: what the pages about CA certificates and expiries rest on.
-CLIENT_CERTIFICATES_KEEP = int(os.environ.get("CLIENT_CERTIFICATES_KEEP", "20000"))
+CLIENT_CERTIFICATES_KEEP = whole_number("CLIENT_CERTIFICATES_KEEP", 20_000)
 # Whether the endpoint lets everything pass while a namespace has neither topic space nor permission binding. Azure does not.
-MQTT_OPEN_WITHOUT_RULES = _flag("MQTT_OPEN_WITHOUT_RULES", False)
+MQTT_OPEN_WITHOUT_RULES = flag("MQTT_OPEN_WITHOUT_RULES", False)
 # JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
-MQTT_ENDPOINTS = os.environ.get("MQTT_ENDPOINTS", "")
+MQTT_ENDPOINTS = text("MQTT_ENDPOINTS")
 
 # One line per event; as JSON with all its details where a machine reads it.
-LOG_FORMAT = os.environ.get("PORTAL_LOG_FORMAT", "text")
+LOG_FORMAT = text("PORTAL_LOG_FORMAT", "text")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -254,6 +267,6 @@ LOGGING: dict[str, Any] = {
         # Django's own handler speaks only while DEBUG is on: without this nobody hears of an error on a page.
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # pages that are not there are no news
-        "sync": {"handlers": ["console"], "level": os.environ.get("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
+        "sync": {"handlers": ["console"], "level": text("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
     },
 }

@@ -60,7 +60,7 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags", "logs"},
-        {"web"},
+        {"web", "serving", "deployment"},
         {"pages", "demo"},
         {"registry", "activity"},
         {"models"},

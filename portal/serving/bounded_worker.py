@@ -1,0 +1,127 @@
+"""A gunicorn worker in which a slow or half-open request never occupies a thread.
+
+gunicorn's threaded worker gives a connection to a thread as soon as its first byte arrives, and the thread then waits for
+the rest of the request head without a limit: as many half-open requests as there are threads stop the worker for everybody.
+Here the event loop waits until the head of a request is complete, and closes the connection when that takes too long. A
+proxy that buffers requests does the same in front; this worker makes the portal safe without one.
+"""
+
+import contextlib
+import errno
+import selectors
+import socket
+import struct
+import threading
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+HEAD_SECONDS = 10.0  # for the head of a request, from its connection or the end of the request before
+STALL_SECONDS = 20  # without one byte of a request body arriving, or of a response being taken
+REQUEST_SECONDS = 300.0  # for a whole request in a thread, a slow download included
+HEAD_BYTES = 32_768  # of a request head; a browser's is a few thousand
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type hints
+    """gunicorn's `gthread`, with bounds on how long a client may take."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lock = threading.Lock()
+        self._in_threads: dict[TConn, float] = {}  # connection → when its thread has to be done, by time.monotonic()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection and wait for its first request without a thread."""
+        if self.cfg.is_ssl:  # what arrives is encrypted: gunicorn's own bounds have to do
+            super().accept(listener)
+            return
+        try:
+            client, address = listener.accept()
+        except OSError as fault:
+            if fault.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        stall = struct.pack("ll", STALL_SECONDS, 0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+        self._wait_for_head(TConn(self.cfg, client, address, listener.getsockname()), time.monotonic() + HEAD_SECONDS)
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """The next request on a kept connection begins."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._start_if_complete(conn, time.monotonic() + HEAD_SECONDS)
+
+    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """More of a request head has arrived."""
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        self._start_if_complete(conn, conn.timeout)
+
+    def _start_if_complete(self, conn: TConn, deadline: float) -> None:
+        arrived = _arrived(conn.sock)
+        if not arrived or b"\r\n\r\n" in arrived or self.cfg.is_ssl:
+            _wake_after(conn.sock, 1)
+            conn.data_ready = True
+            self.enqueue_req(conn)
+        elif len(arrived) < HEAD_BYTES:
+            self._wait_for_head(conn, deadline, len(arrived))
+        else:
+            self._refuse(conn, TOO_LONG)
+
+    def _wait_for_head(self, conn: TConn, deadline: float, arrived: int = 0) -> None:
+        _wake_after(conn.sock, arrived + 1)
+        conn.timeout = deadline
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def murder_pending(self) -> None:
+        """Close what has waited too long for a request head, and requests that take too long in a thread."""
+        now = time.monotonic()
+        for conn in [each for each in self.pending_conns if each.timeout <= now]:
+            self.pending_conns.remove(conn)
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                self.poller.unregister(conn.sock)
+            self._refuse(conn, TIMED_OUT)
+        with self._lock:
+            late = [conn for conn, until in self._in_threads.items() if until <= now]
+        for conn in late:
+            with contextlib.suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RDWR)  # its thread wakes up and ends the request
+
+    def _refuse(self, conn: TConn, answer: bytes) -> None:
+        """Close a connection; one that has sent a part of a request is told why."""
+        with contextlib.suppress(OSError):
+            if conn.sock.recv(HEAD_BYTES, socket.MSG_DONTWAIT):
+                conn.sock.send(answer, socket.MSG_DONTWAIT)
+        self.nr_conns -= 1
+        conn.close()
+
+    def handle(self, conn: TConn) -> Any:
+        """Handle a request in a thread, for REQUEST_SECONDS at most."""
+        with self._lock:
+            self._in_threads[conn] = time.monotonic() + REQUEST_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            with self._lock:
+                self._in_threads.pop(conn, None)
+
+
+def _arrived(client: socket.socket) -> bytes | None:
+    """The bytes that wait to be read, left where they are; None where the connection is broken."""
+    try:
+        return client.recv(HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return None
+
+
+def _wake_after(client: socket.socket, count: int) -> None:
+    """Let the event loop wake up when so many bytes wait to be read."""
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)

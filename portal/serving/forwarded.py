@@ -1,0 +1,91 @@
+"""Headers that a reverse proxy adds: believed from the proxies that a setting names, and from no one else.
+
+A proxy ends TLS and passes the request on, so the portal sees the proxy's address and plain HTTP. What the browser used
+comes in `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-For`. Anybody can send these headers: they count only
+where the connection comes from an address in `TRUSTED_PROXIES`, and are removed otherwise.
+"""
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+Network = IPv4Network | IPv6Network
+HEADERS = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED")  # fmt: skip
+UNIX_SOCKET = "unix"  # in TRUSTED_PROXIES: connections over a Unix domain socket, which have no address
+
+
+class ForwardedHeadersMiddleware:
+    """Sets scheme, host and client address of a request from the headers of a trusted proxy. Stands before all others.
+
+    `request.forwarded` says how it went: "" (no such headers), "trusted" or "ignored".
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._trusts_unix_sockets, self._networks = trusted_networks(settings.TRUSTED_PROXIES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.forwarded = self._apply(request.META)  # type: ignore[attr-defined]
+        return self._get_response(request)
+
+    def _apply(self, meta: dict[str, str]) -> str:
+        given = {name: meta.pop(name) for name in HEADERS if name in meta}
+        # gunicorn itself would believe X-Forwarded-Proto; deploy/gunicorn.conf.py turns that off.
+        if not given:
+            return ""
+        peer = meta.get("REMOTE_ADDR", "")
+        if not self._trusts(peer):
+            return "ignored"
+        if given.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
+            meta["wsgi.url_scheme"] = "https"
+        if host := given.get("HTTP_X_FORWARDED_HOST", "").rpartition(",")[2].strip():
+            meta["HTTP_HOST"] = host
+        meta["REMOTE_ADDR"] = self._client(given.get("HTTP_X_FORWARDED_FOR", ""), peer)
+        return "trusted"
+
+    def _trusts(self, address: str) -> bool:
+        if not address:
+            return self._trusts_unix_sockets
+        return _is_in(address, self._networks)
+
+    def _client(self, forwarded_for: str, peer: str) -> str:
+        """The last address that no trusted proxy has: what stands before it, the client may have made up."""
+        client = peer
+        for each in reversed(forwarded_for.split(",")):
+            address = _plain(each)
+            if not address:
+                break
+            client = address
+            if not self._trusts(address):
+                break
+        return client
+
+
+def trusted_networks(proxies: Sequence[str]) -> tuple[bool, tuple[Network, ...]]:
+    """Whether Unix domain sockets are trusted, and the trusted networks. Raises ValueError for what is no address."""
+    networks = tuple(ip_network(each, strict=False) for each in proxies if each != UNIX_SOCKET)
+    return UNIX_SOCKET in proxies, networks
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)
+
+
+def _plain(text: str) -> str:
+    """An address without port, brackets and blanks; "" when it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""

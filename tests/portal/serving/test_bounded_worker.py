@@ -1,0 +1,115 @@
+"""The web server stays reachable while clients are slow, half-open or silent. A real gunicorn, real sockets."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from portal.serving.bounded_worker import HEAD_BYTES
+from tests.support.waiting import until
+
+APPLICATION = """
+import time
+def application(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % len(body)]
+"""
+THREADS = 2
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder = tmp_path_factory.mktemp("gunicorn")
+    (folder / "echo_application.py").write_text(APPLICATION, encoding="utf-8")
+    (folder / "quick_worker.py").write_text(
+        "from portal.serving import bounded_worker\n"
+        "from portal.serving.bounded_worker import BoundedThreadWorker\n"
+        "bounded_worker.HEAD_SECONDS = 1.0\n",
+        encoding="utf-8",
+    )
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        number = int(listener.getsockname()[1])
+        command = [
+            *(sys.executable, "-m", "gunicorn", "echo_application:application", f"--bind=fd://{listener.fileno()}"),
+            *("--worker-class=quick_worker.BoundedThreadWorker", "--workers=1", f"--threads={THREADS}"),
+            *("--no-control-socket", f"--pythonpath={folder},{Path.cwd()}", "--graceful-timeout=1"),
+        ]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
+    try:
+        until(lambda: get(number) == "0", "gunicorn answers")
+        yield number
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+
+
+def get(port: int) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().read().decode()
+
+
+def opened(port: int, data: bytes = b"") -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.sendall(data)
+    return client
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nHost: local"], ids=["silent", "half-open"])
+def test_slow_clients_take_no_thread(port: int, data: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(10 * THREADS):
+            stack.enter_context(opened(port, data))
+        # All of them are still open; each thread would be taken five times over.
+        assert get(port) == "0"
+
+
+@pytest.mark.parametrize(
+    ("data", "answer"), [(b"", b""), (b"GET / HTTP/1.1\r\nHost: local", b"HTTP/1.1 408 ")], ids=["silent", "half-open"]
+)
+def test_what_does_not_become_a_request_is_closed(port: int, data: bytes, answer: bytes) -> None:
+    with opened(port, data) as client:
+        assert client.recv(4096).startswith(answer)
+
+
+def test_a_head_in_pieces_is_a_request(port: int) -> None:
+    with opened(port) as client:
+        for piece in (b"GET / HT", b"TP/1.1\r\nHost: a\r", b"\nConnection: close\r\n", b"\r\n"):
+            client.sendall(piece)
+        answer = b""
+        while data := client.recv(4096):
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_kept_connection_serves_one_request_after_the_other(port: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        for size in (0, 5, 100_000):
+            connection.request("POST", "/", body=b"x" * size)
+            assert connection.getresponse().read() == b"%d" % size
+
+
+def test_a_half_request_on_kept_connections_takes_no_thread(port: int) -> None:
+    with ExitStack() as stack:
+        for _ in range(3 * THREADS):
+            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)))
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            assert connection.sock is not None
+            connection.sock.sendall(b"GET / HTTP/1.1\r\nHo")
+        assert get(port) == "0"
+
+
+def test_a_head_that_is_too_long_is_refused(port: int) -> None:
+    with opened(port, b"GET / HTTP/1.1\r\nX: " + b"a" * (HEAD_BYTES - 19)) as client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
