@@ -1,7 +1,8 @@
-"""Whether the portal can work with Azure: each question alone, with what to do when its answer is no."""
+"""Whether the portal can work with Azure: one check at a time, each with what to do when it fails."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,10 +14,10 @@ from sync.arm.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnrea
 
 
 def needed() -> list[str]:
-    """The actions in Azure's terms that the portal takes, from what each synced type is."""
+    """Return the Azure actions that the portal performs, derived from the synced types."""
     actions = []
     for model in registry.models():
-        # A row that is patched is a part of a resource that others made: it is never deleted from here.
+        # A patched row is part of a resource that others created: the portal never deletes it.
         path, verbs = (
             (model.arm_type, ("read", "write"))
             if model.is_patched
@@ -27,132 +28,132 @@ def needed() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`is_good` None: it could not be found out, and that is no fault."""
+class Result:
+    """`is_good` None: it could not be determined, which is not a fault. `code`: what is wrong, for machines."""
 
-    question: str
     is_good: bool | None
-    said: str
+    message: str
+    code: str = ""
 
 
-def check_azure(gateway: ArmGateway | None = None) -> Iterator[Answer]:
-    """Ask one thing after the other; ends where nothing further can be asked."""
-    target = _target()
+@dataclass(frozen=True)
+class Check:
+    """One check and its result. `name` is for machines, `title` for people."""
+
+    name: str
+    title: str
+    result: Result
+
+
+def check_azure(gateway: ArmGateway | None = None) -> Iterator[Check]:
+    """Run the checks in order; stop where no further check is possible."""
+    target = Check("target", "Azure's address", _target())
     yield target
-    if not target.is_good:
+    if not target.result.is_good:
         return
     made = gateway or arm_gateway()
     subscriptions: list[str] = []
-    for answer in (_ask("Credential and connection", lambda: _subscriptions(made, subscriptions)),):
-        yield answer
-        if not answer.is_good:
-            return
+    credential = _run("credential", "Credential and connection", partial(_subscriptions, made, subscriptions))
+    yield credential
+    if not credential.result.is_good:
+        return
     for subscription in subscriptions:
-        yield _ask(f"{PROVIDER} in {subscription}", lambda name=subscription: _provider(made, name))  # type: ignore[misc]
+        yield _run("provider", f"{PROVIDER} in {subscription}", partial(_provider, made, subscription))
     found: list[dict[str, Any]] = []
-    yield _ask("Event Grid namespaces", lambda: _namespaces(made, found))
+    yield _run("namespaces", "Event Grid namespaces", partial(_namespaces, made, found))
     for namespace in found:
-        yield _ask(f"{namespace['name']}: reading", lambda each=namespace: _children(made, each))  # type: ignore[misc]
-        yield _ask(f"{namespace['name']}: rights", lambda each=namespace: _rights(made, each))  # type: ignore[misc]
+        yield _run("reading", f"{namespace['name']}: reading", partial(_children, made, namespace))
+        yield _run("rights", f"{namespace['name']}: rights", partial(_rights, made, namespace))
 
 
-def _ask(question: str, find_out: Callable[[], Answer | str]) -> Answer:
+def _run(name: str, title: str, check: Callable[[], Result]) -> Check:
     try:
-        said = find_out()
+        result = check()
     except (AzureRefused, AzureUnreachable) as fault:
-        return Answer(question, False, str(fault))
+        result = Result(False, str(fault), fault.code)
     except ValueError as fault:
-        return Answer(question, False, f"The portal cannot address it: {fault}.")
-    return said if isinstance(said, Answer) else Answer(question, True, said)
+        result = Result(False, f"The portal cannot address this resource: {fault}.", "resource_id")
+    return Check(name, title, result)
 
 
-def _target() -> Answer:
-    question = "Where Azure is"
+def _target() -> Result:
     for name in ("AZURE_ARM_URL", "AZURE_AUTHORITY_URL"):
         url = getattr(settings, name)
         parts = urlsplit(url)
         if url and (parts.scheme != "https" or not parts.netloc):
-            return Answer(question, False, f"{name} is {url}, which does not begin with https:// and a host.")
-    where = urlsplit(settings.AZURE_ARM_URL).netloc
-    who = f"token endpoint {urlsplit(settings.AZURE_AUTHORITY_URL).netloc}" if settings.AZURE_AUTHORITY_URL else (
-        "DefaultAzureCredential (environment, workload identity, managed identity, Azure CLI)"
-    )  # fmt: skip
-    return Answer(question, True, f"{where}, by {who}")
+            return Result(False, f"{name} is {url}, but must begin with https:// and a host.", name)
+    host = urlsplit(settings.AZURE_ARM_URL).netloc
+    authority = urlsplit(settings.AZURE_AUTHORITY_URL).netloc
+    if authority:
+        return Result(True, f"{host}, with tokens from {authority}")
+    return Result(
+        True, f"{host}, with DefaultAzureCredential (environment, workload identity, managed identity, Azure CLI)"
+    )
 
 
-def _subscriptions(gateway: ArmGateway, found: list[str]) -> Answer | str:
+def _subscriptions(gateway: ArmGateway, found: list[str]) -> Result:
     named = [each.strip() for each in settings.AZURE_SUBSCRIPTION_ID.split(",") if each.strip()]
-    seen = {str(each["subscriptionId"]).lower(): str(each.get("displayName") or "") for each in gateway.subscriptions()}
+    seen = {str(each["subscriptionId"]).lower() for each in gateway.subscriptions()}
     found += named or sorted(seen)
     missing = [each for each in named if each.lower() not in seen]
-    question = "Credential and connection"
     if missing:
-        return Answer(
-            question,
-            False,
-            f"The credential works, but it does not see {', '.join(missing)}. Look at AZURE_SUBSCRIPTION_ID, or give the "
-            "identity a role there.",
+        message = (
+            f"The credential works, but it cannot see {', '.join(missing)}. Check AZURE_SUBSCRIPTION_ID, or assign the "
+            "identity a role there."
         )
+        return Result(False, message, "subscription")
     if not found:
-        return Answer(
-            question, False, "The credential works, but it sees no subscription. Give the identity a role in one."
-        )
-    return f"The credential works and sees {len(seen)} subscription{'s' if len(seen) != 1 else ''}."
+        message = "The credential works, but it can see no subscription. Assign the identity a role in one."
+        return Result(False, message, "no_subscription")
+    return Result(True, f"The credential works and sees {len(seen)} subscription{'s' if len(seen) != 1 else ''}.")
 
 
-def _provider(gateway: ArmGateway, subscription: str) -> Answer | str:
-    question = f"{PROVIDER} in {subscription}"
+def _provider(gateway: ArmGateway, subscription: str) -> Result:
     try:
         provider = gateway.provider(subscription, PROVIDER)
     except AzureRefused as refusal:
         if refusal.status != 403:
             raise
-        # The role of docs/azure.md may be given on a namespace alone, and then it does not reach so far.
-        return Answer(question, None, "The identity may not look. Where a namespace is there, it is registered.")
+        # The role of docs/azure.md may be assigned on a namespace alone, which does not include this.
+        message = "The identity may not read this. Where a namespace exists, the provider is registered."
+        return Result(None, message, "forbidden")
     state = str(provider.get("registrationState") or "")
-    if state.lower() != "registered":
-        return Answer(
-            question,
-            False,
-            f"It is {state or 'not registered'}. Run: az provider register --namespace {PROVIDER} "
-            f"--subscription {subscription}",
-        )
-    return "registered"
+    if state.lower() == "registered":
+        return Result(True, "registered")
+    command = f"az provider register --namespace {PROVIDER} --subscription {subscription}"
+    return Result(False, f"{state or 'not registered'}. Run: {command}", "not_registered")
 
 
-def _namespaces(gateway: ArmGateway, found: list[dict[str, Any]]) -> Answer | str:
+def _namespaces(gateway: ArmGateway, found: list[dict[str, Any]]) -> Result:
     found += gateway.list_namespaces()
     if not found:
-        return Answer(
-            "Event Grid namespaces",
-            False,
-            "None is to be seen. Make one, or give the identity the role of docs/azure.md.",
-        )
-    return ", ".join(str(each["name"]) for each in found)
+        message = "No namespace is visible. Create one, or assign the identity the role in docs/azure.md."
+        return Result(False, message, "no_namespace")
+    return Result(True, ", ".join(str(each["name"]) for each in found))
 
 
-def _children(gateway: ArmGateway, namespace: dict[str, Any]) -> str:
+def _children(gateway: ArmGateway, namespace: dict[str, Any]) -> Result:
     counts = []
     for model in registry.models():
         count = sum(1 for _ in model.in_azure(gateway, str(namespace["id"])))
         counts.append(f"{count} {model._meta.verbose_name_plural}")
-    return ", ".join(counts)
+    return Result(True, ", ".join(counts))
 
 
-def _rights(gateway: ArmGateway, namespace: dict[str, Any]) -> Answer | str:
-    question = f"{namespace['name']}: rights"
+def _rights(gateway: ArmGateway, namespace: dict[str, Any]) -> Result:
     try:
         permissions = gateway.permissions(str(namespace["id"]))
     except (AzureNotFound, AzureRefused):
-        return Answer(question, None, "Azure does not tell; the first change will show.")
+        return Result(None, "Azure does not list the identity's permissions; the first change will show.", "unknown")
     missing = [action for action in needed() if not is_allowed(action, permissions)]
     if missing:
-        return Answer(question, False, f"Missing: {', '.join(missing)}. docs/azure.md has the role that gives them.")
-    return "all that the portal needs"
+        message = f"Missing: {', '.join(missing)}. Assign the role in docs/azure.md."
+        return Result(False, message, "missing_actions")
+    return Result(True, "all that the portal needs")
 
 
 def is_allowed(action: str, permissions: list[dict[str, Any]]) -> bool:
-    """Whether any of the permissions allows an action: in `actions` and not in `notActions`, `*` standing for anything.
+    """Return whether any permission has an action in `actions` and not in `notActions`; `*` matches anything.
 
     https://learn.microsoft.com/azure/role-based-access-control/role-definitions
     """

@@ -1,60 +1,81 @@
-"""What to do about the troubles that everybody meets who connects something to Azure. docs/azure.md says it at length."""
+"""What to do about common faults when an application connects to Azure. docs/azure.md has the long version."""
 
 import re
+from typing import NamedTuple
 
 PROVIDER = "Microsoft.EventGrid"
 ROLE_HINT = (
-    "In Azure, on this namespace or its resource group, give the portal's identity a role that may read and write the "
-    "namespace and read, write and delete what is in it, such as EventGrid Contributor. "
-    "A new assignment may take ten minutes to count."
+    "In Azure, on this namespace or its resource group, assign the portal's identity a role that can read and write the "
+    "namespace, and read, write and delete what it contains, such as EventGrid Contributor. "
+    "A new role assignment can take ten minutes to take effect."
 )
 ADVICE = {
     "AuthorizationFailed": ROLE_HINT,
     "LinkedAuthorizationFailed": ROLE_HINT,
     "AuthorizationPermissionMismatch": ROLE_HINT,
-    "SubscriptionNotFound": "Look at AZURE_SUBSCRIPTION_ID: it names no subscription that the portal's identity can see.",
-    "InvalidSubscriptionId": "Look at AZURE_SUBSCRIPTION_ID: it is not the id of a subscription.",
-    "InvalidAuthenticationTokenTenant": "The subscription belongs to another tenant than AZURE_TENANT_ID.",
+    "SubscriptionNotFound": "Check AZURE_SUBSCRIPTION_ID: the portal's identity can see no subscription with this ID.",
+    "InvalidSubscriptionId": "Check AZURE_SUBSCRIPTION_ID: it is not a subscription ID.",
+    "InvalidAuthenticationTokenTenant": "The subscription belongs to a tenant other than AZURE_TENANT_ID.",
     "ReadOnlyDisabledSubscription": "The subscription is disabled. Its owner can enable it in Azure.",
     "MissingSubscriptionRegistration": f"Run: az provider register --namespace {PROVIDER}",
     "NoRegisteredProviderFound": f"Run: az provider register --namespace {PROVIDER}",
-    "ScopeLocked": "Somebody has put a lock on it. Take the lock away in Azure, or leave it as it is.",
-    "RequestDisallowedByPolicy": "A policy of your organisation forbids it. Its owner can tell what is allowed.",
-    "ResourceGroupNotFound": "The resource group is gone, or the portal's identity may not see it.",
-    "ParentResourceNotFound": "The namespace is gone, or the portal's identity may not see it.",
+    "ScopeLocked": "The resource is locked. Remove the lock in Azure, or leave the resource unchanged.",
+    "RequestDisallowedByPolicy": "A policy of your organization forbids this. Ask the policy's owner what is allowed.",
+    "ResourceGroupNotFound": "The resource group was deleted, or the portal's identity cannot see it.",
+    "ParentResourceNotFound": "The namespace was deleted, or the portal's identity cannot see it.",
 }
-UNTRUSTED = (
-    "Azure cannot be reached: it shows a certificate that this machine does not trust. Where a proxy stands between, name "
-    "its CA in REQUESTS_CA_BUNDLE."
+
+
+class Hint(NamedTuple):
+    """A fault of the connection or the credential: a code for machines, a sentence for people."""
+
+    code: str
+    sentence: str
+
+
+UNTRUSTED = Hint(
+    "untrusted_certificate",
+    "Azure cannot be reached: this machine does not trust the server's certificate. If a proxy intercepts TLS, set "
+    "REQUESTS_CA_BUNDLE to a file with the proxy's CA.",
 )
-_TROUBLES = (
-    (r"certificate verify failed", UNTRUSTED),
-    (r"AADSTS7000215|AADSTS7000222|invalid_client", "The client secret is wrong or has expired: renew AZURE_CLIENT_SECRET."),
-    (r"AADSTS700016", "There is no application with this AZURE_CLIENT_ID in the tenant AZURE_TENANT_ID."),
-    (r"AADSTS90002|AADSTS900023", "There is no tenant with this AZURE_TENANT_ID."),
-    (r"AADSTS70021|AADSTS700213", "No federated credential of the application matches this workload's token."),
-    (r"Identity not found|isn't assigned to this", "This machine has no managed identity, or not that of AZURE_CLIENT_ID."),
-)  # fmt: skip
-NO_CREDENTIAL = (
+NO_CREDENTIAL = Hint(
+    "no_credential",
     "The portal has no credential for Azure. Set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or give it a "
-    "managed or workload identity. `manage.py check_azure` says more."
+    "managed or workload identity. For details, run `manage.py check_azure`.",
+)
+_HINTS = (
+    (r"certificate verify failed", UNTRUSTED),
+    (
+        r"AADSTS7000215|AADSTS7000222|invalid_client",
+        Hint("client_secret", "The client secret is wrong or has expired. Renew AZURE_CLIENT_SECRET."),
+    ),
+    (r"AADSTS700016", Hint("client_id", "The tenant AZURE_TENANT_ID has no application with the ID AZURE_CLIENT_ID.")),
+    (r"AADSTS90002|AADSTS900023", Hint("tenant", "There is no tenant with the ID AZURE_TENANT_ID.")),
+    (
+        r"AADSTS70021|AADSTS700213",
+        Hint("federated_token", "No federated credential of the application matches this workload's token."),
+    ),
+    (
+        r"Identity not found|isn't assigned to this",
+        Hint("managed_identity", "This machine has no managed identity, or its identity is not AZURE_CLIENT_ID."),
+    ),
 )
 
 
 def with_advice(code: str, message: str) -> str:
-    """Azure's own message, and what to do about it where that is known."""
+    """Return Azure's message, followed by what to do where that is known."""
     advice = ADVICE.get(code)
     return f"{message.rstrip()} {advice}" if advice and advice not in message else message
 
 
-def credential_trouble(said: str) -> str:
-    """One sentence for what a credential says at length."""
-    for pattern, sentence in _TROUBLES:
-        if re.search(pattern, said):
-            return sentence
-    refused = re.search(r"Authentication failed: (.+)", said)
-    if refused:
-        return f"The portal's credential was refused: {refused[1][:300]}"
-    if "DefaultAzureCredential failed" in said or "unavailable" in said:
+def credential_hint(message: str) -> Hint:
+    """Return one sentence for the long message of a credential."""
+    for pattern, hint in _HINTS:
+        if re.search(pattern, message):
+            return hint
+    rejected = re.search(r"Authentication failed: (.+)", message)
+    if rejected:
+        return Hint("credential_rejected", f"The portal's credential was rejected: {rejected[1][:300]}")
+    if not message or "DefaultAzureCredential failed" in message or "unavailable" in message:
         return NO_CREDENTIAL
-    return said.splitlines()[0][:400] if said else NO_CREDENTIAL
+    return Hint("credential", message.splitlines()[0][:400])

@@ -12,7 +12,6 @@ from importlib import metadata
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import policies
 from azure.core.pipeline.transport import RequestsTransport
@@ -22,7 +21,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from django.conf import settings
 
 from sync.arm.call_recording import RecordingPolicy
-from sync.arm.credentials import make_credential
+from sync.arm.credentials import SharedCredential, make_credential
 from sync.arm.errors import AzureNotFound, AzureRefused, AzureUnreachable, json_of, sort_fault
 from sync.arm.long_running import Follower
 from sync.arm.session import ArmSession
@@ -123,7 +122,7 @@ class ArmGateway:
 
     def __init__(self) -> None:
         self._base = settings.AZURE_ARM_URL.rstrip("/")
-        self._credential: TokenCredential | None = None
+        self._credential: SharedCredential | None = None
         self._client: ResourceManagementClient | None = None
         self._connecting = threading.Lock()
 
@@ -135,8 +134,10 @@ class ArmGateway:
                 try:
                     self._client = self._client or self._make_client()
                 except (ValueError, OSError) as fault:
-                    said = f"the portal's credential cannot be used: {fault}"
-                    raise AzureUnreachable(said, 30.0, sent=False, answered=True) from None
+                    reason = f"the portal's credential cannot be used: {fault}"
+                    raise AzureUnreachable(
+                        reason, 30.0, code="credential_settings", sent=False, answered=True
+                    ) from None
         return self._client
 
     def _make_client(self) -> ResourceManagementClient:
@@ -261,7 +262,7 @@ class ArmGateway:
     ) -> dict[str, Any]:
         answer = json_of(self._send(method, self._url(path, query), patience=patience))
         if not isinstance(answer, dict):
-            raise AzureUnreachable("Azure's answer is not JSON")
+            raise AzureUnreachable("Azure's response is not JSON", code="not_json")
         return answer
 
     def _written(self, method: str, arm_id: str, body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
@@ -303,10 +304,9 @@ class ArmGateway:
         return target
 
     def _raise(self, fault: AzureError) -> NoReturn:
-        if getattr(getattr(fault, "response", None), "status_code", 0) == 401:
-            forget = getattr(self._credential, "forget", None)
-            if forget is not None:
-                forget()
+        response: Any = getattr(fault, "response", None)
+        if getattr(response, "status_code", 0) == 401 and self._credential is not None:
+            self._credential.renew(str(response.request.headers.get("Authorization", "")).removeprefix("Bearer "))
         sort_fault(fault)
 
 

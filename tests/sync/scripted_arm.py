@@ -19,7 +19,6 @@ from emulator.authority import Authority
 from sync.arm.gateway import arm_gateway
 
 COLLECTIONS = {"cacertificates", "clients", "clientgroups", "topicspaces", "permissionbindings"}
-TOKEN = {"access_token": "scripted", "expires_in": 3600, "token_type": "Bearer"}
 
 
 @dataclass
@@ -48,6 +47,9 @@ class ScriptedArm:
         self.late: list[Callable[[], None]] = []
         self.before: Callable[[str, str], None] | None = None  # called with each request before it is answered
         self.rule: Callable[[str, Any], Answer | None] | None = None  # path and body of a PUT → how it is refused
+        self.token_requests: list[str] = []  # paths
+        self.before_token: Callable[[], Answer | None] | None = None  # how a request for a token is answered instead
+        self.tokens_seen: list[str] = []  # that came with the requests to ARM
         self._script: list[tuple[str, Answer]] = []
         self.lock = threading.RLock()
         arm = self
@@ -102,8 +104,8 @@ class ScriptedArm:
 
     def respond(self, handler: BaseHTTPRequestHandler, content: bytes) -> None:
         path = unquote(handler.path.split("?")[0])
-        if path.endswith("/oauth2/v2.0/token"):
-            _write(handler, Answer(200, TOKEN))
+        if path.endswith(("/oauth2/v2.0/token", "/.well-known/openid-configuration")):
+            _write(handler, self._identity(path))
             return
         method = handler.command
         body = json.loads(content) if content else None
@@ -111,6 +113,7 @@ class ScriptedArm:
             self.before(method, path)
         with self.lock:
             self.requests.append((method, path, body))
+            self.tokens_seen.append(handler.headers.get("Authorization", "").removeprefix("Bearer "))
             answer = self._next(method)
             if self.rule is not None and method == "PUT":
                 answer = self.rule(path, body) or answer
@@ -128,6 +131,21 @@ class ScriptedArm:
             wire=answer.wire,
         )
         _write(handler, told)
+
+    def _identity(self, path: str) -> Answer:
+        """Discovery, and tokens that are numbered."""
+        with self.lock:
+            self.token_requests.append(path)
+            count = sum(each.endswith("/token") for each in self.token_requests)
+        instead = self.before_token() if self.before_token is not None else None
+        if instead is not None:
+            return instead
+        if path.endswith("/token"):
+            token = {"access_token": f"scripted-{count}", "expires_in": 3600, "token_type": "Bearer"}
+            return Answer(200, token)
+        base = f"{self.url}/t"
+        endpoints = {"authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/oauth2/v2.0/token"}
+        return Answer(200, {"issuer": f"{base}/v2.0", **endpoints})
 
     def _next(self, method: str) -> Answer:
         for index, (scripted, answer) in enumerate(self._script):

@@ -1,4 +1,4 @@
-"""`manage.py check_azure`: what works between the portal and Azure, and what is missing."""
+"""`manage.py check_azure`: report what works between the portal and Azure, and what is missing."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ MARKS = {True: "ok     ", False: "MISSING", None: "unknown"}
 
 
 class Command(BaseCommand):
-    help = "Say what works between the portal and Azure, and what is missing. Changes nothing."
+    help = "Report what works between the portal and Azure, and what is missing. Changes nothing."
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
         missing = 0
-        for answer in check_azure():
-            missing += answer.is_good is False
-            self.stdout.write(f"{MARKS[answer.is_good]}  {answer.question}: {answer.said}")
+        for check in check_azure():
+            missing += check.result.is_good is False
+            self.stdout.write(f"{MARKS[check.result.is_good]}  {check.title}: {check.result.message}")
         if missing:
-            raise CommandError(f"{missing} thing{'s are' if missing > 1 else ' is'} missing.")
-        self.stdout.write("Everything the portal needs is there.")
+            raise CommandError(f"{missing} check{'s' if missing > 1 else ''} failed.")
+        self.stdout.write("All checks passed.")

@@ -1,26 +1,21 @@
 """The real credential classes against the emulator's token endpoints, chosen by environment variables alone."""
 
 import json
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from typing import Any
 
 import certifi
 import pytest
-from azure.core.exceptions import ServiceRequestError
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from emulator.faults_client import EmulatorControl, Fault
-from sync.arm.credentials import ClientCredentials, make_credential
-from sync.arm.error_hints import credential_trouble
+from sync.arm.credentials import _default_credential
+from sync.arm.error_hints import credential_hint
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.self_check import check_azure, is_allowed, needed
 from tests.support.emulator_process import EmulatorProcess
-from tests.support.waiting import until
 
 ENVIRONMENT = (
     "AZURE_TENANT_ID",
@@ -78,11 +73,34 @@ def test_each_credential_class_brings_a_token_that_arm_accepts(
     assert arm_gateway().get(namespace)["id"] == namespace
 
 
-def test_a_wrong_secret_is_told_in_one_sentence(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_environment(azure, monkeypatch)
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
-    with pytest.raises(AzureUnreachable, match="wrong client secret"):
+def unreachable() -> AzureUnreachable:
+    """What a call of a new gateway raises."""
+    arm_gateway.cache_clear()
+    with pytest.raises(AzureUnreachable) as fault:
         arm_gateway().list_namespaces()
+    return fault.value
+
+
+def as_own_authority(azure: EmulatorProcess, settings: Any) -> None:
+    settings.AZURE_AUTHORITY_URL = azure.url
+    settings.AZURE_TENANT_ID, settings.AZURE_CLIENT_ID = azure.tenant, azure.client_id
+    settings.AZURE_CLIENT_SECRET = azure.client_secret
+
+
+@pytest.mark.parametrize("has_own_authority", [False, True])
+def test_a_wrong_secret_is_reported_in_one_sentence(
+    azure: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch, has_own_authority: bool
+) -> None:
+    if has_own_authority:
+        as_own_authority(azure, settings)
+        settings.AZURE_CLIENT_SECRET = "wrong"
+    else:
+        as_environment(azure, monkeypatch)
+        monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
+    fault = unreachable()
+    assert (fault.code, fault.sent, fault.answered) == ("credential_rejected", False, True)
+    assert "wrong client secret" in fault.reason  # the endpoint's own words
+    assert "\n" not in fault.reason
 
 
 def test_a_federated_token_that_is_not_ours_is_refused(
@@ -97,28 +115,29 @@ def test_a_federated_token_that_is_not_ours_is_refused(
 
 
 @pytest.mark.parametrize("are_empty", [False, True])
-def test_no_credential_at_all_is_told_with_what_to_do(
+def test_a_missing_credential_is_reported(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, are_empty: bool
 ) -> None:
     for name in ENVIRONMENT[:3] if are_empty else ():
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")  # no machine identity either
-    with pytest.raises(AzureUnreachable) as fault:
-        arm_gateway().list_namespaces()
-    assert "no credential" in fault.value.reason or "managed identity" in fault.value.reason
-    assert not fault.value.sent
+    fault = unreachable()
+    assert fault.code in {"no_credential", "managed_identity"}
+    assert not fault.sent
 
 
-def test_a_credential_that_cannot_be_made_is_told_and_tried_again(azure: EmulatorProcess, settings: Any) -> None:
-    settings.AZURE_AUTHORITY_URL = azure.url
-    settings.AZURE_TENANT_ID, settings.AZURE_CLIENT_ID = azure.tenant, azure.client_id
-    settings.AZURE_CLIENT_SECRET = azure.client_secret
-    there, settings.AZURE_ARM_CA = settings.AZURE_ARM_CA, "/nowhere/ca.pem"
+def test_a_credential_that_cannot_be_made_is_reported_and_tried_again(azure: EmulatorProcess, settings: Any) -> None:
+    as_own_authority(azure, settings)
+    existing, settings.AZURE_ARM_CA = settings.AZURE_ARM_CA, "/nowhere/ca.pem"
     gateway = arm_gateway()
-    with pytest.raises(AzureUnreachable, match=r"AZURE_ARM_CA names /nowhere/ca\.pem, which is not there") as fault:
+    with pytest.raises(AzureUnreachable, match=r"/nowhere/ca\.pem") as fault:
         gateway.list_namespaces()
-    assert not fault.value.sent
-    settings.AZURE_ARM_CA = there
+    assert (fault.value.code, fault.value.sent) == ("credential_settings", False)
+    settings.AZURE_ARM_CA, settings.AZURE_CLIENT_SECRET = existing, ""
+    with pytest.raises(AzureUnreachable) as fault:
+        gateway.list_namespaces()
+    assert (fault.value.code, fault.value.sent) == ("credential_settings", False)
+    settings.AZURE_CLIENT_SECRET = azure.client_secret
     gateway.list_namespaces()
 
 
@@ -126,37 +145,58 @@ def test_a_credential_that_cannot_be_made_is_told_and_tried_again(azure: Emulato
 @pytest.mark.parametrize("url", ["management.azure.com", "http://management.azure.com", "https://"])
 def test_an_address_without_https_is_named(settings: Any, name: str, url: str) -> None:
     setattr(settings, name, url)
-    (answer,) = check_azure()
-    assert (answer.is_good, answer.said) == (False, f"{name} is {url}, which does not begin with https:// and a host.")
+    (check,) = check_azure()
+    assert (check.name, check.result.is_good, check.result.code) == ("target", False, name)
+    assert url in check.result.message
 
 
-def test_what_cannot_be_reached_is_named(
+def test_a_host_without_connection_is_named(azure: EmulatorProcess, settings: Any) -> None:
+    as_own_authority(azure, settings)
+    settings.AZURE_ARM_URL = "https://127.0.0.1:9"
+    fault = unreachable()
+    assert (fault.code, fault.answered) == ("no_connection", False)
+    assert "127.0.0.1" in fault.reason
+
+
+def test_an_untrusted_certificate_of_arm_is_named(azure: EmulatorProcess, settings: Any) -> None:
+    as_own_authority(azure, settings)
+    arm_gateway.cache_clear()
+    gateway = arm_gateway()
+    gateway.list_namespaces()  # with a token
+    settings.AZURE_ARM_CA = certifi.where()
+    gateway._client = gateway._make_client()
+    with pytest.raises(AzureUnreachable) as fault:
+        gateway.list_namespaces()
+    assert fault.value.code == "untrusted_certificate"
+
+
+def test_an_untrusted_certificate_of_the_token_endpoint_is_named(
     azure: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_environment(azure, monkeypatch)
-    settings.AZURE_ARM_URL = "https://127.0.0.1:9"
-    with pytest.raises(AzureUnreachable, match=r"no connection to 127\.0\.0\.1"):
-        arm_gateway().list_namespaces()
-    arm_gateway.cache_clear()
-    settings.AZURE_ARM_URL, settings.AZURE_ARM_CA = azure.url, certifi.where()
-    with pytest.raises(AzureUnreachable, match="a certificate that this machine does not trust"):  # of ARM
-        arm_gateway().list_namespaces()
-    arm_gateway.cache_clear()
     settings.AZURE_ARM_CA = ""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    with pytest.raises(AzureUnreachable, match="a certificate that this machine does not trust"):  # of Entra ID
-        arm_gateway().list_namespaces()
+    assert unreachable().code == "untrusted_certificate"
+    as_own_authority(azure, settings)
+    assert unreachable().code == "untrusted_certificate"
+    settings.AZURE_ARM_CA = azure.ca
     arm_gateway.cache_clear()
+    arm_gateway().list_namespaces()
+
+
+def test_a_token_endpoint_without_connection_is_named(azure: EmulatorProcess, settings: Any) -> None:
+    as_own_authority(azure, settings)
     settings.AZURE_AUTHORITY_URL = "https://127.0.0.1:9"
-    with pytest.raises(AzureUnreachable, match="the token endpoint cannot be reached"):
-        arm_gateway().list_namespaces()
+    fault = unreachable()
+    assert (fault.code, fault.sent, fault.answered) == ("token_endpoint", False, False)
 
 
-def test_a_wrong_subscription_is_told(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+def test_a_wrong_subscription_is_named(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     as_environment(azure, monkeypatch)
     settings.AZURE_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
-    with pytest.raises(AzureRefused, match="AZURE_SUBSCRIPTION_ID"):
+    with pytest.raises(AzureRefused, match="AZURE_SUBSCRIPTION_ID") as refusal:
         arm_gateway().list_namespaces()
+    assert refusal.value.code == "SubscriptionNotFound"
 
 
 def test_several_subscriptions_are_seen(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
@@ -176,21 +216,28 @@ def test_several_subscriptions_are_seen(azure: EmulatorProcess, monkeypatch: pyt
 
 
 @pytest.mark.django_db
-def test_check_azure_says_what_works_and_what_is_missing(
+def test_check_azure_reports_what_works_and_what_is_missing(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     as_environment(azure, monkeypatch)
     azure.make_namespace("checked")
-    said = StringIO()
-    call_command("check_azure", stdout=said)
-    assert "checked: reading: 0 clients" in said.getvalue() or "0 CA certificates" in said.getvalue()
-    assert "Everything the portal needs is there." in said.getvalue()
+    out = StringIO()
+    call_command("check_azure", stdout=out)
+    assert "MISSING" not in out.getvalue()
+    checks = {check.title: check for check in check_azure()}
+    assert checks["checked: reading"].result.is_good
+    assert "0 clients" in checks["checked: reading"].result.message
+    assert {check.name for check in checks.values()} == {
+        *("target", "credential", "provider", "namespaces", "reading", "rights"),
+    }
     settings.AZURE_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
     arm_gateway.cache_clear()
-    said = StringIO()
-    with pytest.raises(CommandError, match="missing"):
-        call_command("check_azure", stdout=said)
-    assert "does not see 00000000-0000-4000-8000-000000000001" in said.getvalue()
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_azure", stdout=out)
+    assert out.getvalue().count("MISSING") == 1
+    assert settings.AZURE_SUBSCRIPTION_ID in out.getvalue()
+    assert [check.result.code for check in check_azure()] == ["", "subscription"]
 
 
 @pytest.mark.django_db
@@ -203,11 +250,13 @@ def test_a_role_that_does_not_reach_up_to_the_subscription_is_no_fault(
     forbidden = Fault(
         kind="error", status=403, code="AuthorizationFailed", path="/subscriptions/*/providers/Microsoft.EventGrid"
     )
-    said = StringIO()
+    out = StringIO()
     with control.fault(forbidden):
-        call_command("check_azure", stdout=said)
-    assert "unknown  Microsoft.EventGrid in" in said.getvalue()
-    assert "MISSING" not in said.getvalue()
+        call_command("check_azure", stdout=out)
+        results = {check.name: check.result for check in check_azure()}
+    assert (results["provider"].is_good, results["provider"].code) == (None, "forbidden")
+    assert "unknown" in out.getvalue()
+    assert "MISSING" not in out.getvalue()
 
 
 def test_a_token_is_asked_for_once_and_not_again_and_again_while_a_push_waits(
@@ -224,57 +273,6 @@ def test_a_token_is_asked_for_once_and_not_again_and_again_while_a_push_waits(
     finally:
         azure.call("DELETE", "/emulator/faults", api_version=None)
     assert rule["hits"] == 1
-
-
-class CountedTurns:
-    """A lock that knows how many have come to it."""
-
-    def __init__(self) -> None:
-        self.wanted = 0
-        self._count, self._lock = threading.Lock(), threading.Lock()
-
-    def __enter__(self) -> None:
-        with self._count:
-            self.wanted += 1
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-def test_threads_that_wait_for_a_token_share_the_failure_of_the_one_that_asked(settings: Any) -> None:
-    asked = threading.Semaphore(0)
-    go = threading.Event()
-
-    class Endpoint(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.release()
-            go.wait(20)
-            self.send_error(503)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    credentials = ClientCredentials(
-        authority=f"http://127.0.0.1:{server.server_address[1]}",
-        tenant="t",
-        client_id="c",
-        client_secret="s",
-        ca_file="",
-    )
-    turns = CountedTurns()
-    credentials._lock = turns  # type: ignore[assignment]  # what `with` needs of a lock it has
-    with ThreadPoolExecutor(8) as threads:
-        waiting = [threads.submit(credentials.get_token, "scope") for _ in range(8)]
-        until(lambda: turns.wanted == 8, "all of them wait")
-        go.set()
-        faults = [type(each.exception(20)) for each in waiting]
-    server.shutdown()
-    server.server_close()
-    assert faults == [ServiceRequestError] * 8
-    assert [asked.acquire(blocking=False) for _ in range(2)] == [True, False]
 
 
 def test_rights_are_read_as_azure_means_them() -> None:
@@ -298,21 +296,24 @@ def test_the_role_of_the_docs_gives_what_the_portal_takes_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("message", "code"),
     [
-        ("AADSTS7000222: The provided client secret keys are expired.", "expired"),
-        ("AADSTS90002: Tenant 'x' not found.", "no tenant"),
-        ("AADSTS700016: Application not found", "no application"),
-        ("DefaultAzureCredential failed to retrieve a token", "no credential"),
-        ("Something new\nwith much detail", "Something new"),
+        ("AADSTS7000222: The provided client secret keys are expired.", "client_secret"),
+        ("AADSTS90002: Tenant 'x' not found.", "tenant"),
+        ("AADSTS700016: Application not found", "client_id"),
+        ("DefaultAzureCredential failed to retrieve a token", "no_credential"),
+        ("", "no_credential"),
+        ("Something new\nwith much detail", "credential"),
     ],
 )
-def test_credential_troubles_are_told_in_one_sentence(said: str, sentence: str) -> None:
-    assert sentence in credential_trouble(said)
-    assert "\n" not in credential_trouble(said)
+def test_credential_faults_have_a_code_and_one_sentence(message: str, code: str) -> None:
+    hint = credential_hint(message)
+    assert hint.code == code
+    assert hint.sentence
+    assert "\n" not in hint.sentence
 
 
 def test_the_credential_is_never_that_of_a_person(azure: EmulatorProcess) -> None:
-    names = {type(each).__name__ for each in make_credential().credentials}  # type: ignore[attr-defined]
+    names = {type(each).__name__ for each in _default_credential().credentials}
     assert "ManagedIdentityCredential" in names
     assert not names & {"InteractiveBrowserCredential", "VisualStudioCodeCredential", "SharedTokenCacheCredential"}

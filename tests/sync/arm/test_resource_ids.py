@@ -62,9 +62,9 @@ def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked
     )
     assert push(client) is Pushed.SUCCEEDED
     assert azure.call("GET", f"{path}/clients/sensor-1")["name"] == "sensor-1"
-    said = {answer.question: answer for answer in check_azure()}
-    assert said["far-away: reading"].is_good
-    assert said["far-away: reading"].said.count("1 client") == 1
+    results = {check.title: check.result for check in check_azure()}
+    assert results["far-away: reading"].is_good
+    assert results["far-away: reading"].message.count("1 client") == 1
     azure.call("DELETE", path)
 
 
@@ -79,7 +79,6 @@ def test_an_id_that_the_portal_cannot_address_is_named_by_the_check_and_ends_not
         Answer(200, {"value": [{"subscriptionId": "s"}]}),
         Answer(200, {"value": listed}),
     )
-    said = {answer.question: answer for answer in check_azure()}
-    assert said["strange: reading"].is_good is False
-    assert "cannot address" in said["strange: reading"].said
-    assert "good: reading" in said
+    results = {check.title: check.result for check in check_azure()}
+    assert (results["strange: reading"].is_good, results["strange: reading"].code) == (False, "resource_id")
+    assert "good: reading" in results
