@@ -6,7 +6,11 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django.conf import settings
+
+        from portal.deployment.renamed_paths import rename_paths
         from portal.pages.menu_items import shell_pages
         from portal.registry import register_pages
 
+        rename_paths(settings)
         register_pages(shell_pages)

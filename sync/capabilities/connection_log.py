@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
+from portal.deployment.renamed_paths import load
 from sync import registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 
@@ -44,7 +44,7 @@ class ArmConnectionLog:
 
 @cache
 def _gateway_of(path: str) -> ConnectionLog:
-    gateway: ConnectionLog = import_string(path)()
+    gateway: ConnectionLog = load(path)()
     return gateway
 
 

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from portal import activity
+from portal.deployment.renamed_paths import load
 from portal.models import User
 from sync.arm.gateway import arm_gateway
 from sync.registry import Scope
@@ -132,7 +132,7 @@ class EmulatorFaults:
 
 @cache
 def _control_of(path: str) -> FaultControl:
-    control: FaultControl = import_string(path)()
+    control: FaultControl = load(path)()
     return control
 
 

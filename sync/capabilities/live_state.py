@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
+from portal.deployment.renamed_paths import load
 from sync.arm.gateway import arm_gateway
 
 PATIENCE = 4.0  # seconds: a page waits for the answer
@@ -29,7 +29,7 @@ class ArmLiveState:
 
 @cache
 def _gateway_of(path: str) -> LiveState:
-    gateway: LiveState = import_string(path)()
+    gateway: LiveState = load(path)()
     return gateway
 
 
