@@ -1,7 +1,7 @@
-/* The shell's behaviour. Small, without dependency; every page works without it.
-   Hooks are data attributes, so that templates need no script: data-choose-all, data-copy, data-copy-from, data-drop-zone,
-   data-follows, data-menu, data-menu-search, data-moment, data-pane-close, data-popover, data-search, data-theme-form, data-toast, data-local.
-   Servers may send HX-Trigger: {"toast": {"text": …, "kind": "success"}} and "pane-close". */
+/* What pages do beyond HTML and htmx. No dependencies; every page works without it.
+   Templates use it through data attributes: data-choose-all, data-copy, data-copy-from, data-drop-zone, data-follows, data-local, data-menu,
+   data-menu-search, data-moment, data-pane-close, data-theme-form, data-toast.
+   A response may show a toast: HX-Trigger: {"toast": {"text": …, "kind": "success"}}. */
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -9,7 +9,7 @@
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const one = (selector, within = document) => within.querySelector(selector);
 
-  /* ---------- times in the reader's zone ---------- */
+  /* ---------- times in the reader's time zone ---------- */
   const DATE = { day: "2-digit", month: "short", year: "numeric" };
   const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const SECONDS = { ...CLOCK, second: "2-digit" };
@@ -58,74 +58,79 @@
     watchToasts();
   }
 
-  /* ---------- pane: focus goes in, stays in, and comes back ---------- */
+  /* ---------- pane: a modal dialog around whatever the server puts into #pane ---------- */
   let opener = null;
   let openerId = "";
   let shownPane = null;
   let paneByHtmx = false;
-  // What was typed into a pane that was closed on the way (Esc, ×) is there when it opens again; Cancel throws it away.
+  // Closing a pane with Escape or × keeps what was typed for the next time it opens. Cancel discards it.
   let typedInto = null;
   let kept = null;
-  const sentBy = (pane) => pane && one("form", pane)?.getAttribute("action");
-  function bringBackTyped(pane) {
-    if (!kept || sentBy(kept) !== sentBy(pane)) return pane;
+  const formAction = (pane) => pane && one("form", pane)?.getAttribute("action");
+  function restoreTyped(pane) {
+    if (!kept || formAction(kept) !== formAction(pane)) return pane;
     pane.replaceWith(kept);
-    const back = typedInto = kept;
+    const restored = typedInto = kept;
     kept = null;
-    showToast("What you typed is still here. Cancel throws it away.");
-    return back;
+    showToast("What you typed is still here. Cancel discards it.");
+    return restored;
+  }
+  function showDialog(dialog, isShown) {
+    if (isShown === dialog.open) return;
+    if (isShown) dialog.showModal(); else dialog.close();
+    // Everything outside a modal dialog is inert, so the toasts move into it while it is open.
+    (isShown ? dialog : document.body).append(one("#toasts"));
   }
   function watchPane() {
-    let pane = one("#pane .pane");
-    if (pane && !shownPane) pane = bringBackTyped(pane);
-    const page = one("#page");
-    if (page) page.inert = Boolean(pane);
-    root.classList.toggle("pane-open", Boolean(pane));
+    const dialog = one("#pane-dialog");
+    if (!dialog) return;
+    let pane = one(".pane", dialog);
     if (pane && !shownPane) {
+      pane = restoreTyped(pane);
       const active = document.activeElement;
       opener = active && active !== document.body ? active : opener;
       openerId = opener?.id ?? "";
     }
+    root.classList.toggle("pane-open", Boolean(pane));
+    showDialog(dialog, Boolean(pane));
     if (pane && pane !== shownPane) {
       const first = one('[aria-invalid="true"]', pane) ?? one("[autofocus]", pane) ??
         one('.pane-body :is(input:not([type="hidden"], [type="file"]), select, textarea)', pane) ?? one("#pane-title", pane);
       first?.focus({ preventScroll: first.id === "pane-title" });
     }
     if (!pane && shownPane) {
+      // The opener may have been replaced by a newer copy of itself, which has the same id.
       const back = opener?.isConnected ? opener : openerId ? document.getElementById(openerId) : null;
       (back ?? one("#main"))?.focus({ preventScroll: true });
       opener = null;
     }
     if (!pane) { paneByHtmx = false; typedInto = null; }
-    if (pane && typedInto) typedInto = pane; // also when it came back from the server with what is wrong
+    if (pane && typedInto) typedInto = pane; // also after the server sent the form back with its errors
     shownPane = pane;
   }
-  function closePane(link, isDone = false) {
+  function closePane(link) {
     const host = one("#pane");
     if (!host || !one(".pane", host)) return;
-    const below = link ?? one("[data-pane-close]", host);
-    const onTheWay = typedInto && !isDone && !link?.closest(".pane-foot, .buttons");
-    if (!paneByHtmx && below?.href) { // the server drew it open
-      if (!onTheWay || confirm("Close and lose what you typed?")) location.assign(below.href);
+    const pageBelow = link ?? one("[data-pane-close]", host);
+    const keepsTyped = typedInto && !link?.closest(".pane-foot, .buttons");
+    if (!paneByHtmx && pageBelow?.href) { // the pane came with the page, which has nothing below it
+      if (!keepsTyped || confirm("Close and lose what you typed?")) location.assign(pageBelow.href);
       return;
     }
-    kept = onTheWay ? one(".pane", host) : null;
+    kept = keepsTyped ? one(".pane", host) : null;
     host.replaceChildren();
     watchPane();
   }
-  function keepFocusIn(event, pane) {
-    const places = all('a[href], button, input:not([type="hidden"]), select, textarea, summary, [tabindex="0"]', pane)
-      .filter((place) => !place.disabled && place.getClientRects().length > 0);
-    if (places.length === 0) return;
-    const [first, last] = [places[0], places[places.length - 1]];
+
+  // A modal dialog keeps Tab off the page below, but lets it out to the browser's own controls: here it starts over instead.
+  const TAB_STOPS = 'a[href], button:enabled, input:enabled:not([type="hidden"]), select:enabled, textarea:enabled, summary, [tabindex="0"]';
+  function wrapTab(event) {
+    const stops = all(TAB_STOPS, one("#pane-dialog")).filter((stop) => stop.checkVisibility());
     const at = document.activeElement;
-    if (event.shiftKey ? at === first || !pane.contains(at) : at === last || !pane.contains(at)) {
-      event.preventDefault();
-      (event.shiftKey ? last : first).focus();
-    } else if (event.shiftKey && at?.id === "pane-title") {
-      event.preventDefault();
-      last.focus();
-    }
+    const isAtEdge = event.shiftKey ? at === stops[0] || at?.id === "pane-title" : at === stops.at(-1);
+    if (stops.length === 0 || !isAtEdge) return;
+    event.preventDefault();
+    (event.shiftKey ? stops.at(-1) : stops[0]).focus();
   }
 
   /* ---------- copy ---------- */
@@ -140,14 +145,14 @@
       label.textContent = "Copied";
       button.classList.add("done");
     } catch {
-      label.textContent = "Not allowed";
+      label.textContent = "Not copied";
       showToast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
     }
     setTimeout(() => { label.textContent = before; button.classList.remove("done"); }, 1600);
   }
 
   /* ---------- drop zone ---------- */
-  // As the server shows what cannot be seen: a name that turns its letters round could pose as another.
+  // Shows invisible characters as the server does: one that reverses the text could make a name look like another.
   const visible = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu,
     (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
   function describeFiles(zone) {
@@ -184,7 +189,7 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
-  /* ---------- theme: at once here, remembered by the server ---------- */
+  /* ---------- theme: applied at once, stored by the server ---------- */
   function chooseTheme(form, chosen) {
     if (chosen === "system") delete root.dataset.theme; else root.dataset.theme = chosen;
     for (const button of all("button[name=theme]", form)) button.setAttribute("aria-pressed", String(button.value === chosen));
@@ -193,7 +198,7 @@
     fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } }).catch(() => {});
   }
 
-  /* ---------- a field that follows another until somebody types into it ---------- */
+  /* ---------- a field that copies another until the user types into it ---------- */
   function followed(event) {
     for (const follower of all(`[data-follows="${event.target.id}"]`)) {
       if (follower.dataset.typed === undefined) follower.value = event.target.value;
@@ -207,7 +212,7 @@
     }
   }
 
-  /* ---------- a moment on a slider, shown while it moves and asked for when it rests ---------- */
+  /* ---------- a time on a slider: shown while it moves, requested when it stops ---------- */
   function showMoment(slider) {
     const moment = new Date(Number(slider.value) * 1000);
     const field = document.getElementById(slider.dataset.moment);
@@ -216,7 +221,7 @@
     if (shown) shown.textContent = new Intl.DateTimeFormat("en-GB", SHAPES.datetime).format(moment).replace(",", "");
   }
 
-  /* ---------- many rows: one tick for all of a page, and buttons that wait until one is ticked ---------- */
+  /* ---------- selecting rows: one checkbox for the whole page; buttons are disabled until a row is selected ---------- */
   const boxesBelow = (head) => all('tbody input[type="checkbox"]', head.closest("table"));
   function watchChoices() {
     for (const head of all("[data-choose-all]")) {
@@ -229,7 +234,7 @@
       const idle = form.elements.which?.value === "chosen" && ![...form.elements].some((box) => box.type === "checkbox" && box.checked);
       for (const button of all("button", form)) {
         button.disabled = idle;
-        button.title = idle ? "Tick one first" : "";
+        button.title = idle ? "Select a row first" : "";
       }
     }
   }
@@ -265,7 +270,6 @@
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element)) return;
     const hit = (selector) => event.target.closest(selector);
-    for (const pop of all("details[data-popover][open]")) if (!pop.contains(event.target)) pop.open = false;
     if (!hit(".search")) closeResults();
     const copyButton = hit("[data-copy], [data-copy-from]");
     if (copyButton) copy(copyButton);
@@ -277,9 +281,7 @@
     if (event.target.matches("[data-theme-form]") && event.submitter) {
       event.preventDefault();
       chooseTheme(event.target, event.submitter.value);
-      const pop = event.target.closest("details");
-      pop.open = false;
-      one("summary", pop).focus();
+      event.target.closest("[popover]").hidePopover();
     }
   });
   document.addEventListener("input", (event) => {
@@ -298,16 +300,12 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
-    const pane = one("#pane .pane");
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
-      if (!pane) { one("#search")?.focus(); one("#search")?.select(); }
+      if (!shownPane) { one("#search")?.focus(); one("#search")?.select(); }
     } else if (event.key === "Escape") {
-      const pop = one("details[data-popover][open]");
-      if (pop) { pop.open = false; one("summary", pop).focus(); }
-      else if (one("#search-results")?.childElementCount) { closeResults(); one("#search").focus(); }
-      else if (pane && !one("dialog[open]")) closePane();
-    } else if (event.key === "Tab" && pane) keepFocusIn(event, pane);
+      if (one("#search-results")?.childElementCount) { closeResults(); one("#search").focus(); }
+    } else if (event.key === "Tab" && shownPane) wrapTab(event);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") moveInResults(event);
   });
 
@@ -319,37 +317,36 @@
     }
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    // A refusal that names its own place (a toast) is put there; anything else leaves the page as it is.
+    // An error is shown only where it names its own target (a toast); otherwise the page stays as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); watchChoices(); forgetJudgement(event.detail.target); });
-  // What a live check says of a field now takes the place of what was wrong with it when the form was sent.
-  // A slot answers for one field, or for all of a form.
-  const forgetJudgement = (target) => {
+  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); watchChoices(); clearErrors(event.detail.target); });
+  // The result of a live check replaces the errors of the last submit, of one field or of a whole form.
+  const clearErrors = (target) => {
     const id = target?.dataset?.answersFor ?? (target?.id?.endsWith("_check") ? target.id.slice(0, -"_check".length) : "");
-    const judged = id && (document.getElementById(`${id}_field`) ?? document.getElementById(id));
-    if (!judged) return;
-    for (const field of [judged, ...all(".has-errors", judged)]) field.classList.remove("has-errors");
-    for (const errors of all(".errors", judged)) errors.remove();
-    for (const input of all("[aria-invalid]", judged)) input.removeAttribute("aria-invalid");
+    const checked = id && (document.getElementById(`${id}_field`) ?? document.getElementById(id));
+    if (!checked) return;
+    for (const field of [checked, ...all(".has-errors", checked)]) field.classList.remove("has-errors");
+    for (const errors of all(".errors", checked)) errors.remove();
+    for (const input of all("[aria-invalid]", checked)) input.removeAttribute("aria-invalid");
   };
-  // A button that its own answer drew anew keeps the focus; one that is gone leaves it to the last of its kind, else to the answer.
-  function keepPlace({ target, requestConfig }) {
-    const asked = requestConfig?.elt;
-    if (!asked?.matches?.("button[name]") || asked.isConnected || requestConfig.hasPlace) return;
-    requestConfig.hasPlace = true;
-    const answer = document.getElementById(target.id);
-    if (!answer || (document.activeElement !== document.body && !answer.contains(document.activeElement))) return;
-    const alike = all("button[name]", answer).filter((button) => button.name === asked.name);
-    const place = alike.find((button) => button.value === asked.value) ?? alike.at(-1) ?? answer;
-    if (place === answer) answer.tabIndex = -1;
-    place.focus();
+  // When a response replaces the button that requested it, focus its copy, else the last button of that kind, else the response.
+  function keepFocus({ target, requestConfig }) {
+    const pressed = requestConfig?.elt;
+    if (!pressed?.matches?.("button[name]") || pressed.isConnected || requestConfig.hasFocused) return;
+    requestConfig.hasFocused = true;
+    const response = document.getElementById(target.id);
+    if (!response || (document.activeElement !== document.body && !response.contains(document.activeElement))) return;
+    const alike = all("button[name]", response).filter((button) => button.name === pressed.name);
+    const next = alike.find((button) => button.value === pressed.value) ?? alike.at(-1) ?? response;
+    if (next === response) response.tabIndex = -1;
+    next.focus();
   }
-  // Only now do the new fields answer to typing, so only now does the focus go there.
+  // Move the focus only now: before settling, htmx does not yet listen to the new fields.
   document.addEventListener("htmx:afterSettle", (event) => {
     watchPane();
-    keepPlace(event.detail);
-    // A form that came back: to what is wrong in it. A pane sees to that itself.
+    keepFocus(event.detail);
+    // A form that came back with errors: focus the first. watchPane does this for a pane.
     if (event.target.matches?.("form:not(#pane form)")) one('[aria-invalid="true"]', event.target)?.focus();
   });
   document.addEventListener("htmx:oobAfterSwap", () => { localise(document); watchToasts(); watchPane(); });
@@ -357,24 +354,34 @@
   document.addEventListener("htmx:responseError", (event) => {
     const { status } = event.detail.xhr;
     if (event.detail.xhr.getResponseHeader("HX-Retarget") || quiet(event)) return;
-    showToast(status >= 500 ? "Something broke in the portal. Nothing you typed is lost; try again." : "The portal refused this. Reload the page and try again.", "error");
+    showToast(status >= 500 ? "The portal had an error. What you typed is still here; try again." : "The portal rejected this request. Reload the page and try again.", "error");
   });
   document.addEventListener("htmx:sendError", (event) => {
-    if (!quiet(event)) showToast("The portal does not answer. Check the network and try again; nothing you typed is lost.", "error");
+    if (!quiet(event)) showToast("The portal cannot be reached. Check your network and try again; what you typed is still here.", "error");
   });
   document.addEventListener("toast", (event) => { if (event.detail?.text) showToast(event.detail.text, event.detail.kind); });
-  document.addEventListener("pane-close", () => { paneByHtmx = true; closePane(null, true); });
 
-  addEventListener("pageshow", watchChoices); // after going back, the browser has ticked what was ticked
+  addEventListener("pageshow", watchChoices); // after going back, the browser restores the checkboxes
 
   document.addEventListener("DOMContentLoaded", () => {
     localise(document);
     watchToasts();
     watchPane();
+    const dialog = one("#pane-dialog");
+    dialog?.addEventListener("cancel", (event) => { // Escape
+      if (event.target !== dialog) return; // a file chooser inside it was cancelled
+      event.preventDefault();
+      closePane();
+    });
+    dialog?.addEventListener("close", () => { // the browser may close it without asking
+      if (!one(".pane", dialog)) return;
+      closePane();
+      watchPane();
+    });
     all("[data-drop-zone]").forEach(describeFiles);
     watchFollowers();
     watchChoices();
-    // The menu folds away where there is no room beside the page.
+    // On narrow screens the menu starts closed.
     const narrow = matchMedia("(max-width: 720px)");
     const fold = () => { for (const menu of all("details[data-menu]")) menu.open = !narrow.matches; };
     fold();
