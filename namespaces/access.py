@@ -1,22 +1,25 @@
-"""The only doors to a namespace and to what is in it. A stranger meets 404, too little right meets 403."""
+"""Access checks: the only way to a namespace and its resources. 404 without a role, 403 when the role is too weak."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.urls import reverse
 
-from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role, Rule
+from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
 from portal.models import Team, User
 from portal.registry import HeldRole
 from portal.web.access_denied import Denied
+from sync.models import SyncedModel
+
+Resource = TypeVar("Resource", bound=SyncedModel)
 
 
 class Verb(StrEnum):
-    """What somebody wants to do in a namespace."""
+    """What a user wants to do in a namespace."""
 
     READ = "read"
     CONTRIBUTE = "contribute"  # create, edit and delete what is in it
@@ -29,10 +32,10 @@ _ALLOWED: dict[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset({Verb.READ, Verb.CONTRIBUTE, Verb.OWN}),
 }
 STRONGEST_FIRST = (Role.OWNER, Role.CONTRIBUTOR, Role.READER)
-NAMED = 5  # owners named where somebody is told whom to ask
+NAMED = 5  # owners named in the hint whom to ask
 
 
-# A role that somebody can use: of an active person, or of a team with one.
+# Roles in use: of an active user, or of a team that has one.
 HOLDS = Q(user__is_active=True) | Q(team__members__is_active=True)
 
 
@@ -68,7 +71,7 @@ def may_connect(user: User) -> bool:
 
 
 def get_namespace(user: User, pk: int, verb: Verb = Verb.READ) -> Namespace:
-    """The namespace, if the user may do `verb` in it. Raises Http404 to strangers, PermissionDenied otherwise."""
+    """Return the namespace. Raise Http404 without any role in it, PermissionDenied when the role does not allow `verb`."""
     namespace = visible_namespaces(user).filter(pk=pk).first()
     if namespace is None:
         raise Http404("There is no such namespace.")
@@ -89,7 +92,7 @@ def not_an_administrator() -> Denied:
 
 
 def whom_to_ask(namespace: Namespace) -> str:
-    """Who gives roles in the namespace, by name: its owners, else the administrators."""
+    """Name the users who can give roles in the namespace: its owners, or else the administrators."""
     held = NamespaceRole.objects.filter(HOLDS, namespace=namespace, role=Role.OWNER).distinct()
     owners = held.select_related("user", "team").order_by("pk")
     if owners:
@@ -98,7 +101,7 @@ def whom_to_ask(namespace: Namespace) -> str:
 
 
 def administrators() -> QuerySet[User]:
-    """Those who own every namespace without any role in it."""
+    """Users who own every namespace without having a role in it."""
     return User.objects.filter(is_superuser=True, is_active=True).order_by("username")
 
 
@@ -108,25 +111,11 @@ def _ask(kind: str, who: QuerySet[User] | QuerySet[NamespaceRole]) -> str:
     return f"Ask {kind}: {listed}." if names else f"Ask {kind} of the portal."
 
 
-def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client:
-    """The client `name` of namespace `pk`, through the namespace's door."""
-    namespace = get_namespace(user, pk, verb)
-    client: Client | None = (
-        Client.objects.with_findings()
-        .filter(namespace=namespace, name__iexact=name)
-        .select_related("namespace", "team")
-        .first()
-    )
-    if client is None:
-        raise Http404("There is no such client.")
-    return client
-
-
-def get_topic_rule(user: User, model: type[Rule], pk: int, name: str, verb: Verb = Verb.READ) -> Rule:
-    """The client group, topic space or permission binding `name` of namespace `pk`, through the namespace's door."""
+def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Verb = Verb.READ) -> Resource:
+    """Return the row `name` of a synced model in namespace `pk`. Raise Http404 when the user cannot see it."""
     namespace = get_namespace(user, pk, verb)
     rows: Any = model._default_manager
-    row: Rule | None = (
+    row: Resource | None = (
         rows.with_findings()
         .filter(namespace=namespace, name__iexact=name)
         .select_related("namespace", "team", "created_by")
@@ -137,22 +126,27 @@ def get_topic_rule(user: User, model: type[Rule], pk: int, name: str, verb: Verb
     return row
 
 
+def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client:
+    """Return the client `name` of namespace `pk`. Raise Http404 when the user cannot see it."""
+    return get_resource(user, Client, pk, name, verb)
+
+
 def get_configuration(namespace: Namespace) -> NamespaceConfiguration | None:
-    """The settings of a namespace that came through its door; None while they have not been read."""
+    """Return the settings of a namespace that the user may read; None while they have not been read from Azure."""
     rows = NamespaceConfiguration.objects.with_findings().select_related("namespace", "team")
     row: NamespaceConfiguration | None = rows.filter(namespace=namespace).first()
     return row
 
 
 def teams_of(user: User) -> QuerySet[Team]:
-    """Teams in whose name the user may add things."""
+    """Teams for which the user may create resources."""
     if user.is_active and user.is_superuser:
         return Team.objects.order_by("name")
     return Team.objects.filter(members=user).order_by("name")
 
 
 def visible_scopes(user: User) -> Mapping[int, datetime | None]:
-    """The namespaces the user may see, each with since when; None: since ever, as far as anybody knows."""
+    """Return the namespaces that the user may see, each with the start of access; None where that is not known."""
     if user.is_active and user.is_superuser:
         return dict.fromkeys(visible_namespaces(user).values_list("pk", flat=True))
     found: dict[int, datetime | None] = {}
@@ -163,7 +157,7 @@ def visible_scopes(user: User) -> Mapping[int, datetime | None]:
 
 
 def held_roles(user: User) -> Iterable[HeldRole]:
-    """For the account page: every role of the user, own and through teams, and since when."""
+    """Yield every role of the user, own and through teams, for the account page."""
     for row in _roles_of(user).select_related("namespace", "user", "team").order_by("namespace__name", "pk").distinct():
         through = f"team {row.team}" if row.team else "yourself"
         url = reverse("namespaces:namespace_overview", args=[row.namespace_id])

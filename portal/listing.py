@@ -1,23 +1,29 @@
-"""Lists: columns that sort, search text, pages."""
+"""Lists: columns that sort, search text, numbers and pages, as a query string asks for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Expression, F, QuerySet
+from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 
 PAGE_SIZE = 50
+MOST_DIGITS = 18  # every database can store a whole number of so many digits
+
+# Key → heading and what the column sorts by; None where it cannot sort.
+Columns = Mapping[str, tuple[str, F | Expression | None]]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A heading that sorts. `next_sort` is what choosing it asks for."""
+    """A heading of a list. `next_sort` is the sort key that choosing the heading asks for."""
 
     key: str
     label: str
     sort: str
+    is_sortable: bool = True
 
     @property
     def direction(self) -> str:
@@ -29,16 +35,33 @@ class Column:
 
 
 def asked_text(query: QueryDict, name: str) -> str:
-    """A search text as typed, short, and without what no database takes."""
+    """Return a search text as typed, cut to 200 characters and without NUL, which no database stores."""
     return query.get(name, "").replace("\x00", "").strip()[:200]
 
 
+def whole_number(text: str, *, digits: int = MOST_DIGITS) -> int | None:
+    """Return the number that `text` writes in at most `digits` ASCII digits, or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def page_of(rows: QuerySet[Any], query: QueryDict, size: int = PAGE_SIZE) -> Page[Any]:
-    """The asked page; the nearest there is when the number makes no sense."""
+    """Return the page that the query asks for, or the nearest one that exists."""
     return Paginator(rows, size).get_page(query.get("page"))
 
 
-def sorting_of(query: QueryDict, columns: Mapping[str, tuple[str, Any]], default: str) -> str:
-    """The asked sort key, with a leading "-" where it goes down; the default where nobody knows it."""
+def sorting_of(query: QueryDict, columns: Columns, default: str) -> str:
+    """Return the sort key that the query asks for, with "-" in front when descending; `default` when it is unknown."""
     sort = asked_text(query, "sort")
-    return sort if sort.removeprefix("-") in columns else default
+    _, expression = columns.get(sort.removeprefix("-"), ("", None))
+    return sort if expression is not None else default
+
+
+def ordering_of(columns: Columns, sort: str) -> OrderBy:
+    """Return the ordering for a sort key of these columns; rows without a value come last."""
+    expression = columns[sort.removeprefix("-")][1]
+    assert expression is not None  # sorting_of returns only keys that sort
+    return expression.desc(nulls_last=True) if sort.startswith("-") else expression.asc(nulls_last=True)
+
+
+def headings(columns: Columns, sort: str) -> tuple[Column, ...]:
+    return tuple(Column(key, label, sort, expression is not None) for key, (label, expression) in columns.items())

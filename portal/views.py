@@ -19,24 +19,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HTMX_STOP_POLLING, HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.models import User
+from portal.listing import whole_number
 from portal.pages.bell import begin, mark_seen, recent
 from portal.registry import SearchHit, held_roles, search
 from portal.web.access_denied import Denied
 from portal.web.request_ids import request_id_of
+from portal.web.responses import PageRequest
 from portal.web.shell_context import THEME_COOKIE, THEMES
 
 THEME_SECONDS = 365 * 24 * 3600
 MOST_QUICK_HITS = 10
 MOST_HITS = 200
 MOST_QUERY = 200
-
-
-class ShellRequest(HttpRequest):
-    """A request of a signed-in person, as the middleware leaves it."""
-
-    htmx: HtmxDetails
-    user: User
 
 
 @require_safe
@@ -87,16 +81,16 @@ def _local(request: HttpRequest, url: str | None) -> str:
 
 
 @require_GET
-def account(request: ShellRequest) -> HttpResponse:
+def account(request: PageRequest) -> HttpResponse:
     return _account(request, PasswordChangeForm(request.user))
 
 
-def _account(request: ShellRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
+def _account(request: PageRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
     return render(request, "portal/account.html", {"form": form, "roles": held_roles(request.user)}, status=status)
 
 
 @require_POST
-def password_change(request: ShellRequest) -> HttpResponseBase:
+def password_change(request: PageRequest) -> HttpResponseBase:
     form = PasswordChangeForm(request.user, request.POST)
     if not form.is_valid():
         return _account(request, form, status=422)
@@ -121,11 +115,10 @@ def theme(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_GET
-def search_page(request: ShellRequest) -> HttpResponse:
+def search_page(request: PageRequest) -> HttpResponse:
     """What the person may see of what matches: a short list under the box for htmx, else the whole page."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY]
-    inside = request.GET.get("namespace", "")
-    namespace_pk = int(inside) if inside.isascii() and inside.isdigit() and len(inside) < 19 else None
+    namespace_pk = whole_number(request.GET.get("namespace", ""))
     quick = bool(request.htmx) and not request.htmx.boosted
     limit = MOST_QUICK_HITS if quick else MOST_HITS
     hits: list[SearchHit] = []
@@ -146,7 +139,7 @@ def search_page(request: ShellRequest) -> HttpResponse:
 
 
 @require_GET
-def notifications(request: ShellRequest) -> HttpResponse:
+def notifications(request: PageRequest) -> HttpResponse:
     """The newest changes and failures, in the pane or as a page."""
     entries = recent(request.user)
     context = {
@@ -161,7 +154,7 @@ def notifications(request: ShellRequest) -> HttpResponse:
 
 
 @require_POST
-def notifications_seen(request: ShellRequest) -> HttpResponseBase:
+def notifications_seen(request: PageRequest) -> HttpResponseBase:
     """The list has been read up to `until`."""
     try:
         until = parse_datetime(request.POST.get("until", ""))
@@ -183,7 +176,7 @@ def bell(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def styleguide(request: ShellRequest) -> HttpResponse:
+def styleguide(request: PageRequest) -> HttpResponse:
     """Every piece on one page; only where DEBUG is on."""
     from portal.pages.styleguide import samples
 

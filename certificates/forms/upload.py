@@ -194,6 +194,10 @@ class UploadCertificateForm(CertificateFileForm):
     def clean_description(self) -> str:
         return checked_description(self.cleaned_data["description"])
 
+    def values(self) -> dict[str, Any]:
+        """Return the cleaned values as keyword arguments of the action."""
+        return {name: self.cleaned_data[name] for name in ("name", "description", "team", "certificate")}
+
 
 class UpdateCertificateForm(GuardedForm):
     """What may change of a CA certificate in Azure: its description."""
@@ -206,6 +210,10 @@ class UpdateCertificateForm(GuardedForm):
 
     def clean_description(self) -> str:
         return checked_description(self.cleaned_data["description"])
+
+    def values(self) -> dict[str, Any]:
+        """Return the cleaned values as keyword arguments of the action."""
+        return {"description": self.cleaned_data["description"]}
 
 
 def checked_description(text: str) -> str:

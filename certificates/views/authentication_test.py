@@ -17,7 +17,9 @@ from namespaces.access import Verb, get_namespace, may
 from namespaces.connections.attempts import decision_of, protocol_of
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import ConnectionAttempt, Namespace
-from namespaces.pages.responses import PageRequest, namespace_context, render_page
+from namespaces.views.context import namespace_context
+from portal.listing import whole_number
+from portal.web.responses import PageRequest, render_page
 
 ATTEMPTS_OFFERED = 8
 
@@ -93,8 +95,10 @@ def _remember(namespace: Namespace, trial: Trial) -> None:
 def _attempt(namespace: Namespace, cursor: str) -> ConnectionAttempt | None:
     if not cursor:
         return None
-    found = cursor.isascii() and cursor.isdigit() and len(cursor) < 19
-    attempt = ConnectionAttempt.objects.filter(namespace=namespace, cursor=int(cursor)).first() if found else None
+    number = whole_number(cursor)
+    attempt = (
+        ConnectionAttempt.objects.filter(namespace=namespace, cursor=number).first() if number is not None else None
+    )
     if attempt is None:
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
     return attempt

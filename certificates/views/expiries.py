@@ -14,7 +14,8 @@ from certificates.models import ExpiryFeed
 from certificates.pages.calendar_feeds import make_feed, namespace_of_feed, revoke_feed
 from certificates.pages.expiries import calendar_of, expiries_of
 from namespaces.access import Verb, get_namespace
-from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, go_to, render_page
 
 SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
 

@@ -11,7 +11,8 @@ from certificates.forms.samples import SampleChainForm
 from certificates.pages.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
 from certificates.samples.chain import make_sample_chain, sample_chain_zip
 from namespaces.access import Verb, get_namespace
-from namespaces.pages.responses import PageRequest, namespace_context, render_page
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, render_page
 
 
 @never_cache

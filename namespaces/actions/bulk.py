@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
-from django.http import QueryDict
+from django.db.models import Q, QuerySet
 
 from namespaces.models import Client, Namespace
-from namespaces.pages.lists import narrowed_clients
 from portal.models import User
 from sync.actions import commit_change, mark_deleted
 
@@ -18,12 +16,12 @@ MOST = 10_000  # rows in one request
 
 @dataclass(frozen=True)
 class BulkChange:
-    """One of the changes that many clients can get at once."""
+    """A change that can be made to many clients at once."""
 
     code: str
     label: str  # "Disable"
     meaning: str
-    concerned: Callable[[QuerySet[Client]], QuerySet[Client]]  # those for which it is a change
+    concerned: Callable[[QuerySet[Client]], QuerySet[Client]]  # those that it would change
     apply: Callable[[User, Client], None]  # inside a transaction
     deletes: bool = False
 
@@ -63,15 +61,15 @@ CHANGES = {
         BulkChange(
             "disable",
             "Disable",
-            "None of them can connect any more, and their sessions end. They go before other changes that wait.",
+            "They can no longer connect, and their sessions end. These changes are sent before others that wait.",
             lambda rows: rows.filter(state=_ENABLED),
             _set_state(_DISABLED),
         ),
         BulkChange(
             "delete",
             "Delete",
-            "Nothing can connect as one of them any more, and their sessions end. Their certificates and the CA "
-            "certificates stay.",
+            "No client can connect as one of them any more, and their sessions end. Their certificates and the CA "
+            "certificates are not deleted.",
             lambda rows: rows,
             _delete,
             deletes=True,
@@ -82,32 +80,25 @@ CHANGES = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """What somebody has chosen on the grid: a change, and the clients that it changes."""
+    """A change, and the clients that it changes."""
 
     change: BulkChange
     pks: tuple[int, ...]
-    unchanged: int  # are so already
+    unchanged: int  # the number of chosen clients that are in this state already
 
 
-def chosen_of(namespace: Namespace, query: QueryDict) -> Chosen | None:
-    """The clients that are ticked (`client`), or all that match the filter (`which=all`, `q`, `team`); None: nothing."""
-    change = CHANGES.get(query.get("change", ""))
-    if change is None:
-        return None
-    if query.get("which") == "all":
-        rows = narrowed_clients(namespace, query)
-    else:
-        ticked = [int(each) for each in query.getlist("client") if each.isascii() and each.isdigit() and len(each) < 19]
-        rows = Client.objects.filter(namespace=namespace, pk__in=ticked[:MOST])
-    rows = rows.filter(deleted_at=None)
-    pks = tuple(change.concerned(rows).order_by("pk").values_list("pk", flat=True)[:MOST])
-    return Chosen(change, pks, rows.count() - change.concerned(rows).count())
+def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q) -> Chosen:
+    """Return the clients of a namespace that `among` selects and `change` would change, at most `MOST`."""
+    rows = Client.objects.present().filter(among, namespace=namespace)
+    concerned = change.concerned(rows)
+    pks = tuple(concerned.order_by("pk").values_list("pk", flat=True)[:MOST])
+    return Chosen(change, pks, rows.count() - concerned.count())
 
 
 def change_clients(actor: User, *, change: BulkChange, pks: Sequence[int]) -> int:
-    """Make the change to those that are there and not so already. Answers how many that were.
+    """Make the change to those clients that still exist and are not in this state already. Return their number.
 
-    Each hundred is a durable transaction of its own, so that nobody waits long for the database.
+    Each hundred is a durable transaction of its own, so that other writers wait only briefly for the database.
     """
     done = 0
     for first in range(0, len(pks), AT_ONCE):

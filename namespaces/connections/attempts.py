@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from certificates.authentication.engine import Decision
 from namespaces.models import Client, ConnectionAttempt, Namespace
-from portal.listing import asked_text
+from portal.listing import asked_text, whole_number
 
 SHOWN = 100
 # A page left open must not ask for ever.
@@ -84,8 +84,7 @@ def _of_client(namespace: Namespace, name: str) -> Q:
 
 
 def _number(query: QueryDict, name: str) -> int:
-    text = query.get(name, "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return whole_number(query.get(name, "")) or 0
 
 
 def protocol_of(attempt: ConnectionAttempt) -> str:

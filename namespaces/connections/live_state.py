@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
 from namespaces.models import Client
+from portal.listing import whole_number
 from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
 from sync.capabilities.live_state import live_state
 
@@ -220,8 +221,7 @@ def _text(value: Any) -> str:
 
 
 def _whole(value: Any) -> int:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return whole_number(str(value)) or 0
 
 
 def _moment(value: Any) -> datetime | None:

@@ -1,7 +1,7 @@
 """A client form while it is being filled in: rows added and removed, and what the client's certificate proposes.
 
-Nothing is checked and nothing is stored: the form comes back as it was typed, with one change. A certificate that
-proposed something comes back with the form too, so that what it said stays beside it.
+Nothing is checked or saved: the form comes back as typed, with one change. A certificate that proposed values is sent
+along with the form, so that the proposal stays on the page.
 """
 
 from collections.abc import Mapping
@@ -12,33 +12,21 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from certificates.x509.reading import DecodingError, from_azure_pem, load_certificate
+from certificates.x509.reading import DecodingError
 from namespaces.forms.attributes import AttributeRow, posted_rows
-from namespaces.forms.client_proposal import Proposal, propose, propose_for, warnings_of
+from namespaces.forms.client_proposal import CertificateReading, propose, reading_of, warnings_of
 from namespaces.forms.clients import without_private_keys
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import RuleError, check_client_name
 
-LONGEST_CERTIFICATE = 200_000  # characters
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a certificate said: a proposal and what speaks against it, or why it cannot be read."""
-
-    proposal: Proposal | None = None
-    warnings: tuple[str, ...] = ()
-    problem: str = ""
-    file_name: str = ""
-
 
 @dataclass(frozen=True)
 class Draft:
-    """What the form starts from, and what the certificate said."""
+    """What the form starts from, and what was read from the certificate."""
 
     initial: dict[str, Any]
     rows: list[AttributeRow]
-    told: Told
+    reading: CertificateReading
 
 
 def draft_of(
@@ -51,32 +39,20 @@ def draft_of(
     initial["thumbprints"] = clean.getlist("thumbprints")
     upload = files.get("certificate")
     if upload is None:
-        return Draft(initial, rows, told_again(clean, uploaded=uploaded, at=at))
+        return Draft(initial, rows, reading_of(clean, uploaded=uploaded, at=at))
     file_name = str(upload.name or "")[:200]
     try:
         proposal = propose(upload.read(), uploaded=uploaded)
     except DecodingError as refusal:
         problem = f"{refusal.sentence} {refusal.next_step}".strip()
-        return Draft(initial, rows, Told(problem=problem, file_name=file_name))
+        return Draft(initial, rows, CertificateReading(problem=problem, file_name=file_name))
     initial["validation_scheme"] = proposal.validation_scheme
     initial["thumbprints"] = [proposal.thumbprint]  # at hand also where another scheme is proposed
     if proposal.authentication_name:
         initial["authentication_name"] = proposal.authentication_name
     if not initial.get("name") and _may_be_named(namespace, proposal.authentication_name):
         initial["name"] = proposal.authentication_name
-    return Draft(initial, rows, Told(proposal, warnings_of(proposal, at=at), file_name=file_name))
-
-
-def told_again(data: QueryDict, *, uploaded: Mapping[str, str], at: datetime) -> Told:
-    """What the certificate said that came back with the form; nothing where none did."""
-    text = data.get("proposed_certificate", "")
-    if not text or len(text) > LONGEST_CERTIFICATE:
-        return Told()
-    try:
-        proposal = propose_for(load_certificate(from_azure_pem(text)), uploaded=uploaded)
-    except DecodingError:
-        return Told()
-    return Told(proposal, warnings_of(proposal, at=at), file_name=data.get("proposed_file_name", "")[:200])
+    return Draft(initial, rows, CertificateReading(proposal, warnings_of(proposal, at=at), file_name=file_name))
 
 
 def _may_be_named(namespace: Namespace, name: str) -> bool:

@@ -4,18 +4,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.http import QueryDict
+
 from certificates.authentication.decision import SCHEMES_BY_VALUE
 from certificates.authentication.engine import allows_clients
 from certificates.authentication.matching import SUBJECT_SCHEME, first_name, fitting_scheme
 from certificates.x509.certificate import name_key
-from certificates.x509.reading import Certificate, read_client_upload, to_azure_pem
+from certificates.x509.reading import (
+    Certificate,
+    DecodingError,
+    from_azure_pem,
+    load_certificate,
+    read_client_upload,
+    to_azure_pem,
+)
 from certificates.x509.strength import key_flaw, signature_flaw
 from namespaces.rules.clients import THUMBPRINT_SCHEME
+
+LONGEST_CERTIFICATE = 200_000  # characters
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Values for the form, and a sentence that says where they come from."""
+    """Values for the form, and a sentence that explains them."""
 
     authentication_name: str
     validation_scheme: str
@@ -34,6 +45,30 @@ class Proposal:
     @property
     def thumbprints(self) -> list[str]:
         return [self.thumbprint] if self.validation_scheme == THUMBPRINT_SCHEME else []
+
+
+@dataclass(frozen=True)
+class CertificateReading:
+    """What was read from the client's certificate: a proposal and its warnings, or why it cannot be read."""
+
+    proposal: Proposal | None = None
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
+    file_name: str = ""
+
+
+def reading_of(data: QueryDict, *, uploaded: Mapping[str, str], at: datetime) -> CertificateReading:
+    """Read the certificate that came back with the form; empty where there was none."""
+    text = data.get("proposed_certificate", "")
+    if not text or len(text) > LONGEST_CERTIFICATE:
+        return CertificateReading()
+    try:
+        proposal = propose_for(load_certificate(from_azure_pem(text)), uploaded=uploaded)
+    except DecodingError:
+        return CertificateReading()
+    return CertificateReading(
+        proposal, warnings_of(proposal, at=at), file_name=data.get("proposed_file_name", "")[:200]
+    )
 
 
 def propose(data: bytes, *, uploaded: Mapping[str, str]) -> Proposal:

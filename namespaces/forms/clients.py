@@ -15,6 +15,7 @@ from certificates.authentication.engine import VALIDATION_SCHEMES, authenticatio
 from certificates.x509.private_keys import private_key_kind
 from namespaces.access import teams_of
 from namespaces.forms.attributes import AttributeRow, posted_rows, read_rows
+from namespaces.forms.client_proposal import CertificateReading
 from namespaces.models import Client, Namespace
 from namespaces.rules import clients as rules
 from namespaces.rules.clients import RuleError
@@ -129,7 +130,9 @@ class ThumbprintsField(forms.Field):
 
 
 class ClientSettingsForm(GuardedForm):
-    """What may change of a client without creating it again."""
+    """The settings of a client that can change without creating it again."""
+
+    is_filled_in = False  # by the link that led here
 
     validation_scheme = forms.ChoiceField(
         label="Client certificate authentication validation scheme",
@@ -218,8 +221,8 @@ class ClientSettingsForm(GuardedForm):
         """What no field says itself; what is wrong with the attributes stands by them."""
         return [str(error) for error in self.non_field_errors() if error not in {LOOK_BELOW, self.attributes_error}]
 
-    def settings(self) -> dict[str, Any]:
-        """The cleaned values as the actions take them."""
+    def values(self) -> dict[str, Any]:
+        """Return the cleaned values as keyword arguments of the action."""
         names = ("validation_scheme", "thumbprints", "state", "description", "attributes")
         return {name: self.cleaned_data[name] for name in names}
 
@@ -268,9 +271,15 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
         assert isinstance(team, TeamField)
         team.offer(teams_of(user))
 
-    def keep_authentication_name(self) -> None:
-        """It was read from the certificate: it does not follow the client name that is being typed."""
-        self.fields["authentication_name"].widget.attrs["data-typed"] = ""
+    def show_reading(self, reading: CertificateReading) -> None:
+        """Show what the certificate proposes. A name read from it does not follow the client name being typed."""
+        self.reading = reading
+        if reading.proposal is not None:
+            self.fields["authentication_name"].widget.attrs["data-typed"] = ""
+
+    def values(self) -> dict[str, Any]:
+        names = ("name", "authentication_name", "team")
+        return {name: self.cleaned_data[name] for name in names} | super().values()
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -68,8 +68,9 @@ class TopicRuleForm(GuardedForm):
         return text
 
     def values(self) -> dict[str, Any]:
-        """The cleaned values as the actions take them."""
-        return {name: self.cleaned_data[name] for name in (*self.value_names, "description")}
+        """Return the cleaned values as keyword arguments of the action."""
+        fixed = [name for name in ("name", "team") if name in self.fields]
+        return {name: self.cleaned_data[name] for name in (*fixed, *self.value_names, "description")}
 
 
 class ClientGroupForm(TopicRuleForm):

@@ -11,7 +11,16 @@ from django.http import QueryDict
 
 from namespaces.access import STRONGEST_FIRST, administrators
 from namespaces.models import Namespace, NamespaceRole, Role
-from portal.listing import Column, asked_text, page_of, sorting_of
+from portal.listing import (
+    Column,
+    Columns,
+    asked_text,
+    headings,
+    ordering_of,
+    page_of,
+    sorting_of,
+    whole_number,
+)
 from portal.models import Team, User
 
 MEANINGS: dict[Role, str] = {
@@ -24,7 +33,7 @@ MOST_FOUND = 8  # people and teams offered at once
 _SHOWN_NAME = NullIf(
     Trim(Concat("user__first_name", Value(" "), "user__last_name")), Value(""), output_field=CharField()
 )
-COLUMNS: dict[str, tuple[str, Any]] = {
+COLUMNS: Columns = {
     "name": ("Name", Lower("shown_name")),
     "role": ("Role", Case(*(When(role=role, then=Value(at)) for at, role in enumerate(STRONGEST_FIRST)))),
     "since": ("Has access since", F("since")),
@@ -52,12 +61,9 @@ def role_grid(namespace: Namespace, query: QueryDict) -> RoleGrid:
         rows = rows.filter(
             Q(shown_name__icontains=search) | Q(user__username__icontains=search) | Q(role__icontains=search)
         )
-    order = COLUMNS[sort.removeprefix("-")][1]
-    ordering = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
-    page = page_of(rows.order_by(ordering, Lower("shown_name"), "pk"), query)
-    columns = tuple(Column(key, label, sort) for key, (label, _) in COLUMNS.items())
+    page = page_of(rows.order_by(ordering_of(COLUMNS, sort), Lower("shown_name"), "pk"), query)
     is_whole = not search and not page.has_next()
-    return RoleGrid(page, columns, search, sort, list(administrators()) if is_whole else [])
+    return RoleGrid(page, headings(COLUMNS, sort), search, sort, list(administrators()) if is_whole else [])
 
 
 @dataclass(frozen=True)
@@ -92,13 +98,14 @@ def find_holders(text: str, most: int = MOST_FOUND) -> list[Holder]:
 
 def holder_of(key: str) -> Holder | None:
     """The person or team that a form posts as `key`."""
-    kind, _, pk = key.partition("-")
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+    kind, _, digits = key.partition("-")
+    pk = whole_number(digits)
+    if pk is None:
         return None
     if kind == "user":
-        user = User.objects.filter(pk=int(pk), is_active=True).first()
+        user = User.objects.filter(pk=pk, is_active=True).first()
         return _person(user) if user else None
-    team = Team.objects.annotate(size=Count("members")).filter(pk=int(pk)).first() if kind == "team" else None
+    team = Team.objects.annotate(size=Count("members")).filter(pk=pk).first() if kind == "team" else None
     return _team(team) if team else None
 
 

@@ -1,4 +1,4 @@
-"""Sync states of the rows on a page, brought up to date by htmx until nothing moves any more."""
+"""Sync states of the rows on a page, polled by htmx until every row has settled."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from portal.listing import whole_number
 from sync.models import SyncedModel, SyncedQuerySet, SyncState
 
 MOVING = frozenset({SyncState.PENDING, SyncState.SYNCING, SyncState.DELETING})
@@ -14,14 +15,14 @@ MOST_ROWS = 200
 
 @dataclass
 class Poll:
-    """Which rows of a page still move, and when to ask again."""
+    """The rows of a page that have not settled, and when to ask for them again."""
 
     waiting: list[int] = field(default_factory=list)
     round: int = 0
 
     @property
     def delay_ms(self) -> int:
-        """Quick at first, slower when Azure takes its time."""
+        """Short at first, longer when Azure takes its time."""
         if self.round < 20:
             return 500
         return 2000 if self.round < 60 else 10_000
@@ -37,7 +38,7 @@ def poll_of(rows: Iterable[SyncedModel], round_: int = 0) -> Poll:
 
 @dataclass
 class StateAnswer:
-    """What has become of the rows that a page asked about."""
+    """The current state of the rows that a page asked for."""
 
     rows: Sequence[SyncedModel]
     gone: list[int]
@@ -45,10 +46,9 @@ class StateAnswer:
 
 
 def states_asked_for(query: QueryDict, rows: SyncedQuerySet) -> StateAnswer:
-    """Read `row` and `round` of a poll; `rows` are those the person may see. What is not among them is gone."""
-    asked = [int(pk) for pk in query.getlist("row")[:MOST_ROWS] if pk.isascii() and pk.isdigit() and len(pk) < 19]
-    round_ = query.get("round", "0")
+    """Return the rows that a poll names by `row`, out of those the user may see (`rows`). The others are deleted."""
+    asked = [pk for text in query.getlist("row")[:MOST_ROWS] if (pk := whole_number(text)) is not None]
     found = list(rows.filter(pk__in=asked))
     known = {row.pk for row in found}
-    number = int(round_) if round_.isascii() and round_.isdigit() and len(round_) < 7 else 0
-    return StateAnswer(found, [pk for pk in asked if pk not in known], poll_of(found, number))
+    round_ = whole_number(query.get("round", ""), digits=6) or 0
+    return StateAnswer(found, [pk for pk in asked if pk not in known], poll_of(found, round_))

@@ -10,9 +10,11 @@ from namespaces.forms.configuration import ConfigurationForm
 from namespaces.models import NamespaceConfiguration
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
-from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page, retry_and_tell
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
+from namespaces.views.context import namespace_context
+from namespaces.views.resources import retry_with_message
+from portal.web.responses import PageRequest, go_to, render_page
 
 HOME = "namespaces:configuration_detail"
 
@@ -77,7 +79,7 @@ def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 def configuration_retry(request: PageRequest, pk: int) -> HttpResponseBase:
     row = _row(request, pk, Verb.CONTRIBUTE)
-    retry_and_tell(request, row, "The configuration")
+    retry_with_message(request, row, "The configuration")
     return go_to(request, HOME, pk)
 
 

@@ -7,7 +7,8 @@ from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, watch
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import ConnectionAttempt
-from namespaces.pages.responses import PageRequest, namespace_context, render_page
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, render_page
 
 
 @require_GET

@@ -1,6 +1,4 @@
-"""What the grids show, with the same filter and order, as CSV files."""
-
-import json
+"""The connection list and the activity log as CSV files, with the same filter and order."""
 
 from django.http import StreamingHttpResponse
 from django.views.decorators.http import require_GET
@@ -8,27 +6,9 @@ from django.views.decorators.http import require_GET
 from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import listed_attempts
 from namespaces.pages.history import differences, listed_activities
-from namespaces.pages.lists import listed_clients
-from namespaces.pages.responses import PageRequest
 from portal.listing import asked_text
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
-
-
-@require_GET
-def client_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
-    namespace = get_namespace(request.user, pk, Verb.READ)
-    headings = ["Client name", "Authentication name", "Validation scheme", "Thumbprints", "Connection state", "Team"]
-    headings += ["Description", "Attributes", "Last seen (UTC)", "Sync state"]
-    rows = (
-        (
-            *(client.name, client.authentication_name, client.get_validation_scheme_display()),
-            *(" ".join(client.thumbprints), client.state, client.team.name if client.team else "", client.description),
-            json.dumps(client.attributes, ensure_ascii=False) if client.attributes else "",
-            *(client.last_seen_at, client.sync_state),
-        )
-        for client in listed_clients(namespace, request.GET).iterator(ROWS_AT_ONCE)
-    )
-    return csv_response(f"{namespace.name}-clients.csv", headings, rows)
+from portal.web.responses import PageRequest
 
 
 @require_GET

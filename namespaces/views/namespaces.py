@@ -14,8 +14,9 @@ from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Namespace
 from namespaces.pages.health import next_step, summarize, summarize_all
-from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
 from namespaces.rules.clients import RuleError
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, go_to, render_page
 
 
 @require_GET

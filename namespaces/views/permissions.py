@@ -8,9 +8,10 @@ from namespaces.forms.prefill import rule_to_add_url
 from namespaces.forms.topic_rule_draft import Draft, with_condition
 from namespaces.forms.topic_rules import PermissionTestForm
 from namespaces.models import Client
-from namespaces.pages.responses import PageRequest, namespace_context, render_page
 from namespaces.pages.topic_rule_effects import explain, matches_of, operands_in
 from namespaces.rules.query_builder import OPERATORS
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, render_page
 
 
 @require_GET

@@ -10,9 +10,10 @@ from namespaces.access import Verb, get_namespace, may, role_in
 from namespaces.actions.roles import grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
-from namespaces.pages.responses import PageRequest, go_to, namespace_context, render_page
 from namespaces.pages.role_list import MEANINGS, role_grid
 from namespaces.rules.clients import RuleError
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, go_to, render_page
 
 
 @require_GET

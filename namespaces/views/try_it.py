@@ -1,4 +1,4 @@
-"""Try it: how to connect as one client, and what it does as it happens."""
+"""*Try it*: how to connect as one client, and what it does, live."""
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
@@ -8,19 +8,23 @@ from namespaces.connections.attempts import has_connection_log, watch
 from namespaces.connections.live_state import live_of
 from namespaces.connections.sample_programs import Trial, programs
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
-from namespaces.pages.responses import PageRequest, namespace_context, render_page
 from namespaces.pages.topic_rule_effects import topic_to_try
+from namespaces.views.clients import CLIENTS
+from namespaces.views.resources import row_context
+from portal.web.responses import PageRequest, render_page
 
 
 @require_GET
 def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
-    """Programs with host, port, files and user name filled in; below them what the client does, and what was said to it."""
+    """Sample programs with host, port, files and user name filled in; below them, what the client does now."""
     client = get_client(request.user, pk, name, Verb.READ)
     endpoint = mqtt_endpoint(client.namespace)
     topic, is_allowed = topic_to_try(client)
-    context = namespace_context(
+    context = row_context(
         request,
-        client.namespace,
+        client,
+        CLIENTS,
+        tab="try",
         client=client,
         endpoint=endpoint,
         topic=topic,
@@ -37,13 +41,13 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
 
 @require_GET
 def client_live(request: PageRequest, pk: int, name: str) -> HttpResponse:
-    """What the client does now, to be put in place; 204 while it is what the page shows already."""
+    """Return what the client does now, for htmx to swap in; 204 while nothing has changed."""
     client = get_client(request.user, pk, name, Verb.READ)
     live = live_of(client, request.GET)
     if live is None:
-        raise Http404("Azure does not tell what a client is doing now.")
+        raise Http404("Azure does not report what a client is doing.")
     if live.fingerprint == request.GET.get("seen") and not live.is_over:
         return HttpResponse(status=204)
     is_news = live.said_mark != request.GET.get("said")
-    context = namespace_context(request, client.namespace, client=client, live=live, is_news=is_news)
+    context = row_context(request, client, CLIENTS, client=client, live=live, is_news=is_news)
     return render_page(request, "namespaces/client_live.html", context)

@@ -12,11 +12,11 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
-from django_htmx.middleware import HtmxDetails
 
 from portal.models import Activity, User
+from portal.web import responses
+from portal.web.responses import PageRequest
 from sync import actions, registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.arm.resource_ids import subscription_of
@@ -33,22 +33,12 @@ REFUSED_ON_A_PAGE = 50
 POLL_MS = 2000
 
 
-class PageRequest(HttpRequest):
-    """A request of a signed-in person, as the middleware leaves it."""
-
-    htmx: HtmxDetails
-    user: User
-
-
 def render_page(
     request: PageRequest, template: str, scope: Scope, *, partial: str = "", status: int = 200, **context: Any
 ) -> HttpResponse:
-    wants_partial = partial and request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
-    name = f"{template}#{partial}" if wants_partial else template
+    """Return a page of one namespace, or its partial."""
     context |= {"namespace": scope, "may_contribute": may_change(request.user, scope.pk)}
-    response = render(request, name, context, status=status)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return responses.render_page(request, template, context, partial=partial, status=status)
 
 
 def may_change(user: User, pk: int) -> bool:

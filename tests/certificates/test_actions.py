@@ -8,10 +8,10 @@ from django.http import Http404
 from django.utils import timezone
 
 from certificates import actions
-from certificates.access import get_ca_certificate
 from certificates.models import CACertificate, next_expiries
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
+from namespaces.access import get_resource
 from namespaces.models import Namespace
 from namespaces.rules.clients import RuleError
 from portal.models import Activity
@@ -125,4 +125,4 @@ def test_what_azure_holds_and_nobody_can_read_is_kept_and_noted() -> None:
 def test_a_stranger_does_not_find_a_certificate() -> None:
     row = make_ca_certificate(make_namespace())
     with pytest.raises(Http404):
-        get_ca_certificate(make_user(), row.namespace_id, row.name)
+        get_resource(make_user(), CACertificate, row.namespace_id, row.name)

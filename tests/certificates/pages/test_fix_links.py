@@ -152,11 +152,11 @@ def test_what_a_link_fills_in_is_told_and_not_saved(client: Browser) -> None:
     address, _, field = link_of(trial_of(case, namespace)).partition("#")
     page = client.get(address).content.decode()
     assert field == "id_thumbprint_2"  # beside the one that is registered, so that both work meanwhile
-    assert "Filled in, not saved yet." in page
+    assert "data-filled-in" in page
     assert case.presented is not None
     assert f'value="{case.presented.thumbprint}"' in page
     assert case.presented.thumbprint not in namespace.clients.get().thumbprints
-    assert "Filled in, not saved yet." not in client.get(address.split("?")[0]).content.decode()
+    assert "data-filled-in" not in client.get(address.split("?")[0]).content.decode()
 
 
 def attempt_of(case: Case, namespace: Namespace) -> ConnectionAttempt:

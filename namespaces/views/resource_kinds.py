@@ -1,0 +1,168 @@
+"""A type of resource, such as clients or CA certificates: what differs on its pages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from namespaces.models import Namespace
+from namespaces.pages.lists import Listing
+from namespaces.rules.clients import RuleError
+from portal.models import User
+from portal.web.responses import PageRequest
+from sync.models import SyncedModel
+
+Tab = tuple[str, str]  # the action in the url name, and the label
+ROW_TABS: tuple[Tab, ...] = (
+    ("detail", "Properties"),
+    ("activity", "Activity"),
+    ("json", "JSON view"),
+    ("commands", "az commands"),
+)
+ACTIONS = ("list", "states", "detail", "update", "delete", "retry", "activity", "json", "commands")
+
+
+class ResourceForm(Protocol):
+    """A form that creates or updates a resource."""
+
+    errors: Any
+
+    @property
+    def is_bound(self) -> bool: ...
+
+    def is_valid(self) -> bool: ...
+
+    def refuse(self, refusal: RuleError) -> None:
+        """Show the refusal of an action at its field."""
+
+    def values(self) -> dict[str, Any]:
+        """Return the cleaned values as keyword arguments of the action."""
+
+
+@dataclass(frozen=True)
+class DrawnTab:
+    """A tab of a resource's page with its address; `note` stands behind the label."""
+
+    action: str
+    label: str
+    url: str
+    note: str
+
+
+def _no_context(row: Any) -> dict[str, Any]:
+    return {}
+
+
+def _no_form_context(request: PageRequest, namespace: Namespace, form: Any) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of resource. Everything that its pages do not share with those of the other types is listed here.
+
+    `stem` begins the names of its urls and templates, `app` is where both live. The callables: `form` makes the form
+    to create (row None) or update a resource; `create`, `update` and `delete` are the actions; `draft` makes the form
+    again as typed, with one row added or removed.
+    """
+
+    stem: str
+    listing: Listing
+    icon: str
+    title: str
+    noun: str
+    intro: str
+    empty: str
+    next_step: str
+    form: Callable[[PageRequest, Namespace, Any, QueryDict | None], Any]
+    create: Callable[..., SyncedModel]
+    update: Callable[..., object]
+    delete: Callable[[User, Any, QueryDict], object]
+    app: str = "namespaces"
+    create_action: str = "create"
+    update_title: str = ""
+    search_label: str = ""
+    samples_text: str = ""  # leads to the sample certificates where the list is empty
+    pages: tuple[str, ...] = ()  # actions beside the common ones that templates link to
+    tabs: tuple[Tab, ...] = ROW_TABS
+    form_templates: tuple[str, str] = ("namespaces/resource_form.html", "namespaces/resource_form.html")
+    form_is_pane: bool = True
+    checked_fields: tuple[str, ...] = ("name",)
+    after_update: str = "detail"
+    draft: Callable[[PageRequest, Namespace, Any], tuple[Any, dict[str, Any]]] | None = None
+    row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
+    detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
+    form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context
+    csv: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
+    extras: Mapping[str, str] = field(default_factory=dict)  # templates for the places that few types fill
+
+    @property
+    def model(self) -> type[SyncedModel]:
+        return self.listing.model
+
+    @property
+    def name(self) -> str:
+        return capfirst(str(self.model._meta.verbose_name))
+
+    @property
+    def create_label(self) -> str:
+        return f"{capfirst(self.create_action)} {self.noun}"
+
+    @property
+    def update_label(self) -> str:
+        return self.update_title or f"Update {self.noun}"
+
+    @property
+    def button(self) -> str:
+        return capfirst(self.noun)
+
+    @property
+    def filter_label(self) -> str:
+        return self.search_label or f"Filter {self.title.lower()}"
+
+    @property
+    def form_partial(self) -> str:
+        return "pane" if self.form_is_pane else "form"
+
+    def url(self, action: str) -> str:
+        """Return the url name of one of its pages."""
+        return f"{self.app}:{self.stem}_{action}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Return the url names of its pages by action."""
+        drafts = ("create_draft", "update_draft") if self.draft is not None else ()
+        csv = ("csv",) if self.csv else ()
+        check = ("check_name",) if self.checked_fields == ("name",) else ("create_check",)
+        names = {action: self.url(action) for action in (*ACTIONS, *check, *drafts, *csv, *self.pages)}
+        return {**names, "create": self.url(self.create_action)}
+
+    def tabs_of(self, row: Any, notes: Mapping[str, str]) -> list[DrawnTab]:
+        """Return the tabs of a resource's page."""
+        args = [row.scope_pk(), row.name]
+        return [
+            DrawnTab(action, label, reverse(self.url(action), args=args), notes.get(action, ""))
+            for action, label in self.tabs
+        ]
+
+    def template(self, part: str) -> str:
+        return f"{self.app}/{self.stem}_{part}.html"
+
+    @property
+    def cells_template(self) -> str:
+        return self.template("cells")
+
+    @property
+    def fields_template(self) -> str:
+        return self.template("fields")
+
+    @property
+    def facts_template(self) -> str:
+        return self.template("facts")
+
+    @property
+    def delete_template(self) -> str:
+        return self.template("delete")

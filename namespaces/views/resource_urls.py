@@ -1,0 +1,58 @@
+"""The addresses of a resource type's pages, and the names that they accept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
+
+from namespaces.models import Client
+from namespaces.views import resources
+from namespaces.views.resource_kinds import Kind
+
+
+class ClientNameConverter(StringConverter):
+    """Only names that Azure allows for a client reach a view."""
+
+    regex = r"[-a-zA-Z0-9:._]{1,128}"
+
+
+class ResourceNameConverter(StringConverter):
+    """Only names that Azure allows for the other resources reach a view."""
+
+    regex = r"[a-zA-Z0-9-]{1,50}"
+
+
+register_converter(ClientNameConverter, "client_name")
+register_converter(ResourceNameConverter, "resource_name")
+
+
+def resource_urls(kind: Kind, *, create_route: str = "") -> Iterator[URLPattern]:
+    """Yield the addresses of one type: client-groups/, create-client-group/, client-groups/NAME/update/, …"""
+    noun = kind.stem.replace("_", "-")
+    converter = "client_name" if kind.model is Client else "resource_name"
+    create = f"<int:pk>/{create_route or f'create-{noun}'}/"
+    one = f"<int:pk>/{noun}s/<{converter}:name>/"
+    pages: list[tuple[str, Any, str]] = [
+        (f"<int:pk>/{noun}s/", resources.resource_list, "list"),
+        (f"<int:pk>/{noun}-states/", resources.resource_states, "states"),
+        (create, resources.resource_create, kind.create_action),
+        (one, resources.resource_detail, "detail"),
+        (f"{one}update/", resources.resource_update, "update"),
+        (f"{one}delete/", resources.resource_delete, "delete"),
+        (f"{one}retry/", resources.resource_retry, "retry"),
+        (f"{one}activity/", resources.resource_activity, "activity"),
+        (f"{one}json/", resources.resource_json, "json"),
+        (f"{one}commands/", resources.resource_commands, "commands"),
+    ]
+    if kind.checked_fields == ("name",):
+        pages.append((f"{create}check-name/", resources.resource_check_name, "check_name"))
+    else:
+        pages.append((f"{create}check/<slug:field>/", resources.resource_check_name, "create_check"))
+    if kind.draft is not None:
+        pages.append((f"{create}draft/", resources.resource_create_draft, "create_draft"))
+        pages.append((f"{one}update/draft/", resources.resource_update_draft, "update_draft"))
+    if kind.csv:
+        pages.append((f"<int:pk>/{noun}s.csv", resources.resource_csv, "csv"))
+    for route, view, action in pages:
+        yield path(route, view, {"kind": kind}, name=f"{kind.stem}_{action}")

@@ -1,0 +1,214 @@
+"""The pages of clients, CA certificates, client groups, topic spaces and permission bindings: written once.
+
+Each view takes the type of the resource as `kind`.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from namespaces.access import Verb, get_namespace, get_resource
+from namespaces.forms.clients import problem_of_one_field
+from namespaces.models import Namespace
+from namespaces.pages.az_commands import az_commands
+from namespaces.pages.history import object_history
+from namespaces.pages.json_view import api_version_of, json_view_of
+from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rules.clients import RuleError
+from namespaces.views.context import namespace_context
+from namespaces.views.resource_kinds import Kind
+from portal.web.csv_files import ROWS_AT_ONCE, csv_response
+from portal.web.responses import PageRequest, go_to, render_page
+from sync.actions import NothingToRetry, retry
+from sync.models import SyncedModel
+
+
+def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
+    """Return the context of every page of this type."""
+    list_url = kind.url("list")
+    return namespace_context(
+        request, namespace, kind=kind, urls=kind.urls, menu_current=list_url, now=timezone.now(), **more
+    )
+
+
+def grid_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
+    """Return the context of the list, also below an open pane."""
+    grid = kind.listing.grid(namespace, request.GET)
+    return kind_context(request, namespace, kind, grid=grid, poll=poll_of(grid.page), **more)
+
+
+def row_context(request: PageRequest, row: Any, kind: Kind, *, tab: str = "", **more: Any) -> dict[str, Any]:
+    """Return the context of a page of one resource; `tab` is the action of the open tab."""
+    own = kind.row_context(row)
+    tabs = kind.tabs_of(row, own.get("tab_notes", {}))
+    return kind_context(request, row.namespace, kind, row=row, tab=tab, tabs=tabs, **own, **more)
+
+
+@require_GET
+def resource_list(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = grid_context(request, namespace, kind)
+    return render_page(request, "namespaces/resource_list.html", context, partial="grid")
+
+
+@require_GET
+def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResponse:
+    """Download the rows of the list, with the same filter and order, as a CSV file."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    found = kind.listing.rows(namespace, request.GET).iterator(ROWS_AT_ONCE)
+    rows = (tuple(value(row) for value in kind.csv.values()) for row in found)
+    return csv_response(f"{namespace.name}-{kind.stem.replace('_', '-')}s.csv", list(kind.csv), rows)
+
+
+@require_GET
+def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
+    """Return the sync states of the rows asked for as out-of-band cells, and the next poll while one is unsettled."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    manager: Any = kind.model._default_manager
+    rows = manager.with_findings().filter(namespace=namespace).select_related("namespace")
+    context = kind_context(request, namespace, kind, answer=states_asked_for(request.GET, rows))
+    return render_page(request, "namespaces/row_states.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    form = kind.form(request, namespace, None, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            row: Any = kind.create(request.user, namespace=namespace, **form.values())
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{kind.button} {row.name} is saved and on its way to Azure.")
+            return go_to(request, kind.url("list"), pk)
+    return form_page(request, namespace, kind, form)
+
+
+@require_http_methods(["GET", "POST"])
+def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    form = kind.form(request, row.namespace, row, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            kind.update(request.user, row, **form.values())
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{kind.button} {row.name} is saved.")
+            return go_to(
+                request, kind.url(kind.after_update), pk, *([row.name] if kind.after_update == "detail" else [])
+            )
+    return form_page(request, row.namespace, kind, form, row)
+
+
+def form_page(
+    request: PageRequest, namespace: Namespace, kind: Kind, form: Any, row: Any = None, **more: Any
+) -> HttpResponse:
+    """Return the page or pane with the form; 422 where the form came back with errors."""
+    of_form = kind.form_context(request, namespace, form) | more
+    if kind.form_is_pane:
+        context = grid_context(request, namespace, kind, form=form, row=row, **of_form)
+    elif row is None:
+        context = kind_context(request, namespace, kind, form=form, **of_form)
+    else:
+        context = row_context(request, row, kind, form=form, poll=poll_of([row]), **of_form)
+    template = kind.form_templates[0 if row is None else 1]
+    status = 422 if form.is_bound else 200
+    return render_page(request, template, context, partial=kind.form_partial, status=status)
+
+
+@require_POST
+def resource_create_draft(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
+    """Return the form as typed, with one row added or removed. Nothing is saved."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    assert kind.draft is not None  # else it has no such url
+    form, more = kind.draft(request, namespace, None)
+    return form_page(request, namespace, kind, form, **more)
+
+
+@require_POST
+def resource_update_draft(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    """Return the form as typed, with one row added or removed. Nothing is saved."""
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    assert kind.draft is not None  # else it has no such url
+    form, more = kind.draft(request, row.namespace, row)
+    return form_page(request, row.namespace, kind, form, row, **more)
+
+
+@require_GET
+def resource_check_name(request: PageRequest, pk: int, kind: Kind, field: str = "name") -> HttpResponse:
+    """Check a name while it is being typed."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    if field not in kind.checked_fields:
+        raise Http404("Only names are checked while typing.")
+    form = kind.form(request, namespace, None, request.GET)
+    context = {"problem": problem_of_one_field(form, field), "value": request.GET.get(field, "").strip()}
+    return render_page(request, "namespaces/name_check.html", context)
+
+
+@require_GET
+def resource_detail(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    row = get_resource(request.user, kind.model, pk, name, Verb.READ)
+    context = row_context(request, row, kind, tab="detail", poll=poll_of([row]), **kind.detail_context(row))
+    return render_page(request, "namespaces/resource_detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
+    """Ask before deleting, and delete."""
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    if request.method == "POST":
+        try:
+            kind.delete(request.user, row, request.POST)
+        except RuleError as refusal:
+            messages.warning(request, refusal.sentence)
+        else:
+            messages.success(request, f"{kind.button} {row.name} is being deleted.")
+        return go_to(request, kind.url("list"), pk)
+    own = kind.row_context(row) | kind.detail_context(row)
+    context = grid_context(request, row.namespace, kind, row=row, **own)
+    return render_page(request, "namespaces/resource_delete.html", context, partial="pane")
+
+
+@require_POST
+def resource_retry(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    retry_with_message(request, row, row.name)
+    return go_to(request, kind.url("list"), pk)
+
+
+def retry_with_message(request: PageRequest, row: SyncedModel, name: str) -> None:
+    """Retry a change that Azure rejected, and report whether there was one."""
+    try:
+        retry(request.user, row=row)
+    except NothingToRetry:
+        messages.info(request, f"{name} is not waiting for a retry.")
+    else:
+        messages.success(request, f"{name} is tried again.")
+
+
+@require_GET
+def resource_activity(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    row = get_resource(request.user, kind.model, pk, name, Verb.READ)
+    history = object_history(row.kind, row.pk, request.GET)
+    context = row_context(request, row, kind, tab="activity", history=history)
+    return render_page(request, "namespaces/resource_activity.html", context)
+
+
+@require_GET
+def resource_json(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    row = get_resource(request.user, kind.model, pk, name, Verb.READ)
+    context = row_context(request, row, kind, tab="json", json_view=json_view_of(row))
+    return render_page(request, "namespaces/resource_json.html", context)
+
+
+@require_GET
+def resource_commands(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.READ)
+    commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
+    context = row_context(request, row, kind, tab="commands", az_commands=commands)
+    return render_page(request, "namespaces/resource_commands.html", context)
