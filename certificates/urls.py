@@ -2,7 +2,7 @@ from django.urls import URLPattern, path
 
 from certificates.views import authentication_test, ca_certificates, expiries, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
-from namespaces.views.resource_urls import resource_urls
+from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [

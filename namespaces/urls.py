@@ -6,14 +6,13 @@ from namespaces.views import (
     clients,
     configuration,
     connections,
-    downloads,
     namespaces,
     permissions,
     roles,
     topic_rules,
     try_it,
 )
-from namespaces.views.resource_urls import resource_urls
+from namespaces.views.resources.urls import resource_urls
 
 app_name = "namespaces"
 urlpatterns: list[URLPattern] = [
@@ -25,7 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/import/", namespaces.namespace_import, name="namespace_import"),
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
-    path("<int:pk>/activity.csv", downloads.activity_csv, name="activity_csv"),
+    path("<int:pk>/activity.csv", activity.activity_csv, name="activity_csv"),
     # Who may do what here
     path("<int:pk>/access-control/", roles.role_list, name="role_list"),
     path("<int:pk>/add-role-assignment/", roles.role_add, name="role_add"),
@@ -53,7 +52,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/test-permission/", permissions.permission_test, name="permission_test"),
     # Connections
     path("<int:pk>/connections/", connections.connection_list, name="connection_list"),
-    path("<int:pk>/connections.csv", downloads.connection_csv, name="connection_csv"),
+    path("<int:pk>/connections.csv", connections.connection_csv, name="connection_csv"),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),
     path("<int:pk>/connections/<int:cursor>/", connections.connection_detail, name="connection_detail"),
 ]

@@ -54,7 +54,7 @@ APP_LAYERS = (
     {"actions", "importing", "connections", "drift", "capabilities", "self_check"},
     {"push", "access", "throttling", "workers", "registry"},
     {"models"},
-    {"arm", "rules", "converters"},
+    {"arm", "rules"},
 )
 LAYERS = {
     "portal": (

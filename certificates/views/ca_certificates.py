@@ -12,8 +12,8 @@ from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, signed_beside
 from namespaces.access import Verb, get_namespace, get_resource
 from namespaces.models import Namespace
-from namespaces.views.resource_kinds import ROW_TABS, Kind
-from namespaces.views.resources import grid_context, row_context
+from namespaces.views.resources.kinds import ROW_TABS, Kind
+from namespaces.views.resources.pages import grid_context, row_context
 from portal.models import User
 from portal.web.responses import PageRequest, render_page
 

@@ -12,7 +12,7 @@ from namespaces.access import Verb, get_namespace
 from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chosen_clients
 from namespaces.models import Client, Namespace
 from namespaces.views.clients import CLIENTS
-from namespaces.views.resources import grid_context
+from namespaces.views.resources.pages import grid_context
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.pages import overview

@@ -19,8 +19,8 @@ from namespaces.models import Client, Namespace
 from namespaces.pages.lists import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
 from namespaces.rules.clients import RuleError
-from namespaces.views.resource_kinds import ROW_TABS, Kind
-from namespaces.views.resources import row_context
+from namespaces.views.resources.kinds import ROW_TABS, Kind
+from namespaces.views.resources.pages import row_context
 from portal.models import User
 from portal.web.responses import PageRequest, go_to, render_page
 

@@ -13,7 +13,7 @@ from namespaces.pages.json_view import json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
 from namespaces.views.context import namespace_context
-from namespaces.views.resources import retry_with_message
+from namespaces.views.resources.pages import retry_with_message
 from portal.web.responses import PageRequest, go_to, render_page
 
 HOME = "namespaces:configuration_detail"

@@ -1,13 +1,15 @@
 """Who connected, who was refused, and why."""
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from namespaces.access import Verb, get_namespace
-from namespaces.connections.attempts import decision_of, has_connection_log, watch
+from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import ConnectionAttempt
 from namespaces.views.context import namespace_context
+from portal.listing import asked_text
+from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, render_page
 
 
@@ -41,3 +43,20 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
     context = namespace_context(request, namespace, attempt=attempt, decision=decision_of(attempt))
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")
+
+
+@require_GET
+def connection_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    headings = ["When (UTC)", "Verdict", "Code", "Reason", "Client name", "MQTT user name", "Session name", "Protocol"]
+    headings += ["Certificate subject", "Certificate issuer", "Thumbprint (SHA-256)", "CA certificate", "Address"]
+    attempts = listed_attempts(namespace, request.GET, client=asked_text(request.GET, "client")).defer("record")
+    rows = (
+        (
+            *(attempt.at, "Accepted" if attempt.accepted else "Refused", attempt.code, attempt.reason),
+            *(attempt.client_name, attempt.user_name, attempt.session_name, attempt.protocol),
+            *(attempt.subject, attempt.issuer, attempt.thumbprint, attempt.ca_name, attempt.caller),
+        )
+        for attempt in attempts.iterator(ROWS_AT_ONCE)
+    )
+    return csv_response(f"{namespace.name}-connections.csv", headings, rows)

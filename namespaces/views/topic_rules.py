@@ -12,7 +12,7 @@ from namespaces.pages import lists
 from namespaces.pages.topic_rule_effects import matches_of, operands_in, reach_of
 from namespaces.rules.query_builder import OPERATORS
 from namespaces.rules.topic_rules import MAX_TEMPLATES
-from namespaces.views.resource_kinds import Kind
+from namespaces.views.resources.kinds import Kind
 from portal.models import User
 from portal.web.responses import PageRequest
 

@@ -10,7 +10,7 @@ from namespaces.connections.sample_programs import Trial, programs
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
 from namespaces.pages.topic_rule_effects import topic_to_try
 from namespaces.views.clients import CLIENTS
-from namespaces.views.resources import row_context
+from namespaces.views.resources.pages import row_context
 from portal.web.responses import PageRequest, render_page
 
 

@@ -9,13 +9,14 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from portal.web.responses import PageRequest
 from sync import actions, registry
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
 from sync.models import Finding
 from sync.pages import confirmation, overview
 from sync.registry import Scope
-from sync.views.operators import PageRequest, may_change, render_page
+from sync.views.operators import may_change, render_page
 
 FINDINGS_ON_A_PAGE = 50
 COMPARED_MS = 1000

@@ -5,11 +5,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from portal.web.responses import PageRequest
 from sync import registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.capabilities import fault_training
 from sync.registry import Scope
-from sync.views.operators import PageRequest, may_change
+from sync.views.operators import may_change
 
 PAGE = "sync:emulator"
 

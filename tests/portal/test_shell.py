@@ -304,7 +304,7 @@ def test_a_broken_page_says_so_without_a_traceback(
     def break_down(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("namespaces.views.resources.poll_of", break_down)
+    monkeypatch.setattr("namespaces.views.resources.pages.poll_of", break_down)
     browser.raise_request_exception = False
     answer = browser.get(reverse("namespaces:client_list", args=[namespace.pk]))
     assert answer.status_code == 500

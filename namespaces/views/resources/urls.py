@@ -7,8 +7,8 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from namespaces.models import Client
-from namespaces.views import resources
-from namespaces.views.resource_kinds import Kind
+from namespaces.views.resources import pages as views
+from namespaces.views.resources.kinds import Kind
 
 
 class ClientNameConverter(StringConverter):
@@ -33,26 +33,26 @@ def resource_urls(kind: Kind, *, create_route: str = "") -> Iterator[URLPattern]
     converter = "client_name" if kind.model is Client else "resource_name"
     create = f"<int:pk>/{create_route or f'create-{noun}'}/"
     one = f"<int:pk>/{noun}s/<{converter}:name>/"
-    pages: list[tuple[str, Any, str]] = [
-        (f"<int:pk>/{noun}s/", resources.resource_list, "list"),
-        (f"<int:pk>/{noun}-states/", resources.resource_states, "states"),
-        (create, resources.resource_create, kind.create_action),
-        (one, resources.resource_detail, "detail"),
-        (f"{one}update/", resources.resource_update, "update"),
-        (f"{one}delete/", resources.resource_delete, "delete"),
-        (f"{one}retry/", resources.resource_retry, "retry"),
-        (f"{one}activity/", resources.resource_activity, "activity"),
-        (f"{one}json/", resources.resource_json, "json"),
-        (f"{one}commands/", resources.resource_commands, "commands"),
+    routes: list[tuple[str, Any, str]] = [
+        (f"<int:pk>/{noun}s/", views.resource_list, "list"),
+        (f"<int:pk>/{noun}-states/", views.resource_states, "states"),
+        (create, views.resource_create, kind.create_action),
+        (one, views.resource_detail, "detail"),
+        (f"{one}update/", views.resource_update, "update"),
+        (f"{one}delete/", views.resource_delete, "delete"),
+        (f"{one}retry/", views.resource_retry, "retry"),
+        (f"{one}activity/", views.resource_activity, "activity"),
+        (f"{one}json/", views.resource_json, "json"),
+        (f"{one}commands/", views.resource_commands, "commands"),
     ]
     if kind.checked_fields == ("name",):
-        pages.append((f"{create}check-name/", resources.resource_check_name, "check_name"))
+        routes.append((f"{create}check-name/", views.resource_check_name, "check_name"))
     else:
-        pages.append((f"{create}check/<slug:field>/", resources.resource_check_name, "create_check"))
+        routes.append((f"{create}check/<slug:field>/", views.resource_check_name, "create_check"))
     if kind.draft is not None:
-        pages.append((f"{create}draft/", resources.resource_create_draft, "create_draft"))
-        pages.append((f"{one}update/draft/", resources.resource_update_draft, "update_draft"))
+        routes.append((f"{create}draft/", views.resource_create_draft, "create_draft"))
+        routes.append((f"{one}update/draft/", views.resource_update_draft, "update_draft"))
     if kind.csv:
-        pages.append((f"<int:pk>/{noun}s.csv", resources.resource_csv, "csv"))
-    for route, view, action in pages:
+        routes.append((f"<int:pk>/{noun}s.csv", views.resource_csv, "csv"))
+    for route, view, action in routes:
         yield path(route, view, {"kind": kind}, name=f"{kind.stem}_{action}")

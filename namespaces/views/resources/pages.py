@@ -19,7 +19,7 @@ from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
 from namespaces.views.context import namespace_context
-from namespaces.views.resource_kinds import Kind
+from namespaces.views.resources.kinds import Kind
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
