@@ -9,8 +9,10 @@ class PortalConfig(AppConfig):
         from django.conf import settings
 
         from portal.deployment.renamed_paths import rename_paths
+        from portal.deployment.starting import make_state_folder
         from portal.pages.menu_items import shell_pages
         from portal.registry import register_pages
 
         rename_paths(settings)
         register_pages(shell_pages)
+        make_state_folder()

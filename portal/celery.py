@@ -1,10 +1,12 @@
 """The Celery app. `portal/__init__.py` imports it, so that `shared_task` finds it in every process."""
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import beat_init, worker_init, worker_ready
+from django.core.exceptions import ImproperlyConfigured
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -12,12 +14,40 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # An alias, because a broker URL cannot spell a module path with an underscore.
 TRANSPORT_ALIASES["filesystem"] = "portal.filesystem_transport:Transport"
 
+logger = logging.getLogger(__name__)
+
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+def send(task: str, *args: object) -> bool:
+    """Send a task by name. Return False, with a line in the log, where no broker takes it.
+
+    A message is only a hint: the row in the database is the queue, and the next sweep finds it. So a broker that is away
+    never fails a request, a task or the start of a worker.
+    """
+    try:
+        app.send_task(task, args=args)
+    except Exception:  # each broker library raises errors of its own
+        logger.warning("No broker for %s%s; the next sweep makes up for it.", task, args, exc_info=True)
+        return False
+    return True
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_without_secret_key(**_: Any) -> None:
+    """End a worker or clock that production has given no secret key; celery would only log an exception."""
+    from portal.deployment.starting import require_secret_key
+
+    try:
+        require_secret_key()
+    except ImproperlyConfigured as fault:
+        raise SystemExit(str(fault)) from None
+
+
 @worker_ready.connect
-def say_that_a_worker_runs(**_: Any) -> None:
-    """The first heartbeat goes through the broker at once, not after beat's first round."""
-    app.send_task("portal.tasks.heartbeat")
+def send_first_heartbeat(**_: Any) -> None:
+    """The first heartbeat goes through the broker at once, not after the clock's first round."""
+    send("portal.tasks.heartbeat")

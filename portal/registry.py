@@ -49,6 +49,17 @@ class HeldRole:
     since: datetime | None
 
 
+@dataclass(frozen=True)
+class Shortcoming:
+    """What is wrong with a deployment. `code` is for machines; `fix` says what to do, "" where `problem` says it."""
+
+    severity: str  # "error" | "warning"
+    code: str
+    problem: str
+    fix: str
+
+
+DeploymentCheck = Callable[[], Iterable[Shortcoming]]
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
 # Every page that a person may open: of the portal, and of the namespace they are in (its primary key).
 PageSource = Callable[[User, int | None], Iterable[SearchHit]]
@@ -62,6 +73,7 @@ _search_sources: list[SearchSource] = []
 _page_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
+_deployment_checks: list[DeploymentCheck] = []
 
 
 def register_menu_item(item: MenuItem) -> None:
@@ -138,3 +150,13 @@ def register_roles(source: RoleSource) -> None:
 def held_roles(user: User) -> list[HeldRole]:
     """Every role of the user, source by source."""
     return [role for source in _role_sources for role in source(user)]
+
+
+def register_deployment_check(check: DeploymentCheck) -> None:
+    """Let `manage.py check_deployment` run a check of an app."""
+    if check not in _deployment_checks:
+        _deployment_checks.append(check)
+
+
+def deployment_checks() -> tuple[DeploymentCheck, ...]:
+    return tuple(_deployment_checks)

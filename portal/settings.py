@@ -106,12 +106,12 @@ USE_I18N = False
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = text("PORTAL_STATIC_ROOT") or None  # only for a web server that serves the files itself
+STATIC_ROOT = text("PORTAL_STATIC_ROOT") or None  # where `collectstatic` puts hashed and compressed files
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.serving.static_files.StaticFiles"},
 }
-# Files come from the apps and packages themselves: no collectstatic step between clone and first page.
+# Without `collectstatic` files come from the apps and packages themselves.
 WHITENOISE_USE_FINDERS = True
 
 # Uploads are capped before parsing and stay in memory: a pasted key must never reach a temporary file.

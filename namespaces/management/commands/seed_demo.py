@@ -1,7 +1,6 @@
 """`manage.py seed_demo`: what the demo begins with. In Azure a group and two namespaces; here people, teams and roles."""
 
 import json
-import secrets
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ from namespaces.actions.clients import connect_namespace
 from namespaces.actions.roles import grant_role
 from namespaces.models import Namespace, Role
 from portal.demo.supervisor import write_private
+from portal.deployment.passwords import generate_password
 from portal.models import Team, User
 from sync.arm.gateway import AzureNotFound, arm_gateway
 
 RESOURCE_GROUP = "contoso"
 LOCATION = "westeurope"
 NAMESPACES = ("contoso-plant", "contoso-lab")
-PASSWORD_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105 - nothing that is easily mistaken when typed
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,7 @@ class Command(BaseCommand):
 def _read_passwords(path: Path) -> dict[str, str]:
     """One fresh password per person and folder: no default account that somebody forgets to change."""
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {person.username: known.get(person.username) or _fresh_password() for person in PEOPLE}
-
-
-def _fresh_password() -> str:
-    return "-".join("".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(4)) for _ in range(4))
+    return {person.username: known.get(person.username) or generate_password() for person in PEOPLE}
 
 
 def _seed_people(passwords: dict[str, str]) -> User:

@@ -1,0 +1,43 @@
+"""`manage.py create_admin`: the first account of a new portal."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, transaction
+
+from portal.activity import record
+from portal.deployment.passwords import generate_password
+from portal.models import User
+
+
+class Command(BaseCommand):
+    help = "Create an administrator and print a generated password once. Refuses to change an existing account."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username", nargs="?", default="admin", help="user name (default: admin)")
+        parser.add_argument("--email", default="", help="e-mail address")
+
+    def handle(self, *args: Any, username: str, email: str, **options: Any) -> None:
+        password = generate_password()
+        user = User(username=username, email=email, is_staff=True, is_superuser=True)
+        user.set_password(password)
+        try:
+            user.clean_fields()
+        except ValidationError as fault:
+            raise CommandError("; ".join(f"{name}: {' '.join(said)}" for name, said in fault.message_dict.items())) from None  # fmt: skip
+        if User.objects.filter(username__iexact=username).exists():
+            raise CommandError(_exists(username))
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True)
+                record(None, verb="Create administrator", kind="portal.user", object_pk=user.pk, object_name=username)
+        except IntegrityError:
+            raise CommandError(_exists(username)) from None
+        self.stdout.write(f"User name  {username}\nPassword   {password}")
+        self.stderr.write("The password is shown only now. Sign in and change it under Account.")
+
+
+def _exists(username: str) -> str:
+    return f"An account named {username} exists already, and was not changed. Choose another name, or run: manage.py changepassword {username}"
