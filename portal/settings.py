@@ -109,7 +109,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = text("PORTAL_STATIC_ROOT") or None  # where `collectstatic` puts hashed and compressed files
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "portal.serving.static_files.StaticFiles"},
+    "staticfiles": {
+        "BACKEND": "portal.serving.static_files.StaticFiles"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 # Without `collectstatic` files come from the apps and packages themselves.
 WHITENOISE_USE_FINDERS = True

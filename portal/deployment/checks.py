@@ -13,6 +13,7 @@ from django.core import checks as django_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.deployment.starting import configured_secret_key
 from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks
 
@@ -35,7 +36,7 @@ def find_shortcomings() -> Iterator[Shortcoming]:
 
 
 def secret_key() -> Iterable[Shortcoming]:
-    key = str(settings._wrapped.SECRET_KEY)  # settings.SECRET_KEY raises where it is empty
+    key = configured_secret_key()
     if not key:
         yield Shortcoming(
             "error",
@@ -227,7 +228,7 @@ def database() -> Iterable[Shortcoming]:
 
 def django_deployment_checks() -> Iterable[Shortcoming]:
     """What `manage.py check --deploy` finds."""
-    if not settings.PRODUCTION or not settings._wrapped.SECRET_KEY:
+    if not settings.PRODUCTION or not configured_secret_key():
         return
     for message in django_checks.run_checks(include_deployment_checks=True):
         if not message.is_silenced() and message.level >= django_checks.WARNING:
