@@ -5,8 +5,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready
-from django.core.exceptions import ImproperlyConfigured
+from celery.signals import worker_ready
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -33,18 +32,6 @@ def send(task: str, *args: object) -> bool:
         logger.warning("No broker for %s%s; the next sweep makes up for it.", task, args, exc_info=True)
         return False
     return True
-
-
-@worker_init.connect
-@beat_init.connect
-def refuse_without_secret_key(**_: Any) -> None:
-    """End a worker or clock that production has given no secret key; celery would only log an exception."""
-    from portal.deployment.starting import require_secret_key
-
-    try:
-        require_secret_key()
-    except ImproperlyConfigured as fault:
-        raise SystemExit(str(fault)) from None
 
 
 @worker_ready.connect

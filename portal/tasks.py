@@ -1,10 +1,26 @@
 """Tasks of the shell itself."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import beat_init, worker_init
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.deployment.starting import require_secret_key
 
 
 @shared_task
 def heartbeat() -> None:
     """Leave a sign that a worker takes tasks: the age of the file is the age of the last one."""
     settings.WORKER_HEARTBEAT.touch()
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_without_secret_key(**_: Any) -> None:
+    """End a worker or clock that production has given no secret key; celery would only log an exception."""
+    try:
+        require_secret_key()
+    except ImproperlyConfigured as fault:
+        raise SystemExit(str(fault)) from None
