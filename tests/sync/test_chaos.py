@@ -17,6 +17,7 @@ if own_broker.URL:
     SERVERS["sqlite and a broker of one's own"] = ["--broker", own_broker.URL]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers", SERVERS.values(), ids=SERVERS)
 def test_three_workers_and_a_bad_network_lose_nothing_and_push_nothing_twice_at_once(servers: list[str]) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.sync.chaos", "--rows=500", "--seed=5", *servers]

@@ -24,6 +24,7 @@ SAME_TESTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", SAME_TESTS.values(), ids=SAME_TESTS)
 def test_the_same_tests_hold_on_postgresql(names: tuple[str, ...]) -> None:
     here = Path(__file__).parent

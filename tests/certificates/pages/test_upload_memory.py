@@ -12,7 +12,7 @@ from namespaces.models import Namespace
 from tests.certificates.uploads import LINE
 from tests.certificates.x509.test_bounds import MOST_MEGABYTES, SHAPES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 def sent(data: bytes, how: str) -> dict[str, object]:

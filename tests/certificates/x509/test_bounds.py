@@ -113,6 +113,7 @@ def test_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
     assert calls < MOST_CALLS, calls
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_megabyte_takes_less_than_50_megabytes_with_what_libraries_take(shape: str, tmp_path: Path) -> None:
     small, large = tmp_path / "small.pem", tmp_path / "large.pem"
