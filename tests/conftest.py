@@ -20,6 +20,7 @@ hypothesis_settings.load_profile("repeatable")
 # Fixtures that several folders share come from plugins, so that each process of a run has one emulator for all of them.
 pytest_plugins = [
     "tests.key_watch.plugin",
+    "tests.support.distribution",
     "tests.support.emulator_process",
     "tests.support.emulated_azure",
     "tests.sync.scripted_arm",

@@ -1,24 +1,27 @@
-"""A demo and a browser for one module of tests."""
+"""A demo and a browser, shared by the modules that run one after another: in a parallel run too, in one process."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e import browser as installed
 from tests.e2e.demo_process import ROOT, DemoProcess, running_demo
 
+SECONDS = 15  # how long the browser waits for what a page is to show, also on a busy machine
+expect.set_options(timeout=SECONDS * 1000)
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     with running_demo(tmp_path_factory.mktemp("demo") / "state") as process:
         process.wait_ready()
         yield process
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     # Found before Playwright starts: its loop must not be running twice in one thread.
     executable = installed.ensure()
@@ -33,7 +36,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A fresh visitor, and the promise that no page logs an error or breaks the Content-Security-Policy."""
     context = chromium.new_context(viewport={"width": 1366, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(SECONDS * 1000)
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -1,6 +1,7 @@
 """The pages for everybody: by keyboard, without JavaScript, on a narrow screen, in the dark, and as axe sees them."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from certificates.samples.chain import ClientName, make_sample_chain
-from tests.e2e.demo_process import DemoProcess
+from tests.e2e.demo_process import DemoProcess, running_demo
 from tests.e2e.guide import Guide
 
 pytestmark = pytest.mark.e2e
@@ -64,11 +65,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def furnished(demo: DemoProcess, chromium: Browser, files: Path) -> DemoProcess:
+def own_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
+    """A demo in which no other module has made anything."""
+    with running_demo(tmp_path_factory.mktemp("demo") / "state") as process:
+        process.wait_ready()
+        yield process
+
+
+@pytest.fixture(scope="module")
+def furnished(own_demo: DemoProcess, chromium: Browser, files: Path) -> DemoProcess:
     """A demo with a certificate and a client, made without JavaScript: what a form alone can do."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    guide = Guide(page, demo.wait_ready(), files)
+    guide = Guide(page, own_demo.wait_ready(), files)
     guide.sign_in("dana")
     guide.open_namespace("contoso-plant")
     guide.open("CA certificates")
@@ -92,7 +101,7 @@ def furnished(demo: DemoProcess, chromium: Browser, files: Path) -> DemoProcess:
     page.get_by_role("button", name="Create", exact=True).click()
     reload_until_succeeded(page, guide, "press-1")
     context.close()
-    return demo
+    return own_demo
 
 
 def reload_until_succeeded(page: Page, guide: Guide, name: str) -> None:

@@ -20,35 +20,34 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-def test_endpoints_are_published_when_everything_answers(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    with running_demo(state) as demo:
-        said = demo.wait_ready()
-        assert stat.S_IMODE((state / "endpoints.json").stat().st_mode) == 0o600
-        assert set(said) == {"portal", "arm", "arm_ca", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
-        assert set(said["azure"]) == {"tenant", "subscription", "resource_group", "client_id", "client_secret"}
-        assert said["namespaces"] == ["contoso-plant", "contoso-lab"]
-        assert said["mqtt"] == said["mqtt_by_namespace"]["contoso-plant"]
-        assert {user["username"]: user["role"] for user in said["users"]} == {
-            "admin": "admin",
-            "dana": "contributor",
-            "lee": "contributor",
-            "rita": "reader",
-        }
-        with urllib.request.urlopen(said["portal"], timeout=5) as page:
-            assert page.status == 200
-        context = ssl.create_default_context(cafile=said["arm_ca"])
-        with urllib.request.urlopen(f"{said['arm']}/healthz", timeout=5, context=context) as answer:
-            assert answer.status == 200
-        for endpoint in said["mqtt_by_namespace"].values():
-            trust = ssl.create_default_context(cafile=endpoint["ca"])
-            with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=5) as connection:
-                trust.wrap_socket(connection, server_hostname=endpoint["host"]).close()
-        until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
-        assert said["portal"] in demo.output
-        assert all(user["password"] in demo.output for user in said["users"])
+def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> None:
+    said = demo.wait_ready()
+    assert stat.S_IMODE((demo.state / "endpoints.json").stat().st_mode) == 0o600
+    assert set(said) == {"portal", "arm", "arm_ca", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
+    assert set(said["azure"]) == {"tenant", "subscription", "resource_group", "client_id", "client_secret"}
+    assert said["namespaces"] == ["contoso-plant", "contoso-lab"]
+    assert said["mqtt"] == said["mqtt_by_namespace"]["contoso-plant"]
+    assert {user["username"]: user["role"] for user in said["users"]} == {
+        "admin": "admin",
+        "dana": "contributor",
+        "lee": "contributor",
+        "rita": "reader",
+    }
+    with urllib.request.urlopen(said["portal"], timeout=5) as page:
+        assert page.status == 200
+    context = ssl.create_default_context(cafile=said["arm_ca"])
+    with urllib.request.urlopen(f"{said['arm']}/healthz", timeout=5, context=context) as answer:
+        assert answer.status == 200
+    for endpoint in said["mqtt_by_namespace"].values():
+        trust = ssl.create_default_context(cafile=endpoint["ca"])
+        with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=5) as connection:
+            trust.wrap_socket(connection, server_hostname=endpoint["host"]).close()
+    until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
+    assert said["portal"] in demo.output
+    assert all(user["password"] in demo.output for user in said["users"])
 
 
+@pytest.mark.long
 def test_a_broker_that_is_there_already_is_used_with_one_queue_of_its_own_and_no_other(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with redis() as server, running_demo(state, f"--broker={server.url}") as demo:
@@ -59,6 +58,7 @@ def test_a_broker_that_is_there_already_is_used_with_one_queue_of_its_own_and_no
     assert not (state / "broker").exists()
 
 
+@pytest.mark.long
 def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
     with running_demo(tmp_path / "state") as demo:
         before = demo.wait_ready()
@@ -71,6 +71,7 @@ def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert "The worker was killed by SIGKILL. It is started again." in demo.output
 
 
+@pytest.mark.long
 def test_the_third_death_of_a_part_ends_everything_with_the_reason(tmp_path: Path) -> None:
     with running_demo(tmp_path / "state") as demo:
         demo.wait_ready()
@@ -85,6 +86,7 @@ def test_the_third_death_of_a_part_ends_everything_with_the_reason(tmp_path: Pat
         assert demo.left_over() == []
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_no_process_and_the_data_is_kept_until_reset(tmp_path: Path) -> None:
     state = tmp_path / "state"
     passwords = []
@@ -99,6 +101,7 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_kept_until_reset(tmp_path: Pat
     assert set(passwords[2]).isdisjoint(passwords[0])
 
 
+@pytest.mark.long
 def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
     with running_demo(tmp_path / "state") as demo:
         until(lambda: (demo.state / "parts.json").exists(), "the first part runs")
@@ -107,6 +110,7 @@ def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
         assert demo.left_over() == []
 
 
+@pytest.mark.long
 def test_no_process_is_left_when_the_demo_itself_is_killed(tmp_path: Path) -> None:
     with running_demo(tmp_path / "state") as demo:
         demo.wait_ready()
@@ -116,6 +120,7 @@ def test_no_process_is_left_when_the_demo_itself_is_killed(tmp_path: Path) -> No
         until(lambda: demo.left_over() == [], "every process ends")
 
 
+@pytest.mark.long
 def test_a_busy_port_is_stepped_over_and_a_second_demo_of_the_folder_is_refused(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))

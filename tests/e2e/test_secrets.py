@@ -19,7 +19,7 @@ from tests.e2e.session import signed_in
 from tests.key_watch.traces import KeyTraces
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def bring_everywhere(session: requests.Session, portal: str, name: str, data: bytes) -> None:

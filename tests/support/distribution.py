@@ -1,0 +1,30 @@
+"""How the tests are distributed over the processes of a parallel run (`pytest -n 2`)."""
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+IN_A_BROWSER = "tests/e2e/"
+
+
+class SharedDemo(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Run the tests in a browser in one process, which shares a demo and a browser; the others wherever there is time.
+
+    Two demos and two browsers at once would be too much for two cores. The cases of one test stay together. (The marks
+    of `--dist loadgroup` have no effect in pytest 9.2 with pytest-xdist 3.8.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return IN_A_BROWSER if nodeid.startswith(IN_A_BROWSER) else nodeid.partition("[")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedDemo:
+    config.option.loadscopereorder = False  # keep the order below
+    return SharedDemo(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests in a browser: together they take the longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(IN_A_BROWSER))
