@@ -1,25 +1,28 @@
-"""Not collected with the tests: `tests/key_watch/test_keys_left.py` runs it to see that a key that is left somewhere is found."""
+"""Leave a private key in each of the places that LEAVE_A_KEY_IN names, separated by commas.
+
+Not collected with the tests: `tests/key_watch/test_keys_left.py` runs this file and checks that each key is found.
+"""
 
 import os
 from pathlib import Path
 
 import pytest
 from celery import current_app
-from django.core.cache import cache
 from django.utils import timezone
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from tests.certificates.uploads import SENSOR
 from tests.support.factories import make_client, make_namespace
 
-WHERE = os.environ["LEAVE_A_KEY_IN"]
+PLACES = os.environ["LEAVE_A_KEY_IN"].split(",")
 KEY = make_sample_chain([ClientName("a")], at=timezone.now()).clients[0].key_pem.decode()
 
 
-@pytest.mark.django_db
-def test_that_leaves_a_key(tmp_path: Path) -> None:
-    cache.clear()
-    match WHERE:
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=[pytest.mark.django_db] if place == "database" else []) for place in PLACES]
+)
+def test_that_leaves_a_key(tmp_path: Path, place: str) -> None:
+    match place:
         case "file":
             (tmp_path / "emulator.log").write_text(f"POST {KEY!r}")
         case "file for a client":

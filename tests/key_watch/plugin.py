@@ -44,8 +44,8 @@ def _learn_sample_keys() -> Callable[[], None]:
     return patch.undo
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     """Search before any fixture ends: the database is rolled back in a moment."""
     places: dict[str, bytes] = {}
     fixtures = set(getattr(item, "fixturenames", ()))
@@ -57,6 +57,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
             places[path.name] = path.read_bytes()
     places["messages of the broker"] = b"\n".join(own_broker.take_messages(own_broker.queue_of_this_process()))
     found = [place for place, data in places.items() if TRACES.found_in(data)]
+    yield
     assert not found, f"A private key is left in {', '.join(found)}."
 
 
