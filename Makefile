@@ -4,8 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .local/peers
+PYTEST := $(BIN)/pytest -n 2 --durations=10
+# Unit tests of the pure packages, each beside the package of the same name.
+QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagnosis samples) namespaces/authorization namespaces/rules)
 
-.PHONY: help install demo test test-broker check browser programs node bench chaos format pins
+# Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install demo test test-quick test-long test-future test-broker lint types check browser programs node fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -21,12 +27,16 @@ install: $(STAMP) ## create .venv and install what is pinned
 demo: install ## run the whole product on this machine
 	$(BIN)/python manage.py demo $(DEMO)
 
-check: install ## lint and types
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --check --target-version 5.2
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: install
+	$(BIN)/mypy
+
+check: lint types ## lint and types
 
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
@@ -37,15 +47,25 @@ programs: install ## install mosquitto's clients for the tests, where Debian's p
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi
 
-test: check browser programs node ## what CI runs: lint, types, all tests with real processes and a real browser, and test-future
-	$(BIN)/pytest -n 2
+test: lint browser programs node ## lint, types and every test of behaviour, with real processes and a real browser
+	@mkdir -p .local
+	@$(BIN)/mypy > .local/types.txt 2>&1 & types=$$!; \
+	$(PYTEST) -m "not long"; tests=$$?; \
+	wait $$types; types=$$?; echo "Types: $$(tail -n 1 .local/types.txt)"; \
+	test $$types -eq 0 || cat .local/types.txt; test $$tests -eq 0 -a $$types -eq 0
+
+test-quick: install ## unit tests of the pure packages, in seconds
+	$(PYTEST) -m "not long" $(QUICK)
+
+test-long: browser programs node ## what make test leaves out: chaos, PostgreSQL, fuzzing, memory, the demo's life cycle, test-future
+	$(PYTEST) -m long
 	@$(MAKE) --no-print-directory test-future
 
 test-broker: install ## the tests that send messages, on a broker of yours: make test-broker BROKER=amqp://guest:guest@localhost//
 	@test -n "$(BROKER)" || { echo "Which broker? make test-broker BROKER=amqp://guest:guest@localhost//"; exit 1; }
 	TEST_BROKER_URL=$(BROKER) $(BIN)/pytest -n 2 tests/sync tests/portal tests/namespaces tests/e2e
 
-test-future: install ## the tests that need no browser and no foreign server, with the clock ten years ahead
+test-future: install ## the tests that depend on the date, with the clock ten years ahead
 	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt
 	$(BIN)/python -m tests.future -n 2
 
