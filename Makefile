@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .local/peers
+NEXT := .local/next
 PYTEST := $(BIN)/pytest -n 2 --durations=10
 # Unit tests of the pure packages, each beside the package of the same name.
 QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagnosis samples) namespaces/authorization namespaces/rules)
@@ -11,7 +12,7 @@ QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagno
 # Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-quick test-long test-future test-broker lint types check browser programs node fuzz chaos format bench pins
+.PHONY: help install demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -69,6 +70,20 @@ test-future: install ## the tests that depend on the date, with the clock ten ye
 	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt
 	$(BIN)/python -m tests.future -n 2
 
+$(NEXT)/.installed: requirements/next.txt
+	@for python in $(PYTHON_NEXT) python3.14 python3.13 python3.12 python3; do \
+		if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+			$$python -m venv $(NEXT) && \
+			$(NEXT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/next.txt && \
+			touch $@ && exit 0; exit 1; \
+		fi; \
+	done
+
+test-next: $(NEXT)/.installed ## all tests on the newest Django, with PYTHON_NEXT or a Python 3.12 or newer that is found
+	@if [ -f $(NEXT)/.installed ]; then $(NEXT)/bin/pytest -n 2 --durations=10 $(TESTS); else \
+		echo "*** SKIPPED: Django 6 needs Python 3.12 or newer, and none was found."; \
+		echo "*** Run: make test-next PYTHON_NEXT=/path/to/python3.13"; fi
+
 fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RUNS=100000
 	@mkdir -p .local
 	$(BIN)/python -m tests.certificates.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
@@ -98,8 +113,12 @@ bench-emulator: $(PEERS)/.installed
 bench-%: install ## run one benchmark, such as bench-demo
 	$(BIN)/python -m benchmarks.bench_$*
 
+PIN := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+LTS := $(PIN) --python-version 3.11 --constraints requirements/lts.in
+
 pins: ## renew the pinned requirements
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml -o requirements/dev.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps --group pyproject.toml:clock -o requirements/clock.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group pyproject.toml:peers -o requirements/peers.txt
+	$(LTS) pyproject.toml -o requirements/runtime.txt
+	$(LTS) --group dev pyproject.toml -o requirements/dev.txt
+	$(LTS) --no-deps --group pyproject.toml:clock -o requirements/clock.txt
+	$(LTS) --group pyproject.toml:peers -o requirements/peers.txt
+	$(PIN) --python-version 3.12 --constraints requirements/next.in --group dev pyproject.toml -o requirements/next.txt

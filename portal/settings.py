@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django
 
 from portal.deployment.environment import flag, seconds, secret, text, whole_number, words
 
@@ -23,6 +24,7 @@ CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
 # Addresses or networks of the reverse proxies whose X-Forwarded-* headers count, or "unix" for a Unix domain socket.
 TRUSTED_PROXIES = words("PORTAL_TRUSTED_PROXIES")
 
+HAS_PARTIALS = django.VERSION >= (6, 0)  # part of Django from 6.0
 INSTALLED_APPS = [
     "portal",
     "sync",
@@ -35,7 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
-    "template_partials",
+    *([] if HAS_PARTIALS else ["template_partials"]),
     "lucide",
 ]
 
@@ -76,7 +78,10 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.web.shell_context.shell",
             ],
-            "builtins": ["template_partials.templatetags.partials", "portal.templatetags.portal"],
+            "builtins": [
+                *([] if HAS_PARTIALS else ["template_partials.templatetags.partials"]),
+                "portal.templatetags.portal",
+            ],
         },
     }
 ]

@@ -184,5 +184,7 @@ def _label(model: type[SyncedModel]) -> Value:
 
 
 def in_one_statement(parts: list[QuerySet[Any, dict[str, Any]]]) -> Iterable[dict[str, Any]]:
-    """The rows of all parts, which are shaped alike: one for each model."""
-    return parts[0].union(*parts[1:], all=True) if len(parts) > 1 else [row for part in parts for row in part]
+    """Return the rows of all parts, one part for each model, all with the same columns."""
+    if len(parts) < 2:
+        return [row for part in parts for row in part]
+    return parts[0].union(*parts[1:], all=True).order_by()  # Django 6.1 would order by the first model's Meta.ordering
