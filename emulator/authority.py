@@ -1,7 +1,7 @@
-"""The emulator's own certificate authority: what signs the server certificate of its ARM and MQTT endpoints.
+"""The private certificate authority that signs the server certificate of the ARM and MQTT endpoints.
 
-Made once in the state folder, so that clients keep trusting it over restarts. It has nothing to do with the CA
-certificates that users register.
+It is created once in the state folder, so clients keep trusting it over restarts. It is unrelated to the CA certificates
+that users register.
 """
 
 import ipaddress
@@ -24,11 +24,11 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class AuthorityError(Exception):
-    """The files in the state folder cannot be used; the text says which one and what to do."""
+    """A damaged file in the state folder. The message names the file and what to do."""
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that a reader sees all of it or none, and others may read it only as `mode` says."""
+    """Write a file atomically, with `mode` as its permissions."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -38,9 +38,9 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 class Authority:
-    """The private CA in `state_dir` and the one server certificate it has signed.
+    """The CA in `state_dir` and the one server certificate that it signs.
 
-    Raises `AuthorityError` when a file in the folder is damaged.
+    Raise `AuthorityError` if a file in the folder is damaged.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -50,7 +50,7 @@ class Authority:
         self._ca_key_path = state_dir / "emulator-ca-key.pem"
         now = datetime.now(UTC)
         if not self.ca_path.exists():
-            self._make_ca(now)
+            self._create_ca(now)
         self._ca_key = _load_key(self._ca_key_path)
         self._ca = _load_certificate(self.ca_path)
         if not self.key_path.exists():
@@ -60,7 +60,10 @@ class Authority:
         self.certificate_for(LOOPBACK_NAMES)
 
     def certificate_for(self, hostnames: Iterable[str]) -> Path:
-        """The server certificate's path, after making sure that it carries these names too."""
+        """Return the path of the server certificate, reissued with these names if it does not include them.
+
+        Raise `ValueError` for an invalid host name.
+        """
         missing = [name for name in dict.fromkeys(hostnames) if name not in self._names]
         if missing:
             names = [*self._names, *missing]
@@ -69,7 +72,7 @@ class Authority:
         return self.certificate_path
 
     def _names_of_current_certificate(self, now: datetime) -> list[str]:
-        """Names to keep; none when there is no certificate, or one that must be issued anew."""
+        """Return the names of the certificate, reissued if it expires soon or does not match; none if there is none."""
         if not self.certificate_path.exists():
             return []
         certificate = _load_certificate(self.certificate_path)
@@ -81,9 +84,9 @@ class Authority:
         write_private(self.certificate_path, self._issue(texts, now), 0o644)
         return texts
 
-    def _make_ca(self, now: datetime) -> None:
+    def _create_ca(self, now: datetime) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        # The serial in the name keeps two state folders apart in a trust store that holds both.
+        # The serial number in the name makes it unique in a trust store with the CAs of several state folders.
         serial = x509.random_serial_number()
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Emulator CA {serial:x}"[:40])])
         key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -133,7 +136,7 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         if not _HOST_NAME.fullmatch(name):
-            raise ValueError(f"'{name[:100]}' is no host name and no IP address.") from None
+            raise ValueError(f"'{name[:100]}' is not a host name or an IP address.") from None
         return x509.DNSName(name)
 
 
@@ -161,7 +164,7 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError) as error:
-        raise AuthorityError(f"{path} cannot be read ({error}). Delete the emulator-* files beside it.") from error
+        raise AuthorityError(f"Cannot read {path} ({error}). Delete the emulator-* files beside it.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise AuthorityError(f"{path} is not an EC key. Delete the emulator-* files beside it.")
     return key
@@ -171,4 +174,4 @@ def _load_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise AuthorityError(f"{path} cannot be read ({error}). Delete the emulator-* files beside it.") from error
+        raise AuthorityError(f"Cannot read {path} ({error}). Delete the emulator-* files beside it.") from error

@@ -1,4 +1,4 @@
-"""Who may call the emulator: one service principal, made fresh in the state folder, and the tokens it is given."""
+"""The credentials of the emulator: one service principal, generated in the state folder, and its tokens."""
 
 import base64
 import hashlib
@@ -17,24 +17,26 @@ TOKEN_LIFETIME = 3600  # seconds
 
 @dataclass(frozen=True)
 class Credentials:
+    """The service principal, its tenant, and the first subscription."""
+
     tenant: str
     client_id: str
     client_secret: str
-    subscription: str  # the one subscription that is there from the start
-    signing_key: str  # of the bearer tokens: they stay valid when the emulator starts again
+    subscription: str  # the id of the subscription that exists from the start
+    signing_key: str  # in hex; signs bearer tokens, so they stay valid over restarts
 
     @classmethod
     def load(cls, state_dir: Path, **chosen: str) -> "Credentials":
-        """The credentials of this state folder, made on first use. Raises `AuthorityError` when the file is damaged.
+        """Return the credentials of a state folder, generated on first use. Raise `AuthorityError` if they are damaged.
 
-        `chosen`: tenant, client_id, client_secret or subscription, used instead of the made ones where not empty.
+        `chosen` replaces tenant, client_id, client_secret or subscription where not empty.
         """
         path = state_dir / "emulator-credentials.json"
         if not path.exists():
             fresh = cls(
                 tenant=str(uuid.uuid4()),
                 client_id=str(uuid.uuid4()),
-                client_secret=secrets.token_hex(32),  # never starts with "-", which az takes for an option
+                client_secret=secrets.token_hex(32),  # never starts with "-", which az would read as an option
                 subscription=str(uuid.uuid4()),
                 signing_key=secrets.token_hex(32),
             )
@@ -43,43 +45,42 @@ class Credentials:
         try:
             return replace(cls(**json.loads(path.read_text())), **given)
         except (OSError, TypeError, ValueError) as error:
-            raise AuthorityError(
-                f"{path} cannot be read ({error}). Delete it; new credentials are made then."
-            ) from error
+            raise AuthorityError(f"Cannot read {path} ({error}). Delete it to generate new credentials.") from error
 
     def accepts(self, client_id: str, client_secret: str) -> bool:
-        """True for the client id and secret of this state folder."""
+        """Return whether these are the client id and secret of this state folder."""
         same_id = hmac.compare_digest(client_id.encode("utf-8", "replace"), self.client_id.encode())
         same_secret = hmac.compare_digest(client_secret.encode("utf-8", "replace"), self.client_secret.encode())
         return same_id and same_secret
 
     @property
     def identity_header(self) -> str:
-        """The secret that a managed identity's token endpoint asks for, as App Service does (X-IDENTITY-HEADER)."""
+        """The secret for the managed identity endpoint, as in App Service (X-IDENTITY-HEADER)."""
         return self._sign(b"managed identity").hex()
 
     @property
     def federated_token(self) -> str:
-        """What the platform would put into a workload's token file; opaque here, a signed JWT in Azure."""
+        """The content of the token file of a workload identity: opaque here, a signed JWT in Azure."""
         return self._sign(b"workload identity").hex()
 
     def accepts_assertion(self, client_id: str, assertion: str) -> bool:
-        """True for the client id with the federated token of this state folder."""
+        """Return whether these are the client id and federated token of this state folder."""
         same_id = hmac.compare_digest(client_id.encode("utf-8", "replace"), self.client_id.encode())
         same = hmac.compare_digest(assertion.encode("utf-8", "replace"), self.federated_token.encode())
         return same_id and same
 
     def accepts_identity_header(self, header: str) -> bool:
+        """Return whether this is the secret for the managed identity endpoint."""
         return hmac.compare_digest(header.encode("utf-8", "replace"), self.identity_header.encode())
 
     def issue_token(self, now: float | None = None) -> str:
-        """An opaque bearer token that is valid for `TOKEN_LIFETIME` seconds."""
+        """Return an opaque bearer token that is valid for `TOKEN_LIFETIME` seconds from `now` (Unix time)."""
         expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME
         payload = f"{expiry}.{secrets.token_hex(8)}".encode()
         return base64.urlsafe_b64encode(payload + b"." + self._sign(payload)).decode().rstrip("=")
 
     def is_valid_token(self, token: str, now: float | None = None) -> bool:
-        """True for a token from `issue_token` that has not expired."""
+        """Return whether this is a token from `issue_token` that has not expired at `now` (Unix time)."""
         try:
             content = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
             payload, _, signature = content.rpartition(b".")

@@ -1,17 +1,19 @@
-"""A fault on demand, as the control API takes and answers it. Standard library only: server and clients share it.
+"""A fault to inject, as the control API and the command line describe it.
 
-kind             what happens to a request that the rule takes hold of
-latency          it waits `seconds`, give or take up to `jitter`
-error            it is answered with `status`, `code` and `message`, and `Retry-After` where `retry_after` is given
-throttle         it is answered with 429, ARM's headers and `Retry-After`
-token-buckets    ARM's own limits are in force: a bucket of reads, one of writes and one of deletes
+This module uses the standard library only: the emulator and its clients share it.
+
+kind             what happens to a matching request
+latency          it is delayed by `seconds`, plus or minus up to `jitter`
+error            it gets `status`, `code` and `message`, and `Retry-After` if `retry_after` is set
+throttle         it gets 429 with ARM's headers and `Retry-After`
+token-buckets    ARM's own rate limits are enforced: one bucket each for reads, writes and deletes
 reset            its connection is reset
-torn             half of the answer is sent, then the connection is closed
-long-running     a write is accepted, and done after `seconds`
-failing          a write is accepted, and fails after `seconds` with `code` and `message`
-stale            for `seconds` after a write, reads answer what was there before it
+torn             half of the response is sent, then the connection is closed
+long-running     a write is accepted and takes effect after `seconds`
+failing          a write is accepted and fails after `seconds` with `code` and `message`
+stale            for `seconds` after a write, reads return the state before it
 
-With `after`, an `error` or `reset` strikes when the request has been carried out: what was asked is done, and the caller
+With `after`, an `error` or `reset` follows once the request has been carried out: the write has happened, but the caller
 does not know.
 """
 
@@ -19,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-SPARED = "X-Emulator-No-Faults"  # a request with this header is struck by none
+NO_FAULTS_HEADER = "X-Emulator-No-Faults"  # a request with this header gets no fault
 KINDS = (
     "latency",
     "error",
@@ -32,10 +34,10 @@ KINDS = (
     "stale",
 )
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
-LONGEST = 3600.0  # seconds
-LENGTHS = {"path": 500, "code": 100, "message": 2000}
-TIMED = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0}  # kind: seconds where none are given
-CODES = {
+MAX_SECONDS = 3600.0
+MAX_LENGTHS = {"path": 500, "code": 100, "message": 2000}  # characters
+DEFAULT_SECONDS = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0}  # by kind
+DEFAULT_CODES = {
     400: "BadRequest",
     403: "AuthorizationFailed",
     404: "ResourceNotFound",
@@ -50,16 +52,22 @@ CODES = {
 
 
 class FaultError(ValueError):
-    """A fault that cannot be; one sentence says why."""
+    """An invalid fault. `field` is the name of the member at fault, "" if it is not one member."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A rule.
+    """A fault, and the requests that get it.
 
-    `path` is a pattern with `*`, in any casing; one that begins with `*` is for ARM's own paths, and "/*/oauth2/*" is for
-    tokens. `rate` is the share of requests from 0 to 1; `count` how many requests it takes hold of before it ends (None:
-    it stays). `id` and `hits` come from the emulator.
+    `methods` lists HTTP methods (empty: all). `path` is a pattern with `*`, case-insensitive; one that starts with `*`
+    matches ARM's own paths only, so use "/*/oauth2/*" for tokens. `rate` is the share of requests, from 0 to 1. `count` is
+    the number of requests after which the fault ends (None: never). `id` and `hits` are set by the emulator.
+
+    Raise `FaultError` for a value outside its range.
     """
 
     kind: str
@@ -69,48 +77,48 @@ class Fault:
     rate: float = 1.0
     count: int | None = None
     seconds: float | None = None
-    jitter: float = 0.0
+    jitter: float = 0.0  # seconds
     status: int = 500
     code: str = ""
     message: str = ""
-    retry_after: int | None = None
+    retry_after: int | None = None  # seconds
     after: bool = False
     hits: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise FaultError(f"'{str(self.kind)[:50]}' is not a kind of fault. Use one of: {', '.join(KINDS)}.")
+            raise FaultError(f"'{str(self.kind)[:50]}' is not a kind of fault. Use one of: {', '.join(KINDS)}.", "kind")
         for method in self.methods:
             if method not in METHODS:
-                raise FaultError(f"'{str(method)[:20]}' is not a method. Use some of: {', '.join(METHODS)}.")
-        for name, most in LENGTHS.items():
+                raise FaultError(f"'{str(method)[:20]}' is not a method. Use any of: {', '.join(METHODS)}.", "methods")
+        for name, most in MAX_LENGTHS.items():
             if len(getattr(self, name)) > most:
-                raise FaultError(f"'{name}' may have at most {most} characters.")
-        _between("rate", self.rate, 0, 1)
-        _between("jitter", self.jitter, 0, LONGEST)
-        _between("status", self.status, 400, 599)
+                raise FaultError(f"'{name}' can have at most {most} characters.", name)
+        _check_range("rate", self.rate, 0, 1)
+        _check_range("jitter", self.jitter, 0, MAX_SECONDS)
+        _check_range("status", self.status, 400, 599)
         for name, low in (("seconds", 0), ("count", 1), ("retry_after", 0)):
             value = getattr(self, name)
             if value is not None:
-                _between(name, value, low, LONGEST if name != "count" else 2**31)
+                _check_range(name, value, low, MAX_SECONDS if name != "count" else 2**31)
 
     @property
-    def lasts(self) -> float:
-        """`seconds`, or what is usual for this kind."""
-        return TIMED.get(self.kind, 0.0) if self.seconds is None else self.seconds
+    def duration(self) -> float:
+        """`seconds`, or the default for this kind."""
+        return DEFAULT_SECONDS.get(self.kind, 0.0) if self.seconds is None else self.seconds
 
     @property
     def error_code(self) -> str:
-        """`code`, or ARM's for this status."""
-        return self.code or CODES.get(self.status, "BadRequest" if self.status < 500 else "InternalServerError")
+        """`code`, or ARM's code for this status."""
+        return self.code or DEFAULT_CODES.get(self.status, "BadRequest" if self.status < 500 else "InternalServerError")
 
     def as_dict(self) -> dict[str, Any]:
-        """The rule as JSON holds it."""
+        """Return the fault as a JSON object."""
         return {**asdict(self), "methods": list(self.methods)}
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> "Fault":
-        """The rule that a JSON object says. Raises `FaultError`."""
+        """Return the fault that a JSON object describes. Raise `FaultError`."""
         types: dict[str, tuple[type, ...]] = {
             **dict.fromkeys(("kind", "id", "path", "code", "message"), (str,)),
             **dict.fromkeys(("rate", "jitter"), (int, float)),
@@ -122,30 +130,32 @@ class Fault:
         }
         for name, value in members.items():
             if name not in types:
-                raise FaultError(f"A fault has no '{name[:50]}'. It may have: {', '.join(types)}.")
+                raise FaultError(f"A fault has no '{name[:50]}'. It can have: {', '.join(types)}.", name[:50])
             if not isinstance(value, types[name]) or (isinstance(value, bool) and name != "after"):
-                raise FaultError(f"'{name}' cannot be {str(value)[:50]!r}.")
+                raise FaultError(f"'{name}' cannot be {str(value)[:50]!r}.", name)
         if "kind" not in members:
-            raise FaultError(f"'kind' is missing. Use one of: {', '.join(KINDS)}.")
+            raise FaultError(f"'kind' is missing. Use one of: {', '.join(KINDS)}.", "kind")
         return cls(**{**members, "methods": tuple(str(method).upper() for method in members.get("methods", ()))})
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
-        """A rule on one line: `error,status=503,rate=0.1,methods=PUT+DELETE`. Raises `FaultError`."""
+        """Return the fault that one line describes: `error,status=503,rate=0.1,methods=PUT+DELETE`. Raise `FaultError`."""
         kind, *pairs = (part.strip() for part in text.split(","))
         members: dict[str, Any] = {"kind": kind}
         names = {field.name for field in fields(cls)} - {"kind", "id", "hits"}
         for pair in pairs:
             name, separator, value = pair.partition("=")
             if not separator or name not in names:
-                raise FaultError(f"'{pair[:50]}' is not understood. Use NAME=VALUE with: {', '.join(sorted(names))}.")
+                raise FaultError(
+                    f"'{pair[:50]}' is not valid. Use NAME=VALUE with one of: {', '.join(sorted(names))}.", name[:50]
+                )
             members[name] = _read(name, value)
         return cls.from_dict(members)
 
 
-def _between(name: str, value: float, low: float, high: float) -> None:
+def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise FaultError(f"'{name}' must be from {low:g} to {high:g}.")
+        raise FaultError(f"'{name}' must be from {low:g} to {high:g}.", name)
 
 
 def _read(name: str, value: str) -> Any:
@@ -155,7 +165,7 @@ def _read(name: str, value: str) -> Any:
         if name in ("rate", "seconds", "jitter"):
             return float(value)
     except ValueError as error:
-        raise FaultError(f"'{name}' must be a number, not '{value[:30]}'.") from error
+        raise FaultError(f"'{name}' must be a number, not '{value[:30]}'.", name) from error
     if name == "methods":
         return value.split("+")
     if name == "after":

@@ -1,4 +1,4 @@
-"""A client for what only the emulator has: faults, reset, MQTT endpoints. Standard library only.
+"""A client for the emulator's control API: faults, reset, MQTT endpoints. Standard library only.
 
 control = EmulatorControl.from_ready_file(Path("ready.json"))
 with control.fault(Fault(kind="throttle", count=20, retry_after=1)):
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from emulator.fault_rules import SPARED
+from emulator.fault_rules import NO_FAULTS_HEADER
 from emulator.fault_rules import Fault as Fault
 from emulator.fault_rules import FaultError as FaultError
 
 
 class ControlError(Exception):
-    """The emulator did not do it. `status` is its HTTP status, 0 when it could not be reached."""
+    """A request failed. `status` is the HTTP status, or 0 if the emulator could not be reached."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -29,9 +29,10 @@ class ControlError(Exception):
 
 
 class EmulatorControl:
-    """The control API of one emulator. Safe from several threads: each call has a connection of its own.
+    """The control API of one emulator. It is thread-safe: each request has its own connection.
 
-    `url` is its ARM endpoint, `ca` the PEM file to trust, and `token()` answers a bearer token as for ARM.
+    `url` is the ARM endpoint, `ca` the path of the PEM file to trust, `token()` returns a bearer token for ARM, and
+    `timeout` is in seconds. Methods raise `ControlError`.
     """
 
     def __init__(self, url: str, *, ca: str | Path, token: Callable[[], str], timeout: float = 10) -> None:
@@ -44,7 +45,10 @@ class EmulatorControl:
 
     @classmethod
     def from_ready_file(cls, path: Path) -> "EmulatorControl":
-        """The emulator that wrote this ready file. Raises `OSError`, `ValueError` or `KeyError` when it is none."""
+        """Return the control API of the emulator that wrote this ready file.
+
+        Raise `OSError`, `ValueError` or `KeyError` if it is not a ready file.
+        """
         ready = json.loads(path.read_text(encoding="utf-8"))
         form = {
             "grant_type": "client_credentials",
@@ -55,7 +59,7 @@ class EmulatorControl:
         held: dict[str, Any] = {"token": "", "until": 0.0}
 
         def token() -> str:
-            """One for many calls: a fault may strike the token endpoint."""
+            """Reuse the token, since the token endpoint can have a fault."""
             if held["until"] < time.monotonic():
                 target = f"/{quote(ready['tenant'])}/oauth2/v2.0/token"
                 headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -68,15 +72,15 @@ class EmulatorControl:
         return control
 
     def faults(self) -> list[Fault]:
-        """The rules in force, each with its `id`, `hits` and what is left of its `count`."""
+        """Return the faults in force, each with its `id`, its `hits` and what is left of its `count`."""
         return [Fault.from_dict(each) for each in self._call("GET", "/faults")["value"]]
 
     def add(self, fault: Fault) -> Fault:
-        """Put a rule in force; the answer has its `id`."""
+        """Add a fault and return it with its `id`."""
         return Fault.from_dict(self._call("POST", "/faults", fault.as_dict()))
 
     def remove(self, fault: Fault | str) -> None:
-        """End a rule; one that has ended already is no error."""
+        """Remove a fault. Do nothing if it has already ended."""
         try:
             self._call("DELETE", f"/faults/{quote(fault if isinstance(fault, str) else fault.id, safe='')}")
         except ControlError as error:
@@ -84,25 +88,25 @@ class EmulatorControl:
                 raise
 
     def clear(self) -> None:
-        """End all rules; requests that are kept waiting go on at once."""
+        """Remove all faults. Delayed requests continue at once."""
         self._call("DELETE", "/faults")
 
     @contextmanager
     def fault(self, *faults: Fault) -> Iterator[tuple[Fault, ...]]:
-        """Rules for the time of a block."""
-        made = tuple(self.add(fault) for fault in faults)
+        """Inject faults for the duration of a `with` block."""
+        added = tuple(self.add(fault) for fault in faults)
         try:
-            yield made
+            yield added
         finally:
-            for fault in made:
+            for fault in added:
                 self.remove(fault)
 
     def reset(self) -> None:
-        """Back to how it was started: no faults, the seed's resources only, no connection log."""
+        """Restore the state at the start: faults of the command line, resources of the seed, no connection log."""
         self._call("POST", "/reset")
 
     def mqtt_endpoints(self) -> dict[str, tuple[str, int]]:
-        """Host and port of every MQTT listener, by namespace id."""
+        """Return host and port of each MQTT endpoint by namespace id."""
         found = self._call("GET", "/endpoints")["mqtt"]
         return {namespace_id: (str(each["host"]), int(each["port"])) for namespace_id, each in found.items()}
 
@@ -110,10 +114,10 @@ class EmulatorControl:
         return self.send(method, f"/emulator{path}", body)
 
     def send(self, method: str, target: str, body: Any = None, *, spared: bool = False) -> Any:
-        """One call with a bearer token; the answer's JSON. `spared`: no fault strikes it. Raises `ControlError`."""
+        """Send one request with a bearer token and return the JSON of the response. A `spared` request gets no fault."""
         headers = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         if spared:
-            headers[SPARED] = "1"
+            headers[NO_FAULTS_HEADER] = "1"
         return self._send(method, target, None if body is None else json.dumps(body), headers)
 
     def _send(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> Any:
@@ -124,13 +128,13 @@ class EmulatorControl:
                 response = connection.getresponse()
                 status, content = response.status, response.read()
             except (OSError, http.client.HTTPException) as error:
-                raise ControlError(0, f"The emulator cannot be reached: {error}") from error
+                raise ControlError(0, f"Cannot reach the emulator: {error}") from error
         try:
             answer = json.loads(content) if content else {}
         except ValueError:
             answer = {}
         if status >= 300:
-            raise ControlError(status, _message_of(answer) or f"The emulator answered {status}.")
+            raise ControlError(status, _message_of(answer) or f"The emulator returned status {status}.")
         return answer
 
 

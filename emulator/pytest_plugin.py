@@ -1,9 +1,9 @@
-"""pytest fixtures for projects that test against the emulator. Installing the package is enough to have them.
+"""pytest fixtures for projects that test against the emulator. Installing the package is enough to use them.
 
     def test_a_client_is_registered(eventgrid_namespace, eventgrid_emulator):
         eventgrid_emulator.arm("PUT", f"{eventgrid_namespace}/clients/device-1", {"properties": {}})
 
-Options for the emulator: `eventgrid_emulator_arguments` in pytest's configuration, as on a command line.
+Set options of the emulator in `eventgrid_emulator_arguments` in the configuration of pytest.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from emulator.running import RunningEmulator
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("eventgrid_emulator_arguments", "more options of the emulator, as on a command line", type="args")
+    parser.addini("eventgrid_emulator_arguments", "additional command line options of the emulator", type="args")
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def eventgrid_emulator(pytestconfig: pytest.Config) -> Iterator[RunningEmulator]
 
 @pytest.fixture
 def eventgrid_namespace(eventgrid_emulator: RunningEmulator) -> Iterator[str]:
-    """The id of a namespace of this test's own, MQTT enabled; it is deleted behind the test."""
+    """The id of a new namespace with MQTT enabled. It is deleted after the test."""
     namespace_id = eventgrid_emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
     yield namespace_id
     eventgrid_emulator.remove_namespace(namespace_id)
@@ -35,7 +35,7 @@ def eventgrid_namespace(eventgrid_emulator: RunningEmulator) -> Iterator[str]:
 
 @pytest.fixture
 def eventgrid_faults(eventgrid_emulator: RunningEmulator) -> Iterator[RunningEmulator]:
-    """The emulator, for a test that lets it fail: every fault ends with the test."""
+    """The emulator, for a test that injects faults. They are removed after the test."""
     control = eventgrid_emulator.control
     from_the_start = {fault.id for fault in control.faults()}
     yield eventgrid_emulator

@@ -1,4 +1,4 @@
-"""An emulator as a process of its own, started from Python. Standard library only.
+"""Start the emulator from Python, as a process of its own. Standard library only.
 
 with RunningEmulator() as emulator:
     namespace = emulator.make_namespace("plant-1")
@@ -8,6 +8,7 @@ with RunningEmulator() as emulator:
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,16 +19,16 @@ from typing import Any, Self
 from emulator.faults_client import ControlError, EmulatorControl
 
 START_TIMEOUT = 30.0  # seconds
-STOP_TIMEOUT = 10.0
+STOP_TIMEOUT = 10.0  # seconds
 LOCATION = "westeurope"
 
 
 class EmulatorStartError(Exception):
-    """It has not started; the text has what it said."""
+    """The emulator did not start. The message includes its log."""
 
 
-class Whereabouts:
-    """Where an emulator answers and what it takes for a sign-in, as its ready file says."""
+class ConnectionDetails:
+    """The addresses and credentials of an emulator, from its ready file (`ready`)."""
 
     ready: dict[str, Any]
 
@@ -38,7 +39,7 @@ class Whereabouts:
 
     @property
     def ca(self) -> str:
-        """Path of the PEM file to trust, for `connection_verify` of an SDK and for MQTT clients."""
+        """The path of the PEM file to trust, for `connection_verify` of an SDK and for MQTT clients."""
         return str(self.ready["arm_ca"])
 
     @property
@@ -58,10 +59,10 @@ class Whereabouts:
         return str(self.ready["subscription"])
 
 
-class RunningEmulator(Whereabouts):
-    """Starts on free ports and forgets everything at the end. `arguments` are more options of `python -m emulator`.
+class RunningEmulator(ConnectionDetails):
+    """An emulator on free ports that keeps nothing. `arguments` are additional options of `python -m emulator`.
 
-    It ends with this process, however that ends. Raises `EmulatorStartError`.
+    It stops with this process, however that ends. Raise `EmulatorStartError` if it does not start.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -75,7 +76,7 @@ class RunningEmulator(Whereabouts):
         command += ["--parent-fd", str(reading), *arguments]
         try:
             with self._log.open("wb") as log:
-                self.process = subprocess.Popen(  # noqa: S603  our own module and the caller's options
+                self.process = subprocess.Popen(  # noqa: S603  the emulator with the options of the caller
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(reading,)
                 )
         finally:
@@ -89,9 +90,9 @@ class RunningEmulator(Whereabouts):
         deadline = time.monotonic() + START_TIMEOUT
         while not ready_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                said = self.log()
+                log = self.log()
                 self.stop()
-                raise EmulatorStartError(f"The emulator has not started. It said:\n{said}")
+                raise EmulatorStartError(f"The emulator did not start. Its log:\n{log}")
             time.sleep(0.01)
 
     def __enter__(self) -> Self:
@@ -101,57 +102,59 @@ class RunningEmulator(Whereabouts):
         self.stop()
 
     def stop(self) -> None:
-        """End it, and forget its data."""
+        """Stop the emulator and delete its data."""
         self.process.terminate()
         try:
             self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self._parent_pipe >= 0:  # not before: it would end itself, and be hit by the signal on its way out
+        if self._parent_pipe >= 0:  # not earlier, or the signal hits an emulator that is already stopping
             os.close(self._parent_pipe)
             self._parent_pipe = -1
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
     def log(self) -> str:
+        """Return what the emulator has logged."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def token(self) -> str:
-        """A bearer token."""
+        """Return a bearer token."""
         return self.control.token()
 
-    # What tests start from
+    # Resources for tests
 
     def arm(
         self, method: str, path: str, body: Any = None, *, api_version: str = "2025-02-15", spared: bool = False
     ) -> Any:
-        """One ARM call; the answer's JSON. Raises `ControlError` with ARM's sentence when it is refused.
+        """Send one request to ARM and return the JSON of the response.
 
-        No fault strikes a call that is `spared`: what a test starts from is made and taken away so.
+        Raise `ControlError` with ARM's message if it fails. A `spared` request gets no fault: use it to set up and tear
+        down a test.
         """
         separator = "&" if "?" in path else "?"
         return self.control.send(method, f"{path}{separator}api-version={api_version}", body, spared=spared)
 
     def make_namespace(self, name: str, *, group: str = "rg-tests", **properties: Any) -> str:
-        """A namespace with the MQTT broker enabled, in a group that is made if needed; the answer is its id."""
+        """Create a namespace with the MQTT broker enabled, and its resource group if needed. Return the namespace id."""
         group_id = f"/subscriptions/{self.subscription}/resourceGroups/{group}"
         self.arm("PUT", group_id, {"location": LOCATION}, spared=True)
         namespace_id = f"{group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
-        wanted = {"topicSpacesConfiguration": {"state": "Enabled"}, **properties}
-        body = {"location": LOCATION, "properties": wanted}
+        settings = {"topicSpacesConfiguration": {"state": "Enabled"}, **properties}
+        body = {"location": LOCATION, "properties": settings}
         return str(self.arm("PUT", namespace_id, body, spared=True)["id"])
 
     def remove_namespace(self, namespace_id: str) -> None:
-        """Delete it. One that is gone, or that an operation under way still holds, is no error."""
+        """Delete a namespace. Do nothing if it does not exist or an operation on it is in progress."""
         try:
             self.arm("DELETE", namespace_id, spared=True)
         except ControlError as error:
-            if error.status not in (404, 409):  # 404: a reset took its group, too
+            if error.status not in (404, 409):  # 404: a reset also deletes the resource group
                 raise
 
     def mqtt_endpoint(self, namespace_id: str) -> tuple[str, int]:
-        """Host and port for MQTT clients of a namespace; waits until it listens."""
+        """Return host and port for MQTT clients of a namespace. Wait until it listens; raise `TimeoutError` after 10 s."""
         deadline = time.monotonic() + STOP_TIMEOUT
         while namespace_id not in (found := self.control.mqtt_endpoints()):
             if time.monotonic() > deadline:
@@ -161,7 +164,5 @@ class RunningEmulator(Whereabouts):
 
 
 def _environment_of(path: Path) -> dict[str, str]:
-    import shlex
-
     pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
     return {name: "".join(shlex.split(value)) for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""The aiohttp application: from an HTTPS request to a `Call`, and from an `Answer` or a refusal back."""
+"""The aiohttp application: from an HTTPS request to a `Call`, and from an `ArmResponse` or `ArmError` back."""
 
 import logging
 import uuid
@@ -9,34 +9,36 @@ from typing import Any
 from aiohttp import web
 
 from emulator.arm.event_grid import EventGrid
-from emulator.arm.faults.broken_connections import reset_connection, send_half
-from emulator.arm.faults.control import Control, MqttEndpointMap
-from emulator.arm.faults.matching import Faults, Plan, refusal
-from emulator.arm.identity import cloud_metadata, managed_identity_token, openid_configuration, origin, token
+from emulator.arm.faults.active_faults import ActiveFaults, Plan, error_of
+from emulator.arm.faults.connection_faults import reset_connection, send_half
+from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
+from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import LiveState
-from emulator.arm.operations import Operations
-from emulator.arm.requests.calls import Answer, Call
+from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
-from emulator.arm.requests.throttle import Throttle, header_for
+from emulator.arm.requests.responses import ArmResponse
+from emulator.arm.requests.throttle import Throttle, remaining_header
 from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import SeedError, seed_call
+from emulator.arm.sign_in import cloud_metadata, managed_identity_token, openid_configuration, origin, token
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
-from emulator.arm.views import View
+from emulator.arm.visible_state import VisibleState
 from emulator.credentials import Credentials
-from emulator.fault_rules import SPARED, Fault
+from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.storage.store import Store
 
-LARGEST_BODY = 4 * 1024 * 1024  # ARM's own limit
-ON_REQUEST = Fault(kind="long-running")  # what `Prefer: respond-async` asks for (RFC 7240)
+MAX_BODY_BYTES = 4 * 1024 * 1024  # the limit of ARM
+ON_REQUEST = Fault(kind="long-running")  # for `Prefer: respond-async` (RFC 7240)
 logger = logging.getLogger(__name__)
 
 
 class ArmService:
-    """Answers every request of the ARM endpoint.
+    """Responds to every request of the ARM endpoint.
 
-    `mqtt_endpoints` answers the listening MQTT endpoints by namespace id, for `GET /emulator/endpoints`; `live_state`
-    what one client is doing there; `faults` are in force from the start; `seed` fills the empty store.
+    `mqtt_endpoints` returns host and port of the MQTT endpoints by namespace id, `mqtt_ca` is the path of the PEM file
+    that MQTT clients trust, and `live_state` returns what one MQTT client is doing. `faults` are in force from the start.
+    `seed` lists the resources to create at the start and after a reset.
     """
 
     def __init__(
@@ -56,30 +58,30 @@ class ArmService:
         self._credentials = credentials
         self._throttle = throttle
         self._seed = seed
-        self._faults = Faults(throttle, faults)
-        self._view = View(store)
-        self._operations = Operations(store, self._view)
-        self._control = Control(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
-        self._event_grid = EventGrid(store, limits, self._view, self._operations, live_state)
-        self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._view)
+        self._faults = ActiveFaults(throttle, faults)
+        self._visible = VisibleState(store)
+        self._operations = LongRunningOperations(store, self._visible)
+        self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
+        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state)
+        self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 
     def application(self) -> web.Application:
-        # One route: ARM ids are matched without regard to case, by their segments, as they were sent.
-        application = web.Application(client_max_size=LARGEST_BODY)
+        # One route, since ids are matched by their segments as they were sent, case-insensitively.
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", r"/{path:[\s\S]*}", self._respond)
         return application
 
     def reset(self) -> None:
-        """Everything as it was at the first start: subscription and seed, no faults, no connection log."""
+        """Restore the state of the first start: subscription, seed and faults of the command line, no connection log."""
         self._operations.cancel_all()
-        self._view.clear()
+        self._visible.clear()
         self._throttle.refill()
         self._faults.restore()
         self._store.clear(kept_type=SUBSCRIPTION)
-        self.plant()
+        self.apply_seed()
 
-    def plant(self) -> None:
-        """Write what the seed holds and the store does not. Raises `SeedError`."""
+    def apply_seed(self) -> None:
+        """Create the resources of the seed that do not exist. Raise `SeedError`."""
         for number, entry in enumerate(self._seed, start=1):
             call = seed_call(entry, number, self._credentials)
             if self._store.get(call.target) is not None:
@@ -87,48 +89,54 @@ class ArmService:
             try:
                 self._operate(call)
             except ArmError as error:
-                raise SeedError(f"Entry {number} of the seed, {call.target}, is refused: {error.message}") from error
+                raise SeedError(f"Entry {number} of the seed file, {call.target}: {error.message}") from error
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         request_id = str(uuid.uuid4())
         plan = Plan()
         try:
-            _refuse_compressed(request)
+            _reject_compressed(request)
             segments = split_path(request.raw_path)
-            if segments and segments[0].casefold() not in ("emulator", "healthz") and SPARED not in request.headers:
+            if (
+                segments
+                and segments[0].casefold() not in ("emulator", "healthz")
+                and NO_FAULTS_HEADER not in request.headers
+            ):
                 plan = self._faults.plan(request.method, "/" + "/".join(segments))
             await self._faults.wait(plan.delay)
-            if plan.strikes("reset", after=False):
-                await request.read()  # so that it is the answer that the caller does not get
+            if plan.ends_with("reset", after=False):
+                await request.read()  # the caller has sent everything, and gets no response
                 return reset_connection(request)
-            self._refuse_on_demand(request, plan, after=False)
-            response = await self._answer(request, segments, plan)
-            if plan.strikes("reset", after=True):
+            self._raise_fault(request, plan, after=False)
+            response = await self._route(request, segments, plan)
+            if plan.ends_with("reset", after=True):
                 return reset_connection(request)
-            self._refuse_on_demand(request, plan, after=True)
+            self._raise_fault(request, plan, after=True)
         except ArmError as error:
             response = web.json_response(error.as_dict(), status=error.status, headers=error.headers)
         except web.HTTPRequestEntityTooLarge:
-            refusal = ArmError(
-                413, "RequestContentTooLarge", f"The request content is larger than {LARGEST_BODY} bytes."
+            too_large = ArmError(
+                413, "RequestContentTooLarge", f"The request content is larger than {MAX_BODY_BYTES} bytes."
             )
-            response = web.json_response(refusal.as_dict(), status=413)
+            response = web.json_response(too_large.as_dict(), status=413)
         except (web.HTTPException, ConnectionError):
             raise
-        except Exception:  # the edge: a fault of ours must still be an answer in ARM's envelope
-            logger.exception("request %s failed: %s %s", request_id, request.method, request.rel_url.raw_path)
-            fault = ArmError(500, "InternalServerError", f"The emulator failed. Its log has request {request_id}.")
-            response = web.json_response(fault.as_dict(), status=500)
+        except Exception:  # the outermost level: even a bug leads to an error response of ARM
+            logger.exception("Request %s failed: %s %s", request_id, request.method, request.rel_url.raw_path)
+            failure = ArmError(
+                500, "InternalServerError", f"Internal error. See request {request_id} in the emulator's log."
+            )
+            response = web.json_response(failure.as_dict(), status=500)
         _add_request_ids(request, response, request_id)
-        return await send_half(request, response) if plan.strikes("torn", after=False) else response
+        return await send_half(request, response) if plan.ends_with("torn", after=False) else response
 
     @staticmethod
-    def _refuse_on_demand(request: web.Request, plan: Plan, *, after: bool) -> None:
+    def _raise_fault(request: web.Request, plan: Plan, *, after: bool) -> None:
         for kind in ("error", "throttle"):
-            if plan.ending is not None and plan.strikes(kind, after=after):
-                raise refusal(plan.ending, header_for(request.method))
+            if plan.ending is not None and plan.ends_with(kind, after=after):
+                raise error_of(plan.ending, remaining_header(request.method))
 
-    async def _answer(self, request: web.Request, segments: tuple[str, ...], plan: Plan) -> web.Response:
+    async def _route(self, request: web.Request, segments: tuple[str, ...], plan: Plan) -> web.Response:
         lowered = tuple(segment.casefold() for segment in segments)
         if lowered == ("healthz",):
             return web.json_response({"status": "ok"})
@@ -144,20 +152,20 @@ class ArmService:
             return managed_identity_token(request, self._credentials)
         self._require_token(request)
         if lowered[:1] == ("emulator",):
-            return await self._control.answer(request, lowered[1:])
-        is_spared = SPARED in request.headers
-        left = {} if is_spared else self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
+            return await self._control.respond(request, lowered[1:])
+        ignores_limits = NO_FAULTS_HEADER in request.headers
+        left = {} if ignores_limits else self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
         try:
-            answer = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
+            result = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
         except ArmError as error:
             error.headers = {**left, **error.headers}
             raise
-        headers = {**left, **answer.headers, "Cache-Control": "no-cache"}
-        if answer.body is None:
-            return web.Response(status=answer.status, headers=headers)
-        return web.json_response(answer.body, status=answer.status, headers=headers)
+        headers = {**left, **result.headers, "Cache-ControlApi": "no-cache"}
+        if result.body is None:
+            return web.Response(status=result.status, headers=headers)
+        return web.json_response(result.body, status=result.status, headers=headers)
 
-    def _operate(self, call: Call) -> Answer:
+    def _operate(self, call: Call) -> ArmResponse:
         path = call.path
         if not path.subscription:
             return self._subscriptions.list_all(call)
@@ -186,12 +194,14 @@ class ArmService:
         )
 
 
-def _refuse_compressed(request: web.Request) -> None:
-    """The server leaves compressed content as it is (`auto_decompress=False`), as no client of ARM sends any."""
+def _reject_compressed(request: web.Request) -> None:
+    """Raise `ArmError` (415). No client of ARM sends compressed content, and the server does not decompress it."""
     encoding = request.headers.get("Content-Encoding", "identity").strip()
     if encoding.casefold() not in ("", "identity"):
         raise ArmError(
-            415, "UnsupportedMediaType", f"The content encoding '{encoding[:40]}' is not supported. Send it as it is."
+            415,
+            "UnsupportedMediaType",
+            f"The content encoding '{encoding[:40]}' is not supported. Send the content uncompressed.",
         )
 
 
@@ -199,26 +209,26 @@ async def _read_call(request: web.Request, segments: tuple[str, ...], caller: st
     path = parse_arm_path(segments)
     if path is None:
         if tuple(segment.casefold() for segment in segments) != ("subscriptions",):
-            raise ArmError(404, "InvalidResourceId", "There is nothing at this path. Paths start with /subscriptions/.")
+            raise ArmError(404, "InvalidResourceId", "This path does not exist. Paths start with /subscriptions/.")
         path = parse_arm_path(("subscriptions", ""))
         assert path is not None
     return Call(
         method=request.method,
         path=path,
-        # ARM reads query names without regard to case: OData's as well as `api-version`.
+        # ARM ignores the case of query names, such as `$Filter` and `Api-Version`.
         query={name.casefold(): value for name, value in request.rel_url.query.items()},
         body=await request.read(),
         origin=origin(request),
         target=request.raw_path.partition("?")[0],
         caller=caller,
-        operation=plan.operation or _asked_for(request),
+        operation=plan.operation or _requested_operation(request),
         stale=plan.stale,
     )
 
 
-def _asked_for(request: web.Request) -> Fault | None:
-    wishes = request.headers.get("Prefer", "").casefold().split(",")
-    return ON_REQUEST if any(wish.strip() == "respond-async" for wish in wishes) else None
+def _requested_operation(request: web.Request) -> Fault | None:
+    preferences = request.headers.get("Prefer", "").casefold().split(",")
+    return ON_REQUEST if any(each.strip() == "respond-async" for each in preferences) else None
 
 
 def _add_request_ids(request: web.Request, response: web.StreamResponse, request_id: str) -> None:

@@ -1,34 +1,40 @@
-"""Namespaces and what is registered in them: PUT, GET, PATCH, DELETE, HEAD and lists."""
+"""The resource provider `Microsoft.EventGrid`: PUT, GET, PATCH, DELETE, HEAD and lists of namespaces and child types.
+
+Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/ and recorded traffic.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from emulator.arm.namespace_actions import NO_PART_OF_AZURE, LiveState, NamespaceActions
-from emulator.arm.operations import Operations
-from emulator.arm.requests.calls import Answer, Call, page, rendered, system_data
+from emulator.arm.long_running import LongRunningOperations
+from emulator.arm.namespace_actions import EMULATOR_ACTIONS, LiveState, NamespaceActions
+from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError, invalid
+from emulator.arm.requests.paging import list_page
 from emulator.arm.requests.paths import EVENT_GRID
-from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS, refuse_unknown, shown
+from emulator.arm.requests.responses import ArmResponse, rendered, system_data
+from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS, reject_unknown, without_unknown
 from emulator.arm.resource_types.child_type import ChildType, Draft, Limits
 from emulator.arm.resource_types.fields import Fields
 from emulator.arm.resource_types.names import SHORT_NAME
-from emulator.arm.resource_types.namespaces import check_namespace, merged
+from emulator.arm.resource_types.namespaces import apply_patch, check_namespace
 from emulator.arm.resource_types.registry import CHILD_TYPES
-from emulator.arm.views import View
-from emulator.storage.store import NAMESPACE, Resource, Store, id_key
+from emulator.arm.visible_state import VisibleState
+from emulator.storage.resources import NAMESPACE, Resource, id_key
+from emulator.storage.store import Store
 
 ENVELOPE = frozenset({"id", "name", "type", "location", "tags", "systemData", "properties"})
-TOLERATED = ENVELOPE | {"etag", "sku", "identity", "kind"}  # what generic clients send with any resource
+ACCEPTED = ENVELOPE | {"etag", "sku", "identity", "kind"}  # generic clients send these with any resource
 READ_ONLY = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc", "systemData"})
 
 
-def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
-    """The properties of a child in a PUT's body, as people really send them.
+def unwrap_properties(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties in the body of a PUT to a child type. Raise `ArmError` (400).
 
-    Microsoft's guide wraps its JSON in `properties` once more than `az resource create` wants. Envelope members and
-    read-only values from an earlier GET are dropped.
+    Microsoft's guide wraps its JSON in `properties` once more than `az resource create` needs: both forms are accepted.
+    Envelope members and read-only values from an earlier GET are dropped.
     """
-    require_envelope(members)
+    check_envelope(members)
     properties = members.get("properties")
     while isinstance(properties, dict) and isinstance(properties.get("properties"), dict):
         if not set(properties) <= ENVELOPE:
@@ -41,37 +47,43 @@ def unwrapped(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if name not in READ_ONLY}
 
 
-def require_envelope(members: dict[str, Any]) -> None:
-    """Refuse a member that belongs into `properties`, or is none: it would be lost without a word."""
+def check_envelope(members: dict[str, Any]) -> None:
+    """Raise `ArmError` (400) for a member that belongs in `properties` or does not exist: it would be lost silently."""
     for name in members:
-        if name not in TOLERATED:
+        if name not in ACCEPTED:
             raise invalid(
-                f"'{name[:100]}' does not belong at the top of a resource. Put what describes it into 'properties', in"
-                " lower case.",
+                f"'{name[:100]}' is not a top-level member of a resource. Put its settings into 'properties', in lower case.",
                 name[:100],
             )
 
 
 class EventGrid:
-    """The operations of the resource provider `Microsoft.EventGrid`."""
+    """The operations of the resource provider. `live_state` returns what one MQTT client is doing now."""
 
-    def __init__(self, store: Store, limits: Limits, view: View, operations: Operations, live_state: LiveState) -> None:
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        visible: VisibleState,
+        operations: LongRunningOperations,
+        live_state: LiveState,
+    ) -> None:
         self._store = store
         self._limits = limits
-        self._view = view
+        self._visible = visible
         self._operations = operations
         self._children = CHILD_TYPES
         self._actions = NamespaceActions(store, live_state).all
 
-    def handle(self, call: Call) -> Answer:
-        """Answer a call whose path names this provider. Raises `ArmError`."""
+    def handle(self, call: Call) -> ArmResponse:
+        """Respond to a call whose path names this provider. Raise `ArmError`."""
         path = call.path
         if path.types[0].casefold() == "locations":
             return self._operations.handle(call)
         if path.types[0].casefold() != "namespaces" or len(path.types) > 2:
             raise self._unknown_type(call)
         action = self._actions.get(path.types[1].casefold()) if len(path.types) == 2 and path.is_collection else None
-        if action is None or path.types[1].casefold() not in NO_PART_OF_AZURE:
+        if action is None or path.types[1].casefold() not in EMULATOR_ACTIONS:
             call.require_api_version(EVENT_GRID_VERSIONS)
         if action is not None:
             return action(call, self._parent(call))
@@ -83,7 +95,8 @@ class EventGrid:
         return self._list_children(call, child) if path.is_collection else self._child(call, child)
 
     def resource_types(self) -> list[str]:
-        return ["namespaces", *(f"namespaces/{kind.segment}" for kind in self._children.values())]
+        """Return the types as the provider lists them: "namespaces/clients"."""
+        return ["namespaces", *(f"namespaces/{child_type.segment}" for child_type in self._children.values())]
 
     @staticmethod
     def _unknown_type(call: Call) -> ArmError:
@@ -94,7 +107,7 @@ class EventGrid:
             f" for api version '{call.api_version[:40]}'.",
         )
 
-    # Where a call points
+    # The resource of a call
 
     def _group(self, call: Call) -> Resource:
         group = self._store.get(f"/subscriptions/{call.path.subscription}/resourceGroups/{call.path.group}")
@@ -130,18 +143,18 @@ class EventGrid:
             f"The Resource '{EVENT_GRID}/{name}' under resource group '{call.path.group}' was not found.",
         )
 
-    def _answer_found(self, call: Call, found: Resource | None) -> Answer:
+    def _found_or_404(self, call: Call, found: Resource | None) -> ArmResponse:
         if found is None:
             raise self._not_found(call)
-        return Answer(204) if call.method == "HEAD" else Answer(200, _answered(call, found))
+        return ArmResponse(204) if call.method == "HEAD" else ArmResponse(200, _body_of(call, found))
 
     # Namespaces
 
-    def _namespace(self, call: Call) -> Answer:
+    def _namespace(self, call: Call) -> ArmResponse:
         namespace_id = self._namespace_id(call)
         existing = self._store.get(namespace_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, self._view.get(namespace_id))
+            return self._found_or_404(call, self._visible.get(namespace_id))
         if call.method == "DELETE":
             return self._delete(call, namespace_id, lambda found: None)
         if call.method == "PUT":
@@ -150,16 +163,18 @@ class EventGrid:
             if existing is None:
                 raise self._not_found(call)
             patch = call.members()
-            require_envelope(patch)
-            return self._write_namespace(call, namespace_id, existing, merged(shown(existing, call.api_version), patch))
-        raise call.refuse_method("GET", "HEAD", "PUT", "PATCH", "DELETE")
+            check_envelope(patch)
+            return self._write_namespace(
+                call, namespace_id, existing, apply_patch(without_unknown(existing, call.api_version), patch)
+            )
+        raise call.method_not_allowed("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
     def _write_namespace(
         self, call: Call, namespace_id: str, existing: Resource | None, members: dict[str, Any]
-    ) -> Answer:
+    ) -> ArmResponse:
         name = existing.name if existing else call.path.names[0]
         SHORT_NAME.check(name, "namespace")
-        require_envelope(members)
+        check_envelope(members)
         with self._store.transaction():
             wanted = check_namespace(
                 members,
@@ -173,33 +188,33 @@ class EventGrid:
             written = Resource(wanted.id, wanted.type, wanted.name, wanted.body, system_data(call.caller, existing))
             return self._write(call, written, existing, 200 if existing else 201)
 
-    # Writing, at once or by a long-running operation
+    # Writes, immediate or as a long-running operation
 
-    def _write(self, call: Call, written: Resource, existing: Resource | None, status: int) -> Answer:
+    def _write(self, call: Call, written: Resource, existing: Resource | None, status: int) -> ArmResponse:
         self._operations.require_idle(written.id)
         if call.operation is not None:
             return self._operations.write(call, call.operation, written, existing)
-        self._view.keeps(written.id, existing, call.stale)
+        self._visible.hide_write(written.id, existing, call.stale)
         self._store.put(written)
-        return Answer(status, _answered(call, written))
+        return ArmResponse(status, _body_of(call, written))
 
-    def _delete(self, call: Call, resource_id: str, check: Callable[[Resource], None]) -> Answer:
-        """`check(found)` raises `ArmError` when it may not go."""
+    def _delete(self, call: Call, resource_id: str, check: Callable[[Resource], None]) -> ArmResponse:
+        """Delete a resource: 200, or 204 if there is none. `check` raises `ArmError` if it must not be deleted."""
         with self._store.transaction():
             found = self._store.get(resource_id)
             if found is None:
-                return Answer(204)
+                return ArmResponse(204)
             check(found)
             self._operations.require_idle(found.id)
             if call.operation is not None:
                 return self._operations.delete(
-                    call, call.operation, found, lambda: self._delete_checked(resource_id, check)
+                    call, call.operation, found, lambda: self._delete_if_allowed(resource_id, check)
                 )
-            self._view.keeps(found.id, found, call.stale)
+            self._visible.hide_write(found.id, found, call.stale)
             self._store.delete(resource_id)
-        return Answer(200)
+        return ArmResponse(200)
 
-    def _delete_checked(self, resource_id: str, check: Callable[[Resource], None]) -> None:
+    def _delete_if_allowed(self, resource_id: str, check: Callable[[Resource], None]) -> None:
         with self._store.transaction():
             found = self._store.get(resource_id)
             if found is not None:
@@ -216,47 +231,47 @@ class EventGrid:
                     " It is part of a host name, so it must be unique in its location.",
                 )
 
-    def _list_namespaces(self, call: Call) -> Answer:
+    def _list_namespaces(self, call: Call) -> ArmResponse:
         if call.method != "GET":
-            raise call.refuse_method("GET")
+            raise call.method_not_allowed("GET")
         below = self._group(call).id if call.path.group else f"/subscriptions/{call.path.subscription}"
-        return page(
+        return list_page(
             call,
-            lambda after, accept, limit: self._view.of_type(NAMESPACE, below, after, accept, limit),
+            lambda after, accept, limit: self._visible.of_type(NAMESPACE, below, after, accept, limit),
             default=20,
             most=100,
-            filter_values=_by_name,
+            filter_values=_filter_values,
             filter_on=("name",),
-            show=lambda namespace: _answered(call, namespace),
+            show=lambda namespace: _body_of(call, namespace),
         )
 
     # Children
 
-    def _child(self, call: Call, kind: ChildType) -> Answer:
+    def _child(self, call: Call, child_type: ChildType) -> ArmResponse:
         namespace = self._parent(call)
-        child_id = f"{namespace.id}/{kind.segment}/{call.path.names[1]}"
-        built_in = kind.built_in(namespace)
+        child_id = f"{namespace.id}/{child_type.segment}/{call.path.names[1]}"
+        built_in = child_type.built_in(namespace)
         is_built_in = built_in is not None and id_key(built_in.id) == id_key(child_id)
         if call.method in ("GET", "HEAD"):
-            return self._answer_found(call, built_in if is_built_in else self._view.get(child_id))
+            return self._found_or_404(call, built_in if is_built_in else self._visible.get(child_id))
         if is_built_in and call.method in ("PUT", "DELETE"):
             raise invalid(
-                f"The {kind.label} '{call.path.names[1]}' is built in; it cannot be changed or deleted.", "name"
+                f"The {child_type.label} '{call.path.names[1]}' is built in; it cannot be changed or deleted.", "name"
             )
         if call.method == "DELETE":
-            return self._delete(call, child_id, lambda found: kind.check_delete(namespace, found, self._store))
+            return self._delete(call, child_id, lambda found: child_type.check_delete(namespace, found, self._store))
         if call.method == "PUT":
-            return self._write_child(call, kind, namespace, child_id)
-        raise call.refuse_method("GET", "HEAD", "PUT", "DELETE")
+            return self._write_child(call, child_type, namespace, child_id)
+        raise call.method_not_allowed("GET", "HEAD", "PUT", "DELETE")
 
-    def _write_child(self, call: Call, kind: ChildType, namespace: Resource, child_id: str) -> Answer:
-        properties = unwrapped(call.members())
+    def _write_child(self, call: Call, child_type: ChildType, namespace: Resource, child_id: str) -> ArmResponse:
+        properties = unwrap_properties(call.members())
         with self._store.transaction():
             existing = self._store.get(child_id)
             name = existing.name if existing else call.path.names[1]
             resource_id = existing.id if existing else child_id
-            kind.name_rule.check(name, kind.label)
-            refuse_unknown(kind.type, properties, call.api_version)
+            child_type.name_rule.check(name, child_type.label)
+            reject_unknown(child_type.type, properties, call.api_version)
             draft = Draft(
                 resource_id,
                 name,
@@ -266,12 +281,12 @@ class EventGrid:
                 self._store,
                 call.api_version,
             )
-            checked = kind.check(draft)
+            checked = child_type.check(draft)
             if existing is None:
-                self._require_room(kind, namespace)
+                self._check_quota(child_type, namespace)
             written = Resource(
                 resource_id,
-                kind.type,
+                child_type.type,
                 name,
                 {"properties": dict(checked.properties)},
                 system_data(call.caller, existing),
@@ -280,42 +295,42 @@ class EventGrid:
             )
             return self._write(call, written, existing, 200)
 
-    def _require_room(self, kind: ChildType, namespace: Resource) -> None:
-        most = kind.limit(self._limits, namespace)
-        if self._store.count(namespace.id, kind.type) >= most:
+    def _check_quota(self, child_type: ChildType, namespace: Resource) -> None:
+        most = child_type.limit(self._limits, namespace)
+        if self._store.count(namespace.id, child_type.type) >= most:
             raise ArmError(
                 400,
                 "QuotaExceeded",
-                f"Namespace '{namespace.name}' already has {most} resources of type '{kind.type}', which is its limit."
-                " Delete one that is not needed.",
+                f"Namespace '{namespace.name}' already has {most} resources of type '{child_type.type}', which is its limit."
+                " Delete one first.",
             )
 
-    def _list_children(self, call: Call, kind: ChildType) -> Answer:
+    def _list_children(self, call: Call, child_type: ChildType) -> ArmResponse:
         if call.method != "GET":
-            raise call.refuse_method("GET")
+            raise call.method_not_allowed("GET")
         namespace = self._parent(call)
-        built_in = kind.built_in(namespace)
+        built_in = child_type.built_in(namespace)
 
         def fetch(after: str, accept: Callable[[Resource], bool] | None, limit: int) -> list[Resource]:
-            found = self._view.children(namespace.id, kind.type, after, accept, limit)
+            found = self._visible.children(namespace.id, child_type.type, after, accept, limit)
             if built_in is None or after or (accept is not None and not accept(built_in)):
                 return found
             return [built_in, *found][:limit]
 
-        return page(
+        return list_page(
             call,
             fetch,
             default=20,
             most=100,
-            filter_values=_by_name,
+            filter_values=_filter_values,
             filter_on=("name",),
-            show=lambda resource: _answered(call, resource),
+            show=lambda resource: _body_of(call, resource),
         )
 
 
-def _answered(call: Call, resource: Resource) -> dict[str, Any]:
-    return rendered(shown(resource, call.api_version))
+def _body_of(call: Call, resource: Resource) -> dict[str, Any]:
+    return rendered(without_unknown(resource, call.api_version))
 
 
-def _by_name(resource: Resource) -> dict[str, str]:
+def _filter_values(resource: Resource) -> dict[str, str]:
     return {"name": resource.name}

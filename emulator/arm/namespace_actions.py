@@ -1,25 +1,30 @@
-"""What is asked of a namespace beside its resource: access keys, custom domains, and its connection log."""
+"""Actions of a namespace: access keys, custom domains, and the emulator's own connection log and live state.
+
+Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
+"""
 
 import base64
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulator.arm.requests.calls import Answer, Call
+from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.responses import ArmResponse
 from emulator.arm.resource_types.fields import Fields
-from emulator.storage.store import CLIENT, Resource, Store, id_key
+from emulator.storage.resources import CLIENT, Resource, id_key
+from emulator.storage.store import Store
 
 KEYS = ("key1", "key2")
-LARGEST_LOG_PAGE = 1000
-NO_PART_OF_AZURE = frozenset({"connectionlog", "livestate"})
+MAX_LOG_PAGE = 1000  # records
+EMULATOR_ACTIONS = frozenset({"connectionlog", "livestate"})  # not part of Azure; api-version is optional
 
-# What a client is doing now, by the id of its namespace and the key of its authentication name.
+# Given a namespace id and the key of a client's authentication name, return what that client is doing now.
 LiveState = Callable[[str, str], Mapping[str, Any]]
 
 
 class NamespaceActions:
-    """Each action takes the call and the namespace that it names."""
+    """The actions by path segment in lower case. Each takes the call and its namespace, and raises `ArmError`."""
 
     def __init__(self, store: Store, live_state: LiveState) -> None:
         self._store = store
@@ -32,74 +37,81 @@ class NamespaceActions:
             "livestate": self.live_state,
         }
 
-    def list_keys(self, call: Call, namespace: Resource) -> Answer:
-        """`POST …/listKeys`: keys for publishing over HTTP, which is not emulated; tools ask for them."""
+    def list_keys(self, call: Call, namespace: Resource) -> ArmResponse:
+        """Respond to `POST …/listKeys`. The keys are for publishing over HTTP, which is not emulated; tools read them."""
         _require_method(call, "POST")
-        return Answer(200, {name: self._key(namespace, name) for name in KEYS})
+        return ArmResponse(200, {name: self._key(namespace, name) for name in KEYS})
 
-    def regenerate_key(self, call: Call, namespace: Resource) -> Answer:
+    def regenerate_key(self, call: Call, namespace: Resource) -> ArmResponse:
+        """Respond to `POST …/regenerateKey` with `{"keyName": "key1"}`."""
         _require_method(call, "POST")
         fields = Fields(call.members(), "")
         name = fields.choice("keyName", KEYS, None)
         if name is None:
-            raise fields.refuse("keyName", "'keyName' is missing. Use one of: key1, key2.")
-        self._store.remember(_setting(namespace, name), _fresh_key())
-        return Answer(200, {name: self._key(namespace, name) for name in KEYS})
+            raise fields.error("keyName", "'keyName' is missing. Use one of: key1, key2.")
+        self._store.set_setting(_setting_name(namespace, name), _new_key())
+        return ArmResponse(200, {name: self._key(namespace, name) for name in KEYS})
 
     def _key(self, namespace: Resource, name: str) -> str:
         with self._store.transaction():
-            found = self._store.setting(_setting(namespace, name))
+            found = self._store.setting(_setting_name(namespace, name))
             if found is None:
-                found = _fresh_key()
-                self._store.remember(_setting(namespace, name), found)
+                found = _new_key()
+                self._store.set_setting(_setting_name(namespace, name), found)
         return found
 
-    def validate_custom_domains(self, call: Call, namespace: Resource) -> Answer:
-        """`POST …/validateCustomDomainOwnership`: nothing looks into DNS here, so every domain stays Pending."""
+    def validate_custom_domains(self, call: Call, namespace: Resource) -> ArmResponse:
+        """Respond to `POST …/validateCustomDomainOwnership`. The emulator does not query DNS: each domain stays Pending."""
         _require_method(call, "POST")
 
         def domains(part: str) -> list[Any]:
             return list((namespace.properties.get(part) or {}).get("customDomains") or ())
 
-        answer = {
+        body = {
             "customDomainsForTopicsConfiguration": domains("topicsConfiguration"),
             "customDomainsForTopicSpacesConfiguration": domains("topicSpacesConfiguration"),
         }
-        return Answer(200, answer)
+        return ArmResponse(200, body)
 
-    def connection_log(self, call: Call, namespace: Resource) -> Answer:
-        """`GET …/connectionLog`: the emulator's own, not Azure's."""
+    def connection_log(self, call: Call, namespace: Resource) -> ArmResponse:
+        """Respond to `GET …/connectionLog?after=CURSOR&limit=NUMBER` with records after the cursor, oldest first.
+
+        Not part of Azure. The `cursor` of the response is the next `after`.
+        """
         _require_method(call, "GET")
-        after = _count(call, "after", 0, 2**63 - 1)
-        limit = min(_count(call, "limit", 100, 2**31), LARGEST_LOG_PAGE)
+        after = _whole_number(call, "after", 0, 2**63 - 1)
+        limit = min(_whole_number(call, "limit", 100, 2**31), MAX_LOG_PAGE)
         records = self._store.connections(namespace.id, after, limit)
-        return Answer(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+        return ArmResponse(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
 
-    def live_state(self, call: Call, namespace: Resource) -> Answer:
-        """`GET …/liveState?client=NAME`: sessions, subscriptions and message counts of one client, now."""
+    def live_state(self, call: Call, namespace: Resource) -> ArmResponse:
+        """Respond to `GET …/liveState?client=NAME` with the sessions, subscriptions and message counts of a client.
+
+        Not part of Azure.
+        """
         _require_method(call, "GET")
         name = call.query.get("client", "")
         client = self._store.get(f"{namespace.id}/clients/{name}") if name and "/" not in name else None
         if client is None or client.type != CLIENT:
-            raise ArmError(404, "ResourceNotFound", f"There is no client '{name[:128]}' here.", target="client")
-        return Answer(200, dict(self._live_state(namespace.id, client.unique_key or "")))
+            raise ArmError(404, "ResourceNotFound", f"This namespace has no client '{name[:128]}'.", target="client")
+        return ArmResponse(200, dict(self._live_state(namespace.id, client.unique_key or "")))
 
 
 def _require_method(call: Call, method: str) -> None:
     if call.method != method:
-        raise call.refuse_method(method)
+        raise call.method_not_allowed(method)
 
 
-def _fresh_key() -> str:
+def _new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _setting(namespace: Resource, name: str) -> str:
-    """Keys belong to one life of a namespace: one that is made anew has others."""
+def _setting_name(namespace: Resource, name: str) -> str:
+    """Return the name of the setting. A namespace that is deleted and recreated has new keys."""
     return f"access-{name} {namespace.system_data.get('createdAt', '')} {id_key(namespace.id)}"
 
 
-def _count(call: Call, name: str, default: int, most: int) -> int:
+def _whole_number(call: Call, name: str, default: int, most: int) -> int:
     text = call.query.get(name)
     if text is None:
         return default

@@ -1,4 +1,4 @@
-"""A seed file: resources that are there when the emulator starts, as the bodies that a PUT to ARM takes."""
+"""The seed file: resources to create at the start. Each entry is the body of a PUT, with the `id` of the resource."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,15 @@ from emulator.arm.requests.paths import parse_arm_path, split_path
 from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
 from emulator.credentials import Credentials
 
-NEWEST = max(EVENT_GRID_VERSIONS)  # knows every property
+NEWEST = max(EVENT_GRID_VERSIONS)  # has every property
 
 
 class SeedError(Exception):
-    """The seed cannot be used; the text says which entry and why."""
+    """An invalid seed file. The message names the entry and the reason."""
 
 
 def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
-    """The entries of a seed file: a JSON array of resources, each with its `id`. Raises `SeedError`."""
+    """Return the entries of a seed file: a JSON array of resources, each with its `id`. Raise `SeedError`."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -32,17 +32,17 @@ def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def seed_call(entry: Mapping[str, Any], number: int, credentials: Credentials) -> Call:
-    """The PUT that an entry asks for. `{subscription}` in its id is this emulator's own. Raises `SeedError`."""
-    given = entry.get("id")
-    if not isinstance(given, str):
-        raise SeedError(f"Entry {number} of the seed has no 'id'.")
-    target = given.replace("{subscription}", credentials.subscription)
+    """Return the PUT of an entry. `{subscription}` in its id stands for the emulator's subscription. Raise `SeedError`."""
+    resource_id = entry.get("id")
+    if not isinstance(resource_id, str):
+        raise SeedError(f"Entry {number} of the seed file has no 'id'.")
+    target = resource_id.replace("{subscription}", credentials.subscription)
     try:
         path = parse_arm_path(split_path(target))
     except ArmError as error:
-        raise SeedError(f"Entry {number} of the seed: {error.message}") from error
+        raise SeedError(f"Entry {number} of the seed file: {error.message}") from error
     if path is None or not path.subscription or path.is_collection:
-        raise SeedError(f"Entry {number} of the seed: '{given[:200]}' is not the id of a resource.")
+        raise SeedError(f"Entry {number} of the seed file: '{resource_id[:200]}' is not the id of a resource.")
     return Call(
         method="PUT",
         path=path,

@@ -1,17 +1,12 @@
-"""The CA certificates and clients of each namespace as the authentication engine wants them, kept true by changes."""
-
-from __future__ import annotations
+"""The CA certificates and clients of each namespace in the form of the authentication engine, updated by changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from certificates.authentication.client_index import ClientIndex
+from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA
 from emulator.storage.resources import CA_CERTIFICATE, CLIENT, NAMESPACE, Change, Resource, id_key
-
-if TYPE_CHECKING:
-    from certificates.authentication.client_index import ClientIndex
-    from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA
 
 
 @dataclass
@@ -22,8 +17,6 @@ class _CachedState:
 
 
 def _client_record(resource: Resource) -> ClientRecord:
-    from certificates.authentication.engine import ClientRecord
-
     properties = resource.properties
     authentication = properties.get("clientCertificateAuthentication") or {}
     return ClientRecord(
@@ -36,7 +29,7 @@ def _client_record(resource: Resource) -> ClientRecord:
 
 
 class AuthenticationStates:
-    """One `NamespaceState` for each namespace that was asked for. The caller holds the store's lock.
+    """A cache of one `NamespaceState` for each namespace in use. The caller holds the lock of the store.
 
     `get(id)` and `children(id, type)` read the store.
     """
@@ -47,9 +40,7 @@ class AuthenticationStates:
         self._states: dict[str, _CachedState] = {}
 
     def of(self, namespace_id: str) -> NamespaceState:
-        """The state of a namespace; its `clients` is a live view."""
-        from certificates.authentication.client_index import ClientIndex
-
+        """Return the state of a namespace. Its `clients` is a live view."""
         key = id_key(namespace_id)
         cached = self._states.get(key)
         if cached is None:
@@ -60,8 +51,6 @@ class AuthenticationStates:
         return cached.state
 
     def _build(self, namespace_id: str, clients: dict[str, ClientRecord], index: ClientIndex) -> NamespaceState:
-        from certificates.authentication.engine import NamespaceState, TrustedCA
-
         cas: list[TrustedCA] = [
             TrustedCA(name=ca.name, der=ca.certificate)
             for ca in self._children(namespace_id, CA_CERTIFICATE)
@@ -73,7 +62,7 @@ class AuthenticationStates:
         return NamespaceState(tuple(cas), MappingProxyType(clients), tuple(sources), index)
 
     def follow(self, change: Change) -> None:
-        """Keep a cached state true; ten thousand clients are not read again because one of them changed."""
+        """Update the cache: if one client changes, the other ten thousand are not read again."""
         cached = self._states.get(id_key(change.namespace_id))
         if cached is None:
             return

@@ -1,7 +1,7 @@
-"""The connection log in the store's file. Records are gathered and written many at once.
+"""The connection log in the file of the store. Records are written in batches.
 
-A write of its own for each record would cost more than deciding about the connection. So a record may wait in memory until
-`write` is called, which its owner does soon; who reads the log gets what waits as well.
+Writing each record on its own would take longer than the decision about the connection. A record therefore waits in memory
+until `write` is called, at most `WRITTEN_WITHIN_SECONDS`. Reads include the waiting records.
 """
 
 import json
@@ -14,10 +14,10 @@ from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.resources import id_key
 
 WRITTEN_WITHIN_SECONDS = 0.05
-KEPT = 20_000  # records of a namespace; the oldest go first
-PRUNE_EVERY = 500
-MOST_WAITING = 200  # then they are written at once
-MOST_UNWRITTEN = 20_000  # while the file cannot be written; the oldest go first
+MAX_KEPT = 20_000  # records of a namespace; then the oldest are deleted
+PRUNE_EVERY = 500  # records of a namespace
+MAX_WAITING = 200  # records; then they are written at once
+MAX_UNWRITTEN = 20_000  # records while the file cannot be written; then the oldest are dropped
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS connection (
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class ConnectionLog:
-    """Uses the store's connection behind the store's lock. Cursors only grow, over restarts too."""
+    """The log of all namespaces. It shares the connection and the lock of the store. Cursors only grow, also over restarts."""
 
     def __init__(self, connection: sqlite3.Connection, lock: threading.RLock) -> None:
         self._connection = connection
@@ -40,16 +40,16 @@ class ConnectionLog:
         self._unpruned: dict[str, int] = {}
 
     def add(self, record: ConnectionRecord) -> bool:
-        """Append a record to its namespace's log. True for the first that waits: `write` is due."""
+        """Append a record. Return True if it is the first to wait: call `write` within `WRITTEN_WITHIN_SECONDS`."""
         with self._lock:
             self._waiting.append(record)
-            if len(self._waiting) < MOST_WAITING:
+            if len(self._waiting) < MAX_WAITING:
                 return len(self._waiting) == 1
         self.write()
         return False
 
     def write(self) -> None:
-        """Write what waits, as one. What cannot be written now waits on."""
+        """Write the waiting records in one transaction. If that fails, they keep waiting."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
             if not waiting:
@@ -57,8 +57,8 @@ class ConnectionLog:
             try:
                 self._insert([(id_key(record.namespace_id), record.as_json()) for record in waiting])
             except sqlite3.Error:
-                logger.exception("%s connection records could not be written", len(waiting))
-                self._waiting = [*waiting, *self._waiting][-MOST_UNWRITTEN:]
+                logger.exception("Could not write %s connection records.", len(waiting))
+                self._waiting = [*waiting, *self._waiting][-MAX_UNWRITTEN:]
 
     def _insert(self, rows: list[tuple[str, str]]) -> None:
         is_own = not self._connection.in_transaction
@@ -82,11 +82,11 @@ class ConnectionLog:
             self._connection.execute(
                 "DELETE FROM connection WHERE namespace_key = ? AND cursor <= (SELECT cursor FROM connection"
                 " WHERE namespace_key = ? ORDER BY cursor DESC LIMIT 1 OFFSET ?)",
-                (key, key, KEPT),
+                (key, key, MAX_KEPT),
             )
 
     def read(self, namespace_id: str, after: int, limit: int) -> list[dict[str, Any]]:
-        """Records of a namespace behind the cursor `after`, oldest first, each with its `cursor`."""
+        """Return at most `limit` records of a namespace after the cursor `after`, oldest first, each with its `cursor`."""
         with self._lock:
             self.write()
             rows = self._connection.execute(
@@ -96,7 +96,7 @@ class ConnectionLog:
         return [{"cursor": cursor, **json.loads(record)} for cursor, record in rows]
 
     def forget(self, namespace_id: str) -> None:
-        """Forget the records of one namespace, also those that wait."""
+        """Delete the records of one namespace, including those that wait."""
         key = id_key(namespace_id)
         with self._lock:
             self._waiting = [record for record in self._waiting if id_key(record.namespace_id) != key]
@@ -104,10 +104,10 @@ class ConnectionLog:
             try:
                 self._connection.execute("DELETE FROM connection WHERE namespace_key = ?", (key,))
             except sqlite3.Error:
-                logger.exception("the connection records of %s could not be deleted", namespace_id)
+                logger.exception("Could not delete the connection records of %s.", namespace_id)
 
     def clear(self) -> None:
-        """Forget every record. Inside the caller's transaction."""
+        """Delete every record, in the transaction of the caller."""
         with self._lock:
             self._waiting.clear()
             self._unpruned.clear()

@@ -1,4 +1,7 @@
-"""What the connection log holds: one record for each attempt to connect and for each end of a connection."""
+"""The records of the connection log: one for each attempt to connect and for each end of a connection.
+
+Source: https://learn.microsoft.com/azure/event-grid/monitor-mqtt-delivery-reference and the emulator's own fields.
+"""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ NO_EVIDENCE = '"presentedChain": [], "decision": null'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionRecord:
-    """One attempt to connect, or the end of a connection, with the fields of Azure's diagnostic log and ours."""
+    """One attempt to connect or one end of a connection: the fields of Azure's diagnostic log and the emulator's own."""
 
     namespace_id: str
     time: datetime
@@ -31,11 +34,11 @@ class ConnectionRecord:
     ca_name: str = ""
 
     def as_json(self) -> str:
-        """The record as the connection log serves it, without its cursor.
+        """Return the record as JSON, without its cursor.
 
-        The evidence is most of it and the same each time that a device comes back, so it is JSON already.
+        `evidence` is the largest part and the same each time a client reconnects, so it is encoded only once.
         """
-        said = {
+        members = {
             "time": self.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "resourceId": self.namespace_id,
             "operationName": self.operation_name,
@@ -54,4 +57,4 @@ class ConnectionRecord:
             "clientName": self.client_name,
             "caName": self.ca_name,
         }
-        return f"{json.dumps(said)[:-1]}, {self.evidence}}}"
+        return f"{json.dumps(members)[:-1]}, {self.evidence}}}"

@@ -1,4 +1,4 @@
-"""What an ARM resource is to the emulator, and how its id is read. Free of storage and of HTTP."""
+"""ARM resources, their ids and their changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,33 +13,35 @@ PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 
 
 def id_key(resource_id: str) -> str:
-    """The form of a resource id that compares: ARM ignores the case of ids."""
+    """Return the form of a resource id for comparison. ARM ignores the case of ids."""
     return resource_id.casefold()
 
 
 def parent_of(resource_id: str) -> str:
-    """The id of what holds this resource: a child's namespace, a namespace's resource group, a group's subscription."""
+    """Return the id of the parent: a child's namespace, a namespace's resource group, a group's subscription."""
     holder = resource_id.rsplit("/", 2)[0]
     head, separator, tail = holder.rpartition("/providers/")
     return head if separator and "/" not in tail else holder
 
 
 def namespace_of(resource_id: str) -> str:
-    """The id of the namespace that a namespace or its child belongs to; "" for anything else."""
+    """Return the namespace id of a namespace or its child, or "" for any other resource."""
     parts = resource_id.split("/")
     return "/".join(parts[:9]) if len(parts) >= 9 and parts[7].casefold() == "namespaces" else ""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One ARM resource. `body` is the answer without id, name, type and systemData."""
+    """One ARM resource. `body` is its JSON without id, name, type and systemData."""
 
     id: str
     type: str
     name: str
     body: Mapping[str, Any]
     system_data: Mapping[str, Any] = field(default_factory=dict)
-    unique_key: str | None = None  # unique among the siblings of one type
+    unique_key: str | None = (
+        None  # unique among the siblings of one type: of a client, the key of its authentication name
+    )
     certificate: bytes | None = None  # DER, of a CA certificate
 
     @property
@@ -48,19 +50,19 @@ class Resource:
         return found
 
     def with_properties(self, properties: Mapping[str, Any]) -> "Resource":
-        """This resource with other properties."""
+        """Return a copy with other properties."""
         return replace(self, body={**self.body, "properties": properties})
 
     @property
     def mqtt_is_enabled(self) -> bool:
-        """Of a namespace: its topicSpacesConfiguration.state is Enabled."""
+        """Whether this is a namespace whose MQTT broker is enabled."""
         return bool((self.properties.get("topicSpacesConfiguration") or {}).get("state") == "Enabled")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A committed change. `namespace_id` is "" where no namespace is concerned."""
+    """A committed change. `namespace_id` is "" for subscriptions and resource groups."""
 
     kind: Literal["put", "deleted"]
-    resource: Resource  # as it is now, or as it was
+    resource: Resource  # after the change; before it if deleted
     namespace_id: str

@@ -1,10 +1,8 @@
-"""What the emulator knows: resources and connection records, in one SQLite file shared by `arm` and `mqtt`.
+"""The store: resources and connection records in one SQLite file, shared by `emulator.arm` and `emulator.mqtt`.
 
-Safe from several threads: one connection behind one re-entrant lock. A write that has returned survives `kill -9`
-(write-ahead log). Callbacks of `subscribe` run after the commit, in the thread that wrote.
+It is thread-safe: one connection behind one re-entrant lock. A write that has returned survives `kill -9` (write-ahead
+log). Callbacks of `subscribe` run after the commit, in the thread of the write.
 """
-
-from __future__ import annotations
 
 import json
 import logging
@@ -13,48 +11,40 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from certificates.authentication.engine import NamespaceState
 from emulator.storage.authentication_states import AuthenticationStates
 from emulator.storage.connection_log import SCHEMA as CONNECTION_SCHEMA
 from emulator.storage.connection_log import ConnectionLog
-from emulator.storage.connection_records import ConnectionRecord as ConnectionRecord
+from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.resources import (
-    CA_CERTIFICATE as CA_CERTIFICATE,
-)
-from emulator.storage.resources import (
-    CLIENT as CLIENT,
-)
-from emulator.storage.resources import (
-    CLIENT_GROUP as CLIENT_GROUP,
-)
-from emulator.storage.resources import (
-    NAMESPACE as NAMESPACE,
-)
-from emulator.storage.resources import (
-    PERMISSION_BINDING as PERMISSION_BINDING,
-)
-from emulator.storage.resources import (
-    TOPIC_SPACE as TOPIC_SPACE,
-)
-from emulator.storage.resources import (
-    Change as Change,
-)
-from emulator.storage.resources import (
-    Resource as Resource,
-)
-from emulator.storage.resources import (
-    id_key as id_key,
-)
-from emulator.storage.resources import (
-    namespace_of as namespace_of,
-)
-from emulator.storage.resources import (
-    parent_of as parent_of,
+    CA_CERTIFICATE,
+    CLIENT,
+    CLIENT_GROUP,
+    NAMESPACE,
+    PERMISSION_BINDING,
+    TOPIC_SPACE,
+    Change,
+    Resource,
+    id_key,
+    namespace_of,
+    parent_of,
 )
 
-if TYPE_CHECKING:
-    from certificates.authentication.engine import NamespaceState
+__all__ = [
+    "CA_CERTIFICATE",
+    "CLIENT",
+    "CLIENT_GROUP",
+    "NAMESPACE",
+    "PERMISSION_BINDING",
+    "TOPIC_SPACE",
+    "Change",
+    "ConnectionRecord",
+    "Resource",
+    "Store",
+    "id_key",
+]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
@@ -107,7 +97,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside is written as one, or not at all; subscribers hear of it after the commit."""
+        """Write everything inside the block or nothing. Transactions nest; subscribers are called after the commit."""
         with self._lock:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -136,18 +126,18 @@ class Store:
             for callback in tuple(self._subscribers):
                 try:
                     callback(change)
-                except Exception:  # one broken listener must not fail a write that is already committed
-                    logger.exception("a subscriber failed on %s", change.resource.id)
+                except Exception:  # a bug in a subscriber must not fail a committed write
+                    logger.exception("A subscriber failed on %s.", change.resource.id)
 
     def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `callback` with each committed `Change`; the answer is a function that ends it."""
+        """Call `callback` with each committed `Change`. Return a function that ends the subscription."""
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
     # Resources
 
     def get(self, resource_id: str) -> Resource | None:
-        """The resource with this id, in any casing."""
+        """Return the resource with this id, in any casing, or None."""
         with self._lock:
             row = self._connection.execute(
                 f"SELECT {COLUMNS} FROM resource WHERE id_key = ?",  # noqa: S608
@@ -156,10 +146,10 @@ class Store:
         return _load(row) if row else None
 
     def put(self, resource: Resource) -> None:
-        """Write a resource. Raises `sqlite3.IntegrityError` when a sibling already has its `unique_key`."""
+        """Write a resource. Raise `sqlite3.IntegrityError` if a sibling has the same `unique_key`."""
         with self.transaction():
             counted = (id_key(parent_of(resource.id)), resource.type)
-            if counted in self._counts and not self._holds(resource.id):
+            if counted in self._counts and not self._exists(resource.id):
                 self._counts[counted] += 1
             self._connection.execute(
                 "INSERT INTO resource (id_key, parent_key, id, type, name, body, system_data, unique_key, certificate)"
@@ -180,19 +170,19 @@ class Store:
             )
             self._pending.append(Change("put", resource, namespace_of(resource.id)))
 
-    def _holds(self, resource_id: str) -> bool:
+    def _exists(self, resource_id: str) -> bool:
         row = self._connection.execute("SELECT 1 FROM resource WHERE id_key = ?", (id_key(resource_id),)).fetchone()
         return row is not None
 
     def delete(self, resource_id: str) -> Resource | None:
-        """Delete a resource and everything below it, and with a namespace its connection log.
+        """Delete a resource and everything below it; for a namespace, also its connection log.
 
-        The answer is what it was, or None when there was nothing.
+        Return the deleted resource, or None if there was none.
         """
         key = id_key(resource_id)
         with self.transaction():
-            gone = self.get(resource_id)
-            if gone is None:
+            deleted = self.get(resource_id)
+            if deleted is None:
                 return None
             # "0" is the character after "/": the range holds exactly the ids that start with key + "/".
             where = "id_key = ? OR (id_key > ? AND id_key < ?)"
@@ -207,10 +197,10 @@ class Store:
                 if counted in self._counts:
                     self._counts[counted] -= 1
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
-        return gone
+        return deleted
 
     def clear(self, kept_type: str) -> None:
-        """Forget every resource that is not of `kept_type`, and every connection record."""
+        """Delete every resource that is not of `kept_type`, and every connection record."""
         with self.transaction():
             rows = self._connection.execute(
                 f"SELECT {COLUMNS} FROM resource WHERE type <> ? ORDER BY id_key DESC",  # noqa: S608
@@ -230,8 +220,11 @@ class Store:
         accept: Callable[[Resource], bool] | None = None,
         limit: int = -1,
     ) -> list[Resource]:
-        """Resources of one type held by `parent_id`, by id. `after`: only ids behind this one. `accept`: only these."""
-        return self._listed("parent_key = ? AND type = ?", (id_key(parent_id), resource_type), after, accept, limit)
+        """Return the children of one type, sorted by id: those after the id `after` that `accept` returns True for.
+
+        `limit` is the maximum number, -1 for all.
+        """
+        return self._select("parent_key = ? AND type = ?", (id_key(parent_id), resource_type), after, accept, limit)
 
     def of_type(
         self,
@@ -242,13 +235,13 @@ class Store:
         accept: Callable[[Resource], bool] | None = None,
         limit: int = -1,
     ) -> list[Resource]:
-        """Resources of one type anywhere below the id `below` (a subscription, a group), by id."""
+        """Return the resources of one type anywhere below the id of a subscription or group; otherwise like `children`."""
         key = id_key(below)
-        return self._listed(
+        return self._select(
             "type = ? AND id_key > ? AND id_key < ?", (resource_type, key + "/", key + "0"), after, accept, limit
         )
 
-    def _listed(
+    def _select(
         self, where: str, values: tuple[str, ...], after: str, accept: Callable[[Resource], bool] | None, limit: int
     ) -> list[Resource]:
         found: list[Resource] = []
@@ -267,7 +260,7 @@ class Store:
         return found
 
     def count(self, parent_id: str, resource_type: str) -> int:
-        """How many resources of one type `parent_id` holds. Counted once, since SQLite counts by walking all rows."""
+        """Return the number of children of one type. The number is cached, since SQLite counts by reading all rows."""
         key = (id_key(parent_id), resource_type)
         with self._lock:
             if key not in self._counts:
@@ -278,7 +271,7 @@ class Store:
             return self._counts[key]
 
     def sibling_with(self, parent_id: str, resource_type: str, unique_key: str) -> Resource | None:
-        """The resource under `parent_id` that has this `unique_key`."""
+        """Return the child of one type that has this `unique_key`, or None."""
         with self._lock:
             row = self._connection.execute(
                 f"SELECT {COLUMNS} FROM resource WHERE parent_key = ? AND type = ? AND unique_key = ?",  # noqa: S608
@@ -287,16 +280,16 @@ class Store:
         return _load(row) if row else None
 
     def namespaces(self) -> list[Resource]:
-        """Every namespace, enabled for MQTT or not (`Resource.mqtt_is_enabled`)."""
+        """Return every namespace, whether MQTT is enabled (`Resource.mqtt_is_enabled`) or not."""
         return self.of_type(NAMESPACE)
 
     # Authentication
 
     def authentication_state(self, namespace_id: str) -> NamespaceState:
-        """CA certificates and clients of a namespace, for `certificates.authentication.engine.authenticate`.
+        """Return the CA certificates and clients of a namespace, for `certificates.authentication.engine.authenticate`.
 
-        Cached; a write changes what the next call answers. `clients` is a live view, so decide before letting
-        other code write. An unknown namespace has neither CA certificates nor clients.
+        The state is cached and updated by writes. `clients` is a live view, so decide before other code can write.
+        An unknown namespace has neither CA certificates nor clients.
         """
         with self._lock:
             return self._states.of(namespace_id)
@@ -304,29 +297,31 @@ class Store:
     # Connections
 
     def record_connection(self, record: ConnectionRecord) -> bool:
-        """Append a record to its namespace's log; `connections` has it at once.
+        """Append a record to the log of its namespace; `connections` returns it from now on.
 
-        True for the first one that is not in the file yet: call `write_connections` within
+        Return True if it is the first that is not in the file yet: call `write_connections` within
         `connection_log.WRITTEN_WITHIN_SECONDS`.
         """
         return self._log.add(record)
 
     def write_connections(self) -> None:
-        """Write the records that wait into the file."""
+        """Write the waiting records into the file."""
         self._log.write()
 
     def connections(self, namespace_id: str, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
-        """Records of a namespace behind the cursor `after`, oldest first, each with its `cursor`."""
+        """Return at most `limit` records of a namespace after the cursor `after`, oldest first, each with its `cursor`."""
         return self._log.read(namespace_id, after, limit)
 
-    # Small things to remember
+    # Settings
 
     def setting(self, name: str) -> str | None:
+        """Return a stored setting, or None."""
         with self._lock:
             row = self._connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
-    def remember(self, name: str, value: str) -> None:
+    def set_setting(self, name: str, value: str) -> None:
+        """Store a setting."""
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO setting (name, value) VALUES (?, ?)"
@@ -335,9 +330,10 @@ class Store:
             )
 
     def mqtt_port(self, namespace_id: str) -> int | None:
-        """The port that this namespace's MQTT endpoint had last."""
+        """Return the last port of the MQTT endpoint of a namespace, or None."""
         text = self.setting("mqtt-port " + id_key(namespace_id))
         return int(text) if text else None
 
     def remember_mqtt_port(self, namespace_id: str, port: int) -> None:
-        self.remember("mqtt-port " + id_key(namespace_id), str(port))
+        """Store the port of the MQTT endpoint of a namespace."""
+        self.set_setting("mqtt-port " + id_key(namespace_id), str(port))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from emulator.__main__ import parse_arguments
 from emulator.faults_client import ControlError
+from emulator.options import parse_arguments
 from emulator.running import EmulatorStartError, RunningEmulator
 from tests.support.emulator_process import ROOT, EmulatorProcess
 

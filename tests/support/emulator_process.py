@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from emulator.running import Whereabouts
+from emulator.running import ConnectionDetails
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,7 +24,7 @@ GROUP = "rg-tests"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class EmulatorProcess(Whereabouts):
+class EmulatorProcess(ConnectionDetails):
     """Starts on free ports and waits until everything listens. `restart` keeps the ARM address."""
 
     module = "emulator"

@@ -1,1 +1,1 @@
-"""Faults on demand, and the control API that injects them."""
+"""ActiveFaults on demand, and the control API that injects them."""

@@ -1,1 +1,1 @@
-"""ARM requests: paths, calls, filters, errors, throttling."""
+"""ARM requests and responses: paths, calls, filters, pages, errors, rate limits."""

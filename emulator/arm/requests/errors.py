@@ -1,10 +1,10 @@
-"""What ARM answers when it refuses. Codes and texts that Azure does not document are the emulator's own."""
+"""ARM's error responses. Codes and messages that Azure does not document are the emulator's own."""
 
 from typing import Any
 
 
 class ArmError(Exception):
-    """A refusal with its HTTP status, ARM's error code, and one sentence."""
+    """An error response: HTTP status, ARM's error code, a message, and the field or parameter at fault (`target`)."""
 
     def __init__(
         self, status: int, code: str, message: str, *, target: str = "", headers: dict[str, str] | None = None
@@ -17,6 +17,7 @@ class ArmError(Exception):
         self.headers = headers or {}
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the body: `{"error": {"code": …, "message": …, "target": …}}`."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.target:
             error["target"] = self.target
@@ -24,10 +25,10 @@ class ArmError(Exception):
 
 
 def invalid(message: str, target: str = "") -> ArmError:
-    """A value in the request breaks a rule of the resource."""
+    """Return the error (400) for a value that breaks a rule of the resource."""
     return ArmError(400, "InvalidRequest", message, target=target)
 
 
 def conflict(message: str, target: str = "") -> ArmError:
-    """The request is well formed, but what is stored does not allow it."""
+    """Return the error (409) for a valid request that the stored resources do not allow."""
     return ArmError(409, "Conflict", message, target=target)

@@ -1,4 +1,7 @@
-"""URL paths of ARM: from the raw request target to the resource or collection it names."""
+"""URL paths of ARM: from the raw request target to the resource or collection.
+
+Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules and recorded traffic.
+"""
 
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -9,22 +12,28 @@ EVENT_GRID = "Microsoft.EventGrid"
 
 
 def split_path(raw_path: str) -> tuple[str, ...]:
-    """Decoded segments of a raw URL path. Empty segments vanish, so `//` counts as `/`.
+    """Return the decoded segments of a raw URL path. Empty segments are dropped, so `//` counts as `/`.
 
-    Raises `ArmError` for `.` and `..`: clients and proxies resolve them, and the request would reach another resource.
+    Raise `ArmError` (400 InvalidResourceName) for `.` and `..`, which clients and proxies resolve to another resource,
+    and for a slash or a NUL hidden in a segment.
     """
     segments = tuple(unquote(segment) for segment in raw_path.partition("?")[0].split("/") if segment)
     for segment in segments:
         if segment in (".", ".."):
             raise ArmError(400, "InvalidResourceName", f"'{segment}' cannot be part of a resource id.")
         if "/" in segment or "\0" in segment:
-            raise ArmError(400, "InvalidResourceName", f"{segment!a} has a character that a resource id cannot have.")
+            raise ArmError(
+                400, "InvalidResourceName", f"{segment!a} contains a character that a resource id cannot have."
+            )
     return segments
 
 
 @dataclass(frozen=True)
 class ArmPath:
-    """A path below a subscription. `types` and `names` alternate in it; a collection has one type more than names."""
+    """A path below a subscription.
+
+    `types` and `names` alternate in the path. A collection has one more type than names.
+    """
 
     subscription: str
     group: str = ""
@@ -38,7 +47,7 @@ class ArmPath:
 
 
 def parse_arm_path(segments: tuple[str, ...]) -> ArmPath | None:
-    """The ARM path in these segments; None when they do not start with `subscriptions/{id}` or have no such shape."""
+    """Return the ARM path in these segments, or None if they are not one."""
     if len(segments) < 2 or segments[0].casefold() != "subscriptions":
         return None
     subscription, rest = segments[1], segments[2:]
@@ -48,7 +57,7 @@ def parse_arm_path(segments: tuple[str, ...]) -> ArmPath | None:
     if not rest:
         return ArmPath(subscription, group)
     if rest[0].casefold() != "providers":
-        # `/subscriptions/S/resources`, `/subscriptions/S/resourceGroups`: collections that belong to ARM itself.
+        # `/subscriptions/S/resources`, `/subscriptions/S/resourceGroups`: collections of ARM itself.
         return ArmPath(subscription, group, types=(rest[0],)) if len(rest) == 1 else None
     if len(rest) == 1:
         return ArmPath(subscription, group, types=("providers",))

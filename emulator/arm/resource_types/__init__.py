@@ -1,1 +1,1 @@
-"""The resource types: what each accepts and returns, by API version."""
+"""The resource types of Event Grid: what each accepts and returns, by API version."""

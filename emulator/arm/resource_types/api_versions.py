@@ -1,8 +1,10 @@
-"""API versions of Event Grid, and which properties each of them knows.
+"""API versions of Event Grid, and the properties that only some of them have.
 
-A version that does not know a property neither shows it nor wipes it, and refuses it when it is sent. The table is read
-from the models of azure-mgmt-eventgrid: 10.3.0b2 (2023-06-01-preview), 10.4.0 (2025-02-15), 10.5.0b1 (2025-04-01-preview)
-and 10.5.0b2 (2025-07-15-preview). A version between them behaves as the nearest earlier one of its kind.
+A version that does not have a property does not return it, rejects it in a request, and keeps its stored value.
+
+Source: the models of azure-mgmt-eventgrid 10.3.0b2 (2023-06-01-preview), 10.4.0 (2025-02-15), 10.5.0b1
+(2025-04-01-preview) and 10.5.0b2 (2025-07-15-preview). A version between them behaves like the nearest earlier one of its
+kind, stable or preview.
 """
 
 import copy
@@ -13,7 +15,7 @@ from typing import Any
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.storage.resources import CLIENT, NAMESPACE, Resource
 
-# Every version that carries the MQTT types; the first is the newest that is generally available.
+# Every version that has the MQTT resource types. The first is the newest stable one.
 EVENT_GRID_VERSIONS = (
     "2025-02-15",
     "2025-10-15-preview",
@@ -29,7 +31,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class _Property:
-    """A property that not every version has. `path` is below `properties`."""
+    """A property that not every version has. `path` starts below `properties`; `first` and `last` are dates."""
 
     type: str
     path: Path
@@ -57,13 +59,13 @@ def _unknown(resource_type: str, version: str) -> Iterator[_Property]:
     return (each for each in _VARYING if each.type == resource_type and not each.is_in(version))
 
 
-def knows(version: str, resource_type: str, path: Path) -> bool:
-    """Whether this version of a type has the property at `path`."""
+def has_property(version: str, resource_type: str, path: Path) -> bool:
+    """Return whether this version of a type has the property at `path`, which starts below `properties`."""
     return all(each.path != path for each in _unknown(resource_type, version))
 
 
 def _holder(properties: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The object that holds the last name of `path`; empty when there is none."""
+    """Return the object that holds the last name of `path`, or an empty one."""
     found: Any = properties
     for name in path[:-1]:
         found = found.get(name)
@@ -72,23 +74,21 @@ def _holder(properties: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def refuse_unknown(resource_type: str, properties: Mapping[str, Any], version: str) -> None:
-    """Refuse a property that another version has: it would be lost without a word. Null says nothing and passes."""
+def reject_unknown(resource_type: str, properties: Mapping[str, Any], version: str) -> None:
+    """Raise `ArmError` (400) for a property that only other versions have: it would be lost silently. Null is accepted."""
     for each in _unknown(resource_type, version):
         if _holder(properties, each.path).get(each.path[-1]) is not None:
-            knowing = [name for name in EVENT_GRID_VERSIONS if each.is_in(name)]
-            raise unknown_property(each.path, version, knowing)
+            raise _unknown_property(each, version)
 
 
-def unknown_property(path: Path, version: str, knowing: list[str]) -> ArmError:
-    dotted = ".".join(("properties", *path))
-    return invalid(
-        f"Api-version '{version}' does not know the property '{dotted}'. Use {' or '.join(knowing[:2])}.", dotted
-    )
+def _unknown_property(unknown: _Property, version: str) -> ArmError:
+    dotted = ".".join(("properties", *unknown.path))
+    others = [name for name in EVENT_GRID_VERSIONS if unknown.is_in(name)]
+    return invalid(f"Api-version '{version}' has no property '{dotted}'. Use {' or '.join(others[:2])}.", dotted)
 
 
-def shown(resource: Resource, version: str) -> Resource:
-    """The resource as this version shows it."""
+def without_unknown(resource: Resource, version: str) -> Resource:
+    """Return the resource without the properties that this version does not have."""
     hidden = [
         each.path
         for each in _unknown(resource.type, version)
@@ -104,8 +104,8 @@ def shown(resource: Resource, version: str) -> Resource:
     return resource.with_properties(properties)
 
 
-def keep_unknown(resource_type: str, properties: dict[str, Any], existing: Resource | None, version: str) -> None:
-    """Take over from what is stored every property that this version cannot say."""
+def carry_over_unknown(resource_type: str, properties: dict[str, Any], existing: Resource | None, version: str) -> None:
+    """Copy the properties that this version does not have from the stored resource into `properties`."""
     if existing is None:
         return
     for each in _unknown(resource_type, version):

@@ -1,10 +1,14 @@
-"""`namespaces/caCertificates`: what may be registered, and what ARM answers."""
+"""The type `namespaces/caCertificates`.
+
+Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespaces/cacertificates and
+https://learn.microsoft.com/azure/event-grid/mqtt-certificate-chain-client-authentication
+"""
 
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.names import SHORT_NAME
-from emulator.storage.store import CA_CERTIFICATE
+from emulator.storage.resources import CA_CERTIFICATE
 
 PROPERTIES = ("description", "encodedCertificate")
 
@@ -13,36 +17,37 @@ def _decode(draft: Draft) -> Certificate:
     fields = draft.fields
     text = fields.text("encodedCertificate")
     if not text or not text.strip():
-        raise fields.refuse(
+        raise fields.error(
             "encodedCertificate", "'properties.encodedCertificate' is missing. Send the CA certificate as PEM."
         )
     try:
         certificate = load_certificate(from_azure_pem(text))
     except DecodingError as error:
         message = f"The encoded certificate must be a valid PEM certificate. {error.sentence} {error.next_step}".strip()
-        raise fields.refuse("encodedCertificate", message) from error
+        raise fields.error("encodedCertificate", message) from error
     if not certificate.is_ca:
-        raise fields.refuse(
+        raise fields.error(
             "encodedCertificate",
-            f"The certificate '{certificate.subject[:200]}' is not a CA certificate (its basic constraints do not say"
-            " CA:TRUE). Register the CA certificate that signed the client certificates; for a self-signed client"
-            " certificate use the validation scheme ThumbprintMatch.",
+            f"The certificate '{certificate.subject[:200]}' is not a CA certificate: its basic constraints do not"
+            " include CA:TRUE. Register the CA certificate that signed the client certificates. For a self-signed"
+            " client certificate, use the validation scheme ThumbprintMatch.",
         )
     return certificate
 
 
-def check(draft: Draft) -> Checked:
-    """Refuse what is no CA certificate, and another certificate under a name that is taken: Azure cannot change one.
+def check_ca_certificate(draft: Draft) -> Checked:
+    """Validate a CA certificate. Raise `ArmError`: 400 if it is not one, 409 if the name has another certificate.
 
-    An expired certificate is taken, since nothing says that Azure refuses it; a CONNECT then fails with the reason.
+    Azure cannot replace a certificate. An expired one is accepted, since Azure does not document otherwise; a CONNECT then
+    fails with the reason.
     """
     draft.fields.require_known(PROPERTIES)
     description = draft.fields.text("description")
     certificate = _decode(draft)
     if draft.existing is not None and draft.existing.certificate != certificate.der:
         raise conflict(
-            f"CA certificate '{draft.existing.name}' exists with another certificate, and a CA certificate cannot be"
-            " changed. Register the new one under another name, then delete the old one.",
+            f"CA certificate '{draft.existing.name}' exists with another certificate, which cannot be replaced."
+            " Register the new one under another name, then delete the old one.",
             "properties.encodedCertificate",
         )
     return Checked(
@@ -58,5 +63,5 @@ def check(draft: Draft) -> Checked:
 
 
 CA_CERTIFICATES = ChildType(
-    CA_CERTIFICATE, "CA certificate", SHORT_NAME, check, lambda limits, namespace: limits.ca_certificates
+    CA_CERTIFICATE, "CA certificate", SHORT_NAME, check_ca_certificate, lambda limits, namespace: limits.ca_certificates
 )

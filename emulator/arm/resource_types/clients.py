@@ -1,4 +1,8 @@
-"""`namespaces/clients`: what may be registered, and what ARM answers."""
+"""The type `namespaces/clients`.
+
+Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespaces/clients and
+https://learn.microsoft.com/azure/event-grid/mqtt-clients
+"""
 
 import json
 import re
@@ -6,14 +10,14 @@ from typing import Any
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from emulator.arm.requests.errors import conflict
-from emulator.arm.resource_types.api_versions import knows
+from emulator.arm.resource_types.api_versions import has_property
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft, throughput_units
 from emulator.arm.resource_types.fields import Fields, is_utf8
-from emulator.arm.resource_types.legacy_authentication import check_legacy, check_thumbprint, implied_by
+from emulator.arm.resource_types.legacy_authentication import check_legacy, check_thumbprint, current_form_of
 from emulator.arm.resource_types.names import CLIENT_NAME
-from emulator.storage.store import CLIENT, parent_of
+from emulator.storage.resources import CLIENT, parent_of
 
-# `authentication` was dropped after 2023-06-01-preview; some tools still send it as null.
+# `authentication` was removed after 2023-06-01-preview, but some tools still send it as null.
 PROPERTIES = (
     "attributes",
     "authentication",
@@ -25,7 +29,7 @@ PROPERTIES = (
 SCHEMES = tuple(scheme.value for scheme in VALIDATION_SCHEMES)
 DEFAULT_SCHEME = "SubjectMatchesAuthenticationName"
 THUMBPRINT_MATCH = "ThumbprintMatch"
-ATTRIBUTES_BELOW = 4096  # bytes of JSON
+MAX_ATTRIBUTES_BYTES = 4095  # as JSON in UTF-8: "below 4 KB"
 ATTRIBUTE_KEY = re.compile(r"[A-Za-z0-9_]{1,128}", re.ASCII)
 LONG = range(-(2**63), 2**63)
 
@@ -37,14 +41,14 @@ def _authentication_name(draft: Draft) -> str:
         if given is not None and given != kept:
             raise conflict(
                 f"The authentication name of client '{draft.existing.name}' is '{kept}' and cannot be changed."
-                " Delete the client and create it anew.",
+                " Delete the client and create it again.",
                 "properties.authenticationName",
             )
         return kept
     if given is None:
         return draft.name
     if not 1 <= len(given) <= 128:
-        raise draft.fields.refuse("authenticationName", "An authentication name must have 1 to 128 characters.")
+        raise draft.fields.error("authenticationName", "An authentication name must have 1 to 128 characters.")
     return given
 
 
@@ -56,17 +60,15 @@ def _certificate_authentication(fields: Fields) -> dict[str, Any] | None:
     thumbprints = authentication.texts("allowedThumbprints")
     scheme = authentication.choice("validationScheme", SCHEMES, None)
     if scheme is None and thumbprints:
-        raise authentication.refuse(
-            "validationScheme", "Thumbprints are given without a validation scheme. Use 'ThumbprintMatch'."
-        )
+        raise authentication.error("validationScheme", "Thumbprints need the validation scheme 'ThumbprintMatch'.")
     if scheme != THUMBPRINT_MATCH:
         if thumbprints:
-            raise authentication.refuse(
-                "allowedThumbprints", f"Thumbprints belong to 'ThumbprintMatch' only, not to '{scheme}'."
+            raise authentication.error(
+                "allowedThumbprints", f"Thumbprints are for 'ThumbprintMatch' only, not for '{scheme}'."
             )
         return {"validationScheme": scheme or DEFAULT_SCHEME}
     if not 1 <= len(thumbprints) <= 2:
-        raise authentication.refuse(
+        raise authentication.error(
             "allowedThumbprints", f"'ThumbprintMatch' needs 1 or 2 thumbprints; there are {len(thumbprints)}."
         )
     for thumbprint in thumbprints:
@@ -75,25 +77,25 @@ def _certificate_authentication(fields: Fields) -> dict[str, Any] | None:
 
 
 def _authentication(draft: Draft, authentication_name: str) -> dict[str, Any]:
-    """`clientCertificateAuthentication`, and the legacy `authentication` as long as both say the same."""
+    """Return `clientCertificateAuthentication`, and the legacy `authentication` as long as both mean the same."""
     given = _certificate_authentication(draft.fields)
-    can_say_legacy = knows(draft.version, CLIENT, ("authentication",))
+    has_legacy = has_property(draft.version, CLIENT, ("authentication",))
     legacy: dict[str, Any] | None
-    if can_say_legacy:
+    if has_legacy:
         legacy = check_legacy(draft.fields, authentication_name)
     else:
         legacy = draft.existing.properties.get("authentication") if draft.existing else None
     if legacy is None:
         return {"clientCertificateAuthentication": given or {"validationScheme": DEFAULT_SCHEME}}
-    implied = implied_by(legacy)
-    if can_say_legacy and given not in (None, implied):
-        raise draft.fields.refuse(
+    current = current_form_of(legacy)
+    if has_legacy and given not in (None, current):
+        raise draft.fields.error(
             "authentication",
             "'properties.authentication' and 'properties.clientCertificateAuthentication' contradict each other."
-            " Send the latter alone.",
+            " Send the latter only.",
         )
-    if can_say_legacy or given == implied:
-        return {"authentication": legacy, "clientCertificateAuthentication": implied}
+    if has_legacy or given == current:
+        return {"authentication": legacy, "clientCertificateAuthentication": current}
     return {"clientCertificateAuthentication": given or {"validationScheme": DEFAULT_SCHEME}}
 
 
@@ -111,24 +113,27 @@ def _attributes(fields: Fields) -> dict[str, Any]:
         return {}
     for key, value in attributes.members.items():
         if not ATTRIBUTE_KEY.fullmatch(key):
-            raise fields.refuse(
-                "attributes", f"'{key[:100]}' is not an attribute key. Use letters, digits and underscores."
+            raise fields.error(
+                "attributes",
+                f"'{key[:100]}' is not a valid attribute key. Use 1 to 128 letters, digits and underscores.",
             )
         if not _is_attribute_value(value):
-            raise attributes.refuse(
+            raise attributes.error(
                 key, f"Attribute '{key}' must be a string, an integer, a boolean or an array of strings."
             )
     encoded = json.dumps(attributes.members, separators=(",", ":"), ensure_ascii=False)
     if not is_utf8(encoded):
-        raise fields.refuse("attributes", "The attributes must be valid UTF-8.")
+        raise fields.error("attributes", "The attributes must be valid UTF-8.")
     size = len(encoded.encode())
-    if size >= ATTRIBUTES_BELOW:
-        raise fields.refuse("attributes", f"The attributes take {size} bytes; they must stay below 4 KB (4096).")
+    if size > MAX_ATTRIBUTES_BYTES:
+        raise fields.error(
+            "attributes", f"The attributes have {size} bytes as JSON; they must be smaller than 4 KB (4096 bytes)."
+        )
     return dict(attributes.members)
 
 
-def check(draft: Draft) -> Checked:
-    """Refuse what breaks a rule of client authentication; fill in Azure's defaults."""
+def check_client(draft: Draft) -> Checked:
+    """Validate a client and fill in Azure's defaults. Raise `ArmError`: 400, or 409 if the authentication name is taken."""
     fields = draft.fields
     fields.require_known(PROPERTIES)
     name = _authentication_name(draft)
@@ -137,7 +142,7 @@ def check(draft: Draft) -> Checked:
     if holder is not None and (draft.existing is None or holder.id != draft.existing.id):
         raise conflict(
             f"The authentication name '{name}' is taken by client '{holder.name}'. Authentication names must be unique"
-            " in a namespace, whatever their casing.",
+            " in a namespace; case is ignored.",
             "properties.authenticationName",
         )
     return Checked(
@@ -157,6 +162,6 @@ CLIENTS = ChildType(
     CLIENT,
     "client",
     CLIENT_NAME,
-    check,
+    check_client,
     lambda limits, namespace: limits.clients_per_unit * throughput_units(namespace),
 )

@@ -1,4 +1,7 @@
-"""`authentication` of a client in 2023-06-01-preview, which `clientCertificateAuthentication` has replaced since."""
+"""The `authentication` of a client in 2023-06-01-preview, since replaced by `clientCertificateAuthentication`.
+
+Source: the models of azure-mgmt-eventgrid 10.3.0b2.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,19 +15,19 @@ SUBJECT_LENGTHS = {"commonName": (1, 64), "countryCode": (2, 2), "organization":
 
 
 def check_thumbprint(fields: Fields, name: str, thumbprint: str) -> None:
-    """Refuse what is not the SHA-256 of a certificate in hex digits."""
+    """Raise `ArmError` (400) if this is not the SHA-256 of a certificate in 64 hex digits."""
     if not THUMBPRINT.fullmatch(thumbprint):
-        raise fields.refuse(
+        raise fields.error(
             name,
-            f"'{thumbprint[:100]}' is not a thumbprint. It is the SHA-256 of the certificate:"
-            " 64 hex digits without colons.",
+            f"'{thumbprint[:100]}' is not a thumbprint. A thumbprint is the SHA-256 of the certificate: 64 hex digits,"
+            " no colons.",
         )
 
 
 def check_legacy(fields: Fields, authentication_name: str) -> dict[str, Any] | None:
-    """What `authentication` asks for; None when it is absent. Raises `ArmError`.
+    """Return a valid `authentication`, or None if it is missing. Raise `ArmError` (400).
 
-    A subject must have the client's authentication name as its common name: that is what a CONNECT is compared with.
+    The common name of a subject must be the client's authentication name, which the emulator compares at CONNECT.
     """
     authentication = fields.object("authentication")
     if authentication is None:
@@ -34,7 +37,7 @@ def check_legacy(fields: Fields, authentication_name: str) -> dict[str, Any] | N
     if thumbprint is not None and subject is None:
         return {"certificateThumbprint": _thumbprints(thumbprint)}
     if subject is None or thumbprint is not None:
-        raise fields.refuse(
+        raise fields.error(
             "authentication", "'authentication' needs either 'certificateThumbprint' or 'certificateSubject'."
         )
     return {"certificateSubject": _subject(subject, authentication_name)}
@@ -43,7 +46,7 @@ def check_legacy(fields: Fields, authentication_name: str) -> dict[str, Any] | N
 def _thumbprints(fields: Fields) -> dict[str, str | None]:
     fields.require_known(("primary", "secondary"))
     if not fields.text("primary"):
-        raise fields.refuse("primary", f"'{fields.at('primary')}' is missing.")
+        raise fields.error("primary", f"'{fields.at('primary')}' is missing.")
     found = {name: fields.text(name) or None for name in ("primary", "secondary")}
     for name, thumbprint in found.items():
         if thumbprint is not None:
@@ -57,18 +60,18 @@ def _subject(fields: Fields, authentication_name: str) -> dict[str, str | None]:
     for name, value in found.items():
         low, high = SUBJECT_LENGTHS[name]
         if value is not None and not low <= len(value) <= high:
-            raise fields.refuse(name, f"'{fields.at(name)}' must have {low} to {high} characters.")
+            raise fields.error(name, f"'{fields.at(name)}' must have {low} to {high} characters.")
     common_name = found["commonName"]
     if common_name is None or authentication_name_key(common_name) != authentication_name_key(authentication_name):
-        raise fields.refuse(
+        raise fields.error(
             "commonName",
             f"'{fields.at('commonName')}' must be the client's authentication name, '{authentication_name[:128]}'.",
         )
     return found
 
 
-def implied_by(legacy: Mapping[str, Any]) -> dict[str, Any]:
-    """The `clientCertificateAuthentication` that says the same."""
+def current_form_of(legacy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `clientCertificateAuthentication` that means the same."""
     thumbprint = legacy.get("certificateThumbprint")
     if thumbprint is None:
         return {"validationScheme": "SubjectMatchesAuthenticationName"}

@@ -1,4 +1,7 @@
-"""`Microsoft.EventGrid/namespaces`: what a PUT or PATCH may say, and what ARM answers."""
+"""The type `Microsoft.EventGrid/namespaces`.
+
+Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespaces
+"""
 
 import ipaddress
 import re
@@ -7,9 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.arm.requests.errors import ArmError, conflict, invalid
-from emulator.arm.resource_types.api_versions import keep_unknown, refuse_unknown
+from emulator.arm.resource_types.api_versions import carry_over_unknown, reject_unknown
 from emulator.arm.resource_types.fields import Fields
-from emulator.arm.resource_types.topic_spaces_configuration import check_custom_domains, check_topic_spaces
+from emulator.arm.resource_types.topic_spaces_configuration import (
+    check_custom_domains,
+    check_topic_spaces_configuration,
+)
 from emulator.storage.resources import NAMESPACE, Resource
 
 ENVELOPE = ("location", "tags", "sku", "identity", "properties")
@@ -24,13 +30,13 @@ PROPERTIES = (
 READ_ONLY = ("provisioningState", "privateEndpointConnections")
 IDENTITY_TYPES = ("None", "SystemAssigned", "UserAssigned", "SystemAssigned, UserAssigned")
 RESOURCE_ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers(/[^/]+){3,}", re.IGNORECASE)
-MOST_UNITS = 40
-MOST_IP_RULES = 16
+MAX_THROUGHPUT_UNITS = 40
+MAX_IP_RULES = 16
 LOCATION = re.compile(r"[a-z0-9]{2,40}", re.ASCII)
 
 
 def normalize_location(text: object) -> str:
-    """Azure's short form: "West US 2" is "westus2"."""
+    """Return Azure's short form: "West US 2" is "westus2". Raise `ArmError` (400)."""
     location = text.replace(" ", "").lower() if isinstance(text, str) else ""
     if not location:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
@@ -40,11 +46,12 @@ def normalize_location(text: object) -> str:
 
 
 def check_tags(fields: Fields) -> dict[str, str]:
+    """Return the tags of a resource. Raise `ArmError` (400)."""
     tags = fields.object("tags")
     if tags is None:
         return {}
     if len(tags.members) > 50 or not all(isinstance(value, str) for value in tags.members.values()):
-        raise fields.refuse("tags", "'tags' must be at most 50 names with a string each.")
+        raise fields.error("tags", "'tags' must have at most 50 members, each a string.")
     return dict(tags.members)
 
 
@@ -54,56 +61,61 @@ def _sku(fields: Fields) -> dict[str, Any]:
         return {"name": "Standard", "capacity": 1}
     return {
         "name": sku.choice("name", ("Standard",), "Standard"),
-        "capacity": sku.integer("capacity", 1, MOST_UNITS, 1),
+        "capacity": sku.integer("capacity", 1, MAX_THROUGHPUT_UNITS, 1),
     }
 
 
 def _ip_rules(fields: Fields) -> list[dict[str, str]]:
     rules = fields.array("inboundIpRules")
-    if len(rules) > MOST_IP_RULES:
-        raise fields.refuse("inboundIpRules", f"A namespace has at most {MOST_IP_RULES} inbound IP rules.")
+    if len(rules) > MAX_IP_RULES:
+        raise fields.error("inboundIpRules", f"A namespace has at most {MAX_IP_RULES} inbound IP rules.")
     for rule in rules:
         try:
             ipaddress.ip_network(rule["ipMask"], strict=False)
         except (KeyError, TypeError, ValueError) as error:
-            raise fields.refuse(
+            raise fields.error(
                 "inboundIpRules", "Each inbound IP rule needs an 'ipMask' such as '10.0.0.0/8'."
             ) from error
     return [{"ipMask": rule["ipMask"], "action": "Allow"} for rule in rules]
 
 
 def _identity(fields: Fields, resource_id: str) -> dict[str, Any]:
-    """Ids that Azure makes are made from the resource's id here, so that they stay."""
+    """Return the managed identity. Its ids are derived from the resource id, so they do not change."""
     identity = fields.object("identity")
     if identity is None:
         return {"type": "None"}
     kind = identity.choice("type", IDENTITY_TYPES, "None") or "None"
     checked: dict[str, Any] = {"type": kind}
     if "SystemAssigned" in kind:
-        checked |= {"principalId": _made_id(resource_id), "tenantId": _made_id("tenant")}
+        checked |= {"principalId": _derived_id(resource_id), "tenantId": _derived_id("tenant")}
     given = identity.object("userAssignedIdentities")
     if (given is not None and bool(given.members)) is not ("UserAssigned" in kind):
-        raise identity.refuse(
-            "userAssignedIdentities", "'userAssignedIdentities' belongs to the type 'UserAssigned', which needs it."
+        raise identity.error(
+            "userAssignedIdentities",
+            "'userAssignedIdentities' is required for the type 'UserAssigned', and not allowed for others.",
         )
     if given is not None and given.members:
         for each in given.members:
             if not RESOURCE_ID.fullmatch(each):
-                raise identity.refuse("userAssignedIdentities", f"'{each[:200]}' is not the id of an identity.")
+                raise identity.error("userAssignedIdentities", f"'{each[:200]}' is not the id of an identity.")
         checked["userAssignedIdentities"] = {
-            each: {"principalId": _made_id(each), "clientId": _made_id(each + " client")} for each in given.members
+            each: {"principalId": _derived_id(each), "clientId": _derived_id(each + " client")}
+            for each in given.members
         }
     return checked
 
 
-def _made_id(text: str) -> str:
+def _derived_id(text: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, text.casefold()))
 
 
 def check_namespace(
     members: Mapping[str, Any], *, resource_id: str, name: str, existing: Resource | None, version: str
 ) -> Resource:
-    """The namespace that a full body asks for. Raises `ArmError`."""
+    """Validate the full body of a namespace and fill in Azure's defaults.
+
+    Raise `ArmError`: 400, or 409 for a change of `location` or `isZoneRedundant`.
+    """
     fields = Fields({key: value for key, value in members.items() if key in ENVELOPE}, "")
     location = normalize_location(members.get("location"))
     if existing is not None and existing.body["location"] != location:
@@ -113,30 +125,20 @@ def check_namespace(
             f"The namespace '{name}' already exists in location '{existing.body['location']}'; it cannot be created in"
             f" location '{location}'.",
         )
-    given = fields.object("properties") or Fields({}, "properties")
-    properties = given.without(READ_ONLY)
+    properties = (fields.object("properties") or Fields({}, "properties")).without(READ_ONLY)
     properties.require_known(PROPERTIES)
-    refuse_unknown(NAMESPACE, properties.members, version)
-    zone_redundant = properties.boolean("isZoneRedundant", None)
-    if existing is not None and zone_redundant not in (None, existing.properties["isZoneRedundant"]):
-        raise conflict("'isZoneRedundant' cannot be changed.", "properties.isZoneRedundant")
-    tls = properties.text("minimumTlsVersionAllowed")
-    if tls not in (None, "1.2"):
-        raise invalid("'minimumTlsVersionAllowed' can only be '1.2'.", "properties.minimumTlsVersionAllowed")
-    access = ["Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else [])]
-    if existing is not None:  # a version that does not know the value that is there leaves it
-        access.append(existing.properties["publicNetworkAccess"])
+    reject_unknown(NAMESPACE, properties.members, version)
     checked: dict[str, Any] = {
         "provisioningState": "Succeeded",
+        "isZoneRedundant": _zone_redundancy(properties, existing),
+        "minimumTlsVersionAllowed": _minimum_tls_version(properties),
         "topicsConfiguration": _topics(properties, name, location),
-        "topicSpacesConfiguration": check_topic_spaces(properties, name, location),
-        "isZoneRedundant": existing.properties["isZoneRedundant"] if existing else bool(zone_redundant),
-        "publicNetworkAccess": properties.choice("publicNetworkAccess", tuple(access), "Enabled"),
+        "topicSpacesConfiguration": check_topic_spaces_configuration(properties, name, location),
+        "publicNetworkAccess": _public_network_access(properties, existing, version),
         "inboundIpRules": _ip_rules(properties),
-        "minimumTlsVersionAllowed": "1.2",
         "privateEndpointConnections": [],
     }
-    keep_unknown(NAMESPACE, checked, existing, version)
+    carry_over_unknown(NAMESPACE, checked, existing, version)
     body = {
         "sku": _sku(fields),
         "location": location,
@@ -147,8 +149,31 @@ def check_namespace(
     return Resource(resource_id, NAMESPACE, name, body)
 
 
+def _zone_redundancy(properties: Fields, existing: Resource | None) -> bool:
+    given = properties.boolean("isZoneRedundant", None)
+    if existing is None:
+        return bool(given)
+    kept = bool(existing.properties["isZoneRedundant"])
+    if given not in (None, kept):
+        raise conflict("'isZoneRedundant' cannot be changed.", "properties.isZoneRedundant")
+    return kept
+
+
+def _minimum_tls_version(properties: Fields) -> str:
+    if properties.text("minimumTlsVersionAllowed") not in (None, "1.2"):
+        raise invalid("'minimumTlsVersionAllowed' can only be '1.2'.", "properties.minimumTlsVersionAllowed")
+    return "1.2"
+
+
+def _public_network_access(properties: Fields, existing: Resource | None, version: str) -> str | None:
+    values = ["Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else [])]
+    if existing is not None:  # the stored value can be one that only other versions accept
+        values.append(existing.properties["publicNetworkAccess"])
+    return properties.choice("publicNetworkAccess", tuple(values), "Enabled")
+
+
 def _topics(properties: Fields, name: str, location: str) -> dict[str, Any]:
-    """Namespace topics (pull delivery) are not emulated; their configuration is kept."""
+    """Return `topicsConfiguration`. Namespace topics (pull delivery) are not emulated."""
     topics = (properties.object("topicsConfiguration") or Fields({}, "properties.topicsConfiguration")).without(
         ("hostname",)
     )
@@ -158,8 +183,11 @@ def _topics(properties: Fields, name: str, location: str) -> dict[str, Any]:
     return {"hostname": hostname, **({"customDomains": domains} if domains else {})}
 
 
-def merged(existing: Resource, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The full body that a PATCH asks for: `tags`, `sku` and `identity` whole, `properties` member by member."""
+def apply_patch(existing: Resource, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the full body after a PATCH, which replaces `tags` and `identity`, and merges `sku` and `properties`.
+
+    Raise `ArmError`: 400, or 409 for another location.
+    """
     for part in patch:
         if part == "location" and normalize_location(patch[part]) != existing.body["location"]:
             raise conflict("'location' cannot be changed.", "location")

@@ -1,4 +1,7 @@
-"""`topicSpacesConfiguration` of a namespace: what MQTT does in it."""
+"""The `topicSpacesConfiguration` of a namespace: its MQTT broker.
+
+Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespaces#topicspacesconfiguration
+"""
 
 import re
 from typing import Any
@@ -26,23 +29,23 @@ TOPIC_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.EventGrid/(topics/[^/]+|namespaces/[^/]+/topics/[^/]+)",
     re.IGNORECASE,
 )
-MOST_ENRICHMENTS = 50
+MAX_ENRICHMENTS = 50
 READ_ONLY = ("hostname", "validationState", "expectedTxtRecordName", "expectedTxtRecordValue")
 
 
-def hostname_of(name: str, location: str) -> str:
-    """The namespace's MQTT host name: Azure's form under `.localhost`, which can never reach Azure by mistake."""
+def mqtt_hostname(name: str, location: str) -> str:
+    """Return the MQTT host name: Azure's form, but below `.localhost` so that it never reaches Azure by mistake."""
     return f"{name.lower()}.{location}-1.ts.eventgrid.localhost"
 
 
-def check_topic_spaces(fields: Fields, name: str, location: str) -> dict[str, Any]:
-    """The configuration that `fields` asks for, with Azure's defaults. Raises `ArmError`."""
+def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -> dict[str, Any]:
+    """Validate the configuration and fill in Azure's defaults. Raise `ArmError` (400)."""
     configuration = fields.object("topicSpacesConfiguration") or Fields({}, fields.at("topicSpacesConfiguration"))
     configuration = configuration.without(READ_ONLY)
     configuration.require_known(MEMBERS)
     checked: dict[str, Any] = {
         "state": configuration.choice("state", ("Disabled", "Enabled"), "Disabled"),
-        "hostname": hostname_of(name, location),
+        "hostname": mqtt_hostname(name, location),
         "routeTopicResourceId": _route(configuration),
         "routingEnrichments": _enrichments(configuration),
         "routingIdentityInfo": _routing_identity(configuration),
@@ -65,10 +68,10 @@ def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
     )
     given = authentication.choices("alternativeAuthenticationNameSources", NAME_SOURCES)
     if len(set(given)) != len(given):
-        raise authentication.refuse(
-            "alternativeAuthenticationNameSources", "A source of authentication names is given twice."
+        raise authentication.error(
+            "alternativeAuthenticationNameSources", "Each source of authentication names can be listed once."
         )
-    # Tokens and webhooks are kept as they are: this endpoint authenticates by certificate.
+    # Tokens and webhooks are stored unchanged: the emulator authenticates by certificate.
     others = {
         part: found.members
         for part in ("customJwtAuthentication", "webhookAuthentication")
@@ -80,7 +83,7 @@ def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
 def _route(configuration: Fields) -> str | None:
     topic = configuration.text("routeTopicResourceId")
     if topic and not TOPIC_ID.fullmatch(topic):
-        raise configuration.refuse(
+        raise configuration.error(
             "routeTopicResourceId",
             f"'{topic[:200]}' is not the id of an Event Grid topic or namespace topic:"
             " /subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/topics/….",
@@ -96,11 +99,11 @@ def _enrichments(configuration: Fields) -> dict[str, Any] | None:
     checked = {"static": _keyed(enrichments, "static"), "dynamic": _keyed(enrichments, "dynamic")}
     for each in checked["static"]:
         if each.setdefault("valueType", "String") != "String":
-            raise enrichments.refuse("static", "'valueType' of a static enrichment can only be 'String'.")
+            raise enrichments.error("static", "'valueType' of a static enrichment can only be 'String'.")
     count = sum(len(each) for each in checked.values())
-    if count > MOST_ENRICHMENTS:
-        raise configuration.refuse(
-            "routingEnrichments", f"There are {count} routing enrichments; at most {MOST_ENRICHMENTS} are possible."
+    if count > MAX_ENRICHMENTS:
+        raise configuration.error(
+            "routingEnrichments", f"There are {count} routing enrichments; at most {MAX_ENRICHMENTS} are allowed."
         )
     return checked
 
@@ -108,7 +111,7 @@ def _enrichments(configuration: Fields) -> dict[str, Any] | None:
 def _keyed(enrichments: Fields, part: str) -> list[dict[str, Any]]:
     for each in enrichments.array(part):
         if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in ("key", "value")):
-            raise enrichments.refuse(part, f"Each {part} routing enrichment needs a 'key' and a 'value'.")
+            raise enrichments.error(part, f"Each {part} routing enrichment needs a 'key' and a 'value'.")
     return [dict(each) for each in enrichments.array(part)]
 
 
@@ -120,20 +123,21 @@ def _routing_identity(configuration: Fields) -> dict[str, Any] | None:
     kind = identity.choice("type", ("None", "SystemAssigned", "UserAssigned"), "None")
     user_assigned = identity.text("userAssignedIdentity")
     if (kind == "UserAssigned") is not bool(user_assigned):
-        raise identity.refuse(
-            "userAssignedIdentity", "'userAssignedIdentity' belongs to the type 'UserAssigned', which needs it."
+        raise identity.error(
+            "userAssignedIdentity",
+            "'userAssignedIdentity' is required for the type 'UserAssigned', and not allowed for others.",
         )
     return {"type": kind, "userAssignedIdentity": user_assigned}
 
 
 def check_custom_domains(configuration: Fields) -> list[dict[str, Any]] | None:
-    """Custom domains; they stay Pending, since nothing here looks into DNS. None when there are none."""
+    """Return the custom domains, or None. They stay Pending, since the emulator does not query DNS."""
     domains = configuration.array("customDomains")
     checked = []
     for domain in domains:
         name = domain.get("fullyQualifiedDomainName") if isinstance(domain, dict) else None
         if not isinstance(name, str) or not name:
-            raise configuration.refuse("customDomains", "Each custom domain needs a 'fullyQualifiedDomainName'.")
+            raise configuration.error("customDomains", "Each custom domain needs a 'fullyQualifiedDomainName'.")
         writable = {key: value for key, value in domain.items() if key not in READ_ONLY}
         checked.append({**writable, "validationState": "Pending"})
     return checked or None

@@ -56,7 +56,7 @@ class Calls:
         return list(begun) if hasattr(begun, "__next__") else begun
 
     def missing(self) -> set[tuple[str, str]]:
-        """Operations of the six groups that nobody has called."""
+        """Return the operations of the six groups that were not called."""
         public = {
             (group, name)
             for group in GROUPS

@@ -91,7 +91,7 @@ def test_many_records_from_many_threads_are_all_there_once() -> None:
 
 
 def test_the_oldest_of_a_namespace_go_first_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_log, "KEPT", 1_000)
+    monkeypatch.setattr(connection_log, "MAX_KEPT", 1_000)
     store = Store(None)
     other = NAMESPACE.replace("Factory", "quiet")
     store.record_connection(record(7, other))
@@ -99,7 +99,7 @@ def test_the_oldest_of_a_namespace_go_first_and_others_stay(monkeypatch: pytest.
         store.record_connection(record(number))
     store.write_connections()
     found = names(store)
-    assert 1_000 <= len(found) < 1_000 + connection_log.PRUNE_EVERY + connection_log.MOST_WAITING
+    assert 1_000 <= len(found) < 1_000 + connection_log.PRUNE_EVERY + connection_log.MAX_WAITING
     assert found[-1] == "“2999”\n"
     assert names(store, namespace_id=other) == ["“7”\n"]
     store.close()
@@ -133,7 +133,7 @@ def test_the_log_of_a_namespace_ends_with_it_also_what_is_not_in_the_file_yet(tm
 
 
 def test_what_cannot_be_written_waits_and_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_log, "MOST_UNWRITTEN", 3)
+    monkeypatch.setattr(connection_log, "MAX_UNWRITTEN", 3)
     path = tmp_path / "store.sqlite3"
     store = Store(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -1,4 +1,7 @@
-"""Long-running operations: accepted at once, done or failed later, asked about in between."""
+"""Long-running operations: accepted at once, finished later, polled in between.
+
+Source: https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+"""
 
 import asyncio
 import uuid
@@ -6,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.arm.requests.calls import Answer, Call, rendered
+from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.paths import EVENT_GRID
-from emulator.arm.resource_types.api_versions import shown
-from emulator.arm.views import View
+from emulator.arm.requests.responses import ArmResponse, rendered
+from emulator.arm.resource_types.api_versions import without_unknown
+from emulator.arm.visible_state import VisibleState
 from emulator.fault_rules import Fault
-from emulator.storage.store import Resource, Store, id_key
+from emulator.storage.resources import Resource, id_key
+from emulator.storage.store import Store
 
-RETRY_AFTER = "1"  # clients take "0" for none
-KEPT = 1000  # operations that can be asked about; the oldest go first
+RETRY_AFTER = "1"  # seconds; Azure's SDKs ignore "0"
+MAX_KEPT = 1000  # operations; then the oldest are dropped
 
 
 @dataclass
@@ -25,49 +30,49 @@ class _Operation:
     resource_id: str
     finish: Callable[[], None]
     status: str = "InProgress"
-    error: ArmError | None = None  # what it ends with
+    error: ArmError | None = None  # why it fails
     is_delete: bool = False
     timer: asyncio.TimerHandle | None = None
 
 
-class Operations:
-    """The operations under way, and those that have ended lately. They do not survive a restart; the writes do."""
+class LongRunningOperations:
+    """The operations in progress and those that ended recently. They are lost at a restart; their writes are not."""
 
-    def __init__(self, store: Store, view: View) -> None:
+    def __init__(self, store: Store, visible: VisibleState) -> None:
         self._store = store
-        self._view = view
+        self._visible = visible
         self._all: dict[str, _Operation] = {}
 
     def require_idle(self, resource_id: str) -> None:
-        """Refuse a write while another one of the same resource is under way."""
+        """Raise `ArmError` (409) if an operation on this resource is in progress."""
         key = id_key(resource_id)
         if any(each.status == "InProgress" and id_key(each.resource_id) == key for each in self._all.values()):
             raise ArmError(
                 409,
                 "AnotherOperationInProgress",
-                f"Another operation on '{resource_id}' is in progress. Wait until it has ended, then try again.",
+                f"Another operation on '{resource_id}' is in progress. Try again when it has ended.",
             )
 
-    def write(self, call: Call, fault: Fault, written: Resource, existing: Resource | None) -> Answer:
-        """Accept a PUT or PATCH. One that will fail changes nothing that lasts."""
+    def write(self, call: Call, fault: Fault, written: Resource, existing: Resource | None) -> ArmResponse:
+        """Accept a PUT or PATCH: 200, 201 or 202. If the operation is going to fail, nothing is stored."""
         state = "Updating" if existing else "Creating"
-        under_way = written.with_properties({**written.properties, "provisioningState": state})
+        in_progress = written.with_properties({**written.properties, "provisioningState": state})
         if fault.kind != "failing":
             self._store.put(written)
-        self._view.show(written.id, under_way)
+        self._visible.show(written.id, in_progress)
         operation = self._start(call, fault, written.id, lambda: None)
-        body = rendered(shown(under_way, call.api_version))
+        body = rendered(without_unknown(in_progress, call.api_version))
         if call.method == "PATCH":
-            return Answer(202, body, self._links(call, operation, "Azure-AsyncOperation", "Location"))
-        return Answer(200 if existing else 201, body, self._links(call, operation, "Azure-AsyncOperation"))
+            return ArmResponse(202, body, self._links(call, operation, "Azure-AsyncOperation", "Location"))
+        return ArmResponse(200 if existing else 201, body, self._links(call, operation, "Azure-AsyncOperation"))
 
-    def delete(self, call: Call, fault: Fault, existing: Resource, delete: Callable[[], None]) -> Answer:
-        """Accept a DELETE, which `delete` does when its time has come."""
-        going = existing.with_properties({**existing.properties, "provisioningState": "Deleting"})
-        self._view.show(existing.id, going)
+    def delete(self, call: Call, fault: Fault, existing: Resource, delete: Callable[[], None]) -> ArmResponse:
+        """Accept a DELETE: 202. The operation calls `delete` when it ends."""
+        deleting = existing.with_properties({**existing.properties, "provisioningState": "Deleting"})
+        self._visible.show(existing.id, deleting)
         operation = self._start(call, fault, existing.id, delete)
         operation.is_delete = True
-        return Answer(202, None, self._links(call, operation, "Azure-AsyncOperation", "Location"))
+        return ArmResponse(202, None, self._links(call, operation, "Azure-AsyncOperation", "Location"))
 
     def _start(self, call: Call, fault: Fault, resource_id: str, finish: Callable[[], None]) -> _Operation:
         name = str(uuid.uuid4()).upper()
@@ -76,11 +81,11 @@ class Operations:
         )
         operation = _Operation(operation_id, name, resource_id, finish)
         if fault.kind == "failing":
-            message = fault.message or "The emulator was asked to let this operation fail."
+            message = fault.message or "A fault of the emulator lets this operation fail."
             operation.error = ArmError(fault.status, fault.error_code, message)
-        operation.timer = asyncio.get_running_loop().call_later(fault.lasts, self._end, operation)
+        operation.timer = asyncio.get_running_loop().call_later(fault.duration, self._end, operation)
         self._all[name] = operation
-        while len(self._all) > KEPT:
+        while len(self._all) > MAX_KEPT:
             oldest = next(iter(self._all.values()))
             if oldest.status == "InProgress":
                 break
@@ -88,16 +93,16 @@ class Operations:
         return operation
 
     def _end(self, operation: _Operation) -> None:
-        self._view.forget(operation.resource_id)
+        self._visible.forget(operation.resource_id)
         if operation.error is None:
             try:
                 operation.finish()
-            except ArmError as error:  # what is there now does not allow it any more
+            except ArmError as error:  # the resources have changed in the meantime
                 operation.error = error
         operation.status = "Failed" if operation.error else "Succeeded"
 
     def cancel_all(self) -> None:
-        """Forget them all; those under way never end."""
+        """Drop all operations; those in progress never end."""
         for operation in self._all.values():
             if operation.timer is not None:
                 operation.timer.cancel()
@@ -112,32 +117,37 @@ class Operations:
         query = f"?api-version={call.api_version}"
         return {"Retry-After": RETRY_AFTER, **{name: f"{call.origin}{links[name]}{query}" for name in headers}}
 
-    # Asking
+    # Polling
 
-    def handle(self, call: Call) -> Answer:
-        """`GET …/providers/Microsoft.EventGrid/locations/{location}/operationsStatus/{id}` or `operationResults/{id}`."""
+    def handle(self, call: Call) -> ArmResponse:
+        """Respond to `GET …/providers/Microsoft.EventGrid/locations/{location}/operationsStatus/{id}` or `operationResults`.
+
+        Raise `ArmError` (404, 405), or the error of an operation that failed when asked for its result.
+        """
         kind = call.path.types[-1].casefold() if len(call.path.names) == 2 else ""
         if kind not in ("operationsstatus", "operationresults"):
-            raise ArmError(404, "InvalidResourceType", "There is nothing at this path.")
+            raise ArmError(404, "InvalidResourceType", "This path does not exist.")
         if call.method != "GET":
-            raise call.refuse_method("GET")
+            raise call.method_not_allowed("GET")
         operation = self._all.get(call.path.names[1].upper())
         if operation is None:
             raise ArmError(404, "ResourceNotFound", f"There is no operation '{call.path.names[1][:100]}'.")
         return self._status(operation) if kind == "operationsstatus" else self._result(call, operation)
 
-    def _status(self, operation: _Operation) -> Answer:
+    def _status(self, operation: _Operation) -> ArmResponse:
         body: dict[str, Any] = {"id": operation.id, "name": operation.name, "status": operation.status}
         if operation.status == "InProgress":
-            return Answer(200, body, {"Retry-After": RETRY_AFTER})
+            return ArmResponse(200, body, {"Retry-After": RETRY_AFTER})
         if operation.error is not None:
             body |= operation.error.as_dict()
-        return Answer(200, body)
+        return ArmResponse(200, body)
 
-    def _result(self, call: Call, operation: _Operation) -> Answer:
+    def _result(self, call: Call, operation: _Operation) -> ArmResponse:
         if operation.status == "InProgress":
-            return Answer(202, None, self._links(call, operation, "Location"))
+            return ArmResponse(202, None, self._links(call, operation, "Location"))
         if operation.error is not None:
             raise operation.error
         found = None if operation.is_delete else self._store.get(operation.resource_id)
-        return Answer(204) if found is None else Answer(200, rendered(shown(found, call.api_version)))
+        return (
+            ArmResponse(204) if found is None else ArmResponse(200, rendered(without_unknown(found, call.api_version)))
+        )

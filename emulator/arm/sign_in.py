@@ -1,4 +1,4 @@
-"""What a client reads before its first call: cloud metadata, OpenID configuration, and the token endpoint."""
+"""The endpoints that clients use to sign in: cloud metadata, OpenID configuration, tokens."""
 
 import base64
 import time
@@ -12,12 +12,12 @@ from emulator.credentials import TOKEN_LIFETIME, Credentials
 
 
 def origin(request: web.Request) -> str:
-    """`https://host:port` as the client wrote it, so that links in answers lead back the same way."""
+    """Return `https://host:port` as the client wrote it, so that links in responses lead back the same way."""
     return f"https://{request.host}"
 
 
 def cloud_metadata(request: web.Request) -> web.Response:
-    """`GET /metadata/endpoints`, which `az cloud register` reads."""
+    """Respond to `GET /metadata/endpoints`, which `az cloud register` reads. Source: recorded traffic."""
     base = origin(request)
     return web.json_response(
         {
@@ -41,6 +41,10 @@ def cloud_metadata(request: web.Request) -> web.Response:
 
 
 def openid_configuration(request: web.Request, tenant: str) -> web.Response:
+    """Respond to `GET /{tenant}/v2.0/.well-known/openid-configuration`.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
+    """
     base = f"{origin(request)}/{tenant}"
     return web.json_response(
         {
@@ -61,32 +65,36 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 752
 
 
 def managed_identity_token(request: web.Request, credentials: Credentials) -> web.Response:
-    """`GET /msi/token`, the endpoint that App Service and Container Apps give to what they run (IDENTITY_ENDPOINT).
+    """Respond to `GET /msi/token`, the managed identity endpoint of App Service and Container Apps (IDENTITY_ENDPOINT).
 
-    https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
+    Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
     if not credentials.accepts_identity_header(request.headers.get("X-IDENTITY-HEADER", "")):
-        return _refusal(401, "unauthorized", "The header X-IDENTITY-HEADER is missing or wrong. The ready file has it.")
+        return _oauth_error(
+            401,
+            "unauthorized",
+            "The header X-IDENTITY-HEADER is missing or wrong. See identity_header in the ready file.",
+        )
     client_id = request.query.get("client_id", credentials.client_id)
     if client_id != credentials.client_id:
-        return _refusal(400, "invalid_request", "There is no identity with this client id. The ready file names it.")
-    answer = {
+        return _oauth_error(400, "invalid_request", "No identity has this client id. See client_id in the ready file.")
+    body = {
         "access_token": credentials.issue_token(),
         "expires_on": str(int(time.time()) + TOKEN_LIFETIME),
         "resource": request.query.get("resource", ""),
         "token_type": "Bearer",
         "client_id": client_id,
     }
-    return web.json_response(answer, headers={"Cache-Control": "no-store"})
+    return web.json_response(body, headers={"Cache-ControlApi": "no-store"})
 
 
-def _refusal(status: int, error: str, description: str) -> web.Response:
+def _oauth_error(status: int, error: str, description: str) -> web.Response:
     headers = {"WWW-Authenticate": "Basic"} if status == 401 else {}
     return web.json_response({"error": error, "error_description": description}, status=status, headers=headers)
 
 
-def _client_of(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
-    """Client id and secret from the form or from basic authentication (RFC 6749 section 2.3.1)."""
+def _client_credentials(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
+    """Return client id and secret, from the form or from basic authentication (RFC 6749 section 2.3.1)."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.casefold() == "basic":
         try:
@@ -98,28 +106,41 @@ def _client_of(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 async def token(request: web.Request, tenant: str, credentials: Credentials) -> web.Response:
-    """`POST /{tenant}/oauth2/v2.0/token`: a bearer token for the service principal, by client credentials."""
+    """Respond to `POST /{tenant}/oauth2/v2.0/token` with a bearer token for the service principal.
+
+    It takes a client secret or a federated token. Errors are those of RFC 6749 section 5.2.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+    """
     try:
         form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    except (ValueError, LookupError):  # no boundary, an unknown charset
-        return _refusal(400, "invalid_request", "The form in the request cannot be read.")
+    except (ValueError, LookupError):  # a multipart form without a boundary, an unknown charset
+        return _oauth_error(400, "invalid_request", "The form cannot be read.")
     if form.get("grant_type") != "client_credentials":
-        return _refusal(400, "unsupported_grant_type", "Only the grant type 'client_credentials' is supported here.")
+        return _oauth_error(400, "unsupported_grant_type", "Only the grant type 'client_credentials' is supported.")
     if tenant.casefold() != credentials.tenant:
-        return _refusal(400, "invalid_request", f"Tenant '{tenant[:100]}' not found. The ready file names the tenant.")
-    client_id, secret = _client_of(request, form)
+        return _oauth_error(400, "invalid_request", f"Tenant '{tenant[:100]}' not found. See tenant in the ready file.")
+    client_id, secret = _client_credentials(request, form)
     if form.get("client_assertion_type"):
         accepted = form["client_assertion_type"] == JWT_BEARER and credentials.accepts_assertion(
             client_id, form.get("client_assertion", "")
         )
         if not accepted:
-            return _refusal(401, "invalid_client", "Unknown client id or federated token. The ready file has both.")
+            return _oauth_error(
+                401,
+                "invalid_client",
+                "Unknown client id or federated token. See client_id and federated_token_file in the ready file.",
+            )
     elif not credentials.accepts(client_id, secret):
-        return _refusal(401, "invalid_client", "Unknown client id or wrong client secret. The ready file has both.")
-    answer: dict[str, Any] = {
+        return _oauth_error(
+            401,
+            "invalid_client",
+            "Unknown client id or wrong client secret. See client_id and client_secret in the ready file.",
+        )
+    body: dict[str, Any] = {
         "token_type": "Bearer",
         "expires_in": TOKEN_LIFETIME,
         "ext_expires_in": TOKEN_LIFETIME,
         "access_token": credentials.issue_token(),
     }
-    return web.json_response(answer, headers={"Cache-Control": "no-store"})
+    return web.json_response(body, headers={"Cache-ControlApi": "no-store"})

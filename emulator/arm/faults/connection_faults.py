@@ -1,4 +1,4 @@
-"""Breaking a connection on purpose."""
+"""The faults that break a connection: `reset` and `torn`."""
 
 import socket
 import struct
@@ -9,7 +9,7 @@ _ABORT_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
 
 def reset_connection(request: web.Request) -> web.StreamResponse:
-    """End the connection of this request with a TCP reset. The answer reaches nobody."""
+    """Close the connection of this request with a TCP reset. The returned response is not sent."""
     transport = request.transport
     if transport is not None:
         raw: socket.socket | None = transport.get_extra_info("socket")
@@ -20,7 +20,7 @@ def reset_connection(request: web.Request) -> web.StreamResponse:
 
 
 async def send_half(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Send the head and half of the body, then close the connection."""
+    """Send the headers and half of the body, then close the connection. Reset it if there is no body."""
     body = response.body if isinstance(response.body, bytes) else b""
     if not body:
         return reset_connection(request)

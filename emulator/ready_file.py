@@ -1,4 +1,4 @@
-"""What the emulator tells others when everything listens: the ready file, and lines for a shell."""
+"""The files that the emulator writes when all endpoints listen: the ready file (JSON) and the env file (shell)."""
 
 import os
 import shlex
@@ -9,23 +9,25 @@ from typing import Any
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
 
-FEDERATED_TOKEN = "federated-token"  # noqa: S105  a name: the file that a platform would give to a workload
+FEDERATED_TOKEN = "federated-token"  # noqa: S105  the name of the token file of a workload identity
 
 
-def host_told(host: str, host_names: Sequence[str]) -> str:
-    """What clients are told to connect to, which is in the server certificate too: `host` is where the emulator listens."""
+def advertised_host(host: str, host_names: Sequence[str]) -> str:
+    """Return the host name for clients, which is in the server certificate. `host` is the address the emulator listens on."""
     if host_names:
         return host_names[0]
-    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104  not bound here: every address is this machine
+    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
 
 
 def url_of(host: str, port: int) -> str:
+    """Return the URL of the ARM endpoint; IPv6 addresses are put in brackets."""
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def ready_content(
     url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
 ) -> dict[str, Any]:
+    """Return the JSON of the ready file. `by_name` is host and port of the MQTT listener for all namespaces."""
     content: dict[str, Any] = {
         "arm": url,
         "arm_ca": str(authority.ca_path),
@@ -38,13 +40,13 @@ def ready_content(
         "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
         "pid": os.getpid(),
     }
-    if by_name is not None:  # one MQTT port for all namespaces, told apart by host name
+    if by_name is not None:  # one MQTT port for all namespaces, selected by host name
         content["mqtt_by_name"] = {"host": by_name[0], "port": by_name[1]}
     return content
 
 
-def environment_lines(url: str, authority: Authority, credentials: Credentials) -> str:
-    """`NAME=value` lines that a shell, a CI job or a container can read: the names that Azure's tools know."""
+def env_file_lines(url: str, authority: Authority, credentials: Credentials) -> str:
+    """Return `NAME=value` lines for a shell, a CI job or a container, with the variables that Azure's tools read."""
     values = {
         "ARM_ENDPOINT": url,
         "REQUESTS_CA_BUNDLE": str(authority.ca_path),
@@ -60,7 +62,7 @@ def environment_lines(url: str, authority: Authority, credentials: Credentials) 
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
-def write_for_others(path: Path, content: bytes) -> None:
-    """Write a file with secrets in it, at once and private. Raises `OSError`."""
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a file with secrets atomically, readable by its owner only, and create its folder. Raise `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, content)

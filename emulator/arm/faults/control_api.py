@@ -1,4 +1,4 @@
-"""`/emulator/…`: what only the emulator has. Never subject to faults; asks for a token like everything else."""
+"""The control API below `/emulator/`: faults, reset, MQTT endpoints. It needs a token, and no fault affects it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,26 +6,30 @@ from typing import Any
 
 from aiohttp import web
 
-from emulator.arm.faults.matching import Faults
+from emulator.arm.faults.active_faults import ActiveFaults
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
 
 MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
 
 
-class Control:
-    """`reset()` puts everything back to how the emulator was started."""
+class ControlApi:
+    """The requests below `/emulator/`.
+
+    `reset` restores the state at the start, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
+    id, and `mqtt_ca` is the path of the PEM file that MQTT clients trust.
+    """
 
     def __init__(
-        self, faults: Faults, reset: Callable[[], None], mqtt_endpoints: MqttEndpointMap, mqtt_ca: str
+        self, faults: ActiveFaults, reset: Callable[[], None], mqtt_endpoints: MqttEndpointMap, mqtt_ca: str
     ) -> None:
         self._faults = faults
         self._reset = reset
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
 
-    async def answer(self, request: web.Request, segments: tuple[str, ...]) -> web.Response:
-        """Answer a request below `/emulator`; `segments` are those behind it, in lower case. Raises `ArmError`."""
+    async def respond(self, request: web.Request, segments: tuple[str, ...]) -> web.Response:
+        """Respond to a request; `segments` follow `/emulator/` in the path, in lower case. Raise `ArmError`."""
         match (request.method, *segments):
             case ("GET", "endpoints"):
                 return web.json_response(self._endpoints())
@@ -38,7 +42,7 @@ class Control:
                 return web.Response(status=204)
             case ("DELETE", "faults", fault_id):
                 if not self._faults.remove(fault_id):
-                    raise ArmError(404, "NotFound", f"There is no fault '{fault_id[:50]}'; it may have ended.")
+                    raise ArmError(404, "NotFound", f"There is no fault '{fault_id[:50]}'. It may have ended.")
                 return web.Response(status=204)
             case ("POST", "reset"):
                 self._reset()
@@ -46,8 +50,8 @@ class Control:
         raise ArmError(
             404,
             "NotFound",
-            "There are GET /emulator/endpoints, GET, POST and DELETE /emulator/faults, DELETE /emulator/faults/ID,"
-            " POST /emulator/reset.",
+            "The control API has GET /emulator/endpoints, GET, POST and DELETE /emulator/faults,"
+            " DELETE /emulator/faults/ID, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:
@@ -66,6 +70,6 @@ async def _read_fault(request: web.Request) -> Fault:
             raise FaultError("Send a JSON object.")
         return Fault.from_dict(members)
     except FaultError as error:
-        raise invalid(str(error)) from error
+        raise invalid(str(error), error.field) from error
     except (ValueError, RecursionError) as error:
         raise invalid("The request content is not valid JSON.") from error
