@@ -89,7 +89,7 @@ class ArmService:
             try:
                 self._operate(call)
             except ArmError as error:
-                raise SeedError(f"Entry {number} of the seed file, {call.target}: {error.message}") from error
+                raise SeedError(f"{call.target}: {error.message}", number) from error
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         request_id = str(uuid.uuid4())

@@ -15,7 +15,11 @@ NEWEST = max(EVENT_GRID_VERSIONS)  # has every property
 
 
 class SeedError(Exception):
-    """An invalid seed file. The message names the entry and the reason."""
+    """An invalid seed file. `entry` is the number of the entry at fault, from 1, or 0 if it is the whole file."""
+
+    def __init__(self, message: str, entry: int = 0) -> None:
+        super().__init__(f"Entry {entry} of the seed file: {message}" if entry else message)
+        self.entry = entry
 
 
 def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
@@ -23,7 +27,7 @@ def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise SeedError(f"The seed file {path} cannot be read: {error.strerror}.") from error
+        raise SeedError(f"Cannot read the seed file {path}: {error.strerror}.") from error
     except ValueError as error:
         raise SeedError(f"The seed file {path} is not valid JSON: {error}.") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -35,14 +39,14 @@ def seed_call(entry: Mapping[str, Any], number: int, credentials: Credentials) -
     """Return the PUT of an entry. `{subscription}` in its id stands for the emulator's subscription. Raise `SeedError`."""
     resource_id = entry.get("id")
     if not isinstance(resource_id, str):
-        raise SeedError(f"Entry {number} of the seed file has no 'id'.")
+        raise SeedError("'id' is missing.", number)
     target = resource_id.replace("{subscription}", credentials.subscription)
     try:
         path = parse_arm_path(split_path(target))
     except ArmError as error:
-        raise SeedError(f"Entry {number} of the seed file: {error.message}") from error
+        raise SeedError(error.message, number) from error
     if path is None or not path.subscription or path.is_collection:
-        raise SeedError(f"Entry {number} of the seed file: '{resource_id[:200]}' is not the id of a resource.")
+        raise SeedError(f"'{resource_id[:200]}' is not the id of a resource.", number)
     return Call(
         method="PUT",
         path=path,

@@ -1,4 +1,4 @@
-"""The real Azure clients, pointed at a running emulator."""
+"""The client libraries of Azure, connected to a running emulator."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ FAST: dict[str, Any] = {"polling_interval": 1, "retry_total": 0, "connection_tim
 
 
 class StaticCredential:
-    """One token, as it is."""
+    """A credential with one token."""
 
     def __init__(self, token: str) -> None:
         self._token = token

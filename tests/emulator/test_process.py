@@ -1,9 +1,10 @@
-"""The emulator as a program: it starts, says where it is, keeps what it acknowledged, and ends."""
+"""The emulator as a process: it starts, writes its ready file, keeps acknowledged writes, and stops."""
 
 import contextlib
 import http.client
 import json
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from emulator.faults_client import EmulatorControl
+from emulator.options import PROGRAM, parse_arguments
 from tests.support.emulator_process import ROOT, EmulatorProcess
 from tests.support.waiting import until
 
@@ -19,8 +24,8 @@ def client_body(state: str = "Enabled") -> dict[str, object]:
     return {"properties": {"state": state}}
 
 
-def test_the_ready_file_is_private_and_says_everything(own_emulator: EmulatorProcess) -> None:
-    path = own_emulator.state_dir / "ready.json"
+def test_the_ready_file_is_private_and_complete(emulator: EmulatorProcess) -> None:
+    path = emulator.state_dir / "ready.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert set(json.loads(path.read_text())) == {
         "arm",
@@ -34,22 +39,22 @@ def test_the_ready_file_is_private_and_says_everything(own_emulator: EmulatorPro
         "federated_token_file",
         "pid",
     }
-    assert own_emulator.ready["pid"] == own_emulator.process.pid
+    assert emulator.ready["pid"] == emulator.process.pid
 
 
-def test_secrets_in_the_state_folder_are_private(own_emulator: EmulatorProcess) -> None:
+def test_secrets_in_the_state_folder_are_private(emulator: EmulatorProcess) -> None:
     for name in ("emulator-ca-key.pem", "emulator-server-key.pem", "emulator-credentials.json"):
-        assert stat.S_IMODE((own_emulator.state_dir / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((emulator.state_dir / name).stat().st_mode) == 0o600
 
 
-def test_sigterm_and_sigint_end_it_cleanly(own_emulator: EmulatorProcess) -> None:
+def test_sigterm_and_sigint_stop_it_cleanly(own_emulator: EmulatorProcess) -> None:
     assert own_emulator.stop() == 0
     assert not (own_emulator.state_dir / "ready.json").exists()
     own_emulator.start()
     assert own_emulator.interrupt() == 0
 
 
-def test_sigterm_is_heard_at_once_after_thousands_of_changes(tmp_path: Path) -> None:
+def test_sigterm_stops_it_after_thousands_of_changes(tmp_path: Path) -> None:
     namespace = "/subscriptions/{subscription}/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/large"
     settings = {"topicSpacesConfiguration": {"state": "Enabled"}}
     (tmp_path / "seed.json").write_text(
@@ -63,19 +68,19 @@ def test_sigterm_is_heard_at_once_after_thousands_of_changes(tmp_path: Path) -> 
     )
     emulator = EmulatorProcess(tmp_path / "state", "--seed", str(tmp_path / "seed.json"), "--in-memory")
     try:
-        emulator.call("POST", "/emulator/reset")  # 1,500 clients deleted, and 1,500 made
+        emulator.call("POST", "/emulator/reset")  # 1,500 clients deleted, and 1,500 created
         assert emulator.stop() == 0
     finally:
         emulator.process.kill()
 
 
-def test_it_ends_with_its_parent(own_emulator: EmulatorProcess) -> None:
+def test_it_stops_with_its_parent(own_emulator: EmulatorProcess) -> None:
     own_emulator.close_parent_pipe()
-    until(lambda: own_emulator.ended, "the emulator ends when its parent is gone")
+    until(lambda: own_emulator.ended, "the emulator stops with its parent")
     assert own_emulator.process.returncode == 0
 
 
-def test_what_it_acknowledged_survives_kill_9(own_emulator: EmulatorProcess) -> None:
+def test_acknowledged_writes_survive_kill_9(own_emulator: EmulatorProcess) -> None:
     namespace = own_emulator.make_namespace("kept-over-kill")
     token = own_emulator.token()
     written = [own_emulator.call("PUT", f"{namespace}/clients/c{number}", client_body()) for number in range(20)]
@@ -87,18 +92,18 @@ def test_what_it_acknowledged_survives_kill_9(own_emulator: EmulatorProcess) -> 
     assert sorted(kept, key=lambda client: client["name"]) == sorted(written, key=lambda client: client["name"])
     bearer = {"Authorization": f"Bearer {token}"}
     status, _, _ = own_emulator.send("GET", "/subscriptions?api-version=2022-12-01", headers=bearer)
-    assert status == 200, "a token from before the restart is still good"
+    assert status == 200, "a token stays valid over a restart"
 
 
 class Writer(threading.Thread):
-    """Creates, replaces and deletes clients of its own until the emulator is gone."""
+    """Creates, replaces and deletes its own clients until the emulator is killed."""
 
     def __init__(self, emulator: EmulatorProcess, namespace: str, number: int, known: dict[str, object]) -> None:
         super().__init__()
         self._emulator, self._namespace, self._number = emulator, namespace, number
         self._chance = random.Random(number)
-        self.known = known  # what was acknowledged last, by name; None: it is gone
-        self.under_way: str = ""  # the one that was asked for and not answered
+        self.known = known  # the last acknowledged state by name; None: deleted
+        self.pending: str = ""  # the client of the request without a response
         self.acknowledged = 0
 
     def run(self) -> None:
@@ -106,19 +111,19 @@ class Writer(threading.Thread):
             while True:
                 name = f"writer-{self._number % 4}-{self._chance.randrange(40)}"
                 path = f"{self._namespace}/clients/{name}"
-                self.under_way = name
+                self.pending = name
                 if self.known.get(name) is not None and self._chance.random() < 0.3:
                     self._emulator.call("DELETE", path)
                     self.known[name] = None
                 else:
                     body = {"properties": {"attributes": {"round": self._number, "step": self.acknowledged}}}
                     self.known[name] = self._emulator.call("PUT", path, body)
-                self.under_way = ""
+                self.pending = ""
                 self.acknowledged += 1
 
 
-def test_every_acknowledged_write_survives_kill_9_at_any_moment(own_emulator: EmulatorProcess) -> None:
-    """More than 1,000 writes by four threads that never rest, and ten times killed at a moment that nobody chooses."""
+def test_acknowledged_writes_survive_kill_9_at_any_moment(own_emulator: EmulatorProcess) -> None:
+    """More than 1,000 writes by four threads, and ten kills at random moments."""
     namespace = own_emulator.make_namespace("killed-often", mqtt=False)
     chance = random.Random(20_261_124)
     known: list[dict[str, object]] = [{} for _ in range(4)]
@@ -137,9 +142,9 @@ def test_every_acknowledged_write_survives_kill_9_at_any_moment(own_emulator: Em
         kept = {each["name"]: each for each in everything_in(own_emulator, f"{namespace}/clients?$top=100")}
         for writer in writers:
             for name, expected in writer.known.items():
-                if name != writer.under_way:  # of that one both the old and the new are right
+                if name != writer.pending:  # either state is correct for a pending write
                     assert kept.get(name) == expected, name
-            writer.known[writer.under_way] = kept.get(writer.under_way)
+            writer.known[writer.pending] = kept.get(writer.pending)
             acknowledged += writer.acknowledged
     assert acknowledged >= 1_000
 
@@ -152,8 +157,8 @@ def everything_in(emulator: EmulatorProcess, path: str) -> Iterator[dict[str, ob
         path, version = page.get("nextLink", "").removeprefix(emulator.url), None
 
 
-def test_health_is_answered_only_when_everything_listens(tmp_path: Path) -> None:
-    """Sixty MQTT listeners are there to be opened; whoever asks for its health meanwhile waits."""
+def test_health_is_reported_only_when_all_endpoints_listen(tmp_path: Path) -> None:
+    """The emulator opens sixty MQTT listeners before it responds to a health check."""
     emulator = EmulatorProcess(tmp_path / "state")
     for number in range(60):
         emulator.make_namespace(f"plant-{number}")
@@ -165,7 +170,7 @@ def test_health_is_answered_only_when_everything_listens(tmp_path: Path) -> None
                 return emulator.send("GET", "/healthz")[0] == 200
             return False
 
-        until(is_healthy, "it says that it is well")
+        until(is_healthy, "the emulator is healthy")
         listening.append(len(emulator.mqtt_endpoints))
 
     emulator.stop()
@@ -177,56 +182,65 @@ def test_health_is_answered_only_when_everything_listens(tmp_path: Path) -> None
     assert listening == [60]
 
 
-def test_strangers_are_warned_of_whatever_the_log_level(tmp_path: Path) -> None:
-    options = ("--host", "0.0.0.0", "--log-level", "error", "--in-memory", "--port", "0", "--mqtt-port-base", "0")
+@pytest.mark.parametrize(("host", "is_warned"), [("0.0.0.0", True), ("localhost", False)])
+def test_it_warns_if_others_can_connect_at_any_log_level(tmp_path: Path, host: str, is_warned: bool) -> None:
+    options = ("--host", host, "--log-level", "error", "--in-memory", "--port", "0", "--mqtt-port-base", "0")
     command = [sys.executable, "-m", "emulator", *options, "--ready-file", str(tmp_path / "ready.json")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
-        until((tmp_path / "ready.json").exists, "it is ready")
+        until((tmp_path / "ready.json").exists, "the emulator is ready")
+        assert EmulatorControl.from_ready_file(tmp_path / "ready.json").faults() == []
     finally:
         process.terminate()
-    _, said = process.communicate(timeout=20)
-    assert "EVERY MACHINE THAT REACHES THIS ADDRESS CAN CONNECT" in said
+    _, logged = process.communicate(timeout=20)
+    assert (host in logged) is is_warned
+    assert bool(logged) is is_warned
 
 
-def test_a_second_emulator_on_the_same_folder_is_refused(own_emulator: EmulatorProcess) -> None:
-    second = run("--state", str(own_emulator.state_dir), "--port", "0")
+def test_a_second_emulator_on_the_same_folder_does_not_start(emulator: EmulatorProcess) -> None:
+    second = run("--state", str(emulator.state_dir), "--port", "0")
     assert second.returncode == 1
-    assert "Another emulator runs on the state folder" in second.stderr
-    assert "Traceback" not in second.stderr
+    assert_one_message(second.stderr, f"{emulator.state_dir}", "--state")
 
 
-def test_a_busy_port_is_told_in_a_sentence(own_emulator: EmulatorProcess, tmp_path: Path) -> None:
-    port = own_emulator.url.rpartition(":")[2]
+def test_a_port_in_use_is_reported(emulator: EmulatorProcess, tmp_path: Path) -> None:
+    port = emulator.url.rpartition(":")[2]
     second = run("--state", str(tmp_path / "other"), "--port", port, "--mqtt-port-base", "0")
     assert second.returncode == 1
-    assert f"Cannot listen on 127.0.0.1 port {port}" in second.stderr
-    assert "Traceback" not in second.stderr
+    assert_one_message(second.stderr, f"127.0.0.1 port {port}", "--port")
 
 
-def test_a_damaged_state_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_file_in_the_state_folder_is_reported(tmp_path: Path) -> None:
+    EmulatorProcess(tmp_path / "intact").stop()
     for name in ("emulator-credentials.json", "emulator-ca.pem", "emulator.sqlite3"):
         state = tmp_path / name
-        EmulatorProcess(state).stop()
+        shutil.copytree(tmp_path / "intact", state)
         for suffix in ("", "-wal", "-shm"):
             if (state / (name + suffix)).exists():
                 (state / (name + suffix)).write_bytes(b"damaged" * 1000)
-        ended = run("--state", str(state), "--port", "0", "--mqtt-port-base", "0")
-        assert ended.returncode == 1, name
-        assert str(state / name) in ended.stderr
-        assert "Traceback" not in ended.stderr
+        stopped = run("--state", str(state), "--port", "0", "--mqtt-port-base", "0")
+        assert stopped.returncode == 1, name
+        assert_one_message(stopped.stderr, str(state / name))
 
 
-def test_bad_options_are_refused() -> None:
-    for option, value in (
-        ("port", "70000"),
-        ("ca-certificate-limit", "0"),
-        ("parent-fd", "x"),
-        ("mqtt-port-base", "-1"),
-    ):
-        ended = run(f"--{option}={value}")
-        assert ended.returncode == 2
-        assert f"--{option}" in ended.stderr
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("port", "70000"), ("ca-certificate-limit", "0"), ("parent-fd", "x"), ("mqtt-port-base", "-1")],
+)
+def test_an_invalid_number_is_rejected(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments([f"--{option}={value}"])
+    assert caught.value.code == 2
+    assert f"--{option}" in capsys.readouterr().err.splitlines()[-1]
+
+
+def assert_one_message(stderr: str, *parts: str) -> None:
+    """The last line is a message of the program that contains `parts`, and there is no traceback."""
+    assert "Traceback" not in stderr
+    last = stderr.splitlines()[-1]
+    assert last.startswith(PROGRAM)
+    for part in parts:
+        assert part in last
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,9 +23,9 @@ const ca = await resources.beginCreateOrUpdateByIdAndWait(
   `${namespace}/caCertificates/ca-1`, version, { properties: { encodedCertificate: wish.certificate } }, polling);
 const client = `${namespace}/clients/press-7`;
 await resources.beginCreateOrUpdateByIdAndWait(client, version, { properties: { attributes: { floor: 3 } } }, polling);
-const tagged = await resources.beginUpdateByIdAndWait(namespace, version, { tags: { team: "a" } }, polling);
+const tagged = await resources.beginUpdateByIdAndWait(namespace, version, { tags: { [wish.group]: "a" } }, polling);
 const listed = [];
-for await (const each of resources.list({ filter: "tagName eq 'team'" })) listed.push(each.id);
+for await (const each of resources.list({ filter: `tagName eq '${wish.group}'` })) listed.push(each.id);
 let refused = "";
 try {
   await resources.beginCreateOrUpdateByIdAndWait(client, version, { properties: { state: "Paused" } }, polling);

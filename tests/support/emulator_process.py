@@ -1,4 +1,4 @@
-"""A running emulator for tests: `python -m emulator` as a process of its own, over real TLS."""
+"""A running emulator for tests: `python -m emulator` as a separate process, over real TLS."""
 
 import contextlib
 import http.client
@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from emulator.faults_client import EmulatorControl
 from emulator.running import ConnectionDetails
 from tests.support.waiting import until
 
@@ -25,7 +26,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class EmulatorProcess(ConnectionDetails):
-    """Starts on free ports and waits until everything listens. `restart` keeps the ARM address."""
+    """An emulator on free ports. It is ready when constructed, and `restart` keeps the ARM address."""
 
     module = "emulator"
 
@@ -41,7 +42,7 @@ class EmulatorProcess(ConnectionDetails):
 
     def start(self) -> Self:
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        reading, self._parent_pipe = os.pipe()  # the emulator ends when this process does, however it does
+        reading, self._parent_pipe = os.pipe()  # the emulator stops with this process, however that ends
         command: Sequence[str] = (
             *(sys.executable, "-m", self.module, "--state", str(self.state_dir), "--port", str(self._port)),
             *("--mqtt-port-base", "0", "--ready-file", str(self._ready_file), "--parent-fd", str(reading)),
@@ -52,10 +53,11 @@ class EmulatorProcess(ConnectionDetails):
         os.close(reading)
         until(lambda: self._ready_file.exists() or self.ended, "the emulator is ready")
         if self.ended:
-            raise AssertionError(f"The emulator ended at once:\n{self.log()}")
+            raise AssertionError(f"The emulator did not start:\n{self.log()}")
         self.ready = json.loads(self._ready_file.read_text())
         self._port = int(self.url.rpartition(":")[2])
         self._tls = ssl.create_default_context(cafile=self.ca)
+        self.control = EmulatorControl.from_ready_file(self._ready_file)
         return self
 
     @property
@@ -68,7 +70,7 @@ class EmulatorProcess(ConnectionDetails):
         return self.process.poll() is not None
 
     def as_azure(self) -> dict[str, str]:
-        """The environment of a portal and its workers that take it for Azure."""
+        """Return the environment variables with which a portal and its workers use this emulator as Azure."""
         return {
             "AZURE_ARM_URL": self.url,
             "AZURE_ARM_CA": self.ca,
@@ -82,7 +84,7 @@ class EmulatorProcess(ConnectionDetails):
 
     @property
     def mqtt_endpoints(self) -> dict[str, dict[str, Any]]:
-        """Namespace id → host, port, ca, for every listener there is now."""
+        """Host, port and CA file of each listener, by namespace id."""
         found: dict[str, dict[str, Any]] = self.call("GET", "/emulator/endpoints")["mqtt"]
         return found
 
@@ -90,12 +92,12 @@ class EmulatorProcess(ConnectionDetails):
         return (self.state_dir / "emulator.log").read_text()
 
     def stop(self) -> int:
-        """Ask it to end; the answer is its exit status."""
+        """Send SIGTERM and return the exit status."""
         self.process.terminate()
         return self._collect()
 
     def kill(self) -> None:
-        """End it without warning, as a power cut would."""
+        """Send SIGKILL, like a power cut."""
         self.process.kill()
         self._collect()
 
@@ -106,12 +108,13 @@ class EmulatorProcess(ConnectionDetails):
         self.start()
 
     def close_parent_pipe(self) -> None:
-        """What happens when the parent dies."""
+        """Simulate the end of the parent process."""
         with contextlib.suppress(OSError):
             os.close(self._parent_pipe)
         self._parent_pipe = -1
 
     def interrupt(self) -> int:
+        """Send SIGINT and return the exit status."""
         self.process.send_signal(signal.SIGINT)
         return self._collect()
 
@@ -121,10 +124,10 @@ class EmulatorProcess(ConnectionDetails):
             self.close_parent_pipe()
         return status
 
-    # Plain calls, where a test wants exact requests
+    # Requests
 
     def token(self) -> str:
-        """A bearer token; the same for the life of this process, since it stays good over restarts."""
+        """Return a bearer token. It is cached, since it stays valid over restarts."""
         if not self._token:
             form = {
                 "grant_type": "client_credentials",
@@ -139,7 +142,7 @@ class EmulatorProcess(ConnectionDetails):
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
-        """Send one request exactly as it is, without a token. Status, headers by lower-case name, JSON."""
+        """Send one request unchanged, without a token. Return status, headers by lower-case name, and JSON."""
         connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=20, context=self._tls)
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
@@ -151,7 +154,7 @@ class EmulatorProcess(ConnectionDetails):
     def request(
         self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
-        """An ARM request with a bearer token; `body` is sent as JSON, or as it is when it is bytes."""
+        """Send an ARM request with a bearer token. `body` is sent as JSON, or unchanged if it is bytes."""
         if api_version:
             path += ("&" if "?" in path else "?") + f"api-version={api_version}"
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -161,7 +164,7 @@ class EmulatorProcess(ConnectionDetails):
     def call(
         self, method: str, path: str, body: Any = None, *, api_version: str | None = "2025-02-15"
     ) -> dict[str, Any]:
-        """`request` that must succeed; the answer's JSON."""
+        """Send a `request` that must succeed, and return the JSON."""
         status, _, answer = self.request(method, path, body, api_version=api_version)
         assert status < 300, (method, path, status, answer)
         return answer
@@ -171,7 +174,7 @@ class EmulatorProcess(ConnectionDetails):
         return f"/subscriptions/{self.subscription}/resourceGroups/{GROUP}"
 
     def make_namespace(self, name: str, *, mqtt: bool = True) -> str:
-        """A namespace in the test group, made through ARM; the answer is its id."""
+        """Create a namespace in the resource group of the tests. Return its id."""
         self.call("PUT", self.group_id, {"location": LOCATION})
         properties = {"topicSpacesConfiguration": {"state": "Enabled" if mqtt else "Disabled"}}
         path = f"{self.group_id}/providers/Microsoft.EventGrid/namespaces/{name}"
@@ -180,7 +183,7 @@ class EmulatorProcess(ConnectionDetails):
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
-    """One emulator for the session. Tests make namespaces of their own in it, and never stop it."""
+    """One emulator for each test process. Tests create their own namespaces in it, and never stop or reset it."""
     process = EmulatorProcess(tmp_path_factory.mktemp("emulator"))
     yield process
     if not process.ended:
@@ -189,7 +192,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProce
 
 @pytest.fixture
 def own_emulator(tmp_path: Path) -> Iterator[EmulatorProcess]:
-    """An emulator that a test may stop, kill and restart."""
+    """An emulator that a test may stop, kill, reset and restart."""
     process = EmulatorProcess(tmp_path / "emulator")
     yield process
     if not process.ended:

@@ -1,6 +1,6 @@
-"""The requests that az 2.91.0 sent when its commands were run by hand against the emulator, sent again.
+"""Recorded requests of az 2.91.0, replayed.
 
-az_requests.json holds each command with its requests and the status that az was content with.
+az_requests.json lists each command with its requests and the status that az accepted.
 """
 
 import json
@@ -26,7 +26,7 @@ def commands(emulator: EmulatorProcess, group: str, namespace: str) -> list[dict
     return found
 
 
-def test_every_request_of_az_is_answered_as_it_was_when_az_ran(emulator: EmulatorProcess) -> None:
+def test_every_recorded_request_of_az_gets_its_recorded_status(emulator: EmulatorProcess) -> None:
     group, namespace = f"rg-{uuid.uuid4().hex[:8]}", f"ns-{uuid.uuid4().hex[:12]}"
     answers: dict[str, dict[str, Any]] = {}
     for command in commands(emulator, group, namespace):
@@ -42,10 +42,10 @@ def test_every_request_of_az_is_answered_as_it_was_when_az_ran(emulator: Emulato
     assert answers["az resource tag " + namespace]["tags"] == {"team": "a"}
     patched = answers["az resource patch " + namespace]["properties"]["topicSpacesConfiguration"]
     assert patched["clientAuthentication"] == {"alternativeAuthenticationNameSources": ["ClientCertificateSubject"]}
-    assert patched["maximumSessionExpiryInHours"] == 4, "an update of one thing keeps the others"
+    assert patched["maximumSessionExpiryInHours"] == 4, "an update keeps the other properties"
 
 
-def test_the_guides_commands_arrive_wrapped_twice_and_with_a_location(emulator: EmulatorProcess) -> None:
+def test_the_commands_of_the_guide_wrap_properties_twice(emulator: EmulatorProcess) -> None:
     sent = [
         request["body"]
         for command in commands(emulator, "rg", "ns")

@@ -1,4 +1,4 @@
-"""Microsoft's own clients against the emulator, over real TLS."""
+"""Microsoft's client libraries against the emulator, over real TLS."""
 
 import uuid
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ def fresh_name() -> str:
     return f"ns-{uuid.uuid4().hex[:12]}"
 
 
-def test_a_namespace_is_made_changed_listed_and_deleted(emulator: EmulatorProcess) -> None:
+def test_a_namespace_is_created_changed_listed_and_deleted(emulator: EmulatorProcess) -> None:
     emulator.call("PUT", emulator.group_id, {"location": LOCATION})
     name = fresh_name()
     with event_grid_client(emulator) as azure:
@@ -61,17 +61,17 @@ def test_a_namespace_is_made_changed_listed_and_deleted(emulator: EmulatorProces
             azure.namespaces.get(GROUP, name)
 
 
-def test_ca_certificates_are_registered_as_the_guide_does(emulator: EmulatorProcess) -> None:
+def test_ca_certificates_are_registered_as_in_the_guide(emulator: EmulatorProcess) -> None:
     namespace = emulator.make_namespace(fresh_name())
     name = namespace.rpartition("/")[2]
     with event_grid_client(emulator) as azure:
         wanted = CaCertificate(
-            description="made by step", encoded_certificate=to_azure_pem(CHAIN.intermediate.certificate_der)
+            description="created by step", encoded_certificate=to_azure_pem(CHAIN.intermediate.certificate_der)
         )
         azure.ca_certificates.begin_create_or_update(GROUP, name, "intermediate", wanted).result()
         found = azure.ca_certificates.get(GROUP, name, "intermediate")
         assert found.encoded_certificate == wanted.encoded_certificate
-        assert found.description == "made by step"
+        assert found.description == "created by step"
         assert found.issue_time_in_utc is not None
         assert found.issue_time_in_utc <= AT
         assert found.expiry_time_in_utc is not None
@@ -98,7 +98,7 @@ def test_clients_are_registered_and_listed_page_by_page(emulator: EmulatorProces
         assert [client.name for client in filtered] == [f"client-{number}" for number in (10, *range(13, 20))]
 
 
-def test_a_page_is_as_long_as_asked_and_links_to_the_next(emulator: EmulatorProcess) -> None:
+def test_a_page_has_the_requested_size_and_a_link_to_the_next(emulator: EmulatorProcess) -> None:
     namespace = emulator.make_namespace(fresh_name())
     for number in range(25):
         emulator.call("PUT", f"{namespace}/clients/c{number:02}", {})
@@ -111,7 +111,7 @@ def test_a_page_is_as_long_as_asked_and_links_to_the_next(emulator: EmulatorProc
     assert "nextLink" not in emulator.call("GET", f"{namespace}/clients?$top=25")
 
 
-def test_a_client_answers_its_defaults(emulator: EmulatorProcess) -> None:
+def test_a_client_is_returned_with_its_defaults(emulator: EmulatorProcess) -> None:
     name = emulator.make_namespace(fresh_name()).rpartition("/")[2]
     with event_grid_client(emulator) as azure:
         made = azure.clients.begin_create_or_update(GROUP, name, "Sensor:1.a_b", Client()).result()
@@ -131,7 +131,7 @@ def test_a_client_answers_its_defaults(emulator: EmulatorProcess) -> None:
         assert changed.client_certificate_authentication.allowed_thumbprints == [CHAIN.clients[0].thumbprint]
 
 
-def test_an_error_reaches_the_sdk_with_code_and_message(emulator: EmulatorProcess) -> None:
+def test_an_error_reaches_the_sdk_with_code_and_target(emulator: EmulatorProcess) -> None:
     name = emulator.make_namespace(fresh_name()).rpartition("/")[2]
     with event_grid_client(emulator) as azure:
         with pytest.raises(HttpResponseError) as caught:
@@ -141,10 +141,10 @@ def test_an_error_reaches_the_sdk_with_code_and_message(emulator: EmulatorProces
     assert caught.value.status_code == 400
     assert caught.value.error is not None
     assert caught.value.error.code == "InvalidRequest"
-    assert "is not a CA certificate" in str(caught.value.error.message)
+    assert caught.value.error.target == "properties.encodedCertificate"
 
 
-def test_generic_resources_by_id_are_what_the_worker_uses(emulator: EmulatorProcess) -> None:
+def test_generic_resources_are_used_by_id_as_in_the_worker(emulator: EmulatorProcess) -> None:
     namespace = emulator.make_namespace(fresh_name())
     body = {"properties": {"encodedCertificate": to_azure_pem(CHAIN.intermediate.certificate_der)}}
     child = f"{namespace}/caCertificates/by-id"
@@ -163,7 +163,7 @@ def test_generic_resources_by_id_are_what_the_worker_uses(emulator: EmulatorProc
         assert VERSION in (types["namespaces"] or [])
 
 
-def test_deleting_a_resource_group_takes_everything_in_it(emulator: EmulatorProcess) -> None:
+def test_deleting_a_resource_group_deletes_everything_in_it(emulator: EmulatorProcess) -> None:
     group = f"/subscriptions/{emulator.subscription}/resourceGroups/rg-{uuid.uuid4().hex[:8]}"
     emulator.call("PUT", group, {"location": LOCATION})
     namespace = f"{group}/providers/Microsoft.EventGrid/namespaces/{fresh_name()}"
@@ -176,7 +176,7 @@ def test_deleting_a_resource_group_takes_everything_in_it(emulator: EmulatorProc
     assert emulator.call("GET", f"{namespace}/clients")["value"] == []
 
 
-def test_azure_identity_gets_its_token_here(emulator: EmulatorProcess) -> None:
+def test_azure_identity_gets_a_token(emulator: EmulatorProcess) -> None:
     credential = ClientSecretCredential(
         emulator.tenant,
         emulator.client_id,
@@ -198,7 +198,7 @@ def test_azure_identity_gets_its_token_here(emulator: EmulatorProcess) -> None:
         assert azure.providers.get("microsoft.eventgrid").registration_state == "Registered"
 
 
-def test_topic_spaces_configuration_may_be_given_at_once(emulator: EmulatorProcess) -> None:
+def test_topic_spaces_configuration_can_be_set_at_creation(emulator: EmulatorProcess) -> None:
     emulator.call("PUT", emulator.group_id, {"location": LOCATION})
     name = fresh_name()
     with event_grid_client(emulator) as azure:

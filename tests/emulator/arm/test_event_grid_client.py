@@ -1,4 +1,4 @@
-"""azure-mgmt-eventgrid: every operation of the six groups, synchronous and asynchronous."""
+"""azure-mgmt-eventgrid: every operation of the six MQTT groups, synchronous and asynchronous."""
 
 import inspect
 import uuid
@@ -36,15 +36,15 @@ class AsyncCredential(StaticCredential):
 
 
 class Calls:
-    """Calls operations of either client in the same words, and remembers which."""
+    """Calls operations of either client in the same way, and records which."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self.made: set[tuple[str, str]] = set()
+        self.called: set[tuple[str, str]] = set()
 
     async def do(self, group: str, operation: str, *arguments: Any, **options: Any) -> Any:
-        """The result of an operation: of a poller when it has ended, of a list all its items."""
-        self.made.add((group, operation))
+        """Return the result of an operation: of a poller its result, of a list all items."""
+        self.called.add((group, operation))
         begun = getattr(getattr(self._client, group), operation)(*arguments, **options)
         if inspect.isawaitable(begun):
             begun = await begun
@@ -55,7 +55,7 @@ class Calls:
             return [item async for item in begun]
         return list(begun) if hasattr(begun, "__next__") else begun
 
-    def missing(self) -> set[tuple[str, str]]:
+    def not_called(self) -> set[tuple[str, str]]:
         """Return the operations of the six groups that were not called."""
         public = {
             (group, name)
@@ -63,7 +63,7 @@ class Calls:
             for name in dir(getattr(self._client, group))
             if not name.startswith("_") and name != "models" and callable(getattr(getattr(self._client, group), name))
         }
-        return public - self.made
+        return public - self.called
 
 
 def client_for(emulator: EmulatorProcess, kind: str) -> Any:
@@ -156,7 +156,7 @@ def test_every_operation_of_the_six_groups_works(emulator: EmulatorProcess, kind
             else:
                 await stack.enter_async_context(client)
             await walk(calls)
-        assert calls.missing() == set()
+        assert calls.not_called() == set()
 
     emulator.call("PUT", emulator.group_id, {"location": LOCATION})
     asyncio.run(run())

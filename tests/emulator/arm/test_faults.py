@@ -1,9 +1,8 @@
-"""Faults on demand: what each kind does, whom it strikes, and how it ends."""
+"""Faults: what each kind does, which requests get it, and how it ends."""
 
 import http.client
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +17,9 @@ from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
 from tests.support.waiting import until
 
 
-@pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
-    """An emulator of this module's own: faults strike everybody who uses it."""
-    process = EmulatorProcess(tmp_path_factory.mktemp("faulty"))
-    process.call("PUT", process.group_id, {"location": LOCATION})
-    yield process
-    process.stop()
-
-
 @pytest.fixture
-def control(faulty: EmulatorProcess) -> Iterator[EmulatorControl]:
-    made = EmulatorControl.from_ready_file(faulty.state_dir / "ready.json")
-    yield made
-    made.clear()
-
-
-@pytest.fixture
-def namespace(faulty: EmulatorProcess, control: EmulatorControl) -> str:
-    return faulty.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
+def namespace(emulator: EmulatorProcess) -> str:
+    return emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
 
 
 def names(emulator: EmulatorProcess, collection: str) -> list[str]:
@@ -46,7 +29,7 @@ def names(emulator: EmulatorProcess, collection: str) -> list[str]:
 # The control API
 
 
-def test_faults_are_added_listed_and_ended(control: EmulatorControl) -> None:
+def test_faults_are_added_listed_and_removed(control: EmulatorControl) -> None:
     made = control.add(Fault(kind="error", status=503, methods=("PUT",), path="*/clients/*", rate=0.5, count=7))
     other = control.add(Fault(kind="latency", seconds=0.5, jitter=0.25))
     assert made.id != other.id
@@ -58,32 +41,33 @@ def test_faults_are_added_listed_and_ended(control: EmulatorControl) -> None:
     assert control.faults() == []
 
 
-def test_the_control_api_asks_for_a_token_and_says_what_is_wrong(faulty: EmulatorProcess) -> None:
-    assert faulty.send("POST", "/emulator/faults", b'{"kind": "latency"}')[0] == 401
-    assert faulty.send("POST", "/emulator/reset")[0] == 401
-    for body, message in (
-        ({}, "'kind' is missing"),
-        ({"kind": "flood"}, "is not a kind of fault"),
-        ({"kind": "error", "status": 200}, "from 400 to 599"),
-        ({"kind": "error", "rate": 1.5}, "from 0 to 1"),
-        ({"kind": "error", "count": 0}, "'count' must be from 1"),
-        ({"kind": "error", "colour": "red"}, "has no 'colour'"),
-        ({"kind": "error", "status": "503"}, "'status' cannot be"),
-        ({"kind": "error", "methods": ["FETCH"]}, "is not a method"),
-        (b"{", "not valid JSON"),
-        (b"[]", "JSON object"),
+def test_the_control_api_needs_a_token_and_rejects_invalid_faults(emulator: EmulatorProcess) -> None:
+    assert emulator.send("POST", "/emulator/faults", b'{"kind": "latency"}')[0] == 401
+    assert emulator.send("POST", "/emulator/reset")[0] == 401
+    for body, target in (
+        ({}, "kind"),
+        ({"kind": "flood"}, "kind"),
+        ({"kind": "error", "status": 200}, "status"),
+        ({"kind": "error", "rate": 1.5}, "rate"),
+        ({"kind": "error", "count": 0}, "count"),
+        ({"kind": "error", "colour": "red"}, "colour"),
+        ({"kind": "error", "status": "503"}, "status"),
+        ({"kind": "error", "methods": ["FETCH"]}, "methods"),
+        (b"{", None),
+        (b"[]", None),
     ):
-        status, _, answer = faulty.request("POST", "/emulator/faults", body)
-        assert status == 400
-        assert message in answer["error"]["message"]
-    assert faulty.request("DELETE", "/emulator/faults/none")[0] == 404
-    assert faulty.request("GET", "/emulator/none")[0] == 404
+        status, _, answer = emulator.request("POST", "/emulator/faults", body)
+        assert (status, answer["error"]["code"]) == (400, "InvalidRequest")
+        assert answer["error"].get("target") == target
+    assert emulator.control.faults() == []
+    assert emulator.request("DELETE", "/emulator/faults/none")[0] == 404
+    assert emulator.request("GET", "/emulator/none")[0] == 404
 
 
-def test_an_emulator_that_is_away_is_told_as_such(tmp_path: Path, faulty: EmulatorProcess) -> None:
-    away = EmulatorControl("https://127.0.0.1:1", ca=faulty.ca, token=lambda: "x")
-    with pytest.raises(ControlError, match="cannot be reached") as caught:
-        away.faults()
+def test_an_unreachable_emulator_is_reported_with_status_0(emulator: EmulatorProcess) -> None:
+    unreachable = EmulatorControl("https://127.0.0.1:1", ca=emulator.ca, token=lambda: "x")
+    with pytest.raises(ControlError) as caught:
+        unreachable.faults()
     assert caught.value.status == 0
 
 
@@ -107,52 +91,63 @@ def test_an_emulator_that_is_away_is_told_as_such(tmp_path: Path, faulty: Emulat
         ),
     ],
 )
-def test_a_fault_may_be_written_on_one_line(text: str, fault: Fault) -> None:
+def test_a_fault_can_be_written_on_one_line(text: str, fault: Fault) -> None:
     assert Fault.parse(text) == fault
     assert Fault.from_dict(fault.as_dict()) == fault
 
 
 @pytest.mark.parametrize(
-    "text", ["", "flood", "latency,seconds", "latency,seconds=x", "latency,id=1", "error,status=9"]
+    ("text", "field"),
+    [
+        ("", "kind"),
+        ("flood", "kind"),
+        ("latency,seconds", "seconds"),
+        ("latency,seconds=x", "seconds"),
+        ("latency,id=1", "id"),
+        ("error,status=9", "status"),
+    ],
 )
-def test_a_line_that_is_no_fault_is_refused(text: str) -> None:
-    with pytest.raises(FaultError):
+def test_an_invalid_line_is_rejected_with_the_field(text: str, field: str) -> None:
+    with pytest.raises(FaultError) as caught:
         Fault.parse(text)
+    assert caught.value.field == field
 
 
-# Whom a fault strikes
+# Which requests get a fault
 
 
-def test_a_fault_strikes_by_method_and_path_for_as_many_requests_as_asked(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_a_fault_is_limited_by_method_path_and_count(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     made = control.add(
         Fault(kind="error", status=503, methods=("PUT",), path=f"{namespace.upper()}/CLIENTS/*", count=2)
     )
-    statuses = [faulty.request("PUT", f"{namespace}/clients/c", {})[0] for _ in range(3)]
+    statuses = [emulator.request("PUT", f"{namespace}/clients/c", {})[0] for _ in range(3)]
     assert statuses == [503, 503, 200]
     assert control.faults() == []
     again = control.add(made)
-    assert faulty.request("GET", f"{namespace}/clients/c")[0] == 200
-    assert faulty.request("PUT", f"{namespace}/clientGroups/group-1", {"properties": {"query": "true"}})[0] == 200
-    assert faulty.request("PUT", f"{namespace}/clients/c", {})[0] == 503
+    assert emulator.request("GET", f"{namespace}/clients/c")[0] == 200
+    assert emulator.request("PUT", f"{namespace}/clientGroups/group-1", {"properties": {"query": "true"}})[0] == 200
+    assert emulator.request("PUT", f"{namespace}/clients/c", {})[0] == 503
     assert [(each.id, each.hits, each.count) for each in control.faults()] == [(again.id, 1, 1)]
 
 
-def test_a_fault_strikes_by_rate(faulty: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+def test_a_fault_is_limited_by_rate(emulator: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
     control.add(Fault(kind="error", rate=0.5))
-    statuses = {faulty.request("GET", namespace)[0] for _ in range(60)}
+    statuses = {emulator.request("GET", namespace)[0] for _ in range(60)}
     assert statuses == {200, 500}
 
 
-def test_health_and_tokens_are_spared_unless_named(faulty: EmulatorProcess, control: EmulatorControl) -> None:
+def test_health_and_tokens_get_no_fault_unless_the_path_names_them(
+    emulator: EmulatorProcess, control: EmulatorControl
+) -> None:
     everything = control.add(Fault(kind="error", path="*"))
-    assert faulty.request("GET", "/subscriptions")[0] == 500
+    assert emulator.request("GET", "/subscriptions")[0] == 500
     for path in ("/healthz", "/metadata/endpoints"):
-        assert faulty.send("GET", path)[0] == 200
+        assert emulator.send("GET", path)[0] == 200
     control.remove(everything)
     with control.fault(Fault(kind="error", status=503, path="/*/oauth2/*")):
-        assert faulty.send("POST", f"/{faulty.tenant}/oauth2/v2.0/token")[0] == 503
+        assert emulator.send("POST", f"/{emulator.tenant}/oauth2/v2.0/token")[0] == 503
 
 
 # What each kind does
@@ -169,94 +164,99 @@ def test_health_and_tokens_are_spared_unless_named(faulty: EmulatorProcess, cont
         (504, "GatewayTimeout"),
     ],
 )
-def test_an_error_is_answered_in_arms_envelope(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str, status: int, code: str
+def test_an_error_has_the_format_of_arm(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str, status: int, code: str
 ) -> None:
     control.add(Fault(kind="error", status=status, retry_after=3))
-    answered, headers, body = faulty.request("PUT", f"{namespace}/clients/c", {})
+    answered, headers, body = emulator.request("PUT", f"{namespace}/clients/c", {})
     assert (answered, body["error"]["code"], headers["retry-after"]) == (status, code, "3")
     assert uuid.UUID(headers["x-ms-request-id"])
     control.clear()
-    assert faulty.request("HEAD", f"{namespace}/clients/c")[0] == 404
+    assert emulator.request("HEAD", f"{namespace}/clients/c")[0] == 404
 
 
-def test_an_error_may_strike_when_the_work_is_done(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_an_error_can_follow_a_completed_request(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     control.add(Fault(kind="error", status=502, code="Lost", message="gone", after=True, count=1))
-    answered, _, body = faulty.request("PUT", f"{namespace}/clients/c", {})
+    answered, _, body = emulator.request("PUT", f"{namespace}/clients/c", {})
     assert (answered, body["error"]) == (502, {"code": "Lost", "message": "gone"})
-    assert faulty.request("HEAD", f"{namespace}/clients/c")[0] == 204
+    assert emulator.request("HEAD", f"{namespace}/clients/c")[0] == 204
 
 
-def test_throttling_looks_like_arms(faulty: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+def test_throttling_has_the_headers_of_arm(emulator: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
     control.add(Fault(kind="throttle", count=1, retry_after=7))
-    status, headers, _ = faulty.request("DELETE", f"{namespace}/clients/c")
+    status, headers, _ = emulator.request("DELETE", f"{namespace}/clients/c")
     assert (status, headers["retry-after"]) == (429, "7")
     assert headers["x-ms-ratelimit-remaining-subscription-deletes"] == "0"
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_connection_is_reset(faulty: EmulatorProcess, control: EmulatorControl, namespace: str, after: bool) -> None:
+def test_a_connection_is_reset(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str, after: bool
+) -> None:
     control.add(Fault(kind="reset", count=1, after=after))
     with pytest.raises(OSError):
-        faulty.request("PUT", f"{namespace}/clients/c", {})
-    assert faulty.request("HEAD", f"{namespace}/clients/c")[0] == (204 if after else 404)
+        emulator.request("PUT", f"{namespace}/clients/c", {})
+    assert emulator.request("HEAD", f"{namespace}/clients/c")[0] == (204 if after else 404)
 
 
-def test_an_answer_is_torn(faulty: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+def test_a_torn_response_is_incomplete(emulator: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+    logged = len(emulator.log())
     control.add(Fault(kind="torn", count=1))
     with pytest.raises((http.client.IncompleteRead, OSError)):
-        faulty.request("PUT", f"{namespace}/clients/c", {})
-    assert faulty.request("HEAD", f"{namespace}/clients/c")[0] == 204
-    assert "Traceback" not in faulty.log()
+        emulator.request("PUT", f"{namespace}/clients/c", {})
+    assert emulator.request("HEAD", f"{namespace}/clients/c")[0] == 204
+    assert "Traceback" not in emulator.log()[logged:]
 
 
-def test_latency_delays_an_answer_and_ends_at_once_when_cleared(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_latency_delays_a_response_until_the_faults_are_cleared(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     with control.fault(Fault(kind="latency", seconds=0.3)):
         before = time.monotonic()
-        faulty.call("GET", namespace)
+        emulator.call("GET", namespace)
         assert time.monotonic() - before >= 0.3
     control.add(Fault(kind="latency", seconds=600))
-    connection = http.client.HTTPSConnection(faulty.url.removeprefix("https://"), timeout=20, context=faulty._tls)
+    connection = http.client.HTTPSConnection(emulator.url.removeprefix("https://"), timeout=20, context=emulator._tls)
     connection.request(
-        "GET", f"{namespace}?api-version=2025-02-15", headers={"Authorization": f"Bearer {faulty.token()}"}
+        "GET", f"{namespace}?api-version=2025-02-15", headers={"Authorization": f"Bearer {emulator.token()}"}
     )
-    until(lambda: control.faults()[0].hits == 1, "the request is kept waiting")
+    until(lambda: control.faults()[0].hits == 1, "the request is delayed")
     control.clear()
     assert connection.getresponse().status == 200  # within the 20 s that the connection has
     connection.close()
 
 
-def test_arms_own_limits_may_be_put_in_force(faulty: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+def test_the_rate_limits_of_arm_can_be_enforced(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
+) -> None:
     with control.fault(Fault(kind="token-buckets")):
-        # Deletes: their bucket fills the slowest, so that a busy machine empties it, too.
-        answers = (faulty.request("DELETE", f"{namespace}/clients/nobody") for _ in range(1000))
+        # Deletes: their bucket refills slowly enough that even a busy machine empties it.
+        answers = (emulator.request("DELETE", f"{namespace}/clients/nobody") for _ in range(1000))
         refused = next(headers for status, headers, _ in answers if status == 429)
         assert refused["retry-after"] == "1"
         assert refused["x-ms-ratelimit-remaining-subscription-deletes"] == "0"
-        assert faulty.request("PUT", f"{namespace}/clients/c", {})[0] == 200, "writes have a bucket of their own"
-    assert faulty.request("GET", namespace)[0] == 200
+        assert emulator.request("PUT", f"{namespace}/clients/c", {})[0] == 200, "writes have a bucket of their own"
+    assert emulator.request("GET", namespace)[0] == 200
 
 
 # Long-running operations
 
 
-def test_the_sdk_follows_slow_operations_to_their_end(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_the_sdk_waits_for_long_running_operations(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     name = namespace.rpartition("/")[2]
     control.add(Fault(kind="long-running", seconds=1))
-    with event_grid_client(faulty) as azure:
+    with event_grid_client(emulator) as azure:
         making = azure.clients.begin_create_or_update(GROUP, name, "slow", Client(description="d"))
-        seen = faulty.call("GET", f"{namespace}/clients/slow")["properties"]["provisioningState"]
+        seen = emulator.call("GET", f"{namespace}/clients/slow")["properties"]["provisioningState"]
         assert seen == "Creating"
         assert making.result().provisioning_state == "Succeeded"
         deleting = azure.clients.begin_delete(GROUP, name, "slow")
-        assert faulty.call("GET", f"{namespace}/clients/slow")["properties"]["provisioningState"] == "Deleting"
-        assert names(faulty, f"{namespace}/clients") == ["slow"]
+        assert emulator.call("GET", f"{namespace}/clients/slow")["properties"]["provisioningState"] == "Deleting"
+        assert names(emulator, f"{namespace}/clients") == ["slow"]
         deleting.result()
         with pytest.raises(ResourceNotFoundError):
             azure.clients.get(GROUP, name, "slow")
@@ -267,13 +267,13 @@ def test_the_sdk_follows_slow_operations_to_their_end(
         assert made.provisioning_state == "Succeeded"
 
 
-def test_the_sdk_hears_of_an_operation_that_fails_and_nothing_has_changed(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_an_operation_that_fails_reaches_the_sdk_and_changes_nothing(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     path = f"{namespace}/clients/c"
-    before = faulty.call("PUT", path, {"properties": {"description": "before"}})
+    before = emulator.call("PUT", path, {"properties": {"description": "before"}})
     control.add(Fault(kind="failing", seconds=0.2, code="OutOfLuck", message="No luck today."))
-    with resource_client(faulty) as azure:
+    with resource_client(emulator) as azure:
         for begin in (
             lambda: azure.resources.begin_create_or_update_by_id(
                 path, {"properties": {"description": "after"}}, api_version="2025-02-15"
@@ -281,91 +281,95 @@ def test_the_sdk_hears_of_an_operation_that_fails_and_nothing_has_changed(
             lambda: azure.resources.begin_delete_by_id(path, api_version="2025-02-15"),
             lambda: azure.resources.begin_create_or_update_by_id(path + "-new", {}, api_version="2025-02-15"),
         ):
-            with pytest.raises(HttpResponseError, match="No luck today"):
+            with pytest.raises(HttpResponseError) as caught:
                 begin().result()
+            assert caught.value.error is not None
+            assert (caught.value.error.code, caught.value.error.message) == ("OutOfLuck", "No luck today.")
     control.clear()
-    assert faulty.call("GET", path) == before
-    assert faulty.request("HEAD", path + "-new")[0] == 404
+    assert emulator.call("GET", path) == before
+    assert emulator.request("HEAD", path + "-new")[0] == 404
 
 
-def test_a_second_write_while_one_is_under_way_is_refused(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_a_second_write_during_an_operation_is_rejected(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     with control.fault(Fault(kind="long-running", seconds=600)):
-        assert faulty.request("PUT", f"{namespace}/clients/c", {})[0] == 201
+        assert emulator.request("PUT", f"{namespace}/clients/c", {})[0] == 201
     for method in ("PUT", "DELETE"):
-        status, _, body = faulty.request(method, f"{namespace}/clients/C", {} if method == "PUT" else None)
+        status, _, body = emulator.request(method, f"{namespace}/clients/C", {} if method == "PUT" else None)
         assert (status, body["error"]["code"]) == (409, "AnotherOperationInProgress")
-    assert faulty.request("PUT", f"{namespace}/clients/other", {})[0] == 200
+    assert emulator.request("PUT", f"{namespace}/clients/other", {})[0] == 200
 
 
-def test_a_caller_may_ask_for_a_long_running_operation(faulty: EmulatorProcess, namespace: str) -> None:
-    headers = {"Authorization": f"Bearer {faulty.token()}", "Prefer": "respond-async"}
+def test_a_request_can_ask_for_a_long_running_operation(emulator: EmulatorProcess, namespace: str) -> None:
+    headers = {"Authorization": f"Bearer {emulator.token()}", "Prefer": "respond-async"}
     path = f"{namespace}?api-version=2025-02-15"
-    status, received, body = faulty.send("PATCH", path, b'{"tags": {"a": "b"}}', headers)
+    status, received, body = emulator.send("PATCH", path, b'{"tags": {"a": "b"}}', headers)
     assert (status, body["properties"]["provisioningState"]) == (202, "Updating")
-    poll, result = (received[name].removeprefix(faulty.url) for name in ("azure-asyncoperation", "location"))
-    assert faulty.call("GET", poll, api_version=None)["status"] == "InProgress"
-    assert faulty.request("GET", result, api_version=None)[0] == 202
+    poll, result = (received[name].removeprefix(emulator.url) for name in ("azure-asyncoperation", "location"))
+    assert emulator.call("GET", poll, api_version=None)["status"] == "InProgress"
+    assert emulator.request("GET", result, api_version=None)[0] == 202
 
     def status_now() -> Any:
-        return faulty.call("GET", poll, api_version=None)["status"]
+        return emulator.call("GET", poll, api_version=None)["status"]
 
     until(lambda: status_now() == "Succeeded", "the operation ends")
-    assert faulty.call("GET", result, api_version=None)["tags"] == {"a": "b"}
+    assert emulator.call("GET", result, api_version=None)["tags"] == {"a": "b"}
     unknown = poll.replace(poll.rpartition("/")[2].partition("?")[0], str(uuid.uuid4()))
-    assert faulty.request("GET", unknown, api_version=None)[0] == 404
+    assert emulator.request("GET", unknown, api_version=None)[0] == 404
 
 
 # Eventual consistency
 
 
-def test_reads_see_a_write_late(faulty: EmulatorProcess, control: EmulatorControl, namespace: str) -> None:
+def test_reads_return_the_state_before_a_write(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
+) -> None:
     path = f"{namespace}/clients"
     for name in ("b", "d"):
-        faulty.call("PUT", f"{path}/{name}", {"properties": {"description": "old"}})
+        emulator.call("PUT", f"{path}/{name}", {"properties": {"description": "old"}})
     control.add(Fault(kind="stale", seconds=1.5))
-    faulty.call("PUT", f"{path}/c", {})
-    answered = faulty.call("PUT", f"{path}/b", {"properties": {"description": "new"}})
-    assert answered["properties"]["description"] == "new", "the write itself answers what was written"
-    faulty.call("DELETE", f"{path}/d")
-    assert faulty.request("GET", f"{path}/c")[0] == 404
-    assert faulty.call("GET", f"{path}/b")["properties"]["description"] == "old"
-    assert names(faulty, path) == ["b", "d"]
-    first = faulty.call("GET", f"{path}?$top=1")
+    emulator.call("PUT", f"{path}/c", {})
+    answered = emulator.call("PUT", f"{path}/b", {"properties": {"description": "new"}})
+    assert answered["properties"]["description"] == "new", "the response of the write is up to date"
+    emulator.call("DELETE", f"{path}/d")
+    assert emulator.request("GET", f"{path}/c")[0] == 404
+    assert emulator.call("GET", f"{path}/b")["properties"]["description"] == "old"
+    assert names(emulator, path) == ["b", "d"]
+    first = emulator.call("GET", f"{path}?$top=1")
     assert [each["name"] for each in first["value"]] == ["b"]
-    assert names(faulty, first["nextLink"].removeprefix(faulty.url)) == ["d"]
-    until(lambda: names(faulty, path) == ["b", "c"], "reads see the writes")
-    assert faulty.call("GET", f"{path}/b")["properties"]["description"] == "new"
+    assert names(emulator, first["nextLink"].removeprefix(emulator.url)) == ["d"]
+    until(lambda: names(emulator, path) == ["b", "c"], "reads return the new state")
+    assert emulator.call("GET", f"{path}/b")["properties"]["description"] == "new"
 
 
 # Reset
 
 
-def test_reset_puts_everything_back_without_waiting_for_what_is_under_way(tmp_path: Path) -> None:
+def test_a_reset_restores_the_start_and_drops_operations(tmp_path: Path) -> None:
     emulator = EmulatorProcess(tmp_path / "state", "--fault", "latency,seconds=0.01")
     try:
-        control = EmulatorControl.from_ready_file(emulator.state_dir / "ready.json")
-        namespace = emulator.make_namespace("to-be-forgotten")
+        control = emulator.control
+        namespace = emulator.make_namespace("before-reset")
         until(lambda: namespace in control.mqtt_endpoints(), "the namespace listens")
         control.add(Fault(kind="long-running", seconds=600))
         emulator.call("PUT", f"{namespace}/clients/c", {})
         control.add(Fault(kind="stale", seconds=600))
         control.reset()
-        assert [fault.kind for fault in control.faults()] == ["latency"], "those of the start stay"
+        assert [fault.kind for fault in control.faults()] == ["latency"], "faults of the command line stay"
         until(lambda: control.mqtt_endpoints() == {}, "no namespace listens")
         assert emulator.request("HEAD", emulator.group_id)[0] == 404
-        assert emulator.make_namespace("to-be-forgotten") == namespace
+        assert emulator.make_namespace("before-reset") == namespace
         assert names(emulator, f"{namespace}/clients") == []
     finally:
         emulator.stop()
 
 
-def test_what_cannot_take_long_spends_no_fault(
-    faulty: EmulatorProcess, control: EmulatorControl, namespace: str
+def test_requests_that_cannot_be_long_running_do_not_use_up_the_fault(
+    emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     control.add(Fault(kind="long-running", seconds=0.1, count=1))
-    faulty.call("PUT", faulty.group_id, {"location": "westeurope"})
-    faulty.call("POST", f"{namespace}/listKeys", {})
+    emulator.call("PUT", emulator.group_id, {"location": "westeurope"})
+    emulator.call("POST", f"{namespace}/listKeys", {})
     assert [each.hits for each in control.faults()] == [0]
-    assert faulty.request("PUT", f"{namespace}/clients/slow", {"properties": {}})[0] == 201
+    assert emulator.request("PUT", f"{namespace}/clients/slow", {"properties": {}})[0] == 201

@@ -18,38 +18,40 @@ CHAIN = make_sample_chain([ClientName("press-7")], at=datetime(2026, 6, 1, 12, t
 
 
 @pytest.mark.parametrize("is_slow", [False, True], ids=["synchronous", "long-running"])
-def test_arm_resources_registers_changes_lists_and_deletes(own_emulator: EmulatorProcess, is_slow: bool) -> None:
+def test_arm_resources_creates_changes_lists_and_deletes(
+    emulator: EmulatorProcess, control: EmulatorControl, is_slow: bool
+) -> None:
     node = require_node("@azure/arm-resources")
     if is_slow:
-        control = EmulatorControl.from_ready_file(own_emulator.state_dir / "ready.json")
         control.add(Fault(kind="long-running", seconds=0.3, path="*/namespaces/*"))
-    wish = {
-        "url": own_emulator.url,
-        "token": own_emulator.token(),
-        "subscription": own_emulator.subscription,
-        "group": "rg-node",
+    group_name = f"rg-{uuid.uuid4().hex[:8]}"
+    settings = {
+        "url": emulator.url,
+        "token": emulator.token(),
+        "subscription": emulator.subscription,
+        "group": group_name,
         "namespace": f"ns-{uuid.uuid4().hex[:12]}",
         "certificate": to_azure_pem(CHAIN.intermediate.certificate_der),
     }
     done = subprocess.run(
-        [node, "arm_resources.mjs", json.dumps(wish)],
+        [node, "arm_resources.mjs", json.dumps(settings)],
         cwd=NODE_FOLDER,
-        env={**os.environ, "NODE_EXTRA_CA_CERTS": own_emulator.ca},
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": emulator.ca},
         capture_output=True,
         text=True,
         timeout=90,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    group = f"/subscriptions/{own_emulator.subscription}/resourceGroups/rg-node"
+    group = f"/subscriptions/{emulator.subscription}/resourceGroups/{group_name}"
     answer = json.loads(done.stdout)
     assert answer.pop("ca").startswith("20")
     assert answer == {
         "state": "Succeeded",
-        "tags": {"team": "a"},
-        "listed": [f"{group}/providers/Microsoft.EventGrid/namespaces/{wish['namespace']}"],
+        "tags": {group_name: "a"},
+        "listed": [f"{group}/providers/Microsoft.EventGrid/namespaces/{settings['namespace']}"],
         "refused": "400 InvalidRequest",
         "attributes": {"floor": 3},
         "exists": False,
     }
-    assert own_emulator.request("HEAD", group)[0] == 404
+    assert emulator.request("HEAD", group)[0] == 404

@@ -31,7 +31,7 @@ def prepare(emulator: EmulatorProcess, namespace: str) -> None:
     put(emulator, f"{namespace}/topicSpaces/space-1", topicTemplates=["a/#"])
 
 
-def test_the_three_types_are_made_read_listed_and_deleted_by_the_sdk(emulator: EmulatorProcess, namespace: str) -> None:
+def test_the_sdk_creates_reads_lists_and_deletes_the_three_types(emulator: EmulatorProcess, namespace: str) -> None:
     name = namespace.rpartition("/")[2]
     with event_grid_client(emulator) as azure:
         group = azure.client_groups.begin_create_or_update(
@@ -74,8 +74,7 @@ def test_the_group_of_all_clients_is_built_in(emulator: EmulatorProcess, namespa
     assert emulator.request("HEAD", path.replace("$", "%24"))[0] == 204
     for method, body in (("PUT", {"properties": {"query": "true"}}), ("DELETE", None)):
         status, _, answer = emulator.request(method, path, body)
-        assert (status, answer["error"]["code"]) == (400, "InvalidRequest")
-        assert "is built in" in answer["error"]["message"]
+        assert (status, answer["error"]["code"], answer["error"]["target"]) == (400, "InvalidRequest", "name")
 
 
 def test_the_built_in_group_is_listed_once_over_all_pages(emulator: EmulatorProcess, namespace: str) -> None:
@@ -89,7 +88,7 @@ def test_the_built_in_group_is_listed_once_over_all_pages(emulator: EmulatorProc
     assert "$all" not in [group["name"] for group in filtered]
 
 
-def test_the_built_in_group_may_be_bound_in_any_casing(emulator: EmulatorProcess, namespace: str) -> None:
+def test_the_built_in_group_can_be_bound_in_any_casing(emulator: EmulatorProcess, namespace: str) -> None:
     prepare(emulator, namespace)
     made = bind(emulator, namespace, clientGroupName="$ALL", topicSpaceName="SPACE-1", permission="subscriber")
     assert made["properties"] == {
@@ -101,85 +100,76 @@ def test_the_built_in_group_may_be_bound_in_any_casing(emulator: EmulatorProcess
     }
 
 
-BAD: list[tuple[str, dict[str, Any], str, str]] = [
-    ("clientGroups", {}, "query", "is missing"),
-    ("clientGroups", {"query": " "}, "query", "is missing"),
-    ("clientGroups", {"query": 5}, "query", "must be a string"),
-    ("clientGroups", {"query": "type = 'sensor'"}, "query", "Expected attributes.KEY or authenticationName"),
-    ("clientGroups", {"query": "x" * 5000}, "query", "longer than"),
-    ("clientGroups", {"query": "true", "quer": "x"}, "quer", "does not exist"),
-    ("topicSpaces", {}, "topicTemplates", "there are 0"),
-    ("topicSpaces", {"topicTemplates": []}, "topicTemplates", "there are 0"),
-    ("topicSpaces", {"topicTemplates": ["a"] * 11}, "topicTemplates", "there are 11"),
-    ("topicSpaces", {"topicTemplates": "a"}, "topicTemplates", "must be an array"),
-    ("topicSpaces", {"topicTemplates": ["a", 1]}, "topicTemplates", "array of strings"),
-    ("topicSpaces", {"topicTemplates": ["a", "a/#/b"]}, "topicTemplates[1]", "whole last segment"),
-    ("topicSpaces", {"topicTemplates": ["a/" * 8 + "a"]}, "topicTemplates[0]", "more than 8 segments"),
-    ("topicSpaces", {"topicTemplates": ["x" * 257]}, "topicTemplates[0]", "longer than 256 bytes"),
-    ("topicSpaces", {"topicTemplates": ["${principal.name}"]}, "topicTemplates[0]", "There is no variable"),
-    ("topicSpaces", {"topicTemplates": ["\ud800"]}, "topicTemplates[0]", "is not valid"),
-    ("permissionBindings", {}, "clientGroupName", "is missing"),
-    ("permissionBindings", {"clientGroupName": "$all"}, "topicSpaceName", "is missing"),
-    (
-        "permissionBindings",
-        {"clientGroupName": "$all", "topicSpaceName": "space-1"},
-        "permission",
-        "Use Publisher or Subscriber",
-    ),
+INVALID: list[tuple[str, dict[str, Any], str]] = [
+    ("clientGroups", {}, "query"),
+    ("clientGroups", {"query": " "}, "query"),
+    ("clientGroups", {"query": 5}, "query"),
+    ("clientGroups", {"query": "type = 'sensor'"}, "query"),
+    ("clientGroups", {"query": "x" * 5000}, "query"),
+    ("clientGroups", {"query": "true", "quer": "x"}, "quer"),
+    ("topicSpaces", {}, "topicTemplates"),
+    ("topicSpaces", {"topicTemplates": []}, "topicTemplates"),
+    ("topicSpaces", {"topicTemplates": ["a"] * 11}, "topicTemplates"),
+    ("topicSpaces", {"topicTemplates": "a"}, "topicTemplates"),
+    ("topicSpaces", {"topicTemplates": ["a", 1]}, "topicTemplates"),
+    ("topicSpaces", {"topicTemplates": ["a", "a/#/b"]}, "topicTemplates[1]"),
+    ("topicSpaces", {"topicTemplates": ["a/" * 8 + "a"]}, "topicTemplates[0]"),
+    ("topicSpaces", {"topicTemplates": ["x" * 257]}, "topicTemplates[0]"),
+    ("topicSpaces", {"topicTemplates": ["${principal.name}"]}, "topicTemplates[0]"),
+    ("topicSpaces", {"topicTemplates": ["\ud800"]}, "topicTemplates[0]"),
+    ("permissionBindings", {}, "clientGroupName"),
+    ("permissionBindings", {"clientGroupName": "$all"}, "topicSpaceName"),
+    ("permissionBindings", {"clientGroupName": "$all", "topicSpaceName": "space-1"}, "permission"),
     (
         "permissionBindings",
         {"clientGroupName": "$all", "topicSpaceName": "space-1", "permission": "Both"},
         "permission",
-        "Use one of: Publisher, Subscriber",
     ),
     (
         "permissionBindings",
         {"clientGroupName": "nobody", "topicSpaceName": "space-1", "permission": "Publisher"},
         "clientGroupName",
-        "does not exist in namespace",
     ),
     (
         "permissionBindings",
         {"clientGroupName": "$all", "topicSpaceName": "a/b", "permission": "Publisher"},
         "topicSpaceName",
-        "does not exist in namespace",
     ),
 ]
 
 
-@pytest.mark.parametrize(("segment", "properties", "field", "message"), BAD)
-def test_what_breaks_a_rule_is_refused_with_the_field_and_the_reason(
-    emulator: EmulatorProcess, namespace: str, segment: str, properties: dict[str, Any], field: str, message: str
+@pytest.mark.parametrize(("segment", "properties", "field"), INVALID)
+def test_an_invalid_resource_is_rejected_with_the_field(
+    emulator: EmulatorProcess, namespace: str, segment: str, properties: dict[str, Any], field: str
 ) -> None:
     prepare(emulator, namespace)
-    path = f"{namespace}/{segment}/refused"
+    path = f"{namespace}/{segment}/invalid"
     status, _, body = emulator.request("PUT", path, {"properties": properties})
     assert (status, body["error"]["code"]) == (400, "InvalidRequest")
     assert body["error"]["target"] == f"properties.{field}"
-    assert message in body["error"]["message"]
     assert emulator.request("HEAD", path)[0] == 404
 
 
 @pytest.mark.parametrize("segment", ["clientGroups", "topicSpaces", "permissionBindings"])
 @pytest.mark.parametrize("name", ["ab", "x" * 51, "a_b", "$any", "a.b"])
-def test_a_name_outside_the_rule_is_refused(emulator: EmulatorProcess, namespace: str, segment: str, name: str) -> None:
+def test_an_invalid_name_is_rejected(emulator: EmulatorProcess, namespace: str, segment: str, name: str) -> None:
     status, _, body = emulator.request("PUT", f"{namespace}/{segment}/{name}", {})
     assert (status, body["error"]["code"]) == (400, "InvalidResourceName")
 
 
-def test_what_a_binding_uses_cannot_be_deleted(emulator: EmulatorProcess, namespace: str) -> None:
+def test_a_group_or_space_in_use_cannot_be_deleted(emulator: EmulatorProcess, namespace: str) -> None:
     prepare(emulator, namespace)
     bind(emulator, namespace, clientGroupName="GROUP-1")
     for path in ("clientGroups/group-1", "topicSpaces/Space-1"):
         status, _, body = emulator.request("DELETE", f"{namespace}/{path}")
         assert (status, body["error"]["code"]) == (409, "Conflict")
-        assert "is used by the permission binding 'bind-1'" in body["error"]["message"]
+        assert "'bind-1'" in body["error"]["message"]
     for path in ("permissionBindings/bind-1", "clientGroups/group-1", "topicSpaces/space-1"):
         assert emulator.request("DELETE", f"{namespace}/{path}")[0] == 200
         assert emulator.request("DELETE", f"{namespace}/{path}")[0] == 204
 
 
-def test_deleting_the_namespace_deletes_what_is_bound_too(emulator: EmulatorProcess, namespace: str) -> None:
+def test_deleting_a_namespace_deletes_its_topic_spaces_and_bindings(emulator: EmulatorProcess, namespace: str) -> None:
     prepare(emulator, namespace)
     bind(emulator, namespace)
     emulator.call("DELETE", namespace)
@@ -188,7 +178,7 @@ def test_deleting_the_namespace_deletes_what_is_bound_too(emulator: EmulatorProc
         assert emulator.call("GET", f"{namespace}/{segment}")["value"] == []
 
 
-def test_a_put_replaces_the_whole(emulator: EmulatorProcess, namespace: str) -> None:
+def test_a_put_replaces_the_whole_resource(emulator: EmulatorProcess, namespace: str) -> None:
     prepare(emulator, namespace)
     bind(emulator, namespace, description="old")
     assert bind(emulator, namespace, permission="Subscriber")["properties"]["description"] is None
@@ -198,7 +188,7 @@ def test_a_put_replaces_the_whole(emulator: EmulatorProcess, namespace: str) -> 
 
 
 @pytest.mark.parametrize(("segment", "most"), [("clientGroups", 10), ("topicSpaces", 10), ("permissionBindings", 100)])
-def test_a_namespace_holds_no_more_than_its_limit(
+def test_a_namespace_has_a_quota_for_each_type(
     emulator: EmulatorProcess, namespace: str, segment: str, most: int
 ) -> None:
     put(emulator, f"{namespace}/topicSpaces/space-1", topicTemplates=["a"])
@@ -217,7 +207,7 @@ def test_a_namespace_holds_no_more_than_its_limit(
     assert (status, answer["error"]["code"]) == (400, "QuotaExceeded")
 
 
-def test_the_provider_names_every_type(emulator: EmulatorProcess) -> None:
+def test_the_provider_lists_every_type(emulator: EmulatorProcess) -> None:
     provider = emulator.call(
         "GET", f"/subscriptions/{emulator.subscription}/providers/Microsoft.EventGrid", api_version="2021-04-01"
     )

@@ -1,4 +1,4 @@
-"""What the endpoint knows of a namespace's clients stays true through changes, and so does the index of them."""
+"""The cached clients of a namespace and their index are updated by every change."""
 
 import random
 
@@ -10,19 +10,19 @@ GROUP = "/subscriptions/s/resourceGroups/g"
 ID = f"{GROUP}/providers/Microsoft.EventGrid/namespaces/plant"
 
 
-def a_client(number: int, thumbprints: list[str]) -> Resource:
+def make_client(number: int, thumbprints: list[str]) -> Resource:
     authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": thumbprints}
     properties = {"authenticationName": f"192.0.2.{number}", "clientCertificateAuthentication": authentication}
     name = f"press-{number}"
     return Resource(f"{ID}/clients/{name}", CLIENT, name, {"properties": properties}, unique_key=f"192.0.2.{number}")
 
 
-def test_the_index_of_the_clients_is_true_after_every_change() -> None:
+def test_the_index_is_correct_after_every_change() -> None:
     store, chance = Store(None), random.Random(7)
     store.put(Resource(ID, NAMESPACE, "plant", {"properties": {}}))
     state = store.authentication_state(ID)
     for _ in range(200):
-        client = a_client(chance.randint(1, 5), chance.sample(["1" * 64, "2" * 64, "3" * 64], chance.randint(0, 2)))
+        client = make_client(chance.randint(1, 5), chance.sample(["1" * 64, "2" * 64, "3" * 64], chance.randint(0, 2)))
         if chance.random() < 0.6:
             store.put(client)
         else:

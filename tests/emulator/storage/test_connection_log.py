@@ -1,4 +1,4 @@
-"""The connection log: every record is there for who reads, in order, soon in the file, and once."""
+"""The connection log: each record can be read at once, in order and once, and is soon in the file."""
 
 import sqlite3
 import threading
@@ -41,11 +41,11 @@ def rows_in(path: Path) -> int:
         return int(file.execute("SELECT COUNT(*) FROM connection").fetchone()[0])
 
 
-def test_a_reader_sees_what_is_not_in_the_file_yet_whole_and_in_order(tmp_path: Path) -> None:
+def test_reads_include_records_that_are_not_in_the_file_yet(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite3"
     store = Store(path)
     is_due = [store.record_connection(record(number)) for number in range(3)]
-    assert is_due == [True, False, False]  # who owns the store is asked once to write
+    assert is_due == [True, False, False]  # the caller is asked once to write
     assert rows_in(path) == 0
     found = store.connections(NAMESPACE.upper())
     assert [each["cursor"] for each in found] == [1, 2, 3]
@@ -59,7 +59,7 @@ def test_a_reader_sees_what_is_not_in_the_file_yet_whole_and_in_order(tmp_path: 
     store.close()
 
 
-def test_closing_and_writing_put_all_into_the_file(tmp_path: Path) -> None:
+def test_writing_and_closing_put_all_records_into_the_file(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite3"
     store = Store(path)
     store.record_connection(record(0))
@@ -70,11 +70,11 @@ def test_closing_and_writing_put_all_into_the_file(tmp_path: Path) -> None:
     assert rows_in(path) == 2
     again = Store(path)
     again.record_connection(record(2))
-    assert [each["cursor"] for each in again.connections(NAMESPACE)] == [1, 2, 3]  # cursors go on growing
+    assert [each["cursor"] for each in again.connections(NAMESPACE)] == [1, 2, 3]  # cursors keep growing
     again.close()
 
 
-def test_many_records_from_many_threads_are_all_there_once() -> None:
+def test_records_from_many_threads_are_kept_once() -> None:
     store = Store(None)
     threads = [
         threading.Thread(target=lambda at=at: [store.record_connection(record(at + n)) for n in range(500)])
@@ -86,11 +86,11 @@ def test_many_records_from_many_threads_are_all_there_once() -> None:
         thread.join()
     found = names(store)
     assert len(found) == len(set(found)) == 2_000
-    assert [name for name in found if len(name) < 7] == [f"“{n}”\n" for n in range(500)]  # each thread's in its order
+    assert [name for name in found if len(name) < 7] == [f"“{n}”\n" for n in range(500)]  # in the order of each thread
     store.close()
 
 
-def test_the_oldest_of_a_namespace_go_first_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_records_of_a_namespace_are_deleted_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_log, "MAX_KEPT", 1_000)
     store = Store(None)
     other = NAMESPACE.replace("Factory", "quiet")
@@ -105,7 +105,7 @@ def test_the_oldest_of_a_namespace_go_first_and_others_stay(monkeypatch: pytest.
     store.close()
 
 
-def test_the_log_of_a_namespace_ends_with_it_also_what_is_not_in_the_file_yet(tmp_path: Path) -> None:
+def test_deleting_a_namespace_deletes_its_log(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite3"
     store = Store(path)
     group, other = NAMESPACE.partition("/providers/")[0], NAMESPACE.replace("Factory", "quiet")
@@ -118,7 +118,7 @@ def test_the_log_of_a_namespace_ends_with_it_also_what_is_not_in_the_file_yet(tm
         store.record_connection(record(2))
         with pytest.raises(ZeroDivisionError), store.transaction():
             store.delete(deleted)
-            raise ZeroDivisionError  # nothing of this has happened then
+            raise ZeroDivisionError  # rolled back
         assert names(store) == ["“1”\n", "“2”\n"]
         store.record_connection(record(3))
         store.delete(deleted)
@@ -132,7 +132,7 @@ def test_the_log_of_a_namespace_ends_with_it_also_what_is_not_in_the_file_yet(tm
     store.close()
 
 
-def test_what_cannot_be_written_waits_and_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_cannot_be_written_keep_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_log, "MAX_UNWRITTEN", 3)
     path = tmp_path / "store.sqlite3"
     store = Store(path)
@@ -140,7 +140,7 @@ def test_what_cannot_be_written_waits_and_is_not_lost(tmp_path: Path, monkeypatc
         other.execute("DROP TABLE connection")
         for number in range(4):
             store.record_connection(record(number))
-        store.write_connections()  # there is no table: an error for the log, and no end of the connection
+        store.write_connections()  # the table is missing: logged, not raised
         other.executescript(connection_log.SCHEMA)
         assert names(store) == ["“1”\n", "“2”\n", "“3”\n"]
     store.close()
@@ -152,8 +152,8 @@ def test_an_attempt_is_soon_in_the_file_and_survives_kill_9(own_emulator: Emulat
     with connected(plant, "killed") as device:
         device.send(w.disconnect())
         device.expect_end(None)
-    until(lambda: rows_in(path) == 2, "attempt and end are in the file", seconds=5)  # nobody has read the log
+    until(lambda: rows_in(path) == 2, "attempt and end are in the file", seconds=5)  # without a read of the log
     own_emulator.kill()
     own_emulator.restart()
-    said = own_emulator.call("GET", f"{plant.namespace_id}/connectionLog?after=0")["value"]
-    assert [each["category"] for each in said] == ["SuccessfulMqttConnections", "MqttDisconnections"]
+    records = own_emulator.call("GET", f"{plant.namespace_id}/connectionLog?after=0")["value"]
+    assert [each["category"] for each in records] == ["SuccessfulMqttConnections", "MqttDisconnections"]
