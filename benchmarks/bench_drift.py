@@ -13,7 +13,7 @@ LATENCY = 0.02
 def main() -> int:
     with stage(latency=LATENCY, ARM_BUDGETS="off") as set_stage:
         set_stage.set_up_django()
-        from namespaces.importing.importing import bring_in
+        from namespaces.importing.runs import run_import
         from namespaces.models import Client, Namespace
         from sync.drift import scan as drift
         from sync.registry import Scope
@@ -21,7 +21,7 @@ def main() -> int:
         namespace = connect(set_stage.emulator.make_namespace("large"), "large")
         _fill(set_stage.emulator, namespace.resource_id)
         Namespace.objects.filter(pk=namespace.pk).update(import_state=Namespace.Import.WAITING)
-        bring_in(namespace.pk)
+        run_import(namespace.pk)
         assert Client.objects.count() == CLIENTS
         _change_some(set_stage.emulator, namespace.resource_id)
         began = time.perf_counter()

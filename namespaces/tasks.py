@@ -1,14 +1,15 @@
-"""Tasks of namespaces: bring in what Azure holds, and keep the essentials fresh."""
+"""Tasks of namespaces: import what Azure holds, and keep the essentials up to date."""
 
 import logging
 from contextlib import suppress
+from datetime import datetime
 
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces.importing import importing
 from namespaces.importing.reachability import note_reachability
+from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import Namespace, NamespaceConfiguration
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
@@ -21,38 +22,45 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def import_namespace(pk: int) -> None:
-    """Bring in one namespace; quiet when it is gone, done, or being brought in."""
-    importing.bring_in(pk)
+    """Import one namespace. Do nothing when it was disconnected, is imported already, or another worker imports it."""
+    run_import(pk)
 
 
 @shared_task
 def refresh_namespaces() -> None:
-    """Read every namespace's essentials anew, and start imports whose message was lost."""
+    """Read every namespace's essentials again. Start imports whose message was lost, and retry failed ones."""
     with leases.held("refresh", seconds=300) as alone:
         if alone:
             _refresh_all()
-            for namespace in importing.startable(Namespace.objects.filter(unreachable_since__isnull=True)):
-                importing.bring_in(namespace.pk)
+            start_imports(at=timezone.now())
+
+
+def start_imports(*, at: datetime) -> None:
+    """Run the imports that wait at `at`, those included that failed and are due for a retry."""
+    reachable = Namespace.objects.filter(unreachable_since__isnull=True)
+    queue_failed(reachable, at=at)
+    for namespace in startable(reachable, at=at):
+        run_import(namespace.pk)
 
 
 def _refresh_all() -> None:
-    """One after the other; a subscription in which Azure asks for patience has its turn in the next round."""
+    """Read one namespace after the other; skip the rest of a subscription that Azure throttles until the next round."""
     reader = _reader()
-    patient: set[str] = set()
+    throttled: set[str] = set()
     for namespace in Namespace.objects.all():
         subscription = subscription_of(namespace.resource_id)
-        if subscription not in patient and not refresh_namespace(namespace, reader):
-            patient.add(subscription)
+        if subscription not in throttled and not refresh_namespace(namespace, reader):
+            throttled.add(subscription)
 
 
 def _reader() -> Reader:
-    return PatientReader(arm_gateway(), longest_wait=AT_A_PAGE, tries=1)  # it is asked again in a moment anyway
+    return PatientReader(arm_gateway(), longest_wait=AT_A_PAGE, tries=1)  # the next round is only seconds away
 
 
 def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> bool:
-    """Read one namespace. What Azure refuses, such as one that was deleted there, is shown like an outage.
+    """Read one namespace. A rejection by Azure, such as for one that was deleted there, is shown like an outage.
 
-    False when Azure asks for patience: then nothing is known, and more should not be asked of it now.
+    Return False when Azure throttles: then nothing is known, and no more requests should be sent now.
     """
     reader = reader or _reader()
     try:
@@ -82,10 +90,10 @@ def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> boo
 
 
 def take_missing_configuration(namespace: Namespace, reader: Reader) -> None:
-    """Settings of a namespace that was brought in before the portal knew of them. Azure's refusal waits for its turn."""
+    """Import the settings of a namespace that was imported before the portal had them. Azure's errors are ignored."""
     if NamespaceConfiguration.objects.filter(namespace=namespace).exists():
         return
     with suppress(AzureRefused, AzureUnreachable):
         for resource in NamespaceConfiguration.in_azure(reader, namespace.resource_id):
             with transaction.atomic():
-                importing.take_resource(NamespaceConfiguration, namespace, resource)
+                take_resource(NamespaceConfiguration, namespace, resource)

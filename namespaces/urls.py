@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("connect/choices/", namespaces.namespace_choices, name="namespace_choices"),
     path("<int:pk>/", namespaces.namespace_overview, name="namespace_overview"),
     path("<int:pk>/import/", namespaces.namespace_import, name="namespace_import"),
+    path("<int:pk>/import/retry/", namespaces.namespace_import_retry, name="namespace_import_retry"),
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
     path("<int:pk>/activity.csv", activity.activity_csv, name="activity_csv"),

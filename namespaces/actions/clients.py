@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
 from namespaces.access import may_connect, not_an_administrator, teams_of
+from namespaces.importing.runs import queue_again
 from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.rules.clients import (
     RuleError,
@@ -37,7 +38,7 @@ def check_team(actor: User, team: Team | None) -> None:
 
 
 def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
-    """Connect a namespace that is there in ARM; its certificates and clients are brought in by a task.
+    """Connect a namespace that exists in Azure. A task imports its certificates and clients.
 
     Raises RuleError when the id is malformed, unknown to Azure or connected already, PermissionDenied when the actor
     may not connect namespaces.
@@ -91,13 +92,14 @@ def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
         namespace.delete()
 
 
-def import_again(actor: User, *, namespace: Namespace) -> None:
-    """Bring in once more what Azure holds: after an import that failed, or after changes made outside the portal."""
+def retry_import(actor: User, *, namespace: Namespace) -> bool:
+    """Try a failed import again now. Return False when the import has not failed."""
     with transaction.atomic(durable=True):
-        rows = Namespace.objects.filter(pk=namespace.pk).exclude(import_state=Namespace.Import.RUNNING)
-        if rows.update(import_state=Namespace.Import.WAITING, import_message="", import_done=0, import_total=None):
-            _record_namespace(actor, namespace, verb="Bring in again")
+        queued = queue_again(namespace)
+        if queued:
+            _record_namespace(actor, namespace, verb="Retry import")
             send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
+    return queued
 
 
 def _record_namespace(

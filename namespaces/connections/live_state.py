@@ -109,11 +109,6 @@ class Live:
         return _digest(self.said)
 
 
-def tells_live_state() -> bool:
-    """Whether the target of this portal tells what a client is doing."""
-    return live_state() is not None
-
-
 def live_of(client: Client, query: QueryDict) -> Live | None:
     """What the client is doing now; None where the target does not tell. `query` holds what the page knows already."""
     gateway = live_state()

@@ -118,7 +118,7 @@ def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: da
     if namespace.import_state == Namespace.Import.FAILED:
         return Health("bad", "Import failed", namespace.import_message)
     if namespace.import_state != Namespace.Import.DONE:
-        return Health("info", "Bringing in", "What is already in Azure is being brought in.")
+        return Health("info", "Importing", "The resources that Azure already holds are being imported.")
     if namespace.unreachable_since is not None:
         return Health("warning", "Unreachable", f"{namespace.unreachable_reason} Nothing is lost: changes wait here.")
     if counts.refused:
@@ -147,7 +147,11 @@ def next_step(summary: Summary) -> NextStep:
     """The one thing to do now, in the order of the guide."""
     namespace, counts = summary.namespace, summary.counts
     if namespace.import_state in {Namespace.Import.WAITING, Namespace.Import.RUNNING}:
-        return NextStep("Certificates and clients that are already in Azure are coming in. You can go on meanwhile.")
+        return NextStep(
+            "Certificates and clients that Azure already holds are being imported. You can carry on meanwhile."
+        )
+    if namespace.import_state == Namespace.Import.FAILED:
+        return NextStep("Check the role of the portal's credential in Azure, then try the import again.")
     if counts.refused:
         return NextStep(
             "Azure refused a change. See its reason, then retry or edit.",

@@ -8,7 +8,6 @@ from typing import Any
 from namespaces.rules.clients import RuleError
 
 OPERATORS = ("=", "<>", "<", ">", "<=", ">=", "IN")
-JOINS = ("and", "or")
 NAME = "authenticationName"
 _NUMBERS_ONLY = frozenset({"<", ">", "<=", ">="})
 _NUMBER = re.compile(r"-?\d{1,19}\Z", re.ASCII)

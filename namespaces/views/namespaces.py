@@ -5,13 +5,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
-from namespaces.actions.clients import connect_namespace, disconnect_namespace
+from namespaces.actions.clients import connect_namespace, disconnect_namespace, retry_import
 from namespaces.forms.clients import ConnectNamespaceForm
 from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.importing.runs import next_try
 from namespaces.models import Namespace
 from namespaces.pages.health import next_step, summarize, summarize_all
 from namespaces.rules.clients import RuleError
@@ -42,9 +43,9 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
         except RuleError as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{namespace.name} is connected. What it holds is coming in.")
+            messages.success(request, f"{namespace.name} is connected. Its resources are being imported.")
             return go_to(request, "namespaces:namespace_overview", namespace.pk)
-    # Without JavaScript the list is asked for by a link; with it, it comes by itself when the page is there.
+    # Without JavaScript a link asks for the list; with it, the page loads the list itself.
     found = namespaces_in_azure() if "list" in request.GET else None
     context = _list_context(request, form=form, found=found)
     status = 422 if form.is_bound else 200
@@ -53,7 +54,7 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
 
 @require_GET
 def namespace_choices(request: PageRequest) -> HttpResponse:
-    """The namespaces that the portal's credential sees in ARM, with those already connected marked."""
+    """Return the namespaces that the portal's credential sees in Azure, with the connected ones marked."""
     if not may_connect(request.user):
         raise not_an_administrator()
     context = {"found": namespaces_in_azure()}
@@ -68,9 +69,19 @@ def namespace_overview(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def namespace_import(request: PageRequest, pk: int) -> HttpResponse:
-    """The Overview's facts again, while an import runs. Without a running import the answer no longer asks."""
+    """Return the facts of the Overview while an import runs; the last response does not poll again."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace), partial="facts")
+
+
+@require_POST
+def namespace_import_retry(request: PageRequest, pk: int) -> HttpResponseBase:
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    if retry_import(request.user, namespace=namespace):
+        messages.success(request, f"The import of {namespace.name} is tried again.")
+    else:
+        messages.info(request, f"The import of {namespace.name} has not failed.")
+    return go_to(request, "namespaces:namespace_overview", pk)
 
 
 def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
@@ -83,6 +94,7 @@ def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
         moving=_is_importing(namespace) or bool(summary.counts.waiting),
         to_do=next_step(summary),
         endpoint=mqtt_endpoint(namespace),
+        import_retried_at=next_try(namespace),
     )
 
 
@@ -95,7 +107,7 @@ def namespace_disconnect(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.OWN)
     if request.method == "POST":
         disconnect_namespace(request.user, namespace=namespace)
-        messages.success(request, f"{namespace.name} is disconnected. In Azure it is as it was.")
+        messages.success(request, f"{namespace.name} is disconnected. Nothing has changed in Azure.")
         return go_to(request, "namespaces:namespace_list")
     context = _overview(request, namespace)
     return render_page(request, "namespaces/namespace_disconnect.html", context, partial="pane")

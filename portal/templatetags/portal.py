@@ -192,12 +192,6 @@ def _days(count: int) -> str:
     return "less than a day" if count == 0 else "1 day" if count == 1 else f"{count} days"
 
 
-@register.filter
-def days_left(not_after: datetime | None, at: datetime | None = None) -> int | None:
-    """Whole days until a moment; negative when it has passed."""
-    return None if not_after is None else (not_after - (at or timezone.now())).days
-
-
 @register.simple_tag
 def field_input(field: BoundField, check_url: str | None = None, accept: str | None = None) -> SafeString:
     """The widget of a field, tied to its hint, errors and check slot; with `check_url` it is checked as one types."""

@@ -43,6 +43,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_choices": ("GET", "admin"),
     "namespaces:namespace_overview": ("GET", "reader"),
     "namespaces:namespace_import": ("GET", "reader"),
+    "namespaces:namespace_import_retry": ("POST", "contributor"),
     "namespaces:namespace_disconnect": ("GET", "owner"),
     "namespaces:namespace_activity": ("GET", "reader"),
     "namespaces:activity_csv": ("GET", "reader"),

@@ -77,7 +77,7 @@ class Kind:
     intro: str
     empty: str
     next_step: str
-    form: Callable[[PageRequest, Namespace, Any, QueryDict | None], Any]
+    form: Callable[[PageRequest, Namespace, Any, QueryDict | None], ResourceForm]
     create: Callable[..., SyncedModel]
     update: Callable[..., object]
     delete: Callable[[User, Any, QueryDict], object]
@@ -92,7 +92,7 @@ class Kind:
     form_is_pane: bool = True
     checked_fields: tuple[str, ...] = ("name",)
     after_update: str = "detail"
-    draft: Callable[[PageRequest, Namespace, Any], tuple[Any, dict[str, Any]]] | None = None
+    draft: Callable[[PageRequest, Namespace, Any], tuple[ResourceForm, dict[str, Any]]] | None = None
     row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
     detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
     form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context

@@ -19,7 +19,7 @@ from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
 from namespaces.views.context import namespace_context
-from namespaces.views.resources.kinds import Kind
+from namespaces.views.resources.kinds import Kind, ResourceForm
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
@@ -106,7 +106,7 @@ def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
 
 
 def form_page(
-    request: PageRequest, namespace: Namespace, kind: Kind, form: Any, row: Any = None, **more: Any
+    request: PageRequest, namespace: Namespace, kind: Kind, form: ResourceForm, row: Any = None, **more: Any
 ) -> HttpResponse:
     """Return the page or pane with the form; 422 where the form came back with errors."""
     of_form = kind.form_context(request, namespace, form) | more

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from namespaces.actions import topic_rules as actions
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from namespaces.rules.clients import RuleError
 from portal.models import Activity, User
@@ -238,7 +238,7 @@ def test_import_takes_all_three_and_leaves_the_built_in_group_out(arm: ScriptedA
     hold_three(arm, factory)
     arm.hold(f"{factory.resource_id}/clientGroups/$all", {"query": "true"})
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(factory.pk)
+    run_import(factory.pk)
     assert [group.name for group in ClientGroup.objects.all()] == ["presses"]
     assert TopicSpace.objects.get().templates == ["a/#"]
     binding = PermissionBinding.objects.get()
@@ -250,7 +250,7 @@ def test_what_azure_holds_against_our_rules_is_marked(arm: ScriptedArm, factory:
     arm.hold(f"{factory.resource_id}/clientGroups/odd", {"query": "attributes.type LIKE 'x'"})
     arm.hold(f"{factory.resource_id}/topicSpaces/odd", {"topicTemplates": ["a/#/b"]})
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(factory.pk)
+    run_import(factory.pk)
     assert "Expected one of" in ClientGroup.objects.get().rule_notes[0]
     assert "a/#/b" in TopicSpace.objects.get().rule_notes[0]
 
@@ -272,7 +272,7 @@ def test_a_change_in_azure_that_lets_others_in_is_loud(
 ) -> None:
     hold_three(arm, factory)
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(factory.pk)
+    run_import(factory.pk)
     resource_id = f"{factory.resource_id}/{kind}"
     arm.hold(resource_id, {**(arm.held(resource_id) or {}), **changed})
     drift.scan(Scope(factory.pk, factory.resource_id, factory.name))

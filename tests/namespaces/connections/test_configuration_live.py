@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from namespaces.actions.configuration import update_configuration
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import Namespace, NamespaceConfiguration
 from portal.models import User
 from sync.push.claim_and_settle import Pushed, push
@@ -26,7 +26,7 @@ def plant(azure: EmulatorProcess, ada: User, tmp_path: Path) -> Plant:
     plant = make_plant(azure, tmp_path)
     namespace = make_namespace(plant.namespace_id.rpartition("/")[2], resource_id=plant.namespace_id, owner=ada)
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(namespace.pk)
+    run_import(namespace.pk)
     return plant
 
 

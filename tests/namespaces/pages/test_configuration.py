@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from certificates.pages.authentication_test import namespace_state
 from namespaces.actions.configuration import update_configuration
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration
 from namespaces.rules.clients import RuleError
 from namespaces.tasks import refresh_namespace
@@ -69,7 +69,7 @@ def busy(azure: EmulatorProcess, ada: User) -> Namespace:
     )
     namespace = make_namespace(resource_id.rpartition("/")[2], resource_id=resource_id, owner=ada)
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(namespace.pk)
+    run_import(namespace.pk)
     return namespace
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from namespaces.actions.clients import connect_namespace, create_client
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import Namespace
 from sync.arm.gateway import parse_resource_id
 from sync.push.claim_and_settle import Pushed, push
@@ -50,7 +50,7 @@ def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked
     assert GROUP in made["id"]
     ada = make_admin("ada")
     namespace = connect_namespace(ada, resource_id=made["id"])
-    bring_in(namespace.pk)
+    run_import(namespace.pk)
     assert Namespace.objects.get().import_state == Namespace.Import.DONE
     client = create_client(
         ada,

@@ -8,7 +8,7 @@ import pytest
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import delete_client
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.actions import retry
@@ -277,7 +277,7 @@ def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
     change_in_azure(arm, same, tagsOfTomorrow=[1])
     arm.hold(f"{factory.resource_id}/clients/new", {"authenticationName": "new"})
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
-    bring_in(factory.pk)
+    run_import(factory.pk)
     assert again(changed_one).description == ""
     assert "tagsOfTomorrow" in again(same).base["properties"]
     assert Client.objects.filter(name="new").exists()

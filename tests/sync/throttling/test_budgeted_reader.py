@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.importing.importing import bring_in
+from namespaces.importing.runs import run_import
 from namespaces.models import Client, Namespace
 from namespaces.tasks import refresh_namespaces
 from portal.models import User
@@ -100,7 +100,7 @@ def test_whoever_reads_says_now_and_then_that_it_is_still_there(
 def test_an_import_waits_for_its_turn_without_asking(arm: ScriptedArm, factory: Namespace) -> None:
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
     azure_asks_for_patience()
-    bring_in(factory.pk)
+    run_import(factory.pk)
     factory.refresh_from_db()
     assert arm.methods() == []
     assert factory.import_state == Namespace.Import.WAITING
@@ -111,7 +111,7 @@ def test_an_import_waits_for_its_turn_without_asking(arm: ScriptedArm, factory: 
 def test_an_import_learns_from_what_azure_says(arm: ScriptedArm, factory: Namespace) -> None:
     Namespace.objects.update(import_state=Namespace.Import.WAITING)
     arm.script("GET", refused("SubscriptionRequestsThrottled", 429, Retry_After="100"))
-    bring_in(factory.pk)
+    run_import(factory.pk)
     held_back = Budget.objects.get(operation="reads")
     assert held_back.throttled == 1
     assert held_back.blocked_until is not None
