@@ -15,7 +15,7 @@ from certificates.samples.chain import (
     IssuingError,
     check_client_name,
 )
-from namespaces.forms.clients import PRIVATE_KEY_SENTENCE, without_private_keys
+from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
 
 
 class SampleRow:

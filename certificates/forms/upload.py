@@ -19,7 +19,7 @@ from certificates.pages.authentication_test import namespace_state
 from certificates.x509.reading import to_pem
 from namespaces.access import teams_of
 from namespaces.connections.client_certificates import shown_certificates
-from namespaces.forms.clients import GuardedForm, TeamField, rule_as_field_error
+from namespaces.forms.base import GuardedForm, ResourceForm, TeamField, rule_as_field_error
 from namespaces.models import Namespace
 from namespaces.rules import clients as rules
 from portal.models import User
@@ -159,7 +159,7 @@ def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:
     return [(row.name, bytes(row.der)) for row in rows if row.der]
 
 
-class UploadCertificateForm(CertificateFileForm):
+class UploadCertificateForm(CertificateFileForm, ResourceForm):
     """The pane *Upload certificate*."""
 
     name = forms.CharField(
@@ -199,7 +199,7 @@ class UploadCertificateForm(CertificateFileForm):
         return {name: self.cleaned_data[name] for name in ("name", "description", "team", "certificate")}
 
 
-class UpdateCertificateForm(GuardedForm):
+class UpdateCertificateForm(ResourceForm):
     """What may change of a CA certificate in Azure: its description."""
 
     description = forms.CharField(

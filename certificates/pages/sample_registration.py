@@ -18,7 +18,7 @@ from certificates.x509.certificate import Certificate, DecodingError
 from certificates.x509.reading import read_upload
 from namespaces.access import teams_of
 from namespaces.actions.clients import create_client
-from namespaces.forms.clients import without_private_keys
+from namespaces.forms.base import without_private_keys
 from namespaces.models import Namespace
 from namespaces.rules.clients import MAX_NAME_LENGTH, RuleError
 from portal.models import Team, User

@@ -14,8 +14,8 @@ from django.utils.datastructures import MultiValueDict
 
 from certificates.x509.reading import DecodingError
 from namespaces.forms.attributes import AttributeRow, posted_rows
+from namespaces.forms.base import without_private_keys
 from namespaces.forms.client_proposal import CertificateReading, propose, reading_of, warnings_of
-from namespaces.forms.clients import without_private_keys
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import RuleError, check_client_name
 

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from namespaces.forms.clients import GuardedForm, rule_as_field_error
+from namespaces.forms.base import GuardedForm, rule_as_field_error
 from namespaces.models import NamespaceConfiguration
 from namespaces.rules.configuration import EXPIRY_HOURS, SESSIONS, SOURCES, check_sources
 

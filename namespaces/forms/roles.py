@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from namespaces.forms.clients import GuardedForm
+from namespaces.forms.base import GuardedForm
 from namespaces.models import Role
 from namespaces.pages.role_list import MEANINGS, Holder, find_holders, holder_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from namespaces.forms.clients import without_private_keys
+from namespaces.forms.base import without_private_keys
 from namespaces.forms.topic_rules import one_per_line
 from namespaces.rules.clients import RuleError
 from namespaces.rules.query_builder import condition, joined

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from namespaces.access import teams_of
 from namespaces.authorization.topic_access import EVERYONE
-from namespaces.forms.clients import GuardedForm, TeamField, rule_as_field_error
+from namespaces.forms.base import ResourceForm, TeamField, rule_as_field_error
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules import clients as rules
 from namespaces.rules import topic_rules
@@ -19,7 +19,7 @@ from portal.models import User
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
-class TopicRuleForm(GuardedForm):
+class TopicRuleForm(ResourceForm):
     """Name, description and team: what the three have in common. An existing row keeps its name and its team."""
 
     model: type[TopicRule]

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from namespaces.forms.base import ResourceForm
 from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
-from namespaces.rules.clients import RuleError
 from portal.models import User
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel
@@ -23,23 +23,6 @@ ROW_TABS: tuple[Tab, ...] = (
     ("commands", "az commands"),
 )
 ACTIONS = ("list", "states", "detail", "update", "delete", "retry", "activity", "json", "commands")
-
-
-class ResourceForm(Protocol):
-    """A form that creates or updates a resource."""
-
-    errors: Any
-
-    @property
-    def is_bound(self) -> bool: ...
-
-    def is_valid(self) -> bool: ...
-
-    def refuse(self, refusal: RuleError) -> None:
-        """Show the refusal of an action at its field."""
-
-    def values(self) -> dict[str, Any]:
-        """Return the cleaned values as keyword arguments of the action."""
 
 
 @dataclass(frozen=True)

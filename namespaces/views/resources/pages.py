@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from namespaces.access import Verb, get_namespace, get_resource
-from namespaces.forms.clients import problem_of_one_field
+from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
@@ -19,7 +19,7 @@ from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
 from namespaces.views.context import namespace_context
-from namespaces.views.resources.kinds import Kind, ResourceForm
+from namespaces.views.resources.kinds import Kind
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry

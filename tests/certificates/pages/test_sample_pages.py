@@ -17,7 +17,7 @@ from certificates.pages.presented_chain import Presented
 from certificates.samples.chain import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain
 from certificates.samples.names import SUBJECT
 from certificates.x509.reading import read_upload
-from namespaces.forms.clients import PRIVATE_KEY_SENTENCE
+from namespaces.forms.base import PRIVATE_KEY_SENTENCE
 from namespaces.models import Namespace, NamespaceRole, Role
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 

@@ -15,7 +15,7 @@ from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
-from namespaces.forms.clients import without_private_keys
+from namespaces.forms.base import without_private_keys
 from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
