@@ -29,7 +29,9 @@ MAX_PROPERTY_BYTES = 256  # content type, response topic, correlation data
 # This process
 HANDSHAKE_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 15.0
-LINGER_SECONDS = 5.0  # what a closing connection has to take its last bytes
+GOODBYE_SECONDS = 2.0  # a client that has said goodbye has to close; then the endpoint does
+LINGER_SECONDS = 5.0  # a closed connection has to take its last bytes and to close too
+STOP_SECONDS = 1.0  # the same when the endpoint stops
 MAX_CONNECTIONS = 10_000  # per listener
 MAX_OPEN_HANDSHAKES = 500  # per listener
 MAX_SESSIONS = 10_000  # per namespace; Event Grid: per throughput unit

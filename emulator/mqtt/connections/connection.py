@@ -278,7 +278,7 @@ class Connection:
         if packet.reason == Reason.SUCCESS:
             self._will = None
         self._finish("ClientInitiatedDisconnect", "The client disconnected.")
-        self.wire.close()
+        self.wire.await_end()  # closing the connection is the client's part (MQTT 5, 3.14.4)
 
     def end(self, reason: Reason, sentence: str, cause: str) -> None:
         """End this connection from the server's side: MQTT 5 is told the reason, 3.1.1 is closed.

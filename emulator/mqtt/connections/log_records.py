@@ -34,6 +34,9 @@ class Wire(Protocol):
     @property
     def is_congested(self) -> bool: ...
     def write(self, data: bytes) -> None: ...
+    def await_end(self) -> None:
+        """The client has said goodbye: hear nothing more, and close once it does, or after a while."""
+
     def close(self) -> None: ...
 
 

@@ -38,6 +38,7 @@ class MqttEndpoints:
         self._options = options
         self._endpoints: dict[str, NamespaceEndpoint] = {}
         self._by_key: dict[str, NamespaceEndpoint] = {}
+        self._closed: list[NamespaceEndpoint] = []  # those whose last connections are still closing
         self._ports: dict[str, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changes: deque[tuple[NamespaceEndpoint | None, Change]] = deque()
@@ -96,7 +97,8 @@ class MqttEndpoints:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for namespace_id in tuple(self._endpoints):
-            await self._close(namespace_id, "The endpoint is shutting down.")
+            self._close(namespace_id, "The endpoint is shutting down.")
+        await asyncio.gather(*(endpoint.wait_closed() for endpoint in self._closed))
         if self._by_name is not None:
             await self._by_name.close()
         self._store.write_connections()
@@ -153,9 +155,9 @@ class MqttEndpoints:
         wanted = {n.id: n for n in self._store.namespaces() if n.mqtt_is_enabled}
         for namespace_id, endpoint in tuple(self._endpoints.items()):
             if endpoint.is_over:  # also where a namespace of the same name has been made since
-                await self._close(namespace_id, "The namespace was deleted.")
+                self._close(namespace_id, "The namespace was deleted.")
             elif namespace_id not in wanted:
-                await self._close(namespace_id, "MQTT was switched off for this namespace.")
+                self._close(namespace_id, "MQTT was switched off for this namespace.")
         for namespace_id, namespace in wanted.items():
             if namespace_id in self._endpoints:
                 self._endpoints[namespace_id].configure(namespace)
@@ -180,11 +182,12 @@ class MqttEndpoints:
             self._store.remember_mqtt_port(namespace.id, port)
         logger.info("MQTT of %s at %s:%s", namespace.id, self._host, port)
 
-    async def _close(self, namespace_id: str, sentence: str) -> None:
+    def _close(self, namespace_id: str, sentence: str) -> None:
         endpoint = self._endpoints.pop(namespace_id)
         del self._by_key[id_key(namespace_id)]
         del self._ports[namespace_id]
-        await endpoint.close(sentence)
+        endpoint.close(sentence)
+        self._closed = [each for each in (*self._closed, endpoint) if each.has_connections]
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -1,6 +1,7 @@
 """One namespace at MQTT: its listener, its broker and its connections."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
     MAX_CONNECTIONS,
+    STOP_SECONDS,
 )
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.sessions.broker import Broker
@@ -55,6 +57,8 @@ class NamespaceEndpoint:
         self.watch = Watch(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
+        self._no_transports = asyncio.Event()
+        self._no_transports.set()
         self._open: set[Connection] = set()
         self._current: dict[str, Connection] = {}
         self._wills: dict[str, _WaitingWill] = {}
@@ -95,8 +99,8 @@ class NamespaceEndpoint:
             return found
         raise OSError(f"No free port from {wanted} on for the MQTT endpoint of {self.namespace_id}.")
 
-    async def close(self, sentence: str) -> None:
-        """Stop listening and end every connection with a reason."""
+    def close(self, sentence: str) -> None:
+        """Stop listening and end every connection with a reason. See `wait_closed`."""
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._open):
@@ -106,6 +110,20 @@ class NamespaceEndpoint:
         for transport in tuple(self._transports):
             if not transport.is_established:
                 transport.abort()
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether TCP connections are open, with those that are still closing."""
+        return bool(self._transports)
+
+    async def wait_closed(self) -> None:
+        """Wait until the clients have closed too, for `STOP_SECONDS` at most, and cut off the others."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._no_transports.wait()
+        for transport in tuple(self._transports):
+            transport.abort()
+        await self._no_transports.wait()
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -116,6 +134,7 @@ class NamespaceEndpoint:
             self._turned_away += 1
             return False
         self._transports.add(transport)
+        self._no_transports.clear()
         self._handshakes.begin(transport)
         return True
 
@@ -140,6 +159,8 @@ class NamespaceEndpoint:
     def gone(self, transport: TlsTransport) -> None:
         self._handshakes.end(transport)
         self._transports.discard(transport)
+        if not self._transports:
+            self._no_transports.set()
 
     # What a connection asks of its endpoint
 

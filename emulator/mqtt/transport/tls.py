@@ -11,12 +11,14 @@ it is off; a context must not change once it is in use, so no trust is kept in i
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from OpenSSL import SSL, crypto
 
 from emulator.mqtt.limits import (
+    GOODBYE_SECONDS,
     HANDSHAKE_TIMEOUT_SECONDS,
     LINGER_SECONDS,
     MAX_BUFFERED_OUTGOING_BYTES,
@@ -186,6 +188,9 @@ class TlsTransport(asyncio.BufferedProtocol):
         tls = self._tls
         if tls is None:
             return
+        if self._closing:
+            self._drop(tls, data)
+            return
         self._drain_is_due = True  # below, once for everything that these bytes bring about
         while data and not self._lost:
             data = data[tls.bio_write(data if len(data) <= _CHUNK else data[:_CHUNK]) :]
@@ -260,8 +265,7 @@ class TlsTransport(asyncio.BufferedProtocol):
         self._cancel_timer()
         self._note_server_name()
         self._acceptor.handshake_failed(self, reason)
-        if self._transport is not None:
-            self._transport.close()
+        self._linger()
 
     def _read(self, tls: SSL.Connection) -> None:
         while not self._lost and not self._closing:
@@ -334,21 +338,59 @@ class TlsTransport(asyncio.BufferedProtocol):
             self._drain_is_due = True
             self._acceptor.outbox.add(self)
 
+    def await_end(self, then: Callable[[], None] | None = None) -> None:
+        """Give the peer, which is about to close, `GOODBYE_SECONDS` for it; after that call `then`, or close here."""
+        if self._closing or self._lost:
+            return
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(GOODBYE_SECONDS, then or self.close)
+
     def close(self) -> None:
-        """Send what is gathered, say goodbye in TLS, and close; a peer that does not read is cut after a while."""
+        """Send what is gathered, then TLS's close_notify and TCP's FIN.
+
+        What the peer still sends is read and dropped until it closes too, for `LINGER_SECONDS` at most. Closing TCP at once
+        would answer it with a reset, which fails the peer's write and can destroy what it has not read yet.
+        """
         if self._closing or self._lost:
             return
         self.drain()
         self._closing = True
+        self._cancel_timer()
         tls = self._tls
         if tls is not None:
             with contextlib.suppress(SSL.Error):
                 tls.shutdown()
             self._flush(tls)
-        if self._transport is not None:
-            self._transport.close()
-            if self._transport.get_write_buffer_size():
-                self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
+        self._linger()
+
+    def _linger(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the peer has reset the connection
+            self.abort()
+            return
+        transport.resume_reading()  # a peer that is stuck writing cannot read what is left for it
+        self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
+
+    def _drop(self, tls: SSL.Connection, data: bytes) -> None:
+        """Drop what arrives after the end, up to the peer's own close_notify, after which nothing can follow."""
+        if not self.is_established:
+            return
+        try:
+            while data:
+                data = data[tls.bio_write(data[:_CHUNK]) :]
+                self._read_and_drop(tls)
+        except SSL.Error:
+            if self._transport is not None:
+                self._transport.close()
+
+    def _read_and_drop(self, tls: SSL.Connection) -> None:
+        with contextlib.suppress(SSL.WantReadError):
+            while tls.recv(_RECORD):
+                pass
 
     def abort(self) -> None:
         """Close at once, dropping what is queued."""

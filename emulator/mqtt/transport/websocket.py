@@ -58,6 +58,7 @@ class WebSocket:
 
     __slots__ = (
         "_connection",
+        "_has_sent_close",
         "_is_open",
         "_is_over",
         "_protocol",
@@ -72,7 +73,8 @@ class WebSocket:
         self._connection = connection
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._is_open = False
-        self._is_over = False  # it is closed from one side: nothing that comes behind that is heard
+        self._has_sent_close = False
+        self._is_over = False  # the MQTT connection has ended: what follows is not passed on
         self.peer = transport.peer
         self.peer_chain = transport.peer_chain
         self.protocol_suffix = "-WS"
@@ -80,14 +82,13 @@ class WebSocket:
     # TLS's side
 
     def data_received(self, data: bytes) -> None:
-        if self._is_over:
-            return
         try:
             self._protocol.receive_data(data)
             for event in self._protocol.events():
-                self._handle(event)
                 if self._is_over:
-                    return
+                    self._handle_after_the_end(event)
+                else:
+                    self._handle(event)
         except (RemoteProtocolError, LocalProtocolError) as error:
             self._fail(str(error), getattr(error, "event_hint", None))
         except UnicodeError:  # wsproto decodes header lines, and does not mind
@@ -107,7 +108,7 @@ class WebSocket:
             case BytesMessage():
                 self._connection.data_received(bytes(event.data))
             case TextMessage():  # MQTT 5, 6.0.0-1
-                self._close(CloseReason.UNSUPPORTED_DATA)
+                self._send_close(CloseReason.UNSUPPORTED_DATA)
                 self._end("MQTT goes in binary WebSocket frames, but a text frame came.")
             case Ping():
                 self._transport.write(self._protocol.send(event.response()))
@@ -120,6 +121,12 @@ class WebSocket:
                 self._connection.connection_lost()
             case _:
                 pass
+
+    def _handle_after_the_end(self, event: Event) -> None:
+        """Once the MQTT connection is over, only the peer's Close frame matters: the server then closes TCP (7.1.1)."""
+        if isinstance(event, CloseConnection):
+            self._send_close(CloseReason.NORMAL_CLOSURE)
+            self._transport.close()
 
     def _on_request(self, request: Request) -> None:
         if request.target.partition("?")[0] != PATH:
@@ -138,17 +145,20 @@ class WebSocket:
         self._end(sentence)
 
     def _fail(self, words: str, answer: Event | None) -> None:
-        if self._is_open:
-            self._close(CloseReason.PROTOCOL_ERROR)
+        if self._is_over:
+            self._send_close(CloseReason.NORMAL_CLOSURE)
+        elif self._is_open:
+            self._send_close(CloseReason.PROTOCOL_ERROR)
         elif isinstance(answer, RejectConnection):
             with contextlib.suppress(LocalProtocolError):
                 self._transport.write(self._protocol.send(answer))
         self._end(f"This is no WebSocket: {words.rstrip('.') or 'the protocol was broken'}.")
+        self._transport.close()  # without waiting for a Close frame: what this peer sends cannot be read (7.1.7)
 
     def _end(self, sentence: str) -> None:
         self._is_over = True
         self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError")
-        self._transport.close()
+        self.close()
 
     # MQTT's side: `emulator.mqtt.connections.log_records.Wire`
 
@@ -160,13 +170,21 @@ class WebSocket:
         if self._is_open:
             self._transport.write(self._protocol.send(BytesMessage(data=data)))
 
-    def close(self) -> None:
+    def await_end(self) -> None:
         self._is_over = True
-        self._close(CloseReason.NORMAL_CLOSURE)
-        self._transport.close()
+        self._transport.await_end(then=self.close)
 
-    def _close(self, reason: CloseReason) -> None:
+    def close(self) -> None:
+        """Send a Close frame and wait for the peer's; a request that was not accepted gets neither (7.1.2)."""
+        self._is_over = True
+        self._send_close(CloseReason.NORMAL_CLOSURE)
+        if self._has_sent_close:
+            self._transport.await_end()
+        else:
+            self._transport.close()
+
+    def _send_close(self, reason: CloseReason) -> None:
         if self._is_open:
-            self._is_open = False
+            self._is_open, self._has_sent_close = False, True
             with contextlib.suppress(LocalProtocolError):
                 self._transport.write(self._protocol.send(CloseConnection(code=reason)))

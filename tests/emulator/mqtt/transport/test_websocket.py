@@ -15,6 +15,7 @@ from tests.emulator.mqtt.raw_client import Wire, connected, open_wire
 
 BOTH = pytest.mark.parametrize("version", [V3, V5], ids=["3.1.1", "5"])
 BINARY, TEXT, CLOSE, PING, PONG = 0x82, 0x81, 0x88, 0x89, 0x8A
+NORMAL_CLOSE = b"\x88\x02\x03\xe8"  # 1000
 
 
 @BOTH
@@ -78,6 +79,13 @@ def answer(found: Wire, end: bytes = b"\r\n\r\n") -> bytes:
             break
         data += more
     return data
+
+
+def answer_to_the_end(found: Wire) -> bytes:
+    """All that the endpoint sends; its Close frame is answered with one."""
+    said = answer(found, end=NORMAL_CLOSE)
+    found.send(frame(CLOSE, NORMAL_CLOSE[2:]))
+    return said + answer(found, end=b"never")
 
 
 def read_frame(found: Wire) -> tuple[int, bytes]:
@@ -180,9 +188,9 @@ def test_nothing_behind_the_end_of_the_mqtt_connection_is_heard(plant: Plant, go
         found.send(handshake())
         answer(found)
         found.send(frame(BINARY, w.connect(name, "press-07")) + frame(BINARY, goodbye) + behind)
-        said = answer(found, end=b"never")
-    assert said.count(b"\x88\x02\x03\xe8") == 1  # a close frame with 1000
-    assert said.endswith(b"\x88\x02\x03\xe8")
+        said = answer_to_the_end(found)
+    assert said.count(NORMAL_CLOSE) == 1
+    assert said.endswith(NORMAL_CLOSE)
     assert [r["category"] for r in plant.attempts_of(name)] == ["SuccessfulMqttConnections", "MqttDisconnections"]
     assert "Traceback" not in plant.emulator.log()
 

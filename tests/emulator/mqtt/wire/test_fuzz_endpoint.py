@@ -12,6 +12,7 @@ import random
 import ssl
 import tracemalloc
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
@@ -66,6 +67,7 @@ class DeadEnd:
         self.peer = "127.0.0.1:1"
         self.peer_chain = (sample.certificate_der, *sample.chain[:1])
         self.said = 0
+        self.is_over = False  # the endpoint has closed it, or waits for the client to do so
         self.is_closed = False
         self.application: Application | None = None  # what TLS would give its bytes to
 
@@ -73,8 +75,12 @@ class DeadEnd:
         assert not self.is_closed, "Something was said behind the end."
         self.said += len(data)
 
+    def await_end(self, then: Callable[[], None] | None = None) -> None:
+        assert not self.is_closed
+        self.is_over = True
+
     def close(self) -> None:
-        self.is_closed = True
+        self.is_over = self.is_closed = True
 
 
 class NoNetwork(asyncio.Transport):
@@ -92,6 +98,9 @@ class NoNetwork(asyncio.Transport):
         self._is_closing = True
 
     def abort(self) -> None:
+        self._is_closing = True
+
+    def write_eof(self) -> None:
         self._is_closing = True
 
     def is_closing(self) -> bool:
@@ -141,7 +150,7 @@ def talk_over_websocket(namespace: NamespaceEndpoint, sample: SampleCertificate,
     connect = w.connect(f"ws-{chance.randrange(20)}", "press-07", clean=False)
     wire.application.data_received(frame(BINARY, connect))
     sent = 2
-    while sent < PACKETS_OF_A_CONNECTION and not wire.is_closed:
+    while sent < PACKETS_OF_A_CONNECTION and not wire.is_over:
         some = chance.randint(1, 4)
         wire.application.data_received(b"".join(mutated_frame(chance) for _ in range(some)))
         sent += some
@@ -167,7 +176,7 @@ def talk_in_packets(namespace: NamespaceEndpoint, sample: SampleCertificate, cha
     connection.data_received(w.connect(name, "press-07", version=version, clean=False, properties=expiry))
     assert wire.said
     sent = 0
-    while sent < PACKETS_OF_A_CONNECTION and not wire.is_closed:
+    while sent < PACKETS_OF_A_CONNECTION and not wire.is_over:
         connection.data_received(mutated(chance.choice(GOOD), chance))
         sent += 1
     connection.connection_lost()
