@@ -6,12 +6,15 @@ Raw packets over the standard library's TLS, the same bytes for every broker: MQ
 import json
 import socket
 import ssl
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 PAYLOAD = b"x" * 100
 STANDSTILL_SECONDS = 10.0
 
@@ -145,6 +148,26 @@ def hold(where: Where, count: int, users: list[str], name: str) -> None:
     held = [log_in(where, context, f"{name}-{n}", users[n % len(users)]) for n in range(count)]
     print(json.dumps({"held": len(held)}), flush=True)
     sys.stdin.read()
+
+
+def start_load(work: str, where: Where, **wish: Any) -> subprocess.Popen[str]:
+    order = json.dumps({"work": work, "where": asdict(where), **wish})
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.mqtt_load", order],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(processes: Sequence[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    found = []
+    for process in processes:
+        out, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, "The load has failed."
+        found.append(json.loads(out))
+    return found
 
 
 def main() -> None:
