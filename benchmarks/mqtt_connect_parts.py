@@ -25,9 +25,9 @@ from benchmarks.mqtt_load import Where, finish, start_load
 from certificates.authentication import chain, engine, paths
 from certificates.authentication.decision import Decision
 from certificates.x509.certificate import Certificate
-from emulator.mqtt.authorization import decisions
-from emulator.mqtt.connections import connection
+from emulator.mqtt.connect import authentication
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
+from emulator.mqtt.recording import recorder
 from emulator.storage.store import Store
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.support.chains import Identity, authority
@@ -45,13 +45,13 @@ ROUNDS = 3
 
 Place = tuple[Any, str]
 PLACES: dict[str, list[Place]] = {
-    ENGINE: [(decisions, "authenticate")],
+    ENGINE: [(authentication, "authenticate")],
     READING: [(engine, "load_certificate"), (paths, "load_certificate"), (paths, "load_known")],
     VERIFYING: [(chain, "_openssl_refusal")],
     BUILDING: [(engine, "_decision"), (Decision, "as_dict")],
     LOGGING: [
-        (decisions, "evidence_of"),
-        (connection, "record_of"),
+        (authentication, "evidence_of"),
+        (recorder, "record_of"),
         (Store, "record_connection"),
         (Store, "write_connections"),
     ],
@@ -113,13 +113,13 @@ def engine_share(intermediate: Identity, client: Identity) -> float:
 @contextmanager
 def watched(stopwatch: Stopwatch, places: dict[str, list[Place]], endpoint: NamespaceEndpoint) -> Iterator[None]:
     """Time the places, and decide every CONNECT as if it were the first."""
-    decide = endpoint.decider.decide
+    authenticate = endpoint.authenticator.authenticate
 
-    def decide_again(*arguments: Any) -> Any:
-        endpoint.decider.forget()
-        return decide(*arguments)
+    def authenticate_anew(*arguments: Any) -> Any:
+        endpoint.authenticator.forget()
+        return authenticate(*arguments)
 
-    patches = [patch.object(endpoint.decider, "decide", decide_again)]
+    patches = [patch.object(endpoint.authenticator, "authenticate", authenticate_anew)]
     for part, found in places.items():
         patches += [patch.object(where, name, stopwatch.timed(part, getattr(where, name))) for where, name in found]
     if READING in places:  # facts of a certificate that are read when they are first asked for

@@ -40,4 +40,5 @@ MAX_READ_BYTES = 32_768  # of one connection, before it is the others' turn: the
 MAX_FIRST_PACKET_BYTES = 131_072  # the largest will and its properties fit; nobody has been let in yet
 MAX_HELD_BYTES = 268_435_456  # queued and unacknowledged messages of one namespace together
 MAX_RETAINED_TOTAL_BYTES = 67_108_864
+MAX_REASON_STRING = 1_024  # characters of a reason string, so that small clients accept it
 MAX_DENIALS_LOGGED = 50  # per connection, so that a flood of denied messages does not flood the log

@@ -62,7 +62,9 @@ class MqttEndpoints:
     def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
         """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
         endpoint = self._by_key.get(id_key(namespace_id))
-        return live_state(endpoint, owner) if endpoint is not None and not endpoint.is_over else NOTHING
+        if endpoint is None or endpoint.is_over:
+            return NOTHING
+        return live_state(endpoint.broker, endpoint.authorisation, owner, wall_offset=endpoint.wall_offset)
 
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on.
@@ -128,7 +130,7 @@ class MqttEndpoints:
                 self._wake.set()
             elif endpoint is not None:
                 try:
-                    endpoint.watch.changed(change)
+                    endpoint.revocation.changed(change)
                 except Exception:  # what is wrong in one namespace must not keep changes from the others
                     logger.exception("following %s failed", change.resource.id)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.authority import Authority
-from emulator.mqtt.authorization.decisions import Decider
 from emulator.mqtt.authorization.topics import Authorisation
+from emulator.mqtt.connect.authentication import Authenticator
 from emulator.mqtt.connections.connection import Connection
-from emulator.mqtt.connections.log_records import CONNECT, record_of
-from emulator.mqtt.connections.watch import Watch
+from emulator.mqtt.connections.protocols import ClientConnection
+from emulator.mqtt.connections.revocation import Revocation
 from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
@@ -21,6 +21,7 @@ from emulator.mqtt.limits import (
     STOP_SECONDS,
 )
 from emulator.mqtt.options import MqttOptions
+from emulator.mqtt.recording.records import CONNECT, record_of
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_of
 from emulator.mqtt.sessions.session import Message, Session
@@ -53,14 +54,14 @@ class NamespaceEndpoint:
         self._store = store
         self.broker = Broker(self._on_dropped)
         self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
-        self.decider = Decider(store, namespace.id)
-        self.watch = Watch(self, end_sessions=options.end_sessions)
+        self.authenticator = Authenticator(store, namespace.id)
+        self.revocation = Revocation(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
         self._no_transports = asyncio.Event()
         self._no_transports.set()
-        self._open: set[Connection] = set()
-        self._current: dict[str, Connection] = {}
+        self._open: set[ClientConnection] = set()
+        self._current: dict[str, ClientConnection] = {}
         self._wills: dict[str, _WaitingWill] = {}
         self._handshakes = Handshakes()
         self._turned_away = 0
@@ -81,7 +82,7 @@ class NamespaceEndpoint:
 
     def forget(self) -> None:
         """Something in the namespace has changed: every answer is made anew. May be called from any thread."""
-        self.decider.forget()
+        self.authenticator.forget()
         self.authorisation.forget()
 
     async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
@@ -169,36 +170,36 @@ class NamespaceEndpoint:
         if not self.is_over and self._store.record_connection(record):
             asyncio.get_running_loop().call_later(WRITTEN_WITHIN_SECONDS, self._store.write_connections)
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: ClientConnection) -> None:
         """The connection holds its session from now on; a will that waited for its return is void."""
         self._current[connection.session_name] = connection
         waiting = self._wills.pop(connection.session_name, None)
         if waiting is not None:
             waiting.timer.cancel()
 
-    def is_current(self, connection: Connection) -> bool:
+    def is_current(self, connection: ClientConnection) -> bool:
         """Whether the connection still holds its session: after a takeover it does not."""
         return self._current.get(connection.session_name) is connection
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[ClientConnection]:
         """Every connected client's connection."""
         return list(self._current.values())
 
-    def connections_of(self, owner: str) -> list[Connection]:
+    def connections_of(self, owner: str) -> list[ClientConnection]:
         """The connections under one authentication name, by its key."""
         names = self.broker.session_names_of(owner)
         return [connection for name in names if (connection := self._current.get(name)) is not None]
 
-    def connection_of(self, session: Session) -> Connection | None:
+    def connection_of(self, session: Session) -> ClientConnection | None:
         connection = self._current.get(session.name)
         return connection if connection is not None and connection.session is session else None
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: ClientConnection) -> None:
         self._open.discard(connection)
         if self.is_current(connection):
             del self._current[connection.session_name]
 
-    def take_over(self, session_name: str, newcomer: Connection) -> None:
+    def take_over(self, session_name: str, newcomer: ClientConnection) -> None:
         """The same session name connects again: the older connection ends."""
         older = self._current.get(session_name)
         if older is not None and older is not newcomer:
@@ -238,7 +239,7 @@ class NamespaceEndpoint:
     def sweep(self, now: float) -> None:
         """Let disconnected sessions expire; say how many connections found no room."""
         self.broker.expire(now)
-        self.watch.sweep()
+        self.revocation.sweep()
         if self._turned_away:
             logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
             self._turned_away = 0

@@ -1,33 +1,32 @@
 """What one client is doing now: its sessions, their subscriptions and its message counts, as the control API serves it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.mqtt.authorization.topics import Authorisation
+from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_counts import Refusal, Tally
 from emulator.mqtt.sessions.session import Session
-
-if TYPE_CHECKING:
-    from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 
 SESSIONS_TOLD = 25  # of up to 100; the newest, those that are connected first
 
 NOTHING: Mapping[str, Any] = {"isListening": False, "sessionCount": 0, "sessions": [], "messages": None}
 
 
-def live_state(endpoint: NamespaceEndpoint, owner: str) -> dict[str, Any]:
-    """The state of the client with this key of its authentication name. `messages` is None before it first connected."""
-    wall = endpoint.wall_offset
-    mine = endpoint.broker.sessions_of(owner)
+def live_state(broker: Broker, authorisation: Authorisation, owner: str, *, wall_offset: float) -> dict[str, Any]:
+    """Return the state of one client. `messages` is None before it first connected.
+
+    Arguments: `owner`, the key of its authentication name; `wall_offset`, seconds from the broker's clock to Unix time.
+    """
+    wall = wall_offset
+    mine = broker.sessions_of(owner)
     found = sorted(mine, key=lambda session: (session.is_connected, session.since), reverse=True)
-    tally = endpoint.broker.tallies.find(owner)
+    tally = broker.tallies.find(owner)
     return {
         "isListening": True,
         "sessionCount": len(found),
-        "sessions": [_session(each, endpoint.authorisation, wall) for each in found[:SESSIONS_TOLD]],
+        "sessions": [_session(each, authorisation, wall) for each in found[:SESSIONS_TOLD]],
         "messages": _messages(tally, wall) if tally is not None else None,
     }
 

@@ -4,6 +4,7 @@ Sources: MQTT 5.0, section 6; RFC 6455. The framing is wsproto's. MQTT packets m
 """
 
 import contextlib
+from typing import Protocol
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -20,12 +21,20 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from emulator.mqtt.connections.connection import Connection
-from emulator.mqtt.transport.tls import TlsTransport
+from emulator.mqtt.connections.protocols import Wire
+from emulator.mqtt.transport.tls import Application, TlsTransport
 from emulator.mqtt.wire.packets import Reason
 
 PATH = "/mqtt"
 SUBPROTOCOL = "mqtt"
+
+
+class MqttConnection(Application, Protocol):
+    """The MQTT connection that a transport carries. A WebSocket takes the place of its wire."""
+
+    wire: Wire
+
+    def end(self, reason: Reason, sentence: str, cause: str) -> None: ...
 
 
 class Opening:
@@ -33,7 +42,7 @@ class Opening:
 
     __slots__ = ("_connection", "_transport")
 
-    def __init__(self, transport: TlsTransport, connection: Connection) -> None:
+    def __init__(self, transport: TlsTransport, connection: MqttConnection) -> None:
         self._transport = transport
         self._connection = connection
 
@@ -68,7 +77,7 @@ class WebSocket:
         "protocol_suffix",
     )
 
-    def __init__(self, transport: TlsTransport, connection: Connection) -> None:
+    def __init__(self, transport: TlsTransport, connection: MqttConnection) -> None:
         self._transport = transport
         self._connection = connection
         self._protocol = WSConnection(ConnectionType.SERVER)
@@ -160,7 +169,7 @@ class WebSocket:
         self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError")
         self.close()
 
-    # MQTT's side: `emulator.mqtt.connections.log_records.Wire`
+    # MQTT's side: `emulator.mqtt.connections.protocols.Wire`
 
     @property
     def is_congested(self) -> bool:

@@ -140,7 +140,7 @@ def test_a_changed_client_is_a_matter_of_its_own_sessions_and_a_rule_of_all_a_fe
 ) -> None:
     rules(closed_plant)
     namespace = closed_plant.namespace
-    broker, watch = namespace.broker, namespace.watch
+    broker, revocation = namespace.broker, namespace.revocation
     key = closed_plant.namespace_id
 
     def change(path: str) -> Change:
@@ -153,13 +153,13 @@ def test_a_changed_client_is_a_matter_of_its_own_sessions_and_a_rule_of_all_a_fe
         for number in range(80):
             session, _ = broker.open(f"s{number}", "robot-1" if number < 3 else "robot-2", clean=True, now=now)
             broker.subscribe(session, Subscription("machines/#", 1))
-        watch.changed(change("clients/robot-1"))
-        of_the_client, left = len(watch._unchecked), []
-        watch.changed(change("topicSpaces/all"))
-        of_the_rule = len(watch._unchecked)
-        while watch._unchecked:
+        revocation.changed(change("clients/robot-1"))
+        of_the_client, left = len(revocation._unchecked), []
+        revocation.changed(change("topicSpaces/all"))
+        of_the_rule = len(revocation._unchecked)
+        while revocation._unchecked:
             await asyncio.sleep(0)  # a turn of everybody else
-            left.append(len(watch._unchecked))
+            left.append(len(revocation._unchecked))
         return of_the_client, of_the_rule, left
 
     assert closed_plant.run(looked_at()) == (3, 80, [55, 30, 5, 0])

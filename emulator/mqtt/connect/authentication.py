@@ -1,8 +1,8 @@
-"""The decision about a certificate and a user name, remembered until something changes that it rests on.
+"""Authenticate a client by its certificate and user name, and remember acceptances.
 
-Devices come back with the same certificate, often all at once after a network failure: then the decision is only looked
-up. What is remembered is an acceptance alone, and it ends with any change to the namespace's CA certificates, clients or
-settings, and with the first certificate that it may rest on.
+Devices reconnect with the same certificate, often all at once after a network failure: the decision is then only looked
+up. Only acceptances are remembered, until the namespace's CA certificates, clients or settings change, or the first
+certificate expires that the decision may depend on.
 """
 
 import contextlib
@@ -13,22 +13,22 @@ from typing import NamedTuple
 from cryptography import x509
 
 from certificates.authentication.engine import Decision, NamespaceState, authenticate
-from emulator.mqtt.connections.log_records import evidence_of
+from emulator.mqtt.recording.records import evidence_of
 from emulator.storage.store import Store
 
 _REMEMBERED = 2_000
 
 
 class Verdict(NamedTuple):
-    """A decision, until when (Unix time) it stays so if nothing changes, and what the log says about it."""
+    """The engine's decision, the Unix time until which it holds if nothing changes, and its evidence for the log."""
 
     decision: Decision
     valid_until: float
     evidence: str
 
 
-class Decider:
-    """Decides for one namespace. `forget` may be called from any thread."""
+class Authenticator:
+    """Authenticates the clients of one namespace. `forget` may be called from any thread."""
 
     def __init__(self, store: Store, namespace_id: str) -> None:
         self._store = store
@@ -37,14 +37,11 @@ class Decider:
         self._accepted: dict[tuple[bytes, str | None], Verdict] = {}
 
     def forget(self) -> None:
-        """Something has changed in the store."""
+        """Forget every acceptance: the store has changed."""
         self._is_stale = True
 
-    def decide(self, chain: tuple[bytes, ...], user_name: str | None) -> Verdict:
-        """What the engine says now.
-
-        `chain` is what the client presented, as DER, leaf first.
-        """
+    def authenticate(self, chain: tuple[bytes, ...], user_name: str | None) -> Verdict:
+        """Return the engine's decision for now. `chain` is what the client presented, as DER, leaf first."""
         if self._is_stale:
             self._is_stale = False
             self._accepted.clear()
@@ -77,6 +74,6 @@ def _valid_until(decision: Decision, chain: tuple[bytes, ...], state: NamespaceS
     anchors = [ca.der for ca in state.cas if ca.name == decision.anchor]
     ends = [x509.load_der_x509_certificate(der).not_valid_after_utc for der in (chain[0], *anchors)]
     for der in chain[1:]:
-        with contextlib.suppress(ValueError):  # one that nobody can read was not needed
+        with contextlib.suppress(ValueError):  # an unreadable one was not needed
             ends.append(x509.load_der_x509_certificate(der).not_valid_after_utc)
     return min((end.timestamp() for end in ends if end > now), default=float("inf"))

@@ -1,9 +1,8 @@
-"""What the connection log says about a connection, in Azure's words ("Monitor data reference", MQTT resource logs)."""
+"""Records of the connection log, in Azure's terms ("Monitor data reference", MQTT resource logs)."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from certificates.authentication.engine import Decision
 from certificates.x509.reading import to_pem
@@ -24,35 +23,21 @@ _CATEGORIES = {
 }
 
 
-class Wire(Protocol):
-    """What carries a connection's bytes: TLS alone, or a WebSocket on it."""
+def protocol_name(version: int, suffix: str) -> str:
+    """Return Azure's name of a client's protocol: MQTT3, MQTT3-WS, MQTT5 or MQTT5-WS; "" while it is unknown.
 
-    peer: str
-    peer_chain: tuple[bytes, ...]  # DER, leaf first
-    protocol_suffix: str  # "-WS" over WebSocket
-
-    @property
-    def is_congested(self) -> bool: ...
-    def write(self, data: bytes) -> None: ...
-    def await_end(self) -> None:
-        """The client has said goodbye: hear nothing more, and close once it does, or after a while."""
-
-    def close(self) -> None: ...
-
-
-def protocol_of(version: int, wire: Wire | None) -> str:
-    """What a client speaks, in Azure's words: MQTT3, MQTT3-WS, MQTT5, MQTT5-WS; "" while that is unknown."""
-    suffix = wire.protocol_suffix if wire is not None else ""
+    `suffix` is "-WS" over WebSocket.
+    """
     return {5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, "")
 
 
 def evidence_of(chain: Sequence[bytes], decision: Decision | None) -> str:
-    """What an attempt to connect rests on, as JSON members: the chain that was presented, and the decision."""
-    told = {
+    """Return the evidence of an attempt to connect as JSON members: the presented chain and the decision."""
+    members = {
         "presentedChain": [to_pem(der) for der in chain],
         "decision": decision.as_dict() if decision is not None else None,
     }
-    return json.dumps(told)[1:-1]
+    return json.dumps(members)[1:-1]
 
 
 def record_of(
@@ -62,16 +47,15 @@ def record_of(
     succeeded: bool,
     signature: str = "",
     description: str = "",
-    wire: Wire | None = None,
-    peer: str = "",
-    version: int = 0,
+    peer: str,
+    protocol: str = "",
     session_name: str = "",
     user_name: str | None = None,
     decision: Decision | None = None,
     evidence: str = NO_EVIDENCE,
     trace_id: str = "",
 ) -> ConnectionRecord:
-    """One record. What a stranger sent is bounded; `evidence` belongs to attempts to connect alone."""
+    """Return one record. Text from the client is cut to a bound; only attempts to connect have `evidence`."""
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
     return ConnectionRecord(
@@ -82,11 +66,11 @@ def record_of(
         result_type="Succeeded" if succeeded else "Failed",
         result_signature=signature,
         result_description=description[:4096],
-        caller_ip_address=wire.peer if wire is not None else peer,
+        caller_ip_address=peer,
         authentication_type="CertificateThumbprintMatch" if by_thumbprint else "CACertificate",
         client_identity_source=decision.authentication_name_source if decision is not None else "",
         session_name=session_name[: 2 * MAX_SESSION_NAME_BYTES],
-        protocol=protocol_of(version, wire),
+        protocol=protocol,
         trace_id=trace_id,
         user_name=user_name[:256] if user_name is not None else None,
         evidence=evidence,

@@ -6,13 +6,16 @@ Sources: MQTT 5.0, sections 3.3, 3.4, 3.8 to 3.11; "MQTT features supported by A
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
-from emulator.mqtt.authorization.topics import Authorisation
-from emulator.mqtt.connections.connecting import Terms
-from emulator.mqtt.connections.log_records import PUBLISH, SUBSCRIBE, Wire
-from emulator.mqtt.limits import MAX_FILTERS_PER_SUBSCRIBE, MAX_SUBSCRIPTIONS_PER_SESSION, MAX_TOPIC_ALIASES
-from emulator.mqtt.sessions.broker import Broker
+from emulator.mqtt.connect.terms import Terms
+from emulator.mqtt.connections.protocols import Namespace, Wire
+from emulator.mqtt.limits import (
+    MAX_FILTERS_PER_SUBSCRIBE,
+    MAX_REASON_STRING,
+    MAX_SUBSCRIPTIONS_PER_SESSION,
+    MAX_TOPIC_ALIASES,
+)
+from emulator.mqtt.recording.records import PUBLISH, SUBSCRIBE
 from emulator.mqtt.sessions.message_limits import message_of, message_problem, topic_problem
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.mqtt.wire import writing
@@ -33,17 +36,8 @@ from namespaces.authorization.topic_access import Access
 from namespaces.authorization.topics import is_topic_filter
 
 
-class Namespace(Protocol):
-    """What the packets of a connected client need of the endpoint."""
-
-    broker: Broker
-    authorisation: Authorisation
-
-    def publish(self, message: Message, publisher: Session | None, now: float) -> None: ...
-
-
-class Exchange:
-    """One connected client's traffic. Raises `PacketError` for what ends the connection."""
+class Traffic:
+    """One connected client's packets. Raises `PacketError` for what ends the connection."""
 
     __slots__ = ("_aliases", "_checked_topic", "_clock", "_namespace", "_on_denied", "_session", "_terms", "_wire")
 
@@ -62,9 +56,9 @@ class Exchange:
         self._terms = terms
         self._wire = wire
         self._clock = clock
-        self._on_denied = on_denied  # is told the operation and the sentence, for the log
+        self._on_denied = on_denied  # called with the operation and the sentence, for the log
         self._aliases: dict[int, str] = {}
-        self._checked_topic = ""  # of the message before: most clients publish to the same one again
+        self._checked_topic = ""  # of the previous message: most clients publish to one topic
 
     # To the client: `emulator.mqtt.sessions.session.Outlet`
 
@@ -116,7 +110,7 @@ class Exchange:
             self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
 
     def _checked(self, publish: Publish) -> Publish:
-        """The message with its topic, after what Event Grid asks of every message. Raises `PacketError`."""
+        """Return the message with its topic resolved. Raise `PacketError` when Event Grid does not accept it."""
         if publish.qos == 2:
             raise PacketError("QoS 2 is not supported. Publish with QoS 0 or 1.", Reason.QOS_NOT_SUPPORTED)
         if publish.properties:
@@ -129,7 +123,7 @@ class Exchange:
         return publish
 
     def _deny(self, publish: Publish, access: Access) -> None:
-        """MQTT 5 has a negative acknowledgement for QoS 1; in every other case the connection ends."""
+        """Deny a publish: by PUBACK for QoS 1 in MQTT 5; in every other case the connection ends."""
         self._on_denied(PUBLISH, access.sentence)
         if self._terms.version != MQTT_5 or not publish.qos:
             raise PacketError(access.sentence, Reason.NOT_AUTHORIZED)
@@ -137,8 +131,8 @@ class Exchange:
         self._answer(encode, access.sentence)
 
     def _answer(self, encode: Callable[[str], bytes], sentence: str) -> None:
-        """An answer with its sentence, where the client wants sentences and takes so large a packet (MQTT 5, 3.4.2.2.2)."""
-        answer = encode(sentence[:1024] if self._terms.wants_problem_information else "")
+        """Write an answer, with its sentence where the client asked for it and accepts a packet as large (MQTT 5, 3.4.2.2.2)."""
+        answer = encode(sentence[:MAX_REASON_STRING] if self._terms.wants_problem_information else "")
         self._wire.write(answer if len(answer) <= self._terms.packet_limit else encode(""))
 
     def _resolve_alias(self, publish: Publish) -> Publish:
@@ -159,7 +153,7 @@ class Exchange:
         if kind is not PacketType.PUBACK:
             raise PacketError("This packet belongs to QoS 2, which is not supported.", Reason.PROTOCOL_ERROR)
         if reason >= 0x80:  # Event Grid closes the connection
-            raise PacketError("The client refused a message in its PUBACK.", Reason.IMPLEMENTATION_SPECIFIC)
+            raise PacketError("The client rejected a message in its PUBACK.", Reason.IMPLEMENTATION_SPECIFIC)
         if properties and property_value(properties, Property.USER_PROPERTY) is not None:
             raise PacketError("User properties in PUBACK are not supported.", Reason.IMPLEMENTATION_SPECIFIC)
         self._session.acknowledge(packet_id)
@@ -176,9 +170,9 @@ class Exchange:
         codes: list[int] = []
         sentences: list[str] = []
         for wanted in subscribe.subscriptions:
-            refusal = self._refusal_of(wanted)
+            refusal = self._problem_with(wanted)
             if refusal is None:
-                codes.append(self._enter(wanted, now))
+                codes.append(self._subscribe(wanted, now))
             else:
                 self._session.tally.refuse_subscription(wanted.topic_filter, now, str(refusal))
                 codes.append(int(refusal.reason) if self._terms.version == MQTT_5 else 0x80)
@@ -188,12 +182,14 @@ class Exchange:
         )
         self._session.pump(now)
 
-    def _refusal_of(self, wanted: Subscription) -> PacketError | None:
+    def _problem_with(self, wanted: Subscription) -> PacketError | None:
         topic_filter = wanted.topic_filter
         if topic_filter.startswith("$share/"):
             return PacketError("Shared subscriptions are not supported.", Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
         if not is_topic_filter(topic_filter):
-            return PacketError("A wildcard stands where it may not, or it is empty.", Reason.TOPIC_FILTER_INVALID)
+            return PacketError(
+                "The topic filter is empty, or has a wildcard in the wrong place.", Reason.TOPIC_FILTER_INVALID
+            )
         problem = topic_problem(topic_filter)
         if problem:
             return PacketError(problem, Reason.TOPIC_FILTER_INVALID)
@@ -207,7 +203,7 @@ class Exchange:
             return PacketError(access.sentence, Reason.NOT_AUTHORIZED)
         return None
 
-    def _enter(self, wanted: Subscription, now: float) -> int:
+    def _subscribe(self, wanted: Subscription, now: float) -> int:
         granted = replace(wanted, qos=min(wanted.qos, 1))
         is_new = self._namespace.broker.subscribe(self._session, granted)
         if granted.retain_handling == 0 or (granted.retain_handling == 1 and is_new):
@@ -224,5 +220,7 @@ class Exchange:
                 codes.append(int(Reason.SUCCESS if found else Reason.NO_SUBSCRIPTION_EXISTED))
         answer = writing.encode_unsuback(self._terms.version, unsubscribe.packet_id, codes)
         if len(answer) > self._terms.packet_limit:
-            raise PacketError("The UNSUBACK would be larger than the client takes.", Reason.PACKET_TOO_LARGE)
+            raise PacketError(
+                "The UNSUBACK would be larger than the client's Maximum Packet Size.", Reason.PACKET_TOO_LARGE
+            )
         self._wire.write(answer)

@@ -1,0 +1,1 @@
+"""Record in the connection log what happened to a connection."""
