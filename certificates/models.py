@@ -34,8 +34,13 @@ class CACertificate(SyncedModel):
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc"})
     log_name: ClassVar[str] = "caName"
     seen_field: ClassVar[str] = "last_used_at"
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "name": "Certificate name",
+        "description": "Description",
+        "subject": "Subject",
+        "thumbprint": "Thumbprint",
+    }
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "description": ("description",),
         "subject": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
         "thumbprint": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
     }

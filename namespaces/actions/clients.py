@@ -54,7 +54,7 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
         namespace.adopt(resource)
         namespace.save()
         NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER, since=namespace.connected_at)
-        _record_namespace(actor, namespace, verb="Connect namespace", after={"resource id": namespace.resource_id})
+        _record_namespace(actor, namespace, verb="Connect namespace", after={"resource_id": namespace.resource_id})
         send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
     return namespace
 
@@ -87,7 +87,7 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
     """Take a namespace out of the portal, never out of Azure. What was not yet synced is dropped."""
     with transaction.atomic(durable=True):
-        _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource id": namespace.resource_id})
+        _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
         forget_scope(namespace.pk)
         namespace.delete()
 

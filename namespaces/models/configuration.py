@@ -32,11 +32,11 @@ class NamespaceConfiguration(SyncedModel):
     arm_type: ClassVar[str] = "namespaces"
     page_name: ClassVar[str] = "namespaces:configuration_detail"
     is_patched: ClassVar[bool] = True
-    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "MQTT broker": ("state",),
-        "alternative authentication name sources": ("sources",),
-        "maximum client sessions per authentication name": ("max_sessions",),
-        "maximum session expiry interval in hours": ("max_expiry_hours",),
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "state": "MQTT broker",
+        "sources": "Alternative authentication name sources",
+        "max_sessions": "Maximum client sessions per authentication name",
+        "max_expiry_hours": "Maximum session expiry interval in hours",
     }
 
     class Broker(models.TextChoices):
@@ -97,15 +97,15 @@ class NamespaceConfiguration(SyncedModel):
 
     def describe(self) -> dict[str, Any]:
         return {
-            "MQTT broker": str(self.state),
-            "alternative authentication name sources": list(self.sources),
-            "maximum client sessions per authentication name": self.max_sessions,
-            "maximum session expiry interval in hours": self.max_expiry_hours,
+            "state": str(self.state),
+            "sources": list(self.sources),
+            "max_sessions": self.max_sessions,
+            "max_expiry_hours": self.max_expiry_hours,
         }
 
     @classmethod
     def shown(cls, field: str, value: Any) -> tuple[str, ...]:
-        names = dict(SOURCES) if field == "alternative authentication name sources" else {}
+        names = dict(SOURCES) if field == "sources" else {}
         return tuple(names.get(text, text) for text in super().shown(field, value))
 
     def body(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class NamespaceConfiguration(SyncedModel):
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
-        if fields is not None and "alternative authentication name sources" in fields:
+        if fields is not None and "sources" in fields:
             return "The sources of authentication names were changed outside the portal: clients that send no user name may now be let in."
         return ""
 

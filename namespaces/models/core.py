@@ -14,8 +14,7 @@ from certificates.authentication.engine import VALIDATION_SCHEMES, authenticatio
 from certificates.x509.reading import grouped_thumbprint
 from namespaces.models.configuration import NamespaceConfiguration
 from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
-from portal.models import Activity
-from sync.models import Obstacle, SyncedModel, SyncedQuerySet
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 
 
 class Role(models.TextChoices):
@@ -119,20 +118,19 @@ class Client(SyncedModel):
     merged: ClassVar[frozenset[str]] = frozenset({"clientCertificateAuthentication"})
     log_name: ClassVar[str] = "clientName"
     seen_field: ClassVar[str] = "last_seen_at"
-    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "authentication name": ("authentication_name", "authentication_key"),
-        "validation scheme": ("validation_scheme",),
-        "thumbprints": ("thumbprints",),
-        "state": ("state",),
-        "description": ("description",),
-        "attributes": ("attributes",),
-    }
-
     field_labels: ClassVar[Mapping[str, str]] = {
-        "authentication name": "Client authentication name",
+        "name": "Client name",
+        "authentication_name": "Client authentication name",
+        "validation_scheme": "Validation scheme",
+        "thumbprints": "Thumbprints",
         "state": "Connection state",
+        "description": "Description",
+        "attributes": "Attributes",
     }
-    unchangeable: ClassVar[frozenset[str]] = frozenset({"authentication name"})
+    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "authentication_name": ("authentication_name", "authentication_key")
+    }
+    unchangeable: ClassVar[frozenset[str]] = frozenset({"authentication_name"})
 
     class ConnectionState(models.TextChoices):
         ENABLED = "Enabled"
@@ -185,8 +183,8 @@ class Client(SyncedModel):
     def describe(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "authentication name": self.authentication_name,
-            "validation scheme": self.validation_scheme,
+            "authentication_name": self.authentication_name,
+            "validation_scheme": self.validation_scheme,
             "thumbprints": list(self.thumbprints),
             "state": str(self.state),
             "description": self.description,
@@ -195,7 +193,7 @@ class Client(SyncedModel):
 
     @classmethod
     def shown(cls, field: str, value: Any) -> tuple[str, ...]:
-        if field == "validation scheme":
+        if field == "validation_scheme":
             return tuple(_SCHEME_LABELS.get(text, text) for text in super().shown(field, value))
         if field == "thumbprints":
             return tuple(grouped_thumbprint(text) for text in super().shown(field, value))
@@ -216,20 +214,24 @@ class Client(SyncedModel):
         self.authentication_key = authentication_name_key(name)
 
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
-        """In Azure another client may still hold the authentication name that it has given up here.
+        """Find another client that may still hold the authentication name in Azure, although it gave it up here.
 
-        Or it held the name when Azure was asked, and has let go of it since: then the answer is out of date. Or nobody knows
-        what Azure holds of it, since an answer was lost or is still to come.
+        Or that held it when Azure was asked (at `asked_at`, UTC) and has let go of it since: then the answer is out of date.
         """
         name = self.authentication_name
         others = Client.objects.filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
         holder = others.unsettled().filter(base__properties__authenticationName__iexact=name).first()
         if holder is not None:
             return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
-        former = {"kind": self.kind, "before__authentication name__iexact": name}
-        changes = Activity.objects.of_scope(self.namespace_id).filter(**former).exclude(object_pk=self.pk)
-        change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=others.unknown().values("pk"))).first()
-        return _giving_up(change.object_name, name, waits_too=False) if change is not None else None
+        former = former_holder(
+            others,
+            scope=self.namespace_id,
+            field="authentication_name",
+            value=name,
+            since=asked_at,
+            besides=self.pk,
+        )
+        return _giving_up(former, name, waits_too=False) if former else None
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:

@@ -16,12 +16,13 @@ from django.db.models.functions import Lower
 from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
-from portal.models import Activity
-from sync.models import Obstacle, SyncedModel, SyncedQuerySet
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 
 
 class TopicRule(SyncedModel):
     """What the three have in common: a namespace, a name unique in it ignoring case, and a description."""
+
+    named_by: ClassVar[str] = ""  # the column in which a permission binding names it
 
     namespace = models.ForeignKey("namespaces.Namespace", on_delete=models.CASCADE)
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
@@ -85,7 +86,12 @@ class ClientGroup(TopicRule):
 
     arm_type: ClassVar[str] = "clientGroups"
     page_name: ClassVar[str] = "namespaces:client_group_detail"
-    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {"query": ("query",), "description": ("description",)}
+    named_by: ClassVar[str] = "client_group_name"
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "name": "Client group name",
+        "query": "Query",
+        "description": "Description",
+    }
 
     query = models.TextField()
 
@@ -138,9 +144,11 @@ class TopicSpace(TopicRule):
 
     arm_type: ClassVar[str] = "topicSpaces"
     page_name: ClassVar[str] = "namespaces:topic_space_detail"
-    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "topic templates": ("templates",),
-        "description": ("description",),
+    named_by: ClassVar[str] = "topic_space_name"
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "name": "Topic space name",
+        "templates": "Topic templates",
+        "description": "Description",
     }
 
     templates: Any = models.JSONField(default=list)  # 1–10 topic templates
@@ -152,7 +160,7 @@ class TopicSpace(TopicRule):
         indexes = [_due_index("topic_space_due")]
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "topic templates": list(self.templates), "description": self.description}
+        return {"name": self.name, "templates": list(self.templates), "description": self.description}
 
     def body(self) -> dict[str, Any]:
         return {"topicTemplates": list(self.templates), "description": self.description or None}
@@ -171,7 +179,7 @@ class TopicSpace(TopicRule):
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
-        if fields is not None and "topic templates" in fields:
+        if fields is not None and "templates" in fields:
             return "Its topic templates were changed outside the portal: clients may now use other topics."
         return ""
 
@@ -190,11 +198,12 @@ class PermissionBinding(TopicRule):
 
     arm_type: ClassVar[str] = "permissionBindings"
     page_name: ClassVar[str] = "namespaces:permission_binding_detail"
-    field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "client group": ("client_group_name",),
-        "topic space": ("topic_space_name",),
-        "permission": ("permission",),
-        "description": ("description",),
+    field_labels: ClassVar[Mapping[str, str]] = {
+        "name": "Permission binding name",
+        "client_group_name": "Client group",
+        "topic_space_name": "Topic space",
+        "permission": "Permission",
+        "description": "Description",
     }
 
     client_group_name = models.CharField(max_length=50)
@@ -211,14 +220,14 @@ class PermissionBinding(TopicRule):
     def describe(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "client group": self.client_group_name,
-            "topic space": self.topic_space_name,
+            "client_group_name": self.client_group_name,
+            "topic_space_name": self.topic_space_name,
             "permission": str(self.permission),
             "description": self.description,
         }
 
     def _comparable(self) -> dict[str, Any]:
-        names = {"client group": self.client_group_name.lower(), "topic space": self.topic_space_name.lower()}
+        names = {key: getattr(self, key).lower() for key in ("client_group_name", "topic_space_name")}
         return super()._comparable() | names
 
     def body(self) -> dict[str, Any]:
@@ -247,7 +256,7 @@ class PermissionBinding(TopicRule):
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is None:
             return "It was not made in the portal. It lets the clients of a group publish or subscribe."
-        if set(fields) & {"client group", "topic space", "permission"}:
+        if set(fields) & {"client_group_name", "topic_space_name", "permission"}:
             return "It was changed outside the portal: other clients or other topics are allowed now."
         return ""
 
@@ -307,11 +316,8 @@ def _binding_that_may_rest_on(row: TopicRule, asked_at: datetime) -> str:
     binding = row.bindings().filter(parked_code="").unknown().first()
     if binding is not None:
         return str(binding.name)
-    former = {f"before__{row._meta.verbose_name}__iexact": row.name}
-    changes = Activity.objects.of_scope(row.namespace_id).filter(kind=PermissionBinding._meta.label_lower, **former)
-    unknown = PermissionBinding.objects.filter(namespace=row.namespace_id, parked_code="").unknown()
-    change = changes.filter(Q(settled_at__gte=asked_at) | Q(object_pk__in=unknown.values("pk"))).first()
-    return change.object_name if change is not None else ""
+    others = PermissionBinding.objects.filter(namespace=row.namespace_id, parked_code="")
+    return former_holder(others, scope=row.namespace_id, field=row.named_by, value=row.name, since=asked_at)
 
 
 def _letting_go(binding: str) -> str:

@@ -1,13 +1,14 @@
 """Activity entries as a page draws them: who, when, what before and after, and how the sync ended."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.text import capfirst
 
 from namespaces.models import Namespace
 from portal.listing import asked_text, page_of
@@ -19,7 +20,8 @@ from sync.registry import models
 class Difference:
     """One field of a change. Empty text where the field was not there."""
 
-    field: str
+    field: str  # the key as it is stored
+    label: str
     before: str
     after: str
 
@@ -85,13 +87,30 @@ def differences(activity: Activity) -> list[Difference]:
     before, after = activity.before or {}, activity.after or {}
     fields = [*after, *(name for name in before if name not in after)]
     return [
-        Difference(name, _text(before.get(name)), _text(after.get(name)))
+        Difference(
+            name, _label(activity.kind, name), _text(activity.kind, name, before), _text(activity.kind, name, after)
+        )
         for name in fields
-        if _text(before.get(name)) != _text(after.get(name))  # nothing and an empty text look the same
+        if _text(activity.kind, name, before)
+        != _text(activity.kind, name, after)  # nothing and an empty text look the same
     ]
 
 
-def _text(value: Any) -> str:
+_IN_AZURE = "azure"  # the key under which a decision keeps what Azure held
+_LABELS = {_IN_AZURE: "In Azure"}  # of what is not a field of a synced model
+
+
+def _label(kind: str, field: str) -> str:
+    synced = {model._meta.label_lower: model for model in models()}
+    if kind in synced and field in synced[kind].field_labels:
+        return synced[kind].label_of(field)
+    return _LABELS.get(field, capfirst(field.replace("_", " ")))
+
+
+def _text(kind: str, field: str, state: Mapping[str, Any]) -> str:
+    value = state.get(field)
+    if field == _IN_AZURE and isinstance(value, dict):
+        value = {_label(kind, name): each for name, each in value.items()}
     if value in (None, "", [], {}):
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -24,7 +24,7 @@ def activity_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
     rows = (
         (
             *(entry.at, entry.actor_name, entry.team_name, entry.verb, entry.object_name),
-            " | ".join(f"{change.field}: {change.before} → {change.after}" for change in differences(entry)),
+            " | ".join(f"{change.label}: {change.before} → {change.after}" for change in differences(entry)),
             *(entry.get_outcome_display(), entry.outcome_code, entry.outcome_message),
         )
         for entry in listed_activities(namespace, request.GET).iterator(ROWS_AT_ONCE)

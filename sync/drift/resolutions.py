@@ -26,11 +26,13 @@ class CannotResolve(ValueError):  # noqa: N818 - says what is wrong
 
 
 class FieldsBelongTogether(CannotResolve):
-    """Some fields alone would make what neither side has and the rules refuse. `fields` would mend it."""
+    """The chosen fields alone would break a rule that neither side breaks. Taking `fields` as well would not."""
 
-    def __init__(self, problem: str, chosen: Collection[str], fields: Collection[str]) -> None:
+    def __init__(
+        self, problem: str, model: type[SyncedModel], chosen: Collection[str], fields: Collection[str]
+    ) -> None:
         self.fields = tuple(fields)
-        both = " and ".join((*chosen, *fields))
+        both = " and ".join(map(model.label_of, (*chosen, *fields)))
         cure = f"{both} belong together: take them together." if fields else "Take all of Azure's, or keep ours."
         super().__init__(f"{problem} {cure}")
 
@@ -86,7 +88,7 @@ def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
 
 
 def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None = None) -> None:
-    """Take what was found in Azure: all of it, or some fields, by the names of `describe`, and ours for the others.
+    """Take what was found in Azure: all of it, or some fields, by the keys of `describe`, and ours for the others.
 
     What was deleted there goes from the portal. Raises CannotResolve.
     """
@@ -221,7 +223,7 @@ def _take_fields(
 
 def _copy_fields(row: SyncedModel, theirs: SyncedModel, fields: Collection[str]) -> None:
     for name in fields:
-        for column in row.field_columns.get(name, ()):
+        for column in row.columns_of(name):
             setattr(row, column, getattr(theirs, column))
 
 
@@ -237,7 +239,7 @@ def _check_mixture(row: SyncedModel, theirs: SyncedModel, fields: Collection[str
     problems = new_problems(fields)
     if problems:
         cures = [name for name in others if not new_problems([*fields, name])]
-        raise FieldsBelongTogether(problems[0], fields, cures[:1])
+        raise FieldsBelongTogether(problems[0], type(row), fields, cures[:1])
 
 
 def _accept_as_base(row: SyncedModel, resource: Resource | None) -> None:
@@ -257,6 +259,7 @@ def _fill(row: SyncedModel, resource: Resource) -> None:
     row.parked_code = row.parked_message = row.last_error = row.waits_for = ""
     row.recheck_at = row.doubtful_from = None
     row.uncertain, row.attempts, row.lost_writes = False, 0, 0
+    row.sent_states, row.replaced_state = [], None
     row.synced_at = timezone.now()
     if hasattr(row, "rule_notes"):
         row.rule_notes = row.rule_problems()

@@ -1,8 +1,9 @@
 """Models of sync: what every synced row has, and what the workers record."""
 
 from sync.models.findings import Finding, Scan, forget_old_findings, forget_scope
-from sync.models.records import RECORDS_KEPT, Budget, Discard, PushRecord, WorkerBeat, forget_old_records
-from sync.models.synced import Lane, Lease, Obstacle, SyncedModel, SyncedQuerySet, SyncState, may_go
+from sync.models.former_states import former_holder
+from sync.models.records import RECORDS_KEPT, Budget, Discard, Lease, PushRecord, WorkerBeat, forget_old_records
+from sync.models.synced import Lane, Obstacle, SyncedModel, SyncedQuerySet, SyncState, may_go
 
 __all__ = [
     "RECORDS_KEPT",
@@ -21,5 +22,6 @@ __all__ = [
     "forget_old_findings",
     "forget_old_records",
     "forget_scope",
+    "former_holder",
     "may_go",
 ]

@@ -16,9 +16,9 @@ from django.utils.text import capfirst, get_text_list
 
 @dataclass(frozen=True)
 class ShownField:
-    """A field that differs, in the words of the pages; each side line by line."""
+    """A field that differs, as pages show it: each side line by line."""
 
-    name: str  # as `describe` calls it, and as a decision names it
+    name: str  # the key of `describe`, by which a decision names it
     label: str
     base: tuple[str, ...]
     ours: tuple[str, ...]
@@ -44,7 +44,7 @@ class Finding(models.Model):
     name = models.CharField(max_length=160)
     object_pk = models.BigIntegerField(null=True)  # None: the portal has no row
     drift = models.CharField(max_length=8, choices=Class)
-    # [{"field": …, "base": …, "ours": …, "azure": …}, …] for what differs, each value as `describe` says it
+    # [{"field": …, "base": …, "ours": …, "azure": …}, …] for what differs, fields are keys of `describe`
     fields: Any = models.JSONField(default=list)
     resource: Any = models.JSONField(null=True)  # what Azure holds; None: nothing
     is_loud = models.BooleanField(default=False)  # somebody may get in who could not before

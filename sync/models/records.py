@@ -20,6 +20,8 @@ class PushRecord(models.Model):
     message = models.TextField(blank=True)
     # [{"step": "sent", "method": "PUT", "status": 200, "request_id": …, "at": ISO, "seconds": 0.02}, …]
     steps: Any = models.JSONField(default=list)
+    # What Azure may have held before it, as `describe` returns it: [{"name": "sensor-1", …}, …]; null: nothing
+    former_states: Any = models.JSONField(null=True)
 
     class Meta:
         indexes = [
@@ -91,6 +93,17 @@ class Discard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_pk} generation {self.generation}"
+
+
+class Lease(models.Model):
+    """A periodic job that only one process does at a time."""
+
+    name = models.CharField(max_length=60, unique=True)
+    token = models.UUIDField(null=True)
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 RECORDS_KEPT = timedelta(days=30)

@@ -42,6 +42,8 @@ _WORKER_FIELDS = frozenset(
         "recheck_at",
         "doubtful_from",
         "lost_writes",
+        "sent_states",
+        "replaced_state",
     }
 )
 
@@ -142,10 +144,10 @@ class SyncedModel(models.Model):
     log_name: ClassVar[str] = ""  # where a connection record names a row of this model, e.g. "clientName"
     scope_id_path: ClassVar[str] = "namespace__resource_id"  # lookup of the ARM id of what the row lives in
     scope_field: ClassVar[str] = "namespace_id"  # the column that holds what `scope_pk` answers
-    # What `describe` calls its values → the columns that hold them, for taking Azure's value of one field.
+    field_labels: ClassVar[Mapping[str, str]] = {}  # keys of `describe` → what people read
+    # Keys of `describe` → the columns that hold the value, where that is not the column of the same name.
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    field_labels: ClassVar[Mapping[str, str]] = {}  # where pages call a value otherwise than `describe`
-    # What `describe` calls the values that Azure never changes: another value takes a DELETE and a PUT.
+    # Keys of `describe` whose values Azure never changes: another value takes a DELETE and a PUT.
     unchangeable: ClassVar[frozenset[str]] = frozenset()
     # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
     is_patched: ClassVar[bool] = False
@@ -167,6 +169,10 @@ class SyncedModel(models.Model):
     recheck_at = models.DateTimeField(null=True, blank=True, db_index=True)
     doubtful_from = models.PositiveBigIntegerField(null=True, blank=True)  # the first generation that was lost so
     lost_writes = models.PositiveIntegerField(default=0)
+    # What Azure may hold while an answer is missing, as `describe` returns it (null: nothing). Claims write it, so that
+    # no push depends on the activity log. [{"generation": 4, "state": {"name": "sensor-1", …}}, …], oldest first
+    sent_states: Any = models.JSONField(default=list, blank=True)
+    replaced_state: Any = models.JSONField(null=True, blank=True)  # what was there before the first push in doubt
     waits_for = models.CharField(max_length=200, blank=True)  # what must be in Azure first, as words
     parked_code = models.CharField(max_length=120, blank=True)
     parked_message = models.TextField(blank=True)
@@ -210,14 +216,24 @@ class SyncedModel(models.Model):
         """The kind of object in words: "Client", "CA certificate"."""
         return capfirst(str(self._meta.verbose_name))
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether Azure may hold something else than `base`: an answer was lost, or a write may still take effect."""
+        return self.uncertain or self.doubtful_from is not None
+
     @classmethod
     def label_of(cls, field: str) -> str:
-        """How pages call a value of `describe`."""
-        return cls.field_labels.get(field, capfirst(field))
+        """Return the label of a key of `describe`."""
+        return cls.field_labels.get(field, capfirst(field.replace("_", " ")))
+
+    @classmethod
+    def columns_of(cls, field: str) -> tuple[str, ...]:
+        """Return the columns that hold the value of a key of `describe`."""
+        return cls.field_columns.get(field, (field,))
 
     @classmethod
     def shown(cls, field: str, value: Any) -> tuple[str, ...]:
-        """A value of `describe` as pages show it, line by line; nothing where there is none."""
+        """Return a value of `describe` as pages show it, line by line; empty if there is no value."""
         if value in (None, "", [], {}):
             return ()
         if isinstance(value, dict):
@@ -281,7 +297,7 @@ class SyncedModel(models.Model):
         }
 
     def describe(self) -> dict[str, Any]:
-        """What a person changes in it, as plain JSON: the before and after of the activity log."""
+        """Return what people change in it, as JSON under stable snake_case keys; `label_of` has the words for pages."""
         raise NotImplementedError  # abstract
 
     def is_urgent(self) -> bool:
@@ -300,7 +316,7 @@ class SyncedModel(models.Model):
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         """Why a change made behind the portal's back lets somebody in, as a sentence; "" = it does not.
 
-        `fields` are those that changed, in the words of `describe`; None: the whole resource appeared.
+        `fields` are the keys of `describe` that changed; None: the whole resource appeared.
         """
         return ""
 
@@ -323,17 +339,6 @@ class SyncedModel(models.Model):
     def adopt(self, resource: Mapping[str, Any]) -> None:
         """Take over Azure's resource into this unsaved or saved row (fields only; the caller saves)."""
         raise NotImplementedError  # abstract
-
-
-class Lease(models.Model):
-    """A periodic job that only one process does at a time."""
-
-    name = models.CharField(max_length=60, unique=True)
-    token = models.UUIDField(null=True)
-    until = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def _in_a_line(value: Any) -> str:

@@ -23,16 +23,27 @@ def insert_many(model: type[models.Model], columns: Sequence[str], rows: Iterabl
             cursor.executemany(f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places})", prepared)  # noqa: S608
 
 
-def update_each(model: type[models.Model], column: str, values: Mapping[int, Any]) -> None:
-    """UPDATE one column of many rows, each to a value of its own, by primary key."""
+def update_each(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, by: Sequence[str] = ("pk",)) -> None:
+    """UPDATE many rows, each to values of its own.
+
+    Args:
+        rows: values by column, the same columns in each.
+        by: the columns of `rows` by which a row is found; the others are set.
+    """
+    if not rows:
+        return
     connection = connections[router.db_for_write(model)]
-    field, key = _field(model, column), _field(model, "pk")
-    prepared = [(field.get_db_prep_save(value, connection), pk) for pk, value in values.items()]
+    names = [*(name for name in rows[0] if name not in by), *by]
+    fields = [_field(model, name) for name in names]
+    prepared = [
+        [field.get_db_prep_save(row[name], connection) for name, field in zip(names, fields, strict=True)]
+        for row in rows
+    ]
     quote = connection.ops.quote_name
-    table, name, key_name = quote(model._meta.db_table), quote(field.column), quote(key.column)
-    if prepared:
-        with connection.cursor() as cursor:
-            cursor.executemany(f"UPDATE {table} SET {name} = %s WHERE {key_name} = %s", prepared)  # noqa: S608
+    equations = [f"{quote(field.column)} = %s" for field in fields]
+    values, keys = ", ".join(equations[: -len(by)]), " AND ".join(equations[-len(by) :])
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {values} WHERE {keys}", prepared)  # noqa: S608
 
 
 def _field(model: type[models.Model], name: str) -> Any:

@@ -27,9 +27,9 @@ from sync.arm.gateway import ArmGateway, arm_gateway
 from sync.arm.timeouts import lease_seconds
 from sync.models import PushRecord, SyncedModel
 from sync.push.bulk_sql import insert_many, update_each
-from sync.push.comparison import NOTHING_KNOWN, histories
 from sync.push.conflicts import note_conflict
 from sync.push.delivery import Claimed, Delivery, deliver, overlay
+from sync.push.sent_states import former_states, history_of, note_sent
 from sync.push.steps import steps_of
 
 __all__ = ["Pushed", "claim", "overlay", "push", "settle"]
@@ -74,9 +74,9 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
     position = {pk: index for index, pk in enumerate(pks)}
     rows = [row for row in rows if not _waits(row, token, now)]
     rows.sort(key=lambda row: position[row.pk])
-    known = histories(model._meta.label_lower, rows)
+    note_sent(model, rows)
     ends = begun + lease
-    return [Claimed(row, token, ends, known.get(row.pk, NOTHING_KNOWN)) for row in rows]
+    return [Claimed(row, token, ends, history_of(row)) for row in rows]
 
 
 def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
@@ -282,7 +282,7 @@ class _Settlement:
                 synced_generation=F("generation"),
                 synced_at=self.now,
             )
-            update_each(self.rows.model, "base", {each.row.pk: each.base for each in self.written})
+            update_each(self.rows.model, [{"pk": each.row.pk, "base": each.base} for each in self.written])
 
     def _keep_records(self) -> None:
         insert_many(
@@ -299,6 +299,7 @@ class _Settlement:
                     self.outcomes[id(delivery)],
                     delivery.message,
                     steps_of(delivery.calls),
+                    former_states(delivery.row),
                 )
                 for delivery in self.deliveries
             ],

@@ -14,7 +14,8 @@ from sync.arm.call_recording import Call, recorded
 from sync.arm.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable
 from sync.arm.timeouts import write_seconds
 from sync.models import SyncedModel
-from sync.push.comparison import CONFLICTS, NOTHING_KNOWN, Drifted, History, canonical, describe_resource
+from sync.push.comparison import CONFLICTS, Drifted, canonical, describe_resource, labels_of
+from sync.push.sent_states import NOTHING_KNOWN, History
 
 Resource = Mapping[str, Any]
 ANOTHER_ONE = (
@@ -121,7 +122,7 @@ class _Courier:
         self.gateway = gateway
         self.row = delivery.claimed.row
         self.history = delivery.claimed.history
-        self.is_doubtful = self.row.uncertain or self.row.doubtful_from is not None
+        self.is_doubtful = self.row.is_in_doubt
 
     def delete(self) -> None:
         """DELETE what is ours. Only another resource under its name stops it: a mere drift must not keep access open."""
@@ -146,7 +147,7 @@ class _Courier:
 
     def _perhaps_ours(self, current: Resource) -> Drifted:
         ours, theirs = self.row.describe(), describe_resource(type(self.row), current) or {}
-        fields = ", ".join(name for name in theirs if theirs[name] != ours.get(name))
+        fields = labels_of(type(self.row), [name for name in theirs if theirs[name] != ours.get(name)])
         return Drifted("ChangedInAzure", current, PERHAPS_OURS.format(fields=fields))
 
     def _read_to_delete(self) -> Resource | None:
@@ -164,10 +165,12 @@ class _Courier:
         known = model()
         known.adopt(base)
         if known.replaces(current) and not (self.is_doubtful and not self.row.replaces(current)):
-            raise Drifted("ChangedInAzure", current, ANOTHER_ONE.format(fields=", ".join(fields)))
+            raise Drifted("ChangedInAzure", current, ANOTHER_ONE.format(fields=labels_of(model, fields)))
         if fields and not self.is_doubtful:
             now = describe_resource(model, current) or {}
-            held = "; ".join(f"{name}: {json.dumps(now[name], ensure_ascii=False, default=str)}" for name in fields)
+            held = "; ".join(
+                f"{model.label_of(name)}: {json.dumps(now[name], ensure_ascii=False, default=str)}" for name in fields
+            )
             self.delivery.message = f"It had been changed in Azure before it was deleted. {held}"[:MOST_TOLD]
 
     def write(self) -> None:
@@ -210,7 +213,7 @@ class _Courier:
             raise self._drifted("ExistsInAzure", current)
         fields = _changed_fields(type(self.row), base, current)
         if fields:
-            raise self._drifted("ChangedInAzure", current, fields=", ".join(fields))
+            raise self._drifted("ChangedInAzure", current, fields=labels_of(type(self.row), fields))
 
     @staticmethod
     def _drifted(code: str, resource: Resource | None, **values: str) -> Drifted:

@@ -142,7 +142,7 @@ def test_an_update_names_what_changed(ada: User, factory: Namespace) -> None:
     space = make_topic_space(factory)
     actions.update_topic_space(ada, space=space, templates=["b/+"], description="belts")
     entry = Activity.objects.get()
-    assert (entry.verb, entry.after["topic templates"]) == ("Update topic space", ["b/+"])
+    assert (entry.verb, entry.after["templates"]) == ("Update topic space", ["b/+"])
 
 
 def test_a_group_goes_with_the_bindings_that_were_shown(ada: User, factory: Namespace) -> None:

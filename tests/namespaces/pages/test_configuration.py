@@ -90,7 +90,7 @@ def held(azure: EmulatorProcess, namespace: Namespace) -> dict[str, Any]:
 
 def test_a_change_leaves_the_rest_of_the_namespace_alone(azure: EmulatorProcess, ada: User, busy: Namespace) -> None:
     row = NamespaceConfiguration.objects.get()
-    assert row.describe()["MQTT broker"] == "Disabled"
+    assert row.describe()["state"] == "Disabled"
     before = held(azure, busy)
     assert before["tags"] == {"owner": "line-1"}
     row = change(ada, row, state="Enabled", sources=SOURCES, max_sessions=5, max_expiry_hours=8)

@@ -43,8 +43,7 @@ def test_what_somebody_else_has_made_under_the_name_of_a_deleted_client_stays(
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "by-somebody-else"
     parked = again(client)
     assert parked.parked_code == "ChangedInAzure"
-    assert "authentication name" in parked.parked_message
-    assert "It was not deleted." in parked.parked_message
+    assert Client.label_of("authentication_name") in parked.parked_message
     retry(ada, row=parked)
     assert push(again(client)) is Pushed.PARKED
 
@@ -103,7 +102,7 @@ def test_a_mere_change_in_azure_holds_no_deletion_up_and_is_told(
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
     for told in (Activity.objects.latest("pk").outcome_message, PushRecord.objects.latest("pk").message):
-        assert 'description: "theirs"' in told
+        assert f'{Client.label_of("description")}: "theirs"' in told
 
 
 def test_what_is_gone_already_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -150,7 +149,8 @@ def test_what_was_perhaps_made_by_us_is_neither_deleted_nor_left_there_unsaid(
     delete_client(ada, client=again(client))
     assert push(again(client)) is Pushed.PARKED
     assert arm.held(client.arm_id()) is not None
-    assert "otherwise: description. It was not deleted." in again(client).parked_message
+    assert again(client).parked_code == "ChangedInAzure"
+    assert Client.label_of("description") in again(client).parked_message
     keep_ours(ada, finding=Finding.objects.get())
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None

@@ -6,7 +6,7 @@ import pytest
 
 from namespaces.actions.clients import change_authentication_name, delete_client
 from namespaces.actions.topic_rules import create_client_group, delete_topic_rule
-from namespaces.models import Client, ClientGroup, Namespace
+from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding
 from portal.models import User
 from sync.arm.gateway import arm_gateway
 from sync.models import SyncState
@@ -126,11 +126,14 @@ def test_a_deletion_is_tried_again_where_a_binding_went_while_azure_refused_it(
     group = make_client_group(factory, synced_generation=0)
     assert push(group) is Pushed.SUCCEEDED
     binding = make_permission_binding(factory, group=group.name, synced_generation=0)
+    (claimed,) = claim(PermissionBinding, [binding.pk])
+    creation = deliver(claimed, arm_gateway())
     delete_topic_rule(ada, row=again(binding))
     delete_topic_rule(ada, row=again(group))
     arm.script("DELETE", refused("Conflict", 409))
     (claimed,) = claim(ClientGroup, [group.pk])
     refusal = deliver(claimed, arm_gateway())
+    assert settle([creation]) == [Pushed.STILL_DUE]
     assert push(again(binding)) is Pushed.SUCCEEDED
     assert settle([refusal]) == [Pushed.DELAYED]
     assert push(again(group)) is Pushed.SUCCEEDED
