@@ -1,4 +1,4 @@
-"""The watch over private keys finds each of them in each form, and ends a run in which one was left somewhere."""
+"""The key watch finds every private key in every format, and fails a run that leaves one behind."""
 
 import json
 import math
@@ -20,6 +20,7 @@ from certificates.samples.chain import ClientName, make_sample_chain
 from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.certificates.uploads import uploads
 from tests.key_watch.traces import KeyTraces
+from tests.support.seeded_keys import rsa_key
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WITHOUT = {"PGP", "Java key store", "an old PKCS#8 with version 1"}  # these hold no key of ours
@@ -54,14 +55,14 @@ def test_a_key_is_found_in_every_notation(traces: KeyTraces, kind: str, how: str
         "HEX": der.hex().upper().encode(),
         "colons": der.hex(":").encode(),
         "base64": b64encode(b"." + der),
-        "JSON": json.dumps({"said": json.dumps({"key": pem.decode()})}).encode(),
+        "JSON": json.dumps({"text": json.dumps({"key": pem.decode()})}).encode(),
         "UTF-16": pem.decode().encode("utf-16"),
     }
     assert traces.found_in(b"before it " + written[how] + b" and after it")
 
 
 def test_an_rsa_key_with_a_short_exponent_is_found() -> None:
-    made = rsa.generate_private_key(65537, 2048).private_numbers()
+    made = rsa_key(2048, "with a short exponent").private_numbers()
     order = math.lcm(made.p - 1, made.q - 1)
     exponent = next(d for d in range((1 << 2000) + 1, 1 << 2001, 2) if math.gcd(d, order) == 1)
     public = rsa.RSAPublicNumbers(pow(exponent, -1, order), made.public_numbers.n)

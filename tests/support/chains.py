@@ -4,8 +4,8 @@
     line = plant.issue("Line 1 CA", ca=True, path_length=0)
     sensor = line.issue("sensor-1", dns=["sensor-1.plant.example"])
 
-EC and Ed25519 keys follow from their label, so a certificate's bytes are the same in each run; RSA keys are made once per
-process. Private keys are made here and nowhere kept.
+Keys follow from their label, so a certificate's bytes are the same in each run, apart from signatures by DSA and RSA-PSS,
+which are random. Private keys are made here and kept nowhere.
 """
 
 import ipaddress
@@ -25,6 +25,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from tests.support.der import signed_again
+from tests.support.seeded_keys import dsa_key, rsa_key
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -91,8 +92,8 @@ def private_key(kind: str = "P-256", label: str = "") -> PrivateKey:
     if kind == "Ed448":
         return ed448.Ed448PrivateKey.from_private_bytes((seed + seed)[:57])
     if kind == "DSA":
-        return dsa.generate_private_key(2048)
-    return rsa.generate_private_key(65537, int(kind.removeprefix("RSA ")))
+        return dsa_key(label)
+    return rsa_key(int(kind.removeprefix("RSA ")), label)
 
 
 def public_key(kind: str, label: str) -> Any:

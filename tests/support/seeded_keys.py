@@ -1,0 +1,52 @@
+"""RSA and DSA keys that follow from a label, so that they are the same in each run. For tests only: anyone can derive them."""
+
+import random
+from math import isqrt
+
+from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+
+EXPONENT = 65537
+# How far behind its seeded start the modulus of DSA is a prime: finding it takes seconds.
+DSA_STEPS = 472
+
+
+def _small_primes(limit: int) -> list[int]:
+    return [n for n in range(3, limit, 2) if all(n % divisor for divisor in range(3, isqrt(n) + 1, 2))]
+
+
+SMALL_PRIMES = _small_primes(4000)
+
+
+def rsa_key(bits: int, label: str) -> rsa.RSAPrivateKey:
+    """Return the RSA key of this size and label."""
+    p, q = (_next_prime(_seeded(bits // 2, f"{bits} {label} {name}")) for name in "pq")
+    exponent = pow(EXPONENT, -1, (p - 1) * (q - 1))
+    halves = rsa.rsa_crt_dmp1(exponent, p), rsa.rsa_crt_dmq1(exponent, q), rsa.rsa_crt_iqmp(p, q)
+    return rsa.RSAPrivateNumbers(p, q, exponent, *halves, rsa.RSAPublicNumbers(EXPONENT, p * q)).private_key()
+
+
+def dsa_key(label: str) -> dsa.DSAPrivateKey:
+    """Return the DSA key of 2048 bits and this label; all share their parameters."""
+    q = _next_prime(_seeded(256, "DSA q"))
+    p = 2 * q * (_seeded(1792, "DSA p") // 2 + DSA_STEPS) + 1
+    g = pow(2, (p - 1) // q, p)
+    x = _seeded(255, label)
+    parameters = dsa.DSAParameterNumbers(p, q, g)
+    return dsa.DSAPrivateNumbers(x, dsa.DSAPublicNumbers(pow(g, x, p), parameters)).private_key()
+
+
+def _seeded(bits: int, seed: str) -> int:
+    """Return an odd number of exactly this size, with its two highest bits set."""
+    return random.Random(seed).getrandbits(bits) | 3 << (bits - 2) | 1
+
+
+def _next_prime(number: int) -> int:
+    """Return the first prime from this odd number on, as far as Fermat's test shows."""
+    rests = [number % prime for prime in SMALL_PRIMES]
+    step = 0
+    while True:
+        found = number + step
+        has_no_small_factor = all((rest + step) % prime for rest, prime in zip(rests, SMALL_PRIMES, strict=True))
+        if has_no_small_factor and pow(2, found - 1, found) == 1 and found % EXPONENT != 1:
+            return found
+        step += 2
