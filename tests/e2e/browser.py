@@ -1,4 +1,4 @@
-"""Chromium for the tests: one that is there, else installed by `python -m tests.e2e.browser`, which prints it."""
+"""Find Chromium for the tests, or install it: `python -m tests.e2e.browser` prints its path."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def find() -> Path | None:
-    """The browser to use, or None. `CHROMIUM` names one explicitly."""
+    """Return the path of the browser, or None. The variable `CHROMIUM` overrides the search."""
     candidates = [os.environ.get("CHROMIUM"), *(shutil.which(name) for name in NAMES)]
     with sync_playwright() as playwright:
         candidates.append(playwright.chromium.executable_path)
@@ -20,7 +20,7 @@ def find() -> Path | None:
 
 
 def _starts(path: str) -> bool:
-    """A name on the PATH may be a stub that only tells how to install the browser: ask it for its version."""
+    """Return whether the browser runs: a name on the PATH may be a stub that only explains how to install it."""
     try:
         return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -28,7 +28,7 @@ def _starts(path: str) -> bool:
 
 
 def ensure() -> Path:
-    """Find a browser, else install one: Debian's package as root, else Playwright's own."""
+    """Find a browser, or install one: Debian's package as root, otherwise Playwright's own."""
     found = find()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

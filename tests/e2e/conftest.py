@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect, sync_playwright
 
 from tests.e2e import browser as installed
 from tests.e2e.demo_process import ROOT, DemoProcess, running_demo
@@ -32,9 +32,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A fresh visitor, and the promise that no page logs an error or breaks the Content-Security-Policy."""
-    context = chromium.new_context(viewport={"width": 1366, "height": 900}, reduced_motion="reduce")
+def storage() -> StorageState | None:
+    """The cookies of the visitor; a module may have its own."""
+    return None
+
+
+@pytest.fixture
+def page(chromium: Browser, storage: StorageState | None) -> Iterator[Page]:
+    """A new visitor, and the check that no page logs an error or breaks the Content-Security-Policy."""
+    window = ViewportSize(width=1366, height=900)
+    context = chromium.new_context(viewport=window, reduced_motion="reduce", storage_state=storage)
     page = context.new_page()
     page.set_default_timeout(SECONDS * 1000)
     errors: list[str] = []

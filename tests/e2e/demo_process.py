@@ -1,4 +1,4 @@
-"""`manage.py demo` as a process of its own, driven the way a person and a script drive it."""
+"""`manage.py demo` in its own process, used as users and scripts use it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class DemoProcess:
-    """One run of the demo in `state`. Its output is collected in a file beside the folder."""
+    """One run of the demo in the folder `state`. Its output goes to a file beside the folder."""
 
     def __init__(self, state: Path, *options: str) -> None:
         self.state = state
@@ -40,7 +40,7 @@ class DemoProcess:
         return (self.state / "endpoints.json").exists()
 
     def wait_ready(self, seconds: float = 90.0) -> dict[str, Any]:
-        """What endpoints.json says, once it is there."""
+        """Wait for endpoints.json and return its content."""
         until(lambda: self.is_ready or self.process.poll() is not None, "the demo is ready", seconds)
         assert self.process.poll() is None, f"The demo has ended:\n{self.output}\n{self._logs()}"
         endpoints: dict[str, Any] = json.loads((self.state / "endpoints.json").read_text())
@@ -51,14 +51,14 @@ class DemoProcess:
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-2000:]}" for file in files)
 
     def pid_of(self, part: str) -> int:
-        """The process id of "emulator", "worker" or "portal"."""
+        """Return the process id of "emulator", "worker" or "portal"."""
         return int(json.loads((self.state / "parts.json").read_text())[part])
 
     def left_over(self) -> list[int]:
-        """Processes of this run, found by its state folder in their command line or environment."""
+        """Return the processes of this run, found by its state folder in their command line or environment."""
         return running_with(str(self.state))
 
-    def wait_end(self, seconds: float = 30.0) -> int:
+    def wait_end(self, seconds: float = 60.0) -> int:
         return self.process.wait(seconds)
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class DemoProcess:
 
 @contextmanager
 def running_demo(state: Path, *options: str) -> Iterator[DemoProcess]:
-    """A demo on any free ports, stopped at the end whatever happened."""
+    """Run a demo on free ports for the block, and stop it at the end in any case."""
     demo = DemoProcess(state, "--port=0", *options)
     try:
         yield demo

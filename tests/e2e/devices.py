@@ -1,4 +1,4 @@
-"""MQTT devices: paho-mqtt, a client we did not write, with a certificate and a key in files."""
+"""MQTT devices: paho-mqtt, a client by others, with a certificate and a key in files."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Identity:
-    """What a device has: certificate chain and key as PEM files."""
+    """A certificate chain and a key as PEM files."""
 
     certificate: Path
     key: Path
@@ -85,7 +85,7 @@ class Device:
 def connecting(
     endpoint: dict[str, Any], identity: Identity, user_name: str, version: MQTTProtocolVersion = V5
 ) -> Iterator[Device]:
-    """A device that has tried to connect; look at `code` and `reason` for the answer."""
+    """Try to connect a device; its `code` and `reason` hold the answer."""
     device = Device(endpoint, identity, user_name, version)
     try:
         yield device

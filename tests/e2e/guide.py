@@ -1,4 +1,4 @@
-"""What a reader of the guide does in the browser, by the words on the page."""
+"""The steps of the guide in the browser, by the labels on the page."""
 
 import re
 import zipfile
@@ -11,7 +11,7 @@ SYNC_MILLISECONDS = 20_000
 
 
 class Guide:
-    """A signed-in person in one namespace. `shots` is where each page's picture goes."""
+    """A user in one namespace. `shots` is the folder for screenshots."""
 
     def __init__(self, page: Page, endpoints: dict[str, Any], shots: Path) -> None:
         self.page = page
@@ -37,13 +37,13 @@ class Guide:
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(name)
 
     def open(self, entry: str) -> None:
-        """An entry of the service menu, and the title it leads to."""
+        """Open an entry of the service menu, and check the title of its page."""
         menu = self.page.locator(".service-menu")
         menu.get_by_role("link", name=re.compile(rf"^{re.escape(entry)}\b")).click()
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(entry)
 
     def make_samples(self, names: list[str], folder: Path) -> dict[str, Path]:
-        """The sample chain's files by file name, from the downloaded zip."""
+        """Create sample certificates and return the files of the downloaded zip by name."""
         self.open("Sample certificates")
         for index, name in enumerate(names):
             if index:
@@ -91,5 +91,5 @@ class Guide:
         return self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=name, exact=True))
 
     def wait_succeeded(self, name: str) -> None:
-        """The row's state becomes Succeeded without a reload."""
+        """Wait until the state of the row becomes Succeeded, without a reload."""
         expect(self.row(name)).to_contain_text("Succeeded", timeout=SYNC_MILLISECONDS)

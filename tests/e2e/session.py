@@ -1,4 +1,4 @@
-"""A signed-in person without a browser."""
+"""Sign in without a browser."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from tests.e2e.demo_process import DemoProcess, running_demo
@@ -114,9 +114,24 @@ def reload_until_succeeded(page: Page, guide: Guide, name: str) -> None:
     raise AssertionError(f"{name} has not succeeded.")
 
 
+@pytest.fixture(scope="module")
+def session_of_dana(furnished: DemoProcess, chromium: Browser, screenshots: Path) -> StorageState:
+    """One sign-in for the module: checking the password takes longer than some of the tests."""
+    context = chromium.new_context()
+    Guide(context.new_page(), furnished.wait_ready(), screenshots).sign_in("dana")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def dana(furnished: DemoProcess, page: Page, screenshots: Path) -> Page:
-    Guide(page, furnished.wait_ready(), screenshots).sign_in("dana")
+def storage(session_of_dana: StorageState) -> StorageState:
+    return session_of_dana
+
+
+@pytest.fixture
+def dana(furnished: DemoProcess, page: Page) -> Page:
+    page.goto(furnished.wait_ready()["portal"])
     return page
 
 
