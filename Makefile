@@ -68,7 +68,7 @@ test-broker: install ## the tests that send messages, on a broker of yours: make
 
 test-future: install ## the tests that depend on the date, with the clock ten years ahead
 	$(BIN)/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("libfaketime"))' || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/clock.txt
-	$(BIN)/python -m tests.future -n 2
+	$(BIN)/python -m tests.future -n 2 --durations=10
 
 $(NEXT)/.installed: requirements/next.txt
 	@for python in $(PYTHON_NEXT) python3.14 python3.13 python3.12 python3; do \
