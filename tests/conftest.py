@@ -1,4 +1,4 @@
-"""What every test starts from: an empty broker of its own, and no leftover of the test before."""
+"""Fixtures for all tests: each starts with an empty broker and an empty cache."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.support import own_broker
 
-# What Hypothesis tries is the same in each run: a commit does not fail for what it did not change. Something new is tried
-# with `--hypothesis-profile=default`.
+# Hypothesis tries the same examples in each run, so that a commit fails only for its own changes. To try new examples:
+# `--hypothesis-profile=default`.
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
@@ -28,7 +28,7 @@ pytest_plugins = [
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to a run of another kind; a skip always means that something is missing."""
+    """Deselect the tests of another kind of run, so that a skip always means that a program is missing."""
     left_out = {
         "on_postgresql": connection.vendor != "postgresql",
         "on_own_broker": not own_broker.URL,
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _empty_state() -> Iterator[None]:
-    """Messages and cached values end with the test that made them."""
+    """Delete messages and cached values after each test."""
     yield
     cache.clear()
     broker = Path(django_settings.BROKER_DIR)

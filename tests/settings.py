@@ -1,6 +1,6 @@
-"""The product's own settings in a state folder that lives as long as this test process, never in the developer's.
+"""The product's settings, with a state folder that is deleted at the end of this process.
 
-Messages are files in that folder, or go to the broker that TEST_BROKER_URL names, into a queue of this process alone.
+Messages are files in that folder, or go to a queue of this process on the broker at TEST_BROKER_URL.
 """
 
 import atexit
@@ -15,7 +15,7 @@ atexit.register(shutil.rmtree, _state, ignore_errors=True)
 
 _OF_THE_PRODUCT = ("AZURE_", "PORTAL_", "CELERY_", "CONNECTION_LOG_", "FAULT_", "MQTT_")
 for _name in [name for name in os.environ if name.startswith(_OF_THE_PRODUCT)]:
-    del os.environ[_name]  # a developer's shell must not decide how tests end
+    del os.environ[_name]  # the developer's environment must not change the results
 if os.environ.get("TEST_BROKER_URL"):
     os.environ["CELERY_BROKER_URL"] = os.environ["TEST_BROKER_URL"]
     os.environ["CELERY_TASK_DEFAULT_QUEUE"] = f"tests-{uuid.uuid4().hex}"

@@ -1,7 +1,7 @@
-"""A plugin: no key that the tests bring, and none that a sample is made with, outlives the test that needs it.
+"""A pytest plugin that searches for private keys left behind: those of the fixtures and those of sample certificates.
 
-After each test: what it printed and logged, the database before it is rolled back, the broker's messages. At the end of
-the run: every temporary file of this process, which is where demos and emulators keep their state, stores and logs.
+After each test it searches the output and logs, the database before its rollback, and the broker's messages. At the end of
+the run it searches all temporary files of this process, where demos and emulators keep their state, stores and logs.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _learn_sample_keys() -> Callable[[], None]:
-    """Listen to the making of sample keys, without changing anything of it. Answers what ends that."""
+    """Record each sample key that is made, without changing it. Return the function that stops this."""
     make, patch = sample_building.new_key, pytest.MonkeyPatch()
 
     def made() -> ec.EllipticCurvePrivateKey:
@@ -85,12 +85,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In each process of a parallel run for its own files; the leading one gathers what they found."""
+    """Search the files: in a parallel run each process its own ones, and the controller gathers the results."""
     config, left = session.config, session.config.stash[_LEFT]
     folders = [Path(settings.STATE_DIR)]
     factory = getattr(config, "_tmp_path_factory", None)
-    is_leading = config.pluginmanager.hasplugin("dsession")  # the others look through their own files
-    if factory is not None and factory._basetemp is not None and not is_leading:
+    is_controller = config.pluginmanager.hasplugin("dsession")  # the workers search their own files
+    if factory is not None and factory._basetemp is not None and not is_controller:
         folders.append(factory._basetemp)
     left += [f"the file {path}" for path in TRACES.files_with_keys(folders)]
     if hasattr(config, "workeroutput"):

@@ -1,8 +1,8 @@
-"""Finds what is left of private keys: in the clear, in PEM, DER, hex or base64, wherever it stands in whatever text.
+"""Find traces of private keys in any text or file: unencrypted, in PEM, DER, hex or base64.
 
-`tests.key_watch.plugin` asks after each test and at the end of the run. What a test has to write for another program to read is
-in a file named *.key, for a client, or in a folder named corpus, for a fuzzer; such files are passed over, and a key in any
-other is a leak.
+`tests.key_watch.plugin` searches after each test and at the end of the run. Keys that a test must write for another program
+are in files named *.key (for a client) or in a folder named corpus (for a fuzzer). These are ignored; a key in any other file is
+a leak.
 """
 
 import base64
@@ -12,28 +12,28 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-_WINDOW = 32  # characters of base64 that are looked for
+_WINDOW = 32  # characters of base64 to search for
 _PIECE = 24  # bytes of a key
 _HEX = 2 * _PIECE
-_BETWEEN = b"\r\n\0 :\t"  # what stands between the pieces of one text: line breaks, colons, the zero bytes of UTF-16
-_WRITTEN_BREAKS = re.compile(rb"\\+[rn]")  # as JSON and Python write them, also one in the other
+_BETWEEN = b"\r\n\0 :\t"  # separators within one text: line breaks, colons, the zero bytes of UTF-16
+_WRITTEN_BREAKS = re.compile(rb"\\+[rn]")  # as JSON and Python escape them, also one within the other
 _DER_NUMBER = re.compile(rb"(?=\x04\x20(.{32}))", re.DOTALL)  # RFC 5915: the private key of P-256
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{%d,}" % _WINDOW)
 _HEX_DIGITS = re.compile(rb"[0-9a-fA-F]{%d,}" % _HEX)
 
 
 class KeyTraces:
-    """The keys that must be found nowhere. Thousands of them cost no more to look for than one."""
+    """The keys to search for. Searching for thousands costs no more than for one."""
 
     def __init__(self) -> None:
         self._numbers: set[bytes] = set()
         self._in_base64: set[bytes] = set()
         self._in_hex: set[bytes] = set()
-        self._pieces: set[bytes] = set()  # as bytes, wherever they stand: for few keys only
+        self._pieces: set[bytes] = set()  # raw bytes at any place: for a few keys only
         self._as_brought: set[bytes] = set()
 
     def add(self, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *, anywhere: bool = False) -> None:
-        """Look for this key from now on; `anywhere`, also for its bytes outside of DER."""
+        """Search for this key from now on; with `anywhere`, also for its bytes outside of DER."""
         if isinstance(key, ec.EllipticCurvePrivateKey):
             size = (key.curve.key_size + 7) // 8
             number = key.private_numbers().private_value.to_bytes(size, "big")
@@ -44,7 +44,7 @@ class KeyTraces:
         self.add_bytes(number, anywhere=anywhere)
 
     def add_bytes(self, secret: bytes, *, anywhere: bool = True) -> None:
-        """Look for the beginning of these bytes."""
+        """Search for the beginning of these bytes."""
         assert len(secret) >= 32
         self._in_hex.add(secret[:_PIECE].hex().encode())
         for shift in range(3):  # wherever they begin in a base64 text
@@ -53,14 +53,14 @@ class KeyTraces:
             self._pieces |= {secret[:_PIECE], _as_python_writes(secret[:_PIECE])}
 
     def add_file(self, data: bytes, *, public: bytes) -> None:
-        """Look for a piece of this file as it was brought: one of those that do not stand in `public` too."""
+        """Search for a piece of this uploaded file that does not occur in `public`."""
         pieces = (data[at : at + _WINDOW] for at in range(len(data) - _WINDOW, 0, -_WINDOW))
         secret = next((piece for piece in pieces if piece not in public and len(set(piece)) > 8), None)
         if secret is not None:
             self._as_brought |= {secret, _as_python_writes(secret)}
 
     def found_in(self, data: bytes, *, as_brought: bool = False) -> bool:
-        """Whether one of the keys stands in there; `as_brought`, also packed as in one of the files."""
+        """Return whether one of the keys is in the data; with `as_brought`, also as a piece of an uploaded file."""
         unquoted = data.replace(b"\\'", b"'")  # a log may have written bytes as Python does
         pieces = self._pieces | self._as_brought if as_brought else self._pieces
         if any(piece in data or piece in unquoted for piece in pieces):
@@ -73,7 +73,7 @@ class KeyTraces:
         )
 
     def files_with_keys(self, folders: Iterable[Path]) -> list[Path]:
-        """Files in which one of the keys stands, those for client programs left out."""
+        """Return the files with one of the keys, except those for client programs."""
         return sorted(
             path for folder in folders for path in _files(folder) if self.found_in(_read(path), as_brought=True)
         )
@@ -100,4 +100,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        return b""  # gone, or a socket
+        return b""  # deleted meanwhile, or a socket

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 
 from tests.support import own_broker
-from tests.support.cut_connections import Way, way_to
+from tests.support.cut_connections import Proxy, proxy_to
 from tests.support.servers import redis
 
 TASK = "portal.tasks.heartbeat"
@@ -39,9 +39,9 @@ def assert_arrives(app: Any, word: str) -> None:
 
 
 def test_a_message_arrives_though_the_connection_has_died_unnoticed() -> None:
-    with redis() as server, way_to(server.socket) as way, sender(f"redis://127.0.0.1:{way.port}/0") as app:
+    with redis() as server, proxy_to(server.socket) as proxy, sender(f"redis://127.0.0.1:{proxy.port}/0") as app:
         assert_arrives(app, "before")
-        way.forget()
+        proxy.forget()
         assert_arrives(app, "after")
 
 
@@ -50,13 +50,13 @@ def test_a_message_arrives_though_the_broker_has_ended_the_connection() -> None:
     """As RabbitMQ does when it restarts."""
     parts = urlsplit(own_broker.URL)
     server = (parts.hostname or "localhost", parts.port or 5672)
-    with way_to(server) as way, sender(through(way)) as app:
+    with proxy_to(server) as proxy, sender(through(proxy)) as app:
         assert_arrives(app, "before")
-        way.cut()
+        proxy.cut()
         assert_arrives(app, "after")
 
 
-def through(way: Way) -> str:
+def through(proxy: Proxy) -> str:
     parts = urlsplit(own_broker.URL)
     who = parts.netloc.rpartition("@")[0]
-    return parts._replace(netloc=f"{who}@127.0.0.1:{way.port}").geturl()
+    return parts._replace(netloc=f"{who}@127.0.0.1:{proxy.port}").geturl()

@@ -1,1 +1,1 @@
-"""Shared test support: real servers, certificates, waiting."""
+"""Support for tests: real servers, certificates, waiting."""

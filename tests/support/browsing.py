@@ -1,4 +1,4 @@
-"""A person at a browser: signed in, and reading a page."""
+"""Sign a user in to Django's test client and fetch pages."""
 
 from typing import Any
 

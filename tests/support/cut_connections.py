@@ -1,4 +1,4 @@
-"""A way to a server over which connections can be made to fail as networks and servers make them fail."""
+"""A proxy whose connections can be made to fail, as those of a network or a server do."""
 
 import contextlib
 import socket
@@ -9,8 +9,8 @@ from pathlib import Path
 Address = Path | tuple[str, int]  # a socket, or host and port
 
 
-class Way:
-    """Listens on `port` and passes on what comes, until it is told otherwise. New connections always work."""
+class Proxy:
+    """Forward connections from `port` to a server, until `cut` or `forget` is called. New connections always work."""
 
     def __init__(self, server: Address) -> None:
         self._server = server
@@ -20,18 +20,18 @@ class Way:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Close every connection now, as a server does that restarts."""
+        """Close every connection now, as a server does when it restarts."""
         for pair in self._pairs:
             pair.close()
 
     def forget(self) -> None:
-        """Let every connection seem well until it is used, as a firewall does that has forgotten an idle one."""
+        """Let every connection look open until it is used, as after a firewall has dropped it for being idle."""
         for pair in self._pairs:
             pair.is_forgotten = True
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends a waiting accept()
         self._listener.close()
         self.cut()
 
@@ -45,15 +45,15 @@ class Way:
 
 
 class _Pair:
-    """One connection of a client, and the one to the server that belongs to it."""
+    """A connection of a client and the matching one to the server."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.is_forgotten = False
         self._ends = (client, server)
         for here, there in ((client, server), (server, client)):
-            threading.Thread(target=self._pass_on, args=(here, there), daemon=True).start()
+            threading.Thread(target=self._forward, args=(here, there), daemon=True).start()
 
-    def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
+    def _forward(self, here: socket.socket, there: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while (data := here.recv(65536)) and not self.is_forgotten:
                 there.sendall(data)
@@ -75,9 +75,10 @@ def _connect(server: Address) -> socket.socket:
 
 
 @contextlib.contextmanager
-def way_to(server: Address) -> Iterator[Way]:
-    way = Way(server)
+def proxy_to(server: Address) -> Iterator[Proxy]:
+    """Run a proxy to this server for the block."""
+    proxy = Proxy(server)
     try:
-        yield way
+        yield proxy
     finally:
-        way.close()
+        proxy.close()

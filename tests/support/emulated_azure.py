@@ -1,4 +1,4 @@
-"""The running emulator as the Azure of the portal under test."""
+"""The running emulator in place of Azure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.emulator_process import EmulatorProcess
 
 @pytest.fixture
 def azure(emulator: EmulatorProcess, settings: Any) -> Iterator[EmulatorProcess]:
-    """The emulator, with the settings in force pointing to it."""
+    """Point the settings to the emulator, and return it."""
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = emulator.url
     settings.AZURE_ARM_CA = emulator.ca
     settings.AZURE_TENANT_ID = emulator.tenant

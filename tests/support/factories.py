@@ -1,4 +1,4 @@
-"""Plain makers of rows, for tests. What they make is settled unless a test says otherwise."""
+"""Factories of rows. The rows are in sync with Azure unless a test asks for something else."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,7 @@ def make_team(name: str = "Line 1", *members: User) -> Team:
 
 
 def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any) -> Namespace:
-    """A connected namespace. `owner=`, `contributor=` and `reader=` each give a person or a team that role."""
+    """Make a connected namespace. `owner=`, `contributor=` and `reader=` each give a user or a team that role."""
     resource_id = resource_id or namespace_id(name)
     namespace = Namespace.objects.create(
         resource_id=resource_id,
@@ -72,7 +72,7 @@ def make_client(namespace: Namespace, name: str = "sensor-1", **fields: Any) -> 
 
 
 def make_ca_der(*, at: datetime | None = None) -> bytes:
-    """A fresh CA certificate, valid around `at` (now unless given)."""
+    """Make a new CA certificate, valid around `at` (default: now)."""
     return make_sample_chain([ClientName("sensor-1")], at=at or timezone.now()).intermediate.certificate_der
 
 

@@ -1,7 +1,7 @@
-"""A broker that runs already, such as a RabbitMQ: the tests send to it when TEST_BROKER_URL names one.
+"""An existing broker, such as RabbitMQ, that the tests use when TEST_BROKER_URL is set.
 
-Each process of tests and each demo has a queue of its own there, which goes with it. Without TEST_BROKER_URL, messages
-are files and nothing here does anything.
+Each process of tests and each demo has its own queue there and deletes it at the end. Without TEST_BROKER_URL, messages
+are files and these functions do nothing.
 """
 
 import os
@@ -18,7 +18,7 @@ def queue_of_this_process() -> str:
 
 
 def take_messages(name: str) -> list[bytes]:
-    """What waits in a queue, headers and all. It is empty then."""
+    """Remove all messages from a queue and return them, with their headers."""
     if not URL:
         return []
     taken = []
@@ -31,7 +31,7 @@ def take_messages(name: str) -> list[bytes]:
 
 
 def delete_queue(name: str, url: str = URL) -> None:
-    """With its exchange and all that waits in it."""
+    """Delete a queue with its exchange and its messages."""
     if not url:
         return
     with Connection(url) as connection:
@@ -42,5 +42,5 @@ def delete_queue(name: str, url: str = URL) -> None:
 
 
 def _queue(name: str) -> Queue:
-    """As Celery declares its default queue."""
+    """Return the queue as Celery declares its default one."""
     return Queue(name, Exchange(name), routing_key=name)

@@ -1,7 +1,7 @@
-"""Programs of others that tests run: mosquitto's clients, and Node with the packages of tests/node.
+"""External programs that tests run: mosquitto's clients, and Node with the packages of tests/node.
 
-`python -m tests.support.programs` installs what Debian has, as root. A program that is missing skips its tests and says how to
-get it; in CI it fails them, because there a skipped test would be a proof that nobody gives.
+`python -m tests.support.programs` installs the Debian packages when run as root. When a program is missing, its tests are
+skipped with a hint how to install it; in CI they fail instead.
 """
 
 import os
@@ -16,7 +16,7 @@ PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-cl
 
 
 def require_program(name: str) -> str:
-    """The path of a program; skips the test, or fails it in CI, where it is missing."""
+    """Return the path of a program. If it is missing, skip the test, or fail it in CI."""
     found = shutil.which(name)
     if found is None:
         _miss(f"{name} is not installed (Debian: {PACKAGES.get(name, name)}).")
@@ -24,7 +24,7 @@ def require_program(name: str) -> str:
 
 
 def require_node(*packages: str) -> str:
-    """The path of Node, when it and these npm packages are there; else as `require_program`."""
+    """Return the path of Node. If it or one of these npm packages is missing, act as `require_program`."""
     found = shutil.which("node")
     missing = [package for package in packages if not (NODE_FOLDER / "node_modules" / package).is_dir()]
     if found is None or missing:
@@ -39,7 +39,7 @@ def _miss(reason: str) -> None:
 
 
 def ensure() -> list[str]:
-    """Install what is missing and Debian has, as root. Returns what is missing after that."""
+    """Install missing Debian packages when run as root. Return the programs that are still missing."""
     packages = sorted({package for name, package in PACKAGES.items() if shutil.which(name) is None})
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -51,4 +51,6 @@ def ensure() -> list[str]:
 
 if __name__ == "__main__":
     absent = ensure()
-    print(f"Missing, so their tests are skipped: {', '.join(absent)}" if absent else "mosquitto's clients are there.")
+    print(
+        f"Missing, so their tests are skipped: {', '.join(absent)}" if absent else "mosquitto's clients are installed."
+    )

@@ -1,11 +1,11 @@
-"""How SQLite goes about what was asked: which index each statement takes, so that a page stays quick when rows are many."""
+"""The query plans of SQLite: which index each statement uses, so that a page stays fast with many rows."""
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 
 def plans_of(asked: CaptureQueriesContext, table: str) -> list[str]:
-    """The steps of the captured statements that look into a table."""
+    """Return the steps of the captured statements that read a table."""
     steps = []
     with connection.cursor() as cursor:
         for query in asked.captured_queries:

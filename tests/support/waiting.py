@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, with a deadline instead of a sleep."""
+"""Wait for other processes with a deadline instead of a sleep."""
 
 import os
 import time
@@ -6,15 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20.0, *, every: float = 0.02) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 60.0, *, every: float = 0.02) -> None:
+    """Wait until the condition is true; fail after so many seconds. `what` completes "Timed out waiting until …"."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"Waited {seconds:.0f} s in vain: {what}"
+        assert time.monotonic() < deadline, f"Timed out after {seconds:.0f} s waiting until {what}"
         time.sleep(every)
 
 
 def is_running(pid: int) -> bool:
-    """False also for a zombie: it only waits to be collected."""
+    """Return whether a process runs. A zombie does not: it only waits to be collected."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -27,13 +28,13 @@ def is_running(pid: int) -> bool:
 
 
 def running_with(text: str) -> list[int]:
-    """Processes whose command line names `text`, such as a state folder, or that have it in their environment."""
+    """Return the processes with `text`, such as a state folder, in their command line or environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            said = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            found_in = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
         except OSError:
             continue
-        if text.encode() in said and int(entry.name) != os.getpid() and is_running(int(entry.name)):
+        if text.encode() in found_in and int(entry.name) != os.getpid() and is_running(int(entry.name)):
             found.append(int(entry.name))
     return found

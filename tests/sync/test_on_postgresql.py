@@ -1,4 +1,4 @@
-"""What holds on SQLite holds on PostgreSQL: the same tests, run against a real server."""
+"""Repeat tests on a real PostgreSQL server."""
 
 import os
 import subprocess
