@@ -89,8 +89,8 @@ fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RU
 	$(BIN)/python -m tests.certificates.fuzz_upload -runs=$(or $(RUNS),100000) -max_len=20000 -artifact_prefix=.local/
 
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
-	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300
-	$(BIN)/python -W ignore -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis
+	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300
+	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis
 
 format: install ## format the code
 	$(BIN)/ruff check --fix .
