@@ -43,11 +43,10 @@ def test_the_table_holds_at_any_moment(years: int) -> None:
     assert found == [(case.id, case.fails_at or "accepted") for case in CASES]
 
 
-@each_case
+@pytest.mark.parametrize("case", [case for case in CASES if not case.accepted], ids=lambda case: case.id)
 def test_the_trace_names_the_fault_with_what_was_found(case: Case) -> None:
     failing = decide(case).failing
-    if failing is None:
-        return
+    assert failing is not None
     said = " · ".join([failing.sentence, *(f"{name}: {value}" for name, value in failing.values)])
     for part in case.shows:
         assert part in said
