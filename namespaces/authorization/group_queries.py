@@ -1,4 +1,4 @@
-"""The query of a client group: which clients belong to it. Pure; the pages and the MQTT endpoint share it.
+"""Parse and evaluate the query of a client group. Pure; the pages and the MQTT endpoint share it.
 
 Grammar (keywords in any case):
 
@@ -47,7 +47,7 @@ _NUMBERS_ONLY = {"<", ">", "<=", ">="}
 
 
 class QueryError(ValueError):
-    """A query that cannot be understood: one sentence that names the place. `at` is its offset in characters."""
+    """Raised for an invalid query, with one sentence. `at` is the offset of the mistake in characters."""
 
     def __init__(self, sentence: str, at: int) -> None:
         super().__init__(sentence)
@@ -56,7 +56,7 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True)
 class Member:
-    """What a query may ask of a client. `attributes`: texts, whole numbers, true or false, and arrays of texts."""
+    """A client, as queries and topic templates see it. `attributes`: strings, integers, booleans, arrays of strings."""
 
     authentication_name: str
     attributes: Mapping[str, Any]
@@ -108,19 +108,19 @@ Condition = _Everyone | _Comparison | _All | _Any
 
 @dataclass(frozen=True)
 class Query:
-    """A query that was understood."""
+    """A parsed query."""
 
     text: str
     _condition: Condition
 
     def matches(self, member: Member) -> bool:
-        """Whether a client belongs to the group."""
+        """Return whether a client belongs to the group."""
         return self._condition.matches(member)
 
 
 @lru_cache(maxsize=256)
 def parse_query(text: str) -> Query:
-    """Understand a query. Raises `QueryError` with a sentence that says what is wrong, and where."""
+    """Parse a query. Raises `QueryError`, which says what is wrong and where."""
     if len(text) > MAX_QUERY_LENGTH:
         raise QueryError(f"The query is longer than {MAX_QUERY_LENGTH} characters.", MAX_QUERY_LENGTH)
     parser = _Parser(text)
@@ -134,18 +134,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Equal, and of one kind: in Python True equals 1."""
+    """Return whether the values are equal and of the same type, since True equals 1 in Python."""
     return type(one) is type(other) and bool(one == other)
 
 
 @dataclass(frozen=True)
 class _Token:
     kind: str  # "text", "number", "name", "sign" or "end"
-    said: str
+    text: str
     at: int
 
     def is_word(self, word: str) -> bool:
-        return self.kind == "name" and self.said.lower() == word
+        return self.kind == "name" and self.text.lower() == word
 
 
 class _Parser:
@@ -167,11 +167,11 @@ class _Parser:
 
     def _wrong(self, expected: str) -> QueryError:
         token = self._token
-        found = f"“{token.said[:40]}” at character {token.at + 1}" if token.kind != "end" else "the end of the query"
+        found = f"“{token.text[:40]}” at character {token.at + 1}" if token.kind != "end" else "the end of the query"
         return QueryError(f"Expected {expected}, but found {found}.", token.at)
 
     def _sign(self, wanted: str, expected: str) -> None:
-        if self._token.kind != "sign" or self._token.said != wanted:
+        if self._token.kind != "sign" or self._token.text != wanted:
             raise self._wrong(expected)
         self._take()
 
@@ -195,9 +195,9 @@ class _Parser:
 
     def _term(self, depth: int) -> Condition:
         token = self._token
-        if token.kind == "sign" and token.said == "(":
+        if token.kind == "sign" and token.text == "(":
             if depth >= MAX_DEPTH:
-                raise QueryError(f"More than {MAX_DEPTH} parentheses stand in each other.", token.at)
+                raise QueryError(f"Parentheses are nested more than {MAX_DEPTH} deep.", token.at)
             self._take()
             inside = self.query(depth + 1)
             self._sign(")", "“)”")
@@ -209,10 +209,10 @@ class _Parser:
 
     def _operand(self) -> str:
         token = self._token
-        if token.kind == "name" and token.said == "authenticationName":
+        if token.kind == "name" and token.text == "authenticationName":
             self._take()
             return ""
-        attribute = _ATTRIBUTE.match(token.said) if token.kind == "name" else None
+        attribute = _ATTRIBUTE.match(token.text) if token.kind == "name" else None
         if attribute is None:
             raise self._wrong("attributes.KEY or authenticationName")
         self._take()
@@ -223,17 +223,17 @@ class _Parser:
         if token.is_word("in"):
             self._take()
             return _Comparison(operand, "IN", self._list())
-        if token.kind != "sign" or token.said not in _COMPARISONS:
+        if token.kind != "sign" or token.text not in _COMPARISONS:
             raise self._wrong("one of = <> != < > <= >= IN")
         self._take()
-        if token.said in _NUMBERS_ONLY and self._token.kind != "number":
-            raise self._wrong(f"a whole number after {token.said}")
-        return _Comparison(operand, token.said, (self._value(),))
+        if token.text in _NUMBERS_ONLY and self._token.kind != "number":
+            raise self._wrong(f"a whole number after {token.text}")
+        return _Comparison(operand, token.text, (self._value(),))
 
     def _list(self) -> tuple[Value, ...]:
         self._sign("[", "“[” after IN")
         values = [self._value()]
-        while self._token.kind == "sign" and self._token.said == ",":
+        while self._token.kind == "sign" and self._token.text == ",":
             self._take()
             values.append(self._value())
         self._sign("]", "“,” or “]”")
@@ -243,17 +243,17 @@ class _Parser:
         token = self._token
         if token.kind == "text":
             self._take()
-            return re.sub(r"\\(.)", r"\1", token.said[1:-1])
+            return re.sub(r"\\(.)", r"\1", token.text[1:-1])
         if token.kind == "number":
-            number = int(token.said)
+            number = int(token.text)
             if not -MAX_NUMBER - 1 <= number <= MAX_NUMBER:
-                raise QueryError(f"The number {token.said[:40]} does not fit into 64 bits.", token.at)
+                raise QueryError(f"The number {token.text[:40]} does not fit into 64 bits.", token.at)
             self._take()
             return number
         if token.is_word("true") or token.is_word("false"):
             self._take()
-            return token.said.lower() == "true"
-        raise self._wrong("a value: 'text' in quotes, or a whole number")
+            return token.text.lower() == "true"
+        raise self._wrong("a value: 'text' in quotes, a whole number, true or false")
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -264,8 +264,8 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             at += len(text[at:]) - len(text[at:].lstrip())
             is_open = text[at] in "'\""
-            what = "A text has no closing quote" if is_open else f"“{text[at]}” has no meaning in a query"
-            raise QueryError(f"{what}, at character {at + 1}.", at)
+            found_here = "A text without a closing quote" if is_open else f"Unexpected “{text[at]}”"
+            raise QueryError(f"{found_here} at character {at + 1}.", at)
         kind = match.lastgroup or ""
         found.append(_Token(kind, match[kind], match.start(kind)))
         at = match.end()

@@ -1,8 +1,8 @@
-"""May this client publish to this topic, or subscribe to this filter, and why. Pure.
+"""Decide whether a client may publish to a topic or subscribe to a filter, and explain why. Pure.
 
 Event Grid's rule: a permission binding lets a client group publish or subscribe in a topic space. A client may publish
-to a topic when some space of which it is a publisher has a template that matches; it may subscribe to a filter when one
-template of some space of which it is a subscriber matches everything that the filter does.
+to a topic when a space for which it is a publisher has a template that matches; it may subscribe to a filter when one
+template of a space for which it is a subscriber matches everything that the filter does.
 
 Source: Azure Event Grid "Access control for MQTT clients", "Topic spaces", "MQTT client groups".
 """
@@ -20,7 +20,7 @@ PUBLISHER, SUBSCRIBER = "Publisher", "Subscriber"
 
 @dataclass(frozen=True)
 class Group:
-    """A client group. `$all` is always there and needs no record."""
+    """A client group with its query. `$all` always exists and needs none."""
 
     name: str
     query: str
@@ -28,7 +28,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Space:
-    """A topic space."""
+    """A topic space with its topic templates."""
 
     name: str
     templates: tuple[str, ...]
@@ -46,7 +46,11 @@ class Binding:
 
 @dataclass(frozen=True)
 class Access:
-    """The answer: allowed or not, one sentence why, what would allow it, and through what it was allowed."""
+    """The decision: `sentence` explains it and `fix` says what would allow it.
+
+    When allowed, `binding`, `group`, `space` and `template` allow it; when refused, `space` names the matching spaces, or
+    is "".
+    """
 
     allowed: bool
     sentence: str
@@ -68,7 +72,7 @@ class GroupCheck:
 
 @dataclass(frozen=True)
 class TemplateCheck:
-    """A topic template: what it is for this client, and whether the topic is in it."""
+    """A topic template, filled in for the client, and whether it covers the topic."""
 
     text: str
     filled: tuple[str, ...]
@@ -81,7 +85,7 @@ class TemplateCheck:
 
 @dataclass(frozen=True)
 class SpaceCheck:
-    """A topic space with its templates. `covers`: one of them has the topic in it."""
+    """A topic space with its templates. `covers`: one of them covers the topic."""
 
     name: str
     templates: tuple[TemplateCheck, ...]
@@ -93,7 +97,7 @@ class SpaceCheck:
 
 @dataclass(frozen=True)
 class BindingCheck:
-    """A permission binding, and which of its three halves fit."""
+    """A permission binding, and which of its three parts match."""
 
     binding: Binding
     belongs: bool
@@ -106,20 +110,20 @@ class BindingCheck:
 
     @property
     def missing(self) -> str:
-        """What does not fit, in words; "" when it allows."""
+        """What does not match, in words; "" when the binding allows the operation."""
         if self.allows:
             return ""
         parts = [
             "" if self.belongs else f"the client is not in {self.binding.group}",
             "" if self.covers else f"the topic is not in {self.binding.space}",
-            "" if self.permits else f"it is for a {self.binding.permission}",
+            "" if self.permits else f"the permission is {self.binding.permission}",
         ]
         return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """An answer with everything that was looked at on the way to it."""
+    """A decision with everything that was checked for it."""
 
     access: Access
     groups: tuple[GroupCheck, ...]
@@ -129,7 +133,10 @@ class Explanation:
 
 @dataclass(frozen=True)
 class TopicAccess:
-    """The groups, spaces and bindings of one namespace. What cannot be understood allows nothing."""
+    """The groups, spaces and bindings of one namespace. Invalid queries and templates allow nothing.
+
+    `may_publish` and `may_subscribe` decide, `explain` decides with a trace, `groups_of` lists the groups of a client.
+    """
 
     groups: Sequence[Group] = ()
     spaces: Sequence[Space] = ()
@@ -138,23 +145,26 @@ class TopicAccess:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has written any rule yet: neither a topic space nor a permission binding."""
+        """Whether the namespace has neither a topic space nor a permission binding."""
         return not self.spaces and not self.bindings
 
     def may_publish(self, member: Member, topic: str) -> Access:
-        """Whether a client may publish to a topic (a name, without wildcards)."""
+        """Decide whether a client may publish to `topic`, a name without wildcards."""
         return self._decide(member, topic, PUBLISHER)
 
     def may_subscribe(self, member: Member, topic_filter: str) -> Access:
-        """Whether a client may subscribe to a topic filter."""
+        """Decide whether a client may subscribe to a topic filter."""
         return self._decide(member, topic_filter, SUBSCRIBER)
 
     def groups_of(self, member: Member) -> tuple[str, ...]:
-        """The names of the groups that a client belongs to now, `$all` first."""
+        """Return the names of the groups that a client belongs to, `$all` first."""
         return (EVERYONE, *(group.name for group in self.groups if self._is_in(member, group)))
 
     def explain(self, member: Member, topic: str, permission: str) -> Explanation:
-        """The same answer as `may_publish` (`permission` "Publisher") or `may_subscribe`, with its whole trace."""
+        """Decide as `may_publish` or `may_subscribe` does, with the trace.
+
+        Arguments: `permission`, `PUBLISHER` or `SUBSCRIBER`.
+        """
         groups = (
             GroupCheck(EVERYONE, "true", True),
             *(GroupCheck(g.name, g.query, self._is_in(member, g)) for g in self.groups if g.name != EVERYONE),
@@ -184,7 +194,7 @@ class TopicAccess:
 
     def _is_in(self, member: Member, group: Group) -> bool:
         if group.name == EVERYONE:
-            return False  # it is counted once already
+            return False  # listed already
         if group.query not in self._queries:
             try:
                 self._queries[group.query] = parse_query(group.query)
@@ -195,10 +205,10 @@ class TopicAccess:
 
     @cached_property
     def _templates(self) -> Mapping[str, tuple[Template, ...]]:
-        return {space.name.casefold(): tuple(_understood(space.templates)) for space in self.spaces}
+        return {space.name.casefold(): tuple(_valid(space.templates)) for space in self.spaces}
 
     def _covering(self, member: Member, topic: str) -> dict[str, tuple[Space, Template]]:
-        """The spaces that contain the topic for this client, each with the template that does."""
+        """Return the spaces that cover the topic for this client, each with the template that does."""
         found = {}
         for space in self.spaces:
             template = next((t for t in self._templates[space.name.casefold()] if t.covers(topic, member)), None)
@@ -224,8 +234,8 @@ class TopicAccess:
                 group = mine[binding.group.casefold()]
                 return Access(
                     True,
-                    f"{member.authentication_name} may {verb} '{topic}': the binding {binding.name} lets the group"
-                    f" {group} do so in the topic space {space.name}, by the template {template.text}.",
+                    f"{member.authentication_name} may {verb} '{topic}': the permission binding {binding.name} allows it"
+                    f" for the group {group} in the topic space {space.name}, by the template {template.text}.",
                     binding=binding.name,
                     group=group,
                     space=space.name,
@@ -241,11 +251,11 @@ class TopicAccess:
         )
 
 
-def _understood(texts: Sequence[str]) -> list[Template]:
+def _valid(texts: Sequence[str]) -> list[Template]:
     found = []
     for text in texts:
         try:
             found.append(parse_template(text))
         except TemplateError:
-            continue  # ARM refuses such a template; one that got in nevertheless allows nothing
+            continue  # ARM rejects such a template; one that is stored nevertheless allows nothing
     return found

@@ -1,7 +1,7 @@
-"""Topic templates of a topic space: which topics and topic filters they allow a client. Pure.
+"""Topic templates of a topic space, and the topics and topic filters that they cover. Pure.
 
 A template is a topic filter in which a segment may hold variables: `${client.authenticationName}` and
-`${client.attributes.KEY}`, glued to literals by `|`, as in `machines/${client.authenticationName|.factory1}/temp`.
+`${client.attributes.KEY}`, joined with literals by `|`, as in `machines/${client.authenticationName|.factory1}/temp`.
 
 Source: Azure Event Grid "Topic spaces". Where it is silent, docs/policy.md has our choice: an array's variable stands
 for each of its texts, and a value with `/`, `+` or `#` in it, or an attribute that is missing, matches nothing.
@@ -25,7 +25,11 @@ _UNUSABLE = re.compile(r"[/+#\x00]")
 
 
 class TemplateError(ValueError):
-    """A template that cannot be understood: one sentence that says what to do."""
+    """Raised for an invalid template, with a stable `code` and one sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class _Variable:
     key: str  # an attribute's key, or "" for the authentication name
 
     def values(self, member: Member) -> list[str]:
-        """What it stands for; nothing where it cannot be the part of a segment."""
+        """Return its values for a client; none where they cannot be part of a segment."""
         found: Any = member.attributes.get(self.key) if self.key else member.authentication_name
         held = found if isinstance(found, list | tuple) else [found]
         texts = [str(each) for each in held if isinstance(each, str | int) and not isinstance(each, bool)]
@@ -41,26 +45,26 @@ class _Variable:
 
 
 _Part = str | _Variable
-_Segment = tuple[_Part, ...]  # literals and variables, one behind the other
+_Segment = tuple[_Part, ...]  # literals and variables, in their order
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template that was understood."""
+    """A parsed template."""
 
     text: str
     _segments: tuple[_Segment, ...]
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The variables in it, as they are written."""
+        """The variables in it, as written."""
         parts = (part for segment in self._segments for part in segment if isinstance(part, _Variable))
         return tuple(f"client.attributes.{p.key}" if p.key else "client.authenticationName" for p in parts)
 
     def covers(self, topic_filter: str, member: Member) -> bool:
-        """Whether every topic that `topic_filter` matches is one that this template allows the client.
+        """Return whether the template allows the client every topic that `topic_filter` matches.
 
-        A topic without wildcards is a filter that matches itself, so this answers publishing too.
+        A topic without wildcards is a filter that matches itself, so this serves for publishing too.
         """
         wanted = topic_filter.split("/")
         if topic_filter.startswith("$") and self._segments[0] in {("+",), ("#",)}:
@@ -73,7 +77,7 @@ class Template:
         return len(wanted) == len(self._segments)
 
     def filled(self, member: Member) -> tuple[str, ...]:
-        """The template with the client's values in it, one text for each way to fill it (at most 20)."""
+        """Return the template with the client's values, one text for each combination (at most 20)."""
         found = [""]
         for index, segment in enumerate(self._segments):
             texts = _texts(segment, member)
@@ -83,29 +87,31 @@ class Template:
 
 @lru_cache(maxsize=1024)
 def parse_template(text: str) -> Template:
-    """Understand a template. Raises `TemplateError`."""
+    """Parse a template. Raises `TemplateError`, with a code such as `empty`, `too-long` or `unknown-variable`."""
     if not text:
-        raise TemplateError("The topic template is empty.")
+        raise TemplateError("empty", "The topic template is empty.")
     try:
         size = len(text.encode())
-    except UnicodeEncodeError:  # half of a pair, as JSON may hold it
-        raise TemplateError("The topic template holds a character that is no text.") from None
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can contain
+        raise TemplateError("not-text", "The topic template contains an invalid character.") from None
     if size > MAX_BYTES:
-        raise TemplateError(f"The topic template is longer than {MAX_BYTES} bytes.")
+        raise TemplateError("too-long", f"The topic template is longer than {MAX_BYTES} bytes.")
     levels = _split(text)
     if len(levels) > MAX_SEGMENTS:
-        raise TemplateError(f"The topic template has more than {MAX_SEGMENTS} segments.")
+        raise TemplateError("too-many-segments", f"The topic template has more than {MAX_SEGMENTS} segments.")
     segments = tuple(_segment(level) for level in levels)
     plain = "/".join("x" if _has_variable(segment) else "".join(map(str, segment)) for segment in segments)
     if not is_topic_filter(plain):
-        raise TemplateError("“+” must be a whole segment, and “#” the whole last segment, of the topic template.")
+        raise TemplateError(
+            "wildcard", "“+” must be a whole segment, and “#” the whole last segment, of the topic template."
+        )
     return Template(text, segments)
 
 
 def _split(text: str) -> list[str]:
     for inside in re.findall(r"\$\{([^}]*)", text):
         if "/" in inside:
-            raise TemplateError(f"The variable “${{{inside[:60]}}}” spans segments: it must stand between two “/”.")
+            raise TemplateError("spans-segments", f"The variable “${{{inside[:60]}}}” must not contain “/”.")
     return text.split("/")
 
 
@@ -115,13 +121,15 @@ def _segment(level: str) -> _Segment:
     braces = _IN_BRACES.match(level)
     if braces is None:
         raise TemplateError(
-            f"The segment “{level[:60]}” mixes text and a variable. Write the text into the braces, glued by “|”:"
-            " ${client.authenticationName|.factory1}."
+            "mixed-segment",
+            f"The segment “{level[:60]}” mixes text and a variable. Put the text inside the braces, separated by “|”:"
+            " ${client.authenticationName|.factory1}.",
         )
     parts = tuple(_part(piece) for piece in braces[1].split("|"))
     if not _has_variable(parts):
         raise TemplateError(
-            f"“${{{braces[1][:60]}}}” names no variable. There are client.authenticationName and client.attributes.KEY."
+            "no-variable",
+            f"“${{{braces[1][:60]}}}” contains no variable. Use client.authenticationName or client.attributes.KEY.",
         )
     return parts
 
@@ -132,10 +140,11 @@ def _part(piece: str) -> _Part:
         return _Variable(variable["key"] or "")
     if piece.strip().startswith(("client.", "principal.")):
         raise TemplateError(
-            f"There is no variable “{piece.strip()[:60]}”. Use client.authenticationName or client.attributes.KEY."
+            "unknown-variable",
+            f"There is no variable “{piece.strip()[:60]}”. Use client.authenticationName or client.attributes.KEY.",
         )
     if not piece or _UNUSABLE.search(piece):
-        raise TemplateError("A text glued to a variable must not be empty and must not hold “/”, “+” or “#”.")
+        raise TemplateError("literal", "Text beside a variable must not be empty or contain “/”, “+” or “#”.")
     return piece
 
 
@@ -152,7 +161,7 @@ def _covers_segment(segment: _Segment, wanted: str, member: Member) -> bool:
 
 
 def _texts(segment: _Segment, member: Member) -> list[str]:
-    """Every text that a segment stands for."""
+    """Return every text that a segment stands for."""
     found = [""]
     for part in segment:
         values = part.values(member) if isinstance(part, _Variable) else [part]
@@ -161,5 +170,5 @@ def _texts(segment: _Segment, member: Member) -> list[str]:
 
 
 def member_of(authentication_name: str, attributes: Mapping[str, Any] | None) -> Member:
-    """The client as templates and group queries see it."""
+    """Return the client as topic templates and group queries see it."""
     return Member(authentication_name, attributes or {})

@@ -1,4 +1,4 @@
-"""Queries of client groups against clients: the answers are written down by hand."""
+"""Queries of client groups and the clients that match them."""
 
 from typing import Any
 
@@ -79,37 +79,37 @@ FALSE = [
     "attributes.type = 'robot' or attributes.floor = 1",
     "(attributes.type = 'press' or attributes.type = 'x') and attributes.floor = 1",
 ]
-WRONG = [
-    ("", "the end of the query"),
-    ("   ", "the end of the query"),
-    ("false", "attributes.KEY or authenticationName"),
-    ("attributes.type", "one of = <>"),
-    ("attributes.type =", "a value"),
-    ("attributes.type = press", "a value"),
-    ("attributes.type = 'press", "no closing quote"),
-    ("attributes.type == 'press'", "“=” at character 18"),
-    ("attributes.floor > 'a'", "a whole number after >"),
-    ("attributes.floor = 7.5", "has no meaning"),
-    ("attributes.floor = 9223372036854775808", "64 bits"),
-    ("attributes. type = 'x'", "attributes.KEY"),
-    ("attributes.a.b = 'x'", "attributes.KEY"),
-    ("attributes.a-b = 'x'", "has no meaning"),
-    ("type = 'press'", "attributes.KEY or authenticationName"),
-    ("authenticationname = 'x'", "attributes.KEY or authenticationName"),
-    ("attributes.type IN 'press'", "“[” after IN"),
-    ("attributes.type IN []", "a value"),
-    ("attributes.type IN ['a' 'b']", "“,” or “]”"),
-    ("attributes.type IN ['a',", "the end of the query"),
-    ("(attributes.type = 'a'", "“)”"),
-    ("attributes.type = 'a')", "“and”, “or” or the end"),
-    ("attributes.type = 'a' attributes.floor = 1", "“and”, “or” or the end"),
-    ("attributes.type = 'a' and", "the end of the query"),
-    ("or attributes.type = 'a'", "attributes.KEY"),
-    ("not attributes.type = 'a'", "attributes.KEY"),
-    ("attributes.type = 'a'; drop", "“;” has no meaning"),
-    ("attributes.naïve = 'a'", "attributes.KEY"),
-    ("(" * (MAX_DEPTH + 1) + "true" + ")" * (MAX_DEPTH + 1), "parentheses"),
-    ("attributes.type = '" + "x" * 5_000 + "'", "longer than"),
+WRONG = [  # query, offset of the mistake
+    ("", 0),
+    ("   ", 0),
+    ("false", 0),
+    ("attributes.type", 15),
+    ("attributes.type =", 17),
+    ("attributes.type = press", 18),
+    ("attributes.type = 'press", 18),
+    ("attributes.type == 'press'", 17),
+    ("attributes.floor > 'a'", 19),
+    ("attributes.floor = 7.5", 19),
+    ("attributes.floor = 9223372036854775808", 19),
+    ("attributes. type = 'x'", 0),
+    ("attributes.a.b = 'x'", 0),
+    ("attributes.a-b = 'x'", 12),
+    ("type = 'press'", 0),
+    ("authenticationname = 'x'", 0),
+    ("attributes.type IN 'press'", 19),
+    ("attributes.type IN []", 20),
+    ("attributes.type IN ['a' 'b']", 24),
+    ("attributes.type IN ['a',", 24),
+    ("(attributes.type = 'a'", 22),
+    ("attributes.type = 'a')", 21),
+    ("attributes.type = 'a' attributes.floor = 1", 22),
+    ("attributes.type = 'a' and", 25),
+    ("or attributes.type = 'a'", 0),
+    ("not attributes.type = 'a'", 0),
+    ("attributes.type = 'a'; drop", 21),
+    ("attributes.naïve = 'a'", 0),
+    ("(" * (MAX_DEPTH + 1) + "true" + ")" * (MAX_DEPTH + 1), 30),
+    ("attributes.type = '" + "x" * 5_000 + "'", 4096),
 ]
 
 
@@ -123,13 +123,12 @@ def test_the_client_does_not_belong_to_the_group(query: str) -> None:
     assert not parse_query(query).matches(PRESS)
 
 
-@pytest.mark.parametrize(("query", "named"), WRONG, ids=[query[:40] or "empty" for query, _ in WRONG])
-def test_a_wrong_query_is_named_with_its_place(query: str, named: str) -> None:
+@pytest.mark.parametrize(("query", "at"), WRONG, ids=[query[:40] or "empty" for query, _ in WRONG])
+def test_an_invalid_query_names_the_place_of_the_mistake(query: str, at: int) -> None:
     with pytest.raises(QueryError) as raised:
         parse_query(query)
-    assert named in str(raised.value)
+    assert raised.value.at == at
     assert str(raised.value).endswith(".")
-    assert 0 <= raised.value.at <= len(query)
 
 
 @pytest.mark.parametrize("attributes", [{}, {"type": None}, {"type": {"a": 1}}, {"type": [["press"]]}, {"type": 1.5}])

@@ -25,7 +25,7 @@ def ask(browser: Browser, namespace: Namespace, **changed: str) -> Any:
 def test_an_allowed_publish_is_explained(client: Browser, namespace: Namespace) -> None:
     page = text(ask(client, namespace))
     assert "Allowed. press-07 may publish to 'machines/press-07/state'" in page
-    assert "the binding presses-publish lets the group presses do so" in page
+    assert "the permission binding presses-publish allows it" in page
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_an_allowed_publish_is_explained(client: Browser, namespace: Namespace) 
     [
         ({"client": "robot-1", "topic": "machines/robot-1/x"}, "the client is not in presses"),
         ({"topic": "machines/robot-1/x"}, "the topic is not in machines"),
-        ({"permission": "Subscriber"}, "it is for a Publisher"),
+        ({"permission": "Subscriber"}, "the permission is Publisher"),
         ({"topic": "elsewhere"}, "does not match any topic space"),
     ],
 )

@@ -74,7 +74,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("client_group", {"name": "PRESSES"}, "There is already a client group “presses”"),
     ("client_group", {"query": ""}, "Say which clients belong"),
     ("client_group", {"query": "type = 'x'"}, "Expected attributes.KEY"),
-    ("client_group", {"query": "attributes.type = 'x"}, "no closing quote"),
+    ("client_group", {"query": "attributes.type = 'x"}, "closing quote"),
     ("client_group", {"query": "attributes.a = 'a\x00'"}, "Null characters"),
     ("client_group", {"description": "x" * 513}, "at most 512"),
     ("client_group", {"team": "999"}, "Choose one of your teams"),
