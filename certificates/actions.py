@@ -1,4 +1,4 @@
-"""Changes of CA certificates. Each is one durable transaction: check, save, activity, generation, hint."""
+"""Changes to CA certificates. Each is one durable transaction: check, save, record activity, mark as due."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from sync.actions import commit_change, mark_deleted
 def upload_ca_certificate(
     actor: User, *, namespace: Namespace, team: Team | None, name: str, description: str, certificate: Certificate
 ) -> CACertificate:
-    """Add a CA certificate. A name that waits for deletion is revived. Raises RuleError."""
+    """Add a CA certificate. The name of one being deleted can be reused. Raises RuleError."""
     check_resource_name(name)
     check_description(description)
     check_team(actor, team)
@@ -37,7 +37,7 @@ def _row_for_new_name(namespace: Namespace, name: str) -> CACertificate:
     rows = CACertificate.objects.filter(namespace=namespace)
     existing = rows.select_for_update().filter(name__iexact=name).first()
     if existing is not None and existing.deleted_at is None:
-        raise RuleError("name", "taken", f"There is already a certificate “{existing.name}” in this namespace.")
+        raise RuleError("name", "taken", f"A certificate named “{existing.name}” already exists in this namespace.")
     return existing or CACertificate(namespace=namespace)
 
 
@@ -54,7 +54,7 @@ def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACe
 
 
 def update_ca_certificate(actor: User, *, certificate: CACertificate, description: str) -> CACertificate:
-    """Change the description. Changes nothing when it is as it was. Raises RuleError."""
+    """Change the description, if it differs. Raises RuleError."""
     check_description(description)
     with transaction.atomic(durable=True):
         row = _present(certificate)
@@ -73,7 +73,7 @@ def update_ca_certificate(actor: User, *, certificate: CACertificate, descriptio
 
 
 def delete_ca_certificate(actor: User, *, certificate: CACertificate) -> None:
-    """Want a CA certificate gone. The row stays until Azure confirms."""
+    """Mark a CA certificate for deletion. The row stays until Azure confirms. Raises RuleError."""
     with transaction.atomic(durable=True):
         row = _present(certificate)
         mark_deleted(actor, row=row, verb="Delete certificate", before=row.describe(), scope_name=row.namespace.name)

@@ -1,4 +1,4 @@
-"""What this room brings to the shell: entries of a namespace's service menu, and what its search finds."""
+"""Menu entries and search results for certificates."""
 
 from collections.abc import Iterable
 

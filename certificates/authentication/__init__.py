@@ -1,1 +1,1 @@
-"""The authentication engine: may this certificate connect as this client, and why. Pure."""
+"""The authentication engine: decide whether a certificate may connect as a client, and explain why. Pure."""

@@ -1,4 +1,4 @@
-"""Names that are IP addresses: the same address in any notation is the same name. Pure.
+"""Compare IP addresses used as names, in any notation. Pure.
 
 Sources: RFC 4291 section 2.2 and RFC 5952 (IPv6 as text), RFC 3986 section 3.2.2 (brackets).
 """
@@ -11,8 +11,10 @@ _MAY_BE_ADDRESS = re.compile(r"[\s\[]*[0-9a-fA-F:.]*[.:][0-9a-fA-F:.]*(?:%\S*)?[
 
 
 def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that this name is, with or without brackets; None where it is none."""
-    if not _MAY_BE_ADDRESS.fullmatch(name):  # as almost no name is one, and a refused address costs ten times as much
+    """Return the IP address that the name is, with or without brackets, or None."""
+    if not _MAY_BE_ADDRESS.fullmatch(
+        name
+    ):  # hardly any name is an address, and parsing one that is not costs ten times as much
         return None
     try:
         return ipaddress.ip_address(name.strip().strip("[]"))
@@ -21,10 +23,10 @@ def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 class AddressIndex(dict[str, tuple[str, ...]]):
-    """The keys of the clients whose authentication names are addresses, by the address as RFC 5952 writes it.
+    """Index of clients whose authentication names are addresses: address in RFC 5952 notation → client keys.
 
-    So a client is found by its address without asking every client. Whoever changes the clients keeps it true; a reader
-    in another thread sees each entry before or after a change.
+    The code that changes the clients also updates the index; a reader in another thread sees each entry either before or
+    after a change.
     """
 
     @classmethod

@@ -1,9 +1,10 @@
-"""The chain verdict: does a presented certificate lead to an uploaded CA certificate?
+"""Verify the chain from a presented certificate to an uploaded CA certificate. Pure.
 
-The verdict is OpenSSL's (through pyOpenSSL), with the uploaded certificate as anchor: an intermediate alone is enough
-(partial chain). `paths` finds the candidates; each is first held against the rules that OpenSSL leaves open (weak hashes
-and keys, issuers that are no CA), which also refuses what would burn CPU before a signature is checked, and then given
-to OpenSSL alone. The first that holds is the verdict; when none does, the likeliest one is explained. Pure.
+OpenSSL (through pyOpenSSL) decides, with the uploaded certificate as trust anchor: an intermediate alone is enough
+(partial chain). `paths` finds the candidate paths. Each is first checked against the rules that OpenSSL leaves open (weak
+hashes and keys, issuers that are not CAs), which also rejects what would cost too much CPU before a signature is
+checked, and then given to OpenSSL alone. The first valid path counts; when there is none, the most likely one is
+explained.
 
 Sources: RFC 5280 section 6, OpenSSL's X509_V_ERR codes, docs/policy.md.
 """
@@ -34,9 +35,11 @@ Path = tuple[Certificate, ...]
 
 
 class ChainVerdict(NamedTuple):
-    """`issuer_found`: a certificate that signed the leaf is at hand; `verified`: the chain holds to `anchor`.
+    """The result of `verify_chain`.
 
-    `path` goes from the leaf to the uploaded certificate, and is empty unless verified.
+    `issuer_found`: the certificate that signed the leaf was uploaded or sent. `verified`: the chain is valid up to the
+    uploaded certificate named `anchor`. `path` goes from the leaf to that certificate; it is empty unless verified.
+    `fix` and `action` say what to change, as in a `Step`.
     """
 
     issuer_found: bool
@@ -53,7 +56,7 @@ class ChainVerdict(NamedTuple):
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a path does not hold, and where the change is made that helps."""
+    """Why a path is not valid, and the change that helps."""
 
     sentence: str
     values: Values
@@ -62,10 +65,11 @@ class _Refusal:
 
 
 def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchors, *, at: datetime) -> ChainVerdict:
-    """Verify `leaf` through the sent `chain` (DER) to one of the uploaded `anchors` at the moment `at`.
+    """Verify the chain of a client certificate.
 
-    Never raises on what a client sent. Certificates that cannot be read, and more sent than `MAX_PRESENTED_CHAIN`, are
-    left out; so is the leaf itself where it was sent twice or uploaded.
+    Arguments: `leaf`, the client certificate; `chain`, the other certificates sent, as DER; `anchors`, the uploaded
+    certificates; `at`, an aware datetime. Never raises because of what a client sent: certificates that cannot be read,
+    those after the first `MAX_PRESENTED_CHAIN`, and copies of the leaf are ignored.
     """
     name_of = anchors.name_of
     sent = [c for c in _sent(chain) if c.der != leaf.der and c.der not in name_of] if chain else []
@@ -89,7 +93,7 @@ def verify_chain(leaf: Certificate, chain: Sequence[bytes], anchors: TrustAnchor
 
 
 def _only_path(leaf: Certificate, anchors: TrustAnchors) -> Path | None:
-    """The one path of most clients: a single uploaded certificate has the name of the issuer."""
+    """Return the path of most clients: exactly one uploaded certificate has the issuer's name."""
     named = anchors.by_subject.get(leaf.issuer_key, ())
     return (leaf, named[0]) if len(named) == 1 and named[0].der != leaf.der else None
 
@@ -104,7 +108,7 @@ def _sent(chain: Sequence[bytes]) -> list[Certificate]:
     return list(found.values())
 
 
-def _who(certificate: Certificate, name_of: dict[bytes, str]) -> str:
+def _described(certificate: Certificate, name_of: dict[bytes, str]) -> str:
     name = name_of.get(certificate.der, "")
     return f"{certificate.subject}, " + (f"uploaded as {name}" if name else "sent by the client")
 
@@ -123,7 +127,7 @@ def _verified(path: Path, name_of: dict[bytes, str]) -> ChainVerdict:
         (("chain", links), ("uploaded CA certificate", anchor)),
         "",
         anchor,
-        _who(path[1], name_of),
+        _described(path[1], name_of),
         _issuer_values(path[0]),
         path,
     )
@@ -136,7 +140,7 @@ def _explained(
     first: tuple[Path, _Refusal] | None,
     name_of: dict[bytes, str],
 ) -> ChainVerdict:
-    """Why no path held. A leaf that its issuer's key did not sign has no issuer at all."""
+    """Explain why no path is valid. A leaf that its issuer's key did not sign has no issuer at all."""
     wrong = _wrong_issuer(finder, leaf, issuer, name_of)
     if wrong is not None:
         return wrong
@@ -145,9 +149,9 @@ def _explained(
         refusal = _rule_refusal(path) or _dead_end(path)
     else:
         path, refusal = first
-    who, values = _who(path[1], name_of), _issuer_values(leaf)
+    described, values = _described(path[1], name_of), _issuer_values(leaf)
     return ChainVerdict(
-        True, False, refusal.sentence, refusal.values, refusal.fix, "", who, values, action=refusal.action
+        True, False, refusal.sentence, refusal.values, refusal.fix, "", described, values, action=refusal.action
     )
 
 
@@ -163,18 +167,18 @@ def _wrong_issuer(
         return ChainVerdict(
             False,
             False,
-            f"The signature does not verify: {_who(issuer, name_of)}, has the right name but another key.",
+            f"The signature does not verify: {_described(issuer, name_of)}, has the issuer's name but a different key.",
             values,
-            "Upload the CA certificate whose key really signed this certificate.",
+            "Upload the CA certificate that actually signed this certificate.",
             action=UPLOAD_CA,
         )
     if not key_identifier_fits(leaf, issuer):
         return ChainVerdict(
             False,
             False,
-            f"The key identifier does not fit: {_who(issuer, name_of)}, has another one than the certificate asks for.",
+            f"The key identifier does not match: {_described(issuer, name_of)}, has a different one than the certificate states.",
             values,
-            "Issue the certificate again, with the authority key identifier of its CA certificate.",
+            "Issue the certificate again with the authority key identifier of its CA certificate.",
         )
     return None
 
@@ -195,7 +199,7 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
         fix, action = f"Upload the CA certificate with the subject {needed}{other}.", UPLOAD_CA
     if itself:
         sentence = (
-            f"The client presented the uploaded certificate {itself} itself; no uploaded CA certificate signed it."
+            f"The client presented the uploaded certificate {itself} itself. No uploaded CA certificate signed it."
         )
     elif leaf.is_self_issued:
         sentence = "The certificate is self-signed, so no uploaded CA certificate signed it."
@@ -205,19 +209,19 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
 
 
 def _rule_refusal(path: Path) -> _Refusal | None:
-    """Our own rules, none of which needs a signature checked. The anchor's own signature does not matter.
+    """Apply our own rules, none of which needs a signature check. The anchor's own signature does not matter.
 
-    Keys come first: an unfit key also makes signatures that are not taken.
+    Keys come first: an unsupported key also makes unsupported signatures.
     """
     for index, certificate in enumerate(path[:-1]):
-        refusal = (_not_an_issuer(certificate) if index else None) or _unfit(certificate, key_flaw, is_leaf=index == 0)
+        refusal = (_not_an_issuer(certificate) if index else None) or _weak(certificate, key_flaw, is_leaf=index == 0)
         if refusal is not None:
             return refusal
     refusal = _anchor_refusal(path[-1])
     if refusal is not None:
         return refusal
     for index, certificate in enumerate(path[:-1]):
-        refusal = _unfit(certificate, signature_flaw, is_leaf=index == 0)
+        refusal = _weak(certificate, signature_flaw, is_leaf=index == 0)
         if refusal is not None:
             return refusal
     return None
@@ -225,18 +229,20 @@ def _rule_refusal(path: Path) -> _Refusal | None:
 
 @lru_cache(maxsize=256)
 def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
-    """Remembered, as the certificates of a namespace are asked about again and again."""
-    refusal = _not_an_issuer(anchor) or _unfit(anchor, key_flaw, is_leaf=False)
+    """Check the anchor. Cached, because every connection asks about the same few CA certificates."""
+    refusal = _not_an_issuer(anchor) or _weak(anchor, key_flaw, is_leaf=False)
     return refusal and replace(refusal, action=UPLOAD_CA)
 
 
-def _unfit(certificate: Certificate, look: Callable[[Certificate], Flaw | None], *, is_leaf: bool) -> _Refusal | None:
-    flaw = look(certificate)
+def _weak(
+    certificate: Certificate, find_flaw: Callable[[Certificate], Flaw | None], *, is_leaf: bool
+) -> _Refusal | None:
+    flaw = find_flaw(certificate)
     if flaw is None:
         return None
-    who = "The certificate" if is_leaf else f"The CA certificate {certificate.subject}"
+    name = "The certificate" if is_leaf else f"The CA certificate {certificate.subject}"
     return _Refusal(
-        f"{who} {flaw.claim}: {flaw.value}.",
+        f"{name} {flaw.claim}: {flaw.value}.",
         (*_at(certificate), (flaw.field, flaw.value)),
         f"Issue it {'with' if flaw.field == 'key' else 'again with'} {flaw.instead}.",
     )
@@ -250,7 +256,7 @@ def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
     if not certificate.is_ca:
         found = "CA:FALSE" if certificate.has_basic_constraints else "none"
         return _Refusal(
-            f"{certificate.subject} signed a certificate of this chain, but it is not a CA certificate.",
+            f"{certificate.subject} signed a certificate in this chain but is not a CA certificate.",
             (*_at(certificate), ("basic constraints", found)),
             "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
             UPLOAD_CA,
@@ -258,7 +264,7 @@ def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
     if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         usages = ", ".join(certificate.key_usage)
         return _Refusal(
-            f"The CA certificate {certificate.subject} may not sign certificates: its key usage is {usages}.",
+            f"The CA certificate {certificate.subject} must not sign certificates: its key usage is {usages}.",
             (*_at(certificate), ("key usage", usages)),
             "Issue the CA certificate again with the key usage keyCertSign, and upload it.",
             UPLOAD_CA,
@@ -269,7 +275,7 @@ def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
 def _dead_end(path: Path) -> _Refusal:
     missing = path[-1].issuer or "(empty name)"
     return _Refusal(
-        f"The chain ends before an uploaded CA certificate: {missing} is neither uploaded nor sent.",
+        f"The chain does not reach an uploaded CA certificate: {missing} is neither uploaded nor sent.",
         (("issuer needed", missing), ("chain", " ← ".join(c.subject or "(empty subject)" for c in path))),
         f"Upload {path[1].subject}, which signed the certificate, or {missing}.",
         UPLOAD_CA,
@@ -287,9 +293,9 @@ def _x509(der: bytes) -> crypto.X509:
 
 @lru_cache(maxsize=64)
 def _store(anchor: bytes, second: datetime) -> crypto.X509Store:
-    """What trusts this anchor alone, at this second: all the connections of a second share it.
+    """Return a store that trusts this anchor alone, at this second. All connections in a second share it.
 
-    Certificates know no smaller times. The store serves one second only, because its time can be set but once: OpenSSL
+    Certificates have no finer times. A store serves one second only, because its time can be set only once: OpenSSL
     silently keeps the first.
     """
     store = crypto.X509Store()
@@ -300,18 +306,18 @@ def _store(anchor: bytes, second: datetime) -> crypto.X509Store:
 
 
 def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
-    """OpenSSL's verdict on exactly this path, its last certificate being the anchor."""
+    """Ask OpenSSL about exactly this path, with its last certificate as anchor."""
     try:
         store = _store(path[-1].der, at.astimezone(UTC).replace(microsecond=0))
         between = [_x509(c.der) for c in path[1:-1]]
         crypto.X509StoreContext(store, _x509(path[0].der), between).verify_certificate()
     except crypto.X509StoreContextError as error:
         code = int(error.errors[0]) if error.errors else 0
-        # The depth counts along the path that was given. The certificate in the error may not even encode again.
+        # The depth counts along the given path. The certificate in the error cannot always be encoded again.
         depth = int(error.errors[1]) if len(error.errors) > 1 else 0
         return _Refusal(*explain(code, min(max(depth, 0), len(path) - 1), str(error), path))
     except crypto.Error as error:
         return _Refusal(
-            "OpenSSL cannot read a certificate of this chain.", (("verifier", str(error)),), "Issue the chain again."
+            "OpenSSL cannot read a certificate in this chain.", (("verifier", str(error)),), "Issue the chain again."
         )
     return None

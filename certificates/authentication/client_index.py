@@ -1,4 +1,4 @@
-"""A namespace's clients by what a certificate, or a mistaken user name, says of them: so nobody asks every client. Pure."""
+"""Index the clients of a namespace by address, thumbprint and client name. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ class _Client(Protocol):
 
 
 class KeysByText(dict[str, tuple[str, ...]]):
-    """The keys of the clients that have this text; most texts are one client's."""
+    """Index of clients: text → keys of the clients that have it, usually one."""
 
     def add(self, text: str, key: str) -> None:
         self[text] = tuple(sorted({*self.get(text, ()), key}))
@@ -28,9 +28,10 @@ class KeysByText(dict[str, tuple[str, ...]]):
 
 
 class ClientIndex:
-    """The clients' keys by address, by thumbprint and by the client's own name.
+    """Client keys by address, by thumbprint and by client name, so that no lookup walks through every client.
 
-    Whoever changes the clients keeps it true; a reader in another thread sees each entry before or after a change.
+    The code that changes the clients also updates the index; a reader in another thread sees each entry either before or
+    after a change.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class ClientIndex:
         return index
 
     def put(self, key: str, client: _Client, before: _Client | None = None) -> None:
-        """Take up a client that is new, or that was `before`."""
+        """Add a client, or replace its former state `before`."""
         if before is not None:
             self.discard(key, before)
         self.addresses.add(key)
@@ -63,4 +64,4 @@ class ClientIndex:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClientIndex) and vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes, so it has no hash; Python's own way to say so
+    __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable

@@ -1,4 +1,4 @@
-"""Names that people cannot tell apart: case-only twins and letters that look the same. Pure.
+"""Detect names that differ only in case or in letters that look the same. Pure.
 
 Source: Unicode Technical Standard 39 (confusable skeletons), reduced to the Latin look-alikes of Cyrillic, Greek, full
 width forms and digits, which is what turns up in device names.
@@ -20,12 +20,12 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−_"), "-")
 
 
 def skeleton(name: str) -> str:
-    """What a name looks like: equal for two names that are easily taken for each other."""
+    """Return what a name looks like: equal for names that are easily confused."""
     text = unicodedata.normalize("NFKC", name)
     text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Mn", "Zs"})
     return text.translate(_LETTERS).translate(_SHAPES).translate(_DASHES).casefold()
 
 
 def is_case_twin(one: str, other: str) -> bool:
-    """Whether two different spellings are the same authentication name."""
+    """Return whether two different spellings are the same authentication name."""
     return one != other and authentication_name_key(one) == authentication_name_key(other)

@@ -1,4 +1,4 @@
-"""What authentication is about: clients, namespaces, validation schemes, and the decision with its trace. Pure.
+"""Types of authentication: clients, namespaces, validation schemes, and the decision with its trace. Pure.
 
 Sources: Azure Event Grid "MQTT client authentication using certificates" (schemes and labels), its namespace resource
 (alternative authentication name sources).
@@ -18,12 +18,15 @@ MAX_NAME_LENGTH = 128
 
 @dataclass(frozen=True)
 class Scheme:
-    """A client certificate authentication validation scheme: Azure's value, the guide's label, one line for people."""
+    """A client certificate validation scheme: Azure's `value`, the guide's `label`, and one sentence of explanation.
+
+    `part` names the part of the certificate that it compares.
+    """
 
     value: str
     label: str
     explanation: str
-    part: str  # the part of the certificate it compares, in words
+    part: str
 
 
 VALIDATION_SCHEMES: tuple[Scheme, ...] = (
@@ -36,37 +39,37 @@ VALIDATION_SCHEMES: tuple[Scheme, ...] = (
     Scheme(
         "DnsMatchesAuthenticationName",
         "Dns Matches Authentication Name",
-        "One DNS name in the certificate equals the authentication name.",
+        "A DNS name in the certificate equals the authentication name.",
         "DNS name",
     ),
     Scheme(
         "UriMatchesAuthenticationName",
         "Uri Matches Authentication Name",
-        "One URI in the certificate equals the authentication name.",
+        "A URI in the certificate equals the authentication name.",
         "URI",
     ),
     Scheme(
         "IpMatchesAuthenticationName",
         "IP Matches Authentication Name",
-        "One IP address in the certificate equals the authentication name.",
+        "An IP address in the certificate equals the authentication name.",
         "IP address",
     ),
     Scheme(
         "EmailMatchesAuthenticationName",
         "Email Matches Authentication Name",
-        "One e-mail address in the certificate equals the authentication name.",
+        "An e-mail address in the certificate equals the authentication name.",
         "e-mail address",
     ),
     Scheme(
         "ThumbprintMatch",
         "Thumbprint Match",
-        "The certificate itself is registered by its SHA-256 thumbprint; no CA certificate is needed.",
+        "The certificate's SHA-256 thumbprint is registered; no CA certificate is needed.",
         "SHA-256 thumbprint",
     ),
 )
 SCHEMES_BY_VALUE: Mapping[str, Scheme] = {scheme.value: scheme for scheme in VALIDATION_SCHEMES}
 
-# Alternative authentication name sources, as Azure names them, and the part of the certificate each reads.
+# Alternative authentication name sources, as Azure names them, and the scheme that reads the same part.
 ALTERNATIVE_SOURCES: Mapping[str, str] = {
     "ClientCertificateSubject": "SubjectMatchesAuthenticationName",
     "ClientCertificateDns": "DnsMatchesAuthenticationName",
@@ -75,11 +78,11 @@ ALTERNATIVE_SOURCES: Mapping[str, str] = {
     "ClientCertificateEmail": "EmailMatchesAuthenticationName",
 }
 
-UNUSED_SOURCE = "source that would find a client"  # in the values of a step
+UNUSED_SOURCE = "source that would find a client"  # a name in the values of a step
 
 PASSED, FAILED, NOT_REACHED, NOT_NEEDED = "passed", "failed", "not reached", "not needed"
 
-# What is done in the portal to make a step pass. "" is what is done elsewhere: on the device, or where its certificate is
+# Actions: what to do in the portal to make a step pass. "" is done elsewhere: on the device, or where its certificate is
 # issued.
 CREATE_CLIENT = "create-client"
 ENABLE_CLIENT = "enable-client"
@@ -92,8 +95,8 @@ UPLOAD_CA = "upload-ca"
 
 STEP_TITLES: Mapping[str, str] = {
     "certificate-readable": "Certificate read",
-    "within-validity": "Within its validity",
-    "authentication-name": "Authentication name taken from",
+    "within-validity": "Within validity period",
+    "authentication-name": "Authentication name found",
     "client-found": "Client found",
     "client-enabled": "Client enabled",
     "issuer-found": "Issuer found",
@@ -103,7 +106,7 @@ STEP_TITLES: Mapping[str, str] = {
 }
 FAILED_TITLES: Mapping[str, str] = {
     "certificate-readable": "Certificate not read",
-    "within-validity": "Not within its validity",
+    "within-validity": "Not within validity period",
     "authentication-name": "No authentication name",
     "client-found": "Client not found",
     "client-enabled": "Client not enabled",
@@ -117,9 +120,9 @@ Values = tuple[tuple[str, str], ...]
 
 
 def authentication_name_key(name: str) -> str:
-    """The form in which authentication names are compared and kept unique: NFC and casefolded.
+    """Return the form in which authentication names are compared and kept unique: NFC and case-folded.
 
-    One function for the database's constraint, the forms and the engine, since SQLite's LOWER knows ASCII only.
+    The database constraint, the forms and the engine all use this function, since SQLite's LOWER knows ASCII only.
     """
     if name.isascii():
         return name.lower()
@@ -128,7 +131,7 @@ def authentication_name_key(name: str) -> str:
 
 @dataclass(frozen=True)
 class ClientRecord:
-    """A client as the namespace knows it. `thumbprints`: 64 lower-case hex digits each."""
+    """A registered client. `thumbprints` have 64 lower-case hex digits each."""
 
     name: str
     authentication_name: str
@@ -139,7 +142,7 @@ class ClientRecord:
 
 @dataclass(frozen=True)
 class TrustedCA:
-    """An uploaded CA certificate: the name it was given, and its DER bytes."""
+    """An uploaded CA certificate: its resource name and its DER."""
 
     name: str
     der: bytes
@@ -147,9 +150,10 @@ class TrustedCA:
 
 @dataclass(frozen=True)
 class NamespaceState:
-    """What a namespace knows at the moment of a CONNECT. `clients` is keyed by `authentication_name_key`.
+    """A namespace at the time of a CONNECT. Keep a state while it is current: `anchors` are read once.
 
-    `index` finds those keys, where somebody keeps `clients` and it true through changes.
+    `clients` is keyed by `authentication_name_key`. `alternative_sources` are in the namespace's order. `index` is given
+    where the clients change in place and the index is updated with them; otherwise it is built on first use.
     """
 
     cas: tuple[TrustedCA, ...] = ()
@@ -159,19 +163,21 @@ class NamespaceState:
 
     @cached_property
     def client_index(self) -> ClientIndex:
-        """The index of the clients, made when first asked for where nobody keeps one."""
+        """The given index of the clients, or one built on first use."""
         return ClientIndex.of(self.clients) if self.index is None else self.index
 
     @cached_property
     def anchors(self) -> TrustAnchors:
-        """The uploaded CA certificates, read once: they are known before any client comes."""
+        """The uploaded CA certificates, read once."""
         return TrustAnchors((ca.name, ca.der) for ca in self.cas)
 
 
 class Step(NamedTuple):
-    """One step of the trace: what was looked at, how it came out, the values compared, and what would make it pass.
+    """One step of the trace.
 
-    `action` is where in the portal that is done, such as `UPLOAD_CA`, or "".
+    `outcome` is `PASSED`, `FAILED`, `NOT_REACHED` or `NOT_NEEDED`. `sentence` says what was found and `values` are the
+    (name, value) pairs compared. Of a failed step, `fix` is the one change that makes it pass and `action` the code of
+    where in the portal to make it, such as `UPLOAD_CA`, or "".
     """
 
     code: str
@@ -183,12 +189,17 @@ class Step(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What the step found out, so that one that failed does not claim what it looked for."""
+        """The title, which says what was not found when the step failed."""
         return (FAILED_TITLES if self.outcome == FAILED else STEP_TITLES)[self.code]
 
 
 class Decision(NamedTuple):
-    """The verdict with its ordered trace."""
+    """The verdict with its ordered trace.
+
+    `code` is "accepted" or the failing step's code. `reason` is one sentence, `fix` the change that helps, or "".
+    `authentication_name_source` is "UserName" or an alternative source; `anchor` is the name of the uploaded CA
+    certificate that the chain leads to, or "".
+    """
 
     accepted: bool
     code: str
@@ -202,11 +213,11 @@ class Decision(NamedTuple):
 
     @property
     def failing(self) -> Step | None:
-        """The first failing step, or None when accepted."""
+        """The failing step, or None when accepted."""
         return next((step for step in self.steps if step.outcome == FAILED), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """The decision as JSON, for the connection log."""
+        """Return the decision as JSON for the connection log."""
         client = self.client
         return {
             "accepted": self.accepted,
@@ -241,7 +252,7 @@ class Decision(NamedTuple):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `as_dict`. Raises `ValueError` when it is no decision."""
+        """Return the decision from the JSON of `as_dict`. Raises `ValueError` for any other JSON."""
         try:
             client = data["client"]
             return cls(
@@ -268,7 +279,7 @@ class Decision(NamedTuple):
                         s["sentence"],
                         tuple((str(a), str(b)) for a, b in s["values"]),
                         s["fix"],
-                        str(s.get("action", "")),  # older logs do not say it
+                        str(s.get("action", "")),  # missing in older logs
                     )
                     for s in data["steps"]
                     if s["code"] in STEP_TITLES

@@ -1,8 +1,7 @@
-"""May this certificate connect as this client, and why.
+"""Decide whether a certificate may connect as a client, and explain why. Pure.
 
-The one engine behind the MQTT endpoint that gives the verdict, the page that explains it, and the tests. Pure: no
-Django, no I/O; the moment is an argument. Where Azure's behaviour is unconfirmed the choice is ours, as docs/policy.md
-lists.
+The MQTT endpoint that enforces the verdict and the page that explains it use this one engine. Where Azure's behaviour is
+not documented, docs/policy.md lists our choice.
 
 Sources: Azure Event Grid "MQTT client authentication using certificates", RFC 5280 (paths), RFC 6125 (names).
 """
@@ -69,12 +68,12 @@ __all__ = [
 
 
 class _RefusalError(Exception):
-    """Ends the walk: the step that failed is the last of the trace so far."""
+    """Ends the walk after the failed step was added to the trace."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One authentication under way: what it was given, what it has found, and the trace so far."""
+    """One authentication in progress: its input, what it has found, and the trace so far."""
 
     presented: bytes | None
     chain: Sequence[bytes]
@@ -106,11 +105,12 @@ def authenticate(
     state: NamespaceState,
     at: datetime,
 ) -> Decision:
-    """Decide whether a client may connect, and say why.
+    """Decide whether a client may connect, and explain why.
 
-    Arguments: `presented`, the client certificate as DER, or None when TLS saw none; `chain`, the other certificates
-    the client sent, as DER; `user_name`, MQTT's user name or None; `state`, the namespace; `at`, an aware moment.
-    Returns a `Decision`; never raises on what a client sent. Raises `ValueError` when `at` has no time zone.
+    Arguments: `presented`, the client certificate as DER, or None when the client sent none; `chain`, the other
+    certificates it sent, as DER; `user_name`, the MQTT user name, or None; `state`, the namespace; `at`, an aware
+    datetime. Returns a `Decision` and never raises because of what a client sent. Raises `ValueError` when `at` has no
+    time zone.
     """
     if at.tzinfo is None:
         raise ValueError("at must be an aware datetime.")
@@ -123,7 +123,7 @@ def authenticate(
         _check_enabled(walk, client)
         if client.validation_scheme == "ThumbprintMatch":
             for code in ("issuer-found", "chain-verified", "client-authentication-allowed"):
-                walk.not_needed(code, "Thumbprint Match compares the certificate itself; its issuer does not matter.")
+                walk.not_needed(code, "Thumbprint Match compares the certificate itself, whoever issued it.")
         else:
             path = _check_chain(walk, leaf)
             _check_purpose(walk, leaf, path)
@@ -156,7 +156,7 @@ def _decision(walk: _Walk) -> Decision:
 
 
 def _any_is_long(steps: Sequence[Step]) -> bool:
-    """Almost none is, so this is asked first, of all of them at once."""
+    """Return whether any text must be shortened. Hardly ever, so the steps are copied only then."""
     for _, _, sentence, values, _, _ in steps:
         if len(sentence) > MAX_SENTENCE or len(values) > MAX_VALUES:
             return True
@@ -176,7 +176,7 @@ def _read_certificate(walk: _Walk) -> Certificate:
         raise walk.refuse(
             code,
             "The client presented no certificate.",
-            fix="Give the client its certificate and private key (mosquitto: --cert and --key).",
+            fix="Configure the client with its certificate and private key (mosquitto: --cert and --key).",
         )
     try:
         leaf = load_certificate(walk.presented)
@@ -185,7 +185,7 @@ def _read_certificate(walk: _Walk) -> Certificate:
     if is_too_large(leaf):
         raise walk.refuse(
             code,
-            f"The certificate's key is {leaf.key}, larger than any server verifies.",
+            f"The certificate's key is too large: {leaf.key}.",
             ("key", leaf.key),
             fix="Issue the certificate with a key of 2048 to 4096 bits, or EC P-256.",
         )
@@ -204,7 +204,7 @@ def _check_validity(walk: _Walk, leaf: Certificate) -> None:
     if walk.at < leaf.not_before:
         raise walk.refuse(
             code,
-            f"The certificate is not valid yet: it starts on {_moment(leaf.not_before)}.",
+            f"The certificate is not valid until {_moment(leaf.not_before)}.",
             *values,
             fix="Wait until then, or check the clock of the machine that issued it.",
         )
@@ -248,7 +248,7 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
     raise walk.refuse(
         code,
         "The client sent no MQTT user name"
-        + (f", and its certificate has nothing in the namespace's sources ({tried})." if tried else "."),
+        + (f", and its certificate has no value for the namespace's sources ({tried})." if tried else "."),
         ("MQTT user name", "none"),
         ("alternative sources", tried or "none"),
         *(((UNUSED_SOURCE, unused),) if unused else ()),
@@ -274,7 +274,7 @@ def _find_client(walk: _Walk, leaf: Certificate) -> ClientRecord:
     walk.client = client
     walk.passed(
         code,
-        f"{client.name} (names compare without case)",
+        f"{client.name} (names are not case-sensitive)",
         ("authentication name", client.authentication_name),
         ("client", client.name),
     )
@@ -319,9 +319,9 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
         usages = ", ".join(leaf.key_usage)
         raise walk.refuse(
             code,
-            f"The certificate's key may not sign a TLS handshake: its key usage is {usages}.",
+            f"The certificate's key must not sign a TLS handshake: its key usage is {usages}.",
             ("key usage", usages),
-            fix="Give the client a certificate of its own: this one is a CA's."
+            fix="Issue a client certificate for the client; this is a CA certificate."
             if leaf.is_ca
             else "Issue it with the key usage digitalSignature.",
         )
@@ -330,17 +330,17 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
             usages = ", ".join(ca.extended_key_usage)
             raise walk.refuse(
                 code,
-                f"The CA certificate {ca.subject} is not for issuing clients: its extended key usage is {usages}.",
+                f"The CA certificate {ca.subject} is not for issuing client certificates: its extended key usage is {usages}.",
                 ("CA certificate", ca.subject),
                 ("extended key usage", usages),
-                fix=f"Issue {ca.subject} again without extended key usage, or with clientAuth in it, and upload it.",
+                fix=f"Issue {ca.subject} again without extended key usage, or with clientAuth, and upload it.",
                 action=UPLOAD_CA,
             )
     walk.passed(code, f"Extended key usage: {shown}", ("extended key usage", shown))
 
 
 def allows_clients(certificate: Certificate) -> bool:
-    """Whether its extended key usage lets it prove a client."""
+    """Return whether the certificate's extended key usage allows client authentication."""
     usages = certificate.extended_key_usage
     return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
 
@@ -350,8 +350,8 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
     if scheme is None:
         raise walk.refuse(
             code,
-            f"The client {client.name} has a validation scheme that is not known: {client.validation_scheme}.",
-            fix="Choose one of the six validation schemes for it.",
+            f"The client {client.name} has an unknown validation scheme: {client.validation_scheme}.",
+            fix="Choose one of the six validation schemes for the client.",
             action=SET_SCHEME,
         )
     found = presented_values(leaf, scheme.value)
@@ -372,14 +372,14 @@ def _mismatch(
     leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str], state: NamespaceState
 ) -> tuple[str, Advice]:
     if scheme.value == "ThumbprintMatch":
-        fix = f"Register {leaf.thumbprint_sha256} as primary or secondary thumbprint of {client.name}."
+        fix = f"Register {leaf.thumbprint_sha256} as the primary or secondary thumbprint of {client.name}."
         sentence = f"The certificate's thumbprint is not registered for {client.name}."
         return sentence, Advice(fix, REGISTER_THUMBPRINT)
     advised = advice.on_mismatch(leaf, client, scheme, state)
     if advice.is_no_address(client, scheme):
-        what = f"its authentication name {client.authentication_name} is no IP address"
+        difference = f"its authentication name {client.authentication_name} is not an IP address"
     elif found:
-        what = f"no {scheme.part} in the certificate is that name"
+        difference = f"the certificate's {scheme.part} ({', '.join(found)}) does not match {client.authentication_name}"
     else:
-        what = f"the certificate has no {scheme.part}"
-    return f"{client.name} uses {scheme.label}, but {what}.", advised
+        difference = f"the certificate has no {scheme.part}"
+    return f"{client.name} uses {scheme.label}, but {difference}.", advised

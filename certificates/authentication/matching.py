@@ -1,4 +1,4 @@
-"""Which part of a certificate a validation scheme reads, and when it equals an authentication name. Pure.
+"""Compare the part of a certificate that a validation scheme reads with an authentication name. Pure.
 
 Sources: Azure Event Grid "MQTT client authentication using certificates"; RFC 5280 section 4.2.1.6 (subject alternative
 names), RFC 5952 (IPv6 as text), docs/policy.md for what those leave open.
@@ -19,10 +19,10 @@ IP_SCHEME = "IpMatchesAuthenticationName"
 IP_SOURCE = "ClientCertificateIp"
 SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
 THUMBPRINT_SCHEME = "ThumbprintMatch"
-MOST_NAMES = 20  # of each kind: how many of a certificate's names are looked up
+MOST_NAMES = 20  # of each kind: how many names of a certificate are looked up
 
-# The fact that each scheme about names reads.
-_FACTS = {
+# The attribute of a certificate that each name scheme reads.
+_ATTRIBUTES = {
     SUBJECT_SCHEME: "common_names",
     "DnsMatchesAuthenticationName": "dns_names",
     "UriMatchesAuthenticationName": "uris",
@@ -32,19 +32,19 @@ _FACTS = {
 
 
 def presented_values(leaf: Certificate, scheme: str) -> tuple[str, ...]:
-    """What a validation scheme reads from a certificate: common names, DNS names, … or the thumbprint.
+    """Return what a validation scheme reads from a certificate: common names, DNS names, … or the thumbprint.
 
-    Arguments: `leaf`; `scheme`, one of the six values. Values that are empty text are left out. Raises `KeyError` for an
-    unknown scheme.
+    Arguments: `leaf`, the client certificate; `scheme`, one of the six values. Empty values are left out. Raises
+    `KeyError` for an unknown scheme.
     """
     values: tuple[str, ...] = (
-        (leaf.thumbprint_sha256,) if scheme == "ThumbprintMatch" else getattr(leaf, _FACTS[scheme])
+        (leaf.thumbprint_sha256,) if scheme == "ThumbprintMatch" else getattr(leaf, _ATTRIBUTES[scheme])
     )
     return tuple(value for value in values if value) if "" in values else values
 
 
 def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
-    """Whether the part of the certificate that the scheme names equals the authentication name, or the thumbprint.
+    """Return whether the certificate matches the client's authentication name or thumbprints by its scheme.
 
     Names compare ignoring case; any of several values may match; IP addresses compare as addresses. A subject also
     matches when its whole distinguished name (RFC 4514) equals the authentication name.
@@ -62,9 +62,9 @@ def matches_scheme(leaf: Certificate, client: ClientRecord) -> bool:
 
 
 def fitting_scheme(leaf: Certificate, name: str, *, but: str = "") -> str:
-    """The first scheme about names by which this certificate proves this authentication name; "" when none does.
+    """Return the first name scheme by which the certificate matches the authentication name, or "".
 
-    The scheme `but` is passed over.
+    Arguments: `but`, a scheme to skip.
     """
     if not name:
         return ""
@@ -73,17 +73,17 @@ def fitting_scheme(leaf: Certificate, name: str, *, but: str = "") -> str:
 
 
 def first_name(leaf: Certificate) -> str:
-    """The first of the certificate's names, in the order of the schemes, that can be an authentication name; else ""."""
-    values = (value for scheme in _FACTS for value in presented_values(leaf, scheme))
+    """Return the certificate's first name, in the order of the schemes, that can be an authentication name; else ""."""
+    values = (value for scheme in _ATTRIBUTES for value in presented_values(leaf, scheme))
     return next((value for value in values if value.strip() and len(value) <= MAX_NAME_LENGTH), "")
 
 
 def find_client(state: NamespaceState, name: str, source: str) -> ClientRecord | None:
-    """The client with this authentication name.
+    """Return the client with this authentication name, or None.
 
-    An address read from the certificate finds its client in whatever notation that was registered; every other name is
-    looked for as it is. Where several clients have the address, the one registered as the certificate says it comes
-    first.
+    Arguments: `source`, where the name came from ("UserName" or an alternative source). An address read from the
+    certificate finds its client in any notation; every other name is looked up as it is. Of several clients with the
+    address, the one registered in the certificate's notation comes first.
     """
     client = state.clients.get(authentication_name_key(name))
     if client is not None or source != IP_SOURCE or (address := address_of(name)) is None:
@@ -93,14 +93,14 @@ def find_client(state: NamespaceState, name: str, source: str) -> ClientRecord |
 
 
 def clients_of(leaf: Certificate, state: NamespaceState) -> tuple[ClientRecord, ...]:
-    """The clients that this certificate belongs to, each by its own validation scheme, as far as names and thumbprints go.
+    """Return the clients that the certificate matches by names and thumbprints, each by its own validation scheme.
 
-    Looks up what the certificate says and never walks through the clients, since each refused CONNECT asks this. Of a
-    certificate with very many names only the first of each kind are looked up.
+    Looks names up in the index and never walks through all clients, since every refused CONNECT asks this. Only the
+    first `MOST_NAMES` names of each kind are looked up.
     """
     index = state.client_index
     found = [(THUMBPRINT_SCHEME, key) for key in index.thumbprints.get(leaf.thumbprint_sha256, ())]
-    for scheme in _FACTS:
+    for scheme in _ATTRIBUTES:
         found += [(scheme, authentication_name_key(value)) for value in presented_values(leaf, scheme)[:MOST_NAMES]]
     if leaf.subject:
         found.append((SUBJECT_SCHEME, authentication_name_key(leaf.subject)))

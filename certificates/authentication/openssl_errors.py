@@ -1,4 +1,4 @@
-"""What OpenSSL found wrong with a path of certificates, in words, with the one change that helps. Pure.
+"""Explain OpenSSL's verification errors, with the one change that helps. Pure.
 
 Sources: OpenSSL's X509_V_ERR codes (x509_vfy.h), RFC 5280 sections 4.2.1.9 (path length) and 4.2.1.10 (name constraints).
 """
@@ -14,11 +14,11 @@ from certificates.x509.certificate import Certificate, describe_general_names
 PATH_LENGTH, CRITICAL_EXTENSION, NAME_CONSTRAINTS = 25, 34, range(47, 54)
 
 _WORDS = {
-    24: "is used as a CA but is none (basic constraints)",
-    32: "may not sign certificates (key usage without keyCertSign)",
-    79: "is used as a CA but is none (basic constraints)",
+    24: "is used as a CA certificate but is not one (basic constraints)",
+    32: "must not sign certificates (key usage without keyCertSign)",
+    79: "is used as a CA certificate but is not one (basic constraints)",
 }
-# What OpenSSL applies or may pass over where it is critical.
+# Extensions that OpenSSL understands where they are critical.
 _UNDERSTOOD = (
     x509.AuthorityKeyIdentifier,
     x509.BasicConstraints,
@@ -35,7 +35,7 @@ _UNDERSTOOD = (
 
 
 class Explanation(NamedTuple):
-    """Why a path does not hold, what was compared, and the change that helps."""
+    """Why a path is not valid, the values compared, and the change that helps with its action code."""
 
     sentence: str
     values: Values
@@ -44,49 +44,50 @@ class Explanation(NamedTuple):
 
 
 def explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> Explanation:
-    """Put one of OpenSSL's errors into words.
+    """Explain one of OpenSSL's errors.
 
-    Arguments: its `code`, its `depth` along `path` (leaf first, uploaded certificate last), and its own `text`.
+    Arguments: `code`, the X509_V_ERR number; `depth`, its position along `path`; `text`, OpenSSL's own message; `path`,
+    the leaf first and the uploaded certificate last.
     """
     at_fault = path[depth]
-    who = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
+    name = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
     values: Values = (("at", at_fault.subject or "(empty subject)"), ("verifier", text))
     if code == 7:
         signer = path[depth + 1].subject if depth + 1 < len(path) else at_fault.issuer
         return Explanation(
-            f"A signature in the chain does not verify: {signer} has the right name but another key.",
+            f"A signature in the chain does not verify: {signer} has the issuer's name but a different key.",
             values,
-            "Send and upload the CA certificates whose keys really signed this chain.",
+            "Send and upload the CA certificates that actually signed this chain.",
             UPLOAD_CA,
         )
     if code == 9:
         return Explanation(
-            f"{who} is not valid yet: it starts on {at_fault.not_before:%d %b %Y %H:%M} UTC.",
+            f"{name} is not valid until {at_fault.not_before:%d %b %Y %H:%M} UTC.",
             values,
             "Wait until then, or upload a CA certificate that is valid now.",
             UPLOAD_CA,
         )
     if code == 10:
         return Explanation(
-            f"{who} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
+            f"{name} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
             values,
             "Upload the renewed CA certificate, or issue the client certificate from a valid CA.",
             UPLOAD_CA,
         )
     if code in {2, 20, 21}:
         return Explanation(
-            f"The chain breaks above {at_fault.subject}: the key identifiers or names of its links do not fit.",
+            f"The chain breaks above {at_fault.subject}: its names or key identifiers do not match.",
             (("issuer needed", at_fault.issuer), *values),
-            "Issue the chain again, so that each certificate names its issuer and its key identifier.",
+            "Issue the chain again so that each certificate states its issuer's name and key identifier.",
         )
     if code == PATH_LENGTH:
         return _path_length(depth, values, path)
     if code == CRITICAL_EXTENSION:
-        return _critical_extension(who, depth, values, at_fault)
+        return _critical_extension(name, depth, values, at_fault)
     if code in NAME_CONSTRAINTS:
-        return _name_constraint(who, depth, values, path)
+        return _name_constraint(name, depth, values, path)
     return Explanation(
-        f"{who} {_WORDS.get(code, 'was refused by the verifier: ' + text)}.",
+        f"{name} {_WORDS.get(code, 'was rejected by OpenSSL: ' + text)}.",
         values,
         "Issue the chain again with correct extensions, and upload the CA certificate that signs the clients.",
         UPLOAD_CA,
@@ -97,24 +98,24 @@ def _path_length(depth: int, values: Values, path: Sequence[Certificate]) -> Exp
     ca = path[depth]
     below = " ← ".join(c.subject or "(empty subject)" for c in path[1:depth])
     allowed = ca.path_length or 0
-    room = "no CA certificate" if allowed == 0 else f"at most {allowed} CA certificate{'s' if allowed > 1 else ''}"
+    between = "no CA certificate is" if allowed == 0 else "at most one is" if allowed == 1 else f"at most {allowed} are"
     return Explanation(
         f"The CA certificate {ca.subject} has too many CA certificates below it (path length exceeded).",
         (*values, ("path length", str(allowed)), ("CA certificates below it", below)),
-        f"Issue the client certificate so that {room} stands between it and {ca.subject}, or issue {ca.subject} again "
+        f"Issue the client certificate so that {between} between it and {ca.subject}, or issue {ca.subject} again "
         f"with a path length of {depth - 1} or more and upload it.",
         UPLOAD_CA,
     )
 
 
-def _critical_extension(who: str, depth: int, values: Values, at_fault: Certificate) -> Explanation:
+def _critical_extension(name: str, depth: int, values: Values, at_fault: Certificate) -> Explanation:
     extensions = x509.load_der_x509_certificate(at_fault.der).extensions
     unknown = [e.oid.dotted_string for e in extensions if e.critical and not isinstance(e.value, _UNDERSTOOD)]
     named = ", ".join(unknown) or "not named"
-    without = f"without the critical extension {named}, or with it not critical"
+    without = f"without the critical extension {named}, or with it marked as not critical"
     is_leaf = depth == 0
     return Explanation(
-        f"{who} has a critical extension that is not understood: {named}.",
+        f"{name} has an unsupported critical extension: {named}.",
         (*values, ("critical extension", named)),
         f"Issue the certificate again {without}."
         if is_leaf
@@ -123,7 +124,7 @@ def _critical_extension(who: str, depth: int, values: Values, at_fault: Certific
     )
 
 
-def _name_constraint(who: str, depth: int, values: Values, path: Sequence[Certificate]) -> Explanation:
+def _name_constraint(name: str, depth: int, values: Values, path: Sequence[Certificate]) -> Explanation:
     found = [(ca, limits) for ca in path[depth + 1 :] if (limits := _name_limits(ca)) is not None]
     if not found:
         found = [(path[-1], "not stated")]
@@ -132,14 +133,14 @@ def _name_constraint(who: str, depth: int, values: Values, path: Sequence[Certif
     names = [*path[depth].dns_names, *path[depth].uris, *path[depth].ip_addresses, *path[depth].emails]
     shown = ", ".join([path[depth].subject or "(empty subject)", *names])
     return Explanation(
-        f"{who} breaks a name constraint of {owners}.",
+        f"{name} violates a name constraint of {owners}.",
         (*values, *stated, ("names in it", shown)),
-        f"Issue it with names that {owners} permits, or from a CA certificate that permits these names.",
+        f"Issue it with names that {owners} permits, or from a CA certificate that permits its names.",
     )
 
 
 def _name_limits(ca: Certificate) -> str | None:
-    """What names a CA certificate permits and excludes, in words; None where it says nothing of them."""
+    """Describe the names that a CA certificate permits and excludes; None when it has no name constraints."""
     try:
         extensions = x509.load_der_x509_certificate(ca.der).extensions
         limits = extensions.get_extension_for_class(x509.NameConstraints).value

@@ -1,7 +1,7 @@
-"""Which certificates could lead from a leaf to an uploaded CA certificate: the candidate paths. Pure.
+"""Build candidate paths from a client certificate to an uploaded CA certificate. Pure.
 
-Only names, key identifiers and single signatures are looked at here; whether a path holds is `verification`'s question.
-All work is bounded, whatever a client sends. Source: RFC 4158 (building certification paths).
+Only names, key identifiers and single signatures are compared here; `chain` verifies the paths. All work is bounded,
+whatever a client sends. Source: RFC 4158 (building certification paths).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,20 +19,20 @@ from certificates.x509.strength import can_check, is_weak_hash
 MAX_PATHS = 8
 MAX_STEPS = 100
 
-# The certificates of a namespace are read again and again, and their bytes never change.
+# For the uploaded certificates, which every connection needs and whose bytes never change.
 load_known = lru_cache(maxsize=256)(load_certificate)
 
 
 def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
-    """Whether the child's authority key identifier, where both state one, is the issuer's."""
+    """Return whether the child's authority key identifier is the issuer's, or one of them states none."""
     wanted, found = child.authority_key_identifier, issuer.subject_key_identifier
     return not wanted or not found or wanted == found
 
 
 class TrustAnchors:
-    """The uploaded CA certificates of a namespace, read and sorted by name once. Those that cannot be read are left out.
+    """The uploaded CA certificates of a namespace, read once and indexed by subject. Unreadable ones are left out.
 
-    Arguments: `uploaded`, pairs of the name each was given and its DER. Where one was uploaded twice, its first name counts.
+    Arguments: `uploaded`, pairs of resource name and DER. Of a certificate uploaded twice, the first name counts.
     """
 
     def __init__(self, uploaded: Iterable[tuple[str, bytes]]) -> None:
@@ -55,7 +55,7 @@ class TrustAnchors:
 
 @dataclass
 class PathFinder:
-    """Finds candidate paths through `uploaded` and `sent` certificates at the moment `at`."""
+    """Finds candidate paths through `uploaded` and `sent` certificates at `at`, an aware datetime."""
 
     uploaded: TrustAnchors
     sent: Sequence[Certificate]
@@ -64,7 +64,7 @@ class PathFinder:
     _steps: int = 0
 
     def named_issuers(self, child: Certificate) -> list[Certificate]:
-        """The certificates with the name of the child's issuer, uploaded ones first, the likeliest first."""
+        """Return the certificates with the name of the child's issuer, the most likely issuer first."""
         wanted = child.issuer_key
         found = [c for c in self.uploaded.by_subject.get(wanted, ()) if c.der != child.der]
         if self.sent:
@@ -83,10 +83,9 @@ class PathFinder:
         )
 
     def signed(self, child: Certificate, issuer: Certificate) -> bool:
-        """Whether the issuer's key made the child's signature.
+        """Return whether the issuer's key made the child's signature.
 
-        What our rules refuse anyway, a key that nobody verifies with and a weak hash, is taken for signed: that is what
-        has to be explained then.
+        A key or hash that our rules reject anyway counts as signed without a check: then that is what gets explained.
         """
         if not can_check(issuer) or is_weak_hash(child):
             return True
@@ -96,7 +95,7 @@ class PathFinder:
         return self._signed[pair]
 
     def paths(self, leaf: Certificate) -> Iterator[tuple[Certificate, ...]]:
-        """Paths from the leaf to an uploaded certificate, the likeliest first; at most `MAX_PATHS` are of use."""
+        """Yield paths from the leaf to an uploaded certificate, the most likely first. Callers use up to `MAX_PATHS`."""
         self._steps = 0
         yield from self._extend((leaf,))
 
@@ -116,7 +115,7 @@ class PathFinder:
                 yield from self._extend((*path, issuer))
 
     def dead_end(self, leaf: Certificate) -> tuple[Certificate, ...]:
-        """Where no path leads to an uploaded certificate: as far as it goes."""
+        """Return the path as far as it goes when none leads to an uploaded certificate."""
         path: tuple[Certificate, ...] = (leaf,)
         for _ in range(len(self.sent) + 1):
             parent = next((c for c in self.named_issuers(path[-1]) if c not in path), None)
@@ -127,9 +126,9 @@ class PathFinder:
 
 
 def signed_by(child: Certificate, issuer: Certificate) -> bool:
-    """Whether the issuer's key made the child's signature: the bare signature, whatever the names say.
+    """Return whether the issuer's key made the child's signature, whatever the names.
 
-    Names are compared by the caller, more tolerantly than the library's own function does. Costs one verification.
+    The caller compares names, more tolerantly than the library's own function. Costs one verification.
     """
     try:
         certificate = x509.load_der_x509_certificate(child.der)

@@ -1,6 +1,6 @@
-"""Name preview: what each scheme and each alternative source reads from a certificate, and which clients that fits. Pure.
+"""Preview what each scheme and alternative source reads from a certificate, and the clients that match. Pure.
 
-It asks the same functions as the engine, so what it shows is what a CONNECT will do. Source: docs/policy.md.
+It uses the same functions as the engine, so it shows what a CONNECT will do. Source: docs/policy.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ CASE_TWIN, CONFUSABLE = "case-twin", "confusable"
 
 @dataclass(frozen=True)
 class SchemePreview:
-    """What one scheme reads, and the clients that use this scheme and match."""
+    """The values that one scheme reads, and the matching clients that use this scheme."""
 
     scheme: Scheme
     values: tuple[str, ...]
@@ -32,16 +32,17 @@ class SchemePreview:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Several clients match, so the MQTT user name decides which one it is."""
+        """Whether several clients match, so that the MQTT user name decides."""
         return len(self.clients) > 1
 
 
 @dataclass(frozen=True)
 class SourcePreview:
-    """What one alternative source reads: `value` is taken ("" when empty), `passed_over` are further values.
+    """What one alternative source reads: `value` counts ("" when there is none), `passed_over` are further values.
 
-    `client` is the one of that name; `matches` tells whether its validation scheme accepts the certificate.
-    `position` is the source's place in the namespace's order from 1, 0 when the namespace does not use it.
+    `client` has that authentication name; `matches` is whether its validation scheme accepts the certificate. `position`
+    is the source's place in the namespace's order, from 1, or 0 when the namespace does not use it. `is_taken`: a
+    CONNECT without MQTT user name uses this source.
     """
 
     source: str
@@ -55,14 +56,16 @@ class SourcePreview:
 
     @property
     def is_ambiguous(self) -> bool:
-        """The certificate has several values, and only the first counts."""
+        """Whether the certificate has several values, of which only the first counts."""
         return bool(self.passed_over)
 
 
 @dataclass(frozen=True)
 class Lookalike:
-    """A name in the certificate and a client's name that look alike. `kind`: "case-twin" is the same name spelled in
-    other case, "confusable" is another name that looks the same."""
+    """A name in the certificate and an authentication name that look alike.
+
+    `kind`: "case-twin" is the same name in different case, "confusable" is a different name that looks the same.
+    """
 
     kind: str
     part: str
@@ -71,7 +74,7 @@ class Lookalike:
 
     @property
     def values(self) -> tuple[tuple[str, str], ...]:
-        """Both names, to be compared."""
+        """Both names with their labels, for comparison."""
         return (
             (f"{self.part} in the certificate", self.value),
             (f"client {self.client.name}", self.client.authentication_name),
@@ -80,7 +83,7 @@ class Lookalike:
 
 @dataclass(frozen=True)
 class NamePreview:
-    """Everything the page shows. `clients` may connect with this certificate as far as names go."""
+    """The preview of a certificate. `clients` match it by names and thumbprints."""
 
     schemes: tuple[SchemePreview, ...]
     sources: tuple[SourcePreview, ...]
@@ -89,20 +92,20 @@ class NamePreview:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Several clients fit this certificate, so the MQTT user name decides which one it is."""
+        """Whether several clients match the certificate, so that the MQTT user name decides."""
         return len(self.clients) > 1
 
     @property
     def taken(self) -> SourcePreview | None:
-        """The source that a CONNECT without MQTT user name would use."""
+        """The source that a CONNECT without MQTT user name uses, or None."""
         return next((source for source in self.sources if source.is_taken), None)
 
 
 def preview_names(leaf: Certificate, state: NamespaceState) -> NamePreview:
     """Preview a certificate against a namespace.
 
-    Arguments: `leaf`, the certificate a client would present; `state`, the namespace. Time, chain and connection state
-    are not looked at. Takes one pass over the clients.
+    Arguments: `leaf`, the certificate that a client would present; `state`, the namespace. Ignores time, chain and
+    connection state. Takes one pass over the clients.
     """
     clients = tuple(client for client in state.clients.values() if matches_scheme(leaf, client))
     schemes = tuple(

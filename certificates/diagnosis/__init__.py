@@ -1,1 +1,1 @@
-"""The upload doctor: what a file is, what is wrong with it, and what to do. Pure."""
+"""The upload doctor: identify an uploaded file, what is wrong with it, and how to fix it. Pure."""

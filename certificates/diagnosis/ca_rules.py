@@ -1,4 +1,4 @@
-"""May this one certificate be uploaded as CA certificate, and what must be seen before. Pure.
+"""Check whether one certificate can be uploaded as a CA certificate, and warn about what else matters. Pure.
 
 Sources: RFC 5280 section 4.2.1 (basic constraints, key usage), Azure's rule that the uploaded certificate is the CA
 certificate that directly signs the clients, docs/policy.md.
@@ -15,20 +15,24 @@ from certificates.x509.strength import key_flaw, signature_flaw
 
 EXPIRES_SOON = timedelta(days=30)
 
-_RENEW_FIRST = "It has expired, so no client can connect with it: issue it again first."
+_RENEW_FIRST = "It has expired and no client can connect with it, so issue it again first."
 
 Existing = Sequence[tuple[str, bytes]]
 
 
 def errors(certificate: Certificate, existing: Existing, at: datetime, signatures: Signatures) -> list[Problem]:
-    """What stands in the way of uploading this certificate, the most telling first."""
+    """Return why the certificate cannot be uploaded, the most important error first.
+
+    Arguments: `existing`, names and DER of the namespace's CA certificates; `at`, an aware datetime; `signatures`, the
+    signature checks of this upload.
+    """
     found, error = reporter("error")
     if not certificate.is_ca:
         _not_a_ca(certificate, readable(existing), at, signatures, error)
     elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         error(
             "no-key-cert-sign",
-            "This CA certificate may not sign certificates: its key usage lacks keyCertSign.",
+            "This CA certificate must not sign certificates: its key usage lacks keyCertSign.",
             "Issue the CA certificate again with the key usage keyCertSign.",
             ("key usage", ", ".join(certificate.key_usage)),
         )
@@ -36,12 +40,14 @@ def errors(certificate: Certificate, existing: Existing, at: datetime, signature
     _too_weak(certificate, error)
     for name, der in existing:
         if der == certificate.der:
-            error("duplicate", f"This certificate is already here as {name}.", f"There is nothing to do: use {name}.")
+            error(
+                "duplicate", f"This certificate is already uploaded as {name}.", f"There is nothing to do: use {name}."
+            )
     return found
 
 
 def readable(existing: Existing) -> list[tuple[str, Certificate]]:
-    """The namespace's CA certificates by name, as far as they can be read."""
+    """Return the namespace's readable CA certificates with their names."""
     found = []
     for name, der in existing:
         try:
@@ -52,12 +58,15 @@ def readable(existing: Existing) -> list[tuple[str, Certificate]]:
 
 
 def limit_reached(most: int) -> Problem:
-    """There is no room for another CA certificate, whichever it is."""
+    """Return the error that the namespace has its maximum of CA certificates.
+
+    Arguments: `most`, the maximum.
+    """
     found, error = reporter("error")
     error(
         "limit",
-        f"A namespace holds at most {most} CA certificates, those still being deleted included, and this one is full.",
-        "Delete one that is no longer used. A name that is being deleted may be used again.",
+        f"This namespace already has the maximum of {most} CA certificates, including those being deleted.",
+        "Delete one that is no longer used, or reuse the name of one that is being deleted.",
     )
     return found[0]
 
@@ -69,15 +78,15 @@ def _not_a_ca(
     signatures: Signatures,
     error: Report,
 ) -> None:
-    has_ended = at > certificate.not_after
-    by_thumbprint = None if has_ended else _thumbprint_fix(certificate)
+    has_expired = at > certificate.not_after
+    by_thumbprint = None if has_expired else _thumbprint_fix(certificate)
     if certificate.is_self_issued:
         error(
             "self-signed-leaf",
             "This is a self-signed client certificate, not a CA certificate.",
             _RENEW_FIRST
-            if has_ended
-            else "Register it as a client with Thumbprint Match; that needs no CA certificate.",
+            if has_expired
+            else "Register it as a client with Thumbprint Match, which needs no CA certificate.",
             ("thumbprint", certificate.thumbprint_sha256),
             fix=by_thumbprint,
         )
@@ -86,27 +95,27 @@ def _not_a_ca(
     if issuer:
         error(
             "leaf-of-known-ca",
-            f"This is a client certificate, and the CA certificate that signed it is already here as {issuer}.",
+            f"This is a client certificate. The CA certificate that signed it is already uploaded as {issuer}.",
             f"There is nothing to upload. {_RENEW_FIRST}"
-            if has_ended
-            else "There is nothing to upload: register a client for it.",
+            if has_expired
+            else "There is nothing to upload. Register a client for it.",
             ("signed by", issuer),
-            fix=None if has_ended else client_fix(certificate),
+            fix=None if has_expired else client_fix(certificate),
         )
         return
     error(
         "leaf",
         "This is a client certificate, not the CA certificate that signed it.",
-        f"Bring the certificate with the subject {certificate.issuer or '(empty name)'}. "
-        f"{_RENEW_FIRST if has_ended else 'Or register this one as a client with Thumbprint Match.'}",
-        ("subject to look for", certificate.issuer or "(empty name)"),
-        ("key identifier to look for", certificate.authority_key_identifier or "not stated"),
+        f"Upload the certificate with subject {certificate.issuer or '(empty name)'}. "
+        f"{_RENEW_FIRST if has_expired else 'Or register this one as a client with Thumbprint Match.'}",
+        ("expected subject", certificate.issuer or "(empty name)"),
+        ("expected key identifier", certificate.authority_key_identifier or "not stated"),
         fix=by_thumbprint,
     )
 
 
 def client_fix(certificate: Certificate) -> Fix:
-    """Create client, filled in as the certificate proposes."""
+    """Return the fix that opens Create client, filled in from the certificate."""
     name = first_name(certificate)
     scheme = fitting_scheme(certificate, name)
     if not scheme:
@@ -129,13 +138,13 @@ def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> 
         error(
             "expired",
             f"This certificate expired on {certificate.not_after:%d %b %Y}.",
-            "Renew the CA certificate and bring the new one." if certificate.is_ca else "Issue the certificate again.",
+            "Renew the CA certificate and upload the new one." if certificate.is_ca else "Issue the certificate again.",
             ("valid to", f"{certificate.not_after:%d %b %Y %H:%M} UTC"),
         )
     if at < certificate.not_before:
         error(
             "not-yet-valid",
-            f"This certificate is not valid before {certificate.not_before:%d %b %Y %H:%M} UTC.",
+            f"This certificate is not valid until {certificate.not_before:%d %b %Y %H:%M} UTC.",
             "Wait until then, or check the clock of the machine that issued it.",
             ("valid from", f"{certificate.not_before:%d %b %Y %H:%M} UTC"),
         )
@@ -162,31 +171,34 @@ def warnings(
     at: datetime,
     signatures: Signatures,
 ) -> list[Problem]:
-    """What does not stand in the way, but must be seen. `known`: certificates that clients have shown."""
+    """Return what the user should know before uploading the certificate.
+
+    Arguments: as for `errors`; `known`, the certificates seen from clients.
+    """
     found, warn = reporter("warning")
     if certificate.not_before <= at <= certificate.not_after and certificate.not_after - at <= EXPIRES_SOON:
         days = (certificate.not_after - at).days
         warn(
             "expires-soon",
             f"This certificate expires in {days} {'day' if days == 1 else 'days'}, on {certificate.not_after:%d %b %Y}.",
-            "Plan its renewal; clients it signed stop connecting then.",
+            "Plan its renewal. Clients it signed can no longer connect after that date.",
         )
     if certificate.is_ca:
-        _who_signs(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
+        _warn_about_client_signer(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
     if organization:
         warn(
             "public-ca",
             f"This looks like a public CA ({organization}): anyone can get a certificate from it.",
-            "Whoever gets one with a client's name in it can connect as that client. Use a CA of your own.",
+            "Anyone with a certificate in a client's name can connect as that client. Use your own CA.",
             ("organization", organization),
         )
     _compare_with_others(certificate, readable(existing), warn)
     return found
 
 
-def _who_signs(
+def _warn_about_client_signer(
     certificate: Certificate,
     existing: Sequence[Certificate],
     known: Sequence[Certificate],
@@ -203,8 +215,8 @@ def _who_signs(
     if subordinate is not None and certificate.path_length == 0:
         warn(
             "path-length",
-            f"This CA certificate allows no other CA below it, but it signed {subordinate.subject}.",
-            f"Upload {subordinate.subject}, which signs the clients, or issue this one with a larger path length.",
+            f"This CA certificate must not have CA certificates below it (path length 0), but it signed {subordinate.subject}.",
+            f"Upload {subordinate.subject}, which signs the clients, or issue this one again with a larger path length.",
             ("subordinate CA", subordinate.subject),
         )
         return
@@ -215,12 +227,12 @@ def _who_signs(
     if above is not None:
         warn(
             "root-signs-clients",
-            f"The clients seen here are signed by {above.issuer}, which also signed this certificate.",
+            f"The known clients were signed by {above.issuer}, which also signed this certificate.",
             f"Upload {above.issuer} instead.",
             ("CA certificate that signs the clients", above.issuer),
         )
         return
-    # The clients sent no chain, and their issuer is not here: it may well be below this root.
+    # The clients sent no chain and their issuer is not uploaded: it is probably below this root.
     names = {c.subject_key for c in (certificate, *existing)}
     orphan = next(
         (c for c in clients if certificate.is_self_issued and c.issuer_key not in names and not c.is_self_issued), None
@@ -232,17 +244,17 @@ def _who_signs(
         warn(
             "root",
             "This is a root certificate.",
-            "That is right when it signs the clients itself. When an intermediate signs them, upload the intermediate.",
+            "That is correct if it signs the clients directly. If an intermediate signs them, upload the intermediate.",
         )
 
 
 def _another_signs(subject: str, key_identifier: str, warn: Report) -> None:
     warn(
         "intermediate-signs-clients",
-        f"The clients seen here are signed by {subject}, not by this certificate itself.",
+        f"The known clients were signed by {subject}, not by this certificate directly.",
         f"Upload {subject} instead, unless every client sends its whole chain.",
         ("CA certificate that signs the clients", subject),
-        ("its key identifier", key_identifier or "not stated"),
+        ("key identifier", key_identifier or "not stated"),
     )
 
 
@@ -252,20 +264,20 @@ def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:
         warn(
             "weak-self-signature",
             f"This root {flaw.claim} ({flaw.value}).",
-            "It still works, since nobody checks a root's own signature. Use SHA-256 when you renew it.",
+            "It still works, because a root's own signature is not checked. Use SHA-256 when you renew it.",
             ("signature", certificate.signature),
         )
     if not certificate.key_usage:
         warn(
             "no-key-usage",
-            "This CA certificate does not say what its key may be used for.",
-            "It works here; some verifiers refuse it. Issue the next one with the key usage keyCertSign.",
+            "This CA certificate has no key usage extension.",
+            "It works here, but some verifiers reject it. Issue the next one with the key usage keyCertSign.",
         )
     if certificate.key == "Ed25519":
         warn(
             "uncommon-key",
             "This CA certificate has an Ed25519 key, which not every server can verify.",
-            "Use EC P-256 when clients are to connect to Azure as well.",
+            "Use EC P-256 if clients also connect to Azure.",
             ("key", certificate.key),
         )
 
@@ -280,20 +292,20 @@ def _compare_with_others(certificate: Certificate, existing: Sequence[tuple[str,
             warn(
                 "same-key",
                 f"{name} has the same subject and key.",
-                "This looks like a renewal: delete the old one once this one works.",
+                "This looks like a renewal. Delete the old one once this one works.",
                 ("other certificate", name),
             )
         elif has_same_key:
             warn(
                 "same-key",
-                f"{name} has the same key under another subject ({other.subject}).",
-                "Give each CA a key of its own.",
+                f"{name} has the same key with a different subject ({other.subject}).",
+                "Use a separate key for each CA.",
                 ("other certificate", name),
             )
         elif other.subject == certificate.subject:
             warn(
                 "same-subject",
-                f"{name} has the same subject, but another key.",
-                "Keep both while clients change over; then delete the old one.",
+                f"{name} has the same subject but a different key.",
+                "Keep both while clients switch over, then delete the old one.",
                 ("other certificate", name),
             )

@@ -1,4 +1,4 @@
-"""What a certificate is for, and which of several signs the clients. Pure.
+"""Determine what a certificate is for, and which of several signs the clients. Pure.
 
 Sources: RFC 5280 section 4.2.1; the CA/Browser Forum's Baseline Requirements section 7.1.6 (policy identifiers that only
 publicly trusted CAs use).
@@ -41,7 +41,7 @@ _PUBLIC_ORGANIZATIONS = (
 
 @dataclass(frozen=True)
 class CertificateWithRole:
-    """One certificate of an upload. `is_best`: the one that signs the clients."""
+    """One certificate of an upload. `role` is a code of `ROLE_LABELS`; `is_best`: the one that signs the clients."""
 
     certificate: Certificate
     role: str
@@ -53,7 +53,7 @@ class CertificateWithRole:
 
 
 def role_of(certificate: Certificate) -> str:
-    """One of the role codes above."""
+    """Return the role code of a certificate, a key of `ROLE_LABELS`."""
     if certificate.is_ca:
         return ROOT_CA if certificate.is_self_issued else INTERMEDIATE_CA
     if certificate.is_self_issued:
@@ -67,9 +67,9 @@ def role_of(certificate: Certificate) -> str:
 
 
 class Signatures:
-    """Who signed whom, by name, key identifier and signature. Of the last at most `MAX_SIGNATURES_CHECKED` are checked.
+    """Finds the issuers among certificates by name, key identifier and signature.
 
-    What would cost more, or cannot be checked, counts as not signed: nothing is claimed about it then.
+    Checks at most `MAX_SIGNATURES_CHECKED` signatures. Any more, and those that cannot be checked, count as not signed.
     """
 
     def __init__(self) -> None:
@@ -88,20 +88,20 @@ class Signatures:
         return self._known[pair]
 
     def signer_of(self, leaves: Sequence[Certificate], cas: Sequence[Certificate]) -> Certificate | None:
-        """The first of the CA certificates that signed one of the leaves."""
+        """Return the first of the CA certificates that signed one of the leaves, or None."""
         pairs = ((ca, leaf) for leaf in leaves for ca in cas if ca.der != leaf.der)
         return next((ca for ca, leaf in pairs if self.issued(ca, leaf)), None)
 
 
 def lowest_cas(certificates: Sequence[Certificate]) -> list[Certificate]:
-    """The CA certificates of a bundle that no other of its CA certificates is below, by their names."""
+    """Return the CA certificates of a bundle that issued no other CA certificate of it, by their names."""
     cas = [c for c in certificates if c.is_ca]
     issuers = {c.issuer_key for c in cas if not c.is_self_issued}
     return [c for c in cas if c.subject_key not in issuers] or cas
 
 
 def public_web_ca(certificate: Certificate) -> str:
-    """The organization, when this looks like a CA that issues web server certificates to anyone; else ""."""
+    """Return the organization if this looks like a public CA for web server certificates, else ""."""
     parsed = x509.load_der_x509_certificate(certificate.der)
     names = [
         str(attribute.value)

@@ -1,4 +1,4 @@
-"""What can be wrong with an upload, as data: a problem, and the fix that one click takes. Pure."""
+"""Problems of an upload and their one-click fixes, as data. Pure."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +15,7 @@ CREATE_CLIENT = "create-client"
 
 @dataclass(frozen=True)
 class Fix:
-    """What one click does. `action` is stable; `label` stands on the button.
+    """A one-click fix. `action` is a stable code; `label` is the text of the button.
 
     `choose-certificate`: upload `certificate` alone. `create-thumbprint-client` and `create-client`: open the client form
     with `values` ("authentication name", "validation scheme", "thumbprint").
@@ -29,9 +29,10 @@ class Fix:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stands in the way ("error") or must be seen ("warning"). `code` is stable.
+    """One problem. `code` is stable; `severity` is "error", which blocks the upload, or "warning".
 
-    `fix` is what settles it; `choices` are the ways out where only a person can tell which one.
+    `values` are (name, value) pairs to show. `fix` solves the problem; `choices` are offered where only the user knows
+    the right one. `detail` is a finer stable code where one code has several causes, else "".
     """
 
     code: str
@@ -41,10 +42,11 @@ class Problem:
     values: Values = ()
     fix: Fix | None = None
     choices: tuple[Fix, ...] = ()
+    detail: str = ""
 
 
 class Report(Protocol):
-    """Collects one problem: code, sentence, next step, values."""
+    """Adds one problem: code, sentence, next step, values."""
 
     def __call__(
         self, code: str, sentence: str, next_step: str, *values: tuple[str, str], fix: Fix | None = None
@@ -52,7 +54,7 @@ class Report(Protocol):
 
 
 def reporter(severity: str) -> tuple[list[Problem], Report]:
-    """A list, and the function that adds a problem of this severity to it."""
+    """Return a list, and the function that adds a problem of this severity to it."""
     found: list[Problem] = []
 
     def report(code: str, sentence: str, next_step: str, *values: tuple[str, str], fix: Fix | None = None) -> None:

@@ -1,6 +1,6 @@
-"""An upload → what it is, what is wrong with it, and what to do next. Pure: no Django, no I/O; the moment is an argument.
+"""Diagnose an upload: what it is, what is wrong with it, and what to do next. Pure.
 
-Sources: certificate cases that people bring (docs/policy.md), `ca_rules` for one certificate, `roles` for several.
+`ca_rules` checks one certificate, `chain_roles` compares several. Source: docs/policy.md.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ MAX_CHOICES = 10
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. `chosen` is the certificate that will be stored, or None when there is an error.
+    """The result. `chosen` is the certificate to store, or None when there is an error.
 
-    `certificates` are those of the file in its order, each with its role. `problems` has errors first.
+    `certificates` are those in the file, in its order, each with its role. `problems` has errors first.
     """
 
     problems: tuple[Problem, ...]
@@ -62,32 +62,33 @@ class Diagnosis:
 
     @property
     def title(self) -> str:
-        """One sentence that says what was brought."""
+        """One sentence about the upload."""
         if self.problem is not None:
             return self.problem.sentence
         return "This CA certificate can be uploaded."
 
     @property
     def next_step(self) -> str:
-        return self.problem.next_step if self.problem is not None else "Give it a name and upload it."
+        return self.problem.next_step if self.problem is not None else "Enter a name and upload it."
 
     @property
     def fix(self) -> Fix | None:
-        """What one click does about the error, where there is something."""
+        """The one-click fix of the error, or None."""
         return self.problem.fix if self.problem is not None else None
 
 
 def diagnose_upload(
     data: bytes, *, existing: Existing = (), known: Sequence[Certificate] = (), full_at: int = 0, at: datetime
 ) -> Diagnosis:
-    """Read an upload and diagnose it; what cannot be read is a problem like every other, never an exception.
+    """Read and diagnose an upload. Never raises: input that cannot be read is a problem in the `Diagnosis`.
 
-    Arguments: `data`, the raw bytes; the others as in `diagnose_ca_upload`.
+    Arguments: `data`, the raw bytes; the others as for `diagnose_ca_upload`.
     """
     try:
         certificates = read_upload(data)
     except DecodingError as error:
-        return Diagnosis((Problem(error.code, "error", error.sentence, error.next_step),), None)
+        problem = Problem(error.code, "error", error.sentence, error.next_step, detail=error.detail)
+        return Diagnosis((problem,), None)
     return diagnose_ca_upload(certificates, existing=existing, known=known, full_at=full_at, at=at)
 
 
@@ -99,11 +100,12 @@ def diagnose_ca_upload(
     full_at: int = 0,
     at: datetime,
 ) -> Diagnosis:
-    """Say whether one of the read certificates can be uploaded as CA certificate of a namespace.
+    """Diagnose whether one of the certificates can be uploaded as a CA certificate of a namespace.
 
-    Arguments: `certificates` in the order of the file; `existing`, names and DER of the namespace's CA certificates;
-    `known`, certificates that clients have shown (from tests and the connection log, with the chains they sent);
-    `full_at`, how many CA certificates the namespace holds when it can hold no more, else 0; `at`, an aware moment. Several certificates in one file are refused; the problem's fix is the one that signs the clients.
+    Arguments: `certificates`, in the order of the file; `existing`, names and DER of the namespace's CA certificates;
+    `known`, certificates seen from clients in tests and the connection log, with the chains they sent, to find which CA
+    certificate signs them; `full_at`, the maximum number of CA certificates when it is reached, else 0; `at`, an aware
+    datetime. Several certificates in one file are an error whose fix chooses the one that signs the clients.
     """
     distinct = list({c.der: c for c in certificates}.values())
     if not distinct:
@@ -122,8 +124,18 @@ def diagnose_ca_upload(
 
 
 @dataclass(frozen=True)
+class _Advice:
+    """What to do about several certificates: upload `best` if it is known or likely, else one of `choices`."""
+
+    detail: str
+    next_step: str
+    best: Certificate | None = None
+    choices: Sequence[Certificate] = ()
+
+
+@dataclass(frozen=True)
 class _Bundle:
-    """Several certificates in one file, of which Azure takes one."""
+    """Several certificates in one file, of which Event Grid accepts one."""
 
     certificates: Sequence[Certificate]
     existing: Existing
@@ -132,89 +144,90 @@ class _Bundle:
     signatures: Signatures
 
     def diagnose(self) -> tuple[Problem, tuple[CertificateWithRole, ...]]:
-        best, next_step, choices = self._best([c for c in self.certificates if not self._errors(c)])
-        roles = tuple(CertificateWithRole(c, role_of(c), c is best) for c in self.certificates)
+        advice = self._advice([c for c in self.certificates if not self._errors(c)])
+        roles = tuple(CertificateWithRole(c, role_of(c), c is advice.best) for c in self.certificates)
         problem = Problem(
             "several-certificates",
             "error",
-            f"There are {len(self.certificates)} certificates in this file, and Azure takes one.",
-            shortened(next_step),
+            f"The file contains {len(self.certificates)} certificates; Event Grid accepts one.",
+            shortened(advice.next_step),
             shortened_values(tuple((entry.label, entry.certificate.subject) for entry in roles)),
-            _choose(best) if best is not None else self._client(),
-            tuple(map(_choose, choices[:MAX_CHOICES])),
+            _choose(advice.best) if advice.best is not None else self._client(),
+            tuple(map(_choose, advice.choices[:MAX_CHOICES])),
+            advice.detail,
         )
         return problem, roles
 
     def _errors(self, certificate: Certificate) -> list[Problem]:
         return ca_rules.errors(certificate, self.existing, self.at, self.signatures)
 
-    def _best(self, fitting: Sequence[Certificate]) -> tuple[Certificate | None, str, Sequence[Certificate]]:
-        """The one to take, where that is known or likely; what to do; else those to choose from."""
+    def _advice(self, fitting: Sequence[Certificate]) -> _Advice:
         leaves = self._leaves
         cas = [c for c in self.certificates if c.is_ca]
         signer = self.signatures.signer_of(leaves, fitting)
-        if signer is None and (here := self._signer_here()):
-            return None, f"The one that signs them is already here as {here}. There is nothing to upload.", ()
+        if signer is None and (name := self._uploaded_signer()):
+            sentence = f"The one that signs the clients is already uploaded as {name}. There is nothing to upload."
+            return _Advice("signer-uploaded", sentence)
         unfit = self.signatures.signer_of(leaves, cas) if signer is None else None
         if unfit is not None:
-            return None, f"The one that signs the clients, {unfit.subject}, cannot be used. {self._why_not(unfit)}", ()
+            sentence = f"The one that signs the clients, {unfit.subject}, cannot be used. {self._why_not(unfit)}"
+            return _Advice("signer-unusable", sentence)
         signer = signer or self.signatures.signer_of([c for c in self.known if not c.is_ca], fitting)
         if signer is not None:
-            return signer, f"Upload only the one that signs the clients: {signer.subject}.", ()
+            return _Advice("signer", f"Upload only the one that signs the clients: {signer.subject}.", signer)
         if not cas:
-            return None, "None of them is a CA certificate. Bring the CA certificate that signed them.", ()
-        return self._likely(fitting, cas)
+            return _Advice("no-ca", "None of them is a CA certificate. Upload the CA certificate that signed them.")
+        return self._advice_by_names(fitting, cas)
 
-    def _likely(
-        self, fitting: Sequence[Certificate], cas: Sequence[Certificate]
-    ) -> tuple[Certificate | None, str, Sequence[Certificate]]:
-        """The same where no signature tells it: by the names in the CA certificates alone."""
+    def _advice_by_names(self, fitting: Sequence[Certificate], cas: Sequence[Certificate]) -> _Advice:
+        """Advise by the names in the CA certificates alone, where no signature decides."""
         leaves = self._leaves
-        # A key that nobody verifies with may have signed them all the same.
+        # A CA whose key cannot be checked may have signed them nevertheless.
         if leaves and all(can_check(ca) for ca in cas if ca.subject_key == leaves[0].issuer_key):
             issuer = leaves[0].issuer or "(empty name)"
-            sentence = f"None of them signed {leaves[0].subject}: bring the CA certificate with the subject {issuer}."
-            return None, sentence, ()
+            sentence = f"None of them signed {leaves[0].subject}. Upload the CA certificate with subject {issuer}."
+            return _Advice("signer-missing", sentence)
         lowest = lowest_cas(cas)
         if not fitting and len(lowest) > 1:
-            return None, f"None of them can be used. {lowest[0].subject}: {self._why_not(lowest[0])}", ()
+            sentence = f"None of them can be used. {lowest[0].subject}: {self._why_not(lowest[0])}"
+            return _Advice("none-usable", sentence)
         if len(lowest) > 1:
-            return None, "Choose the one that signs the clients.", fitting
-        if here := self._name_here(lowest[0]):
-            sentence = (
-                f"The one that most likely signs the clients is already here as {here}. There is nothing to upload."
+            return _Advice("choose", "Choose the one that signs the clients.", choices=fitting)
+        likely = f"The one that most likely signs the clients, {lowest[0].subject},"
+        if name := self._uploaded_name(lowest[0]):
+            return _Advice(
+                "likely-signer-uploaded", f"{likely} is already uploaded as {name}. There is nothing to upload."
             )
-            return None, sentence, ()
         if lowest[0] not in fitting:
-            likely = f"The one that most likely signs the clients, {lowest[0].subject}, cannot be used."
-            return None, f"{likely} {self._why_not(lowest[0])}", ()
-        return lowest[0], f"Most likely {lowest[0].subject} signs the clients: it is below the others.", ()
+            return _Advice("likely-signer-unusable", f"{likely} cannot be used. {self._why_not(lowest[0])}")
+        sentence = f"{lowest[0].subject} most likely signs the clients: it is below the others."
+        return _Advice("likely-signer", sentence, lowest[0])
 
     @property
     def _leaves(self) -> list[Certificate]:
         return [c for c in self.certificates if not c.is_ca and not c.is_self_issued]
 
     @cached_property
-    def _here(self) -> list[tuple[str, Certificate]]:
-        """The namespace's CA certificates that can vouch for clients now."""
+    def _uploaded(self) -> list[tuple[str, Certificate]]:
+        """The namespace's CA certificates that are valid now."""
         return [
             (name, ca)
             for name, ca in ca_rules.readable(self.existing)
             if ca.is_ca and ca.not_before <= self.at <= ca.not_after
         ]
 
-    def _signer_here(self) -> str:
-        """The namespace's own name of the CA certificate that signed a leaf of the file, or ""."""
-        signers = (name for leaf in self._leaves for name, ca in self._here if self.signatures.issued(ca, leaf))
+    def _uploaded_signer(self) -> str:
+        """Return the name of the uploaded CA certificate that signed a leaf of the file, or ""."""
+        signers = (name for leaf in self._leaves for name, ca in self._uploaded if self.signatures.issued(ca, leaf))
         return next(signers, "")
 
-    def _name_here(self, certificate: Certificate) -> str:
-        return next((name for name, ca in self._here if ca.der == certificate.der), "")
+    def _uploaded_name(self, certificate: Certificate) -> str:
+        return next((name for name, ca in self._uploaded if ca.der == certificate.der), "")
 
     def _client(self) -> Fix | None:
-        """To register the one leaf of the file, where its CA certificate is here already."""
+        """Return the fix that registers the only leaf of the file, if its CA certificate is already uploaded."""
         leaf = self._leaves[0] if len(self._leaves) == 1 else None
-        return ca_rules.client_fix(leaf) if leaf and self._signer_here() and self.at <= leaf.not_after else None
+        return ca_rules.client_fix(leaf) if leaf and self._uploaded_signer() and self.at <= leaf.not_after else None
 
     def _why_not(self, certificate: Certificate) -> str:
         first = self._errors(certificate)[0]

@@ -1,4 +1,4 @@
-"""What somebody asks on the page Test authentication."""
+"""The form of the page Test authentication."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from certificates.forms.upload import FileOrPasteForm
-from certificates.pages.presented_chain import Presented
+from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import DecodingError
 
 MAX_USER_NAME = 1000
@@ -15,15 +15,15 @@ MAX_USER_NAME = 1000
 class TestAuthenticationForm(FileOrPasteForm):
     """What a client would present: certificate with chain, user name, protocol, and the moment."""
 
-    nothing_came = "Choose the client's certificate, drop it, or paste it."
-    presented: Presented | None = None
+    required_message = "Choose, drop or paste the client's certificate."
+    presented: PresentedChain | None = None
 
     user_name = forms.CharField(
         label="MQTT user name",
         required=False,
         strip=False,
         max_length=MAX_USER_NAME,
-        help_text="Empty: none is sent, and the name is taken from the certificate where the namespace says so.",
+        help_text="If empty, the name is taken from the certificate, if the namespace is configured for that.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     protocol = forms.ChoiceField(
@@ -34,12 +34,12 @@ class TestAuthenticationForm(FileOrPasteForm):
         error_messages={"invalid_choice": "Choose MQTT 5 or MQTT 3.1.1."},
     )
     at = forms.DateTimeField(
-        label="At the moment (UTC)",
+        label="Test at (UTC)",
         required=False,
-        help_text="Empty: now.",
+        help_text="Defaults to now.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-        error_messages={"invalid": "Write the moment as year-month-day and hour:minute, such as 2027-03-01T10:00."},
+        error_messages={"invalid": "Enter the date and time as in 2027-03-01T10:00."},
     )
     attempt = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -50,9 +50,9 @@ class TestAuthenticationForm(FileOrPasteForm):
 
     def read(self, data: bytes) -> None:
         try:
-            self.presented = Presented.read(data)
+            self.presented = PresentedChain.read(data)
         except DecodingError as refusal:
             self.show("")
             self.add_error("file", ValidationError(f"{refusal.sentence} {refusal.next_step}", code=refusal.code))
         else:
-            self.show(self.presented.pem)  # so that the next test needs no second choosing
+            self.show(self.presented.pem)  # so that the file need not be chosen again for the next test

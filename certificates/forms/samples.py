@@ -1,4 +1,4 @@
-"""The form of sample certificates: repeated inputs, so that rows come and go with and without JavaScript."""
+"""The form of sample certificates."""
 
 from collections.abc import Sequence
 from itertools import islice, zip_longest
@@ -19,24 +19,25 @@ from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
 
 
 class SampleRow:
-    """One client of a sample chain, as typed."""
+    """One client of a sample chain, as entered."""
 
     def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value, fault: str = "") -> None:
         self.name = name
         self.scheme = scheme
         self.fault = fault
         self.error = ""
+        self.error_field = ""
 
     def as_client_name(self) -> ClientName:
         return ClientName(self.name.strip(), self.scheme, self.fault)
 
 
 class SampleChainForm:
-    """Names, each with its validation scheme: repeated inputs, so that rows come and go with and without JavaScript."""
+    """The clients to issue certificates for: repeated inputs, so that rows can change without JavaScript."""
 
     def __init__(self, rows: list[SampleRow] | None = None) -> None:
         self.rows = rows or [SampleRow()]
-        self.error = ""
+        self.error = self.error_code = ""
 
     @classmethod
     def of(cls, data: QueryDict) -> "SampleChainForm":
@@ -48,33 +49,38 @@ class SampleChainForm:
             for name, scheme, fault in islice(zip_longest(*columns), MAX_CLIENTS + 1)
         ]
         form = cls(rows)
-        form.error = PRIVATE_KEY_SENTENCE if fields_with_a_key else ""
+        if fields_with_a_key:
+            form._set_error("private-key", PRIVATE_KEY_SENTENCE)
         return form
 
     def changed(self, data: QueryDict) -> "SampleChainForm":
-        """The same rows with one more or with the set for teaching, or without the one whose button was pressed.
+        """Return the form with a row added or removed or the training set added, whichever button was pressed.
 
-        A button called only "remove" would hide the form's own method of that name from htmx.
+        The button is not called "remove", because that would hide the form element's own method from htmx.
         """
         pressed = data.get("remove_client", "")
         if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
             del self.rows[int(pressed[:4])]
         if "teaching_set" in data:
-            self._fill_in(TEACHING_NAMES)
+            self._add_set(TEACHING_NAMES)
         if "add_client" in data and len(self.rows) < MAX_CLIENTS:
             self.rows.append(SampleRow())
         form = SampleChainForm(self.rows)
-        form.error = self.error
+        form.error, form.error_code = self.error, self.error_code
         return form
 
-    def _fill_in(self, names: Sequence[ClientName]) -> None:
-        """These below what was typed, each once; where they have no room, what was typed stays as it is."""
-        typed = [row for row in self.rows if row.name.strip() and row.as_client_name() not in names]
-        if len(typed) + len(names) > MAX_CLIENTS:
-            limit = f"The set has {len(names)} clients, and at most {MAX_CLIENTS} are made at a time."
-            self.error = self.error or f"{limit} Remove some of yours first."
+    def _add_set(self, names: Sequence[ClientName]) -> None:
+        """Add these rows after the entered ones, each once. If there are too many, keep the rows and set an error."""
+        entered = [row for row in self.rows if row.name.strip() and row.as_client_name() not in names]
+        if len(entered) + len(names) > MAX_CLIENTS:
+            limit = f"The training set has {len(names)} clients, and the limit is {MAX_CLIENTS} at a time."
+            self._set_error("too-many", f"{limit} Remove some of yours first.")
             return
-        self.rows = typed + [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in names]
+        self.rows = entered + [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in names]
+
+    def _set_error(self, code: str, sentence: str) -> None:
+        if not self.error:
+            self.error, self.error_code = sentence, code
 
     @property
     def may_grow(self) -> bool:
@@ -93,14 +99,14 @@ class SampleChainForm:
         if self.error:
             return False
         if not filled:
-            self.error = "Type at least one client authentication name."
+            self._set_error("required", "Enter at least one client authentication name.")
         elif len(filled) > MAX_CLIENTS:
-            self.error = f"Make at most {MAX_CLIENTS} client certificates at a time."
+            self._set_error("too-many", f"Create at most {MAX_CLIENTS} client certificates at a time.")
         for row in filled:
             try:
                 check_client_name(row.as_client_name())
             except IssuingError as refusal:
-                row.error = refusal.sentence
+                row.error, row.error_field = refusal.sentence, refusal.field
         return not self.error and not any(row.error for row in filled)
 
     @property

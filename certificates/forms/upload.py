@@ -1,4 +1,4 @@
-"""What people type about certificates. The file is read and diagnosed here, once; a private key never comes back."""
+"""Forms for uploading a certificate. The file is read and diagnosed once; a private key is never sent back."""
 
 from datetime import datetime
 from functools import cached_property
@@ -28,16 +28,16 @@ FILE_TYPES = ".pem,.cer,.crt"
 
 
 class PastedField(forms.CharField):
-    """Text as pasted, NUL characters and all: the reader of certificates says better what is wrong with it."""
+    """Pasted text, including NUL characters: `read_upload` explains better what is wrong with it."""
 
     def run_validators(self, value: Any) -> None:
         return
 
 
 class FileOrPasteForm(GuardedForm):
-    """Certificates by file or by paste. What is read of them comes back as text, since a form cannot keep a file.
+    """Certificates from a file or pasted text. Those read are sent back as text, since a form cannot keep a file.
 
-    Nothing else of a file or a paste comes back, as what nobody could read may be a secret all the same.
+    Nothing else from the file or text is sent back, because it may be a secret.
     """
 
     file = forms.FileField(
@@ -55,11 +55,11 @@ class FileOrPasteForm(GuardedForm):
         ),
     )
 
-    nothing_came = "Choose a file, drop one, or paste a certificate."
+    required_message = "Choose a file, drop one, or paste a certificate."
 
     @property
     def is_empty(self) -> bool:
-        """Whether no certificate came at all."""
+        """Whether neither a file nor text was submitted."""
         return not self.files.get("file") and not self.data.get("pem", "").strip() and not self.fields_with_a_key
 
     def clean(self) -> dict[str, Any]:
@@ -68,17 +68,17 @@ class FileOrPasteForm(GuardedForm):
         data = upload.read() if upload is not None else cleaned.get("pem", "").encode("utf-8", "surrogatepass")
         if upload is None and not data.strip():
             if not self.fields_with_a_key:
-                self.add_error("file", ValidationError(self.nothing_came, code="required"))
+                self.add_error("file", ValidationError(self.required_message, code="required"))
             return cleaned
         self.read(data)
         return cleaned
 
     def read(self, data: bytes) -> None:
-        """Make something of what came, or say by the field what is wrong with it."""
-        raise NotImplementedError  # abstract: each form makes something else of it
+        """Read the submitted data, or add an error to the field."""
+        raise NotImplementedError  # abstract: each form reads something else
 
     def show(self, pem: str) -> None:
-        """Put this text into the form as it is drawn next."""
+        """Put this text into the form when it is rendered again."""
         data = QueryDict(mutable=True)
         data.update(self.data)
         data["pem"] = pem
@@ -105,16 +105,16 @@ class CertificateFileForm(FileOrPasteForm):
 
     @property
     def is_empty(self) -> bool:
-        return self.upload_problem is None and super().is_empty  # what nobody could read does not come back
+        return self.upload_problem is None and super().is_empty  # unreadable text is not sent back
 
     @property
     def is_refused(self) -> bool:
-        """Whether what came cannot be uploaded, as the verdict says."""
+        """Whether the submitted certificate cannot be uploaded."""
         return self.upload_problem is not None or (bool(self.fields_with_a_key) and not self.is_empty)
 
     @cached_property
     def registered_as(self) -> ClientRecord | None:
-        """The client that the fix would make, where there is one already: it has this certificate, or its name."""
+        """The existing client with this certificate or its name, which the fix would create again; None if there is none."""
         fix = self.upload_problem.fix if self.upload_problem is not None else None
         if fix is None or fix.action == CHOOSE_CERTIFICATE:
             return None
@@ -124,20 +124,20 @@ class CertificateFileForm(FileOrPasteForm):
 
     @property
     def next_step(self) -> str:
-        """What to do about the problem; of a client certificate that has its client, not to register it again."""
+        """What to do about the problem. A certificate that is registered need not be registered again."""
         problem, client = self.upload_problem, self.registered_as
         if problem is None or client is None:
             return problem.next_step if problem is not None else ""
         assert problem.fix is not None
         if not matches_scheme(problem.fix.certificate, client):
             scheme = SCHEMES_BY_VALUE[client.validation_scheme].label
-            return f"Its name is taken: client {client.name} has it, and uses {scheme}, which this certificate does not fit."
+            return f"Its name is already used by client {client.name} with {scheme}, which this certificate does not match."
         if problem.code == "several-certificates":
-            return f"{problem.next_step} And the client certificate is registered: it belongs to client {client.name}."
-        return f"There is nothing to upload and nobody to register: it is the certificate of client {client.name}."
+            return f"{problem.next_step} The client certificate is already registered as client {client.name}."
+        return f"There is nothing to do: this certificate is already registered as client {client.name}."
 
     def _diagnose(self, data: bytes, at: datetime) -> Diagnosis:
-        """Of the whole upload; of one of its certificates when somebody chose that one."""
+        """Diagnose the whole upload, or the one of its certificates that the user chose."""
         existing, known = existing_in(self.namespace), shown_certificates(self.namespace)
         full_at = full_at_limit(self.namespace, str(self.data.get("name", "")).strip())
         diagnosis = diagnose_upload(data, existing=existing, known=known, full_at=full_at, at=at)
@@ -149,7 +149,7 @@ class CertificateFileForm(FileOrPasteForm):
 
     @property
     def limit_problem(self) -> Problem | None:
-        """Known before anybody looks for a file: the namespace has no room for another CA certificate."""
+        """The error that the namespace has its maximum of CA certificates, known before a file is chosen."""
         full_at = full_at_limit(self.namespace)
         return limit_reached(full_at) if full_at else None
 
@@ -166,12 +166,12 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
         label="Certificate name",
         help_text="3 to 50 letters, digits and hyphens, unique in this namespace.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 50}),
-        error_messages={"required": "Give the certificate a name."},
+        error_messages={"required": "Enter a certificate name."},
     )
     description = forms.CharField(
         label="Description",
         required=False,
-        widget=forms.TextInput(attrs={"placeholder": "What is it for, who owns it"}),
+        widget=forms.TextInput(attrs={"placeholder": "Purpose and owner"}),
     )
     team = TeamField()
     field_order = ("name", "file", "pem", "description", "team")
@@ -188,7 +188,7 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
             rules.check_resource_name(name)
         taken = CACertificate.objects.present().filter(namespace=self.namespace, name__iexact=name).first()
         if taken is not None:
-            raise ValidationError(f"There is already a certificate “{taken.name}” in this namespace.", code="taken")
+            raise ValidationError(f"A certificate named “{taken.name}” already exists in this namespace.", code="taken")
         return name
 
     def clean_description(self) -> str:
@@ -200,12 +200,12 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
 
 
 class UpdateCertificateForm(ResourceForm):
-    """What may change of a CA certificate in Azure: its description."""
+    """The pane *Edit description*: nothing else of a CA certificate can change in Azure."""
 
     description = forms.CharField(
         label="Description",
         required=False,
-        widget=forms.TextInput(attrs={"placeholder": "What is it for, who owns it"}),
+        widget=forms.TextInput(attrs={"placeholder": "Purpose and owner"}),
     )
 
     def clean_description(self) -> str:

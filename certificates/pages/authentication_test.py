@@ -1,4 +1,4 @@
-"""One test of authentication: a certificate, a user name and a moment against what the namespace holds in the portal."""
+"""Test authentication: a certificate, a user name and a time against the namespace as the portal has it."""
 
 import base64
 import json
@@ -20,20 +20,20 @@ from certificates.authentication.decision import (
 from certificates.authentication.engine import authenticate
 from certificates.authentication.preview import NamePreview, preview_names
 from certificates.models import CACertificate
-from certificates.pages.fix_links import NOWHERE, way_out
-from certificates.pages.presented_chain import Presented
+from certificates.pages.fix_links import NO_LINK, fix_link
+from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import Certificate
 from namespaces.forms.client_proposal import propose_for
 from namespaces.forms.prefill import create_client_url
 from namespaces.models import Client, Namespace
 
-AFTER_THE_END = timedelta(days=10)  # how far the slider goes beyond the certificate's end, to see it refused
-MOST_AHEAD = timedelta(days=20 * 365)  # further on a slider would jump over months
-# What stands where a certificate has no well-defined end, as in a device's own from its maker (RFC 5280, 4.1.2.5).
-NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+AFTER_EXPIRY = timedelta(days=10)  # how far the slider goes beyond the expiry, to show the refusal
+MAX_AHEAD = timedelta(days=20 * 365)  # with a longer range, the slider would skip months
+# The date of certificates without a defined expiry, such as those by device manufacturers (RFC 5280 section 4.1.2.5).
+NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 CONNACK = {
-    "5": "The client would receive CONNACK 0x87 Not authorized, with this reason.",
-    "3.1.1": "The client would receive CONNACK 5, not authorized. MQTT 3.1.1 has no room for the reason.",
+    "5": "The client would receive CONNACK 0x87 (Not authorized) with this reason.",
+    "3.1.1": "The client would receive CONNACK 5 (not authorized). MQTT 3.1.1 cannot carry a reason.",
 }
 
 
@@ -43,8 +43,10 @@ def trusted_cas(namespace: Namespace) -> tuple[TrustedCA, ...]:
 
 
 def namespace_state(namespace: Namespace) -> NamespaceState:
-    """The namespace as the engine wants it, from the portal's rows: what waits for Azure counts as there."""
-    clients = Client.objects.present().filter(namespace=namespace)  # ten thousand, perhaps: only what is looked at
+    """Return the namespace for the engine, from the portal's rows, including changes not yet in Azure."""
+    clients = Client.objects.present().filter(
+        namespace=namespace
+    )  # perhaps ten thousand, so only the columns that are needed
     columns = ("authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state")
     enabled = Client.ConnectionState.ENABLED
     return NamespaceState(
@@ -59,7 +61,7 @@ def namespace_state(namespace: Namespace) -> NamespaceState:
 
 @dataclass(frozen=True)
 class ShownStep:
-    """A step as it is drawn. `url` leads to the form that makes it pass; `marked` are compared values with what differs."""
+    """A step to display. `url` is the form that makes it pass; `marked` are compared values with their differences."""
 
     step: Step
     url: str = ""
@@ -69,51 +71,55 @@ class ShownStep:
 
 @dataclass(frozen=True)
 class Slider:
-    """The span a moment may be chosen from."""
+    """The range of times to choose from."""
 
     start: datetime
     end: datetime
     at: datetime
     end_label: str
+    has_expiry: bool
 
 
 @dataclass(frozen=True)
-class Trial:
-    """The verdict with everything the page draws. `slider` and `names` need a certificate that can be read."""
+class AuthenticationTest:
+    """A decision with everything the page shows.
+
+    `slider` and `names` need a readable certificate. `create_url` opens Create client, filled in from the certificate;
+    it is "" when the name is taken or cannot be a client's.
+    """
 
     decision: Decision
-    presented: Presented
+    presented: PresentedChain
     steps: tuple[ShownStep, ...]
     at: datetime
     connack: str
     slider: Slider | None
     names: NamePreview | None
-    create_url: (
-        str  # Create client, filled in from this certificate; empty when its name is taken or can be no client's
-    )
+    create_url: str
 
     @property
     def download(self) -> str:
-        """The trace as JSON, in base64 for a download link: nothing of a test is kept."""
+        """The trace as base64 of JSON, for a download link, because tests are not stored."""
         leaf = self.presented.leaf
-        told = {"at": self.at.isoformat(), "thumbprint": leaf.thumbprint_sha256 if leaf else None}
-        text = json.dumps(told | self.decision.as_dict(), indent=2, ensure_ascii=False)
+        head = {"at": self.at.isoformat(), "thumbprint": leaf.thumbprint_sha256 if leaf else None}
+        text = json.dumps(head | self.decision.as_dict(), indent=2, ensure_ascii=False)
         return base64.b64encode(text.encode(errors="backslashreplace")).decode()
 
 
-def try_authentication(
+def run_authentication_test(
     namespace: Namespace,
-    presented: Presented,
+    presented: PresentedChain,
     *,
     user_name: str | None,
     at: datetime,
     protocol: str,
     now: datetime,
     may_change: bool,
-) -> Trial:
-    """Ask the engine as the endpoint would. `at` and `now` are aware; `protocol` is "5" or "3.1.1".
+) -> AuthenticationTest:
+    """Decide as the endpoint would.
 
-    Links to forms are given only to one who may change the namespace.
+    Arguments: `at`, the time to test, and `now`, aware datetimes; `protocol`, "5" or "3.1.1"; `may_change`, whether the
+    user may change the namespace, and so gets links to forms.
     """
     state, leaf = namespace_state(namespace), presented.leaf
     decision = authenticate(
@@ -124,7 +130,7 @@ def try_authentication(
         at=at,
     )
     create_url = _create_url(namespace, leaf, decision, state) if may_change and leaf else ""
-    return Trial(
+    return AuthenticationTest(
         decision=decision,
         presented=presented,
         steps=tuple(_shown(step, decision, leaf, namespace, create_url, may_change) for step in decision.steps),
@@ -144,7 +150,7 @@ def _create_url(namespace: Namespace, leaf: Certificate, decision: Decision, sta
         return ""
     failing = decision.failing
     if name and failing is not None and failing.code == "client-found" and failing.action != CREATE_CLIENT:
-        return ""  # this name should not be sent, so no client should have it
+        return ""  # this name should not be sent, so no client should be created for it
     return create_client_url(
         namespace.pk,
         authentication_name=name,
@@ -156,13 +162,15 @@ def _create_url(namespace: Namespace, leaf: Certificate, decision: Decision, sta
 def steps_of_attempt(
     decision: Decision, leaf: Certificate | None, namespace: Namespace, *, may_change: bool
 ) -> tuple[ShownStep, ...]:
-    """The steps of a decision in the log, with the way to the form as it would be gone now.
+    """Return the steps of a logged decision, with links to the forms as they are now.
 
-    Arguments: `leaf`, what was presented, where it can be read; links are given only to one who may change the namespace.
+    Arguments: `leaf`, the presented certificate if it can be read; `may_change`, whether the user gets links.
     """
     failing, client = decision.failing, decision.client
-    is_gone = client is not None and not Client.objects.present().filter(namespace=namespace, name=client.name).exists()
-    may_change = may_change and failing is not None and not is_gone
+    is_deleted = (
+        client is not None and not Client.objects.present().filter(namespace=namespace, name=client.name).exists()
+    )
+    may_change = may_change and failing is not None and not is_deleted
     create_url = ""
     if may_change and leaf is not None and failing is not None and failing.action == CREATE_CLIENT:
         create_url = _create_url(namespace, leaf, decision, namespace_state(namespace))
@@ -170,11 +178,12 @@ def steps_of_attempt(
 
 
 def slider(leaf: Certificate, *, at: datetime, now: datetime) -> Slider:
-    """From now to shortly after the certificate's end, or to as far as a slider is of use."""
-    beyond = min(leaf.not_after, now + MOST_AHEAD) + AFTER_THE_END
-    end = max(beyond, now + AFTER_THE_END, at)
-    ends = "has no end" if leaf.not_after == NO_END else f"ends {leaf.not_after:%d %b %Y}"
-    return Slider(min(now, at), end, at, f"{end:%d %b %Y}; the certificate {ends}")
+    """Return a slider from now to shortly after the certificate's expiry, or to `MAX_AHEAD`."""
+    beyond = min(leaf.not_after, now + MAX_AHEAD) + AFTER_EXPIRY
+    end = max(beyond, now + AFTER_EXPIRY, at)
+    has_expiry = leaf.not_after != NO_EXPIRY
+    expires = f"expires {leaf.not_after:%d %b %Y}" if has_expiry else "does not expire"
+    return Slider(min(now, at), end, at, f"{end:%d %b %Y}; the certificate {expires}", has_expiry)
 
 
 def _shown(
@@ -182,13 +191,13 @@ def _shown(
 ) -> ShownStep:
     if step.outcome != FAILED:
         return ShownStep(step)
-    url, link = way_out(step.action, decision, leaf, namespace, create_url) if may_change else NOWHERE
+    url, link = fix_link(step.action, decision, leaf, namespace, create_url) if may_change else NO_LINK
     marked = tuple(_marked(step.values)) if step.code == "scheme-compared" else ()
     return ShownStep(step, url, link, marked)
 
 
 def _marked(values: Sequence[tuple[str, str]]) -> list[tuple[str, tuple[tuple[str, bool], ...]]]:
-    """Values with the characters that differ from the first one, ignoring case as the comparison does."""
+    """Mark the characters of each value that differ from the first value, ignoring case as the comparison does."""
     expected = values[0][1] if values else ""
     return [
         (name, ((text, False),) if index == 0 else tuple(differing(expected, text)))
@@ -197,7 +206,7 @@ def _marked(values: Sequence[tuple[str, str]]) -> list[tuple[str, tuple[tuple[st
 
 
 def differing(expected: str, text: str) -> list[tuple[str, bool]]:
-    """`text` in pieces, each with whether it differs from `expected`."""
+    """Split `text` into pieces, each with whether it differs from `expected`."""
     matcher = SequenceMatcher(None, expected.casefold(), text.casefold(), autojunk=False)
     if len(text.casefold()) != len(text) or len(text) > 1000:
         return [(text, False)]

@@ -1,4 +1,4 @@
-"""What a CA certificate carries in its namespace: whom it signed, and whom its removal would touch."""
+"""The clients of a CA certificate: those it signed, and those affected by deleting it."""
 
 import json
 from collections.abc import Iterator
@@ -18,22 +18,26 @@ from namespaces.connections.client_certificates import read_chain
 from namespaces.models import Client, ClientCertificate, Namespace
 from namespaces.rules.clients import THUMBPRINT_SCHEME
 
-MOST_KNOWN = 500  # each costs up to three verifications, so a page of a large plant looks at the latest
-MOST_CHAINS = 200  # kinds of chains that are read; what comes with a further kind counts as if it might lie below
+MAX_KNOWN = 500  # each costs up to three verifications, so only the latest are checked
+MAX_CHAINS = 200  # different chains that are read; a certificate with any other chain counts as possibly below
 
 
 @dataclass(frozen=True)
 class Impact:
-    """`insight` is what the known certificates tell, None where Azure holds no readable certificate; `by_chain` clients
-    need some CA certificate; `others` are the CA certificates that stay. `known` is how many clients' certificates may
-    lie below it as far as names tell, `looked_at` how many of those `insight` is about."""
+    """The effect of deleting a CA certificate.
+
+    `insight` is from the known client certificates, or None when Azure holds no readable certificate. `by_chain` is the
+    number of clients that need a CA certificate, `by_thumbprint` of those that do not, and `others` the number of other
+    CA certificates. `known` is the number of client certificates that may be below it by their names, and `checked` how
+    many of them `insight` covers.
+    """
 
     insight: CAInsight | None
     by_chain: int
     by_thumbprint: int
     others: int
     known: int = 0
-    looked_at: int = 0
+    checked: int = 0
 
     @property
     def is_last(self) -> bool:
@@ -41,7 +45,7 @@ class Impact:
 
     @property
     def is_cut(self) -> bool:
-        return self.looked_at < self.known
+        return self.checked < self.known
 
 
 def impact_of(certificate: CACertificate) -> Impact:
@@ -50,14 +54,14 @@ def impact_of(certificate: CACertificate) -> Impact:
     by_thumbprint = clients.filter(validation_scheme=THUMBPRINT_SCHEME).count()
     chains = _Chains()
     below = _rows_below(namespace, certificate, chains)
-    known = _known_certificates(below[:MOST_KNOWN], chains)
+    known = _known_certificates(below[:MAX_KNOWN], chains)
     return Impact(
         insight=_insight(certificate, known),
         by_chain=clients.count() - by_thumbprint,
         by_thumbprint=by_thumbprint,
         others=CACertificate.objects.present().filter(namespace=namespace).exclude(pk=certificate.pk).count(),
         known=len(below),
-        looked_at=len(known),
+        checked=len(known),
     )
 
 
@@ -70,42 +74,42 @@ def _insight(certificate: CACertificate, known: list[KnownCertificate]) -> CAIns
 
 
 @dataclass(frozen=True)
-class SignedBeside:
-    """Clients that the CA certificate signed and that do not depend on it now: by Thumbprint Match, or refused."""
+class OtherSignedClients:
+    """Clients it signed that do not depend on it now: those with Thumbprint Match, and those that are refused."""
 
     by_thumbprint: tuple[SignedClient, ...]
     refused: tuple[tuple[SignedClient, str], ...]  # with the reason
 
 
-def signed_beside(certificate: CACertificate) -> SignedBeside:
+def other_signed_clients(certificate: CACertificate) -> OtherSignedClients:
     namespace, chains = certificate.namespace, _Chains()
-    rows = _rows_below(namespace, certificate, chains, by_thumbprint=True)[:MOST_KNOWN]
+    rows = _rows_below(namespace, certificate, chains, by_thumbprint=True)[:MAX_KNOWN]
     refused = {each.client_name: each for each in reversed(refused_certificates(namespace, at=timezone.now()))}
     shown = [KnownCertificate(n, r.leaf.der, tuple(c.der for c in r.certificates[1:])) for n, r in refused.items()]
     by_thumbprint = _insight(certificate, _known_certificates(rows, chains))
     of_refused = _insight(certificate, shown)
-    return SignedBeside(
+    return OtherSignedClients(
         by_thumbprint.signed if by_thumbprint else (),
         tuple((signed, refused[signed.client_name].why) for signed in (of_refused.signed if of_refused else ())),
     )
 
 
-def number_of_clients(impact: Impact, beside: SignedBeside) -> int:
-    """How many clients the CA certificate signed: one that is let in and refused, each with a certificate, is one."""
+def number_of_clients(impact: Impact, others: OtherSignedClients) -> int:
+    """Return the number of clients that the CA certificate signed, each client counted once."""
     signed = impact.insight.signed if impact.insight else ()
-    return len({each.client_name for each in (*signed, *beside.by_thumbprint, *(found for found, _ in beside.refused))})
+    return len({each.client_name for each in (*signed, *others.by_thumbprint, *(found for found, _ in others.refused))})
 
 
 class _Chains:
-    """What came with the clients' certificates, each kind of chain read once: a plant has few, and many clients."""
+    """Reads each different chain sent by clients once: there are few chains and many clients."""
 
     def __init__(self) -> None:
         self._read: dict[str, tuple[Certificate, ...]] = {}
 
     def of(self, text: str) -> tuple[Certificate, ...] | None:
-        """The chain that is stored as this JSON; None where too many other kinds were read."""
+        """Return the chain stored as this JSON, or None once `MAX_CHAINS` others were read."""
         if text not in self._read:
-            if len(self._read) >= MOST_CHAINS:
+            if len(self._read) >= MAX_CHAINS:
                 return None
             self._read[text] = read_chain(json.loads(text))
         return self._read[text]
@@ -114,9 +118,9 @@ class _Chains:
 def _rows_below(
     namespace: Namespace, certificate: CACertificate, chains: _Chains, *, by_thumbprint: bool = False
 ) -> list[tuple[str, int]]:
-    """Name and row of each registered client whose latest certificate may lie below this CA certificate, by its names.
+    """Return (client name, row) of the clients whose latest certificate may be below this CA certificate, by names.
 
-    The latest comes first. Clients with Thumbprint Match need no issuer, so they are asked for by themselves.
+    The latest comes first. Clients with Thumbprint Match need no issuer and are returned only with `by_thumbprint`.
     """
     latest = dict(_latest_rows(namespace, by_thumbprint=by_thumbprint))
     wanted = name_key(certificate.subject)
@@ -131,7 +135,7 @@ def _rows_below(
 
 
 def _latest_rows(namespace: Namespace, *, by_thumbprint: bool) -> Iterator[tuple[int, str]]:
-    """Row and client of what each registered client has shown last: at a connection, else in a test."""
+    """Yield (row, client name) of the latest certificate of each client: from a connection, else from a test."""
     wanted = Q(validation_scheme=THUMBPRINT_SCHEME)
     clients = Client.objects.present().filter(wanted if by_thumbprint else ~wanted, namespace=namespace)
     waiting = {name.lower(): name for name in clients.values_list("name", flat=True)}
@@ -150,7 +154,7 @@ def _known_certificates(rows: list[tuple[str, int]], chains: _Chains) -> list[Kn
     }
     known = []
     for name, pk in rows:
-        if pk in found:  # else it went meanwhile
+        if pk in found:  # else it was deleted meanwhile
             der, chain_text = found[pk]
             chain = chains.of(chain_text)
             sent = read_chain(json.loads(chain_text)) if chain is None else chain

@@ -1,4 +1,4 @@
-"""Calendar addresses: made, revoked, and answered. A feed reads the expiries of one namespace and nothing else."""
+"""Create, revoke and look up calendar addresses. Each gives read access to the expiry dates of one namespace."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from portal.models import User
 
 
 def make_feed(user: User, namespace: Namespace) -> str:
-    """A fresh secret for this person and namespace; an earlier one ends. It is told once and kept as its hash."""
+    """Return a new secret for this user and namespace, which replaces an earlier one. Only its hash is stored."""
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
         ExpiryFeed.objects.update_or_create(
@@ -23,21 +23,21 @@ def make_feed(user: User, namespace: Namespace) -> str:
             namespace=namespace,
             defaults={"secret_hash": _hash(secret), "created_at": timezone.now(), "read_at": None},
         )
-        _tell(user, namespace, "Make calendar address")
+        _record(user, namespace, "Make calendar address")
     return secret
 
 
 def revoke_feed(user: User, namespace: Namespace) -> bool:
-    """End this person's calendar address. False when there was none."""
+    """Revoke this user's calendar address. Return False when there is none."""
     with transaction.atomic():
         deleted, _ = ExpiryFeed.objects.filter(user=user, namespace=namespace).delete()
         if deleted:
-            _tell(user, namespace, "Revoke calendar address")
+            _record(user, namespace, "Revoke calendar address")
     return bool(deleted)
 
 
 def namespace_of_feed(secret: str) -> Namespace:
-    """The namespace that a calendar address reads, as long as its person may. Raises Http404 for anything else."""
+    """Return the namespace of a calendar address whose user still has access. Raise Http404 otherwise."""
     feed = ExpiryFeed.objects.filter(secret_hash=_hash(secret)).select_related("user", "namespace").first()
     if feed is None or not feed.user.is_active or not may(feed.user, feed.namespace, Verb.READ):
         raise Http404("There is no such calendar.")
@@ -46,11 +46,11 @@ def namespace_of_feed(secret: str) -> Namespace:
 
 
 def _hash(secret: str) -> str:
-    # The secret has 256 random bits, so a plain hash cannot be guessed back.
+    # The secret has 256 random bits, so a plain hash cannot be reversed by guessing.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _tell(user: User, namespace: Namespace, verb: str) -> None:
+def _record(user: User, namespace: Namespace, verb: str) -> None:
     activity.record(
         user,
         verb=verb,

@@ -1,4 +1,4 @@
-"""What ends when in a namespace: its CA certificates, and the certificates its clients have shown."""
+"""Expiry dates in a namespace: of its CA certificates, and of the certificates seen from its clients."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,19 +7,19 @@ from django.urls import reverse
 from icalendar import Alarm, Calendar, Event
 
 from certificates.models import CACertificate
-from certificates.pages.authentication_test import NO_END
+from certificates.pages.authentication_test import NO_EXPIRY
 from certificates.pages.refused_certificates import RefusedCertificate, refused_certificates
 from certificates.x509.text import one_line, shortened
 from namespaces.models import Client, ClientCertificate, Namespace
 
-PAST = timedelta(days=30)  # what ended longer ago is no news
-MOST = 5000
+PAST = timedelta(days=30)  # certificates that expired earlier are not listed
+MAX_EXPIRIES = 5000
 REMIND_BEFORE = timedelta(days=14)
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """One certificate and its end. `kind` is "CA certificate" or "Client certificate"; `name` that of its object."""
+    """One certificate and its expiry. `kind` is "CA certificate" or "Client certificate"; `name` is the resource's."""
 
     kind: str
     name: str
@@ -34,30 +34,31 @@ class Expiry:
 def expiries_of(
     namespace: Namespace, *, at: datetime, within: timedelta | None = None, with_refused: bool = False
 ) -> list[Expiry]:
-    """The ends from a month ago on, first ones first; of several certificates of a client, all that still count.
+    """Return the expiry dates from a month ago on, the earliest first.
 
-    `with_refused`: with those of clients that were refused, which nobody needs to be reminded of by a calendar.
+    Arguments: `at`, an aware datetime; `within`, how far ahead to look; `with_refused`, whether to include certificates
+    of refused clients, which the calendar leaves out.
     """
-    until = at + within if within is not None else NO_END
+    until = at + within if within is not None else NO_EXPIRY
     span = {"not_after__gt": at - PAST, "not_after__lte": until}
     cas = CACertificate.objects.present().filter(namespace=namespace, **span)
     names = {
         name.lower(): name
         for name in Client.objects.present().filter(namespace=namespace).values_list("name", flat=True)
     }
-    shown = ClientCertificate.objects.filter(namespace=namespace, **span).order_by("not_after")[:MOST]
+    shown = ClientCertificate.objects.filter(namespace=namespace, **span).order_by("not_after")[:MAX_EXPIRIES]
     found = [_of_ca(row) for row in cas if row.not_after is not None]
     found += [_of_client(row, names[row.client_name.lower()]) for row in shown if row.client_name.lower() in names]
     if with_refused:
         refused = refused_certificates(namespace, at=at)
         found += [_of_refused(namespace, each) for each in refused if at - PAST < each.leaf.not_after <= until]
-    return sorted(found, key=lambda expiry: (expiry.not_after, expiry.kind, expiry.name))[:MOST]
+    return sorted(found, key=lambda expiry: (expiry.not_after, expiry.kind, expiry.name))[:MAX_EXPIRIES]
 
 
 def _of_ca(row: CACertificate) -> Expiry:
     assert row.not_after is not None
     url = reverse("certificates:ca_certificate_detail", args=[row.namespace_id, row.name])
-    note = "no client has connected through it" if row.last_used_at is None else "in use"
+    note = "not used by any connection" if row.last_used_at is None else "in use"
     return Expiry("CA certificate", row.name, row.subject, row.thumbprint, row.not_before, row.not_after, url, note)
 
 
@@ -83,23 +84,25 @@ def _of_refused(namespace: Namespace, refused: RefusedCertificate) -> Expiry:
 
 
 def calendar_of(namespace: Namespace, expiries: list[Expiry], *, at: datetime, base_url: str) -> bytes:
-    """The ends as RFC 5545 text: one day each, with a reminder. `base_url` ends without a slash."""
+    """Return the expiry dates as an RFC 5545 calendar with reminders. `base_url` has no trailing slash."""
     calendar = Calendar()
     calendar.add("prodid", "-//MQTT namespace portal//expiries//EN")
     calendar.add("version", "2.0")
-    calendar.add("x-wr-calname", f"{namespace.name}: certificates that end")
+    calendar.add("x-wr-calname", f"{namespace.name}: certificate expiries")
     for expiry in expiries:
         event = Event()
         event.add("uid", f"{expiry.thumbprint}-{namespace.pk}@mqtt-namespace-portal")
         event.add("dtstamp", at)
         event.add("dtstart", expiry.not_after.date())
-        event.add("summary", f"{expiry.kind} {expiry.name} ends ({namespace.name})")
-        event.add("description", f"{shortened(one_line(expiry.subject))}\nEnds {expiry.not_after:%d %b %Y %H:%M} UTC")
+        event.add("summary", f"{expiry.kind} {expiry.name} expires ({namespace.name})")
+        event.add(
+            "description", f"{shortened(one_line(expiry.subject))}\nExpires {expiry.not_after:%d %b %Y %H:%M} UTC"
+        )
         event.add("url", f"{base_url}{expiry.url}")
         event.add("transp", "TRANSPARENT")
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
-        alarm.add("description", f"{expiry.kind} {expiry.name} ends soon")
+        alarm.add("description", f"{expiry.kind} {expiry.name} expires soon")
         alarm.add("trigger", -REMIND_BEFORE)
         event.add_component(alarm)
         calendar.add_component(event)

@@ -1,4 +1,4 @@
-"""From the change that makes a refused step pass to the form in which it is made."""
+"""Links from a failed step to the form that fixes it."""
 
 from django.urls import reverse
 
@@ -20,16 +20,16 @@ from certificates.x509.certificate import Certificate
 from namespaces.forms.prefill import add_source_url, thumbprint_place, update_client_url
 from namespaces.models import Namespace
 
-NOWHERE = "", ""
+NO_LINK = "", ""
 
 
-def way_out(
+def fix_link(
     action: str, decision: Decision, leaf: Certificate | None, namespace: Namespace, create_url: str
 ) -> tuple[str, str]:
-    """The address of the form, filled in, and the words of its link; empty where the change is made elsewhere.
+    """Return the URL of the filled-in form and the text of its link; both "" when the fix is made elsewhere.
 
-    Arguments: `action` of the refused step, one of `certificates.authentication.decision`; `create_url`, Create client filled in from
-    this certificate, "" where its name is taken or can be no client's.
+    Arguments: `action`, of the failed step, a code of `certificates.authentication.decision`; `create_url`, of Create
+    client filled in from this certificate, "" when its name is taken or cannot be a client's.
     """
     if action == UPLOAD_CA:
         return reverse("certificates:ca_certificate_upload", args=[namespace.pk]), "Upload certificate"
@@ -40,28 +40,28 @@ def way_out(
         return create_url, "Create client from this certificate"
     if decision.client is not None:
         return _of_client(action, decision.client, leaf, namespace)
-    return NOWHERE
+    return NO_LINK
 
 
 def _of_client(action: str, client: ClientRecord, leaf: Certificate | None, namespace: Namespace) -> tuple[str, str]:
-    words = f"Open client {client.name}"
+    text = f"Open client {client.name}"
     if action == ENABLE_CLIENT:
-        return update_client_url(namespace.pk, client.name, field="id_state"), words
+        return update_client_url(namespace.pk, client.name, field="id_state"), text
     if action == CHANGE_NAME:
         url = reverse("namespaces:client_change_authentication_name", args=[namespace.pk, client.name])
         return url, "Change authentication name"
     if leaf is None:
-        return NOWHERE
+        return NO_LINK
     thumbprint = leaf.thumbprint_sha256
     if action == REGISTER_THUMBPRINT:
         field = f"id_thumbprint_{thumbprint_place(client.thumbprints) + 1}"
-        return update_client_url(namespace.pk, client.name, field=field, thumbprint=thumbprint), words
+        return update_client_url(namespace.pk, client.name, field=field, thumbprint=thumbprint), text
     if action == USE_THUMBPRINT:
         scheme = THUMBPRINT_SCHEME
     elif action == SET_SCHEME:
         scheme = fitting_scheme(leaf, client.authentication_name, but=client.validation_scheme)
         thumbprint = ""
     else:
-        return NOWHERE
+        return NO_LINK
     field = "id_validation_scheme"
-    return update_client_url(namespace.pk, client.name, field=field, scheme=scheme, thumbprint=thumbprint), words
+    return update_client_url(namespace.pk, client.name, field=field, scheme=scheme, thumbprint=thumbprint), text

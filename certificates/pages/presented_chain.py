@@ -1,4 +1,4 @@
-"""What a client presents: its certificate and what it sends with it, from a file or from the log of a past attempt."""
+"""The certificates that a client presents, from a file or from the log of a past attempt."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +10,19 @@ from namespaces.models import ConnectionAttempt
 
 
 @dataclass(frozen=True)
-class Presented:
-    """As DER, the client's own certificate first. A past attempt may have presented none, or one that nobody can read."""
+class PresentedChain:
+    """DER certificates, the client's own first. A past attempt may have none, or unreadable ones."""
 
     ders: tuple[bytes, ...]
 
     @classmethod
-    def read(cls, data: bytes) -> "Presented":
-        """From a file, in whatever order it holds them. Raises DecodingError."""
+    def read(cls, data: bytes) -> "PresentedChain":
+        """Read them from a file, in any order. Raise DecodingError."""
         return cls(tuple(certificate.der for certificate in read_client_upload(data)))
 
     @classmethod
-    def of_attempt(cls, attempt: ConnectionAttempt) -> "Presented | None":
-        """What a past attempt presented; None where its log does not tell."""
+    def of_attempt(cls, attempt: ConnectionAttempt) -> "PresentedChain | None":
+        """Return what a past attempt presented, or None when its log does not contain that."""
         record = attempt.record or {}
         if not record.get("presentedChain") and not record.get("decision"):
             return None
@@ -30,12 +30,12 @@ class Presented:
 
     @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
-        """Those that can be read."""
+        """The readable certificates."""
         return tuple(found for der in self.ders if (found := _readable(der)) is not None)
 
     @cached_property
     def leaf(self) -> Certificate | None:
-        """The client's own certificate, where there is one that can be read."""
+        """The client's own certificate, if it can be read."""
         return _readable(self.ders[0]) if self.ders else None
 
     @property

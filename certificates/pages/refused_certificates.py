@@ -1,7 +1,7 @@
-"""Certificates of registered clients that were refused: an expired one, for example, which is just the one to look at.
+"""Certificates of registered clients that were refused, such as expired ones.
 
-They are read out of the log of attempts. Nothing of a refused attempt is remembered beyond it, and only what an uploaded
-CA certificate signed, or what is registered by its thumbprint, counts: anybody can be refused under a client's name.
+They are read from the connection log, which is the only place where refused attempts are kept. Only certificates that an
+uploaded CA certificate signed, or whose thumbprint is registered, count: anyone can be refused under a client's name.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from certificates.authentication.decision import FAILED_TITLES, ClientRecord, Na
 from certificates.authentication.matching import clients_of
 from certificates.authentication.paths import MAX_PATHS, PathFinder, signed_by
 from certificates.pages.authentication_test import namespace_state
-from certificates.pages.presented_chain import Presented
+from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import Certificate
 from certificates.x509.strength import can_check
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace
 
-MOST_ATTEMPTS = 2000  # the latest that are looked at
-MOST_CERTIFICATES = 200  # different ones among them; each costs a signature or two
+MAX_ATTEMPTS = 2000  # the latest that are read
+MAX_CERTIFICATES = 200  # different ones among them; each costs a signature check or two
 
 
 @dataclass(frozen=True)
 class RefusedCertificate:
-    """What a registered client shows, and why it is refused: `code` of the failing step, as at its last attempt."""
+    """A refused certificate of a registered client. `code` is the failing step of its last attempt."""
 
     client_name: str
-    certificates: tuple[Certificate, ...]  # its own first, then what it sent with it
+    certificates: tuple[Certificate, ...]  # its own first, then the rest of the chain
     at: datetime
     code: str
 
@@ -39,13 +39,16 @@ class RefusedCertificate:
 
     @property
     def why(self) -> str:
-        """In words that stand in a sentence."""
+        """The reason as part of a sentence."""
         title = FAILED_TITLES.get(self.code, "")
         return f"refused: {title[0].lower()}{title[1:]}" if title else "refused"
 
 
 def refused_certificates(namespace: Namespace, *, at: datetime) -> list[RefusedCertificate]:
-    """The newest first. A client that has been let in since has another certificate, and is left out."""
+    """Return them, the latest first, without clients that have connected since.
+
+    Arguments: `at`, an aware datetime.
+    """
     attempts = _latest_attempts(namespace)
     if not attempts:
         return []
@@ -54,7 +57,7 @@ def refused_certificates(namespace: Namespace, *, at: datetime) -> list[RefusedC
     names = {client.name.lower(): client for client in state.clients.values()}
     found = []
     for attempt in attempts:
-        presented = Presented.of_attempt(attempt)
+        presented = PresentedChain.of_attempt(attempt)
         leaf = presented.leaf if presented is not None else None
         if presented is None or leaf is None:
             continue
@@ -68,14 +71,14 @@ def refused_certificates(namespace: Namespace, *, at: datetime) -> list[RefusedC
 
 
 def _latest_attempts(namespace: Namespace) -> list[ConnectionAttempt]:
-    """The last refused attempt with each certificate that is not known from a connection or a test."""
+    """Return the last refused attempt of each certificate not known from a connection or a test."""
     refused = ConnectionAttempt.objects.filter(namespace=namespace, accepted=False).exclude(thumbprint="")
     latest: dict[str, int] = {}
-    for pk, thumbprint in refused.order_by("-cursor").values_list("pk", "thumbprint")[:MOST_ATTEMPTS]:
+    for pk, thumbprint in refused.order_by("-cursor").values_list("pk", "thumbprint")[:MAX_ATTEMPTS]:
         latest.setdefault(thumbprint, pk)
     kept = ClientCertificate.objects.filter(namespace=namespace, thumbprint__in=latest)
     known = set(kept.values_list("thumbprint", flat=True))
-    wanted = [pk for thumbprint, pk in latest.items() if thumbprint not in known][:MOST_CERTIFICATES]
+    wanted = [pk for thumbprint, pk in latest.items() if thumbprint not in known][:MAX_CERTIFICATES]
     return list(ConnectionAttempt.objects.filter(pk__in=wanted).order_by("-cursor"))
 
 
@@ -91,9 +94,9 @@ def _is_genuine(
         return True
     sent = [certificate for certificate in certificates if certificate.der != leaf.der]
     paths = islice(PathFinder(state.anchors, sent, at).paths(leaf), MAX_PATHS)
-    return any(all(_made(issuer, child) for child, issuer in pairwise(path)) for path in paths)
+    return any(all(_signed(issuer, child) for child, issuer in pairwise(path)) for path in paths)
 
 
-def _made(issuer: Certificate, child: Certificate) -> bool:
-    """Whether the signature is the issuer's, unlike `PathFinder.signed` also where a weak hash is to be explained."""
+def _signed(issuer: Certificate, child: Certificate) -> bool:
+    """Return whether the issuer signed the child. Unlike `PathFinder.signed`, check weak hashes too."""
     return can_check(issuer) and signed_by(child, issuer)

@@ -1,6 +1,6 @@
-"""A sample chain registered in one go: its intermediate as CA certificate, and a client for each certificate.
+"""Register a sample chain: upload its intermediate and create a client for each certificate.
 
-Nothing here is special: the same actions with the same checks as by hand, each change one of its own.
+It uses the same actions and checks as the forms, one change each.
 """
 
 import re
@@ -24,12 +24,12 @@ from namespaces.rules.clients import MAX_NAME_LENGTH, RuleError
 from portal.models import Team, User
 
 CA, CLIENT = "CA certificate", "Client"
-DESCRIPTION = "Sample, for trying out"
+DESCRIPTION = "Sample for testing"
 
 
 @dataclass(frozen=True)
 class SampleClient:
-    """A client to register: as the page of the samples sends it, unchecked."""
+    """A client to register, as submitted and not yet checked."""
 
     authentication_name: str
     validation_scheme: str
@@ -38,15 +38,16 @@ class SampleClient:
 
 @dataclass(frozen=True)
 class Registration:
-    """What came of one of them; `problem` is why it was not made, or ""."""
+    """The result for one resource. `problem` is why it was not created, or "", and `code` its stable code."""
 
     kind: str
     name: str
     problem: str = ""
+    code: str = ""
 
 
 def posted_samples(data: QueryDict) -> tuple[str, list[SampleClient]]:
-    """The intermediate as PEM and the clients. A private key that somebody pastes into a field is dropped."""
+    """Return the submitted intermediate as PEM, and the clients. A private key in any field is dropped."""
     clean, _ = without_private_keys(data)
     columns = (clean.getlist(name) for name in ("client_name", "client_scheme", "client_thumbprint"))
     rows = islice(zip_longest(*columns, fillvalue=""), MAX_CLIENTS)
@@ -56,9 +57,9 @@ def posted_samples(data: QueryDict) -> tuple[str, list[SampleClient]]:
 def register_samples(
     actor: User, *, namespace: Namespace, intermediate: str, clients: Sequence[SampleClient]
 ) -> list[Registration]:
-    """Upload the intermediate and create the clients; what is refused is told and does not stop the others."""
+    """Upload the intermediate and create the clients. One that fails does not stop the others."""
     teams = list(teams_of(actor)[:2])
-    team = teams[0] if len(teams) == 1 else None  # as the forms propose it
+    team = teams[0] if len(teams) == 1 else None  # the same default as in the forms
     done = [_upload(actor, namespace, team, intermediate)]
     done += [_create(actor, namespace, team, client) for client in clients]
     return done
@@ -67,19 +68,19 @@ def register_samples(
 def _upload(actor: User, namespace: Namespace, team: Team | None, pem: str) -> Registration:
     try:
         certificate = read_upload(pem.encode("utf-8", "surrogatepass"))[0]
-        here = _already_here(namespace, certificate)
-        if here is not None:
-            return Registration(CA, here.name, "It is here already.")
+        uploaded = _already_uploaded(namespace, certificate)
+        if uploaded is not None:
+            return Registration(CA, uploaded.name, "It is already uploaded.", "duplicate")
         name = _free_name(namespace)
         upload_ca_certificate(
             actor, namespace=namespace, team=team, name=name, description=DESCRIPTION, certificate=certificate
         )
     except (DecodingError, RuleError) as refusal:
-        return Registration(CA, "intermediate_ca.crt", refusal.sentence)
+        return Registration(CA, "intermediate_ca.crt", refusal.sentence, refusal.code)
     return Registration(CA, name)
 
 
-def _already_here(namespace: Namespace, certificate: Certificate) -> CACertificate | None:
+def _already_uploaded(namespace: Namespace, certificate: Certificate) -> CACertificate | None:
     rows = CACertificate.objects.present().filter(namespace=namespace, thumbprint=certificate.thumbprint_sha256)
     return rows.first()
 
@@ -108,5 +109,5 @@ def _create(actor: User, namespace: Namespace, team: Team | None, client: Sample
             description=DESCRIPTION,
         )
     except RuleError as refusal:
-        return Registration(CLIENT, client.authentication_name, refusal.sentence)
+        return Registration(CLIENT, client.authentication_name, refusal.sentence, refusal.code)
     return Registration(CLIENT, name)

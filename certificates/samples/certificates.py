@@ -1,4 +1,4 @@
-"""The certificates of a sample chain, right and deliberately wrong. Pure; keys are the caller's.
+"""Build the certificates of a sample chain, valid or deliberately faulty. Pure; the caller provides the keys.
 
 Sources: the guide "MQTT client authentication using CA certificate chain" (what the step CLI makes), RFC 5280, RFC 5758
 (ECDSA's identifiers).
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from certificates.samples.names import DNS, ClientName, fits_subject
 from certificates.x509.containers import read_element
 
-_BACKDATED = timedelta(minutes=5)  # clocks of devices are rarely exact
+_BACKDATED = timedelta(minutes=5)  # because device clocks are rarely exact
 _WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _WITH_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
 
@@ -41,7 +41,7 @@ def named(common_name: str) -> x509.Name:
 def ca_certificate(
     own: Issuer, issuer: Issuer, *, at: datetime, lifetime: timedelta, path_length: int
 ) -> x509.Certificate:
-    """A CA certificate for `own`, signed by `issuer`, valid from a little before `at`."""
+    """Return a CA certificate for `own`, signed by `issuer`, valid from five minutes before `at`."""
     return (
         _builder(own.name, own.key, issuer, at - _BACKDATED, at + lifetime)
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
@@ -53,7 +53,7 @@ def ca_certificate(
 def client_certificate(
     name: ClientName, key: ec.EllipticCurvePrivateKey, issuer: Issuer, *, at: datetime, lifetime: timedelta
 ) -> x509.Certificate:
-    """A client certificate with the name where its scheme looks for it, and the fault that was asked for."""
+    """Return a client certificate with the name where its scheme reads it, and with the fault of `name`."""
     not_before, not_after = at - _BACKDATED, at + lifetime
     if name.fault == "expired":
         not_before, not_after = at - timedelta(days=31), at - timedelta(days=1)
@@ -127,7 +127,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _signed_with_sha1(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    """The same certificate signed with SHA-1, which the builder rightly refuses to do."""
+    """Return the same certificate signed with SHA-1, which the library's builder refuses to do."""
     to_be_signed = certificate.tbs_certificate_bytes
     outer = read_element(to_be_signed)
     assert outer is not None

@@ -1,6 +1,6 @@
-"""Sample chains, as the guide makes them with the step CLI: a root, an intermediate, and client certificates.
+"""Create sample chains as Microsoft's guide does with the step CLI: root, intermediate and client certificates.
 
-Pure: keys are made in memory, handed out once, and kept nowhere. Sources: the guide "MQTT client authentication using
+Pure: keys are created in memory, returned once and not stored. Sources: the guide "MQTT client authentication using
 CA certificate chain" (step certificate create, --not-after 2400h), RFC 5280.
 """
 
@@ -60,8 +60,8 @@ _ROOT_FILE, _INTERMEDIATE_FILE = "root_ca", "intermediate_ca"
 class SampleCertificate:
     """A certificate with its key. `thumbprint`: SHA-256, 64 lower-case hex digits. `file_name` has no extension.
 
-    `chain` are certificates (DER) that stand behind it in its file and that the client sends too. `fails_at` is the step
-    of the trace that will fail, "" when it will be accepted; `expected` says so in words, "" for the CA certificates.
+    `chain` are the other certificates (DER) in its file, which the client also sends. `fails_at` is the code of the step
+    that will fail, "" when the client will be accepted; `expected` says so in words, "" for the CA certificates.
     """
 
     file_name: str
@@ -80,7 +80,7 @@ class SampleCertificate:
 
 @dataclass(frozen=True)
 class SampleChain:
-    """Root, intermediate, and one certificate for each client in the order asked for."""
+    """A root, an intermediate, and one certificate per client in the order of `names`. Times are aware."""
 
     root: SampleCertificate
     intermediate: SampleCertificate
@@ -96,7 +96,7 @@ class SampleChain:
 
 @dataclass(frozen=True)
 class SampleFile:
-    """One file of a sample chain. `is_secret`: a private key, to be readable by its owner alone."""
+    """One file of a sample chain. `is_secret`: a private key, which only its owner may read."""
 
     name: str
     data: bytes
@@ -106,13 +106,14 @@ class SampleFile:
 def make_sample_chain(
     names: Sequence[ClientName], *, at: datetime, lifetime: timedelta = DEFAULT_LIFETIME, label: str = "MqttAppSamples"
 ) -> SampleChain:
-    """Make a root, an intermediate (path length 0), and a client certificate for each name.
+    """Create a root, an intermediate (path length 0), and a client certificate for each name.
 
-    Arguments: `names`, 1 to 20; `at`, the aware moment from which they count; `lifetime` of the client certificates (the
-    CAs live longer); `label`, the first word of the CA names. Raises `IssuingError` for a name that cannot be used.
+    Arguments: `names`, 1 to `MAX_CLIENTS`; `at`, the aware datetime from which they are valid; `lifetime` of the client
+    certificates (the CA certificates live longer); `label`, the first word of the CA names. Raises `IssuingError` for a
+    name that cannot be used.
     """
     if not 1 <= len(names) <= MAX_CLIENTS:
-        raise IssuingError("name", f"Give one to {MAX_CLIENTS} client authentication names.")
+        raise IssuingError("name", f"Enter 1 to {MAX_CLIENTS} client authentication names.")
     for name in names:
         check_client_name(name)
     at = at.astimezone(UTC).replace(microsecond=0)
@@ -168,9 +169,9 @@ def _expected(name: ClientName) -> str:
 
 
 def _file_names(names: Sequence[ClientName]) -> list[str]:
-    """A file name for each client: its own where it is free, so that the programs of *Try it* find it there."""
+    """Return a file name for each client: its own name where free, because the programs of *Try it* expect that."""
     given: list[str] = []
-    taken = {_ROOT_FILE, _INTERMEDIATE_FILE}  # compared without case, as some file systems do
+    taken = {_ROOT_FILE, _INTERMEDIATE_FILE}  # lower case, because some file systems are not case-sensitive
     for name in names:
         own = file_stem(name.authentication_name)
         with_fault = [f"{own}-{name.fault}"] if name.fault else []
@@ -205,21 +206,21 @@ def _sample(
 _HOW_TO = """Sample certificates for MQTT client authentication by CA certificate chain
 ===========================================================================
 
-They are for trying out. The private keys in this archive were made for this download and are kept nowhere else.
+For testing only. The private keys in this archive were created for this download and are not stored anywhere else.
 Valid until {not_after:%d %b %Y %H:%M} UTC.
 
-1. On the page CA certificates choose + Certificate and upload intermediate_ca.crt.
-   (The intermediate signed the clients. The root is here for completeness.)
-2. On the page Clients choose + Client for each of these:
+1. On the CA certificates page, select + Certificate and upload intermediate_ca.crt.
+   (The intermediate signed the client certificates. The root is included for completeness.)
+2. On the Clients page, select + Client for each of these:
 {clients}
-3. Connect, with HOST, PORT and the server's CA file as the portal's Overview page shows them:
+3. Connect, with HOST, PORT and the server's CA file from the portal's Overview page:
    mosquitto_pub -h HOST -p PORT --cafile SERVER_CA.pem \\
      --cert {first}.crt --key {first}.key -u {name} -i session1 -t sample -m hello -q 1
 """
 
 
 def sample_chain_files(chain: SampleChain) -> Iterator[SampleFile]:
-    """Each certificate (.crt) and key (.key) as PEM, the thumbprints, and a short how-to with the expected verdicts."""
+    """Yield each certificate (.crt) and key (.key) as PEM, the thumbprints, and a how-to with the expected results."""
     clients = "".join(
         f"   - authentication name {name.authentication_name}, {SCHEMES_BY_VALUE[name.validation_scheme].label}\n"
         f"     files {c.file_name}.crt and .key, thumbprint {c.thumbprint}\n"
@@ -242,18 +243,18 @@ def sample_chain_files(chain: SampleChain) -> Iterator[SampleFile]:
 
 
 def sample_chain_zip(chain: SampleChain) -> bytes:
-    """The files of `sample_chain_files` as a zip archive; what is secret comes out readable by its owner alone."""
+    """Return the files of `sample_chain_files` as a ZIP archive, where only the owner may read secret files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sample_chain_files(chain):
             entry = zipfile.ZipInfo(file.name, date_time=_zip_moment(chain.not_after))
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, so that the mode is taken over
+            entry.create_system = 3  # Unix, so that the file mode counts
             entry.external_attr = (0o100600 if file.is_secret else 0o100644) << 16
             archive.writestr(entry, file.data)
     return buffer.getvalue()
 
 
 def _zip_moment(not_after: datetime) -> tuple[int, int, int, int, int, int]:
-    """A zip's dates start in 1980; which one stands there does not matter, as long as it needs no clock."""
+    """Return a date for the ZIP entries, which start in 1980. It only has to be independent of the clock."""
     return (max(not_after.year, 1980), not_after.month, not_after.day, 0, 0, 0)

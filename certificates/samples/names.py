@@ -1,4 +1,4 @@
-"""Whom a sample certificate is for, and what is deliberately wrong with it. Pure.
+"""Names of sample clients, and the faults that a sample certificate can have. Pure.
 
 Sources: docs/policy.md for what each fault leads to; RFC 5280 appendix A (upper bounds).
 """
@@ -15,7 +15,7 @@ SUBJECT, DNS, URI, IP, EMAIL, THUMBPRINT = (scheme.value for scheme in VALIDATIO
 
 
 class IssuingError(ValueError):
-    """A name that cannot stand in a certificate in the asked way. `field` is "name", "scheme" or "fault"."""
+    """Raised for a sample client that cannot be issued. `field` is "name", "scheme" or "fault"."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -25,11 +25,11 @@ class IssuingError(ValueError):
 
 @dataclass(frozen=True)
 class SampleFault:
-    """Something deliberately wrong, for showing what then happens.
+    """A deliberate fault, to show how it is rejected.
 
-    `fails_at` is the step of the trace that fails ("" when the client is accepted all the same), and
-    `fails_at_with_thumbprint` the same for Thumbprint Match, which looks at fewer things; `to_present` what a client
-    needs before the endpoint sees it at all.
+    `fails_at` is the code of the step that fails ("" when the client is accepted nevertheless), and
+    `fails_at_with_thumbprint` the same for Thumbprint Match, which checks less. `to_present` is what a TLS client needs
+    before it can present such a certificate.
     """
 
     code: str
@@ -42,10 +42,10 @@ class SampleFault:
 
 SAMPLE_FAULTS: tuple[SampleFault, ...] = (
     SampleFault(
-        "expired", "Expired", "Its validity ended yesterday.", "within-validity", "within-validity"
+        "expired", "Expired", "It expired yesterday.", "within-validity", "within-validity"
     ),
     SampleFault(
-        "not-yet-valid", "Not yet valid", "Its validity starts in 30 days.", "within-validity", "within-validity"
+        "not-yet-valid", "Not yet valid", "It becomes valid in 30 days.", "within-validity", "within-validity"
     ),
     SampleFault(
         "wrong-purpose",
@@ -53,11 +53,11 @@ SAMPLE_FAULTS: tuple[SampleFault, ...] = (
         "It is for servers only (serverAuth).",
         "client-authentication-allowed",
     ),
-    SampleFault("other-ca", "Signed by another CA", "Its CA certificate is not the one to upload.", "issuer-found"),
+    SampleFault("other-ca", "Signed by another CA", "Its CA certificate is not the one that you upload.", "issuer-found"),
     SampleFault(
         "leaf-as-ca",
         "Signed by a client certificate",
-        "A certificate that is no CA signed it; that certificate is in its file too.",
+        "It was signed by a certificate that is not a CA certificate, which is also in its file.",
         "chain-verified",
     ),
     SampleFault(
@@ -65,20 +65,20 @@ SAMPLE_FAULTS: tuple[SampleFault, ...] = (
         "Signed with SHA-1",
         "The signature uses a hash that can be forged.",
         "chain-verified",
-        to_present="OpenSSL 3 does not even load it (“ca md too weak”), so that most clients end before they connect. "
-        "Lower the client's level to see the endpoint's answer: mosquitto_pub --ciphers DEFAULT@SECLEVEL=0, "
-        "or set_ciphers('DEFAULT:@SECLEVEL=0') in Python. The page Test authentication shows the verdict in any case.",
+        to_present="OpenSSL 3 does not load it (“ca md too weak”), so most clients fail before they connect. "
+        "To see the endpoint's answer, lower the client's security level: mosquitto_pub --ciphers DEFAULT@SECLEVEL=0, "
+        "or set_ciphers('DEFAULT:@SECLEVEL=0') in Python. The Test authentication page always shows the verdict.",
     ),
     SampleFault(
         "wrong-san-kind",
         "Name in another field",
-        "The authentication name stands in a field that its validation scheme does not look at.",
+        "The authentication name is in a field that its validation scheme does not read.",
         "scheme-compared",
     ),
     SampleFault(
         "wrong-case",
-        "Name in other case",
-        "Capital and small letters are swapped, and names compare without case; this one shows that it does no harm.",
+        "Name in different case",
+        "Upper and lower case are swapped. It is accepted, because names are not case-sensitive.",
         "",
     ),
 )  # fmt: skip
@@ -87,7 +87,7 @@ FAULTS_BY_CODE: Mapping[str, SampleFault] = {fault.code: fault for fault in SAMP
 
 @dataclass(frozen=True)
 class ClientName:
-    """A client to make a certificate for: authentication name, validation scheme, and a fault's code or ""."""
+    """A client to issue a certificate for: authentication name, validation scheme, and a fault code or ""."""
 
     authentication_name: str
     validation_scheme: str = SUBJECT
@@ -95,7 +95,7 @@ class ClientName:
 
     @property
     def fails_at(self) -> str:
-        """The step of the trace that will fail, or "" when the client will be accepted."""
+        """The code of the step that will fail, or "" when the client will be accepted."""
         if not self.fault:
             return ""
         fault = FAULTS_BY_CODE[self.fault]
@@ -117,12 +117,12 @@ TEACHING_NAMES: tuple[ClientName, ...] = (
 
 
 def file_stem(authentication_name: str) -> str:
-    """What the files of a client are called, without the ending: one word for every shell, and never two dots together."""
+    """Return the name of a client's files without extension: safe in every shell, and without two dots in a row."""
     return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.)", "_", authentication_name).strip(".-") or "client"
 
 
 def check_client_name(name: ClientName) -> None:
-    """Raise `IssuingError` when the authentication name cannot stand where its validation scheme looks for it."""
+    """Raise `IssuingError` when the authentication name cannot be put where its validation scheme reads it."""
     text, scheme = name.authentication_name, name.validation_scheme
     if scheme not in SCHEMES_BY_VALUE:
         raise IssuingError("scheme", f"{scheme} is not one of the six validation schemes.")
@@ -145,11 +145,11 @@ def check_client_name(name: ClientName) -> None:
             raise IssuingError("name", f"{text[:40]} is not an IPv4 or IPv6 address.") from None
     if scheme in {DNS, URI, EMAIL}:
         if not text.isascii():
-            raise IssuingError("scheme", "This kind of name holds ASCII only. Choose Thumbprint Match for this name.")
+            raise IssuingError("scheme", "This kind of name must be ASCII. Choose Thumbprint Match for this name.")
         if scheme == EMAIL and "@" not in text:
             raise IssuingError("name", f"{text[:40]} is not an e-mail address.")
 
 
 def fits_subject(text: str) -> bool:
-    """Whether a name can be a common name that every tool reads: ASCII, at most 64 characters."""
+    """Return whether a name can be a common name that every tool reads: ASCII, at most 64 characters."""
     return len(text) <= MAX_COMMON_NAME and text.isascii()

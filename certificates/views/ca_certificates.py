@@ -9,7 +9,7 @@ from certificates.actions import delete_ca_certificate, update_ca_certificate, u
 from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
-from certificates.pages.ca_usage import impact_of, number_of_clients, signed_beside
+from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
 from namespaces.access import Verb, get_namespace, get_resource
 from namespaces.models import Namespace
 from namespaces.views.resources.kinds import ROW_TABS, Kind
@@ -33,7 +33,7 @@ def _delete(actor: User, row: CACertificate, data: QueryDict) -> None:
 
 def _signed_by(row: CACertificate) -> dict[str, Any]:
     """Return the clients that it signed: those that depend on it and the others."""
-    impact, beside = impact_of(row), signed_beside(row)
+    impact, beside = impact_of(row), other_signed_clients(row)
     count = number_of_clients(impact, beside)
     note = f"{count}{'+' if impact.is_cut else ''}" if impact.insight else ""
     return {"impact": impact, "beside": beside, "signed_count": count, "tab_notes": {"clients": note}}

@@ -1,4 +1,4 @@
-"""Expiries of a namespace: a page, and a calendar feed at a secret address."""
+"""Expiry dates of a namespace: a page, and a calendar feed at a secret address."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ def expiries(request: PageRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
-    """The new address is in this answer and nowhere else, so it is no redirect."""
+    """Create a calendar address. It is shown only in this response, so there is no redirect."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     secret = make_feed(request.user, namespace)
     address = request.build_absolute_uri(reverse("certificates:expiry_feed", args=[secret]))
@@ -59,7 +59,7 @@ def expiry_feed_revoke(request: PageRequest, pk: int) -> HttpResponseBase:
 @login_not_required
 @require_safe
 def expiry_feed(request: HttpRequest, secret: str) -> HttpResponse:
-    """For calendar programs, which cannot sign in: the secret in the address is the key, for this alone."""
+    """Return the calendar. Calendar programs cannot sign in, so the secret in the address grants access."""
     namespace = namespace_of_feed(secret)
     now = timezone.now()
     base_url = request.build_absolute_uri("/").rstrip("/")

@@ -1,4 +1,4 @@
-"""Sample certificates: what the guide does with the step CLI. Keys are made in memory and kept nowhere."""
+"""Sample certificates, as Microsoft's guide creates with the step CLI. Keys are created in memory and not stored."""
 
 import base64
 
@@ -18,7 +18,7 @@ from portal.web.responses import PageRequest, render_page
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
-    """The form; a POST answers the thumbprints and the zip in one page, because nothing of it may be kept here."""
+    """Show the form. A POST returns thumbprints and ZIP archive in one page, because neither is stored."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     form = SampleChainForm.of(request.POST) if request.method == "POST" else SampleChainForm()
     context = namespace_context(request, namespace, form=form)
@@ -33,7 +33,7 @@ def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def sample_certificates_draft(request: PageRequest, pk: int) -> HttpResponse:
-    """The form as typed, with a row more or less."""
+    """Show the form with a row added or removed."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     form = SampleChainForm.of(request.POST).changed(request.POST)
     return render_page(
@@ -46,17 +46,23 @@ def sample_certificates_draft(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def sample_certificates_register(request: PageRequest, pk: int) -> HttpResponse:
-    """Register what was made. It answers beside the download and is no redirect, since that page alone has the keys."""
+    """Register the sample chain. There is no redirect, because only the page with the download has the keys."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     intermediate, clients = posted_samples(request.POST)
-    came = register_samples(request.user, namespace=namespace, intermediate=intermediate, clients=clients)
-    refused = [(f"{each.kind} {each.name}", each.problem) for each in came if each.problem]
-    context = namespace_context(request, namespace, done=_sentences(came), refused=refused)
+    registrations = register_samples(request.user, namespace=namespace, intermediate=intermediate, clients=clients)
+    refused = [(f"{each.kind} {each.name}", each.problem) for each in registrations if each.problem]
+    context = namespace_context(
+        request, namespace, done=_summary(registrations), refused=refused, registrations=registrations
+    )
     template = "certificates/sample_certificates_register.html"
     return render_page(request, template, context, partial="registered")
 
 
-def _sentences(came: list[Registration]) -> list[str]:
-    """What was made, in a sentence for each kind."""
-    names = {kind: [each.name for each in came if each.kind == kind and not each.problem] for kind in (CA, CLIENT)}
-    return [f"{kind}{'s' if len(made) > 1 else ''}: {', '.join(made)}." for kind, made in names.items() if made]
+def _summary(registrations: list[Registration]) -> list[str]:
+    """Return one sentence for each kind of resource created."""
+    names = {
+        kind: [each.name for each in registrations if each.kind == kind and not each.problem] for kind in (CA, CLIENT)
+    }
+    return [
+        f"{kind}{'s' if len(created) > 1 else ''}: {', '.join(created)}." for kind, created in names.items() if created
+    ]

@@ -1,1 +1,1 @@
-"""Certificates and keys: bytes to facts. Pure: no Django, no I/O, no clock."""
+"""Read certificates: containers, private keys, facts, strength. Pure: no Django, no I/O, no clock."""

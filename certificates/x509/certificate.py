@@ -33,12 +33,14 @@ warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecat
 class DecodingError(ValueError):
     """Raised when input cannot be read as the certificate or thumbprint that was expected.
 
-    Attributes: `code` (stable, such as "private-key"); `sentence` (what the input is); `next_step` (what to do, or "").
+    Attributes: `code` (stable, such as "private-key"); `sentence` (what the input is); `next_step` (what to do, or "");
+    `detail` (a finer stable code where one code has several causes, such as "truncated", else "").
     """
 
-    def __init__(self, code: str, sentence: str, next_step: str = "") -> None:
+    def __init__(self, code: str, sentence: str, next_step: str = "", *, detail: str = "") -> None:
         super().__init__(f"{sentence} {next_step}".strip())
         self.code = code
+        self.detail = detail
         self.sentence = sentence
         self.next_step = next_step
 
@@ -182,7 +184,10 @@ def load_certificate(der: bytes) -> Certificate:
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise DecodingError(
-            "broken-certificate", "This certificate is larger than 64 KB, the maximum that is read.", NEXT_CA
+            "broken-certificate",
+            "This certificate is larger than 64 KB, the maximum that is read.",
+            NEXT_CA,
+            detail="too-large",
         )
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()
@@ -200,7 +205,10 @@ def load_certificate(der: bytes) -> Certificate:
         x509.UnsupportedGeneralNameType,
     ):
         raise DecodingError(
-            "broken-certificate", "This certificate is damaged and cannot be read.", "Export or copy it again."
+            "broken-certificate",
+            "This certificate is damaged and cannot be read.",
+            "Export or copy it again.",
+            detail="damaged",
         ) from None
 
 
@@ -211,6 +219,7 @@ def _facts(der: bytes, parsed: x509.Certificate) -> Certificate:
             "broken-certificate",
             "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
             "Issue the certificate again with a positive serial number.",
+            detail="serial-number",
         )
     extensions = {type(e.value): e.value for e in parsed.extensions if type(e.value) in _EXTENSIONS_KEPT}
     subject = parsed.subject
@@ -246,6 +255,7 @@ def _too_many_parts() -> DecodingError:
         "broken-certificate",
         f"This certificate has more than {MAX_PARTS:,} names or other parts, which no certificate needs.",
         "Issue it again with only the names it needs.",
+        detail="too-many-parts",
     )
 
 

@@ -1,6 +1,6 @@
-"""What kind of container these bytes are, told by their outermost shape, without parsing what is inside. Pure.
+"""Recognise containers by their outermost bytes, and decode PEM, base64 and hex. Pure.
 
-`private_keys` asks first whether there is a private key in them. Sources: X.690 (DER), RFC 7468 (textual encodings),
+Nothing inside a container is parsed here; `private_keys` looks for keys first. Sources: X.690 (DER), RFC 7468 (textual encodings),
 RFC 2315 (PKCS#7).
 """
 
@@ -20,7 +20,7 @@ _HEX_LETTERS = b"0123456789abcdefABCDEF:" + _WHITE
 
 
 def as_text(data: bytes) -> bytes:
-    """The bytes as UTF-8 text: a byte order mark taken off, UTF-16 (with a mark, or plainly one) read as text."""
+    """Return the bytes as UTF-8 text: without a byte order mark, and converted from UTF-16 with or without one."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, "replace").encode("utf-8", "replace")
@@ -33,7 +33,7 @@ def as_text(data: bytes) -> bytes:
 
 
 def pem_blocks(text: bytes) -> list[tuple[str, bytes]]:
-    """Label and body of each complete PEM block, at most one more than `MAX_BLOCKS`. One pass, whatever the text."""
+    """Return (label, body) of each complete PEM block, at most one more than `MAX_BLOCKS`. Takes one pass."""
     found: list[tuple[str, bytes]] = []
     begin: tuple[bytes, int] | None = None
     for line in islice(_PEM_LINE.finditer(text), MAX_ARMOUR_LINES):
@@ -49,22 +49,22 @@ def pem_blocks(text: bytes) -> list[tuple[str, bytes]]:
 
 
 def is_base64_text(text: bytes) -> bool:
-    """Whether the text is made of nothing but base64's (or base64url's) letters and white space."""
+    """Return whether the text is nothing but base64 (or base64url) letters and white space."""
     return bool(text.strip()) and not text.translate(None, _BASE64_LETTERS)
 
 
 def is_hex_text(text: bytes) -> bool:
-    """Whether the text is made of nothing but hex digits, colons and white space."""
+    """Return whether the text is nothing but hex digits, colons and white space."""
     return bool(text.strip()) and not text.translate(None, _HEX_LETTERS)
 
 
 def looks_like_der(data: bytes) -> bool:
-    """Whether this starts as a DER sequence and not as a text whose first letter is a zero."""
+    """Return whether the data starts with a DER sequence rather than text that starts with a zero."""
     return data[:1] == b"0" and (not data.isascii() or any(byte < 9 or 13 < byte < 32 for byte in data[:16]))
 
 
 def read_header(data: bytes, at: int = 0) -> tuple[int, int, int] | None:
-    """Tag, start and end of the value of one DER element at `at`, though the data may end before it; None when it is none."""
+    """Return (tag, start, end) of the DER element at `at`, even where the data ends before it; None when there is none."""
     if at + 2 > len(data):
         return None
     tag, length, start = data[at], data[at + 1], at + 2
@@ -80,13 +80,13 @@ def read_header(data: bytes, at: int = 0) -> tuple[int, int, int] | None:
 
 
 def read_element(data: bytes, at: int = 0) -> tuple[int, int, int] | None:
-    """Tag, start and end of the value of one DER element at `at`, or None when it does not fit."""
+    """Return (tag, start, end) of the DER element at `at`, or None when the data does not hold all of it."""
     found = read_header(data, at)
     return found if found is not None and found[2] <= len(data) else None
 
 
 def is_pkcs7(der: bytes) -> bool:
-    """ContentInfo with one of PKCS#7's content types."""
+    """Return whether the DER is a ContentInfo with one of PKCS#7's content types."""
     return der[:1] == b"\x30" and bytes.fromhex("06092a864886f70d0107") in der[:24]
 
 
@@ -95,7 +95,7 @@ def without_white_space(text: bytes) -> bytes:
 
 
 def from_base64(body: bytes) -> bytes:
-    """Base64 (also base64url) without its white space and header lines, or b"" when it is none."""
+    """Decode base64 or base64url, ignoring white space and header lines; b"" when it is neither."""
     if b":" in body:
         body = b"\n".join(line for line in body.replace(b"\r", b"\n").split(b"\n") if b":" not in line)
     packed = body.translate(URL_TO_BASE64, _WHITE)
@@ -106,7 +106,7 @@ def from_base64(body: bytes) -> bytes:
 
 
 def from_hex(text: bytes) -> bytes:
-    """Hex with or without colons and white space, or b"" when it is none."""
+    """Decode hex with or without colons and white space; b"" when it is not hex."""
     try:
         return bytes.fromhex("".join(text.decode("ascii", "replace").replace(":", " ").split()))
     except ValueError:

@@ -1,8 +1,8 @@
-"""Does this hold a private key, in whatever container? Asked before anything else looks at the bytes. Pure.
+"""Detect private keys in any container, before anything else reads the bytes. Pure.
 
-A key is told by its armour, however it was spelled, or by the first elements of its DER, wherever they stand: behind a
-certificate, under a wrong label, in base64 or hex without armour, encoded twice, in a ZIP archive. Nothing is parsed, and
-all work is bounded by counting. Sources: X.690 (DER), RFC 5208 and 5958 (PKCS#8), RFC 8017 appendix A (PKCS#1), RFC 5915
+A key is recognised by its armour, however it is spelled, or by the first elements of its DER, wherever they are: after a
+certificate, under a wrong label, in base64 or hex without armour, encoded twice, or in a ZIP archive. No key is parsed,
+and all work is bounded by counting. Sources: X.690 (DER), RFC 5208 and 5958 (PKCS#8), RFC 8017 appendix A (PKCS#1), RFC 5915
 (SEC1), RFC 7292 (PKCS#12), RFC 8018 (PKCS#5), RFC 1421 (encrypted PEM), RFC 7517 (JWK), OpenSSH PROTOCOL.key, PuTTY's
 documentation appendix C, PKWARE's APPNOTE (ZIP), RFC 1952 (gzip).
 """
@@ -31,7 +31,7 @@ MAX_LAYERS = 2  # base64 of a PEM file, as a Kubernetes secret holds it
 MAX_MEMBERS = 50
 MAX_MEMBER_BYTES = 65_536
 
-# Hyphens, and what mail programs and word processors make of them: dashes in UTF-8 and in Windows' code page.
+# Hyphens, and the dashes that mail programs and word processors turn them into, in UTF-8 and Windows code pages.
 _DASH = rb"(?:[-_=~\x96\x97]|\xe2\x80[\x90-\x95]|\xe2\x88\x92|\xe2\x94[\x80\x81]|\xef\xb9[\x98\xa3]|\xef\xbc\x8d)"
 _BEFORE_PRIVATE = re.compile(
     _DASH + rb"[^A-Z0-9]{0,4}(?:BEGIN|END)[^A-Z0-9]{1,6}(?:[A-Z0-9]{1,12}[^A-Z0-9]{1,6}){0,4}\Z"
@@ -54,7 +54,7 @@ _JAVA_KEY_STORES = tuple(
 _MICROSOFT_PVK = bytes.fromhex("1ef1b5b0")
 
 # Where DER of a private key may begin: a sequence whose first element is the version 0, 1 or 3, or an algorithm of
-# PKCS#5 or PKCS#12. Looked for at every byte, without eating it.
+# PKCS#5 or PKCS#12. The lookahead finds overlapping starts.
 _LENGTH = rb"(?:[\x02-\x80]|\x81.|\x82..|\x83...|\x84....)"
 _ENCRYPTION_OIDS = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c01"))
 _KEY_START = re.compile(
@@ -68,7 +68,7 @@ _KEY_START = re.compile(
 _PKCS_OIDS = bytes.fromhex("2a864886f70d01")
 _PKCS7_OIDS = bytes.fromhex("2a864886f70d0107")
 
-# Base64 in lines of some length, so that the words around it are not taken for a part of it.
+# Base64 in lines of some length, so that the words around it are not read as part of it.
 _BASE64_RUN = re.compile(
     rb"[A-Za-z0-9+/_](?<![A-Za-z0-9+/_].)[A-Za-z0-9+/_]{39,}+(?:\s{1,80}[A-Za-z0-9+/_]{20,}+)*+(?:\s{1,80}[A-Za-z0-9+/_]{1,19}+)?"
 )
@@ -79,17 +79,17 @@ _X509_OIDS = (bytes.fromhex("06035504"), bytes.fromhex("0603551d"))
 
 
 def private_key_kind(data: bytes) -> str:
-    """Name the kind of private key these bytes hold anywhere, or "" when there is none to see.
+    """Return the kind of private key found anywhere in the data (such as "PKCS#8"), or "" when there is none.
 
-    Arguments: `data`, raw, at most `MAX_UPLOAD_BYTES`. Never parses a key.
+    Arguments: `data`, raw bytes, at most `MAX_UPLOAD_BYTES`. Never parses a key.
     """
     return _Search().kind_in(data, MAX_LAYERS)
 
 
 def may_be_a_private_key(data: bytes) -> bool:
-    """Whether this is base64 of what looks like chance: a key under a passphrase, or one whose first line is missing.
+    """Return whether the data is base64 of random-looking bytes: an encrypted key, or a key without its first line.
 
-    Nothing in it tells more. Certificates, whole or in parts, are full of identifiers that encrypted bytes do not have.
+    Certificates, whole or in parts, are full of object identifiers, which encrypted bytes are not.
     """
     if len(data) > MAX_MEMBER_BYTES:
         return False
@@ -100,13 +100,13 @@ def may_be_a_private_key(data: bytes) -> bool:
     element = read_element(found)
     if element is not None and found[:1] == b"\x30" and element[2] == len(found):  # a shorter one may be chance, too
         return False
-    by_chance = 256 * (1 - (255 / 256) ** len(found))  # so many of the 256 bytes occur in as many thrown by dice
-    looks_like_chance = len(set(found)) > 0.85 * by_chance
-    return 80 <= len(found) <= 8192 and looks_like_chance and not any(oid in found for oid in _X509_OIDS)
+    expected = 256 * (1 - (255 / 256) ** len(found))  # distinct values among as many random bytes
+    looks_random = len(set(found)) > 0.85 * expected
+    return 80 <= len(found) <= 8192 and looks_random and not any(oid in found for oid in _X509_OIDS)
 
 
 class _Search:
-    """One search, which counts what it decodes and unpacks."""
+    """One search, with its budget of decoded parts and unpacked members."""
 
     def __init__(self) -> None:
         self.parts_left = MAX_ENCODED_PARTS
@@ -138,7 +138,7 @@ class _Search:
         return bool(self.kind_in(member, 1))
 
     def _members(self, data: bytes) -> Iterator[bytes]:
-        """The beginning of each packed member. Those that are not packed stand in the archive as they are."""
+        """Yield the beginning of each compressed member. Stored members are searched as part of the archive."""
         for at in _local_files(data):
             size = int.from_bytes(data[at + 26 : at + 28], "little")
             extra = int.from_bytes(data[at + 28 : at + 30], "little")
@@ -151,7 +151,7 @@ class _Search:
             yield _unpacked(piece, -15) if is_packed else piece
 
     def _kind_in_parts(self, views: list[bytes], layers: int) -> str:
-        # What was encoded is encoded again as text only: in a certificate's DER there is none to find.
+        # Only text holds another encoded layer: there is none inside a certificate's DER.
         if not layers or (layers < MAX_LAYERS and not views[0].isascii()):
             return ""
         for view in views:
@@ -187,7 +187,7 @@ def _kind_of_text(text: bytes) -> str:
 
 
 def _kind_of_armour(capitals: bytes, at: int) -> str:
-    """Of the word PRIVATE that stands here. Prose about private keys has no armour around it."""
+    """Return the kind of key whose armour has the word PRIVATE at `at`. Prose about private keys has no armour."""
     end = at + len(_WORD)
     key = _KEY.match(capitals, end)
     begin = _BEFORE_PRIVATE.search(capitals[max(0, at - 80) : at])
@@ -221,7 +221,7 @@ def _kind_of_binary(data: bytes) -> str:
 
 
 def _der_key_kind(der: bytes, at: int) -> str:
-    """Name the kind of private key whose DER begins here, by the shape of its first elements. It may be cut off."""
+    """Return the kind of private key whose DER begins at `at`, by its first elements. The DER may be truncated."""
     outer = read_header(der, at)
     first = read_header(der, outer[1]) if outer is not None else None
     if first is None:
@@ -251,7 +251,7 @@ def _starts_with_oid(der: bytes, at: int, prefixes: tuple[bytes, ...]) -> bool:
 
 
 def _encoded_parts(view: bytes) -> Iterator[bytes]:
-    """What base64 and hex in this text stand for: each PEM block, each run in other text, and the text as a whole."""
+    """Decode the base64 and hex in the text: each PEM block, each run inside other text, and the text as a whole."""
     text = view.replace(b"\\r", b"").replace(b"\\n", b"\n").replace(b"\\/", b"/")
     if is_hex_text(text):
         yield from_hex(text)
@@ -269,12 +269,12 @@ def _encoded_parts(view: bytes) -> Iterator[bytes]:
 
 
 def _without_armour(text: bytes) -> bytes:
-    """What stands between armour that was cut or spelled wrongly."""
+    """Return the text without lines of damaged or misspelled armour."""
     return _DASHED_LINE.sub(b"\n", text) if b"-" in text else text
 
 
 def _local_files(data: bytes) -> Iterator[int]:
-    """Where the members of a ZIP archive begin."""
+    """Yield the offset of each member of a ZIP archive."""
     at, seen = data.find(_LOCAL_FILE), 0
     while at != -1 and seen < 1000:
         yield at
@@ -282,7 +282,7 @@ def _local_files(data: bytes) -> Iterator[int]:
 
 
 def _names_a_key(data: bytes) -> bool:
-    """Whether a member of the archive is named like a private key."""
+    """Return whether a member of the archive is named like a private key."""
     for at in _local_files(data):
         size = int.from_bytes(data[at + 26 : at + 28], "little")
         if _KEY_FILE_NAME.search(data[at + 30 : at + 30 + size]):
@@ -291,7 +291,7 @@ def _names_a_key(data: bytes) -> bool:
 
 
 def _unpacked(data: bytes, window: int) -> bytes:
-    """The first bytes of deflated data, b"" when it is damaged."""
+    """Return the first `MAX_MEMBER_BYTES` of deflated data; b"" when it is damaged."""
     try:
         return zlib.decompressobj(window).decompress(data, MAX_MEMBER_BYTES)
     except zlib.error:

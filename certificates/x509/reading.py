@@ -1,7 +1,7 @@
-"""Bytes that people bring → facts about certificates. Pure: no Django, no I/O, no clock.
+"""Read uploaded or pasted certificates and thumbprints in any notation. Pure: no Django, no I/O, no clock.
 
-Sources: RFC 7468 (textual encodings), RFC 5280 (certificates); `containers` tells the kinds of files apart, `facts` reads
-one certificate.
+`containers` recognises the kind of file, `private_keys` rejects keys, `certificate` reads one certificate.
+Sources: RFC 7468 (textual encodings), RFC 5280 (certificates).
 """
 
 import base64
@@ -52,38 +52,38 @@ __all__ = [
 MAX_UPLOAD_BYTES = 1_048_576
 MAX_CERTIFICATES = MAX_BLOCKS
 
-_EXPOSED = (
-    "Treat this key as exposed: make a new key and certificate, and stop using this one. Nothing of the file was kept."
-)
+_EXPOSED = "Treat this key as exposed: create a new key and certificate, and stop using this one. Nothing from the file was kept."
 _UNPACK = (
-    f"Unpack it. {NEXT_CA} An archive may hold private keys, and one with a passphrase cannot be looked into: leave it "
-    "where it is."
+    f"Unpack it. {NEXT_CA} Do not upload archives: they may contain private keys, and an encrypted archive cannot be "
+    "checked."
 )
-_ONLY_CA = "Bring only the CA certificate that signed the clients."
-_THEN_CA = "Then bring the CA certificate."
+_ONLY_CA = "Upload only the CA certificate that signed the clients."
+_THEN_CA = "Then upload the CA certificate."
 _OF_A_CLIENT = {
-    NEXT_CA: "Bring the client's own certificate, as a .pem, .cer or .crt file.",
-    _ONLY_CA: "Bring only the client's certificate with its chain.",
-    _THEN_CA: "Then bring the client's certificate.",
+    NEXT_CA: "Choose the client's own certificate, as a .pem, .cer or .crt file.",
+    _ONLY_CA: "Choose only the client's certificate and its chain.",
+    _THEN_CA: "Then choose the client's certificate.",
 }
-_COPY_AGAIN = "It was probably cut or changed when it was copied. Copy the whole file again."
+_COPY_AGAIN = "It was probably truncated or changed when it was copied. Copy the whole file again."
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 _HTML = re.compile(rb"\s*<(!doctype|html|\?xml|head|body)", re.IGNORECASE)
 _SSH_KEY = re.compile(rb"\s*(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-[a-z0-9]+|sk-[a-z0-9@.-]+)(?:-cert-v01\S*)? AAAA")
 
 
 def read_upload(data: bytes) -> tuple[Certificate, ...]:
-    """Read what a person uploaded or pasted.
+    """Return the certificates in an uploaded file or pasted text, in their order.
 
-    Arguments: `data`, the raw bytes of a file or of pasted text: PEM (any line breaks or none), bare base64, hex or DER.
-    Returns the certificates in the order of the file. Raises `DecodingError`; a private key in any container is
-    recognised before anything else is parsed, and no message repeats anything of the file.
+    Arguments: `data`, the raw bytes: PEM (any line breaks or none), bare base64, hex or DER, at most `MAX_UPLOAD_BYTES`
+    and `MAX_CERTIFICATES`. Raises `DecodingError` with a code such as `empty`, `too-large`, `private-key`,
+    `not-a-certificate`, `html`, `binary`, `nul-byte`, `zip`, `csr`, `crl`, `public-key`, `pkcs7`,
+    `too-many-certificates` or `broken-certificate`. A private key in any container is recognised before anything else is
+    parsed, and no message repeats any part of the file.
     """
     if not data.strip():
         raise DecodingError("empty", "This file is empty.", NEXT_CA)
     _refuse_private_key(data[:MAX_UPLOAD_BYTES])
     if len(data) > MAX_UPLOAD_BYTES:
-        raise DecodingError("too-large", "This file is larger than 1 MB, so it is no certificate.", NEXT_CA)
+        raise DecodingError("too-large", "This file is larger than 1 MB, so it is not a certificate.", NEXT_CA)
     if looks_like_der(data):
         return _load_ders(data)
     if data.startswith(b"PK\x03\x04"):
@@ -93,16 +93,17 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
         text = text.replace(b"\\r", b"").replace(b"\\n", b"\n")
     if b"\x00" in text:
         if b"-----BEGIN" in text:
-            raise DecodingError("nul-byte", "This file holds zero bytes inside its text, so it is damaged.", NEXT_CA)
-        raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
+            raise DecodingError("nul-byte", "This text file contains zero bytes, so it is damaged.", NEXT_CA)
+        raise DecodingError("binary", "This is a binary file, not a certificate.", NEXT_CA)
     blocks = pem_blocks(text)
     return _load_blocks(blocks) if blocks else _load_without_armour(text)
 
 
 def read_client_upload(data: bytes) -> tuple[Certificate, ...]:
-    """The same for what a person brings as a client's certificate: its own first, in whatever order the file holds its chain.
+    """Return a client's certificate followed by the rest of its chain, whatever the order in the file.
 
-    A `DecodingError` then says to bring that, where `read_upload` asks for a CA certificate.
+    Arguments and errors as for `read_upload`, except that the next step of a `DecodingError` asks for the client's
+    certificate instead of a CA certificate.
     """
     try:
         found = read_upload(data)
@@ -110,13 +111,13 @@ def read_client_upload(data: bytes) -> tuple[Certificate, ...]:
         next_step = error.next_step
         for of_a_ca, of_a_client in _OF_A_CLIENT.items():
             next_step = next_step.replace(of_a_ca, of_a_client)
-        raise DecodingError(error.code, error.sentence, next_step) from None
+        raise DecodingError(error.code, error.sentence, next_step, detail=error.detail) from None
     leaf = _leaf_of(found)
     return (leaf, *(c for c in found if c.der != leaf.der))
 
 
 def _leaf_of(found: Sequence[Certificate]) -> Certificate:
-    """The one that signed none of the others; of several, one that is no CA, and the first, which TLS programs present."""
+    """Return the certificate that signed none of the others: preferably one that is not a CA, else the first."""
 
     def unlikeliness(certificate: Certificate) -> tuple[bool, ...]:
         signed = any(o.issuer_key == certificate.subject_key for o in found if o.der != certificate.der)
@@ -128,10 +129,12 @@ def _leaf_of(found: Sequence[Certificate]) -> Certificate:
 def _refuse_private_key(data: bytes) -> None:
     kind = private_key_kind(data)
     if kind:
-        raise DecodingError("private-key", f"This file holds a private key ({kind}).", _EXPOSED)
+        raise DecodingError("private-key", f"This file contains a private key ({kind}).", _EXPOSED)
     if may_be_a_private_key(data):
         raise DecodingError(
-            "private-key", "This looks like a private key under a passphrase, or without its first line.", _EXPOSED
+            "private-key",
+            "This looks like an encrypted private key, or a private key without its first line.",
+            _EXPOSED,
         )
 
 
@@ -148,7 +151,10 @@ def _load_block(label: str, body: bytes) -> Certificate:
     der = from_base64(body)
     if not der:
         raise DecodingError(
-            "broken-certificate", "The text between BEGIN CERTIFICATE and END CERTIFICATE is not base64.", _COPY_AGAIN
+            "broken-certificate",
+            "The text between BEGIN CERTIFICATE and END CERTIFICATE is not base64.",
+            _COPY_AGAIN,
+            detail="not-base64",
         )
     if is_pkcs7(der):  # some tools label it so
         raise _other_block("PKCS7")
@@ -160,7 +166,9 @@ def _load_block(label: str, body: bytes) -> Certificate:
 def _other_block(label: str) -> DecodingError:
     if "CERTIFICATE REQUEST" in label:
         return DecodingError(
-            "csr", "This is a certificate signing request, not a certificate.", "Bring what your CA answered to it."
+            "csr",
+            "This is a certificate signing request, not a certificate.",
+            "Use the certificate that your CA issued for it.",
         )
     if "PUBLIC KEY" in label:
         return DecodingError("public-key", "This is a public key, not a certificate.", NEXT_CA)
@@ -169,21 +177,26 @@ def _other_block(label: str) -> DecodingError:
     if label in {"PKCS7", "CMS", "PKCS #7 SIGNED DATA"}:
         return DecodingError(
             "pkcs7",
-            "This is a PKCS#7 bundle (.p7b), which Azure does not take.",
+            "This is a PKCS#7 bundle (.p7b), which Azure does not accept.",
             f"Convert it with: openssl pkcs7 -print_certs -in FILE (add -inform DER for a binary one). {_THEN_CA}",
         )
     known = {"DH PARAMETERS", "EC PARAMETERS", "DSA PARAMETERS"}
-    what = "key parameters" if label in known else "no certificate"
-    return DecodingError("not-a-certificate", f"This is a PEM file, but it holds {what}.", NEXT_CA)
+    is_parameters = label in known
+    return DecodingError(
+        "not-a-certificate",
+        f"This PEM file contains {'key parameters' if is_parameters else 'no certificate'}.",
+        NEXT_CA,
+        detail="key-parameters" if is_parameters else "",
+    )
 
 
 def _too_many() -> DecodingError:
-    sentence = f"This file holds more than {MAX_CERTIFICATES} certificates."
+    sentence = f"This file contains more than {MAX_CERTIFICATES} certificates."
     return DecodingError("too-many-certificates", sentence, _ONLY_CA)
 
 
 def _load_ders(data: bytes) -> tuple[Certificate, ...]:
-    """One certificate, and those that stand right behind it; what else stands there is passed over."""
+    """Return the first certificate and those directly after it. Other trailing bytes are ignored."""
     found = [_load_der(data)]
     left = data[len(found[0].der) :]
     while looks_like_der(left) and (element := read_element(left)) is not None:
@@ -201,7 +214,10 @@ def _load_der(data: bytes) -> Certificate:
     element = read_element(data)
     if element is None:
         raise DecodingError(
-            "broken-certificate", "This binary file ends before its certificate does.", "Copy the whole file again."
+            "broken-certificate",
+            "This binary file is truncated: it ends before its certificate does.",
+            "Copy the whole file again.",
+            detail="truncated",
         )
     if is_pkcs7(data):
         raise _other_block("PKCS7")
@@ -232,12 +248,13 @@ def _load_without_armour(text: bytes) -> tuple[Certificate, ...]:
     if b"-----BEGIN CERTIFICATE" in text or b"-----END CERTIFICATE" in text:
         raise DecodingError(
             "broken-certificate",
-            "The BEGIN CERTIFICATE and END CERTIFICATE lines do not both stand in this text.",
-            "It was probably cut when it was copied. Copy the whole file again.",
+            "The BEGIN CERTIFICATE or the END CERTIFICATE line is missing.",
+            "The text was probably truncated when it was copied. Copy the whole file again.",
+            detail="incomplete-armour",
         )
     if _HTML.match(text[:512]):
         raise DecodingError(
-            "html", "This is a web page, not a certificate.", "Download the certificate file itself and bring that."
+            "html", "This is a web page, not a certificate.", "Download the certificate file itself and choose that."
         )
     if _SSH_KEY.match(text[:512]) or text.startswith(b"---- BEGIN SSH2 PUBLIC KEY"):
         raise DecodingError("public-key", "This is an SSH public key, not a certificate.", NEXT_CA)
@@ -247,39 +264,43 @@ def _load_without_armour(text: bytes) -> tuple[Certificate, ...]:
     if der[:1] == b"\x30":
         return _load_ders(der)
     if any(byte < 9 or 13 < byte < 32 for byte in text[:4096]):
-        raise DecodingError("binary", "This is a binary file, but no certificate.", NEXT_CA)
+        raise DecodingError("binary", "This is a binary file, not a certificate.", NEXT_CA)
     raise DecodingError("not-a-certificate", "There is no certificate in this text.", NEXT_CA)
 
 
 def to_pem(der: bytes) -> str:
-    """PEM with 64 columns (RFC 7468), as shown and downloaded."""
+    """Return PEM with lines of 64 characters (RFC 7468), for display and download."""
     body = base64.b64encode(der).decode("ascii")
     lines = [body[i : i + 64] for i in range(0, len(body), 64)]
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
 def to_azure_pem(der: bytes) -> str:
-    """PEM without line breaks, as the guide sends it to Azure. This is the one place that decides."""
+    """Return PEM without line breaks, as Microsoft's guide sends it to Azure. Nothing else decides this format."""
     return f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode('ascii')}-----END CERTIFICATE-----"
 
 
 def from_azure_pem(text: str) -> bytes:
-    """DER of the one certificate in Azure's `encodedCertificate`, in whatever notation. Raises `DecodingError`."""
+    """Return the DER of the one certificate in Azure's `encodedCertificate`, in any notation.
+
+    Raises `DecodingError`, with the code `several-certificates` where there is more than one.
+    """
     certificates = read_upload(text.encode("utf-8", "replace"))
     if len(certificates) != 1:
-        raise DecodingError("several-certificates", f"There are {len(certificates)} certificates where one belongs.")
+        raise DecodingError("several-certificates", f"There are {len(certificates)} certificates instead of one.")
     return certificates[0].der
 
 
 def grouped_thumbprint(thumbprint: str) -> str:
-    """Hexadecimal digits in groups of four, as people compare them."""
+    """Return the hex digits in groups of four, so that people can compare them."""
     return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))
 
 
 def normalize_thumbprint(text: str) -> str:
-    """64 lower-case hex digits from any notation: colons, spaces, dashes, upper case, a leading "SHA256 Fingerprint=".
+    """Return the 64 lower-case hex digits of a SHA-256 thumbprint in any notation.
 
-    Raises `DecodingError`, naming SHA-1 when that is what was pasted.
+    Accepts colons, spaces, dashes, upper case and a leading "SHA256 Fingerprint=". Raises `DecodingError` with the code
+    `thumbprint-sha1` for a SHA-1 thumbprint, else `thumbprint-format`.
     """
     value = unicodedata.normalize("NFKC", text).strip().rpartition("=")[2].strip()
     value = re.sub(r"(?i)^sha-?256[: ]", "", value)
@@ -290,7 +311,7 @@ def normalize_thumbprint(text: str) -> str:
         raise DecodingError(
             "thumbprint-sha1",
             "This is a SHA-1 thumbprint (40 digits).",
-            "Azure compares SHA-256: take the 64 hex digits of `step certificate fingerprint` "
+            "Azure compares SHA-256. Use the 64 hex digits of `step certificate fingerprint` "
             "or `openssl x509 -fingerprint -sha256`.",
         )
     raise DecodingError(

@@ -1,4 +1,4 @@
-"""A row of the table of certificates × users, put into the portal's own rows."""
+"""Create a row of the table of certificates × users in the portal's database."""
 
 from namespaces.models import Namespace
 from tests.certificates.cases import Case
@@ -6,7 +6,7 @@ from tests.support.factories import make_ca_certificate, make_client, make_confi
 
 
 def arranged(case: Case) -> Namespace:
-    """The namespace of the row, in the portal's own rows."""
+    """Create the namespace of the row."""
     namespace = make_namespace()
     make_configuration(namespace, sources=list(case.sources))
     for name, identity in case.uploaded.items():

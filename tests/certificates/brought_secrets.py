@@ -1,4 +1,4 @@
-"""The private keys that the tests bring in every container, and what of them must be found nowhere afterwards."""
+"""The private keys that tests upload in every container, and the parts that must not be found anywhere afterwards."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ from tests.key_watch.traces import KeyTraces
 
 @cache
 def all_key_files() -> tuple[tuple[str, bytes], ...]:
-    """`key_files`, the same bytes each time: a key under a passphrase is another text whenever it is written."""
+    """Return `key_files`, with the same bytes each time: encrypting a key gives different bytes otherwise."""
     return tuple(key_files())
 
 

@@ -1,4 +1,4 @@
-"""The rows of the table: `cases(at)`. See `tests.certificates.cases` for what a row says."""
+"""The rows of the table: `cases(at)`. `tests.certificates.cases` describes a row."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +24,7 @@ from tests.certificates.name_cases import (
 
 
 def cases(at: datetime) -> tuple[Case, ...]:
-    """Every row, with certificates made around the moment `at`."""
+    """Return every row, with certificates issued around `at`."""
     plant = Plant(at)
     rows = (
         *subject_rows(plant),

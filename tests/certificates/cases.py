@@ -1,7 +1,7 @@
 """Certificates × users: what is presented to which namespace, the verdict, and the step that fails.
 
-The expectations are written down by hand beside the fault that was put in; nothing here asks the engine. The same table is
-run against the engine and, over real TLS, against the endpoint, so everything is made for a given moment.
+The expectations are written by hand beside each fault, without the engine. The same table runs against the engine and,
+over real TLS, against the endpoint, so everything is issued for a given time.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ CHAIN = "chain-verified"
 PURPOSE = "client-authentication-allowed"
 COMPARED = "scheme-compared"
 
-# The layers that may end a connection. What ends it says which one it was.
+# The layers that can end a connection.
 TLS_OF_CLIENT = "TLS of the client"  # the endpoint sees no CONNECT
 TLS_OF_ENDPOINT = "TLS of the endpoint"  # its connection log says TlsError
 PRESENTS_NONE = "TLS of the client, which has no certificate to present"  # no signature of TLS 1.3 fits its key
@@ -51,14 +51,14 @@ def a_client(
 
 @dataclass(frozen=True)
 class Case:
-    """One row. `fails_at` is "" where the client is accepted; `shows` must stand in what the trace says of that step."""
+    """One row. `fails_at` is "" for an accepted client; the failed step must contain each of `shows`: data, not prose."""
 
     id: str
     presented: Identity | None
     uploaded: Mapping[str, Identity]
     fails_at: str = ""
     shows: tuple[str, ...] = ()
-    fix: str = ""  # must stand in the fix
+    fix: tuple[str, ...] = ()  # data that the fix must contain
     anchor: str = ""  # name of the uploaded certificate that the chain leads to
     source: str = "UserName"
     user_name: str | None = "sensor-1"

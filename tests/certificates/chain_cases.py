@@ -30,14 +30,12 @@ from tests.support.chains import (
 
 def certificate_rows(p: Plant) -> list[Case]:
     return [
-        replace(p.row("certificate: none presented", fails_at=READABLE, shows=("presented no certificate",)), presented=None),
+        replace(p.row("certificate: none presented", fails_at=READABLE), presented=None),
         p.row(
-            "certificate: not readable", raw=b"\x30\x03\x02\x01\x01", fails_at=READABLE, shows=("damaged",),
-            presentable=False, layer=TLS_OF_CLIENT,
+            "certificate: not readable", raw=b"\x30\x03\x02\x01\x01", fails_at=READABLE, presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
-            "certificate: negative serial number", p.leaf(serial=b"\x85"), fails_at=READABLE,
-            shows=("serial number is zero or negative",), presentable=False, layer=CONNACK,
+            "certificate: negative serial number", p.leaf(serial=b"\x85"), fails_at=READABLE, presentable=False, layer=CONNACK,
         ),
         p.row(
             "certificate: RSA 16384", p.leaf(key="RSA 16384"), fails_at=READABLE, shows=("RSA 16384",), presentable=False,
@@ -45,15 +43,15 @@ def certificate_rows(p: Plant) -> list[Case]:
         ),
         p.row(
             "certificate: expired", p.leaf(not_after=p.at - DAY), fails_at=VALIDITY,
-            shows=("expired on", f"{p.at - DAY:%d %b %Y}"), fix="Issue a new certificate",
+            shows=(f"to {p.at - DAY:%d %b %Y}",),
         ),
         p.row(
             "certificate: not yet valid", p.leaf(not_before=p.at + DAY), fails_at=VALIDITY,
-            shows=("not valid yet", f"{p.at + DAY:%d %b %Y}"), fix="clock",
+            shows=(f"{p.at + DAY:%d %b %Y}",),
         ),
         p.row(
             "certificate: expired is told before an unknown name", p.leaf(not_after=p.at - DAY), user_name="nobody",
-            fails_at=VALIDITY, shows=("expired on",),
+            fails_at=VALIDITY, shows=(f"to {p.at - DAY:%d %b %Y}",),
         ),
         p.good("certificate: version 1", p.leaf(version_1=True)),
         p.good("certificate: no authority key identifier", p.leaf(aki=None)),
@@ -63,8 +61,8 @@ def certificate_rows(p: Plant) -> list[Case]:
         p.good("certificate: points to a revocation list", p.leaf(extensions=[(revocation_points(), False)])),
         p.row(
             "certificate: an unknown critical extension", p.leaf(extensions=[unknown_extension(critical=True)]),
-            fails_at=CHAIN, shows=("critical extension", "CN=sensor-1"),
-            fix="Issue the certificate again without the critical extension 1.3.6.1.4.1.55555.1",
+            fails_at=CHAIN, shows=("critical extension: 1.3.6.1.4.1.55555.1", "at: CN=sensor-1"),
+            fix=("1.3.6.1.4.1.55555.1",),
         ),
     ]  # fmt: skip
 
@@ -81,7 +79,7 @@ def strength_rows(p: Plant) -> list[Case]:
         p.good("signature: RSA-PSS with SHA-256", rsa_line.issue("sensor-1", digest="PSS SHA-256"), uploaded={"line-1": rsa_line}),
         *(
             p.row(
-                f"key: {kind}", p.leaf(key=kind), fails_at=CHAIN, shows=(kind, "CN=sensor-1"), fix="EC P-256",
+                f"key: {kind}", p.leaf(key=kind), fails_at=CHAIN, shows=(kind, "CN=sensor-1"), fix=("EC P-256",),
                 presentable=False, layer=layer,
             )
             for kind, layer in (
@@ -98,30 +96,30 @@ def strength_rows(p: Plant) -> list[Case]:
             shows=("public exponent of 2001 bits",), presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
-            "signature: SHA-224", p.leaf(digest="SHA-224"), fails_at=CHAIN, shows=("ECDSA with SHA-224",), fix="SHA-256",
+            "signature: SHA-224", p.leaf(digest="SHA-224"), fails_at=CHAIN, shows=("ECDSA with SHA-224",), fix=("SHA-256",),
             presentable=False, layer=CONNACK,
         ),
         p.row(
-            "signature: SHA-3", p.leaf(digest="SHA3-256"), fails_at=CHAIN, shows=("ECDSA with SHA-3-256",), fix="SHA-256",
+            "signature: SHA-3", p.leaf(digest="SHA3-256"), fails_at=CHAIN, shows=("ECDSA with SHA-3-256",), fix=("SHA-256",),
             presentable=False, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: RSA-PSS with SHA-224", rsa_line.issue("sensor-1", digest="PSS SHA-224"),
-            uploaded={"line-1": rsa_line}, fails_at=CHAIN, shows=("RSA-PSS with SHA-224",), fix="SHA-256",
+            uploaded={"line-1": rsa_line}, fails_at=CHAIN, shows=("RSA-PSS with SHA-224",), fix=("SHA-256",),
             presentable=False, layer=CONNACK,
         ),
         p.row("key: RSA 1024", p.leaf(key="RSA 1024"), fails_at=CHAIN, shows=("RSA 1024", "CN=sensor-1"), weak=True, layer=TLS_OF_CLIENT),
         p.row(
             "signature: SHA-1", p.leaf(digest="SHA-1"), fails_at=CHAIN, shows=("ECDSA with SHA-1", "CN=sensor-1"),
-            fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
+            fix=("SHA-256",), weak=True, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: RSA with SHA-1", rsa_line.issue("sensor-1", digest="SHA-1"), uploaded={"line-1": rsa_line},
-            fails_at=CHAIN, shows=("RSA with SHA-1",), fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
+            fails_at=CHAIN, shows=("RSA with SHA-1",), fix=("SHA-256",), weak=True, layer=TLS_OF_CLIENT,
         ),
         p.row(
             "signature: MD5", rsa_line.issue("sensor-1", digest="MD5"), uploaded={"line-1": rsa_line},
-            fails_at=CHAIN, shows=("RSA with MD5",), fix="SHA-256", weak=True, layer=TLS_OF_CLIENT,
+            fails_at=CHAIN, shows=("RSA with MD5",), fix=("SHA-256",), weak=True, layer=TLS_OF_CLIENT,
         ),
     ]  # fmt: skip
 
@@ -136,12 +134,12 @@ def purpose_rows(p: Plant) -> list[Case]:
         p.good("purpose: key agreement alone", p.leaf(key_usage=["keyAgreement"])),
         p.row(
             "purpose: servers only", p.leaf(purposes=["serverAuth"]), fails_at=PURPOSE, shows=("serverAuth",),
-            fix="clientAuth",
+            fix=("clientAuth",),
         ),
         p.row("purpose: code signing only", p.leaf(purposes=["codeSigning"]), fails_at=PURPOSE, shows=("codeSigning",)),
         p.row(
             "purpose: the key may only encipher keys", p.leaf(key_usage=["keyEncipherment"]), fails_at=PURPOSE,
-            shows=("keyEncipherment",), fix="digitalSignature",
+            shows=("keyEncipherment",), fix=("digitalSignature",),
         ),
         p.row(
             "purpose: a CA certificate presented as client", p.line, uploaded={"plant-root": p.root},
@@ -163,7 +161,7 @@ def issuer_rows(p: Plant) -> list[Case]:
         p.row("issuer: no CA certificate uploaded", uploaded={}, fails_at=ISSUER, shows=("CN=Line 1 CA", "none")),
         p.row(
             "issuer: another CA certificate uploaded", uploaded={"other": other}, fails_at=ISSUER,
-            shows=("CN=Line 1 CA", "CN=Other Root CA", key_identifier(p.line)), fix="CN=Line 1 CA",
+            shows=("CN=Line 1 CA", "CN=Other Root CA", key_identifier(p.line)), fix=("CN=Line 1 CA",),
         ),
         p.row(
             "issuer: the root uploaded, the intermediate not sent", uploaded={"plant-root": p.root}, fails_at=ISSUER,
@@ -171,11 +169,11 @@ def issuer_rows(p: Plant) -> list[Case]:
         ),
         p.row(
             "issuer: right name, other key", uploaded={"line-1": twin}, fails_at=ISSUER,
-            shows=("another key", key_identifier(p.line), key_identifier(twin)),
+            shows=(key_identifier(p.line), key_identifier(twin)),
         ),
         p.row(
             "issuer: right name, other key, no key identifiers", p.leaf(aki=None), uploaded={"line-1": twin},
-            fails_at=ISSUER, shows=("signature does not verify", "another key"),
+            fails_at=ISSUER, shows=("key identifier needed: not stated", key_identifier(twin)),
         ),
         p.good("issuer: two of one name, the second signed", p.leaf(aki=None), uploaded={"twin": twin, "line-1": p.line}),
         p.good("issuer: two of one name, the first signed", p.leaf(aki=None), uploaded={"line-1": p.line, "twin": twin}),
@@ -185,17 +183,17 @@ def issuer_rows(p: Plant) -> list[Case]:
         ),
         p.good("issuer: named in capitals", p.leaf(issuer=name_of("CN=LINE 1 CA"))),
         p.row(
-            "issuer: self-signed with a subject scheme", alone, fails_at=ISSUER, shows=("self-signed",),
-            fix="Thumbprint Match",
+            "issuer: self-signed with a subject scheme", alone, fails_at=ISSUER, shows=("issuer needed: CN=sensor-1",),
+            fix=("Thumbprint Match",),
         ),
         p.row(
             "issuer: the client certificate itself was uploaded", alone, uploaded={"mine": alone}, fails_at=ISSUER,
-            shows=("uploaded certificate mine itself",), fix="Thumbprint Match",
+            shows=("uploaded CA certificates: mine (CN=sensor-1)",), fix=("Thumbprint Match",),
         ),
         p.row(
             "issuer: a CA-issued client certificate was uploaded instead of its CA", uploaded={"mine": p.sensor},
-            fails_at=ISSUER, shows=("uploaded certificate mine itself", "CN=Line 1 CA"),
-            fix="Upload the CA certificate with the subject CN=Line 1 CA, which signed it, instead of mine",
+            fails_at=ISSUER, shows=("uploaded CA certificates: mine (CN=sensor-1)", "CN=Line 1 CA"),
+            fix=("CN=Line 1 CA", "mine"),
         ),
     ]  # fmt: skip
 
@@ -219,16 +217,16 @@ def chain_rows(p: Plant) -> list[Case]:
         p.good("chain: the CA renewed with the same key, both uploaded", uploaded={"old": old_line, "line-1": p.line}),
         p.row(
             "chain: sent up to a root that is not uploaded", chain=(p.line, p.root), uploaded={"second": root_b},
-            fails_at=CHAIN, shows=("CN=Plant Root CA", "neither uploaded nor sent"), fix="CN=Line 1 CA",
+            fails_at=CHAIN, shows=("CN=Plant Root CA", "neither uploaded nor sent"), fix=("CN=Line 1 CA",),
         ),
         p.row(
             "chain: path length exceeded", cell.issue("sensor-1"), chain=(cell,), fails_at=CHAIN,
-            shows=("path length", "CN=Line 1 CA", "CN=Cell CA"),
-            fix="no CA certificate stands between it and CN=Line 1 CA",
+            shows=("path length: 0", "at: CN=Line 1 CA", "CN=Cell CA"),
+            fix=("CN=Line 1 CA",),
         ),
         p.row(
             "chain: the sent intermediate has expired", chain=(old_line,), uploaded={"plant-root": p.root},
-            fails_at=CHAIN, shows=("CN=Line 1 CA", "expired on"),
+            fails_at=CHAIN, shows=("at: CN=Line 1 CA", "certificate has expired"),
         ),
         p.row(
             "chain: the sent intermediate is signed with SHA-1",
@@ -237,7 +235,7 @@ def chain_rows(p: Plant) -> list[Case]:
         ),
         p.row(
             "chain: the client certificate signed by another client", p.line.issue("sensor-0").issue("sensor-1"),
-            chain=(p.line.issue("sensor-0"),), fails_at=CHAIN, shows=("CN=sensor-0", "not a CA certificate", "CA:FALSE"),
+            chain=(p.line.issue("sensor-0"),), fails_at=CHAIN, shows=("at: CN=sensor-0", "basic constraints: CA:FALSE"),
         ),
     ]  # fmt: skip
 
@@ -264,17 +262,17 @@ def bad_ca_rows(p: Plant) -> list[Case]:
         under("ca: Ed25519", key="Ed25519"),
         under("ca: permits the client's DNS name", name_constraints=only_dns("plant.example")),
         p.good("ca: a root whose own signature is SHA-1", old_root.issue("sensor-1"), uploaded={"line-1": old_root}),
-        under("ca: expired", CHAIN, "CN=Line 2 CA", "expired on", not_after=p.at - DAY),
-        under("ca: not yet valid", CHAIN, "CN=Line 2 CA", "not valid yet", not_before=p.at + DAY),
-        under("ca: CA flag false", CHAIN, "CN=Line 2 CA", "not a CA certificate", "CA:FALSE", ca=False, purposes=None),
-        under("ca: no basic constraints", CHAIN, "CN=Line 2 CA", "not a CA certificate", "none", ca=None),
+        under("ca: expired", CHAIN, "at: CN=Line 2 CA", "certificate has expired", not_after=p.at - DAY),
+        under("ca: not yet valid", CHAIN, "at: CN=Line 2 CA", "certificate is not yet valid", not_before=p.at + DAY),
+        under("ca: CA flag false", CHAIN, "at: CN=Line 2 CA", "basic constraints: CA:FALSE", ca=False, purposes=None),
+        under("ca: no basic constraints", CHAIN, "at: CN=Line 2 CA", "basic constraints: none", ca=None),
         under("ca: key usage without keyCertSign", CHAIN, "CN=Line 2 CA", "cRLSign", key_usage=["cRLSign"]),
         *(
             under(f"ca: {curve}", CHAIN, "CN=Line 2 CA", curve, key=curve)
             for curve in ("secp192r1", "secp224r1", "secp256k1", "brainpoolP256r1", "DSA", "Ed448")
         ),
         under("ca: RSA 1024", CHAIN, "CN=Line 2 CA", "RSA 1024", key="RSA 1024"),
-        under("ca: an unknown critical extension", CHAIN, "CN=Line 2 CA", "critical extension", extensions=[unknown_extension(critical=True)]),
-        under("ca: does not permit the client's DNS name", CHAIN, "name constraint of CN=Line 2 CA", "permitted DNS:office.example", name_constraints=only_dns("office.example")),
+        under("ca: an unknown critical extension", CHAIN, "at: CN=Line 2 CA", "critical extension: 1.3.6.1.4.1.55555.1", extensions=[unknown_extension(critical=True)]),
+        under("ca: does not permit the client's DNS name", CHAIN, "name constraints of CN=Line 2 CA: permitted DNS:office.example", name_constraints=only_dns("office.example")),
         p.row("ca: RSA 16384", unsigned, uploaded={"line-2": big}, fails_at=CHAIN, shows=("CN=Line 2 CA", "RSA 16384")),
     ]  # fmt: skip

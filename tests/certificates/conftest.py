@@ -1,4 +1,4 @@
-"""Fixtures of the certificates tests: a namespace, and who is signed in there. A file may have a fuller one."""
+"""Fixtures of the certificates tests: a namespace and browsers signed in there. Some files override them."""
 
 import pytest
 from django.test import Client as Browser

@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer of what people bring: `python -m tests.certificates.fuzz_upload -runs=N [CORPUS]`.
+"""A coverage-guided fuzzer of uploads: `python -m tests.certificates.fuzz_upload -runs=N [CORPUS]`.
 
 libFuzzer (atheris) watches which branches of `certificates` an input takes, and goes on from those that take new ones. Each
 input goes the whole way: the upload form with its diagnosis, the engine as leaf and as chain, the name preview. Anything
@@ -45,7 +45,7 @@ STATEMENTS_ALLOWED = 20  # a form asks the database about the namespace, never o
 
 
 class Target:
-    """One namespace with a CA certificate in it, and someone who uploads."""
+    """A namespace with a CA certificate, and a user who uploads."""
 
     def __init__(self, namespace: Namespace, user: User) -> None:
         self.namespace = namespace

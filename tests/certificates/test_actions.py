@@ -1,4 +1,4 @@
-"""Changes of CA certificates: what is saved, what is refused, and what is written down."""
+"""Changes to CA certificates: what is saved, refused and recorded."""
 
 from datetime import timedelta
 from typing import Any
@@ -95,7 +95,7 @@ def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
     assert Activity.objects.count() == 1
 
 
-def test_a_deleted_certificate_waits_and_its_name_is_revived_with_another_certificate() -> None:
+def test_the_name_of_a_deleted_certificate_can_be_reused() -> None:
     row, user = make_ca_certificate(make_namespace()), make_user()
     actions.delete_ca_certificate(user, certificate=row)
     row.refresh_from_db()
@@ -105,7 +105,7 @@ def test_a_deleted_certificate_waits_and_its_name_is_revived_with_another_certif
     assert (again.pk, again.deleted_at, bytes(again.der)) == (row.pk, None, der)
 
 
-def test_the_next_expiry_is_that_of_the_first_certificate_to_end() -> None:
+def test_the_next_expiry_is_the_earliest() -> None:
     namespace = make_namespace()
     assert next_expiries([namespace.pk]) == {}
     first = make_ca_certificate(namespace, "first")
@@ -113,7 +113,7 @@ def test_the_next_expiry_is_that_of_the_first_certificate_to_end() -> None:
     assert next_expiries([namespace.pk]) == {namespace.pk: first.not_after}
 
 
-def test_what_azure_holds_and_nobody_can_read_is_kept_and_noted() -> None:
+def test_an_unreadable_certificate_from_azure_is_kept_and_noted() -> None:
     row = CACertificate(namespace=make_namespace())
     row.adopt({"name": "odd-one", "properties": {"encodedCertificate": "nonsense"}})
     row.save()
@@ -122,7 +122,7 @@ def test_what_azure_holds_and_nobody_can_read_is_kept_and_noted() -> None:
     assert "encodedCertificate" not in row.body()
 
 
-def test_a_stranger_does_not_find_a_certificate() -> None:
+def test_a_user_without_a_role_gets_404() -> None:
     row = make_ca_certificate(make_namespace())
     with pytest.raises(Http404):
         get_resource(make_user(), CACertificate, row.namespace_id, row.name)

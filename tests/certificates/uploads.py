@@ -39,7 +39,7 @@ RSA_SENSOR = RSA_LINE.issue("rsa-sensor", key="RSA 2048")
 
 @dataclass(frozen=True)
 class Upload:
-    """A file. `says` and `next_step` must stand in the sentence and the next step; `fix` is the action of the fix."""
+    """A file. `says` and `next_step` are data that the sentence and the next step contain; `fix` is the fix's action."""
 
     id: str
     data: bytes
@@ -51,6 +51,7 @@ class Upload:
     warns: tuple[str, ...] = ()
     existing: tuple[tuple[str, Identity], ...] = ()
     known: tuple[Identity, ...] = ()
+    detail: str = ""
 
 
 def uploads() -> list[Upload]:
@@ -94,31 +95,31 @@ def good_notations() -> list[Upload]:
         "PEM with words about private keys": b"# Keep the private key on the CA machine - never send it!\n# END. Private key: not here.\n" + pem,
         "PEM as openssl prints it": b"X509v3 extensions:\n    X509v3 Private Key Usage Period: \n        Not Before: Mar  1\n" + pem,
     }  # fmt: skip
-    return [Upload(f"good: {name}", data, "accepted", "can be uploaded") for name, data in notations.items()]
+    return [Upload(f"good: {name}", data, "accepted") for name, data in notations.items()]
 
 
 def broken_files() -> list[Upload]:
     pem, der = LINE.pem, LINE.der
     lines = pem.splitlines(keepends=True)
     return [
-        Upload("broken: empty", b"", "empty", "is empty"),
-        Upload("broken: only white space", b" \r\n\t ", "empty", "is empty"),
-        Upload("broken: larger than 1 MB", b"A" * (1_048_576 + 1), "too-large", "larger than 1 MB"),
-        Upload("broken: DER that ends early", der[:-20], "broken-certificate", "ends before", "Copy the whole file"),
-        Upload("broken: DER with a damaged inside", der[:30] + b"\xff" * 30 + der[60:], "broken-certificate", "damaged"),
-        Upload("broken: PEM without its end", b"".join(lines[:-1]), "broken-certificate", "BEGIN CERTIFICATE", "cut"),
-        Upload("broken: PEM without its beginning", b"".join(lines[1:]), "broken-certificate", "END CERTIFICATE", "cut"),
-        Upload("broken: PEM with a line missing", b"".join(lines[:3] + lines[4:]), "broken-certificate", "damaged"),
-        Upload("broken: PEM with a NUL", pem[:100] + b"\x00" + pem[100:], "nul-byte", "zero bytes"),
-        Upload("broken: PEM that is not base64", lines[0] + b"?? not base64 ??\n" + lines[-1], "broken-certificate", "not base64"),
-        Upload("broken: a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary", "binary file"),
-        Upload("broken: one byte", b"0", "not-a-certificate", "no certificate"),
-        Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate", "no certificate"),
-        Upload("broken: 51 certificates", pem * 51, "too-many-certificates", "more than 50"),
-        Upload("broken: 51 certificates in DER", der * 51, "too-many-certificates", "more than 50"),
+        Upload("broken: empty", b"", "empty"),
+        Upload("broken: only white space", b" \r\n\t ", "empty"),
+        Upload("broken: larger than 1 MB", b"A" * (1_048_576 + 1), "too-large", "1 MB"),
+        Upload("broken: DER that ends early", der[:-20], "broken-certificate", detail="truncated"),
+        Upload("broken: DER with a damaged inside", der[:30] + b"\xff" * 30 + der[60:], "broken-certificate", detail="damaged"),
+        Upload("broken: PEM without its end", b"".join(lines[:-1]), "broken-certificate", "BEGIN CERTIFICATE", detail="incomplete-armour"),
+        Upload("broken: PEM without its beginning", b"".join(lines[1:]), "broken-certificate", "END CERTIFICATE", detail="incomplete-armour"),
+        Upload("broken: PEM with a line missing", b"".join(lines[:3] + lines[4:]), "broken-certificate", detail="damaged"),
+        Upload("broken: PEM with a NUL", pem[:100] + b"\x00" + pem[100:], "nul-byte"),
+        Upload("broken: PEM that is not base64", lines[0] + b"?? not base64 ??\n" + lines[-1], "broken-certificate", detail="not-base64"),
+        Upload("broken: a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary"),
+        Upload("broken: one byte", b"0", "not-a-certificate"),
+        Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate"),
+        Upload("broken: 51 certificates", pem * 51, "too-many-certificates", "50"),
+        Upload("broken: 51 certificates in DER", der * 51, "too-many-certificates", "50"),
         Upload(
             "broken: negative serial number", ROOT.issue("Odd CA", ca=True, serial=b"\x90").der, "broken-certificate",
-            "serial number is zero or negative",
+            detail="serial-number",
         ),
     ]  # fmt: skip
 
@@ -134,29 +135,29 @@ def other_files() -> list[Upload]:
     return [
         Upload("other: PKCS#7 PEM", pkcs7.serialize_certificates(certificates, Encoding.PEM), "pkcs7", "PKCS#7", "openssl pkcs7"),
         Upload("other: PKCS#7 DER", pkcs7.serialize_certificates(certificates, Encoding.DER), "pkcs7", "PKCS#7", "-inform DER"),
-        Upload("other: request PEM", request.public_bytes(Encoding.PEM), "csr", "signing request", "CA answered"),
-        Upload("other: request DER", request.public_bytes(Encoding.DER), "csr", "signing request"),
-        Upload("other: revocation list PEM", revocation.public_bytes(Encoding.PEM), "crl", "revocation list"),
-        Upload("other: revocation list DER", revocation.public_bytes(Encoding.DER), "crl", "revocation list"),
-        Upload("other: public key PEM", public_key_pem(LINE), "public-key", "public key", "CA certificate"),
+        Upload("other: request PEM", request.public_bytes(Encoding.PEM), "csr"),
+        Upload("other: request DER", request.public_bytes(Encoding.DER), "csr"),
+        Upload("other: revocation list PEM", revocation.public_bytes(Encoding.PEM), "crl"),
+        Upload("other: revocation list DER", revocation.public_bytes(Encoding.DER), "crl"),
+        Upload("other: public key PEM", public_key_pem(LINE), "public-key"),
         Upload(
             "other: public key DER",
             LINE.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            "public-key", "public key",
+            "public-key",
         ),
         Upload(
             "other: SSH public key",
             LINE.certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" ada@line1",
-            "public-key", "SSH public key",
+            "public-key", "SSH",
         ),
         Upload("other: public JSON Web Key", jwk, "public-key", "JSON Web Key"),
-        Upload("other: web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "html", "web page", "Download"),
-        Upload("other: XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html", "web page"),
-        Upload("other: ZIP with a certificate", archive.getvalue(), "zip", "ZIP archive", "Unpack"),
-        Upload("other: base64 of words", b64encode(b"The quick brown fox jumps over the lazy dog. " * 5), "not-a-certificate", "no certificate"),
+        Upload("other: web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "html"),
+        Upload("other: XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html"),
+        Upload("other: ZIP with a certificate", archive.getvalue(), "zip", "ZIP"),
+        Upload("other: base64 of words", b64encode(b"The quick brown fox jumps over the lazy dog. " * 5), "not-a-certificate"),
         Upload(
             "other: key parameters", b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
-            "not-a-certificate", "key parameters",
+            "not-a-certificate", detail="key-parameters",
         ),
     ]  # fmt: skip
 
@@ -177,22 +178,22 @@ def bundles() -> list[Upload]:
         Upload("bundle: whole chain", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload(
             "bundle: whole chain, the intermediate already here", SENSOR.pem + LINE.pem + ROOT.pem, several, "3 certificates",
-            "The one that signs them is already here as plant-intermediate. There is nothing to upload.",
+            "plant-intermediate",
             "create-client", "CN=sensor-1", existing=(("plant-intermediate", LINE),),
         ),
         Upload(
             "bundle: leaf and root, the intermediate already here", SENSOR.pem + ROOT.pem, several, "2 certificates",
-            "already here as plant-intermediate. There is nothing", "create-client", "CN=sensor-1",
+            "plant-intermediate", "create-client", "CN=sensor-1",
             existing=(("plant-intermediate", LINE),), known=(RSA_SENSOR,),
         ),
         Upload(
             "bundle: root and intermediate, the intermediate already here", ROOT.pem + LINE.pem, several, "2 certificates",
-            "most likely signs the clients is already here as plant-intermediate. There is nothing",
+            "plant-intermediate",
             existing=(("plant-intermediate", LINE),),
         ),
         Upload(
             "bundle: expired leaf, the intermediate already here", LINE.issue("s", not_after=AT - DAY).pem + ROOT.pem, several,
-            "2 certificates", "already here as plant-intermediate", existing=(("plant-intermediate", LINE),),
+            "2 certificates", "plant-intermediate", existing=(("plant-intermediate", LINE),),
         ),
         Upload(
             "bundle: a renewed intermediate while the old one is here", SENSOR.pem + LINE.pem, several, "2 certificates",
@@ -200,21 +201,21 @@ def bundles() -> list[Upload]:
         ),
         Upload(
             "bundle: the intermediate that is here has expired", SENSOR.pem + ROOT.pem, several, "2 certificates",
-            "subject CN=Line 1 CA", existing=(("old", old_line),),
+            "CN=Line 1 CA", existing=(("old", old_line),),
         ),
         Upload("bundle: DER, one behind the other", SENSOR.der + LINE.der, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: DER in hex, and something behind it", (SENSOR.der + LINE.der + b"\x30\x01\x05").hex().encode(), several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: root first", ROOT.pem + LINE.pem, several, "2 certificates", "CN=Line 1 CA", choose, "CN=Line 1 CA"),
         Upload("bundle: RSA chain", RSA_ROOT.pem + RSA_LINE.pem + RSA_SENSOR.pem, several, "3 certificates", "", choose, "CN=RSA Line CA"),
-        Upload("bundle: leaf and root, the intermediate missing", SENSOR.pem + ROOT.pem, several, "2 certificates", "subject CN=Line 1 CA"),
-        Upload("bundle: two unrelated roots", ROOT.pem + RSA_ROOT.pem, several, "2 certificates", "Choose the one"),
-        Upload("bundle: root and two intermediates", ROOT.pem + LINE.pem + line_2.pem, several, "3 certificates", "Choose the one"),
-        Upload("bundle: root and an expired intermediate", ROOT.pem + old_line.pem, several, "2 certificates", "CN=Line 1 CA, cannot be used"),
+        Upload("bundle: leaf and root, the intermediate missing", SENSOR.pem + ROOT.pem, several, "2 certificates", "CN=Line 1 CA"),
+        Upload("bundle: two unrelated roots", ROOT.pem + RSA_ROOT.pem, several, "2 certificates", detail="choose"),
+        Upload("bundle: root and two intermediates", ROOT.pem + LINE.pem + line_2.pem, several, "3 certificates", detail="choose"),
+        Upload("bundle: root and an expired intermediate", ROOT.pem + old_line.pem, several, "2 certificates", "CN=Line 1 CA", detail="likely-signer-unusable"),
         Upload("bundle: a self-signed client and a root", self_signed("s", key_label="s").pem + ROOT.pem, several, "2 certificates", "CN=Plant Root CA", choose, "CN=Plant Root CA"),
-        Upload("bundle: the signer's key is too large", LINE.issue("s", issuer=name_of("CN=Large CA"), aki=None).pem + large.pem, several, "2 cert", "RSA 16384"),
-        Upload("bundle: two CAs that have both expired", old_line.pem + old_root.pem, several, "2 certificates", "None of them can be used"),
-        Upload("bundle: two leaves", SENSOR.pem + RSA_SENSOR.pem, several, "2 certificates", "None of them is a CA"),
-        Upload("bundle: the signer has expired", SENSOR.pem + old_line.pem, several, "2 certificates", "expired on"),
+        Upload("bundle: the signer's key is too large", LINE.issue("s", issuer=name_of("CN=Large CA"), aki=None).pem + large.pem, several, "2 certificates", "RSA 16384", detail="likely-signer-unusable"),
+        Upload("bundle: two CAs that have both expired", old_line.pem + old_root.pem, several, "2 certificates", "CN=Line 1 CA", detail="none-usable"),
+        Upload("bundle: two leaves", SENSOR.pem + RSA_SENSOR.pem, several, "2 certificates", detail="no-ca"),
+        Upload("bundle: the signer has expired", SENSOR.pem + old_line.pem, several, "2 certificates", "28 Feb 2026", detail="signer-unusable"),
         Upload("bundle: an expired and a renewed signer", old_line.pem + LINE.pem + SENSOR.pem, several, "3 cert", "", choose, "CN=Line 1 CA"),
         Upload(
             "bundle: two unrelated CAs, clients known", ROOT.pem + RSA_LINE.pem, several, "2 certificates", "",
@@ -227,19 +228,19 @@ def leaves() -> list[Upload]:
     thumbprint, alone = "create-thumbprint-client", self_signed("sensor-1", key_label="alone")
     server = LINE.issue("web-1", purposes=["serverAuth"])
     return [
-        Upload("leaf: client certificate", SENSOR.pem, "leaf", "client certificate", "CN=Line 1 CA", thumbprint, "CN=sensor-1"),
-        Upload("leaf: RSA, as DER", RSA_SENSOR.der, "leaf", "client certificate", "CN=RSA Line CA", thumbprint, "CN=rsa-sensor"),
-        Upload("leaf: server certificate", server.pem, "leaf", "client certificate", "CN=Line 1 CA", thumbprint, "CN=web-1"),
-        Upload("leaf: self-signed", alone.pem, "self-signed-leaf", "self-signed", "Thumbprint Match", thumbprint, "CN=sensor-1"),
+        Upload("leaf: client certificate", SENSOR.pem, "leaf", "", "CN=Line 1 CA", thumbprint, "CN=sensor-1"),
+        Upload("leaf: RSA, as DER", RSA_SENSOR.der, "leaf", "", "CN=RSA Line CA", thumbprint, "CN=rsa-sensor"),
+        Upload("leaf: server certificate", server.pem, "leaf", "", "CN=Line 1 CA", thumbprint, "CN=web-1"),
+        Upload("leaf: self-signed", alone.pem, "self-signed-leaf", "", "Thumbprint Match", thumbprint, "CN=sensor-1"),
         Upload(
-            "leaf: its CA is already here", SENSOR.pem, "leaf-of-known-ca", "already here as line-1", "register a client",
+            "leaf: its CA is already here", SENSOR.pem, "leaf-of-known-ca", "line-1", "",
             "create-client", "CN=sensor-1", existing=(("line-1", LINE),),
         ),
-        Upload("leaf: expired", LINE.issue("s", not_after=AT - DAY).pem, "leaf", "client certificate", "It has expired"),
-        Upload("leaf: self-signed and expired", self_signed("s", not_after=AT - DAY).pem, "self-signed-leaf", "", "It has expired"),
+        Upload("leaf: expired", LINE.issue("s", not_after=AT - DAY).pem, "leaf"),
+        Upload("leaf: self-signed and expired", self_signed("s", not_after=AT - DAY).pem, "self-signed-leaf"),
         Upload(
             "leaf: expired, its CA is already here", LINE.issue("s", not_after=AT - DAY).pem, "leaf-of-known-ca",
-            "already here as line-1", "It has expired", existing=(("line-1", LINE),),
+            "line-1", "", existing=(("line-1", LINE),),
         ),
         Upload("leaf: CA flag false", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, "leaf", "", "", thumbprint, "CN=Line 3 CA"),
         Upload("leaf: a version 1 root", authority("Old Root", version_1=True).pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
@@ -252,15 +253,15 @@ def unfit_cas() -> list[Upload]:
         return ROOT.issue("Line 2 CA", **{"ca": True, **options}).pem
 
     return [
-        Upload("unfit: expired", made(not_after=AT - DAY), "expired", "expired on 28 Feb 2026", "Renew"),
-        Upload("unfit: not yet valid", made(not_before=AT + DAY), "not-yet-valid", "not valid before 02 Mar 2026", "Wait"),
+        Upload("unfit: expired", made(not_after=AT - DAY), "expired", "28 Feb 2026"),
+        Upload("unfit: not yet valid", made(not_before=AT + DAY), "not-yet-valid", "02 Mar 2026"),
         Upload("unfit: key usage without keyCertSign", made(key_usage=["cRLSign"]), "no-key-cert-sign", "keyCertSign"),
         Upload("unfit: RSA 1024", made(key="RSA 1024"), "weak-key", "RSA 1024", "RSA 2048"),
         Upload("unfit: RSA 16384", made(key="RSA 16384"), "key-too-large", "RSA 16384", "2048 to 4096"),
         Upload("unfit: Ed448", made(key="Ed448"), "key-type", "Ed448", "EC P-256"),
         Upload("unfit: DSA", made(key="DSA"), "key-type", "DSA 2048", "EC P-256"),
         Upload("unfit: RSA with a wide exponent", made(key="RSA 2048 wide"), "key-too-large", "RSA 2048 with a public exponent of 2001 bits"),
-        Upload("unfit: secp192r1", made(key="secp192r1"), "weak-key", "weak key (EC secp192r1)", "EC P-256"),
+        Upload("unfit: secp192r1", made(key="secp192r1"), "weak-key", "EC secp192r1", "EC P-256"),
         Upload("unfit: secp224r1", made(key="secp224r1"), "key-type", "EC secp224r1", "EC P-256"),
         Upload("unfit: secp256k1", made(key="secp256k1"), "key-type", "EC secp256k1", "EC P-256"),
         Upload("unfit: brainpoolP256r1", made(key="brainpoolP256r1"), "key-type", "EC brainpoolP256r1", "EC P-256"),
@@ -275,7 +276,7 @@ def unfit_cas() -> list[Upload]:
             "unfit: RSA with MD5", RSA_ROOT.issue("Line 2 CA", ca=True, digest="MD5").pem, "weak-hash", "RSA with MD5",
             "SHA-256",
         ),
-        Upload("unfit: already here", LINE.pem, "duplicate", "already here as line-1", "use line-1", existing=(("line-1", LINE),)),
+        Upload("unfit: already here", LINE.pem, "duplicate", "line-1", "line-1", existing=(("line-1", LINE),)),
     ]  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
     upload = dana.get_by_role("button", name="Upload")
     name.fill("line-b")
     dana.locator("#id_file").set_input_files(files / "client.crt")
-    expect(dana.locator("#id_file_error")).to_contain_text("There is nothing to upload")
+    expect(dana.locator("#id_file_error")).to_have_attribute("data-problem", "leaf-of-known-ca")
     expect(upload).to_be_disabled()
     dana.keyboard.press("Escape")
     expect(dana.locator("#pane .pane")).to_have_count(0)
@@ -173,7 +173,7 @@ def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
     expect(dana.locator("#toasts")).to_contain_text("What you typed is still here.")
     expect(upload).to_be_disabled()
     dana.locator("#id_file").set_input_files(files / "intermediate_ca.crt")
-    expect(dana.locator("#id_file_error")).to_contain_text("already here as line-a")
+    expect(dana.locator("#id_file_error")).to_have_attribute("data-problem", "duplicate")
     dana.get_by_role("link", name="Cancel").click()
     expect(dana.locator("#pane .pane")).to_have_count(0)
     opener.click()
@@ -245,10 +245,10 @@ def test_the_name_of_a_chosen_file_shows_what_cannot_be_seen(
 def test_samples_are_registered_while_their_download_stays(furnished: DemoProcess, dana: Page) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/2/sample-certificates/")
     dana.get_by_label("Client authentication name").fill("robot-1")
-    dana.get_by_role("button", name="Make certificates").last.click()
+    dana.get_by_role("button", name="Create certificates").last.click()
     dana.get_by_role("button", name="Upload the intermediate and register this client").click()
     expect(dana.locator("#sample-next")).to_contain_text("CA certificate: sample-intermediate. Client: robot-1.")
-    expect(dana.get_by_role("link", name="Download zip")).to_be_visible()
+    expect(dana.get_by_role("link", name="Download ZIP")).to_be_visible()
 
 
 def test_a_mistake_in_a_test_of_authentication_is_told_by_its_field(

@@ -1,4 +1,4 @@
-"""`manage.py sample_chain`: what the guide does with the step CLI, in one command."""
+"""`manage.py sample_chain`: create sample certificates, as Microsoft's guide does with the step CLI."""
 
 import os
 from argparse import ArgumentParser
@@ -26,8 +26,8 @@ MAX_HOURS = 87_600  # ten years
 
 class Command(BaseCommand):
     help = (
-        "Make a root, an intermediate and client certificates for trying out, into a folder or a .zip file. "
-        "The private keys are written there and nowhere else."
+        "Create a root, an intermediate and client certificates for testing, in a folder or a .zip file. "
+        "The private keys are stored only there."
     )
     requires_system_checks: list[str] = []
 
@@ -37,25 +37,27 @@ class Command(BaseCommand):
             "--scheme",
             choices=[scheme.value for scheme in VALIDATION_SCHEMES],
             default=VALIDATION_SCHEMES[0].value,
-            help="where the names stand in the certificates (default: the subject)",
+            help="validation scheme, which decides where the names are in the certificates (default: the subject)",
         )
         parser.add_argument(
             "--fault",
             choices=[fault.code for fault in SAMPLE_FAULTS],
             default="",
-            help="what is deliberately wrong with them",
+            help="deliberate fault of the certificates",
         )
         parser.add_argument(
             "--teaching",
             action="store_true",
-            help="one client for each scheme and one for each fault, beside the names",
+            help="add one client for each scheme and one for each fault",
         )
-        parser.add_argument("--hours", type=int, default=2400, help="how long they are valid (default: 2400)")
+        parser.add_argument(
+            "--hours", type=int, default=2400, help="validity of the client certificates in hours (default: 2400)"
+        )
         parser.add_argument(
             "--output",
             type=Path,
             default=Path("sample-certificates"),
-            help="a new folder, or a new file that ends in .zip (default: sample-certificates)",
+            help="a new folder, or a new .zip file (default: sample-certificates)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -63,9 +65,9 @@ class Command(BaseCommand):
         if options["teaching"]:
             names += TEACHING_NAMES
         if not names:
-            raise CommandError("Give at least one client authentication name, or --teaching.")
+            raise CommandError("Specify at least one client authentication name, or --teaching.")
         if not 1 <= options["hours"] <= MAX_HOURS:
-            raise CommandError(f"--hours is a number from 1 to {MAX_HOURS}.")
+            raise CommandError(f"--hours must be from 1 to {MAX_HOURS}.")
         try:
             chain = make_sample_chain(names, at=timezone.now(), lifetime=timedelta(hours=options["hours"]))
         except IssuingError as error:
@@ -74,16 +76,16 @@ class Command(BaseCommand):
         try:
             _write(chain, output)
         except FileExistsError as error:
-            raise CommandError(f"{output} is already there. Give another --output.") from error
+            raise CommandError(f"{output} already exists. Specify another --output.") from error
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror}.") from error
-        self._tell(chain, output)
+        self._print_summary(chain, output)
 
-    def _tell(self, chain: SampleChain, output: Path) -> None:
+    def _print_summary(self, chain: SampleChain, output: Path) -> None:
         for sample in (chain.root, chain.intermediate, *chain.clients):
             expected = f"  {sample.expected}" if sample.fails_at else ""
             self.stdout.write(f"{sample.thumbprint}  {sample.file_name}.crt{expected}")
-        self.stdout.write(f"Written to {output}. HOW-TO.txt in it says how to go on.")
+        self.stdout.write(f"Written to {output}. Continue with HOW-TO.txt in it.")
 
 
 def _write(chain: SampleChain, output: Path) -> None:
@@ -96,6 +98,6 @@ def _write(chain: SampleChain, output: Path) -> None:
 
 
 def _write_file(path: Path, data: bytes, mode: int) -> None:
-    """Create the file with its mode from the start, and never over another one."""
+    """Create the file with its mode from the start. Raise FileExistsError if it exists."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

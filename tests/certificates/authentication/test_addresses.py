@@ -1,4 +1,4 @@
-"""Names that are addresses are found by the address, and an index kept through changes says the same as a new one."""
+"""Names that are addresses are found by address, and an updated index equals a new one."""
 
 import random
 

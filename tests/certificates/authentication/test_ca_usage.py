@@ -1,4 +1,4 @@
-"""CA insight: whom a CA certificate signed, who would be left alone without it, and what ends when."""
+"""The known clients of a CA certificate: who signed them, who else is trusted, and when they expire."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Whose certificate this is: found by what the certificate says, without walking through the clients."""
+"""The clients of a certificate are looked up, without walking through all clients."""
 
 import random
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def test_they_are_those_whose_own_scheme_accepts_the_certificate(case: Case) -> 
 
 
 class _Watched(dict[str, ClientRecord]):
-    """Clients that nobody may walk through."""
+    """Clients that raise an error when iterated."""
 
     def _refuse(self) -> Iterator[str]:
         raise AssertionError("A refused CONNECT walked through all clients.")
@@ -50,10 +50,8 @@ def test_a_refused_connect_walks_through_no_clients(user_name: str | None) -> No
     decision = authenticate(presented=plant.sensor.der, user_name=user_name, state=state, at=AT)
     assert not decision.accepted
     if user_name == "nobody":
-        assert (
-            decision.fix
-            == "This certificate belongs to press-1: send its authentication name sensor-1 as MQTT user name."
-        )
+        assert "press-1" in decision.fix
+        assert "sensor-1" in decision.fix
 
 
 def test_an_index_kept_through_changes_is_that_of_what_is_left() -> None:

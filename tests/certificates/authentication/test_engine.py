@@ -1,4 +1,4 @@
-"""What the table of rows cannot say: moments, hostile chains, and what is done with nonsense in the namespace."""
+"""The engine beyond the table: times, hostile chains, and invalid entries in the namespace."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,26 +46,26 @@ def test_both_ends_of_a_ca_certificates_validity_are_inside() -> None:
     assert decide(leaf, ca, at=AT + SECOND).code == "chain-verified"
 
 
-def test_will_it_still_work_in_march() -> None:
+def test_the_verdict_depends_on_the_time() -> None:
     plant = Plant(AT)
     leaf = plant.leaf(not_after=AT + timedelta(days=30))
     assert decide(leaf, plant.line).accepted
     assert decide(leaf, plant.line, at=AT + timedelta(days=31)).code == "within-validity"
 
 
-def test_a_moment_without_time_zone_is_a_mistake_of_the_caller() -> None:
+def test_a_time_without_time_zone_is_an_error() -> None:
     plant = Plant(AT)
     with pytest.raises(ValueError, match="aware"):
         decide(plant.sensor, plant.line, at=AT.replace(tzinfo=None))
 
 
-def test_an_uploaded_certificate_that_cannot_be_read_is_passed_over() -> None:
+def test_an_unreadable_uploaded_certificate_is_ignored() -> None:
     plant = Plant(AT)
     broken = replace(plant.root, der=b"nonsense")
     assert decide(plant.sensor, broken, plant.line).accepted
 
 
-def test_a_source_that_is_not_known_is_passed_over() -> None:
+def test_an_unknown_source_is_ignored() -> None:
     plant = Plant(AT)
     assert decide(plant.sensor, plant.line, sources=("ClientCertificateShoeSize", "ClientCertificateSubject")).accepted
 
@@ -78,7 +78,7 @@ def test_an_unknown_scheme_is_refused_by_name() -> None:
     assert "ShoeSizeMatch" in decision.reason
 
 
-def test_only_ten_sent_certificates_are_looked_at() -> None:
+def test_only_ten_sent_certificates_are_used() -> None:
     plant = Plant(AT)
     strangers = tuple(plant.root.issue(f"Stranger {n}", ca=True) for n in range(10))
     assert decide(plant.sensor, plant.root, chain=(*strangers[:9], plant.line)).accepted
@@ -86,7 +86,7 @@ def test_only_ten_sent_certificates_are_looked_at() -> None:
 
 
 def test_a_maze_of_cross_signed_certificates_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten certificates of one name and key, each of which signed every other: the paths through them are 10! many."""
+    """Ten certificates with one name and key, each signed by every other, have 10! paths."""
     plant = Plant(AT)
     name = name_of("CN=Maze CA")
     first = plant.root.issue("Maze CA", ca=True, issuer=name, aki=None)
@@ -105,8 +105,8 @@ def test_a_maze_of_cross_signed_certificates_costs_little(monkeypatch: pytest.Mo
     assert asked <= 11 * 11
 
 
-def test_a_key_of_a_kind_that_nobody_knows_gets_a_decision() -> None:
-    """OpenSSL refuses such a certificate without a reason, and cannot write it out again."""
+def test_an_unknown_kind_of_key_gets_a_decision() -> None:
+    """OpenSSL rejects such a certificate without a reason and cannot encode it again."""
     plant = Plant(AT)
     ec_key, unknown = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("0607a88648ce3d0201")
     odd = replace(plant.sensor, der=plant.sensor.der.replace(ec_key, unknown))

@@ -1,4 +1,4 @@
-"""Name preview: what a certificate yields, whom it fits, and what only looks alike."""
+"""Preview of the names in a certificate, the matching clients, and lookalikes."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_one_certificate_registered_for_two_clients_is_ambiguous() -> None:
     assert next(entry for entry in preview(*pair).schemes if entry.scheme.value == THUMBPRINT).is_ambiguous
 
 
-def test_sources_stand_in_the_configured_order_and_the_first_with_a_value_is_taken() -> None:
+def test_sources_are_in_order_and_the_first_with_a_value_counts() -> None:
     found = preview(a_client("sensor-1.plant.example", DNS), sources=("ClientCertificateEmail", "ClientCertificateDns"))
     assert [entry.source for entry in found.sources][:2] == ["ClientCertificateEmail", "ClientCertificateDns"]
     assert {entry.source for entry in found.sources} == set(ALTERNATIVE_SOURCES)

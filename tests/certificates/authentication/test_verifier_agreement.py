@@ -1,4 +1,4 @@
-"""The engine against verifiers that it does not use: cryptography's, on some 1,500 generated chains, and OpenSSL's program.
+"""The engine compared with other verifiers: cryptography's on about 1,500 generated chains, and OpenSSL's program.
 
 Where the two differ, the difference is listed here with its reason; none is left over, and no listed one is unused. The
 peer's extension policies are the relaxed ones: its defaults ask for what client certificates of plants do not have.
@@ -79,7 +79,7 @@ ARRANGEMENTS = ("the issuer uploaded", "the root uploaded, the issuer sent")
 
 @dataclass(frozen=True)
 class Row:
-    """One chain: how the leaf, its issuer and the upload are made."""
+    """One chain: how to issue the leaf and its issuer, and what is uploaded."""
 
     leaf: str
     ca: str
@@ -106,7 +106,7 @@ ROWS = [
 
 @dataclass(frozen=True)
 class Excuse:
-    """A difference that is meant, in one direction. `codes` are ours for it, "accepted" where we alone accept.
+    """An intended difference, in one direction. `codes` are ours for it, "accepted" where we alone accept.
 
     Where we alone accept, the peer must accept the same chain without what is excused (`but_for`), so that nothing else
     hides behind the excuse.
@@ -172,7 +172,7 @@ def issuer_of(ca: str) -> Identity:
 
 
 def ours(leaf: Identity, sent: list[Identity], anchor: Identity) -> str:
-    """Our code: "accepted", or the step that fails."""
+    """Return our code: "accepted", or the failing step."""
     clients = {"sensor-1": ClientRecord("sensor-1", "sensor-1", "SubjectMatchesAuthenticationName")}
     state = NamespaceState((TrustedCA("anchor", anchor.der),), clients)
     chain = [identity.der for identity in sent]
@@ -200,7 +200,7 @@ def verdicts(row: Row) -> tuple[str, bool]:
 
 
 def excuses_of(row: Row, code: str) -> list[str]:
-    """What explains the difference in this row; nothing where the code is another one or something hides behind it."""
+    """Return the listed difference that explains this row, or None."""
     listed = ACCEPTED_BY_US_ALONE if code == "accepted" else REFUSED_BY_US_ALONE
     found = {reason: excuse for reason, excuse in listed.items() if excuse.applies(row)}
     if code != "accepted":
@@ -227,7 +227,7 @@ def test_the_verdicts_agree_apart_from_the_listed_differences() -> None:
 
 
 def openssl_accepts(folder: Path, leaf: Identity, sent: list[Identity], anchor: Identity) -> bool:
-    """What `openssl verify -partial_chain -purpose sslclient` says at its usual security level."""
+    """Return the result of `openssl verify -partial_chain -purpose sslclient` at its default security level."""
     for name, identities in (("leaf", [leaf]), ("sent", sent), ("anchor", [anchor])):
         (folder / f"{name}.pem").write_bytes(b"".join(identity.pem for identity in identities))
     command = [require_program("openssl"), "verify", "-partial_chain", "-purpose", "sslclient", "-auth_level", "2"]
@@ -241,7 +241,7 @@ OPENSSL_REFUSES_ALONE = {"any EKU": "extended key usage “any” alone is no ss
 
 
 def test_openssl_refuses_nothing_that_we_accept(tmp_path: Path) -> None:
-    """A third opinion, on each fault of a leaf and of an issuer alone: a process for each row of the table took minutes."""
+    """Compare with the program on each single fault of leaf and issuer. A process for every row would take minutes."""
     rows = [row for row in ROWS if "good" in {row.leaf, row.ca} or row.leaf.startswith("PSS")]
     differing = set()
     for row in rows:

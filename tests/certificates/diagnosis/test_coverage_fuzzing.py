@@ -9,6 +9,7 @@ import pytest
 from tests.certificates.key_uploads import write_corpus
 
 pytestmark = pytest.mark.long
+
 RUNS = 500
 pytest.importorskip("atheris", reason="There is no atheris for this Python or machine.")
 

@@ -1,4 +1,4 @@
-"""Whatever certificate, name and moment are tested, the page's function answers with a verdict and nothing else."""
+"""For any certificate, name and time, the page gets a verdict."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certificates.pages.authentication_test import NO_END, try_authentication
-from certificates.pages.presented_chain import Presented
+from certificates.pages.authentication_test import NO_EXPIRY, run_authentication_test
+from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import Namespace
 from tests.certificates.cases import IP, THUMBPRINT, Plant
 from tests.certificates.x509.test_fuzzing import mutated
@@ -18,10 +18,10 @@ PLANT = Plant(AT)
 FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 LEAVES = [
     PLANT.leaf(dns=["sensor-1.plant.example"], ips=["2001:db8::1"], emails=["a@plant.example"]),
-    PLANT.leaf(not_after=NO_END),
+    PLANT.leaf(not_after=NO_EXPIRY),
     PLANT.leaf(not_before=FIRST, not_after=FIRST + timedelta(seconds=1)),
-    PLANT.leaf(not_before=NO_END - timedelta(seconds=1), not_after=NO_END),
-    self_signed("sensor-1", key_label="alone", not_after=NO_END),
+    PLANT.leaf(not_before=NO_EXPIRY - timedelta(seconds=1), not_after=NO_EXPIRY),
+    self_signed("sensor-1", key_label="alone", not_after=NO_EXPIRY),
     PLANT.line,
 ]
 SOURCES = [f"ClientCertificate{kind}" for kind in ("Email", "Ip", "Dns", "Subject")]
@@ -32,7 +32,7 @@ moments = st.datetimes(timezones=st.just(UTC)) | st.just(AT)
 
 
 def plant_namespace() -> Namespace:
-    """The one of this test, made at the first example."""
+    """Return the namespace of this test, created for the first example."""
     found = Namespace.objects.first()
     if found is not None:
         return found
@@ -59,12 +59,12 @@ def plant_namespace() -> Namespace:
 def test_a_mutated_certificate_gets_a_verdict_with_all_that_the_page_draws(
     leaf: Identity, seed: int, changes: int, user_name: str | None, at: datetime, now: datetime, protocol: str
 ) -> None:
-    presented = Presented((mutated(leaf.der, seed, changes), PLANT.line.der))
-    trial = try_authentication(
+    presented = PresentedChain((mutated(leaf.der, seed, changes), PLANT.line.der))
+    result = run_authentication_test(
         plant_namespace(), presented, user_name=user_name, at=at, protocol=protocol, now=now, may_change=True
     )
-    assert trial.decision.accepted or trial.decision.fix
-    assert trial.slider is None or trial.slider.start <= at <= trial.slider.end
-    assert {trial.slider is None, trial.names is None} == {presented.leaf is None}
-    assert bool(trial.connack) is not trial.decision.accepted
-    assert trial.download
+    assert result.decision.accepted or result.decision.fix
+    assert result.slider is None or result.slider.start <= at <= result.slider.end
+    assert {result.slider is None, result.names is None} == {presented.leaf is None}
+    assert bool(result.connack) is not result.decision.accepted
+    assert result.download

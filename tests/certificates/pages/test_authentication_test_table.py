@@ -1,10 +1,10 @@
-"""The page's verdict on the table of certificates × users. The endpoint is held to the same table, so the two agree."""
+"""The page's verdict on the table of certificates × users, which also tests the endpoint."""
 
 import pytest
 
 from certificates.authentication.engine import authenticate
-from certificates.pages.authentication_test import try_authentication
-from certificates.pages.presented_chain import Presented
+from certificates.pages.authentication_test import run_authentication_test
+from certificates.pages.presented_chain import PresentedChain
 from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
@@ -18,10 +18,10 @@ CASES = cases(AT)
 def test_the_page_decides_as_the_engine_and_as_the_table_says(case: Case) -> None:
     ders = (case.der, *(sent.der for sent in case.chain)) if case.der is not None else ()
     at = case.at or AT
-    trial = try_authentication(
-        arranged(case), Presented(ders), user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
+    result = run_authentication_test(
+        arranged(case), PresentedChain(ders), user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
     )
-    failing = trial.decision.failing
+    failing = result.decision.failing
     assert (failing.code if failing else "") == case.fails_at
     expected = authenticate(
         presented=case.der,
@@ -30,5 +30,5 @@ def test_the_page_decides_as_the_engine_and_as_the_table_says(case: Case) -> Non
         state=case.state(),
         at=at,
     )
-    assert trial.decision.as_dict() == expected.as_dict()
-    assert bool(trial.connack) is not case.accepted
+    assert result.decision.as_dict() == expected.as_dict()
+    assert bool(result.connack) is not case.accepted

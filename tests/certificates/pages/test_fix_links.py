@@ -1,4 +1,4 @@
-"""A refused step leads to the form in which its one change is made, and to none where that is made elsewhere."""
+"""A failed step links to the form that fixes it, or to none when the fix is made elsewhere."""
 
 from fnmatch import fnmatchcase
 
@@ -17,8 +17,8 @@ from certificates.authentication.decision import (
     UPLOAD_CA,
     USE_THUMBPRINT,
 )
-from certificates.pages.authentication_test import Trial, try_authentication
-from certificates.pages.presented_chain import Presented
+from certificates.pages.authentication_test import AuthenticationTest, run_authentication_test
+from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.reading import to_azure_pem
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole, Role
 from tests.certificates.arranging import arranged
@@ -30,7 +30,7 @@ from tests.support.factories import PASSWORD, make_user
 
 ELSEWHERE = ""  # on the device, or where its certificate is issued
 
-# Written down by hand: where the one change is made for each kind of row that is refused. The first that fits counts.
+# Where to fix each kind of refused row, written by hand. The first matching pattern counts.
 WAYS = {
     "certificate: *": ELSEWHERE,
     "key: *": ELSEWHERE,
@@ -86,16 +86,16 @@ def written_down(case: Case) -> str:
     return next(way for kind, way in WAYS.items() if fnmatchcase(case.id, kind))
 
 
-def trial_of(case: Case, namespace: Namespace) -> Trial:
+def trial_of(case: Case, namespace: Namespace) -> AuthenticationTest:
     ders = (case.der, *(sent.der for sent in case.chain)) if case.der is not None else ()
     at = case.at or AT
-    return try_authentication(
-        namespace, Presented(ders), user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
+    return run_authentication_test(
+        namespace, PresentedChain(ders), user_name=case.user_name, at=at, protocol="5", now=AT, may_change=True
     )
 
 
-def link_of(trial: Trial) -> str:
-    return next((shown.url for shown in trial.steps if shown.step.outcome == "failed"), "")
+def link_of(result: AuthenticationTest) -> str:
+    return next((shown.url for shown in result.steps if shown.step.outcome == "failed"), "")
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=[case.id for case in REFUSED])
@@ -160,7 +160,7 @@ def test_what_a_link_fills_in_is_told_and_not_saved(client: Browser) -> None:
 
 
 def attempt_of(case: Case, namespace: Namespace) -> ConnectionAttempt:
-    """The attempt as the log tells it."""
+    """Create the attempt as it is logged."""
     decision = decide(case)
     ders = [case.der, *(sent.der for sent in case.chain)] if case.der is not None else []
     record = {"presentedChain": [to_azure_pem(der) for der in ders], "decision": decision.as_dict()}

@@ -1,4 +1,4 @@
-"""Page and endpoint decide alike: whatever is wrong with certificate, chain, client, name or namespace, in any mixture.
+"""Page and endpoint decide alike, for any combination of faults in certificate, chain, client, name or namespace.
 
 The fixed table (`tests.certificates.case_table`) holds each of them to expectations written by hand; here what nobody
 wrote down is put together at random and both are asked, the page by HTTP and the endpoint over TLS and MQTT.
@@ -103,13 +103,13 @@ SOURCES = list(ALTERNATIVE_SOURCES)
 
 
 def seldom(draw: st.DrawFn, usual: st.SearchStrategy[Any], otherwise: st.SearchStrategy[Any]) -> Any:
-    """Mostly what fits: where everything is wrong at once, the first step hides all others."""
+    """Draw mostly valid values: if everything is wrong at once, the first step hides all others."""
     return draw(otherwise if draw(st.sampled_from([False, False, True])) else usual)
 
 
 @st.composite
 def leaves(draw: st.DrawFn) -> tuple[Identity, str]:
-    """A certificate to present, with up to two faults of its own, and who signed it ("" for itself)."""
+    """Draw a certificate to present, with up to two faults, and the name of its signer ("" if self-signed)."""
     faults = seldom(draw, st.just([]), st.lists(st.sampled_from(FAULTS), min_size=1, max_size=2))
     options = {key: value for fault in [SAN, *faults] for key, value in fault.items()}
     name = seldom(draw, st.just("sensor-1"), st.sampled_from(["Sensor-1", "straße", "sensor-2"]))
@@ -122,7 +122,7 @@ def leaves(draw: st.DrawFn) -> tuple[Identity, str]:
 
 @st.composite
 def clients_for(draw: st.DrawFn, leaf: Identity) -> list[ClientRecord]:
-    """Up to three clients, the first of which mostly fits the certificate."""
+    """Draw up to three clients, the first of which mostly matches the certificate."""
     some = st.lists(st.tuples(st.sampled_from(SCHEMES), st.sampled_from(NAMES[:10])), max_size=2)
     wanted = [*seldom(draw, st.sampled_from([[pair] for pair in FITTING]), some), *draw(some)]
     made = [
@@ -140,7 +140,7 @@ def clients_for(draw: st.DrawFn, leaf: Identity) -> list[ClientRecord]:
 
 @st.composite
 def rows(draw: st.DrawFn) -> Case:
-    """One namespace, what a client presents to it and the user name it gives."""
+    """Draw a namespace, and the certificate and user name that a client presents to it."""
     leaf, signer = draw(leaves())
     usual = [ISSUERS[signer or "line"]]
     any_cas = st.lists(st.sampled_from([*ISSUERS.values(), leaf]), max_size=3)
@@ -171,7 +171,7 @@ def plant(tmp_path: Path) -> Iterator[LocalPlant]:
 
 
 def page_decides(browser: Browser, case: Case, at: datetime) -> Decision:
-    """What Test authentication says of that moment, in a namespace that ends with the question."""
+    """Return the decision of the page Test authentication, in a temporary namespace."""
     assert case.presented is not None
     file = SimpleUploadedFile("client.crt", case.presented.pem + b"".join(sent.pem for sent in case.chain))
     with transaction.atomic():
@@ -179,14 +179,14 @@ def page_decides(browser: Browser, case: Case, at: datetime) -> Decision:
         url = reverse("certificates:test_authentication", args=[namespace.pk])
         answer = browser.post(url, {"file": file, "user_name": case.user_name or "", "at": f"{at:%Y-%m-%dT%H:%M}"})
         assert answer.status_code == 200, answer.content.decode()
-        found = answer.context["trial"].decision
+        found = answer.context["test"].decision
         transaction.set_rollback(True)
     assert isinstance(found, Decision)
     return found
 
 
 def endpoint_decides(plant: LocalPlant, case: Case, folder: Path) -> tuple[Decision, w.Received]:
-    """What a client hears from the live endpoint, and what its connection log says."""
+    """Return what a client receives from the live endpoint, and its log record."""
     arrange(plant, case)
     before = len(plant.log())
     with wire(plant, context=context_of(plant, case, folder)) as opened:
@@ -196,7 +196,7 @@ def endpoint_decides(plant: LocalPlant, case: Case, folder: Path) -> tuple[Decis
 
 
 def moment_of(decision: Decision) -> datetime:
-    """The minute that a trace tells; without it the two could be asked in two minutes, and their texts differ."""
+    """Return the minute in a trace. Page and endpoint might decide in different minutes, so it is removed."""
     told = [value for step in decision.steps for name, value in step.values if name == "at"]
     return datetime.strptime(told[0], "%d %b %Y %H:%M UTC").replace(tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""What a megabyte in the upload form takes, with Django, the form, the diagnosis and the page that answers."""
+"""The memory that a megabyte in the upload form takes, from the request to the response."""
 
 import tracemalloc
 

@@ -1,6 +1,8 @@
-"""The pane Upload certificate: the verdict before Upload, and the fix that one click takes."""
+"""The pane Upload certificate: the verdict before the upload, and one-click fixes."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
-from namespaces.forms.base import without_private_keys
+from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
 from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
@@ -23,6 +25,8 @@ from tests.support.chains import authority
 from tests.support.factories import make_ca_certificate, make_client, make_user
 
 pytestmark = pytest.mark.django_db
+
+ACCEPTED, FULL = 'data-verdict="accepted"', 'data-problem="limit"'
 
 
 @pytest.fixture
@@ -42,35 +46,35 @@ def verdict(browser: Browser, namespace: Namespace, **sent: object) -> str:
     return answer.content.decode()
 
 
-def test_of_a_bundle_one_click_takes_the_one_that_signs(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
+def test_one_click_chooses_the_signer_from_a_bundle(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
     found = verdict(ada, namespace, file=SimpleUploadedFile("chain.pem", bundle(chain).encode()))
-    assert "There are 3 certificates in this file" in found
+    assert 'data-problem="several-certificates" data-detail="signer"' in found
     wanted = chain.intermediate.thumbprint
     assert f'name="choose" value="{wanted}"' in found
     chosen = verdict(ada, namespace, pem=bundle(chain), choose=wanted)
-    assert "This CA certificate can be uploaded." in chosen
+    assert ACCEPTED in chosen
     url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
     answer = ada.post(url, {"name": "line-a", "pem": bundle(chain), "choose": wanted})
     assert answer.status_code == 302
     assert CACertificate.objects.get().thumbprint == wanted
 
 
-def test_where_nobody_knows_who_signs_there_is_a_button_for_each(
+def test_each_ca_has_a_button_when_the_signer_is_unknown(
     ada: Browser, namespace: Namespace, chain: SampleChain
 ) -> None:
     other = authority("Other Root CA", at=timezone.now())
     found = verdict(ada, namespace, pem=chain.root.certificate_pem + other.pem.decode())
     for thumbprint in (chain.root.thumbprint, other.thumbprint):
         assert f'name="choose" value="{thumbprint}"' in found
-    assert "signs the clients: " not in found
+    assert 'data-detail="choose"' in found
 
 
-def test_a_full_namespace_is_told_when_the_pane_opens_and_live_and_after_upload(
+def test_a_full_namespace_is_reported_at_every_step(
     ada: Browser, namespace: Namespace, chain: SampleChain, settings: Any
 ) -> None:
     settings.MAX_CA_CERTIFICATES = 1
     url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
-    assert "holds at most" not in ada.get(url).content.decode()
+    assert FULL not in ada.get(url).content.decode()
     row = make_ca_certificate(namespace, "first")
     pem = chain.intermediate.certificate_pem
     answers = [
@@ -80,10 +84,10 @@ def test_a_full_namespace_is_told_when_the_pane_opens_and_live_and_after_upload(
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 422]
     for answer in answers:
-        assert "holds at most 1 CA certificates" in answer.content.decode()
-        assert "can be uploaded" not in answer.content.decode()
+        assert FULL in answer.content.decode()
+        assert ACCEPTED not in answer.content.decode()
     delete_ca_certificate(make_user("grace"), certificate=row)
-    assert "can be uploaded" in ada.post(url, {"pem": pem, "name": "FIRST", "team": "x"}).content.decode()
+    assert ACCEPTED in ada.post(url, {"pem": pem, "name": "FIRST", "team": "x"}).content.decode()
     assert ada.post(url, {"pem": pem, "name": "first"}).status_code == 302
 
 
@@ -91,19 +95,17 @@ def test_every_error_and_warning_is_shown(ada: Browser, namespace: Namespace) ->
     now = timezone.now()
     both = authority("Old CA", key="RSA 1024", at=now, not_after=now - timedelta(days=1))
     found = verdict(ada, namespace, pem=both.pem.decode())
-    for sentence in ("This certificate expired on", "has a weak key (RSA 1024)", "This is a root certificate."):
-        assert sentence in found
+    assert re.findall(r'data-problem="([^"]+)"', found) == ["expired", "weak-key", "root"]
+    assert "RSA 1024" in found
 
 
-def test_a_choice_that_is_not_in_the_file_counts_for_nothing(
-    ada: Browser, namespace: Namespace, chain: SampleChain
-) -> None:
-    assert "There are 3 certificates" in verdict(ada, namespace, pem=bundle(chain), choose="0" * 64)
+def test_a_choice_that_is_not_in_the_file_is_ignored(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
+    assert 'data-problem="several-certificates"' in verdict(ada, namespace, pem=bundle(chain), choose="0" * 64)
     for wrong in (chain.clients[0].thumbprint, "\x00"):
-        assert "can be uploaded" not in verdict(ada, namespace, pem=bundle(chain), choose=wrong)
+        assert ACCEPTED not in verdict(ada, namespace, pem=bundle(chain), choose=wrong)
 
 
-def test_a_client_certificate_names_its_issuer_and_offers_a_thumbprint_client(
+def test_a_leaf_names_its_issuer_and_offers_a_thumbprint_client(
     ada: Browser, namespace: Namespace, chain: SampleChain
 ) -> None:
     leaf = chain.clients[0]
@@ -117,20 +119,18 @@ def test_a_client_certificate_names_its_issuer_and_offers_a_thumbprint_client(
     assert '<option value="ThumbprintMatch" selected>' in form.content.decode()
 
 
-def test_a_root_is_told_apart_when_known_clients_are_signed_by_an_intermediate(
+def test_a_root_above_the_intermediate_that_signs_clients_is_warned(
     ada: Browser, namespace: Namespace, chain: SampleChain
 ) -> None:
     make_client(namespace, "press-1")
     shown = tuple(load_certificate(each.certificate_der) for each in (chain.clients[0], chain.intermediate))
     remember(namespace.pk, [Showing("press-1", shown, timezone.now(), has_connected=True)])
     found = verdict(ada, namespace, pem=chain.root.certificate_pem)
-    assert "The clients seen here are signed by" in found
+    assert 'data-problem="intermediate-signs-clients"' in found
     assert load_certificate(chain.intermediate.certificate_der).subject in found
 
 
-def test_what_was_chosen_as_a_file_is_still_there_after_a_refusal(
-    ada: Browser, namespace: Namespace, chain: SampleChain
-) -> None:
+def test_a_chosen_file_is_kept_after_an_error(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
     file = SimpleUploadedFile("ca.crt", chain.intermediate.certificate_pem.encode())
     url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
     answer = ada.post(url, {"name": "x!", "file": file, "description": "of line A"})
@@ -151,9 +151,7 @@ UNREAD = {
 
 @pytest.mark.parametrize("paste", UNREAD.values(), ids=UNREAD)
 @pytest.mark.parametrize("more", [{}, {"description": SENSOR.key_pem.decode()}], ids=["", "beside a key"])
-def test_what_was_not_read_as_certificates_does_not_come_back(
-    ada: Browser, namespace: Namespace, paste: str, more: dict[str, str]
-) -> None:
+def test_unreadable_text_is_not_sent_back(ada: Browser, namespace: Namespace, paste: str, more: dict[str, str]) -> None:
     url = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
     answer = ada.post(url, {"name": "line-a", "pem": paste, "description": "of line A"} | more)
     page = answer.content.decode()
@@ -164,7 +162,7 @@ def test_what_was_not_read_as_certificates_does_not_come_back(
     assert len(page) < 200_000
 
 
-def test_of_a_paste_with_other_text_the_certificates_come_back(
+def test_only_the_certificates_of_pasted_text_are_sent_back(
     ada: Browser, namespace: Namespace, chain: SampleChain
 ) -> None:
     pem = chain.intermediate.certificate_pem
@@ -182,7 +180,7 @@ TEXT_KEYS = {
 
 
 @pytest.mark.parametrize("text", TEXT_KEYS.values(), ids=TEXT_KEYS)
-def test_a_private_key_of_any_notation_is_blanked_in_every_field(text: str) -> None:
+def test_a_private_key_in_any_notation_is_removed_from_every_field(text: str) -> None:
     posted = QueryDict(mutable=True)
     posted.setlist("description", ["of line A", text])
     posted["name"] = "line-a"
@@ -201,7 +199,7 @@ def test_a_private_key_of_any_notation_is_blanked_in_every_field(text: str) -> N
         LINE.pem.decode(),
     ],
 )
-def test_what_is_no_private_key_is_left_alone(text: str) -> None:
+def test_other_text_is_kept(text: str) -> None:
     posted = QueryDict(mutable=True)
     posted["description"] = text
     assert without_private_keys(posted) == (posted, [])
@@ -209,13 +207,13 @@ def test_what_is_no_private_key_is_left_alone(text: str) -> None:
 
 @pytest.mark.parametrize("field", ["description", "name"])
 @pytest.mark.parametrize("key", ["EC: PKCS#8 base64 without armour", "JSON Web Key", "PGP", "PKCS#8: in small letters"])
-def test_no_field_is_a_way_around_the_doctor(
+def test_a_private_key_in_any_field_is_refused(
     ada: Browser, namespace: Namespace, chain: SampleChain, field: str, key: str
 ) -> None:
     sent = {"name": "line-a", "pem": chain.intermediate.certificate_pem} | {field: TEXT_KEYS[key]}
     answer = ada.post(reverse("certificates:ca_certificate_upload", args=[namespace.pk]), sent)
     assert answer.status_code == 422
-    assert "That is a private key." in answer.content.decode()
+    assert 'data-problem="private-key"' in answer.content.decode()
     assert TEXT_KEYS[key][40:70] not in answer.content.decode()
     assert not CACertificate.objects.exists()
 
@@ -232,7 +230,7 @@ def test_certificates_shown_at_a_connection_are_remembered_once(namespace: Names
 
 
 @pytest.mark.parametrize("sent", ["a client certificate", "no certificate", "a private key"])
-def test_what_is_refused_cannot_be_uploaded_and_is_told_once(
+def test_a_refused_file_cannot_be_uploaded_and_is_explained_once(
     ada: Browser, namespace: Namespace, chain: SampleChain, sent: str
 ) -> None:
     key = chain.clients[0].key_pem.decode()
@@ -248,7 +246,8 @@ def test_what_is_refused_cannot_be_uploaded_and_is_told_once(
     for is_htmx in (True, False):
         page = ada.post(url, {"name": "line-a", "pem": pem}, headers={"HX-Request": "true"} if is_htmx else {})
         text = page.content.decode()
-        assert text.count(reason) == 1 + (sent == "a private key")  # the field that held it says so too
+        assert text.count(reason) == 1
+        assert (PRIVATE_KEY_SENTENCE in unescape(text)) is (sent == "a private key")  # shown at its field too
         assert text.count('id="id_file_error"') == 1
         # Without JavaScript only that button sends another file.
         assert ('id="upload-button" disabled' in text) is is_htmx
@@ -266,28 +265,28 @@ def test_the_certificate_of_a_registered_client_leads_to_that_client(
     page = ada.post(url, {"pem": chain.clients[0].certificate_pem}, headers={"HX-Request": "true"}).content.decode()
     assert reverse("namespaces:client_detail", args=[namespace.pk, "Press-One"]) in page
     assert reverse("namespaces:client_create", args=[namespace.pk]) not in page
-    if scheme == "ThumbprintMatch":
-        assert "client Press-One has it, and uses Thumbprint Match, which this certificate does not fit." in page
-    else:
-        assert "it is the certificate of client Press-One." in page
+    problem = page.split("data-problem=")[1].split("data-problem=")[0]
+    assert "Press-One" in problem
+    assert ("Thumbprint Match" in problem) is (scheme == "ThumbprintMatch")
 
 
-def test_of_a_bundle_whose_signer_is_here_nothing_is_uploaded(
+def test_a_bundle_whose_signer_is_uploaded_needs_no_upload(
     ada: Browser, namespace: Namespace, chain: SampleChain
 ) -> None:
     make_ca_certificate(namespace, "plant-intermediate", der=chain.intermediate.certificate_der)
     url = reverse("certificates:ca_certificate_check_file", args=[namespace.pk])
 
-    def told() -> str:
+    def answer() -> str:
         return ada.post(url, {"pem": bundle(chain)}, headers={"HX-Request": "true"}).content.decode()
 
-    assert "The one that signs them is already here as plant-intermediate. There is nothing to upload." in told()
-    assert 'name="choose"' not in told()
-    assert reverse("namespaces:client_create", args=[namespace.pk]) in told()
+    assert 'data-problem="several-certificates" data-detail="signer-uploaded"' in answer()
+    assert "plant-intermediate" in answer()
+    assert 'name="choose"' not in answer()
+    assert reverse("namespaces:client_create", args=[namespace.pk]) in answer()
     make_client(namespace, "press-1")
-    assert "it belongs to client press-1." in told()
-    assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in told()
-    assert reverse("namespaces:client_create", args=[namespace.pk]) not in told()
+    assert "client press-1" in answer()
+    assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in answer()
+    assert reverse("namespaces:client_create", args=[namespace.pk]) not in answer()
 
 
 def test_without_javascript_the_choice_is_shown_before_it_is_uploaded(
@@ -303,7 +302,7 @@ def test_without_javascript_the_choice_is_shown_before_it_is_uploaded(
     for name in ("line-a", ""):
         shown = ada.post(check, {**sent, "name": name}).content.decode()
         assert not CACertificate.objects.exists()
-        assert "This CA certificate can be uploaded." in shown
+        assert ACCEPTED in shown
         assert f'<input type="hidden" name="choose" value="{wanted}">' in shown
         assert 'value="of line A"' in shown
         assert 'class="errors"' not in shown

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from certificates.authentication.decision import FAILED_TITLES
 from certificates.authentication.engine import (
     VALIDATION_SCHEMES,
     ClientRecord,
@@ -71,7 +72,7 @@ def test_the_archive_has_matching_keys_thumbprints_and_a_how_to() -> None:
         load_pem_private_key(archive.read("b.example.key"), None)
 
 
-def test_each_file_is_named_as_try_it_looks_for_it_and_no_two_alike() -> None:
+def test_file_names_are_unique_and_those_that_try_it_expects() -> None:
     subject = "SubjectMatchesAuthenticationName"
     asked = [
         ("press-1", ""), ("PRESS-1", "expired"), ("press-1", "expired"), ("press-1", ""), ("sensor-5@plant.example", ""),
@@ -105,7 +106,7 @@ def test_each_file_is_named_as_try_it_looks_for_it_and_no_two_alike() -> None:
         ("a\ud800b", "ThumbprintMatch", "name"),
     ],
 )
-def test_a_name_that_cannot_stand_there_is_refused_with_its_field(name: str, scheme: str, field: str) -> None:
+def test_a_name_that_cannot_be_issued_is_refused_with_its_field(name: str, scheme: str, field: str) -> None:
     with pytest.raises(IssuingError) as caught:
         make_sample_chain([ClientName(name, scheme)], at=AT)
     assert caught.value.field == field
@@ -116,7 +117,7 @@ def test_a_long_name_is_fine_with_a_dns_scheme() -> None:
     assert make_sample_chain([ClientName(name, "DnsMatchesAuthenticationName")], at=AT).clients
 
 
-# What each fault leads to, per scheme that looks at the chain, and with Thumbprint Match. Written down by hand.
+# The step at which each fault fails: with schemes that check the chain, and with Thumbprint Match.
 EXPECTED = {
     "expired": ("within-validity", "within-validity"),
     "not-yet-valid": ("within-validity", "within-validity"),
@@ -145,14 +146,14 @@ def failing_step(chain: SampleChain, index: int = 0) -> str:
 
 @pytest.mark.parametrize("fault", [fault.code for fault in SAMPLE_FAULTS])
 @pytest.mark.parametrize("scheme", [s.value for s in VALIDATION_SCHEMES])
-def test_a_deliberately_wrong_certificate_fails_where_it_says(scheme: str, fault: str) -> None:
+def test_a_faulty_certificate_fails_at_the_expected_step(scheme: str, fault: str) -> None:
     chain = make_sample_chain([ClientName(NAME_FOR[scheme], scheme, fault)], at=AT)
     expected = EXPECTED[fault][scheme == "ThumbprintMatch"]
     assert (failing_step(chain), chain.clients[0].fails_at) == (expected, expected)
-    assert chain.clients[0].expected.startswith("Refused at" if expected else "Accepted")
+    assert (FAILED_TITLES[expected] in chain.clients[0].expected) if expected else chain.clients[0].expected
 
 
-def test_the_set_for_teaching_shows_every_scheme_and_every_fault() -> None:
+def test_the_training_set_has_every_scheme_and_every_fault() -> None:
     chain = make_sample_chain(TEACHING_NAMES, at=AT)
     for index, client in enumerate(chain.clients):
         assert failing_step(chain, index) == client.fails_at
@@ -166,11 +167,11 @@ def test_an_unknown_fault_is_refused() -> None:
     assert caught.value.field == "fault"
 
 
-def test_the_archive_says_what_to_expect_and_unpacks_keys_for_their_owner_alone() -> None:
+def test_the_archive_has_the_expected_results_and_private_keys() -> None:
     chain = make_sample_chain([ClientName("a"), ClientName("b", fault="expired")], at=AT)
     with zipfile.ZipFile(io.BytesIO(sample_chain_zip(chain))) as archive:
         how_to = archive.read("HOW-TO.txt").decode()
-        assert "expected: Accepted." in how_to
-        assert "expected: Refused at “Not within its validity”" in how_to
+        assert [how_to.count(client.expected) for client in chain.clients] == [1, 1]
+        assert FAILED_TITLES["within-validity"] in chain.clients[1].expected
         for entry in archive.infolist():
             assert entry.external_attr >> 16 == (0o100600 if entry.filename.endswith(".key") else 0o100644)

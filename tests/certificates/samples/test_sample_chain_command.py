@@ -9,7 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from certificates.samples.chain import TEACHING_NAMES
+from certificates.authentication.decision import FAILED_TITLES
+from certificates.samples.chain import TEACHING_NAMES, IssuingError
 from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import read_upload
 
@@ -52,30 +53,33 @@ def test_scheme_fault_and_lifetime_are_taken(tmp_path: Path) -> None:
     folder = tmp_path / "samples"
     scheme = "DnsMatchesAuthenticationName"
     said = run("a.example", "--scheme", scheme, "--fault", "expired", "--hours", "1", "--output", str(folder))
-    assert "Refused at “Not within its validity”" in said
+    assert FAILED_TITLES["within-validity"] in said
     leaf = load_certificate(read_upload((folder / "a.example.crt").read_bytes())[0].der)
     assert leaf.dns_names == ("a.example",)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "named", "field"),
     [
-        ([], "at least one client authentication name"),
-        (["x" * 65], "too long for a subject"),
-        (["sensor-1", "--hours", "0"], "--hours"),
-        (["sensor-1", "--hours", "1000000"], "--hours"),
-        (["no-address", "--scheme", "IpMatchesAuthenticationName"], "not an IPv4 or IPv6 address"),
-        ([f"sensor-{number}" for number in range(21)], "one to 20"),
+        ([], "--teaching", ""),
+        (["x" * 65], "x" * 40, "scheme"),
+        (["sensor-1", "--hours", "0"], "--hours", ""),
+        (["sensor-1", "--hours", "1000000"], "--hours", ""),
+        (["no-address", "--scheme", "IpMatchesAuthenticationName"], "no-address", "name"),
+        ([f"sensor-{number}" for number in range(21)], "20", "name"),
     ],
 )
-def test_what_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    with pytest.raises(CommandError, match=sentence):
+def test_invalid_arguments_are_refused(tmp_path: Path, arguments: list[str], named: str, field: str) -> None:
+    with pytest.raises(CommandError, match=named) as refusal:
         run(*arguments, "--output", str(tmp_path / "samples"))
+    cause = refusal.value.__cause__
+    assert (cause.field if isinstance(cause, IssuingError) else "") == field
     assert not (tmp_path / "samples").exists()
 
 
 @pytest.mark.parametrize("name", ["samples", "samples.zip"])
-def test_nothing_that_is_there_is_overwritten(tmp_path: Path, name: str) -> None:
+def test_an_existing_output_is_not_overwritten(tmp_path: Path, name: str) -> None:
     run("sensor-1", "--output", str(tmp_path / name))
-    with pytest.raises(CommandError, match="already there"):
+    with pytest.raises(CommandError, match=name) as refusal:
         run("sensor-1", "--output", str(tmp_path / name))
+    assert isinstance(refusal.value.__cause__, FileExistsError)

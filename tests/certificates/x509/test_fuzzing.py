@@ -1,4 +1,4 @@
-"""Whatever bytes come, decoding and the engine answer with their own error or a decision, and nothing else."""
+"""For any bytes, the reader raises its own error and the engine returns a decision."""
 
 import random
 from contextlib import suppress
@@ -26,7 +26,7 @@ several = settings(max_examples=150, deadline=None, suppress_health_check=[Healt
 
 
 def mutated(data: bytes, seed: int, changes: int) -> bytes:
-    """Bytes changed, cut out, doubled or put in, the same for the same seed."""
+    """Return the data with bytes changed, removed, repeated or inserted, the same for the same seed."""
     chance, changed = random.Random(seed), bytearray(data)
     for _ in range(changes):
         at = chance.randrange(len(changed) + 1)

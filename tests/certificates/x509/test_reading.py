@@ -30,7 +30,7 @@ def in_colons(digits: str) -> str:
         f"sha256 Fingerprint={in_colons(DIGITS).upper()}",
         f"  SHA256:{DIGITS}\n",
         in_colons(DIGITS).replace(":", " "),
-        f"\u200e{DIGITS}",  # what copying from Windows' certificate dialog brings along
+        f"\u200e{DIGITS}",  # copied along from Windows' certificate dialog
         DIGITS.translate({ord(str(digit)): chr(0xFF10 + digit) for digit in range(10)}),
     ],
 )
