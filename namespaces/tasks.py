@@ -15,7 +15,7 @@ from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
 from sync.arm.resource_ids import subscription_of
 from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
-from sync.workers import leases
+from sync.workers import leases, periodic
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def refresh_namespaces() -> None:
         if alone:
             _refresh_all()
             start_imports(at=timezone.now())
+    periodic.record_run("refresh", timezone.now())
 
 
 def start_imports(*, at: datetime) -> None:

@@ -59,6 +59,7 @@ class Shortcoming:
     fix: str
 
 
+AdministratorWarnings = Callable[[], Iterable[str]]
 DeploymentCheck = Callable[[], Iterable[Shortcoming]]
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
 # Every page that a person may open: of the portal, and of the namespace they are in (its primary key).
@@ -74,6 +75,7 @@ _page_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 _deployment_checks: list[DeploymentCheck] = []
+_administrator_warnings: list[AdministratorWarnings] = []
 
 
 def register_menu_item(item: MenuItem) -> None:
@@ -160,3 +162,14 @@ def register_deployment_check(check: DeploymentCheck) -> None:
 
 def deployment_checks() -> tuple[DeploymentCheck, ...]:
     return tuple(_deployment_checks)
+
+
+def register_administrator_warnings(source: AdministratorWarnings) -> None:
+    """Let an app warn administrators on every page."""
+    if source not in _administrator_warnings:
+        _administrator_warnings.append(source)
+
+
+def administrator_warnings() -> list[str]:
+    """What administrators have to know now, as sentences."""
+    return [sentence for source in _administrator_warnings for sentence in source()]

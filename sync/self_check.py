@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from portal.registry import Shortcoming
 from sync import registry
 from sync.arm.error_hints import PROVIDER
 from sync.arm.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable, arm_gateway
@@ -170,3 +171,11 @@ def _matches(action: str, patterns: list[str]) -> bool:
         if wanted == head if not star else wanted.startswith(head) and wanted[len(head) :].endswith(tail):
             return True
     return False
+
+
+def azure_deployment_check() -> Iterator[Shortcoming]:
+    """Report to `manage.py check_deployment` what `manage.py check_azure` finds missing."""
+    for check in check_azure():
+        if check.result.is_good is False:
+            problem = f"Azure: {check.title}: {check.result.message}"
+            yield Shortcoming("error", f"azure_{check.name}", problem, "docs/azure.md explains it.")

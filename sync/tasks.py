@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
+from portal.celery import send
 from sync import registry
 from sync.capabilities import connection_log
 from sync.drift import discards
 from sync.drift import scan as drift
 from sync.models import forget_old_findings, forget_old_records
 from sync.push import pump, queue, rechecks
-from sync.workers import heartbeats, leases
+from sync.workers import heartbeats, leases, periodic
 
 PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
 
@@ -23,7 +24,7 @@ PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
 def run_pump() -> None:
     """Bring to Azure what is due, many rows at once, until nothing is."""
     if pump.run_here(seconds=PUMP_SECONDS):
-        current_app.send_task("sync.tasks.pump")
+        send("sync.tasks.pump")
 
 
 @shared_task
@@ -36,6 +37,7 @@ def sweep() -> None:
             rechecks.make_due(now)
             forget_old_records(now)
             forget_old_findings(now, registry.scopes().pks())
+    periodic.record_run("sweep", timezone.now())
     if queue.anything_due():
         run_pump()
     discard()
@@ -49,7 +51,7 @@ def discard() -> None:
     with leases.kept("discards", seconds=_asking_lease()) as hold:
         goes_on = hold is not None and discards.run(seconds=PUMP_SECONDS, meanwhile=hold.renew)
     if goes_on:
-        current_app.send_task("sync.tasks.discard")
+        send("sync.tasks.discard")
 
 
 @shared_task
@@ -66,6 +68,7 @@ def scan_all() -> None:
             for scope in drift.due_for_a_scan(timezone.now()):
                 hold.renew()
                 _scan(scope.pk, also=hold)
+    periodic.record_run("scan", timezone.now())
 
 
 def _scan(pk: int, *, also: leases.Hold | None = None) -> None:

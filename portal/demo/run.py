@@ -18,6 +18,7 @@ ARM_PORT = 8443
 MQTT_PORT = 8883
 MQTT_PORTS = 8  # neighbouring ports that must be free: one per namespace, with room to add some
 READY_SECONDS = 60.0
+WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
 # What decides where the parts store and send things must come from this folder, not from the shell it is started in.
 OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
@@ -93,6 +94,7 @@ class Demo:
         self._arm = Arm.from_ready_file(folder.emulator_ready)
         supervisor.environment |= self._target(self._arm)
         self._worker = supervisor.start("worker", "celery", self._worker_options())
+        supervisor.start("clock", "celery", self._clock_options())
         listener = self._listener.fileno()
         supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
         self._seed = self._read_seed()
@@ -144,24 +146,21 @@ class Demo:
             "AZURE_SUBSCRIPTION_ID": arm.subscription,
         }
 
-    def _worker_options(self) -> list[str]:
-        schedule = self._folder.path / "beat-schedule"
+    @staticmethod
+    def _worker_options() -> list[str]:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         pool = ["--pool=threads", "--concurrency=8", "--loglevel=INFO"]
-        return [
-            "--app=portal",
-            "worker",
-            "--beat",
-            f"--schedule={schedule}",
-            "--hostname=demo@localhost",
-            *pool,
-            *quiet,
-        ]
+        return ["--app=portal", "worker", "--hostname=demo@localhost", *pool, *quiet]
+
+    def _clock_options(self) -> list[str]:
+        # Not `worker --beat`: a clock of its own lives and dies alone, and a killed worker leaves no second one running.
+        schedule = self._folder.path / "beat-schedule"
+        return ["--app=portal", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"]
 
     @staticmethod
     def _portal_options(listener: int) -> list[str]:
         # The supervisor holds the socket: a portal that is started again keeps its port and its waiting visitors.
-        threads = ["--worker-class=gthread", "--workers=1", "--threads=8", "--graceful-timeout=2"]
+        threads = [f"--worker-class={WORKER_CLASS}", "--workers=1", "--threads=8", "--graceful-timeout=2"]
         return ["portal.wsgi:application", f"--bind=fd://{listener}", "--no-control-socket", *threads]
 
     # Ready

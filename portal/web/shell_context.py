@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from portal.models import User
 from portal.pages.bell import unread_count
+from portal.registry import administrator_warnings
 
 THEME_COOKIE = "theme"
 THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
@@ -42,6 +43,11 @@ class Shell:
     @property
     def unread_text(self) -> str:
         return "99+" if self.unread > 99 else str(self.unread)
+
+    @cached_property
+    def administrator_warnings(self) -> list[str]:
+        """What is wrong with the running portal, for administrators only."""
+        return administrator_warnings() if self._user is not None and self._user.is_superuser else []
 
     @cached_property
     def team_names(self) -> str:

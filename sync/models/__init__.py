@@ -2,7 +2,16 @@
 
 from sync.models.findings import Finding, Scan, forget_old_findings, forget_scope
 from sync.models.former_states import former_holder
-from sync.models.records import RECORDS_KEPT, Budget, Discard, Lease, PushRecord, WorkerBeat, forget_old_records
+from sync.models.records import (
+    RECORDS_KEPT,
+    Budget,
+    Discard,
+    Lease,
+    PeriodicRun,
+    PushRecord,
+    WorkerBeat,
+    forget_old_records,
+)
 from sync.models.synced import Lane, Obstacle, SyncedModel, SyncedQuerySet, SyncState, may_go
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "Lane",
     "Lease",
     "Obstacle",
+    "PeriodicRun",
     "PushRecord",
     "Scan",
     "SyncState",

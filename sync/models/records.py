@@ -106,6 +106,16 @@ class Lease(models.Model):
         return self.name
 
 
+class PeriodicRun(models.Model):
+    """When a periodic job last ended, so that everyone sees whether the clock and the workers still run it."""
+
+    name = models.CharField(max_length=40, unique=True)  # a key of `sync.workers.periodic.EXPECTED`
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 RECORDS_KEPT = timedelta(days=30)
 _LED_NOWHERE = ("delayed", "not claimed")
 

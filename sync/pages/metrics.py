@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sync import registry
 from sync.models import Finding, PushRecord, Scan
 from sync.throttling.budget import gauges
-from sync.workers import heartbeats
+from sync.workers import heartbeats, periodic
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 RECENT = timedelta(minutes=5)
@@ -36,6 +36,7 @@ class DatabaseCollector(Collector):
         yield from _queue()
         yield from _budgets()
         yield from _workers()
+        yield from _periodic_jobs()
         yield from _pushes()
         yield from _drift()
 
@@ -85,6 +86,17 @@ def _workers() -> Iterator[Metric]:
         memory.add_metric((beat.name,), beat.memory_bytes)
         pushed.add_metric((beat.name,), beat.pushed)
     yield from (memory, pushed)
+
+
+def _periodic_jobs() -> Iterator[Metric]:
+    ages = GaugeMetricFamily(
+        "portal_periodic_age_seconds",
+        "Seconds since a periodic job last ended; +Inf if it never ran.",
+        labels=("name",),
+    )
+    for pulse in periodic.pulses(timezone.now()):
+        ages.add_metric((pulse.name,), float("inf") if pulse.seconds is None else pulse.seconds)
+    yield ages
 
 
 def _pushes() -> Iterator[Metric]:

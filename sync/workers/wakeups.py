@@ -1,14 +1,12 @@
 """Telling a worker that there is something to do. Always a hint: what is to do stands in the database."""
 
-import logging
 import time
+from functools import partial
 
-from celery import current_app
 from django.db import transaction
 
+from portal.celery import send
 from sync.models import SyncedModel
-
-logger = logging.getLogger(__name__)
 
 HINT_EVERY = 0.2  # seconds
 _hinted_at = 0.0
@@ -20,14 +18,7 @@ def send_on_commit(task: str, *args: object) -> None:
     A broker that is away never fails a request: a periodic task finds what its message would have told.
     """
 
-    transaction.on_commit(lambda: _send(task, args), robust=True)
-
-
-def _send(task: str, args: tuple[object, ...]) -> None:
-    try:
-        current_app.send_task(task, args=args)
-    except Exception:  # every broker library raises errors of its own
-        logger.warning("No broker for %s%s; the next sweep finds it.", task, args, exc_info=True)
+    transaction.on_commit(partial(send, task, *args), robust=True)
 
 
 def hint_on_commit(row: SyncedModel) -> None:
@@ -48,4 +39,4 @@ def _wake() -> None:
     if now - _hinted_at < HINT_EVERY:
         return
     _hinted_at = now
-    _send("sync.tasks.pump", ())
+    send("sync.tasks.pump")

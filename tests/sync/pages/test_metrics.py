@@ -1,22 +1,24 @@
 """The answers for machines: metrics, health and readiness."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from namespaces.models import Namespace
 from portal.models import User
 from sync.models import Scan, WorkerBeat
 from sync.pages import metrics
+from sync.pages.readiness import deployment_check
 from sync.push.claim_and_settle import push
 from sync.throttling import budget
-from sync.workers import heartbeats
+from sync.workers import heartbeats, periodic
 from tests.support.browsing import signed_in
-from tests.support.factories import SUBSCRIPTION, make_admin, make_client
+from tests.support.factories import SUBSCRIPTION, make_admin, make_client, make_user
 from tests.support.metrics import samples
 from tests.sync.arranging import beating, changed, make
 from tests.sync.scripted_arm import ScriptedArm, refused
@@ -59,6 +61,7 @@ def test_metrics_keep_their_names_types_and_labels(arm: ScriptedArm, ada: User, 
         "portal_budget_refill": {"subscription", "operation"},
         "portal_throttled_total": {"subscription", "operation"},
         "portal_workers": set(),
+        "portal_periodic_age_seconds": {"name"},
         "portal_worker_memory_bytes": {"worker"},
         "portal_worker_pushed_total": {"worker"},
         "portal_pushes_recent": {"outcome"},
@@ -86,15 +89,62 @@ def test_metrics_have_all_their_digits() -> None:
 
 
 def test_a_probe_that_wants_no_body_gets_none() -> None:
+    heartbeats.this_worker().beat()
+    periodic.record_run("sweep", timezone.now())
     for url in ("/healthz", "/readyz"):
         answer = Browser().head(url)
         assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_health_and_readiness_answer_without_signing_in() -> None:
+def test_health_needs_nothing_but_the_process() -> None:
     assert Browser().get("/healthz").json() == {"status": "ok"}
-    answer = Browser().get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "workers": "none is running"}
+
+
+def test_readiness_names_the_part_that_does_not_run() -> None:
+    def status() -> tuple[int, dict[str, str]]:
+        answer = Browser().get("/readyz")
+        return answer.status_code, answer.json()
+
+    code, parts = status()
+    assert code == 503
+    assert (parts["database"], parts["migrations"]) == ("ok", "ok")
+    assert parts["workers"] != "ok"
+    assert parts["clock"] != "ok"
     heartbeats.this_worker().beat()
-    assert Browser().get("/readyz").json()["workers"] == "ok"
+    code, parts = status()
+    assert (code, parts["workers"]) == (503, "ok")
+    assert parts["clock"] != "ok"
+    periodic.record_run("sweep", timezone.now())
+    assert status() == (200, {"status": "ok", "database": "ok", "migrations": "ok", "workers": "ok", "clock": "ok"})
+
+
+@pytest.mark.parametrize(("seconds", "fault"), [(1, False), (44, False), (46, True), (600, True)])
+def test_the_clock_may_be_silent_for_less_than_a_minute(seconds: int, fault: bool) -> None:
+    at = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+    periodic.record_run("sweep", at - timedelta(seconds=seconds))
+    assert bool(periodic.clock_fault(at)) is fault
+
+
+def test_ages_of_periodic_jobs_are_metrics() -> None:
+    periodic.record_run("sweep", timezone.now() - timedelta(seconds=30))
+    content = signed_in(make_admin()).get(reverse("sync:metrics")).content
+    ages = {labels["name"]: value for labels, value in samples(content, "portal_periodic_age_seconds")}
+    assert 30 <= ages["sweep"] < 60
+    assert ages["scan"] == float("inf")
+
+
+def test_administrators_are_warned_on_every_page_and_nobody_else() -> None:
+    warning = b"data-administrator-warning"
+    account = reverse("portal:account")
+    assert warning in signed_in(make_admin()).get(account).content
+    assert warning not in signed_in(make_user()).get(account).content
+    heartbeats.this_worker().beat()
+    periodic.record_run("sweep", timezone.now())
+    assert warning not in signed_in(make_admin("second")).get(account).content
+
+
+def test_a_deployment_without_worker_and_clock_is_reported() -> None:
+    assert {found.code for found in deployment_check()} == {"no_worker", "clock_stopped"}
+    heartbeats.this_worker().beat()
+    periodic.record_run("sweep", timezone.now())
+    assert not list(deployment_check())

@@ -1,0 +1,46 @@
+"""Periodic jobs that must run, and whether they do: the pulse of the clock and of the workers together."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync.models import PeriodicRun
+
+# How long each may be silent. The clock starts a sweep every 5 s, and a sweep may push changes for 20 s.
+EXPECTED = {"sweep": timedelta(seconds=45), "refresh": timedelta(minutes=6), "scan": timedelta(minutes=15)}
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How long ago a periodic job last ended. `seconds` is None where it has never run."""
+
+    name: str
+    seconds: float | None
+    is_overdue: bool
+
+
+def record_run(name: str, at: datetime) -> None:
+    """Note that the periodic job `name` has just ended."""
+    PeriodicRun.objects.update_or_create(name=name, defaults={"ended_at": at})
+
+
+def pulses(at: datetime) -> list[Pulse]:
+    """The pulse of each expected job at `at`."""
+    ended = dict(PeriodicRun.objects.filter(name__in=EXPECTED).values_list("name", "ended_at"))
+    return [_pulse(name, ended.get(name), at) for name in EXPECTED]
+
+
+def clock_fault(at: datetime) -> str:
+    """What is wrong with the clock, as a sentence; "" while the sweep keeps running."""
+    sweep = next(pulse for pulse in pulses(at) if pulse.name == "sweep")
+    if not sweep.is_overdue:
+        return ""
+    if sweep.seconds is None:
+        return "the clock has never run"
+    return f"the clock last ran {sweep.seconds:.0f} s ago"
+
+
+def _pulse(name: str, ended_at: datetime | None, at: datetime) -> Pulse:
+    if ended_at is None:
+        return Pulse(name, None, is_overdue=True)
+    age = at - ended_at
+    return Pulse(name, max(age.total_seconds(), 0.0), is_overdue=age > EXPECTED[name])
