@@ -39,7 +39,7 @@ class SignedClient:
     other_anchor: str
 
     @property
-    def would_be_left_alone(self) -> bool:
+    def would_lose_issuer(self) -> bool:
         """Whether it would have no trusted issuer without this CA certificate."""
         return self.is_trusted and not self.other_anchor
 
@@ -57,12 +57,12 @@ class CAInsight:
         return bool(self.signed)
 
     @property
-    def left_alone(self) -> tuple[SignedClient, ...]:
+    def dependents(self) -> tuple[SignedClient, ...]:
         """The clients that would have no trusted issuer without this CA certificate."""
-        return tuple(client for client in self.signed if client.would_be_left_alone)
+        return tuple(client for client in self.signed if client.would_lose_issuer)
 
     @property
-    def outlive_it(self) -> tuple[SignedClient, ...]:
+    def expire_later(self) -> tuple[SignedClient, ...]:
         """The clients whose certificates expire after this CA certificate: they can no longer connect once it expires."""
         return tuple(c for c in self.signed if c.certificate.not_after > self.certificate.not_after)
 

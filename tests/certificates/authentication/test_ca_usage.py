@@ -33,24 +33,24 @@ def test_the_clients_it_signed_are_named_the_first_to_end_first() -> None:
 
 def test_clients_of_other_cas_are_not_its_own() -> None:
     found = inspect("other", {"line-1": PLANT.line, "other": OTHER}, known("s-1", SENSOR_1))
-    assert (found.is_used, found.left_alone) == (False, ())
+    assert (found.is_used, found.dependents) == (False, ())
 
 
-def test_a_client_without_another_trusted_issuer_would_be_left_alone() -> None:
+def test_a_client_without_another_trusted_issuer_is_a_dependent() -> None:
     found = inspect("line-1", {"line-1": PLANT.line, "other": OTHER}, known("s-1", SENSOR_1))
-    assert [client.client_name for client in found.left_alone] == ["s-1"]
+    assert [client.client_name for client in found.dependents] == ["s-1"]
 
 
 def test_a_client_that_sends_its_chain_still_reaches_the_root() -> None:
     uploaded = {"line-1": PLANT.line, "plant-root": PLANT.root}
     found = inspect("line-1", uploaded, known("with", SENSOR_1, PLANT.line), known("without", SENSOR_2))
     assert {client.client_name: client.other_anchor for client in found.signed} == {"with": "plant-root", "without": ""}
-    assert [client.client_name for client in found.left_alone] == ["without"]
+    assert [client.client_name for client in found.dependents] == ["without"]
 
 
 def test_a_root_counts_the_clients_below_its_intermediate() -> None:
     found = inspect("plant-root", {"plant-root": PLANT.root}, known("s-1", SENSOR_1, PLANT.line))
-    assert [(client.is_direct, client.would_be_left_alone) for client in found.signed] == [(False, True)]
+    assert [(client.is_direct, client.would_lose_issuer) for client in found.signed] == [(False, True)]
 
 
 def test_a_renewed_ca_certificate_takes_over() -> None:
@@ -68,7 +68,7 @@ def test_clients_that_outlive_their_ca_certificate_are_told() -> None:
     short = PLANT.root.issue("Short CA", ca=True, not_after=AT + timedelta(days=20))
     leaves = known("long", short.issue("long")), known("brief", short.issue("brief", not_after=AT + timedelta(days=5)))
     found = inspect("short", {"short": short}, *leaves)
-    assert [client.client_name for client in found.outlive_it] == ["long"]
+    assert [client.client_name for client in found.expire_later] == ["long"]
 
 
 def test_thumbprint_clients_and_what_cannot_be_read_are_left_out() -> None:
@@ -76,10 +76,10 @@ def test_thumbprint_clients_and_what_cannot_be_read_are_left_out() -> None:
     assert not inspect("line-1", {"line-1": PLANT.line}, *entries).is_used
 
 
-def test_an_expired_client_was_signed_by_it_but_is_not_left_alone() -> None:
+def test_an_expired_client_is_not_a_dependent() -> None:
     expired = PLANT.line.issue("old", not_after=AT - timedelta(days=1))
     found = inspect("line-1", {"line-1": PLANT.line}, known("old", expired))
-    assert [(client.is_trusted, client.would_be_left_alone) for client in found.signed] == [(False, False)]
+    assert [(client.is_trusted, client.would_lose_issuer) for client in found.signed] == [(False, False)]
 
 
 def test_an_unknown_name_is_a_mistake_of_the_caller() -> None:

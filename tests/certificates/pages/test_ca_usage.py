@@ -47,12 +47,12 @@ def show(namespace: Namespace, name: str, *samples: SampleCertificate) -> None:
     remember(namespace.pk, [Showing(name, certificates, timezone.now(), has_connected=True)])
 
 
-def test_a_client_with_no_other_issuer_would_be_left_alone(namespace: Namespace, chain: SampleChain) -> None:
+def test_a_client_with_no_other_issuer_is_a_dependent(namespace: Namespace, chain: SampleChain) -> None:
     ca = make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
     show(namespace, "press-1", chain.clients[0])
     insight = impact_of(ca).insight
     assert insight is not None
-    assert [client.client_name for client in insight.left_alone] == ["press-1"]
+    assert [client.client_name for client in insight.dependents] == ["press-1"]
 
 
 def test_a_client_whose_chain_leads_to_another_uploaded_ca_is_not(namespace: Namespace, chain: SampleChain) -> None:
@@ -66,10 +66,10 @@ def test_a_client_whose_chain_leads_to_another_uploaded_ca_is_not(namespace: Nam
     assert others == {"press-1": "the-root", "press-2": ""}
 
 
-def left_alone(ca: CACertificate) -> list[str]:
+def dependents(ca: CACertificate) -> list[str]:
     insight = impact_of(ca).insight
     assert insight is not None
-    return [client.client_name for client in insight.left_alone]
+    return [client.client_name for client in insight.dependents]
 
 
 def test_after_a_rotation_the_old_ca_may_go(namespace: Namespace) -> None:
@@ -77,7 +77,7 @@ def test_after_a_rotation_the_old_ca_may_go(namespace: Namespace) -> None:
     old_row, new_row = (make_ca_certificate(namespace, name, der=ca.der) for name, ca in (("old", old), ("new", new)))
     show_at(namespace, NOW - 5 * DAY, old.issue("press-1"))
     show_at(namespace, NOW, new.issue("press-1", key_label="second"))
-    assert (left_alone(old_row), left_alone(new_row)) == ([], ["press-1"])
+    assert (dependents(old_row), dependents(new_row)) == ([], ["press-1"])
 
 
 def test_a_test_does_not_count_where_the_client_has_connected(namespace: Namespace) -> None:
@@ -85,7 +85,7 @@ def test_a_test_does_not_count_where_the_client_has_connected(namespace: Namespa
     old_row, new_row = (make_ca_certificate(namespace, name, der=ca.der) for name, ca in (("old", old), ("new", new)))
     show_at(namespace, NOW - 5 * DAY, old.issue("press-1"))
     show_at(namespace, NOW, new.issue("press-1", key_label="second"), has_connected=False)
-    assert (left_alone(old_row), left_alone(new_row)) == (["press-1"], [])
+    assert (dependents(old_row), dependents(new_row)) == (["press-1"], [])
 
 
 def test_the_chain_that_a_device_sent_last_counts(namespace: Namespace) -> None:
@@ -95,14 +95,14 @@ def test_the_chain_that_a_device_sent_last_counts(namespace: Namespace) -> None:
     make_ca_certificate(namespace, "root", der=root.der)
     row = make_ca_certificate(namespace, "line", der=line.der)
     show_at(namespace, NOW - 2 * DAY, leaf)
-    assert left_alone(row) == ["press-1"]
+    assert dependents(row) == ["press-1"]
     show_at(namespace, NOW, leaf, line)
-    assert left_alone(row) == []
+    assert dependents(row) == []
     show_at(namespace, NOW - DAY, leaf)  # a late page of the log
     show_at(namespace, NOW + DAY, leaf, has_connected=False)  # a test without the chain
-    assert left_alone(row) == []
+    assert dependents(row) == []
     show_at(namespace, NOW + DAY, leaf)
-    assert left_alone(row) == ["press-1"]
+    assert dependents(row) == ["press-1"]
 
 
 def test_a_ca_that_was_used_shows_when(ada: Browser, namespace: Namespace) -> None:
@@ -125,7 +125,7 @@ def test_the_number_of_checked_clients_is_limited_and_shown(
         show_at(namespace, NOW - number * DAY, line.issue(f"robot-{number}"))
     found = impact_of(row)
     assert (found.known, found.checked, found.is_cut) == (3, 2, True)
-    assert left_alone(row) == ["robot-0", "robot-1"]  # the latest ones
+    assert dependents(row) == ["robot-0", "robot-1"]  # the latest ones
     for page in ("ca_certificate_detail", "ca_certificate_clients", "ca_certificate_delete"):
         text = ada.get(reverse(f"certificates:{page}", args=[namespace.pk, row.name])).content.decode()
         assert 'data-checked="2"' in text
@@ -139,7 +139,7 @@ def test_the_number_of_different_chains_read_is_limited(namespace: Namespace, mo
     for name in ("press-1", "press-2"):
         line = root.issue(f"CA of {name}", ca=True)
         show_at(namespace, NOW, line.issue(name), line)
-    assert left_alone(row) == ["press-1", "press-2"]
+    assert dependents(row) == ["press-1", "press-2"]
 
 
 def test_a_shared_chain_is_read_once(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_shared_chain_is_read_once(namespace: Namespace, monkeypatch: pytest.M
         return read_chain(pems)
 
     monkeypatch.setattr(ca_usage, "read_chain", counted)
-    assert len(left_alone(row)) == 20
+    assert len(dependents(row)) == 20
     assert read == [2]
 
 
