@@ -1,6 +1,6 @@
 """Bad input: a clear sentence by its field, a 4xx, nothing stored, the rest of the form kept, and no secret kept."""
 
-import os
+import random
 import re
 import tempfile
 from html import unescape
@@ -174,7 +174,7 @@ LEAF = make_sample_chain([ClientName("press-1")], at=timezone.now())
     ("data", "sentence"),
     [
         (b"", "empty"),
-        (os.urandom(3000), "certificate"),
+        (random.Random(3000).randbytes(3000), "certificate"),
         (b"<!doctype html><html><body>Sign in</body></html>", "web page"),
         (LEAF.intermediate.certificate_pem.replace("M", "\x00", 1).encode(), "zero bytes"),
         (b"x" * (20 * 1024 * 1024), "1 MB"),

@@ -5,6 +5,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 IN_A_BROWSER = "tests/e2e/"
+WITH_LONG_WAITS = "tests/emulator/"
 
 
 class SharedDemo(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -26,5 +27,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedD
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests in a browser: together they take the longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith(IN_A_BROWSER))
+    """Begin with the tests in a browser, which together take the longest, beside those that wait and leave them the processor.
+
+    What runs last is short, so that no process waits long for another at the end.
+    """
+    first = (IN_A_BROWSER, WITH_LONG_WAITS)
+    items.sort(key=lambda item: next((at for at, folder in enumerate(first) if item.nodeid.startswith(folder)), 2))
