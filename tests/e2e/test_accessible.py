@@ -1,4 +1,4 @@
-"""The pages for everybody: by keyboard, without JavaScript, on a narrow screen, in the dark, and as axe sees them."""
+"""Accessibility: keyboard, no JavaScript, narrow screen, dark colours, and the checks of axe."""
 
 import re
 from collections.abc import Iterator

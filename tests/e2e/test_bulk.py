@@ -1,4 +1,4 @@
-"""Somebody disables many clients in one go, having seen how long Azure takes for it."""
+"""Disable and delete many clients at once, after the page has shown how long Azure takes."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def test_many_clients_are_disabled_after_a_question(
     for name in names:
         guide.create_client(name)
     disable = page.get_by_role("button", name="Disable", exact=True)
-    expect(disable).to_be_disabled()  # nothing is ticked yet
+    expect(disable).to_be_disabled()  # nothing is selected yet
     every = page.get_by_label("Choose all on this page")
     every.check()
     expect(disable).to_be_enabled()
@@ -51,7 +51,7 @@ def test_many_clients_are_disabled_after_a_question(
 
 
 def without_scripts(ready: dict[str, Any], chromium: Browser, screenshots: Path) -> None:
-    """All that match a filter are deleted, by forms alone."""
+    """Delete all clients that match a filter, without JavaScript."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     guide = Guide(page, ready, screenshots)

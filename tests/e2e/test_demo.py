@@ -1,4 +1,4 @@
-"""`manage.py demo` keeps its promises: one command, everything answers, nothing is left behind."""
+"""`manage.py demo`: one command starts everything, and nothing is left behind."""
 
 import json
 import os
@@ -48,10 +48,10 @@ def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> N
 
 
 @pytest.mark.long
-def test_a_broker_that_is_there_already_is_used_with_one_queue_of_its_own_and_no_other(tmp_path: Path) -> None:
+def test_an_existing_broker_is_used_with_a_queue_of_its_own(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with redis() as server, running_demo(state, f"--broker={server.url}") as demo:
-        demo.wait_ready()  # so the worker has got a message
+        demo.wait_ready()  # so the worker has received a message
         with Redis(unix_socket_path=str(server.socket)) as broker:
             queues = {name.removeprefix(b"_kombu.binding.").decode() for name in broker.keys("_kombu.binding.*")}
     assert queues == {StateFolder(state).queue}
@@ -87,7 +87,7 @@ def test_the_third_death_of_a_part_ends_everything_with_the_reason(tmp_path: Pat
 
 
 @pytest.mark.long
-def test_ctrl_c_leaves_no_process_and_the_data_is_kept_until_reset(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_no_process_and_keeps_the_data_until_reset(tmp_path: Path) -> None:
     state = tmp_path / "state"
     passwords = []
     for options in ((), (), ("--reset",)):
@@ -121,7 +121,7 @@ def test_no_process_is_left_when_the_demo_itself_is_killed(tmp_path: Path) -> No
 
 
 @pytest.mark.long
-def test_a_busy_port_is_stepped_over_and_a_second_demo_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_busy_port_is_skipped_and_a_second_demo_refused(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -139,7 +139,7 @@ def test_a_busy_port_is_stepped_over_and_a_second_demo_of_the_folder_is_refused(
             demo.stop()
 
 
-def test_reset_of_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
+def test_reset_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
     state = tmp_path / "home"
     state.mkdir()
     (state / "thesis.txt").write_text("years of work")

@@ -1,4 +1,4 @@
-"""Somebody changes Azure behind the portal's back, and the portal's people decide what becomes of it."""
+"""Changes made in Azure without the portal are found, shown and resolved."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 
 class Arm:
-    """Azure, as somebody with a script of their own reaches it."""
+    """Azure as a script of the user reaches it."""
 
     def __init__(self, ready: dict[str, Any]) -> None:
         azure = ready["azure"]
@@ -74,7 +74,7 @@ def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page,
 
 
 def find(guide: Guide, name: str) -> None:
-    """Refresh from Azure: the page itself says when the comparison is over, and lists the difference."""
+    """Refresh from Azure, and wait until the page lists the difference."""
     guide.open("Drift")
     guide.page.get_by_role("button", name="Refresh from Azure").click()
     expect(guide.page.get_by_role("row").filter(has_text=name)).to_be_visible(timeout=30_000)

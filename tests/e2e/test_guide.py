@@ -1,4 +1,4 @@
-"""Microsoft's guide, walked from the first page to a device that is let in, and to those that are not."""
+"""Microsoft's guide from the first page to devices that may connect and devices that may not."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def identity(files: dict[str, Path], name: str) -> Identity:
 
 
 def expired(files: dict[str, Path], name: str, folder: Path) -> Identity:
-    """A certificate of the same intermediate that ended yesterday."""
+    """Make a certificate of the same intermediate that expired yesterday."""
     issuer = x509.load_pem_x509_certificate(files["intermediate_ca.crt"].read_bytes())
     issuer_key = serialization.load_pem_private_key(files["intermediate_ca.key"].read_bytes(), None)
     assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
