@@ -27,12 +27,11 @@ class _Operation:
 
 
 class Follower:
-    """Follows one change of the resource at `url`. `get` raises AzureNotFound, AzureRefused, AzureUnreachable."""
+    """Follows one change of a resource. The two callables raise AzureNotFound, AzureRefused, AzureUnreachable."""
 
-    def __init__(self, get: Callable[[str], Any], same_server: Callable[[str], str], url: str) -> None:
-        self._get = get
-        self._same_server = same_server
-        self._url = url
+    def __init__(self, *, look_at_resource: Callable[[], Any], look_at_operation: Callable[[str], Any]) -> None:
+        self._look_at_resource = look_at_resource
+        self._look_at_operation = look_at_operation
         self._deadline = time.monotonic() + settings.ARM_OPERATION_TIMEOUT
 
     def resource_after(self, response: Any) -> dict[str, Any]:
@@ -47,7 +46,7 @@ class Follower:
                     response = told
                     continue
                 operation = None
-            response = self._look(self._url)
+            response = self._look(self._look_at_resource)
             answer = json_of(response)
         if _state_of(answer) in _ENDED_BADLY:
             raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)
@@ -64,7 +63,7 @@ class Follower:
                     return
                 if told is None:
                     operation = None
-                    told = self._look(self._url)
+                    told = self._look(self._look_at_resource)
                 response = told
         except AzureNotFound:
             return
@@ -73,24 +72,27 @@ class Follower:
         """Until the next look, which is never begun after the deadline."""
         left = self._deadline - time.monotonic()
         if left <= LOOK_AT_LEAST:
-            raise AzureUnreachable(STILL_WORKING, retry_after=5)
+            raise _still_working()
         wait = min(max(retry_after_of(response) or 1.0, LOOK_AT_LEAST), LOOK_AT_MOST)
         time.sleep(min(wait, left - LOOK_AT_LEAST))
 
-    def _look(self, url: str) -> Any:
+    def _look(self, look: Callable[[], Any]) -> Any:
         if time.monotonic() >= self._deadline:
-            raise AzureUnreachable(STILL_WORKING, retry_after=5)
-        return self._get(url)
+            raise _still_working()
+        return look()
 
     def _asked(self, operation: _Operation) -> Any:
-        """How the operation is; None when Azure does not say, and the resource itself must tell."""
-        url = self._same_server(operation.url)
+        """Return the state of the operation, or None when Azure does not give it and the resource must show it."""
         try:
-            return self._look(url)
-        except AzureRefused:
-            if operation.tells_by_status:
+            return self._look(lambda: self._look_at_operation(operation.url))
+        except AzureRefused as refusal:
+            if operation.tells_by_status or refusal.code == "ForeignLink":
                 raise
-            return None  # that we may not ask, or that it is forgotten, is no answer to the change
+            return None  # forbidden or forgotten: that is no answer about the change
+
+
+def _still_working() -> AzureUnreachable:
+    return AzureUnreachable(STILL_WORKING, retry_after=5, code="still_working")
 
 
 def _operation_of(response: Any) -> _Operation | None:

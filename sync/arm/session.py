@@ -1,4 +1,4 @@
-"""The connections to Azure: one pool for all threads of the process, and no more work for each request than it needs."""
+"""The connections to Azure: one pool for all threads of the process, with little work per request."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from requests.structures import CaseInsensitiveDict
 
 
 class ArmSession(requests.Session):
-    """Sends what the SDK has built as it is.
+    """Sends a request as the SDK has built it.
 
-    The session of requests merges every request with headers, cookies, parameters, proxies and hooks of its own. Here
-    it has none but the proxies, and those are the same for all, so that a fifth of a request's time is saved.
+    A session of requests merges each request with its own headers, cookies, parameters, proxies and hooks. This one has
+    nothing but proxies, the same for all requests, which saves a fifth of the time of a request.
     """
 
     def __init__(self, base: str, *, connections: int) -> None:
@@ -20,7 +20,7 @@ class ArmSession(requests.Session):
         self.trust_env = False
         self.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=connections))
 
-    def request(  # type: ignore[override]  # it takes only what the SDK's transport gives
+    def request(  # type: ignore[override]  # only what the SDK's transport passes
         self,
         method: str,
         url: str,
@@ -35,7 +35,7 @@ class ArmSession(requests.Session):
         proxies: Any = None,
         allow_redirects: bool = False,
     ) -> requests.Response:
-        """One request, never redirected. Raises what requests raises, also when the answer is torn on its way."""
+        """Send one request and read its response; never follow a redirect. Raise what requests raises."""
         prepared = requests.PreparedRequest()
         prepared.prepare_method(method)
         prepared.prepare_url(url, None)
@@ -50,6 +50,6 @@ class ArmSession(requests.Session):
             cert=cert,
             proxies=proxies or self._fixed_proxies,
         )
-        if not stream:
-            response.content  # noqa: B018 - reads it, so that the connection goes back to the pool
+        # Read here in any case, so that a torn response counts as none wherever calls are recorded.
+        response.content  # noqa: B018
         return response

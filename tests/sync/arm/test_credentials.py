@@ -158,16 +158,12 @@ def test_a_host_without_connection_is_named(azure: EmulatorProcess, settings: An
     assert "127.0.0.1" in fault.reason
 
 
-def test_an_untrusted_certificate_of_arm_is_named(azure: EmulatorProcess, settings: Any) -> None:
-    as_own_authority(azure, settings)
-    arm_gateway.cache_clear()
-    gateway = arm_gateway()
-    gateway.list_namespaces()  # with a token
+def test_an_untrusted_certificate_of_arm_is_named(
+    azure: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_environment(azure, monkeypatch)  # whose token endpoint is trusted by REQUESTS_CA_BUNDLE
     settings.AZURE_ARM_CA = certifi.where()
-    gateway._client = gateway._make_client()
-    with pytest.raises(AzureUnreachable) as fault:
-        gateway.list_namespaces()
-    assert fault.value.code == "untrusted_certificate"
+    assert unreachable().code == "untrusted_certificate"
 
 
 def test_an_untrusted_certificate_of_the_token_endpoint_is_named(
