@@ -1,4 +1,4 @@
-"""How long the upload doctor takes: a bundle of ten certificates, and the worst megabyte; there is no peer."""
+"""Time and memory of the upload doctor, for a bundle of ten certificates and the worst megabyte. There is no peer."""
 
 import time
 import tracemalloc
@@ -13,7 +13,7 @@ RUNS = 200
 
 
 def bundle() -> tuple[bytes, list[tuple[str, bytes]]]:
-    """Root, three intermediates, six clients, RSA and EC; and ten CA certificates that are already there."""
+    """Return a root, three intermediates and six clients, RSA and EC, and ten CA certificates already uploaded."""
     root = authority("Bench Root CA", key="RSA 2048")
     lines = [root.issue(f"Line {n} CA", key="RSA 2048" if n else "P-256", ca=True, path_length=0) for n in range(3)]
     clients = [lines[n % 3].issue(f"sensor-{n}") for n in range(6)]
@@ -22,7 +22,7 @@ def bundle() -> tuple[bytes, list[tuple[str, bytes]]]:
 
 
 def worst_megabyte() -> bytes:
-    """Fifty certificates, each padded by an extension-free megabyte's share of white space inside its armour."""
+    """Return fifty certificates, padded to a megabyte with white space inside their armour."""
     body = b64encode(authority("Padded CA").der)
     block = b"-----BEGIN CERTIFICATE-----\n" + body + b"\n" * (20_000 - len(body)) + b"\n-----END CERTIFICATE-----\n"
     return block * 50

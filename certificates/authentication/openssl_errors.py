@@ -11,6 +11,7 @@ from cryptography import x509
 from certificates.authentication.decision import UPLOAD_CA, Values
 from certificates.x509.certificate import Certificate, describe_general_names
 
+BAD_SIGNATURE, NOT_YET_VALID, EXPIRED, NO_ISSUER = 7, 9, 10, {2, 20, 21}
 PATH_LENGTH, CRITICAL_EXTENSION, NAME_CONSTRAINTS = 25, 34, range(47, 54)
 
 _WORDS = {
@@ -52,7 +53,7 @@ def explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> Ex
     at_fault = path[depth]
     name = "The certificate" if depth == 0 else f"The CA certificate {at_fault.subject}"
     values: Values = (("at", at_fault.subject or "(empty subject)"), ("verifier", text))
-    if code == 7:
+    if code == BAD_SIGNATURE:
         signer = path[depth + 1].subject if depth + 1 < len(path) else at_fault.issuer
         return Explanation(
             f"A signature in the chain does not verify: {signer} has the issuer's name but a different key.",
@@ -60,21 +61,9 @@ def explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> Ex
             "Send and upload the CA certificates that actually signed this chain.",
             UPLOAD_CA,
         )
-    if code == 9:
-        return Explanation(
-            f"{name} is not valid until {at_fault.not_before:%d %b %Y %H:%M} UTC.",
-            values,
-            "Wait until then, or upload a CA certificate that is valid now.",
-            UPLOAD_CA,
-        )
-    if code == 10:
-        return Explanation(
-            f"{name} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC.",
-            values,
-            "Upload the renewed CA certificate, or issue the client certificate from a valid CA.",
-            UPLOAD_CA,
-        )
-    if code in {2, 20, 21}:
+    if code in {NOT_YET_VALID, EXPIRED}:
+        return _validity(name, code == EXPIRED, values, at_fault)
+    if code in NO_ISSUER:
         return Explanation(
             f"The chain breaks above {at_fault.subject}: its names or key identifiers do not match.",
             (("issuer needed", at_fault.issuer), *values),
@@ -92,6 +81,16 @@ def explain(code: int, depth: int, text: str, path: Sequence[Certificate]) -> Ex
         "Issue the chain again with correct extensions, and upload the CA certificate that signs the clients.",
         UPLOAD_CA,
     )
+
+
+def _validity(name: str, is_expired: bool, values: Values, at_fault: Certificate) -> Explanation:
+    if is_expired:
+        sentence = f"{name} expired on {at_fault.not_after:%d %b %Y %H:%M} UTC."
+        fix = "Upload the renewed CA certificate, or issue the client certificate from a valid CA."
+    else:
+        sentence = f"{name} is not valid until {at_fault.not_before:%d %b %Y %H:%M} UTC."
+        fix = "Wait until then, or upload a CA certificate that is valid now."
+    return Explanation(sentence, values, fix, UPLOAD_CA)
 
 
 def _path_length(depth: int, values: Values, path: Sequence[Certificate]) -> Explanation:

@@ -79,14 +79,13 @@ def _not_a_ca(
     error: Report,
 ) -> None:
     has_expired = at > certificate.not_after
+    renew = _RENEW_FIRST if has_expired else ""
     by_thumbprint = None if has_expired else _thumbprint_fix(certificate)
     if certificate.is_self_issued:
         error(
             "self-signed-leaf",
             "This is a self-signed client certificate, not a CA certificate.",
-            _RENEW_FIRST
-            if has_expired
-            else "Register it as a client with Thumbprint Match, which needs no CA certificate.",
+            renew or "Register it as a client with Thumbprint Match, which needs no CA certificate.",
             ("thumbprint", certificate.thumbprint_sha256),
             fix=by_thumbprint,
         )
@@ -96,9 +95,7 @@ def _not_a_ca(
         error(
             "leaf-of-known-ca",
             f"This is a client certificate. The CA certificate that signed it is already uploaded as {issuer}.",
-            f"There is nothing to upload. {_RENEW_FIRST}"
-            if has_expired
-            else "There is nothing to upload. Register a client for it.",
+            f"There is nothing to upload. {renew or 'Register a client for it.'}",
             ("signed by", issuer),
             fix=None if has_expired else client_fix(certificate),
         )
@@ -107,7 +104,7 @@ def _not_a_ca(
         "leaf",
         "This is a client certificate, not the CA certificate that signed it.",
         f"Upload the certificate with subject {certificate.issuer or '(empty name)'}. "
-        f"{_RENEW_FIRST if has_expired else 'Or register this one as a client with Thumbprint Match.'}",
+        f"{renew or 'Or register this one as a client with Thumbprint Match.'}",
         ("expected subject", certificate.issuer or "(empty name)"),
         ("expected key identifier", certificate.authority_key_identifier or "not stated"),
         fix=by_thumbprint,
@@ -205,12 +202,12 @@ def _warn_about_client_signer(
     signatures: Signatures,
     warn: Report,
 ) -> None:
+    """Warn when another certificate signs the known clients, or may sign clients."""
     clients = [c for c in known if not c.is_ca]
     if signatures.signer_of(clients, [certificate]) is not None:
         return
-    below = [
-        c for c in (*known, *existing) if c.is_ca and c.der != certificate.der and signatures.issued(certificate, c)
-    ]
+    cas = [c for c in (*known, *existing) if c.is_ca and c.der != certificate.der]
+    below = [ca for ca in cas if signatures.issued(certificate, ca)]
     subordinate = signatures.signer_of(clients, below) or next(iter(below), None)
     if subordinate is not None and certificate.path_length == 0:
         warn(
@@ -223,7 +220,10 @@ def _warn_about_client_signer(
     if subordinate is not None and signatures.signer_of(clients, [subordinate]) is not None:
         _another_signs(subordinate.subject, subordinate.subject_key_identifier, warn)
         return
-    above = next((c for c in clients if not certificate.is_self_issued and c.issuer == certificate.issuer), None)
+    if certificate.is_self_issued:
+        _warn_about_root(certificate, clients, existing, warn)
+        return
+    above = next((c for c in clients if c.issuer == certificate.issuer), None)
     if above is not None:
         warn(
             "root-signs-clients",
@@ -231,16 +231,17 @@ def _warn_about_client_signer(
             f"Upload {above.issuer} instead.",
             ("CA certificate that signs the clients", above.issuer),
         )
-        return
+
+
+def _warn_about_root(
+    certificate: Certificate, clients: Sequence[Certificate], existing: Sequence[Certificate], warn: Report
+) -> None:
     # The clients sent no chain and their issuer is not uploaded: it is probably below this root.
     names = {c.subject_key for c in (certificate, *existing)}
-    orphan = next(
-        (c for c in clients if certificate.is_self_issued and c.issuer_key not in names and not c.is_self_issued), None
-    )
+    orphan = next((c for c in clients if c.issuer_key not in names and not c.is_self_issued), None)
     if orphan is not None:
         _another_signs(orphan.issuer, orphan.authority_key_identifier, warn)
-        return
-    if certificate.is_self_issued and (certificate.path_length is None or certificate.path_length > 0):
+    elif certificate.path_length is None or certificate.path_length > 0:
         warn(
             "root",
             "This is a root certificate.",

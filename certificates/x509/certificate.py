@@ -308,7 +308,7 @@ def _describe_extension(extension: x509.Extension[x509.ExtensionType]) -> tuple[
 
 
 def describe_general_names(names: Iterable[x509.GeneralName]) -> list[str]:
-    """Alternative names as people read them: "DNS:plant.example"."""
+    """Return alternative names with their kind, such as "DNS:plant.example"."""
     kinds = {
         x509.DNSName: "DNS",
         x509.UniformResourceIdentifier: "URI",
@@ -323,7 +323,7 @@ def _name_value(name: x509.GeneralName) -> str:
 
 
 def public_key_bytes(der: bytes) -> bytes:
-    """The certificate's public key as SubjectPublicKeyInfo, for comparing keys; b"" when the kind is not known."""
+    """Return the public key as SubjectPublicKeyInfo, to compare keys; b"" for an unsupported kind."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
