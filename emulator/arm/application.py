@@ -160,7 +160,7 @@ class ArmService:
         except ArmError as error:
             error.headers = {**left, **error.headers}
             raise
-        headers = {**left, **result.headers, "Cache-ControlApi": "no-cache"}
+        headers = {**left, **result.headers, "Cache-Control": "no-cache"}
         if result.body is None:
             return web.Response(status=result.status, headers=headers)
         return web.json_response(result.body, status=result.status, headers=headers)

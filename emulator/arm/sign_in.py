@@ -85,7 +85,7 @@ def managed_identity_token(request: web.Request, credentials: Credentials) -> we
         "token_type": "Bearer",
         "client_id": client_id,
     }
-    return web.json_response(body, headers={"Cache-ControlApi": "no-store"})
+    return web.json_response(body, headers={"Cache-Control": "no-store"})
 
 
 def _oauth_error(status: int, error: str, description: str) -> web.Response:
@@ -143,4 +143,4 @@ async def token(request: web.Request, tenant: str, credentials: Credentials) -> 
         "ext_expires_in": TOKEN_LIFETIME,
         "access_token": credentials.issue_token(),
     }
-    return web.json_response(body, headers={"Cache-ControlApi": "no-store"})
+    return web.json_response(body, headers={"Cache-Control": "no-store"})

@@ -70,6 +70,16 @@ def test_a_token_requires_valid_credentials(
     assert "access_token" not in body
 
 
+def test_a_token_is_not_cached(emulator: EmulatorProcess) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+    status, headers, _ = emulator.send("POST", f"/{emulator.tenant}/oauth2/v2.0/token", urlencode(form).encode(), FORM)
+    assert (status, headers["cache-control"]) == (200, "no-store")
+
+
 def test_an_unknown_tenant_gets_no_token(emulator: EmulatorProcess) -> None:
     form = {
         "grant_type": "client_credentials",
@@ -216,6 +226,7 @@ def test_every_response_has_the_headers_of_arm(emulator: EmulatorProcess, namesp
         assert uuid.UUID(headers["x-ms-request-id"])
         assert headers["x-ms-correlation-request-id"]
         if method == "PUT":
+            assert headers["cache-control"] == "no-cache"
             assert 0 <= int(headers[f"x-ms-ratelimit-remaining-subscription-{kind}"]) < 200
 
 
