@@ -1,25 +1,25 @@
-"""Pages of the shell itself."""
+"""The URLs of the shell: sign-in, account, search, notifications."""
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from portal import views
+from portal.views import account, notifications, search, sign_in, styleguide, theme
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
-    path("", views.home, name="home"),
+    path("", sign_in.home, name="home"),
     # Signing in and out
-    path("sign-in/", views.SignIn.as_view(), name="sign_in"),
-    path("sign-out/", views.sign_out, name="sign_out"),
-    # The person
-    path("account/", views.account, name="account"),
-    path("account/password/", views.password_change, name="password_change"),
-    path("theme/", views.theme, name="theme"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    # The user
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password_change, name="password_change"),
+    path("theme/", theme.theme, name="theme"),
     # The top bar
-    path("search/", views.search_page, name="search"),
-    path("notifications/", views.notifications, name="notifications"),
-    path("notifications/seen/", views.notifications_seen, name="notifications_seen"),
-    path("notifications/bell/", views.bell, name="bell"),
+    path("search/", search.search_page, name="search"),
+    path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/seen/", notifications.notifications_seen, name="notifications_seen"),
+    path("notifications/bell/", notifications.bell, name="bell"),
 ]
 if settings.DEBUG:
-    urlpatterns.append(path("styleguide/", views.styleguide, name="styleguide"))
+    urlpatterns.append(path("styleguide/", styleguide.styleguide, name="styleguide"))

@@ -1,4 +1,4 @@
-"""The bell: what others changed and what failed, in the namespaces one may see."""
+"""The bell: changes by others and failures in the namespaces that the user may see."""
 
 from datetime import datetime
 
@@ -10,28 +10,28 @@ from portal.registry import visible_scopes
 
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
-MOST_LATE = 100  # namespaces told apart by since when one sees them: a statement may not grow without end
+MOST_LATE = 100  # namespaces filtered by the date the user got access, which bounds the SQL statement
 
 
 def visible_activity(user: User) -> QuerySet[Activity]:
-    """Changes in the namespaces the user may see, and the user's own."""
+    """Return the changes in the namespaces that the user may see, and the user's own."""
     if user.is_superuser:
         return Activity.objects.all()
     return Activity.objects.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
 
 
 def seen_until(user: User) -> datetime:
-    """What happened before the account existed is no news."""
+    """Return until when the user has read everything: at least until the account was created."""
     return user.activity_seen_at or user.date_joined
 
 
 def _failed(user: User) -> QuerySet[Activity]:
-    """What failed since the bell was last opened."""
+    """Return what failed since the user last read the notifications."""
     return visible_activity(user).filter(outcome=Activity.Outcome.FAILED, settled_at__gt=seen_until(user))
 
 
 def _by_others(user: User) -> QuerySet[Activity]:
-    """What other people have changed since then, in each namespace since one sees it."""
+    """Return what other users changed since then, in each namespace only since the user got access."""
     seen = seen_until(user)
     rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(actor=user)
     if user.is_superuser:
@@ -44,8 +44,8 @@ def _by_others(user: User) -> QuerySet[Activity]:
     return rows
 
 
-def begin(user: User) -> None:
-    """Who signs in for the first time has missed nothing: what others did before is no news to them."""
+def mark_first_sign_in(user: User) -> None:
+    """Mark everything as read for a user who signs in for the first time."""
     if user.last_login is None:
         mark_seen(user)
 
@@ -55,8 +55,10 @@ def _pks(rows: QuerySet[Activity]) -> set[int]:
 
 
 def unread_count(user: User) -> int:
-    """How many are unread; never counts further than the badge shows. Every page asks this, so each half has its index:
-    together, by OR, they would read the whole log."""
+    """Return the number of unread entries, counted only as far as the badge shows.
+
+    Every page calls this, so each half uses its own index: joined by OR they would read the whole log.
+    """
     unread = _pks(_failed(user))
     if len(unread) < MOST_UNREAD:
         unread |= _pks(_by_others(user))
@@ -64,7 +66,7 @@ def unread_count(user: User) -> int:
 
 
 def recent(user: User) -> list[tuple[Activity, bool]]:
-    """The newest changes, each with whether it is unread."""
+    """Return the newest changes, each with whether it is unread."""
     rows = list(visible_activity(user).select_related("actor")[:SHOWN])
     shown = [row.pk for row in rows]
     unread = _pks(_failed(user).filter(pk__in=shown)) | _pks(_by_others(user).filter(pk__in=shown))
@@ -72,7 +74,7 @@ def recent(user: User) -> list[tuple[Activity, bool]]:
 
 
 def mark_seen(user: User, until: datetime | None = None) -> None:
-    """Everything up to `until` has been seen: what came in while the list was open stays unread."""
+    """Mark everything up to `until` as read. Later entries, which arrived while the list was open, stay unread."""
     moment = min(until or timezone.now(), timezone.now())
     if moment > seen_until(user):
         user.activity_seen_at = moment

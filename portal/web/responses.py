@@ -4,7 +4,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -12,7 +14,7 @@ from portal.models import User
 
 
 class PageRequest(HttpRequest):
-    """A request of a signed-in person, as the middleware leaves it."""
+    """A request of a signed-in user, with what the middleware adds."""
 
     htmx: HtmxDetails
     user: User
@@ -33,3 +35,11 @@ def go_to(request: PageRequest, to: str, *args: object) -> HttpResponseBase:
     """Redirect after a POST, also out of an htmx request."""
     url = resolve_url(to, *args)
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
+
+
+def local_url(request: HttpRequest, url: str | None) -> str:
+    """Return `url` if it leads back into this portal, else the home page."""
+    hosts = {request.get_host()}
+    if url and url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()):
+        return url
+    return reverse("portal:home")

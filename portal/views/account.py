@@ -1,0 +1,31 @@
+"""The user's account: roles and password."""
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.registry import held_roles
+from portal.web.responses import PageRequest
+
+
+@require_GET
+def account(request: PageRequest) -> HttpResponse:
+    return _account(request, PasswordChangeForm(request.user))
+
+
+def _account(request: PageRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
+    return render(request, "portal/account.html", {"form": form, "roles": held_roles(request.user)}, status=status)
+
+
+@require_POST
+def password_change(request: PageRequest) -> HttpResponseBase:
+    form = PasswordChangeForm(request.user, request.POST)
+    if not form.is_valid():
+        return _account(request, form, status=422)
+    form.save()
+    update_session_auth_hash(request, request.user)
+    messages.success(request, "Your password is changed. Other browsers are signed out.")
+    return redirect("portal:account")

@@ -1,0 +1,71 @@
+"""Error pages: 400,
+"bad-request", 403, 404,
+"not-found", 500 and a rejected form token."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import loader
+
+from portal.web.access_denied import Denied
+from portal.web.request_ids import request_id_of
+
+
+def _error_page(request: HttpRequest, status: int, code: str, sentence: str, next_step: str) -> HttpResponse:
+    """Return a page with what is wrong and what to do; for htmx a toast, so that the page and its form stay."""
+    context = {"status": status, "code": code, "sentence": sentence, "next_step": next_step}
+    htmx = getattr(request, "htmx", None)
+    if not htmx or htmx.boosted:
+        return render(request, "portal/trouble.html", context, status=status)
+    response = render(
+        request, "components/toast.html", {"kind": "error", "text": f"{sentence} {next_step}"}, status=status
+    )
+    response["HX-Retarget"] = "#toasts"
+    response["HX-Reswap"] = "beforeend"
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _error_page(
+        request,
+        400,
+        "bad-request",
+        "The portal could not read this request.",
+        "Go back, reload the page and try again.",
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _error_page(
+        request,
+        403,
+        "csrf",
+        "This form has expired or came from another site. Nothing was changed.",
+        "Reload the page and submit it again.",
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    sentence = str(exception) if exception and str(exception) else "Your role does not allow this."
+    next_step = (
+        exception.next_step()
+        if isinstance(exception, Denied)
+        else "Ask an Owner of the namespace for a role that does."
+    )
+    return _error_page(request, 403, "denied", sentence, next_step)
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    message = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
+    return _error_page(
+        request,
+        404,
+        "not-found",
+        message or "This page does not exist.",
+        "It may have been deleted, or you may have no role there. Ask an Owner, or start from your namespaces.",
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return the page of an unexpected error, without database, session or context processors, which may have caused it."""
+    page = loader.get_template("portal/broken.html").render({"request_id": request_id_of(request)})
+    return HttpResponse(page, status=500)

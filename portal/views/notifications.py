@@ -1,0 +1,49 @@
+"""The notifications and the bell in the top bar that counts them."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
+
+from portal.pages.bell import mark_seen, recent
+from portal.web.responses import PageRequest
+
+
+@require_GET
+def notifications(request: PageRequest) -> HttpResponse:
+    """Return the newest changes and failures, in the pane or as a page."""
+    entries = recent(request.user)
+    context = {
+        "entries": entries,
+        "newest": max((moment for row, _ in entries for moment in (row.at, row.settled_at) if moment), default=None),
+        "any_unread": any(unread for _, unread in entries),
+    }
+    in_pane = bool(request.htmx) and not request.htmx.boosted
+    response = render(request, "portal/notifications.html#pane" if in_pane else "portal/notifications.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@require_POST
+def notifications_seen(request: PageRequest) -> HttpResponseBase:
+    """Mark everything up to `until` as read."""
+    try:
+        until = parse_datetime(request.POST.get("until", ""))
+    except ValueError:
+        until = None
+    mark_seen(request.user, until if until and until.tzinfo else None)
+    if request.htmx:
+        return render(request, "portal/notifications_seen.html")
+    return redirect("portal:notifications")
+
+
+@login_not_required
+@require_GET
+def bell(request: HttpRequest) -> HttpResponse:
+    """Return the bell with its count, or end its polling once the user has signed out."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=HTMX_STOP_POLLING)
+    return render(request, "portal/bell.html")
