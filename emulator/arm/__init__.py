@@ -1,1 +1,1 @@
-"""Azure Resource Manager as far as Event Grid namespaces need it, over HTTPS."""
+"""The part of Azure Resource Manager that Event Grid namespaces need, over HTTPS."""
