@@ -1,1 +1,1 @@
-"""ActiveFaults on demand, and the control API that injects them."""
+"""Fault injection and the control API."""
