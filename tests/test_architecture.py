@@ -127,10 +127,6 @@ def layer_of(name: str) -> int:
     pytest.fail(f"{name}: give {folder!r} a layer in {Path(__file__).name}.")
 
 
-# An import that is being removed: not one more.
-KNOWN_UPWARD = {("namespaces.actions.bulk", "namespaces.pages.lists")}
-
-
 @each_module
 def test_packages_import_one_way(name: str) -> None:
     allowed = MAY_IMPORT[top_level(name)] | {top_level(name)}
@@ -147,11 +143,7 @@ def test_packages_import_one_way(name: str) -> None:
 def test_layers_import_downwards(name: str) -> None:
     own = layer_of(name)
     neighbours = {target for target in IMPORTS[name] & MODULES.keys() if target.startswith(f"{top_level(name)}.")}
-    above = {
-        target
-        for target in neighbours
-        if not is_below(target, PURE) and layer_of(target) < own and (name, target) not in KNOWN_UPWARD
-    }
+    above = {target for target in neighbours if not is_below(target, PURE) and layer_of(target) < own}
     assert not above, f"{name} imports {sorted(above)} from a layer above."
 
 
