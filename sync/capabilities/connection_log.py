@@ -20,17 +20,17 @@ Record = Mapping[str, Any]
 
 
 class ConnectionLog(Protocol):
-    """Where connection records come from."""
+    """Source of connection records."""
 
     def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
-        """Up to `limit` records after cursor `after`, oldest first, and the cursor to go on from.
+        """Return up to `limit` records after cursor `after`, oldest first, and the cursor to continue from.
 
-        Raises AzureRefused, AzureUnreachable.
+        Raise AzureRefused or AzureUnreachable.
         """
 
 
 class ArmConnectionLog:
-    """The log that is read beside ARM: GET {namespace}/connectionLog?after=CURSOR&limit=N."""
+    """The log beside ARM: GET {namespace}/connectionLog?after=CURSOR&limit=N."""
 
     def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
         query = {
@@ -49,12 +49,12 @@ def _gateway_of(path: str) -> ConnectionLog:
 
 
 def connection_log() -> ConnectionLog | None:
-    """The gateway that the settings name, or None where there is no log to read."""
+    """Return the gateway that the settings name, or None where there is no log."""
     return _gateway_of(settings.CONNECTION_LOG_GATEWAY) if settings.CONNECTION_LOG_GATEWAY else None
 
 
 def take_in() -> None:
-    """Hand new records of every source to its taker, page by page."""
+    """Pass the new records of each source to its taker, page by page."""
     log = connection_log()
     if log is None:
         return

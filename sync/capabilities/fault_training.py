@@ -1,6 +1,6 @@
-"""Faults on demand for a training, where the target can make them: a setting names the gateway to its control.
+"""Faults on demand for training, where the target offers them: a setting names the gateway to its control.
 
-Rules are kept to one namespace, so that a training in one disturbs nobody in another.
+Each rule applies to one namespace, so that training in one does not disturb another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ MOST_REQUESTS = 1000
 
 
 class CannotTrain(ValueError):  # noqa: N818 - says what is wrong
-    """What was asked for is not possible; the message says why. `field` is the form's field, or ""."""
+    """The requested fault is not possible; the message says why. `field` is the form's field, or ""."""
 
     def __init__(self, sentence: str, field_name: str = "") -> None:
         super().__init__(sentence)
@@ -29,7 +29,7 @@ class CannotTrain(ValueError):  # noqa: N818 - says what is wrong
 
 @dataclass(frozen=True)
 class Lesson:
-    """A fault in words, and the rule that makes it."""
+    """A fault as people read it, and the emulator's rule for it."""
 
     code: str
     title: str
@@ -42,47 +42,52 @@ LESSONS = (
     Lesson(
         "slow",
         "Azure is slow",
-        "Each answer takes 2 s, give or take 1 s.",
+        "Each response takes 1 to 3 seconds.",
         {"kind": "latency", "seconds": 2, "jitter": 1},
     ),
-    Lesson("throttled", "Azure throttles", "429, with the advice to wait 5 s.", {"kind": "throttle", "retry_after": 5}),
-    Lesson("broken", "Azure breaks down", "503 Service Unavailable.", {"kind": "error", "status": 503}),
+    Lesson(
+        "throttled",
+        "Azure throttles",
+        "429 Too Many Requests, asking to wait 5 seconds.",
+        {"kind": "throttle", "retry_after": 5},
+    ),
+    Lesson("broken", "Azure fails", "503 Service Unavailable.", {"kind": "error", "status": 503}),
     Lesson(
         "forbidden",
-        "The portal lost its rights",
-        "403 for each change: it stays refused until somebody retries it.",
+        "The portal lost its permissions",
+        "403 Forbidden for each change, which stays rejected until it is retried.",
         {"kind": "error", "status": 403, "methods": WRITES},
     ),
     Lesson(
         "conflict",
-        "Somebody else is changing it",
+        "Another change is in progress",
         "409 Conflict for each change.",
         {"kind": "error", "status": 409, "methods": WRITES},
     ),
-    Lesson("reset", "The connection is cut", "Before the request arrives.", {"kind": "reset"}),
+    Lesson("reset", "The connection is reset", "Before the request arrives.", {"kind": "reset"}),
     Lesson(
         "lost",
-        "Answers are lost",
-        "A change is carried out, then the connection is cut: the portal does not know.",
+        "Responses are lost",
+        "Azure applies a change, then resets the connection: the portal does not know the outcome.",
         {"kind": "reset", "after": True, "methods": WRITES},
     ),
-    Lesson("torn", "Answers are torn", "Half of the answer comes.", {"kind": "torn"}),
+    Lesson("torn", "Responses are cut off", "Half of each response arrives.", {"kind": "torn"}),
     Lesson(
         "long",
-        "Azure takes its time",
-        "A change is accepted, and done 5 s later.",
+        "Changes take long",
+        "A change is accepted, and completes 5 seconds later.",
         {"kind": "long-running", "seconds": 5},
     ),
     Lesson(
         "failing",
         "Accepted, then failed",
-        "A change is accepted, and fails 3 s later.",
+        "A change is accepted, and fails 3 seconds later.",
         {"kind": "failing", "seconds": 3},
     ),
     Lesson(
         "stale",
         "Reads lag behind",
-        "For 10 s after a change, what was before is read.",
+        "For 10 seconds after a change, reads return the previous state.",
         {"kind": "stale", "seconds": 10},
     ),
 )
@@ -90,25 +95,26 @@ LESSONS = (
 
 @dataclass(frozen=True)
 class Running:
-    """A rule in force in this namespace."""
+    """An active fault of this namespace. `code`: its lesson, or "" for a rule added outside the portal."""
 
     id: str
+    code: str
     title: str
     share: int  # percent of the requests
-    left: int | None  # requests until it ends by itself
+    left: int | None  # requests until it ends automatically
     hits: int
 
 
 @dataclass(frozen=True)
 class State:
-    """What is in force: here, and by others or for all."""
+    """Active faults: of this namespace, and the number elsewhere."""
 
     here: tuple[Running, ...]
     elsewhere: int
 
 
 class FaultControl(Protocol):
-    """Where faults are turned on and off. Each raises AzureRefused, AzureUnreachable."""
+    """Turns faults on and off. Each method raises AzureRefused or AzureUnreachable."""
 
     def all(self) -> Sequence[Mapping[str, Any]]: ...
 
@@ -118,7 +124,7 @@ class FaultControl(Protocol):
 
 
 class EmulatorFaults:
-    """The emulator's: GET, POST and DELETE /emulator/faults, beside its ARM."""
+    """The emulator's control: GET, POST and DELETE /emulator/faults, beside its ARM."""
 
     def all(self) -> Sequence[Mapping[str, Any]]:
         return list(arm_gateway().beside("GET", "/emulator/faults").get("value") or [])
@@ -137,7 +143,7 @@ def _control_of(path: str) -> FaultControl:
 
 
 def fault_control() -> FaultControl | None:
-    """The target's control, or None where it has none."""
+    """Return the target's control, or None where it has none."""
     return _control_of(settings.FAULT_CONTROL_GATEWAY) if settings.FAULT_CONTROL_GATEWAY else None
 
 
@@ -146,7 +152,7 @@ def _inside(scope: Scope) -> str:
 
 
 def state_of(control: FaultControl, scope: Scope) -> State:
-    """What is in force now. Raises AzureRefused, AzureUnreachable."""
+    """Return the active faults. Raise AzureRefused or AzureUnreachable."""
     rules = control.all()
     here = [rule for rule in rules if str(rule.get("path", "")).lower() == _inside(scope).lower()]
     return State(tuple(_running(rule) for rule in here), len(rules) - len(here))
@@ -155,27 +161,29 @@ def state_of(control: FaultControl, scope: Scope) -> State:
 def _running(rule: Mapping[str, Any]) -> Running:
     fitting = [each for each in LESSONS if all(rule.get(key) == value for key, value in each.rule.items())]
     lesson = max(fitting, key=lambda each: len(each.rule), default=None)
-    title = lesson.title if lesson else str(rule.get("kind"))
+    code, title = (lesson.code, lesson.title) if lesson else ("", str(rule.get("kind")))
     share = round(100 * float(rule.get("rate", 1)))
-    return Running(str(rule.get("id", "")), title, share, rule.get("count"), int(rule.get("hits") or 0))
+    return Running(str(rule.get("id", "")), code, title, share, rule.get("count"), int(rule.get("hits") or 0))
 
 
 def turn_on(actor: User, control: FaultControl, scope: Scope, *, code: str, share: str, count: str) -> Lesson:
-    """Put a lesson in force. Raises CannotTrain, AzureRefused, AzureUnreachable."""
+    """Turn a fault on. Raise CannotTrain, AzureRefused or AzureUnreachable."""
     lesson = next((each for each in LESSONS if each.code == code), None)
     if lesson is None:
-        raise CannotTrain("Choose one of the faults.", "fault")
-    percent = _number(share, "share", 1, 100, "A share is from 1 to 100 percent.")
+        raise CannotTrain("Choose a fault.", "fault")
+    percent = _number(share, "share", 1, 100, "Enter a share from 1 to 100 percent.")
     rule: dict[str, Any] = {**lesson.rule, "path": _inside(scope), "rate": percent / 100}
     if count.strip():
-        rule["count"] = _number(count, "count", 1, MOST_REQUESTS, f"From 1 to {MOST_REQUESTS} requests, or none.")
+        rule["count"] = _number(
+            count, "count", 1, MOST_REQUESTS, f"Enter a number from 1 to {MOST_REQUESTS}, or leave the field empty."
+        )
     control.add(rule)
     _record(actor, scope, "Turn fault on", lesson.title, {"share": f"{percent} %", "requests": rule.get("count")})
     return lesson
 
 
 def turn_off(actor: User, control: FaultControl, scope: Scope, *, rule_id: str = "") -> int:
-    """End one rule of this namespace, or all of them. Answers how many. Raises AzureRefused, AzureUnreachable."""
+    """Turn one fault of this namespace off, or all; return the number. Raise AzureRefused or AzureUnreachable."""
     ended = [each for each in state_of(control, scope).here if rule_id in {"", each.id}]
     for each in ended:
         control.remove(each.id)

@@ -1,4 +1,4 @@
-"""What one client is doing now, where the target tells it: a setting names the gateway. Azure does not."""
+"""What a client is doing now, where the target reports it, which Azure does not: a setting names the gateway."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,14 +9,14 @@ from django.conf import settings
 from portal.deployment.renamed_paths import load
 from sync.arm.gateway import arm_gateway
 
-PATIENCE = 4.0  # seconds: a page waits for the answer
+PATIENCE = 4.0  # seconds: a page waits for the response
 
 
 class LiveState(Protocol):
-    """Where a client's sessions, subscriptions and message counts come from."""
+    """Source of a client's sessions, subscriptions and message counts."""
 
     def read(self, namespace_id: str, client_name: str) -> Mapping[str, Any]:
-        """What the client is doing now. Raises AzureNotFound, AzureRefused, AzureUnreachable."""
+        """Return what the client is doing now. Raise AzureNotFound, AzureRefused or AzureUnreachable."""
 
 
 class ArmLiveState:
@@ -34,5 +34,5 @@ def _gateway_of(path: str) -> LiveState:
 
 
 def live_state() -> LiveState | None:
-    """The gateway that the settings name, or None where nothing of this is told."""
+    """Return the gateway that the settings name, or None where the target does not report this."""
     return _gateway_of(settings.LIVE_STATE_GATEWAY) if settings.LIVE_STATE_GATEWAY else None

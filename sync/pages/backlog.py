@@ -1,6 +1,6 @@
-"""What has not reached Azure: in numbers for every namespace at once, and what was refused, by reason.
+"""Changes that have not reached Azure: figures for every namespace at once, and rejected changes by error code.
 
-Pages ask again and again while something waits, so each question here is one statement for all models and namespaces.
+Pages poll while something waits, so each query here is one statement for all models and namespaces.
 """
 
 from collections import defaultdict
@@ -21,11 +21,11 @@ DELAYS_SHOWN = 10
 
 @dataclass(frozen=True)
 class Figures:
-    """How many rows of one namespace, or of several, are where."""
+    """Numbers of rows of one namespace, or of several, by state."""
 
-    due: int = 0  # could go now
+    due: int = 0  # may be sent now
     in_flight: int = 0
-    waiting: int = 0  # all on their way: those two, and what waits for its next try, for another row, for Azure
+    waiting: int = 0  # those two, and rows that wait for a retry, for another row or for Azure
     urgent: int = 0
     deletions: int = 0
     parked_count: int = 0
@@ -57,7 +57,7 @@ class ScopeFigures:
 
 @dataclass(frozen=True)
 class ParkedGroup:
-    """Rows that Azure refused for the same reason."""
+    """Rows that Azure rejected with the same error code."""
 
     code: str
     message: str  # of the first of them
@@ -70,7 +70,7 @@ class ParkedGroup:
 
 
 def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
-    """Of every namespace in which something has not reached Azure."""
+    """Return the figures of every namespace with changes that have not reached Azure."""
     on_its_way = Q(parked_code="")
     parts = [
         _unsettled(model)
@@ -95,12 +95,12 @@ def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
 
 
 def total(found: Iterable[ScopeFigures]) -> Figures:
-    """Of several namespaces together."""
+    """Return the sum of the figures."""
     return sum((each.figures for each in found), Figures())
 
 
 def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
-    """Why rows of a namespace, or of all, wait, with how many; the most frequent first."""
+    """Return the reasons why rows of a namespace, or of all, wait, with counts; the most frequent first."""
     parts = [
         _unsettled(model, scope_pk)
         .filter(parked_code="")
@@ -116,7 +116,7 @@ def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
 
 
 def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
-    """What Azure refused, every reason with its true number and its first rows; the most frequent first."""
+    """Return rejected rows by error code, each with its full count and first rows; the most frequent first."""
     parts = [
         _unsettled(model, scope_pk)
         .exclude(parked_code="")
@@ -137,13 +137,13 @@ def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
     groups = [
         ParkedGroup(code, rows[code][0].parked_message, tuple(rows[code][:SHOWN_OF_EACH_REASON]), count)
         for code, count in counts.items()
-        if rows[code]  # all settled between the two looks
+        if rows[code]  # none left between the two queries
     ]
     return tuple(sorted(groups, key=lambda group: (-group.count, group.code)))
 
 
 def parked_keys(scope_pk: int, code: str = "") -> list[tuple[type[SyncedModel], int]]:
-    """Model and primary key of every refused row, of one reason or of all."""
+    """Return model and primary key of every rejected row, of one error code or of all."""
     keys = []
     for model in registry.models():
         rows = _unsettled(model, scope_pk).exclude(parked_code="")
@@ -153,7 +153,7 @@ def parked_keys(scope_pk: int, code: str = "") -> list[tuple[type[SyncedModel], 
 
 
 def rows_of(keys: Iterable[tuple[type[SyncedModel], int]]) -> list[SyncedModel]:
-    """The rows of `keys` that are still there, in that order."""
+    """Return the rows of `keys` that still exist, in that order."""
     keys = list(keys)
     found: dict[tuple[type[SyncedModel], int], SyncedModel] = {}
     for model in {model for model, _ in keys}:
@@ -174,7 +174,7 @@ def _first_of_each_reason(model: type[SyncedModel], scope_pk: int | None) -> Ite
 
 def _unsettled(model: type[SyncedModel], scope_pk: int | None = None) -> Any:
     manager: Any = model._default_manager
-    # Every lane, named: that leads to the small index of what is due, past the many rows that are settled.
+    # Naming every lane makes the database use the small index of due rows.
     rows = manager.unsettled().filter(lane__in=Lane.values).order_by()
     return rows if scope_pk is None else rows.filter(**{model.scope_field: scope_pk})
 

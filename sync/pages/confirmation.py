@@ -1,4 +1,4 @@
-"""What is asked before many things change at once: how many, what happens, and how long it takes."""
+"""Confirmation before a bulk change: how many, what happens, and how long it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sync.registry import Scope
 
 @dataclass(frozen=True)
 class Question:
-    """Drawn in a pane, or on a page of its own kind where there is no JavaScript."""
+    """Shown in a pane, or on a page where JavaScript is off."""
 
     title: str
     sentences: tuple[str, ...]
@@ -25,11 +25,11 @@ class Question:
 
 
 def ask_retry(scope: Scope, writes: int, deletes: int, code: str) -> Question:
-    """Before changes that Azure refused are tried again."""
+    """Return the confirmation of retrying rejected changes."""
     said = overview.announcement(scope.resource_id, writes=writes, deletes=deletes)
     return Question(
         "Retry these changes" if code else "Retry all changes",
-        (said, "What Azure refuses again is shown here again."),
+        (said, "Changes that Azure rejects again will be listed here again."),
         "Retry",
         "primary",
         reverse("sync:sync_retry", args=[scope.pk]),
@@ -39,10 +39,10 @@ def ask_retry(scope: Scope, writes: int, deletes: int, code: str) -> Question:
 
 
 def ask_discard(scope: Scope, writes: int, deletes: int, code: str) -> Question:
-    """Before changes that Azure refused are given up."""
+    """Return the confirmation of discarding rejected changes."""
     count = writes + deletes
     changes = "1 change is" if count == 1 else f"{count:,} changes are"
-    said = f"{changes} given up, and the portal takes what Azure holds."
+    said = f"{changes} discarded, and the portal takes Azure's version."
     return Question(
         "Discard these changes",
         (said, overview.announcement(scope.resource_id)),
@@ -59,21 +59,21 @@ def _chosen(code: str) -> tuple[tuple[str, str], ...]:
 
 
 _DECISIONS = {
-    "keep": ("Keep ours", "What the portal has goes to Azure and replaces what was changed there."),
-    "take": ("Take Azure's", "The portal takes what Azure holds; what was deleted in Azure goes from the portal."),
-    "adopt": ("Adopt", "What appeared in Azure comes into the portal."),
-    "ignore": ("Ignore", "Both stay as they are. A difference comes back when either side changes again."),
+    "keep": ("Keep ours", "The portal's version is sent to Azure and replaces the changes made there."),
+    "take": ("Take Azure's", "The portal takes Azure's version. What was deleted in Azure is removed from the portal."),
+    "adopt": ("Adopt", "What was found in Azure is added to the portal."),
+    "ignore": ("Ignore", "Both sides stay as they are. A difference returns when either side changes again."),
 }
 
 
 def done_for_many(decision: str, count: int) -> str:
-    """After the same decision about many differences."""
+    """Return the message after one decision about many differences."""
     label, meaning = _DECISIONS.get(decision, ("", ""))
-    return " ".join(filter(None, (f"{label}:" if label else "", f"Done for {count} differences.", meaning)))
+    return " ".join(filter(None, (f"{label}:" if label else "", f"{count} differences resolved.", meaning)))
 
 
 def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str, *, shown: Sequence[str]) -> Question | None:
-    """Before many differences are decided about in one go; None for a decision that is not for many.
+    """Return the confirmation of a decision about many differences, or None for a decision that is not for many.
 
     `shown`: the findings as the page posted them.
     """
@@ -96,7 +96,7 @@ def ask_decision(scope: Scope, findings: Sequence[Finding], decision: str, *, sh
 
 
 def _deletions_among(findings: Sequence[Finding]) -> int:
-    """How many of the portal's rows are on their way out."""
+    """Return how many of the portal's rows are being deleted."""
     count = 0
     for kind in {finding.kind for finding in findings}:
         pks = [finding.object_pk for finding in findings if finding.kind == kind and finding.object_pk is not None]

@@ -1,4 +1,4 @@
-"""What waits, how fast it goes and when it will be done: for the Sync page, and before a bulk action starts."""
+"""Waiting changes, throughput and estimates: for the Sync page, and before a bulk action."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from sync.throttling import budget, throughput
 from sync.throttling.budget import Gauge
 from sync.workers import heartbeats, leases
 
-SPEED_UNMEASURED = 40.0  # rows per second of one worker, where none has been measured lately
-AWAITED = timedelta(minutes=2)  # a comparison that was asked for and has not begun by then is not waited for
-LATENCY_SECONDS = 1.0  # what even a single change takes
+SPEED_UNMEASURED = 40.0  # rows per second of one worker, where nothing was measured recently
+AWAITED = timedelta(minutes=2)  # how long a page waits for a requested comparison to start
+LATENCY_SECONDS = 1.0  # the least that a change takes
 
 
 @dataclass(frozen=True)
 class QueueOverview(Figures):
-    """What waits in one namespace, or in all: the numbers, what was refused, and why rows wait, with how many."""
+    """Waiting changes of one namespace, or of all: figures, rejected changes, and reasons for waiting with counts."""
 
     parked: tuple[ParkedGroup, ...] = ()
     delays: tuple[tuple[str, int], ...] = ()
@@ -37,7 +37,7 @@ class QueueOverview(Figures):
 
 @dataclass(frozen=True)
 class Estimate:
-    """When something will have reached Azure. `seconds` is None where nobody can say; the sentence says why."""
+    """How long until changes have reached Azure. `seconds` is None where that is unknown; the sentence says why."""
 
     seconds: float | None
     sentence: str
@@ -45,7 +45,7 @@ class Estimate:
 
 
 def queue_overview(scope_pk: int | None = None, *, at: datetime | None = None) -> QueueOverview:
-    """What waits in the namespace `scope_pk`, or everywhere."""
+    """Return the waiting changes of the namespace `scope_pk`, or of all."""
     by_scope = backlog.figures_by_scope(at or timezone.now())
     figures = backlog.total(each for each in by_scope.values() if scope_pk in {None, each.scope_pk})
     return QueueOverview(
@@ -56,31 +56,31 @@ def queue_overview(scope_pk: int | None = None, *, at: datetime | None = None) -
 
 
 def gauges_of(resource_id: str) -> list[Gauge]:
-    """The buckets of the subscription that a resource lives in."""
+    """Return the buckets of a resource's subscription."""
     subscription = subscription_of(resource_id)
     return [gauge for gauge in budget.gauges() if gauge.subscription == subscription]
 
 
 def speed(resource_id: str, at: datetime | None = None) -> float | None:
-    """Rows per second that have reached the subscription of a resource lately, as far as that was measured."""
+    """Return the rows per second that recently reached a resource's subscription, or None where unmeasured."""
     subscription = subscription_of(resource_id)
     inside = [scope.pk for scope in registry.scopes().all() if subscription_of(scope.resource_id) == subscription]
     return throughput.measured(inside, at or timezone.now())
 
 
 def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> Estimate:
-    """When everything that waits in the subscription, and so many rows more, will have reached Azure.
+    """Return when all waiting changes of the subscription, and so many more, will have reached Azure.
 
-    Ask it with the size of a bulk action before that starts, and with nothing while it runs.
+    Pass the size of a bulk action before it starts, and nothing while it runs.
     """
     at = at or timezone.now()
     queued_writes, queued_deletes = _queued(subscription_of(resource_id), at)
     total = {"writes": writes + queued_writes, "deletes": deletes + queued_deletes}
     if not any(total.values()):
-        return Estimate(0.0, "Nothing waits.", "speed")
+        return Estimate(0.0, "No changes are waiting.", "speed")
     beating = heartbeats.alive(at)
     if not beating:
-        return Estimate(None, "No worker is running, so nothing reaches Azure. Start one.", "no worker")
+        return Estimate(None, "No worker is running, so changes do not reach Azure. Start one.", "no worker")
     waits = _budget_seconds(resource_id, total)
     outage = next((gauge.blocked_reason for gauge in gauges_of(resource_id) if gauge.blocked_seconds > 5), "")
     by_budget = max(waits.values())
@@ -89,19 +89,19 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     limited_by = "budget" if by_budget >= by_speed else "speed"
     said = f"About {in_words(seconds)}"
     queued = queued_writes + queued_deletes
-    if queued:  # else whoever asks knows how many these are
+    if queued:  # else the caller knows the number
         said += f" for {changes(sum(total.values()))}"
     if queued and (writes or deletes):
-        said += f", with the {queued:,} that {'waits' if queued == 1 else 'wait'} already"
+        said += f", including {queued:,} already waiting"
     if outage:
-        return Estimate(seconds, f"{said}, once Azure answers again ({outage}).", "outage")
+        return Estimate(seconds, f"{said}, once Azure responds again ({outage}).", "outage")
     if limited_by == "budget" and by_budget > LATENCY_SECONDS:
-        return Estimate(seconds, f"{said}: that is what Azure's limits allow.", limited_by)
+        return Estimate(seconds, f"{said}, limited by Azure's quota.", limited_by)
     return Estimate(seconds, f"{said}.", limited_by)
 
 
 def announcement(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetime | None = None) -> str:
-    """What a bulk action will send to Azure and how long that takes, to be said before it starts."""
+    """Return what a bulk action will send to Azure and how long that takes."""
     if not writes and not deletes:
         return "Nothing changes in Azure."
     sentence = estimate(resource_id, writes=writes, deletes=deletes, at=at).sentence
@@ -113,14 +113,14 @@ def changes(count: int) -> str:
 
 
 def _queued(subscription: str, at: datetime) -> tuple[int, int]:
-    """Writes and deletions that wait in a subscription."""
+    """Return the numbers of waiting writes and deletions of a subscription."""
     every = backlog.figures_by_scope(at).values()
     queued = backlog.total(each for each in every if subscription_of(each.resource_id) == subscription)
     return queued.waiting - queued.deletions, queued.deletions
 
 
 def _budget_seconds(resource_id: str, total: dict[str, int]) -> dict[str, float]:
-    """How long each operation type takes by the budget alone."""
+    """Return the seconds that each operation type takes by the budget alone."""
     if not settings.ARM_BUDGETS:
         return dict.fromkeys(total, 0.0)
     known = {gauge.operation: gauge for gauge in gauges_of(resource_id)}
@@ -135,7 +135,7 @@ def _budget_seconds(resource_id: str, total: dict[str, int]) -> dict[str, float]
 
 
 def in_words(seconds: float) -> str:
-    """A length of time as one says it: "2 seconds", "5 minutes", "1 hour 20 minutes"."""
+    """Return a duration in words: "2 seconds", "5 minutes", "1 hour 20 minutes"."""
     if seconds < 90:
         whole = max(round(seconds), 1)
         return "1 second" if whole == 1 else f"{whole} seconds"
@@ -152,7 +152,7 @@ def last_scan(scope_pk: int) -> Scan | None:
 
 
 def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
-    """The newest comparison of each namespace that has been compared."""
+    """Return the newest comparison of each namespace that has one."""
     newest = Scan.objects.filter(scope__in=scope_pks).order_by().values("scope").annotate(newest=Max("pk"))
     found = {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
     unended = [drift.lease_of(scan.scope) for scan in found.values() if scan.ended_at is None]
@@ -163,7 +163,7 @@ def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
 
 
 def is_comparing(scope_pk: int, scan: Scan | None, at: datetime | None = None) -> bool:
-    """Whether a comparison runs, or somebody has just asked for one that has not begun. `scan`: the newest there is."""
+    """Return whether a comparison is running or was just requested. `scan`: the newest one."""
     if scan is not None and scan.is_running:
         return True
     asked_at = actions.refresh_asked_at(scope_pk, since=(at or timezone.now()) - AWAITED)
@@ -181,13 +181,13 @@ def open_findings(scope_pk: int) -> int:
 
 
 def open_findings_in(scope_pks: Collection[int]) -> dict[int, int]:
-    """How many there are in each namespace that has any."""
+    """Return the number of open findings of each namespace that has any."""
     open_ones = Finding.objects.filter(scope__in=scope_pks, state=Finding.State.OPEN).order_by().values_list("scope")
     return dict(open_ones.annotate(count=Count("pk")))
 
 
 def findings(scope_pk: int, *, with_ignored: bool = False) -> QuerySet[Finding]:
-    """Unresolved differences of a namespace, the loud ones first."""
+    """Return the unresolved differences of a namespace, conflicts and deletions first."""
     found = Finding.objects.filter(scope=scope_pk).exclude(state=Finding.State.RESOLVED)
     return found if with_ignored else found.filter(state=Finding.State.OPEN)
 
@@ -203,7 +203,7 @@ class ScopeOverview:
 
 
 def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]:
-    """Every namespace that the user may see, those with trouble first. As many statements for many as for one."""
+    """Return the namespaces that the user may see, those with problems first, in a constant number of statements."""
     by_scope = backlog.figures_by_scope(at or timezone.now())
     scopes = list(registry.scopes().visible(user))
     pks = [scope.pk for scope in scopes]
@@ -224,5 +224,5 @@ def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]
 
 
 def pages_of_all(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
-    """For the search: what stands in no namespace's menu."""
+    """Yield the pages that are in no namespace's menu, for the search."""
     yield page_hit("Sync", "of all namespaces", reverse("sync:sync_all"))

@@ -1,4 +1,4 @@
-"""*Drift*: what differs in Azure, and what people decide about it."""
+"""*Drift*: differences from Azure, and decisions about them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +24,14 @@ _MIXABLE = {Finding.Class.CHANGED, Finding.Class.BOTH}  # of these, some fields 
 
 
 class NoFieldChosen(CannotResolve):
-    """Some fields were to be taken, and none was chosen."""
+    """No field was chosen."""
 
 
 @require_GET
 def drift_list(request: PageRequest, pk: int) -> HttpResponse:
-    """What is different in Azure, the loud ones first."""
+    """List the differences from Azure, conflicts and deletions first."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    # A page that waits for a comparison asks how far it is, and gets the differences when it is over.
+    # A page that waits for a comparison polls its state, and gets the differences when it is complete.
     partial = "comparison" if "compared" in request.GET else "grid"
     return render_page(request, "sync/drift_list.html", scope, partial=partial, **_differences(request, pk))
 
@@ -57,7 +57,7 @@ def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
 
 @require_GET
 def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
-    """One difference, field by field, with what can be done about it."""
+    """Show one difference field by field, with the possible decisions."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     return _detail(request, scope, _finding(pk, finding))
 
@@ -93,10 +93,10 @@ def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
-    """Decide about one difference or many: `finding` once or often, `decision`, and `field` for some fields only.
+    """Resolve one difference or many: `finding` (repeated), `decision`, and `field` for some fields only.
 
-    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many are asked about first, with
-    what that sends to Azure; the answer posts them again, `confirmed`.
+    A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many need a confirmation, which
+    shows what is sent to Azure and posts them again with `confirmed`.
     """
     scope = registry.scopes().get(request.user, pk, may_change=True)
     decision = request.POST.get("decision", "")
@@ -105,7 +105,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
         _finding_shown(pk, each) for each in request.POST.getlist("finding") if each.partition("-")[0].isdecimal()
     ]
     if decide is None or not chosen:
-        messages.error(request, "Choose at least one difference, and what to do about it.")
+        messages.error(request, "Choose at least one difference and a decision.")
         return redirect("sync:drift_list", pk)
     if len(chosen) > 1 and not request.POST.get("confirmed"):
         findings = [finding for finding, _ in chosen]
@@ -117,7 +117,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     for finding, is_as_shown in chosen:
         try:
             if not is_as_shown:
-                raise CannotResolve("It has changed since it was shown. Look at it again.")
+                raise CannotResolve("This difference has changed since the page was loaded. Review it again.")
             said.append(decide(request, finding))
         except (FieldsBelongTogether, NoFieldChosen) as fault:
             return _detail(request, scope, finding, fault)
@@ -130,7 +130,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     return redirect("sync:drift_list", pk)
 
 
-# Each decision does it and says what was done, and what happens next.
+# Each function carries out a decision and returns what was done and what happens next.
 
 
 def _keep(request: PageRequest, finding: Finding) -> str:
@@ -139,15 +139,15 @@ def _keep(request: PageRequest, finding: Finding) -> str:
     if is_going:
         return f"{_called(finding)} is being deleted in Azure."
     if finding.drift == Finding.Class.DELETED:
-        return f"{_called(finding)} is being made again in Azure."
-    return f"{_called(finding)}: ours is kept, and on its way to Azure."
+        return f"{_called(finding)} is being recreated in Azure."
+    return f"{_called(finding)}: the portal's version is kept and is being sent to Azure."
 
 
 def _take(request: PageRequest, finding: Finding) -> str:
     resolutions.take_azures(request.user, finding=finding)
     if finding.resource is None:
-        return f"{_called(finding)} is taken out of the portal, as it is gone from Azure."
-    return f"{_called(finding)}: the portal has taken what Azure holds. Nothing is sent."
+        return f"{_called(finding)} was removed from the portal because it was deleted in Azure."
+    return f"{_called(finding)}: the portal now has Azure's version. Nothing is sent."
 
 
 def _take_fields(request: PageRequest, finding: Finding) -> str:
@@ -162,21 +162,21 @@ def _take_fields(request: PageRequest, finding: Finding) -> str:
     took = f"{_called(finding)}: Azure's {finding.labels(fields)} taken."
     if not others:
         return f"{took} Nothing is sent."
-    return f"{took} Ours is kept for {finding.labels(others)}, and on its way to Azure."
+    return f"{took} The portal's {finding.labels(others)} is kept and is being sent to Azure."
 
 
 def _adopt(request: PageRequest, finding: Finding) -> str:
     resolutions.adopt(request.user, finding=finding)
-    return f"{_called(finding)} is in the portal now, as Azure has it."
+    return f"{_called(finding)} was adopted into the portal as it is in Azure."
 
 
 def _ignore(request: PageRequest, finding: Finding) -> str:
     resolutions.ignore(request.user, finding=finding)
-    return f"{_called(finding)}: both sides stay as they are. The difference comes back when either changes again."
+    return f"{_called(finding)}: ignored. The difference returns when either side changes again."
 
 
 def _is_going(finding: Finding) -> bool:
-    """Whether what the portal wants of it is that it goes."""
+    """Return whether the portal is deleting the row."""
     rows = registry.model_for(finding.kind)._default_manager.filter(pk=finding.object_pk, deleted_at__isnull=False)
     return bool(rows.exists())
 
@@ -197,11 +197,11 @@ _DECISIONS: dict[str, Callable[[PageRequest, Finding], str]] = {
 def _finding(pk: int, finding: int) -> Finding:
     found = Finding.objects.filter(pk=finding, scope=pk).first()
     if found is None:
-        raise Http404("There is no such difference.")
+        raise Http404("This difference does not exist.")
     return found
 
 
 def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool]:
-    """A finding, and whether it still says what it said when it was shown."""
+    """Return a finding, and whether it is still as it was shown."""
     finding = _finding(pk, int(posted.partition("-")[0]))
     return finding, posted in {str(finding.pk), finding.as_shown}

@@ -1,4 +1,4 @@
-"""*Emulator*: faults on and off for a training. Only there where the target can make them."""
+"""*Emulator*: turn faults on and off for training, where the target offers them."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -24,7 +24,7 @@ def _control() -> fault_training.FaultControl:
 
 @require_GET
 def emulator(request: PageRequest, pk: int) -> HttpResponse:
-    """What is in force in this namespace, and what could be."""
+    """Show the active faults of this namespace, and those to choose from."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     return _page(request, scope)
 
@@ -59,9 +59,9 @@ def fault_on(request: PageRequest, pk: int) -> HttpResponse:
     except fault_training.CannotTrain as problem:
         return _page(request, scope, problem=problem)
     except (AzureRefused, AzureUnreachable) as fault:
-        messages.error(request, f"The emulator did not do it: {fault}")
+        messages.error(request, f"The emulator rejected the request: {fault}")
     else:
-        messages.success(request, f"On: {lesson.title}.")
+        messages.success(request, f"Turned on: {lesson.title}.")
     return redirect(PAGE, pk)
 
 
@@ -71,7 +71,7 @@ def fault_off(request: PageRequest, pk: int) -> HttpResponse:
     try:
         ended = fault_training.turn_off(request.user, _control(), scope, rule_id=request.POST.get("rule", ""))
     except (AzureRefused, AzureUnreachable) as fault:
-        messages.error(request, f"The emulator did not do it: {fault}")
+        messages.error(request, f"The emulator rejected the request: {fault}")
     else:
-        messages.success(request, "Off." if ended else "It had ended already.")
+        messages.success(request, "Turned off." if ended else "The fault had already ended.")
     return redirect(PAGE, pk)

@@ -1,4 +1,4 @@
-"""The pages of operators: what waits, how a change went; and the answers for machines. Drift is in `drift_views`."""
+"""Pages for operators (waiting and rejected changes, timelines), and endpoints for monitoring."""
 
 import hmac
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def may_change(user: User, pk: int) -> bool:
 
 @require_GET
 def sync_all(request: PageRequest) -> HttpResponse:
-    """Every namespace of this person, the workers, and the budgets of the subscriptions these are in."""
+    """Show the user's namespaces, the workers, and the budgets of the subscriptions."""
     found = overview.all_scopes(request.user)
     subscriptions = {subscription_of(each.scope.resource_id) for each in found}
     context = {
@@ -67,7 +67,7 @@ def sync_all(request: PageRequest) -> HttpResponse:
 
 @require_GET
 def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
-    """What waits in a namespace, the budget, the workers and the last scan; asks anew by itself."""
+    """Show the waiting changes of a namespace, budget, workers and last comparison; the page polls."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     return render_page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
 
@@ -87,7 +87,7 @@ def _figures(scope: Scope) -> dict[str, Any]:
 
 @require_GET
 def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
-    """Every change that Azure refused, or those of one reason (`code`), page by page."""
+    """List the changes that Azure rejected, or those of one error code (`code`), page by page."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     code = request.GET.get("code", "")
     page = Paginator(backlog.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
@@ -100,13 +100,13 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
         rows=rows,
         code=code,
         menu_current="sync:sync_overview",
-        page_title="Refused",
+        page_title="Rejected",
     )
 
 
 @require_http_methods(["GET", "POST"])
 def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
-    """Try parked rows again: one (`kind` and `row`), those of one reason (`code`), or all. GET asks before many."""
+    """Retry parked rows: one (`kind` and `row`), those of one error code (`code`), or all. GET shows a confirmation."""
     scope = registry.scopes().get(request.user, pk, may_change=True)
     if request.method == "GET":
         return _ask(request, scope, confirmation.ask_retry)
@@ -118,18 +118,18 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
             for rows in parked
         )
     else:
-        with suppress(actions.NothingToRetry):  # somebody else has just done so
+        with suppress(actions.NothingToRetry):  # another user has just done so
             actions.retry(request.user, row=row)
         count = 1
-    messages.success(request, f"{overview.changes(count)} will be tried again.")
+    messages.success(request, f"{overview.changes(count)} will be retried.")
     return redirect("sync:sync_overview", pk)
 
 
 @require_http_methods(["GET", "POST"])
 def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
-    """Give changes up and take what Azure holds; chosen, and asked about, like those to try again.
+    """Discard changes and take Azure's version; chosen and confirmed like those to retry.
 
-    One is done at once. Each of many asks Azure, so a worker does them, and the page shows how far it is.
+    A single change is discarded at once. Many are left to a worker, since each one reads from Azure.
     """
     scope = registry.scopes().get(request.user, pk, may_change=True)
     if request.method == "GET":
@@ -138,14 +138,14 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     row = _only_one(parked)
     if row is None:
         count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
-        said = f"{overview.changes(count)} will be discarded. This page shows how many are left."
-        messages.success(request, said if count else "Azure refuses nothing any more.")
+        said = f"{overview.changes(count)} will be discarded. This page shows the number left."
+        messages.success(request, said if count else "There are no rejected changes.")
         return redirect("sync:sync_overview", pk)
     try:
         resolutions.discard_change(request.user, row=row)
-        messages.success(request, "1 discarded; the portal shows what Azure holds.")
+        messages.success(request, "1 change discarded. The portal now has Azure's version.")
     except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
-        messages.error(request, f"1 could not be discarded. {row}: {fault}")
+        messages.error(request, f"{row} could not be discarded: {fault}")
     return redirect("sync:sync_overview", pk)
 
 
@@ -156,14 +156,14 @@ def _ask(
     deletes = sum(rows.filter(deleted_at__isnull=False).count() for rows in parked)
     writes = sum(rows.count() for rows in parked) - deletes
     if not writes + deletes:
-        messages.info(request, "Azure refuses nothing any more.")
+        messages.info(request, "There are no rejected changes.")
         return redirect("sync:sync_overview", scope.pk)
     question = ask(scope, writes, deletes, request.GET.get("code", ""))
     return render_page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
 
 
 def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
-    """Those that are chosen, of each model."""
+    """Return the chosen rows of each model."""
     found = []
     kind, row_pk, code = (chosen.get(name, "") for name in ("kind", "row", "code"))
     for model in registry.models():
@@ -178,7 +178,7 @@ def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
 
 
 def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
-    """The row, where no more than one is chosen."""
+    """Return the row where exactly one is chosen."""
     first = [row for rows in parked for row in rows[:2]]
     return first[0] if len(first) == 1 else None
 
@@ -188,11 +188,11 @@ def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
 
 @require_GET
 def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
-    """How one change went to Azure, step by step."""
+    """Show how one change reached Azure, step by step."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     change = Activity.objects.filter(pk=entry, scope=pk).first()
     if change is None:
-        raise Http404("There is no such change.")
+        raise Http404("This change does not exist.")
     return render_page(
         request,
         "sync/timeline.html",
@@ -210,7 +210,7 @@ def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
 @login_not_required
 @require_GET
 def prometheus(request: HttpRequest) -> HttpResponse:
-    """Metrics, for the bearer of METRICS_TOKEN or a signed-in administrator."""
+    """Return metrics for the bearer of METRICS_TOKEN or a signed-in administrator."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     token = settings.METRICS_TOKEN
     is_scraper = bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
@@ -228,7 +228,7 @@ def prometheus(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """Report that the process responds."""
     return JsonResponse({"status": "ok"})
 
 

@@ -57,7 +57,7 @@ def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page,
     expect(page.get_by_text("made by a script")).to_be_visible()
     guide.shoot("drift-detail")
     page.get_by_role("button", name="Adopt into the portal").click()
-    expect(page.get_by_text("Azure is as the portal left it")).to_be_visible()
+    expect(page.locator('[data-result="same"]')).to_be_visible()
 
     arm.put_client(name, "stranger", description="changed by a script")
     find(guide, "stranger")
@@ -65,7 +65,7 @@ def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page,
     guide.shoot("drift-fields")
     page.get_by_role("button", name="Keep ours").click()
     guide.open("Sync")
-    expect(page.get_by_text("All is in Azure.")).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-up-to-date]")).to_be_visible(timeout=20_000)
     guide.shoot("sync")
     guide.open("Activity log")
     page.get_by_role("link", name="Timeline of Keep ours stranger").click()

