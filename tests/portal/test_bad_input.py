@@ -171,24 +171,25 @@ LEAF = make_sample_chain([ClientName("press-1")], at=timezone.now())
 
 
 @pytest.mark.parametrize(
-    ("data", "sentence"),
+    ("data", "code"),
     [
         (b"", "empty"),
-        (random.Random(3000).randbytes(3000), "certificate"),
-        (b"<!doctype html><html><body>Sign in</body></html>", "web page"),
-        (LEAF.intermediate.certificate_pem.replace("M", "\x00", 1).encode(), "zero bytes"),
-        (b"x" * (20 * 1024 * 1024), "1 MB"),
-        (LEAF.clients[0].certificate_pem.encode(), "This is a client certificate"),
-        ((LEAF.root.certificate_pem + LEAF.intermediate.certificate_pem).encode(), "There are 2 certificates"),
-        (KEY.encode(), "private key"),
+        (random.Random(3000).randbytes(3000), "binary"),
+        (b"<!doctype html><html><body>Sign in</body></html>", "html"),
+        (LEAF.intermediate.certificate_pem.replace("M", "\x00", 1).encode(), "nul-byte"),
+        (b"x" * (20 * 1024 * 1024), "too-large"),
+        (LEAF.clients[0].certificate_pem.encode(), "leaf"),
+        ((LEAF.root.certificate_pem + LEAF.intermediate.certificate_pem).encode(), "several-certificates"),
+        (KEY.encode(), "private-key"),
     ],
     ids=["empty", "junk", "html", "nul", "20 MB", "leaf", "two", "key"],
 )
-def test_a_file_is_refused_with_what_it_is(ada: Browser, namespace: Namespace, data: bytes, sentence: str) -> None:
+def test_a_file_is_refused_with_its_code(ada: Browser, namespace: Namespace, data: bytes, code: str) -> None:
     sent = {"name": "line-a", "file": SimpleUploadedFile("ca.pem", data), "description": "kept"}
     status, page = post(ada, "certificates:ca_certificate_upload", namespace, sent)
     assert status in {413, 422}
-    assert sentence in error_of(page, "file"), error_of(page, "file")
+    assert f'data-problem="{code}"' in page
+    assert error_of(page, "file")
     assert 'value="line-a"' in page
     assert 'value="kept"' in page
 
