@@ -1,7 +1,7 @@
 """Whether everything runs: what monitoring asks for, and what administrators are warned of."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from portal.registry import Shortcoming
 from sync.workers import heartbeats, periodic
+
+JUST_STARTED = timedelta(seconds=60)  # a portal that starts has not had time for its first sweep
 
 
 def readiness(at: datetime | None = None) -> dict[str, str]:
@@ -37,10 +39,11 @@ def processes(at: datetime) -> dict[str, str]:
 
 def warnings_for_administrators() -> Iterable[str]:
     """Yield what administrators have to know on every page."""
-    found = processes(timezone.now())
+    now = timezone.now()
+    found = processes(now)
     if found["workers"]:
         yield "No worker is running. Changes are saved, and are sent to Azure when a worker runs again."
-    elif found["clock"]:
+    elif found["clock"] and any(worker.started_at < now - JUST_STARTED for worker in heartbeats.alive(now)):
         yield f"Retries, drift scans and log imports stand still: {found['clock']}."
 
 
