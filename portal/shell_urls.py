@@ -3,11 +3,12 @@
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from portal.views import account, notifications, search, sign_in, styleguide, theme
+from portal.views import account, favicon, notifications, search, sign_in, styleguide, theme
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
     path("", sign_in.home, name="home"),
+    path("favicon.ico", favicon.favicon, name="favicon"),
     # Signing in and out
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),

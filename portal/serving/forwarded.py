@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
 
 Network = IPv4Network | IPv6Network
 HEADERS = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED")  # fmt: skip
@@ -89,3 +90,26 @@ def _plain(text: str) -> str:
         return str(ip_address(text))
     except ValueError:
         return ""
+
+
+def explain_refused_form(request: HttpRequest) -> str:
+    """Why a form was refused although the browser did all right: what the reverse proxy has to change; "" if nothing.
+
+    A browser sends the origin of the page in `Origin`. Django compares it with scheme and host as the portal sees them,
+    and these differ where a proxy does not pass them on, or is not trusted.
+    """
+    origin = request.META.get("HTTP_ORIGIN", "")
+    scheme, _, host = origin.partition("://")
+    if scheme not in ("http", "https") or not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
+        return ""  # from another site: refused for good
+    if getattr(request, "forwarded", "") == "ignored":
+        return (
+            "The request came through a proxy that is not trusted, so its X-Forwarded-* headers were ignored. Add the "
+            f"address {request.META.get('REMOTE_ADDR') or 'unix'} to PORTAL_TRUSTED_PROXIES."
+        )
+    missing = []
+    if scheme != request.scheme:
+        missing.append(f"X-Forwarded-Proto (the browser uses {scheme}, the portal sees {request.scheme})")
+    if host != request.META.get("HTTP_HOST", ""):
+        missing.append("X-Forwarded-Host (the browser uses another host name than the portal sees)")
+    return f"The reverse proxy does not send {' and '.join(missing)}." if missing else ""

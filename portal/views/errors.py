@@ -1,13 +1,17 @@
-"""Error pages: 400,
-"bad-request", 403, 404,
-"not-found", 500 and a rejected form token."""
+"""Error pages: 400, 403, 404, 500 and a rejected form token."""
+
+import logging
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from portal.models import User
+from portal.serving.forwarded import explain_refused_form
 from portal.web.access_denied import Denied
 from portal.web.request_ids import request_id_of
+
+logger = logging.getLogger(__name__)
 
 
 def _error_page(request: HttpRequest, status: int, code: str, sentence: str, next_step: str) -> HttpResponse:
@@ -35,12 +39,18 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without a valid token or from another origin. Administrators read what the reverse proxy gets wrong."""
+    cause = explain_refused_form(request)
+    next_step = "Reload the page and submit it again."
+    if cause:
+        logger.warning("A form was refused. %s", cause)
+        user = getattr(request, "user", None)
+        is_administrator = isinstance(user, User) and user.is_superuser
+        next_step = (
+            cause if is_administrator else f"{next_step} If that does not help, the portal's log has the reason."
+        )
     return _error_page(
-        request,
-        403,
-        "csrf",
-        "This form has expired or came from another site. Nothing was changed.",
-        "Reload the page and submit it again.",
+        request, 403, "csrf", "This form has expired or came from another site. Nothing was changed.", next_step
     )
 
 

@@ -42,7 +42,7 @@ class SignIn(LoginView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
         if htmx and not htmx.boosted:
-            back = local_url(request, htmx.current_url_abs_path)
+            back = local_url(request, _current_path(htmx))
             return HttpResponseClientRedirect(reverse("portal:sign_in", query={"next": back}))
         return super().dispatch(request, *args, **kwargs)
 
@@ -55,3 +55,11 @@ class SignIn(LoginView):
 def sign_out(request: HttpRequest) -> HttpResponseBase:
     logout(request)
     return redirect("portal:sign_in")
+
+
+def _current_path(htmx: HtmxDetails) -> str | None:
+    """Return the path of the page that sent an htmx request; None if its header is malformed."""
+    try:
+        return htmx.current_url_abs_path
+    except ValueError:
+        return None

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:account": ("GET", "stranger"),
     "portal:password_change": ("POST", "stranger"),
     "portal:theme": ("POST", "everybody"),
+    "portal:favicon": ("GET", "everybody"),
     "portal:search": ("GET", "stranger"),
     "portal:notifications": ("GET", "stranger"),
     "portal:notifications_seen": ("POST", "stranger"),
