@@ -36,5 +36,5 @@ def send(task: str, *args: object) -> bool:
 
 @worker_ready.connect
 def send_first_heartbeat(**_: Any) -> None:
-    """The first heartbeat goes through the broker at once, not after the clock's first round."""
+    """Send the first heartbeat at once instead of after the scheduler's first interval."""
     send("portal.tasks.heartbeat")

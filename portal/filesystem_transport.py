@@ -28,7 +28,7 @@ def _folder(path: str | Path) -> Path:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write `target` so that a reader sees all of it or nothing."""
+    """Write `target` atomically: a reader sees all of it or nothing."""
     beside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.write(content)
@@ -67,12 +67,12 @@ class Channel(filesystem.Channel):
             try:
                 return loads(bytes_to_str(content))
             except ValueError:
-                continue  # not a message of ours: a stray file must not end the worker
+                continue  # not one of our messages: a stray file must not stop the worker
         raise Empty
 
     @contextmanager
     def _table(self, exchange: str) -> Iterator[list[Any]]:
-        """The bindings of an exchange, to be changed in place, held against other processes."""
+        """Yield the bindings of an exchange, to be changed in place, locked against other processes."""
         file = Path(self._exchange_file(exchange))  # type: ignore[attr-defined]  # kombu refuses names that are paths
         with open(self.control_folder / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

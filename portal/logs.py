@@ -1,4 +1,4 @@
-"""Log lines: for people, and for machines one JSON object each. What strangers wrote never makes a line of its own."""
+"""Log lines, as text or as one JSON object each. Text from outside never starts a line."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from certificates.x509.text import one_line
 from portal.web.request_ids import request_id_of
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-LONGEST_FAULT = 300  # letters
+LONGEST_FAULT = 300  # characters
 
 
 class AboutRequests(logging.Filter):
@@ -26,7 +26,7 @@ class AboutRequests(logging.Filter):
             match = request.resolver_match
             page = match.route if match is not None else "no page"
             numbers = {name: value for name, value in (match.kwargs if match else {}).items() if isinstance(value, int)}
-            user = request.__dict__.get("_cached_user")  # never asks the database, which may be what is broken
+            user = request.__dict__.get("_cached_user")  # without a query: the database may be the cause
             record.__dict__ |= {"method": request.method, "page": page, "numbers": numbers}
             record.__dict__ |= {"request_id": request_id_of(request), "user": getattr(user, "pk", None)}
             if record.name == "django.request":
@@ -36,9 +36,9 @@ class AboutRequests(logging.Filter):
 
 
 class FaultFormatter(logging.Formatter):
-    """Tells of a fault where it came from, never the values of variables, and of its own words the first line.
+    """Log where an exception came from, without the values of variables, and only the first line of its message.
 
-    What follows that may be a whole row of the database.
+    The following lines may contain a whole row of the database.
     """
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  its name in the standard library
@@ -56,7 +56,7 @@ class FaultFormatter(logging.Formatter):
 
 
 class TextFormatter(FaultFormatter):
-    """A line for people. Line breaks and what else cannot be seen in the message are shown as escapes."""
+    """Format a line of text. Line breaks and other invisible characters in the message are escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  its name in the standard library
         record.message = one_line(record.message)
@@ -64,7 +64,7 @@ class TextFormatter(FaultFormatter):
 
 
 class JsonFormatter(FaultFormatter):
-    """Time, level, logger and message; then the `extra` of the call; then the fault, if there is one."""
+    """Format time, level, logger and message; then the `extra` of the call; then the exception, if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class User(AbstractUser):
-    """A person who signs in. `is_superuser` is the admin of the portal."""
+    """A user who signs in. `is_superuser` makes an administrator of the portal."""
 
     activity_seen_at = models.DateTimeField(null=True, blank=True)  # up to when the bell has been read
 

@@ -1,5 +1,4 @@
-"""What apps bring to the shell, from `AppConfig.ready`: menu items, search sources, roles, and who may see
-which activity."""
+"""What apps add to the shell in `AppConfig.ready`: menu items, search sources, roles, and visible activity."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ class MenuItem:
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """A menu item as it is drawn for one namespace."""
+    """A menu item with its count for one namespace."""
 
     item: MenuItem
     count: int | None
@@ -40,11 +39,11 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class HeldRole:
-    """What a person may do somewhere, for the account page."""
+    """A role of the user, for the account page."""
 
     place: str
     role: str
-    through: str  # "yourself", or by what the person has it
+    through: str  # "yourself", or the team that has the role
     url: str
     since: datetime | None
 
@@ -62,12 +61,12 @@ class Shortcoming:
 AdministratorWarnings = Callable[[], Iterable[str]]
 DeploymentCheck = Callable[[], Iterable[Shortcoming]]
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
-# Every page that a person may open: of the portal, and of the namespace they are in (its primary key).
+# The pages that a user may open: of the portal, and of the current namespace (its primary key).
 PageSource = Callable[[User, int | None], Iterable[SearchHit]]
 ActivityScope = Callable[[User], Mapping[int, datetime | None]]
 RoleSource = Callable[[User], Iterable[HeldRole]]
 
-MOST_PAGES = 5  # that a search tells
+MOST_PAGES = 5  # in search results
 
 _menu_items: list[MenuItem] = []
 _search_sources: list[SearchSource] = []
@@ -85,7 +84,7 @@ def register_menu_item(item: MenuItem) -> None:
 
 
 def menu_for(namespace_pk: int) -> list[tuple[str, list[MenuEntry]]]:
-    """The service menu of one namespace: groups in the order of their first item, each with its entries."""
+    """Return the service menu of one namespace: groups in the order of their first item, each with its entries."""
     groups: dict[str, list[MenuEntry]] = {}
     for item in _menu_items:
         entry = MenuEntry(item, item.count(namespace_pk) if item.count else None)
@@ -108,14 +107,14 @@ def register_pages(source: PageSource) -> None:
 
 
 def menu_items() -> tuple[MenuItem, ...]:
-    """Every entry of a namespace's service menu."""
+    """Return every entry of a namespace's service menu."""
     return tuple(_menu_items)
 
 
 def search(user: User, query: str, namespace_pk: int | None = None) -> Iterator[SearchHit]:
-    """What the user may see of what matches: pages, then source by source. Sources bound their own answers.
+    """Yield the matches that the user may see: pages, then source by source. Each source limits its own results.
 
-    `namespace_pk`: the namespace they are in, whose pages are found.
+    `namespace_pk` is the current namespace, whose pages are searched too.
     """
     query = query.strip()
     if query:
@@ -125,9 +124,9 @@ def search(user: User, query: str, namespace_pk: int | None = None) -> Iterator[
 
 
 def _pages(user: User, query: str, namespace_pk: int | None) -> Iterator[SearchHit]:
-    """Pages in whose title each word of the query begins a word."""
+    """Yield the pages in whose title each word of the query starts a word."""
     wanted = query.casefold().split()
-    for source in reversed(_page_sources):  # the rooms on top know the namespace one is in: what is near comes first
+    for source in reversed(_page_sources):  # the apps registered last know the current namespace: its pages come first
         for page in source(user, namespace_pk):
             words = re.split(r"\W+", page.title.casefold())
             if all(any(word.startswith(each) for word in words) for each in wanted):
@@ -140,7 +139,7 @@ def register_activity_scope(scope: ActivityScope) -> None:
 
 
 def visible_scopes(user: User) -> dict[int, datetime | None]:
-    """Primary keys of the namespaces whose activity the user may see, each with since when (None: since ever)."""
+    """Return the namespaces whose activity the user may see, by primary key, each with the date since when (None: always)."""
     return {pk: since for scope in _activity_scopes for pk, since in scope(user).items()}
 
 
@@ -150,7 +149,7 @@ def register_roles(source: RoleSource) -> None:
 
 
 def held_roles(user: User) -> list[HeldRole]:
-    """Every role of the user, source by source."""
+    """Return every role of the user, source by source."""
     return [role for source in _role_sources for role in source(user)]
 
 

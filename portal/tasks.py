@@ -1,4 +1,4 @@
-"""Tasks of the shell itself."""
+"""Celery tasks of the shell."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from portal.deployment.starting import require_secret_key
 
 @shared_task
 def heartbeat() -> None:
-    """Leave a sign that a worker takes tasks: the age of the file is the age of the last one."""
+    """Touch a file whose age shows when a worker last ran a task."""
     settings.WORKER_HEARTBEAT.touch()
 
 

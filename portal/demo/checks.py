@@ -1,4 +1,4 @@
-"""Whether the parts of a demo truly answer, asked the way their users ask."""
+"""Check that the parts of a demo answer, in the way their users call them."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ NOT_YET = (OSError, http.client.HTTPException, ValueError)
 
 
 def portal_answers(url: str) -> bool:
-    """A whole page came back, with its stylesheet's server behind it."""
+    """Return whether the portal serves a whole page."""
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - http to loopback
             return answer.status == http.HTTPStatus.OK and b"<html" in answer.read()
@@ -25,7 +25,7 @@ def portal_answers(url: str) -> bool:
 
 
 def mqtt_answers(host: str, port: int, ca: str) -> bool:
-    """A TLS handshake succeeds and the certificate is the endpoint's own. Who may connect is decided after it."""
+    """Return whether a TLS handshake succeeds with the endpoint's own certificate. Clients are authenticated after it."""
     try:
         context = ssl.create_default_context(cafile=ca)
         with socket.create_connection((host, port), timeout=SECONDS) as connection:
@@ -36,7 +36,7 @@ def mqtt_answers(host: str, port: int, ca: str) -> bool:
 
 
 def worker_answers(heartbeat: Path, since: float) -> bool:
-    """The worker has run a task after `since` (seconds since the epoch)."""
+    """Return whether the worker has run a task after `since` (seconds since the epoch)."""
     try:
         return heartbeat.stat().st_mtime >= since
     except OSError:
@@ -68,7 +68,7 @@ class Arm:
         return True
 
     def mqtt(self) -> dict[str, dict[str, Any]]:
-        """Host, port and CA of each namespace's MQTT endpoint, by resource id. Empty while it does not answer."""
+        """Return host, port and CA of each namespace's MQTT endpoint, by resource id; empty while the emulator does not answer."""
         try:
             said = json.loads(self._get("/emulator/endpoints", {"Authorization": f"Bearer {self._token()}"}))
         except NOT_YET:

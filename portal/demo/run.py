@@ -1,4 +1,4 @@
-"""The whole product on one machine: emulator, worker and portal as processes, seeded, watched, and ended together."""
+"""The whole product on one machine: emulator, worker and portal as processes, seeded, watched, and stopped together."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ MQTT_PORTS = 8  # neighbouring ports that must be free: one per namespace, with 
 READY_SECONDS = 60.0
 WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
-# What decides where the parts store and send things must come from this folder, not from the shell it is started in.
+# Settings of where the parts store and send things come from the state folder, not from the shell's environment.
 OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
 
 
@@ -52,7 +52,7 @@ class Demo:
         self._withdraw()
 
     def run(self) -> None:
-        """Bring everything up and keep it up until somebody asks for the end.
+        """Start everything and keep it running until the user stops it.
 
         Raises PartError or StateError with the reason when it cannot; in every case nothing is left running.
         """
@@ -101,7 +101,7 @@ class Demo:
         self._wait_for_answers()
 
     def _read_seed(self) -> dict[str, Any]:
-        """What the demo was seeded with. Only a fresh folder is seeded: what somebody removed since stays removed."""
+        """Return what the demo was seeded with. Only a new folder is seeded: what the user removed stays removed."""
         seed = self._folder.seed
         self._is_fresh = not seed.exists()
         if self._is_fresh:
@@ -123,7 +123,7 @@ class Demo:
             "FAULT_CONTROL_GATEWAY": "sync.capabilities.fault_training.EmulatorFaults",
             **self._broker_settings(),
             "PYTHONUNBUFFERED": "1",
-            # glibc keeps memory apart for each of many threads, and gives little of it back.
+            # glibc keeps a memory pool per thread and returns little of it.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         }
 
@@ -134,7 +134,7 @@ class Demo:
 
     @staticmethod
     def _target(arm: Arm) -> dict[str, str]:
-        """Where Azure is: all that differs from the real one."""
+        """Return the settings that point to the emulator: all that differs from real Azure."""
         return {
             "AZURE_ARM_URL": arm.url,
             "AZURE_ARM_CA": arm.ca,
@@ -153,25 +153,25 @@ class Demo:
         return ["--app=portal", "worker", "--hostname=demo@localhost", *pool, *quiet]
 
     def _clock_options(self) -> list[str]:
-        # Not `worker --beat`: a clock of its own lives and dies alone, and a killed worker leaves no second one running.
+        # Not `worker --beat`: killing the worker must not leave a second scheduler running.
         schedule = self._folder.path / "beat-schedule"
         return ["--app=portal", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"]
 
     @staticmethod
     def _portal_options(listener: int) -> list[str]:
-        # The supervisor holds the socket: a portal that is started again keeps its port and its waiting visitors.
+        # The supervisor holds the socket: a restarted portal keeps its port and pending connections.
         threads = [f"--worker-class={WORKER_CLASS}", "--workers=1", "--threads=8", "--graceful-timeout=2"]
         return ["portal.wsgi:application", f"--bind=fd://{listener}", "--no-control-socket", *threads]
 
     # Ready
 
     def _wait_for_answers(self) -> None:
-        """Publish where everything is, when everything answers and not before."""
+        """Publish where everything is, once everything answers."""
         self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what=self._silent_parts, every=0.1)
         write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
 
     def _withdraw(self) -> None:
-        """Something died: nothing is published, and everything is asked again."""
+        """Withdraw what is published after a part died, and check every part again."""
         self._folder.endpoints.unlink(missing_ok=True)
         self._silent = {"worker", "portal", "ARM", "MQTT"}
 
@@ -199,7 +199,7 @@ class Demo:
         return all(mqtt_answers(each["host"], each["port"], each["ca"]) for each in endpoints.values())
 
     def _refresh_mqtt_endpoints(self, arm: Arm) -> None:
-        """A namespace made in the emulator later gets a port too: the portal reads where from this file."""
+        """Write the MQTT endpoints for the portal, also of namespaces created in the emulator later."""
         with contextlib.suppress(ValueError, OSError):
             text = json.dumps(arm.mqtt(), indent=2, sort_keys=True)
             known = self._folder.mqtt_endpoints
@@ -207,7 +207,7 @@ class Demo:
                 write_private(known, text)
 
     def _mqtt(self) -> dict[str, dict[str, Any]]:
-        """The MQTT endpoint of each seeded namespace that is still there, by name."""
+        """Return the MQTT endpoint of each seeded namespace that still exists, by name."""
         try:
             by_id = json.loads(self._folder.mqtt_endpoints.read_text(encoding="utf-8"))
         except OSError:

@@ -1,4 +1,4 @@
-"""The folder a demo lives in: who may use it, what is kept in it, and the ports it listens on."""
+"""The state folder of a demo: its lock, its files, and the ports the demo listens on."""
 
 import fcntl
 import hashlib
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from portal.demo.supervisor import write_private
 
-HOST = "127.0.0.1"  # the demo is for this machine alone
+HOST = "127.0.0.1"  # reachable from this machine only
 MARKER = ".mqtt-namespace-portal"
 PORTS_TRIED = 200
 
 
 class StateError(Exception):
-    """The folder or a port cannot be used. The text says why and what to do."""
+    """The folder or a port cannot be used. The message contains the reason and what to do."""
 
 
 class StateFolder:
@@ -37,7 +37,7 @@ class StateFolder:
         self._lock = -1
 
     def open(self) -> None:
-        """Make the folder, for its owner alone, and lock it. Raises StateError when another demo runs in it."""
+        """Create the folder, readable by its owner only, and lock it. Raise StateError if another demo runs in it."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self.path / MARKER, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -50,7 +50,7 @@ class StateFolder:
             left_over.unlink(missing_ok=True)
 
     def reset(self) -> None:
-        """Empty a folder that a demo made. Raises StateError for any other folder: it may be somebody's home."""
+        """Empty a folder that a demo created. Raise StateError for any other folder: it may be a home directory."""
         if not self.path.exists():
             return
         if any(self.path.iterdir()) and not (self.path / MARKER).exists():
@@ -74,11 +74,11 @@ class StateFolder:
 
     @property
     def queue(self) -> str:
-        """The name of this demo's queue on a broker that others use too. It outlives a restart."""
+        """Return the name of this demo's queue on a shared broker, the same after a restart."""
         return f"demo-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]}"
 
     def secret_key(self) -> str:
-        """Django's key, made once per folder: signing in outlives a restart."""
+        """Return Django's secret key, created once per folder, so that users stay signed in after a restart."""
         path = self.path / "secret-key"
         if not path.exists():
             write_private(path, secrets.token_urlsafe(50))
@@ -86,7 +86,7 @@ class StateFolder:
 
 
 def listen(wanted: int, say: Callable[[str], None], what: str) -> socket.socket:
-    """A listening socket on `wanted`, else on the next free port, which is said. 0 = any free port."""
+    """Return a listening socket on `wanted`, else on the next free port, which is reported. 0 = any free port."""
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else [0]:
         candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,7 +103,7 @@ def listen(wanted: int, say: Callable[[str], None], what: str) -> socket.socket:
 
 
 def free_ports(wanted: int, count: int, say: Callable[[str], None], what: str) -> int:
-    """The first of `count` neighbouring free ports from `wanted` on (0 = anywhere). Says so when `wanted` is busy."""
+    """Return the first of `count` consecutive free ports from `wanted` on (0 = anywhere). Report it if `wanted` is busy."""
     first = wanted or _any_port()
     anywhere = () if wanted else (_any_port() for _ in range(PORTS_TRIED))  # any neighbourhood will do
     for port in chain(range(first, min(first + PORTS_TRIED, 65536 - count)), anywhere):

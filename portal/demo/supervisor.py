@@ -1,4 +1,4 @@
-"""Several processes as one: started together, restarted when one dies, ended together, none left behind."""
+"""Run several processes as one: start them, restart one that dies, and stop all, leaving none behind."""
 
 import contextlib
 import json
@@ -17,11 +17,11 @@ LOG_LINES = 12
 
 
 class PartError(Exception):
-    """A part could not do its work. The text is for people: which part, why, and the end of its log."""
+    """A part failed. The message names the part, the reason and the end of its log."""
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for the end
-    """Somebody asked for the end while something was being waited for."""
+class Stopped(Exception):  # noqa: N818 - not an error: the user stopped the demo
+    """The user stopped the demo while it was waiting."""
 
 
 @dataclass
@@ -33,13 +33,13 @@ class Part:
     arguments: Sequence[str]
     log: Path
     keep_open: Sequence[int] = ()  # file descriptors it inherits
-    lasts: bool = True  # meant to run until the end
+    lasts: bool = True  # runs until the demo is stopped
     deaths: int = 0
     started_at: float = 0.0
     process: subprocess.Popen[bytes] = field(init=False)
 
     def last_words(self) -> str:
-        """The end of its log, where the reason of a death usually stands."""
+        """Return the end of its log, which usually contains the reason it died."""
         with contextlib.suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
             return "\n".join(f"  {line}" for line in lines)
@@ -47,7 +47,7 @@ class Part:
 
 
 def how_it_ended(code: int) -> str:
-    """A return code of subprocess in words."""
+    """Describe a return code of subprocess."""
     if code < 0:
         with contextlib.suppress(ValueError):
             return f"was killed by {signal.Signals(-code).name}"
@@ -86,7 +86,7 @@ class Supervisor:
     # Starting
 
     def start(self, name: str, module: str, arguments: Sequence[str], keep_open: Sequence[int] = ()) -> Part:
-        """Start a part that is meant to run until the end."""
+        """Start a part that runs until the demo is stopped."""
         return self._start(Part(name, module, arguments, self._logs / f"{name}.log", keep_open))
 
     def _start(self, part: Part) -> Part:
@@ -96,7 +96,7 @@ class Supervisor:
         return part
 
     def run(self, name: str, module: str, arguments: Sequence[str]) -> str:
-        """Run a part that ends by itself and return what it printed.
+        """Run a part that ends on its own and return what it printed.
 
         Raises PartError when it fails, Stopped when the end was asked for meanwhile.
         """
@@ -120,7 +120,7 @@ class Supervisor:
             *part.arguments,
         ]
         with part.log.open("ab") as log:
-            part.process = subprocess.Popen(  # noqa: S603 - our own programs
+            part.process = subprocess.Popen(  # noqa: S603 - only our own programs
                 command,
                 cwd=self._folder,
                 env=self.environment,
@@ -134,7 +134,7 @@ class Supervisor:
         self._write_state()
 
     def _write_state(self) -> None:
-        """Who runs, for people and scripts that look for a process by the part's name."""
+        """Write the process id of each part, for scripts."""
         running = {"demo": os.getpid()} | {part.name: part.process.pid for part in self._parts}
         write_private(self._state_file, json.dumps(running, indent=2))
 
@@ -145,7 +145,7 @@ class Supervisor:
         self._stopping = True
 
     def restart_the_dead(self) -> list[Part]:
-        """Start again what has died and return it. Raises PartError at the third death of a part."""
+        """Restart the parts that died and return them. Raise PartError when a part dies for the third time."""
         dead = [part for part in self._parts if part.lasts and part.process.poll() is not None]
         for part in dead:
             self._on_death()
@@ -182,7 +182,7 @@ class Supervisor:
     # Ending
 
     def stop(self) -> None:
-        """End every part: ask first, insist after STOP_SECONDS, and leave nothing of its process group."""
+        """Stop every part: terminate, kill after STOP_SECONDS, and leave nothing of its process group."""
         for part in reversed(self._parts):
             with contextlib.suppress(ProcessLookupError):
                 part.process.terminate()
@@ -197,14 +197,14 @@ class Supervisor:
 
     @staticmethod
     def _end(part: Part) -> None:
-        """Leave nothing of a part, also when only its leader is gone."""
+        """Kill what is left of a part, also when only its leader has ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(part.process.pid, signal.SIGKILL)
         part.process.wait()
 
     @staticmethod
     def _wait_until_gone(groups: Sequence[int]) -> None:
-        """A killed process needs a moment to be gone; who looks after we have ended must find none."""
+        """Wait until killed processes have disappeared, so that none is left when the demo has ended."""
         deadline = time.monotonic() + 0.5
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -214,7 +214,7 @@ class Supervisor:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file at once and for the owner alone: readers see the old one, or the whole new one."""
+    """Write a file atomically, readable by its owner only."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""The pages of the shell itself, for its search."""
+"""The pages of the shell, for the search."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What the styleguide shows: every piece of the shell with plausible content. Only reachable where DEBUG is on."""
+"""Example content for the style guide, which shows every component while DEBUG is on."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ class SampleStep:
 
 
 class SampleForm(forms.Form):
-    """One field of each kind; bound, so that errors are drawn too."""
+    """One field of each kind; bound, so that errors are shown too."""
 
     name = forms.CharField(
         label="Certificate name", help_text="3 to 50 letters, digits and hyphens, unique in this namespace."

@@ -1,4 +1,4 @@
-"""Tags and filters of the shell, built into every template."""
+"""Tags and filters that every template can use."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ class DrawnGroup:
 
 @dataclass(frozen=True)
 class ServiceMenu:
-    """The service menu of one namespace as a page draws it. `title` and `icon` are those of the current entry."""
+    """The service menu of one namespace on a page. `title` and `icon` are those of the current entry."""
 
     groups: tuple[DrawnGroup, ...]
     title: str
@@ -107,7 +107,7 @@ def thumbprint(value: object, form: str = "full") -> str:
 
 @register.filter
 def visible(value: object) -> str:
-    """Text from certificates, Azure and clients with its unseen characters shown, so that no name can pose as another.
+    """Return text from certificates, Azure or clients with its invisible characters shown, so that no name looks like another.
 
     Control characters, bidirectional overrides, zero-width and unassigned characters become ‹U+202E›.
     """
@@ -119,7 +119,7 @@ _FORMATS = {"date": "%d %b %Y", "time": "%H:%M:%S", "datetime": "%d %b %Y %H:%M"
 
 @register.simple_tag
 def local_time(value: datetime | None, form: str = "datetime") -> SafeString | str:
-    """A moment in the reader's zone with the UTC time on hover. `form`: date, time, datetime or exact."""
+    """Return a time in the reader's time zone, with the UTC time on hover. `form`: date, time, datetime or exact."""
     if value is None:
         return "–"
     moment = value.astimezone(UTC)
@@ -144,7 +144,7 @@ _KINDS = {
 
 @register.filter
 def status_kind(state: object) -> str:
-    """The colour group of a state word. A kind is its own kind; a word nobody knows is quiet."""
+    """Return the colour group of a state. A kind is its own group; an unknown state is quiet."""
     word = str(state).lower()
     if word in _KINDS:
         return word
@@ -153,7 +153,7 @@ def status_kind(state: object) -> str:
 
 @dataclass(frozen=True)
 class Validity:
-    """How far a validity has come: percent passed, kind of colour, and a sentence."""
+    """Return how much of a validity period has passed: percent, colour group and a sentence."""
 
     percent: int
     kind: str
@@ -179,7 +179,7 @@ def validity(not_before: datetime | None, not_after: datetime | None, at: dateti
 
 @register.simple_tag
 def time_left(not_after: datetime, at: datetime | None = None) -> Validity:
-    """The time until a certificate ends, where its beginning is not known."""
+    """Return the time until a certificate expires, when its start is not known."""
     moment = at or timezone.now()
     days = (not_after - moment).days
     if moment > not_after:
@@ -194,7 +194,7 @@ def _days(count: int) -> str:
 
 @register.simple_tag
 def field_input(field: BoundField, check_url: str | None = None, accept: str | None = None) -> SafeString:
-    """The widget of a field, tied to its hint, errors and check slot; with `check_url` it is checked as one types."""
+    """Return the widget of a field, tied to its hint, errors and check slot; with `check_url` it is checked while the user types."""
     described = [field.field.widget.attrs.get("aria-describedby") or field.aria_describedby or ""]
     attrs: dict[str, str | bool] = {"aria-describedby": " ".join([*filter(None, described), f"{field.auto_id}_check"])}
     if accept is not None or field.widget_type == "file":

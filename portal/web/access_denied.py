@@ -1,4 +1,4 @@
-"""A right that somebody lacks, and who can help."""
+"""A permission that the user lacks, and the people to ask for it."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 
 
 class Denied(PermissionDenied):
-    """`next_step` says whom to ask. It is asked for only where the page is drawn: many only want to know whether."""
+    """Access denied. `next_step()` returns whom to ask; it queries the database, so only the error page calls it."""
 
     def __init__(self, sentence: str, next_step: Callable[[], str]) -> None:
         super().__init__(sentence)

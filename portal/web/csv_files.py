@@ -1,6 +1,6 @@
-"""Rows as a CSV file that a spreadsheet opens: nothing in it is a formula, breaks a line or hides.
+"""CSV files that are safe to open in a spreadsheet: no formulas, line breaks or invisible characters.
 
-Cells carry what strangers wrote: names in certificates, user names, descriptions. A spreadsheet takes a cell that begins
+Cells contain text from outside: names in certificates, user names, descriptions. A spreadsheet takes a cell that begins
 with = + - or @ for a formula (https://owasp.org/www-community/attacks/CSV_Injection), so such a cell begins with an
 apostrophe. The file begins with a byte order mark, without which Excel takes UTF-8 for the code page of its machine.
 """
@@ -18,19 +18,19 @@ from portal.web.invisible_characters import named
 
 LONGEST_CELL = 30_000  # characters: Excel takes no more than 32,767
 ROWS_AT_ONCE = 500  # how many rows a query behind such a file reads at a time
-# Also after a semicolon: where that is what separates cells, Excel cuts there, whatever quotes say.
+# Also after a semicolon: where it is the list separator, Excel splits there even inside quotes.
 _FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")
 
 
 class _Echo:
-    """A file that answers what is written to it."""
+    """A file whose `write` returns what is written."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def csv_response(file_name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """A download that is written while `rows` are read, so that it needs no more memory the more there are."""
+    """Return a download that is written while `rows` are read, so that memory does not grow with their number."""
     return StreamingHttpResponse(
         _lines(headings, rows),
         content_type="text/csv; charset=utf-8",
@@ -50,7 +50,7 @@ def _lines(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
 
 
 def cell(value: object) -> str:
-    """What stands in one cell. A moment is given in UTC, None is empty."""
+    """Return the text of one cell: times in UTC, None as empty."""
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""Pages show what cannot be seen: no name that a stranger chose turns, hides or imitates what stands beside it.
+"""Show invisible characters on pages, so that no name reverses, hides or imitates the text beside it.
 
 Templates mark such text by the filter `visible`; this middleware is the net under them, for every page and partial.
 """
@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 
 _UNSEEN = r"\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 _ANY = re.compile(f"[{_UNSEEN}]")
-# Left alone: tags, whose attributes hold what forms send back, and the text of a field that someone edits.
+# Unchanged: tags, whose attributes hold what forms submit, and the text of a field that the user edits.
 _PIECE = re.compile(rf"<textarea\b[^>]*>.*?</textarea>|<[^>]*>|[{_UNSEEN}]", re.DOTALL)
 
 
 def named(text: str, *, kept: str = "\n\t") -> str:
-    """The text with ‹U+202E› for each character that cannot be seen, except for those in `kept`."""
-    if text.isprintable():  # nearly always, and quickly told
+    """Return the text with ‹U+202E› for each invisible character, except for those in `kept`."""
+    if text.isprintable():  # nearly always, and fast
         return text
     return "".join(f"‹U+{ord(char):04X}›" if _is_unseen(char) and char not in kept else char for char in text)
 
@@ -27,7 +27,7 @@ def _is_unseen(char: str) -> bool:
 
 
 class ShowUnseenMiddleware:
-    """Writes ‹U+202E› for a character that cannot be seen, in the text of HTML."""
+    """Replace invisible characters in the text of HTML by ‹U+202E›."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

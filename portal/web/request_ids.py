@@ -1,4 +1,4 @@
-"""Each request has an id, so that a person's error page, the answer and the log lines can be found for one another."""
+"""Give each request an id that connects its error page, response and log lines."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ _GOOD = re.compile(r"[-A-Za-z0-9._]{8,64}\Z")
 
 
 class RequestIdMiddleware:
-    """Takes the id that a proxy in front has given, when it can stand in a log, or makes one; and sends it back."""
+    """Use the id from a proxy if it is safe to log, else create one; and return it in the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""What every page of the shell needs. Nothing is asked of the database until a template draws it."""
+"""The context of every page. It queries the database only when a template uses it."""
 
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("d
 
 
 class Shell:
-    """Theme, bell and teams of the one who asks."""
+    """Theme, bell and teams of the current user."""
 
     themes = THEMES
 
@@ -28,7 +28,7 @@ class Shell:
 
     @cached_property
     def theme(self) -> str:
-        """light or dark where the person chose, else empty: the system decides."""
+        """Return light or dark if the user chose one, else "": the system decides."""
         chosen = self._request.COOKIES.get(THEME_COOKIE, "")
         return chosen if chosen in {"light", "dark"} else ""
 

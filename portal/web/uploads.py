@@ -1,4 +1,4 @@
-"""Uploads stay in memory and are capped while they arrive: nothing a person drops ever touches a temporary file."""
+"""Keep uploads in memory and cap them while they arrive: no upload is ever written to a temporary file."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 
 
 class CappedMemoryUploadHandler(MemoryFileUploadHandler):
-    """Keeps a file in memory up to MAX_UPLOAD_BYTES + 1, so that the form can say "too large" without parsing it."""
+    """Keep a file in memory up to MAX_UPLOAD_BYTES + 1, so that the form can reject it as too large without parsing it."""
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         self.activated = True

@@ -46,6 +46,6 @@ class Command(BaseCommand):
             folder.close()
 
     def _say(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # whoever listened has gone; the product still has to be ended well
+        with contextlib.suppress(OSError):  # the terminal has gone; the processes still have to be stopped
             self.stdout.write(text)
             self.stdout.flush()
