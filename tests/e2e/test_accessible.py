@@ -153,9 +153,7 @@ def test_upload_by_keyboard_alone(furnished: DemoProcess, dana: Page) -> None:
     expect(opener).to_be_focused()
 
 
-def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
-    furnished: DemoProcess, dana: Page, files: Path
-) -> None:
+def test_escape_keeps_what_was_typed_and_cancel_discards_it(furnished: DemoProcess, dana: Page, files: Path) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/ca-certificates/")
     opener = dana.get_by_role("link", name="Certificate", exact=True)
     opener.click()
@@ -189,7 +187,7 @@ def test_what_was_typed_into_a_pane_outlives_escape_and_ends_with_cancel(
     expect(dana.locator("#pane .pane")).to_have_count(0)
 
 
-def test_a_button_that_is_drawn_anew_keeps_the_focus(furnished: DemoProcess, dana: Page) -> None:
+def test_a_replaced_button_keeps_the_focus(furnished: DemoProcess, dana: Page) -> None:
     """Where a form grows or shrinks, the keyboard goes on from the button that was pressed."""
     base = f"{furnished.wait_ready()['portal']}namespaces/1/"
     for path, add, remove in (
@@ -212,9 +210,7 @@ def test_a_button_that_is_drawn_anew_keeps_the_focus(furnished: DemoProcess, dan
         expect(removed.nth(last - 1)).to_be_focused()
 
 
-def test_a_button_that_is_gone_leaves_the_focus_to_its_answer(
-    furnished: DemoProcess, dana: Page, tmp_path: Path
-) -> None:
+def test_a_removed_button_gives_the_focus_to_the_response(furnished: DemoProcess, dana: Page, tmp_path: Path) -> None:
     chains = [make_sample_chain([ClientName("press-1")], at=datetime.now(UTC), label=each) for each in ("One", "Two")]
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("".join(chain.intermediate.certificate_pem for chain in chains))
@@ -232,7 +228,7 @@ def test_a_button_that_is_gone_leaves_the_focus_to_its_answer(
     expect(dana.locator("#verdict")).to_be_focused()
 
 
-def test_the_name_of_a_chosen_file_shows_what_cannot_be_seen(
+def test_a_file_name_shows_invisible_characters(
     furnished: DemoProcess, dana: Page, files: Path, tmp_path: Path
 ) -> None:
     posing = tmp_path / "client.\u202egpj.<b>crt"  # reads as a picture where it turns the letters behind it
@@ -251,9 +247,7 @@ def test_samples_are_registered_while_their_download_stays(furnished: DemoProces
     expect(dana.get_by_role("link", name="Download ZIP")).to_be_visible()
 
 
-def test_a_mistake_in_a_test_of_authentication_is_told_by_its_field(
-    furnished: DemoProcess, dana: Page, files: Path
-) -> None:
+def test_an_error_in_test_authentication_is_shown_at_its_field(furnished: DemoProcess, dana: Page, files: Path) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/test-authentication/")
     dana.get_by_role("button", name="Test", exact=True).click()
     expect(dana.locator("#id_file_error .error")).to_have_count(1)
@@ -268,9 +262,7 @@ def test_a_mistake_in_a_test_of_authentication_is_told_by_its_field(
     expect(dana.locator("#result")).to_be_empty()
 
 
-def test_a_live_check_takes_the_place_of_what_was_wrong_when_the_form_was_sent(
-    furnished: DemoProcess, dana: Page
-) -> None:
+def test_a_live_check_replaces_the_errors_of_the_last_submit(furnished: DemoProcess, dana: Page) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/create-client-group/")
     query = dana.get_by_label("Query")
     query.fill("authenticationName =")
@@ -311,7 +303,7 @@ def test_a_toast_leaves_the_buttons_of_a_pane_free(furnished: DemoProcess, dana:
     assert beside or above
 
 
-def test_the_clients_certificate_fills_the_form_and_a_typed_client_name_leaves_the_rest(
+def test_a_certificate_fills_the_form_and_typing_keeps_the_rest(
     furnished: DemoProcess, dana: Page, files: Path
 ) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/create-client/")
@@ -323,7 +315,7 @@ def test_the_clients_certificate_fills_the_form_and_a_typed_client_name_leaves_t
     expect(dana.get_by_label("Primary Thumbprint")).to_have_value(re.compile("^[0-9a-f]{64}$"))
 
 
-def test_the_search_is_walked_by_arrows(furnished: DemoProcess, dana: Page) -> None:
+def test_arrow_keys_move_through_search_results(furnished: DemoProcess, dana: Page) -> None:
     dana.keyboard.press("Control+k")
     expect(dana.locator("#search")).to_be_focused()
     dana.keyboard.type("press")

@@ -123,7 +123,7 @@ def test_the_guide_from_sign_in_to_a_message(demo: DemoProcess, page: Page, scre
     guide.shoot("activity-log")
 
 
-def test_what_a_client_does_shows_on_its_page_as_it_happens(
+def test_a_client_page_shows_live_what_the_client_does(
     demo: DemoProcess, page: Page, screenshots: Path, tmp_path: Path
 ) -> None:
     endpoints = demo.wait_ready()
@@ -157,9 +157,7 @@ def test_what_a_client_does_shows_on_its_page_as_it_happens(
     expect(published).to_contain_text("robots/robot-1/position")  # what was counted stays
 
 
-def test_a_change_saved_before_the_worker_is_killed_arrives_after_its_restart(
-    demo: DemoProcess, page: Page, screenshots: Path
-) -> None:
+def test_a_saved_change_arrives_though_the_worker_is_killed(demo: DemoProcess, page: Page, screenshots: Path) -> None:
     guide = Guide(page, demo.wait_ready(), screenshots)
     guide.sign_in("dana")
     guide.open_namespace("contoso-lab")

@@ -1,4 +1,4 @@
-"""Who may open which page: every URL of the portal, held against every kind of person."""
+"""Access to every URL of the portal, checked for every kind of user."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ from tests.support.factories import (
 pytestmark = pytest.mark.django_db
 
 PEOPLE = ("anonymous", "stranger", "reader", "contributor", "owner", "admin")
-# method, and the least of PEOPLE who may; "everybody" needs no sign-in, "stranger" any sign-in.
+# The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
@@ -125,9 +125,9 @@ for stem in ("client_group", "topic_space", "permission_binding"):
     TABLE |= {f"namespaces:{stem}_retry": ("POST", "contributor")}
     if stem != "permission_binding":
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
-# These have keys of their own and tests of their own.
+# Protected by keys of their own, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
-# A POST there and then, beside the page that asks first.
+# POSTs to URLs whose GET asks first.
 CHANGES = {
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
@@ -270,7 +270,7 @@ def test_an_object_of_another_namespace_is_not_found(place: Namespace, name: str
     assert answer.status_code == 404
 
 
-def test_who_may_not_change_anything_sees_no_buttons_for_it(place: Namespace) -> None:
+def test_a_reader_sees_no_buttons_that_change_anything(place: Namespace) -> None:
     reader, contributor = signed_in("reader"), signed_in("contributor")
     for name, (method, least) in TABLE.items():
         if method != "GET" or least != "reader":

@@ -216,7 +216,7 @@ class Links(HTMLParser):
         ("namespaces:namespace_activity", "namespaces:activity_csv"),
     ],
 )
-def test_the_command_follows_the_filter_also_when_htmx_changes_the_grid_alone(
+def test_the_download_follows_the_filter_when_htmx_swaps_the_grid(
     rita: Browser, place: Namespace, settings: Any, page: str, file: str
 ) -> None:
     settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"

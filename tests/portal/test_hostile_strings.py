@@ -333,9 +333,7 @@ def test_downloads_have_plain_names(owner: Browser, place: Namespace) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in TABLE if name.endswith("_csv")))
-def test_a_csv_file_holds_no_formula_no_line_of_strangers_and_nothing_unseen(
-    owner: Browser, place: Namespace, name: str
-) -> None:
+def test_a_csv_file_has_no_formula_injected_line_or_hidden_text(owner: Browser, place: Namespace, name: str) -> None:
     answer = owner.get(reverse(name, kwargs=arguments(name, place.pk)))
     assert re.fullmatch(r'attachment; filename="factory-[a-z-]+\.csv"', answer.headers["Content-Disposition"])
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -36,7 +36,7 @@ def test_a_fault_stands_in_the_same_line() -> None:
     assert "ValueError: broken" in json.loads(JsonFormatter().format(record))["fault"]
 
 
-def test_what_databases_and_keys_would_say_after_the_first_line_is_left_out() -> None:
+def test_only_the_first_line_of_an_exception_is_logged() -> None:
     row, key = "Failing row\nDETAIL: (pbkdf2_sha256$1000000)", "-----BEGIN PRIVATE KEY-----\nMIIE"
     try:
         try:
@@ -84,9 +84,7 @@ def console(log_format: str, settings: Any) -> Iterator[io.StringIO]:
 
 
 @pytest.mark.urls(__name__)
-def test_an_error_on_a_page_is_logged_once_with_its_request_id_and_nothing_secret(
-    console: io.StringIO, log_format: str
-) -> None:
+def test_a_page_error_is_logged_once_with_its_request_id_and_no_secret(console: io.StringIO, log_format: str) -> None:
     browser = Browser(raise_request_exception=False)
     key = "-----BEGIN PRIVATE KEY-----"
     answer = browser.post(

@@ -1,4 +1,4 @@
-"""The shell around every page: signing in, search, the bell, the theme, and what goes wrong."""
+"""The shell around every page: sign-in, search, bell, theme and error pages."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ def browser(ada: User, client: Browser) -> Browser:
 # Signing in and out
 
 
-def test_after_signing_in_one_is_where_one_wanted_to_be(client: Browser, ada: User) -> None:
+def test_signing_in_leads_to_the_requested_page(client: Browser, ada: User) -> None:
     wanted = reverse("portal:account")
     answer = client.get(wanted)
     assert answer.headers["Location"] == f"{reverse('portal:sign_in')}?next={wanted}"
@@ -44,7 +44,7 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(client: Browser, ada: Us
     assert done.headers["Location"] == wanted
 
 
-def test_a_wrong_password_keeps_the_name_and_says_what_is_wrong(client: Browser, ada: User) -> None:
+def test_a_wrong_password_keeps_the_user_name_and_shows_an_error(client: Browser, ada: User) -> None:
     page = client.post(reverse("portal:sign_in"), {"username": "ada", "password": "wrong"}).content.decode()
     assert 'data-code="sign-in-failed"' in page
     assert 'value="ada"' in page
@@ -56,7 +56,7 @@ def test_signing_in_never_leads_to_another_site(client: Browser, ada: User) -> N
     assert client.post(reverse("portal:sign_in"), sent).headers["Location"] == "/"
 
 
-def test_a_partial_that_meets_an_ended_session_takes_the_whole_page_to_the_sign_in(client: Browser) -> None:
+def test_an_expired_session_redirects_the_page_of_an_htmx_request(client: Browser) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/namespaces/"}
     first = client.get(reverse("namespaces:namespace_list"), headers=headers)
     answer = client.get(first.headers["Location"], headers=headers)
@@ -121,7 +121,7 @@ def hits(browser: Browser, query: str, **more: Any) -> list[tuple[str, str]]:
     return [(title, url) for url, title in re.findall(r'<a class="hit" href="([^"]+)">([^<]+)', page)]
 
 
-def test_search_finds_the_pages_of_the_portal_and_of_the_namespace_one_is_in(
+def test_search_finds_pages_of_the_portal_and_the_current_namespace(
     browser: Browser, namespace: Namespace, ada: User
 ) -> None:
     other = make_namespace("another", reader=ada)
@@ -143,9 +143,7 @@ def test_search_finds_no_pages_of_a_namespace_of_others(browser: Browser, namesp
     assert hits(browser, "clients", namespace="x" * 30)
 
 
-def test_search_finds_a_thumbprint_that_a_client_has_shown_or_that_is_registered(
-    browser: Browser, namespace: Namespace
-) -> None:
+def test_search_finds_presented_and_registered_thumbprints(browser: Browser, namespace: Namespace) -> None:
     now, other = timezone.now(), make_namespace("hidden")
     for where, digit in ((namespace, "a"), (other, "a"), (namespace, "b"), (namespace, "c")):
         ConnectionAttempt.objects.create(
@@ -279,7 +277,7 @@ def test_what_finds_out_why_stands_together_in_the_menu(namespace: Namespace) ->
     assert labels[:2] == ["Test authentication", "Test permission"]
 
 
-# What goes wrong
+# Errors
 
 
 def test_a_missing_page_says_what_to_do_and_to_htmx_as_a_toast(browser: Browser) -> None:
