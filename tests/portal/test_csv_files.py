@@ -134,7 +134,7 @@ def test_the_activity_log_comes_with_what_changed(rita: Browser, place: Namespac
     activity.record(None, object_name="oven-1", **told)
     found = get(rita, "namespaces:activity_csv", place, q="press")
     assert [(row["Object"], row["Changes"], row["How it ended"]) for row in found] == [
-        ("press-1", "state: Enabled → Disabled", "Saved")
+        ("press-1", "Connection state: Enabled → Disabled", "Saved")
     ]
     assert len(get(rita, "namespaces:activity_csv", place)) == 2
 
