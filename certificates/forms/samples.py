@@ -1,9 +1,10 @@
-"""The form of sample certificates."""
+"""The form of sample certificates: a row for each client."""
 
 from collections.abc import Sequence
-from itertools import islice, zip_longest
-from typing import Any
+from typing import Any, Self
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from certificates.authentication.decision import VALIDATION_SCHEMES
@@ -16,99 +17,116 @@ from certificates.samples.chain import (
     check_client_name,
 )
 from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
+from namespaces.forms.rows import Row, RowForm, RowFormSet
+
+SCHEMES = [(scheme.value, scheme.label) for scheme in VALIDATION_SCHEMES]
+VARIANTS = [
+    ("", "Valid"),
+    *((fault.code, fault.label if fault.fails_at else f"{fault.label} (accepted)") for fault in SAMPLE_FAULTS),
+]
 
 
-class SampleRow:
-    """One client of a sample chain, as entered."""
-
-    def __init__(self, name: str = "", scheme: str = VALIDATION_SCHEMES[0].value, fault: str = "") -> None:
-        self.name = name
-        self.scheme = scheme
-        self.fault = fault
-        self.error = ""
-        self.error_field = ""
-
-    def as_client_name(self) -> ClientName:
-        return ClientName(self.name.strip(), self.scheme, self.fault)
+_PRIVATE_KEY = ValidationError(PRIVATE_KEY_SENTENCE, code="private-key")
 
 
-class SampleChainForm:
-    """The clients to issue certificates for: repeated inputs, so that rows can change without JavaScript."""
+class SampleForm(RowForm):
+    """One client of a sample chain."""
 
-    def __init__(self, rows: list[SampleRow] | None = None) -> None:
-        self.rows = rows or [SampleRow()]
-        self.error = self.error_code = ""
+    typed_fields = ("name",)
+
+    name = forms.CharField(
+        label="Client authentication name",
+        widget=forms.TextInput(
+            attrs={"class": "input", "maxlength": 128, "autocomplete": "off", "spellcheck": "false"}
+        ),
+    )
+    scheme = forms.ChoiceField(
+        label="Validation scheme",
+        choices=SCHEMES,
+        initial=SCHEMES[0][0],
+        required=False,
+        widget=forms.Select(attrs={"class": "input"}),
+        error_messages={"invalid_choice": "Choose one of the six validation schemes."},
+    )
+    fault = forms.ChoiceField(
+        label="Variant",
+        choices=VARIANTS,
+        required=False,
+        widget=forms.Select(attrs={"class": "input"}),
+        error_messages={"invalid_choice": "Choose one of the listed faults."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors:
+            try:
+                check_client_name(self.client_name)
+            except IssuingError as refusal:
+                self.add_error(refusal.field, ValidationError(refusal.sentence, code="cannot-be-issued"))
+        return self.cleaned_data
+
+    @property
+    def client_name(self) -> ClientName:
+        cleaned = self.cleaned_data
+        return ClientName(cleaned["name"], cleaned["scheme"] or SCHEMES[0][0], cleaned["fault"])
+
+
+class SampleFormSet(RowFormSet):
+    """The clients of a sample chain. A pasted private key never comes back."""
+
+    form = SampleForm
+    noun = "client"
+    set_name = "clients"
+    max_num = MAX_CLIENTS
+    absolute_max = MAX_CLIENTS + 1  # one too many is enough to reject
+    validate_max = False  # `clean` has the better words
+    draft_error: ValidationError | None = None  # found before the rows are checked
 
     @classmethod
-    def of(cls, data: QueryDict) -> "SampleChainForm":
-        data, fields_with_a_key = without_private_keys(data)
-        first = VALIDATION_SCHEMES[0].value
-        columns = (data.getlist("client_name"), data.getlist("client_scheme"), data.getlist("client_fault"))
-        rows = [
-            SampleRow(name or "", scheme if scheme is not None else first, fault or "")
-            for name, scheme, fault in islice(zip_longest(*columns), MAX_CLIENTS + 1)
-        ]
-        form = cls(rows)
-        if fields_with_a_key:
-            form._set_error("private-key", PRIVATE_KEY_SENTENCE)
-        return form
+    def bound_to(cls, data: QueryDict) -> Self:
+        clean, held = without_private_keys(data)
+        rows = super().bound_to(clean)
+        rows.draft_error = _PRIVATE_KEY if held else None
+        return rows
 
-    def changed(self, data: QueryDict) -> "SampleChainForm":
-        """Return the form with a row added or removed or the training set added, whichever button was pressed.
+    @classmethod
+    def redrawn(cls, data: QueryDict) -> Self:
+        clean, held = without_private_keys(data)
+        rows, error = cls.changed(clean), None
+        if "teaching_set" in clean:
+            rows, error = _with_training_set(rows)
+        redrawn = cls.starting_from(rows)
+        redrawn.draft_error = _PRIVATE_KEY if held else error
+        return redrawn
 
-        The button is not called "remove", because that would hide the form element's own method from htmx.
-        """
-        pressed = data.get("remove_client", "")
-        if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(self.rows):
-            del self.rows[int(pressed[:4])]
-        if "teaching_set" in data:
-            self._add_set(TEACHING_NAMES)
-        if "add_client" in data and len(self.rows) < MAX_CLIENTS:
-            self.rows.append(SampleRow())
-        form = SampleChainForm(self.rows)
-        form.error, form.error_code = self.error, self.error_code
-        return form
-
-    def _add_set(self, names: Sequence[ClientName]) -> None:
-        """Add these rows after the entered ones, each once. If there are too many, keep the rows and set an error."""
-        entered = [row for row in self.rows if row.name.strip() and row.as_client_name() not in names]
-        if len(entered) + len(names) > MAX_CLIENTS:
-            limit = f"The training set has {len(names)} clients, and the limit is {MAX_CLIENTS} at a time."
-            self._set_error("too-many", f"{limit} Remove some of yours first.")
-            return
-        self.rows = entered + [SampleRow(n.authentication_name, n.validation_scheme, n.fault) for n in names]
-
-    def _set_error(self, code: str, sentence: str) -> None:
-        if not self.error:
-            self.error, self.error_code = sentence, code
+    def clean(self) -> None:
+        if self.draft_error is not None:
+            raise self.draft_error
+        if not self.filled:
+            raise ValidationError("Enter at least one client authentication name.", code="required")
+        if len(self.filled) > MAX_CLIENTS:
+            raise ValidationError(f"Create at most {MAX_CLIENTS} client certificates at a time.", code="too-many")
 
     @property
-    def may_grow(self) -> bool:
-        return len(self.rows) < MAX_CLIENTS
-
-    @property
-    def schemes(self) -> tuple[Any, ...]:
-        return VALIDATION_SCHEMES
-
-    @property
-    def faults(self) -> tuple[Any, ...]:
-        return SAMPLE_FAULTS
-
-    def is_valid(self) -> bool:
-        filled = [row for row in self.rows if row.name.strip()]
-        if self.error:
-            return False
-        if not filled:
-            self._set_error("required", "Enter at least one client authentication name.")
-        elif len(filled) > MAX_CLIENTS:
-            self._set_error("too-many", f"Create at most {MAX_CLIENTS} client certificates at a time.")
-        for row in filled:
-            try:
-                check_client_name(row.as_client_name())
-            except IssuingError as refusal:
-                row.error, row.error_field = refusal.sentence, refusal.field
-        return not self.error and not any(row.error for row in filled)
+    def page_errors(self) -> list[ValidationError]:
+        """The errors that belong to no row."""
+        if self.is_bound:
+            return list(self.non_form_errors().as_data())
+        return [self.draft_error] if self.draft_error is not None else []
 
     @property
     def names(self) -> list[ClientName]:
-        return [row.as_client_name() for row in self.rows if row.name.strip()]
+        return [row.client_name for row in self.filled]
+
+
+def _with_training_set(rows: Sequence[Row]) -> tuple[list[Row], ValidationError | None]:
+    """Return the training set after the entered rows, each once; or the rows as they are, with the error."""
+    training: list[Row] = [
+        {"name": name.authentication_name, "scheme": name.validation_scheme, "fault": name.fault}
+        for name in TEACHING_NAMES
+    ]
+    filled = [{"scheme": SCHEMES[0][0], "fault": "", **row} for row in rows if str(row.get("name", "")).strip()]
+    typed: list[Row] = [row for row in filled if row not in training]
+    if len(typed) + len(training) > MAX_CLIENTS:
+        limit = f"The training set has {len(training)} clients, and the limit is {MAX_CLIENTS} at a time."
+        return list(rows), ValidationError(f"{limit} Remove some of yours first.", code="too-many")
+    return typed + training, None

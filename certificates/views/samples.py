@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certificates.forms.samples import SampleChainForm
+from certificates.forms.samples import SampleFormSet
 from certificates.pages.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
 from certificates.samples.chain import make_sample_chain, sample_chain_zip
 from namespaces.access import Verb, get_namespace
@@ -20,7 +20,7 @@ from portal.web.responses import PageRequest, render_page
 def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
     """Show the form. A POST returns thumbprints and ZIP archive in one page, because neither is stored."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    form = SampleChainForm.of(request.POST) if request.method == "POST" else SampleChainForm()
+    form = SampleFormSet.bound_to(request.POST) if request.method == "POST" else SampleFormSet.starting_from([])
     context = namespace_context(request, namespace, form=form)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -33,9 +33,9 @@ def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def sample_certificates_draft(request: PageRequest, pk: int) -> HttpResponse:
-    """Show the form with a row added or removed."""
+    """Return the form as typed, with one row added or removed, or with the training set."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    form = SampleChainForm.of(request.POST).changed(request.POST)
+    form = SampleFormSet.redrawn(request.POST)
     return render_page(
         request,
         "certificates/sample_certificates.html",

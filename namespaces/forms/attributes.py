@@ -1,59 +1,98 @@
-"""Client attributes between the grid in the form and the JSON that Azure holds."""
+"""Client attributes between the rows of the form and the JSON that Azure stores."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from django.http import QueryDict
+from django import forms
+from django.core.exceptions import ValidationError
+
+from namespaces.forms.rows import Row, RowForm, RowFormSet
+from namespaces.rules.clients import RuleError, check_attributes
 
 TYPES = (("string", "String"), ("integer", "Integer"), ("array", "Array of strings"))
-# What Azure holds and our rules refuse is shown as JSON, so that nothing is lost before the person decides.
+# What Azure holds and our rules reject is shown as JSON, so that nothing is lost before the user decides.
 OTHER = ("other", "Other (JSON)")
+PLAIN = {"class": "input", "autocomplete": "off", "spellcheck": "false"}
 
 
-@dataclass
-class AttributeRow:
-    """One row of the grid, as typed."""
+class AttributeForm(RowForm):
+    """One attribute: its key, its type and its value as text."""
 
-    key: str = ""
-    type: str = "string"
-    value: str = ""
-    error: str = ""
+    typed_fields = ("key", "value")
+
+    key = forms.CharField(
+        label="Key",
+        widget=forms.TextInput(attrs={**PLAIN, "maxlength": 128}),
+        error_messages={"required": "Give this attribute a key."},
+    )
+    type = forms.ChoiceField(
+        label="Type",
+        choices=(*TYPES, OTHER),
+        initial="string",
+        required=False,
+        widget=forms.Select(attrs={"class": "input"}),
+        error_messages={"invalid_choice": "Choose String, Integer or Array of strings."},
+    )
+    value = forms.CharField(label="Value", required=False, strip=False, widget=forms.TextInput(attrs=PLAIN))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self["type"].value() != OTHER[0]:
+            kind = self.fields["type"]
+            assert isinstance(kind, forms.ChoiceField)
+            kind.choices = TYPES
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if "value" in cleaned and "type" in cleaned:
+            try:
+                cleaned["parsed"] = _parsed(cleaned["type"] or "string", cleaned["value"])
+            except ValueError as refusal:
+                self.add_error("value", ValidationError(str(refusal), code="not-of-this-type"))
+        return cleaned
+
+
+class AttributeFormSet(RowFormSet):
+    """The attributes of a client."""
+
+    form = AttributeForm
+    noun = "attribute"
+    set_name = "attributes"
+
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        seen: set[str] = set()
+        for row in self.filled:
+            key = row.cleaned_data["key"]
+            if key in seen:
+                row.add_error("key", ValidationError(f"The key “{key}” is used twice.", code="same-twice"))
+            seen.add(key)
+        try:
+            check_attributes(self.attributes)
+        except RuleError as refusal:
+            raise ValidationError(refusal.sentence, code=refusal.code) from None
 
     @property
-    def is_blank(self) -> bool:
-        return not self.key.strip() and not self.value.strip()
-
-    @property
-    def types(self) -> tuple[tuple[str, str], ...]:
-        return (*TYPES, OTHER) if self.type == OTHER[0] else TYPES
+    def attributes(self) -> dict[str, Any]:
+        """The attributes as Azure stores them."""
+        return {row.cleaned_data["key"]: row.cleaned_data["parsed"] for row in self.filled if "key" in row.cleaned_data}
 
 
-def posted_rows(data: QueryDict) -> list[AttributeRow]:
-    """The rows of a submitted grid. Values that the browser left out count as empty."""
-    keys, types, values = (data.getlist(f"attribute_{part}") for part in ("key", "type", "value"))
-    length = max(len(keys), len(types), len(values), 0)
-
-    def at(column: list[str], index: int) -> str:
-        return column[index] if index < len(column) else ""
-
-    return [AttributeRow(at(keys, i), at(types, i) or "string", at(values, i)) for i in range(length)]
+def rows_of(attributes: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of the form for stored attributes."""
+    return [{"key": key, **_row_of(value)} for key, value in attributes.items()]
 
 
-def rows_of(attributes: Mapping[str, Any]) -> list[AttributeRow]:
-    """The grid's rows for stored attributes."""
-    return [_row_of(key, value) for key, value in attributes.items()]
-
-
-def _row_of(key: str, value: Any) -> AttributeRow:
+def _row_of(value: Any) -> Row:
     if isinstance(value, str):
-        return AttributeRow(key, "string", value)
+        return {"type": "string", "value": value}
     if isinstance(value, int) and not isinstance(value, bool):
-        return AttributeRow(key, "integer", str(value))
+        return {"type": "integer", "value": str(value)}
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return AttributeRow(key, "array", _array_text(value))
-    return AttributeRow(key, "other", json.dumps(value, ensure_ascii=False))
+        return {"type": "array", "value": _array_text(value)}
+    return {"type": "other", "value": json.dumps(value, ensure_ascii=False)}
 
 
 def _array_text(items: list[str]) -> str:
@@ -63,44 +102,24 @@ def _array_text(items: list[str]) -> str:
     return json.dumps(items, ensure_ascii=False)
 
 
-def read_rows(rows: Iterable[AttributeRow]) -> dict[str, Any]:
-    """Attributes from the rows; a row that cannot be read gets its `error`. Blank rows are left out."""
-    attributes: dict[str, Any] = {}
-    for row in rows:
-        if row.is_blank:
-            continue
-        key = row.key.strip()
-        if not key:
-            row.error = "Give this attribute a key."
-        elif key in attributes:
-            row.error = f"The key “{key}” is used twice."
-        else:
-            try:
-                attributes[key] = _read_value(row)
-            except ValueError as refusal:
-                row.error = str(refusal)
-    return attributes
-
-
-def _read_value(row: AttributeRow) -> Any:
-    text = row.value.strip()
-    if row.type == "string":
-        return row.value
-    if row.type == "integer":
-        if not text.removeprefix("-").isascii() or not text.removeprefix("-").isdigit() or len(text) > 20:
+def _parsed(kind: str, value: str) -> Any:
+    text = value.strip()
+    if kind == "integer":
+        digits = text.removeprefix("-")
+        if not digits.isascii() or not digits.isdigit() or len(text) > 20:
             raise ValueError("An integer has only digits, with a minus in front where it is negative.")
         return int(text)
-    if row.type == "array":
-        return _read_array(text)
-    if row.type == "other":
+    if kind == "array":
+        return _parsed_array(text)
+    if kind == "other":
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
             raise ValueError("That is not JSON.") from None
-    raise ValueError("Choose String, Integer or Array of strings.")
+    return value
 
 
-def _read_array(text: str) -> list[str]:
+def _parsed_array(text: str) -> list[str]:
     if not text.startswith("["):
         return [item.strip() for item in text.split(",") if item.strip()]
     try:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # generic in the type stubs only
 else:
     ModelChoiceField = forms.ModelChoiceField
 
-SHORTEST_KEY = 20  # characters: what is shorter is not looked at, as a bulk action posts thousands of numbers
+IN_A_ROW = "in-a-row"  # code of the error that only says that a row has errors
+SHORTEST_KEY = 20  # characters: shorter texts are not checked, as a bulk action posts thousands of numbers
 PRIVATE_KEY_SENTENCE = (
-    "That is a private key. It was not stored and is no longer in this form. Keep it where it belongs, and send the "
+    "That is a private key. It was not stored and has been removed from this form. Keep it secret, and send the "
     "certificate instead."
 )
 
@@ -38,7 +39,7 @@ def rule_as_field_error() -> Iterator[None]:
 
 
 def without_private_keys(data: QueryDict) -> tuple[QueryDict, list[str]]:
-    """A copy of what was posted in which every private key is blanked, and the fields that held one."""
+    """Return a copy of the posted data with every private key blanked, and the names of the fields that held one."""
     held = [name for name, values in data.lists() if any(_is_private_key(str(value)) for value in values)]
     clean = data.copy()
     for name in held:
@@ -47,12 +48,12 @@ def without_private_keys(data: QueryDict) -> tuple[QueryDict, list[str]]:
 
 
 def _is_private_key(text: str) -> bool:
-    """Asked of every text as of every upload, so that no field is a way around the upload doctor."""
+    """Check every text like an upload, so that no field can be used to store a private key."""
     return len(text) >= SHORTEST_KEY and bool(private_key_kind(text.encode("utf-8", "surrogatepass")))
 
 
 class GuardedForm(forms.Form):
-    """A form that never gives a pasted private key back to the browser."""
+    """A form that never sends a pasted private key back to the browser."""
 
     def __init__(self, data: QueryDict | None = None, files: Any = None, **kwargs: Any) -> None:
         self.fields_with_a_key: list[str] = []
@@ -64,12 +65,18 @@ class GuardedForm(forms.Form):
         for name in self.fields_with_a_key:
             field = name if name in self.fields else None
             if field:
-                self.errors.pop(field, None)  # "required" would hide what really happened
+                self.errors.pop(field, None)  # "required" would hide the real reason
             self.add_error(field, ValidationError(PRIVATE_KEY_SENTENCE, code="private-key"))
         return self.cleaned_data
 
+    @property
+    def page_errors(self) -> list[str]:
+        """The errors that are shown neither at a field nor in a row."""
+        errors = self.non_field_errors().as_data()
+        return [sentence for error in errors if error.code != IN_A_ROW for sentence in error.messages]
+
     def refuse(self, refusal: RuleError) -> None:
-        """Put a refusal of an action by its field."""
+        """Show the refusal of an action at its field."""
         field = refusal.field if refusal.field in self.fields else None
         if field is None or field not in self.errors:
             self.add_error(field, ValidationError(refusal.sentence, code=refusal.code))
@@ -84,7 +91,7 @@ class ResourceForm(GuardedForm):
 
 
 class TeamField(ModelChoiceField):
-    """For which of their teams somebody adds something."""
+    """The team for which the user adds a resource."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("queryset", Team.objects.none())
@@ -101,6 +108,6 @@ class TeamField(ModelChoiceField):
 
 
 def problem_of_one_field(form: forms.Form, field: str) -> str:
-    """What a form says of one of its fields, for a live check while somebody types."""
+    """Return the first error of one field, for the check while the user types."""
     errors = form.errors.get(field)
     return str(errors[0]) if errors else ""

@@ -13,9 +13,10 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from certificates.x509.reading import DecodingError
-from namespaces.forms.attributes import AttributeRow, posted_rows
+from namespaces.forms.attributes import AttributeFormSet
 from namespaces.forms.base import without_private_keys
 from namespaces.forms.client_proposal import CertificateReading, propose, reading_of, warnings_of
+from namespaces.forms.rows import Row
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import RuleError, check_client_name
 
@@ -25,17 +26,17 @@ class Draft:
     """What the form starts from, and what was read from the certificate."""
 
     initial: dict[str, Any]
-    rows: list[AttributeRow]
+    rows: list[Row]
     reading: CertificateReading
 
 
 def draft_of(
     data: QueryDict, files: MultiValueDict[str, Any], *, namespace: Namespace, uploaded: Mapping[str, str], at: datetime
 ) -> Draft:
-    """The form's next state. `add_attribute` and `remove_attribute` name the pressed button of the grid."""
+    """Return the form's next state: one attribute added or removed, or what a chosen certificate proposes."""
     clean, _ = without_private_keys(data)
-    rows = _changed_rows(clean)
-    initial: dict[str, Any] = {name: clean.get(name, "") for name in clean if not name.startswith("attribute_")}
+    rows = AttributeFormSet.changed(clean)
+    initial: dict[str, Any] = {name: clean.get(name, "") for name in clean}
     initial["thumbprints"] = clean.getlist("thumbprints")
     upload = files.get("certificate")
     if upload is None:
@@ -47,7 +48,7 @@ def draft_of(
         problem = f"{refusal.sentence} {refusal.next_step}".strip()
         return Draft(initial, rows, CertificateReading(problem=problem, file_name=file_name))
     initial["validation_scheme"] = proposal.validation_scheme
-    initial["thumbprints"] = [proposal.thumbprint]  # at hand also where another scheme is proposed
+    initial["thumbprints"] = [proposal.thumbprint]  # ready also where another scheme is proposed
     if proposal.authentication_name:
         initial["authentication_name"] = proposal.authentication_name
     if not initial.get("name") and _may_be_named(namespace, proposal.authentication_name):
@@ -62,13 +63,3 @@ def _may_be_named(namespace: Namespace, name: str) -> bool:
     except RuleError:
         return False
     return not Client.objects.present().filter(namespace=namespace, name__iexact=name).exists()
-
-
-def _changed_rows(data: QueryDict) -> list[AttributeRow]:
-    rows = posted_rows(data)
-    pressed = data.get("remove_attribute", "")
-    if pressed.isascii() and pressed.isdigit() and int(pressed[:4]) < len(rows):
-        del rows[int(pressed[:4])]
-    if "add_attribute" in data:
-        rows.append(AttributeRow())
-    return rows

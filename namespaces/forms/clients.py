@@ -1,5 +1,6 @@
 """The forms of namespaces and clients."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -8,15 +9,15 @@ from django.http import QueryDict
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from namespaces.access import teams_of
-from namespaces.forms.attributes import AttributeRow, posted_rows, read_rows
-from namespaces.forms.base import GuardedForm, ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.attributes import AttributeFormSet
+from namespaces.forms.base import IN_A_ROW, GuardedForm, ResourceForm, TeamField, rule_as_field_error
 from namespaces.forms.client_proposal import CertificateReading
+from namespaces.forms.repeated import RepeatedField
+from namespaces.forms.rows import Row
 from namespaces.models import Client, Namespace
 from namespaces.rules import clients as rules
 from namespaces.rules.clients import RuleError
 from portal.models import User
-
-LOOK_BELOW = "Look at the attributes marked below."
 
 
 class ConnectNamespaceForm(GuardedForm):
@@ -24,29 +25,9 @@ class ConnectNamespaceForm(GuardedForm):
         label="Resource id",
         max_length=400,
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
-        help_text="In Azure it stands under Properties of the namespace.",
+        help_text="You find it in the Azure portal under Properties of the namespace.",
         error_messages={"required": "Choose a namespace from the list, or paste its resource id."},
     )
-
-
-class ThumbprintsWidget(forms.TextInput):
-    """Several inputs of one name: primary, secondary. A third one posted by hand is seen, not dropped."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        return data.getlist(name) if hasattr(data, "getlist") else list(data.get(name, []))
-
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        return name not in data
-
-
-class ThumbprintsField(forms.Field):
-    widget = ThumbprintsWidget
-
-    def to_python(self, value: Any) -> list[str]:
-        return [str(text) for text in value or []]
-
-    def prepare_value(self, value: Any) -> list[str]:
-        return [str(text) for text in value or []]
 
 
 class ClientSettingsForm(ResourceForm):
@@ -59,7 +40,7 @@ class ClientSettingsForm(ResourceForm):
         choices=[(scheme.value, scheme.label) for scheme in VALIDATION_SCHEMES],
         error_messages={"invalid_choice": "Choose one of the six validation schemes."},
     )
-    thumbprints = ThumbprintsField(required=False)
+    thumbprints = RepeatedField(required=False)
     state = forms.ChoiceField(
         label="Connection state",
         choices=[("Enabled", "Enabled"), ("Disabled", "Disabled")],
@@ -77,11 +58,14 @@ class ClientSettingsForm(ResourceForm):
         data: QueryDict | None = None,
         files: Any = None,
         *,
-        rows: list[AttributeRow] | None = None,
+        rows: Sequence[Row] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(data, files, **kwargs)
-        self.rows = posted_rows(self.data) if isinstance(self.data, QueryDict) and self.is_bound else (rows or [])
+        posted = self.data if self.is_bound else None
+        self.attribute_rows = (
+            AttributeFormSet.bound_to(posted) if isinstance(posted, QueryDict) else AttributeFormSet.starting_from(rows)
+        )
 
     @property
     def schemes(self) -> tuple[Any, ...]:
@@ -94,10 +78,6 @@ class ClientSettingsForm(ResourceForm):
         labels = ("Primary Thumbprint", "Secondary Thumbprint")
         return [(label, f"id_thumbprint_{n}", values[n - 1]) for n, label in enumerate(labels, 1)]
 
-    @property
-    def row_list(self) -> list[AttributeRow]:
-        return self.rows or [AttributeRow()]
-
     def clean_description(self) -> str:
         text: str = self.cleaned_data["description"]
         with rule_as_field_error():
@@ -107,7 +87,8 @@ class ClientSettingsForm(ResourceForm):
     def clean(self) -> dict[str, Any]:
         super().clean()
         self._clean_thumbprints()
-        self._clean_attributes()
+        if not self.attribute_rows.is_valid():
+            self.add_error(None, ValidationError("Check the attributes marked below.", code=IN_A_ROW))
         return self.cleaned_data
 
     def _clean_thumbprints(self) -> None:
@@ -115,36 +96,17 @@ class ClientSettingsForm(ResourceForm):
         if scheme is None or "thumbprints" in self.errors:
             return
         given = self.cleaned_data["thumbprints"]
-        if scheme != rules.THUMBPRINT_SCHEME:  # what the certificate filled in, and nobody chose, is in no one's way
+        if scheme != rules.THUMBPRINT_SCHEME:  # the thumbprint that the certificate filled in is ignored here
             given = [text for text in given if text.strip() != self.data.get("proposed_thumbprint")]
         try:
             self.cleaned_data["thumbprints"] = rules.parse_thumbprints(given, scheme)
         except RuleError as refusal:
             self.add_error("thumbprints", ValidationError(refusal.sentence, code=refusal.code))
 
-    def _clean_attributes(self) -> None:
-        attributes = read_rows(self.rows)
-        if any(row.error for row in self.rows):
-            self.add_error(None, ValidationError(LOOK_BELOW, code="attributes"))
-            return
-        try:
-            rules.check_attributes(attributes)
-        except RuleError as refusal:
-            self.attributes_error = refusal.sentence
-            self.add_error(None, ValidationError(refusal.sentence, code=refusal.code))
-        self.cleaned_data["attributes"] = attributes
-
-    attributes_error = ""
-
-    @property
-    def page_errors(self) -> list[str]:
-        """What no field says itself; what is wrong with the attributes stands by them."""
-        return [str(error) for error in self.non_field_errors() if error not in {LOOK_BELOW, self.attributes_error}]
-
     def values(self) -> dict[str, Any]:
         """Return the cleaned values as keyword arguments of the action."""
-        names = ("validation_scheme", "thumbprints", "state", "description", "attributes")
-        return {name: self.cleaned_data[name] for name in names}
+        names = ("validation_scheme", "thumbprints", "state", "description")
+        return {name: self.cleaned_data[name] for name in names} | {"attributes": self.attribute_rows.attributes}
 
 
 class AuthenticationNameMixin:
@@ -177,7 +139,7 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
     authentication_name = forms.CharField(
         label="Client authentication name",
         required=False,
-        help_text="What the client sends as its MQTT user name. Empty means: the client name. It cannot be edited later.",
+        help_text="What the client sends as its MQTT user name. Leave it empty to use the client name. It cannot be edited later.",
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 128, "data-follows": "id_name"}
         ),
@@ -235,5 +197,5 @@ class AuthenticationNameForm(AuthenticationNameMixin, GuardedForm):
         name: str = self.cleaned_data["authentication_name"]
         self.check_authentication_name(name)
         if self.client is not None and name == self.client.authentication_name:
-            raise ValidationError("That is the name it has now. Type the new one.", code="same")
+            raise ValidationError("That is its current name. Type the new one.", code="same")
         return name

@@ -1,4 +1,4 @@
-"""What people type about the settings of a namespace."""
+"""The form of a namespace's settings."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from namespaces.forms.base import GuardedForm, rule_as_field_error
+from namespaces.forms.repeated import RepeatedField
 from namespaces.models import NamespaceConfiguration
 from namespaces.rules.configuration import EXPIRY_HOURS, SESSIONS, SOURCES, check_sources
 
@@ -24,26 +25,6 @@ def bounded(label: str, allowed: range, help_text: str) -> forms.IntegerField:
     )
 
 
-class SourcesWidget(forms.Select):
-    """Several lists of one name, tried from top to bottom."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        return data.getlist(name) if hasattr(data, "getlist") else list(data.get(name, []))
-
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        return name not in data
-
-
-class SourcesField(forms.Field):
-    widget = SourcesWidget
-
-    def to_python(self, value: Any) -> list[str]:
-        return [str(source) for source in value or [] if source]
-
-    def prepare_value(self, value: Any) -> list[str]:
-        return [str(source) for source in value or []]
-
-
 class ConfigurationForm(GuardedForm):
     """*Configuration*: the MQTT broker of the namespace."""
 
@@ -55,19 +36,19 @@ class ConfigurationForm(GuardedForm):
         help_text="Without it no MQTT client can connect. Azure may refuse to turn it off again.",
     )
     uses_sources = forms.BooleanField(label="Enable alternative client authentication name sources", required=False)
-    sources = SourcesField(label="Sources, in the order in which they are tried", required=False)
+    sources = RepeatedField(label="Sources, in the order in which they are tried", required=False)
     max_sessions = bounded(
-        "Maximum client sessions per authentication name", SESSIONS, "1 to 100. Sessions that wait offline count, too."
+        "Maximum client sessions per authentication name", SESSIONS, "1 to 100. Offline sessions count, too."
     )
     max_expiry_hours = bounded(
         "Maximum session expiry interval in hours",
         EXPIRY_HOURS,
-        "1 to 8. How long a session lives without a connection.",
+        "1 to 8. How long a session is kept without a connection.",
     )
 
     @classmethod
     def of(cls, row: NamespaceConfiguration, data: QueryDict | None = None, *, source: str = "") -> "ConfigurationForm":
-        """What is there, or what was typed. `source`: one to propose behind those in use."""
+        """Return the form for the stored settings, or for what was typed. `source`: one to propose after those in use."""
         is_new = source not in row.sources and source in dict(SOURCES)
         sources = [*row.sources, source] if is_new else row.sources
         initial = {
@@ -83,7 +64,7 @@ class ConfigurationForm(GuardedForm):
 
     @property
     def source_lists(self) -> list[tuple[int, str, list[tuple[str, str, bool]]]]:
-        """Number, label and options of each list; as many as there are sources."""
+        """Number, label and options of each list, one for each source."""
         chosen = [*self["sources"].value(), *([""] * len(SOURCES))][: len(SOURCES)]
         lists = []
         for number, value in enumerate(chosen, 1):
@@ -92,7 +73,7 @@ class ConfigurationForm(GuardedForm):
         return lists
 
     def clean_sources(self) -> list[str]:
-        sources: list[str] = self.cleaned_data["sources"]
+        sources = [source for source in self.cleaned_data["sources"] if source]
         if not self.cleaned_data.get("uses_sources"):
             return []
         if not sources:
@@ -102,7 +83,7 @@ class ConfigurationForm(GuardedForm):
         return sources
 
     def values(self) -> dict[str, Any]:
-        """The cleaned values as the action takes them."""
+        """Return the cleaned values as keyword arguments of the action."""
         names = ("sources", "max_sessions", "max_expiry_hours")
         state = "Enabled" if self.cleaned_data["enabled"] else "Disabled"
         return {"state": state, **{name: self.cleaned_data[name] for name in names}}

@@ -1,15 +1,17 @@
-"""What people type about client groups, topic spaces and permission bindings."""
+"""The forms of client groups, topic spaces and permission bindings."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
 from namespaces.access import teams_of
 from namespaces.authorization.topic_access import EVERYONE
-from namespaces.forms.base import ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.base import IN_A_ROW, ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.rows import Row, RowForm, RowFormSet
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules import clients as rules
 from namespaces.rules import topic_rules
@@ -20,7 +22,7 @@ PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class TopicRuleForm(ResourceForm):
-    """Name, description and team: what the three have in common. An existing row keeps its name and its team."""
+    """Name, description and team, which all three have. The name and team of an existing row cannot change."""
 
     model: type[TopicRule]
     value_names: tuple[str, ...]
@@ -81,7 +83,7 @@ class ClientGroupForm(TopicRuleForm):
         label="Query",
         help_text="Such as attributes.type = 'press' and attributes.floor IN [1, 2]. “true” means every client.",
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
-        error_messages={"required": "Say which clients belong to the group, such as attributes.type = 'press'."},
+        error_messages={"required": "Type which clients belong to the group, such as attributes.type = 'press'."},
     )
     field_order = ("name", "query", "description", "team")
 
@@ -92,61 +94,70 @@ class ClientGroupForm(TopicRuleForm):
         return query
 
 
-def one_per_line(texts: Iterable[str]) -> list[str]:
-    """Several templates pasted into one field become several; a field left empty stays one."""
-    return [line for text in texts for line in re.split(r"[\r\n]+", str(text).strip("\r\n"))]
+class TemplateForm(RowForm):
+    """One topic template."""
+
+    typed_fields = ("text",)
+
+    text = forms.CharField(
+        label="Topic template",
+        widget=forms.Textarea(attrs={**PLAIN, "rows": 1, "class": "input mono one-line"}),
+    )
+
+    def clean_text(self) -> str:
+        text: str = self.cleaned_data["text"]
+        problem = topic_rules.template_problem(text)
+        if problem:
+            raise ValidationError(problem, code="not-understood")
+        return text
 
 
-class TemplatesWidget(forms.TextInput):
-    """Several inputs of one name."""
+class TemplateFormSet(RowFormSet):
+    """The topic templates of a topic space. Several lines pasted into one row become several rows."""
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        return one_per_line(data.getlist(name) if hasattr(data, "getlist") else data.get(name, []))
+    form = TemplateForm
+    noun = "template"
+    set_name = "templates"
+    max_num = topic_rules.MAX_TEMPLATES
+    validate_max = False  # the rule has the better words
 
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        return name not in data
+    @classmethod
+    def split(cls, rows: list[Row]) -> list[Row]:
+        texts = [str(row.get("text", "")).strip("\r\n") for row in rows]
+        return [{"text": line} for text in texts for line in re.split(r"[\r\n]+", text)]
 
+    def clean(self) -> None:
+        if not any(self.errors):
+            try:
+                topic_rules.check_templates(self.templates)
+            except RuleError as refusal:
+                raise ValidationError(refusal.sentence, code=refusal.code) from None
 
-class TemplatesField(forms.Field):
-    """Topic templates, one for each row; empty rows do not count."""
-
-    widget = TemplatesWidget
-
-    def to_python(self, value: Any) -> list[str]:
-        return [str(text).strip() for text in value or [] if str(text).strip()]
-
-    def prepare_value(self, value: Any) -> list[str]:
-        return [str(text) for text in value or []]
+    @property
+    def templates(self) -> list[str]:
+        return [row.cleaned_data["text"] for row in self.filled if "text" in row.cleaned_data]
 
 
 class TopicSpaceForm(TopicRuleForm):
     model = TopicSpace
-    value_names = ("templates",)
+    value_names = ()
+    field_order = ("name", "description", "team")
 
-    templates = TemplatesField(label="Topic templates", required=False)
-    field_order = ("name", "templates", "description", "team")
+    def __init__(self, *args: Any, rows: Sequence[Row] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        posted = self.data if self.is_bound else None
+        self.template_rows = (
+            TemplateFormSet.bound_to(posted) if isinstance(posted, QueryDict) else TemplateFormSet.starting_from(rows)
+        )
 
-    @property
-    def template_rows(self) -> list[tuple[str, str]]:
-        """Value and problem of each row; one empty row where there is none."""
-        values = self["templates"].value() or [""]
-        judged = self.is_bound and "templates" in self.errors
-        return [
-            (text, topic_rules.template_problem(text.strip()) if judged and text.strip() else "") for text in values
-        ]
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.template_rows.is_valid():
+            self.add_error(None, ValidationError("Check the topic templates marked below.", code=IN_A_ROW))
+        return cleaned
 
-    @property
-    def marks_rows(self) -> bool:
-        """Whether a row says itself what is wrong with it, so that the whole need not say it again."""
-        return any(problem for _, problem in self.template_rows)
-
-    def clean_templates(self) -> list[str]:
-        templates: list[str] = self.cleaned_data["templates"]
-        if any("\x00" in template for template in templates):
-            raise ValidationError("A topic template contains a NUL character; remove it.", code="nul")
-        with rule_as_field_error():
-            topic_rules.check_templates(templates)
-        return templates
+    def values(self) -> dict[str, Any]:
+        return super().values() | {"templates": self.template_rows.templates}
 
 
 class PermissionBindingForm(TopicRuleForm):
@@ -157,14 +168,14 @@ class PermissionBindingForm(TopicRuleForm):
         label="Client group name",
         error_messages={
             "required": "Choose the client group.",
-            "invalid_choice": "There is no such client group any more. Choose one of the list.",
+            "invalid_choice": "This client group no longer exists. Choose one from the list.",
         },
     )
     topic_space_name = forms.ChoiceField(
         label="Topic space name",
         error_messages={
             "required": "Choose the topic space.",
-            "invalid_choice": "There is no such topic space any more. Choose one of the list.",
+            "invalid_choice": "This topic space no longer exists. Choose one from the list.",
         },
     )
     permission = forms.ChoiceField(
@@ -185,7 +196,7 @@ class PermissionBindingForm(TopicRuleForm):
         self.has_spaces = self._offer("topic_space_name", _names(TopicSpace, self.namespace))
 
     def _offer(self, field: str, names: list[str]) -> bool:
-        """Fill a list; the one that the row names stands there as the list spells it."""
+        """Fill a list, and select the name that the row has in the spelling of the list. Return False when it is empty."""
         choice = self.fields[field]
         assert isinstance(choice, forms.ChoiceField)
         choice.choices = [("", "Choose"), *((name, name) for name in names)]

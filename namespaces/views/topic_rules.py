@@ -1,5 +1,6 @@
 """What differs between client groups, topic spaces and permission bindings; the pages are in `resources`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import QueryDict
@@ -17,28 +18,24 @@ from portal.models import User
 from portal.web.responses import PageRequest
 
 
-def _group_form(request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None) -> TopicRuleForm:
-    return _form(ClientGroupForm, request, namespace, row, data)
+def _form_of(form: type[TopicRuleForm]) -> Callable[..., TopicRuleForm]:
+    """Return the function that makes this form for a row, or for a new one with the values of the query string."""
+
+    def make(request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None) -> TopicRuleForm:
+        if row is None:
+            initial = {name: request.GET[name] for name in form.value_names if name in request.GET}
+        else:
+            initial = {name: getattr(row, name) for name in (*form.value_names, "description")}
+        return form(data, namespace=namespace, user=request.user, row=row, initial=initial)
+
+    return make
 
 
 def _space_form(request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None) -> TopicRuleForm:
-    return _form(TopicSpaceForm, request, namespace, row, data)
-
-
-def _binding_form(request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None) -> TopicRuleForm:
-    return _form(PermissionBindingForm, request, namespace, row, data)
-
-
-def _form(
-    form: type[TopicRuleForm], request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None
-) -> TopicRuleForm:
-    if row is not None:
-        initial = {name: getattr(row, name) for name in (*form.value_names, "description")}
-    else:
-        initial = {name: request.GET[name] for name in form.value_names if name in request.GET}
-        if "templates" in initial:
-            initial["templates"] = request.GET.getlist("templates")[:MAX_TEMPLATES]
-    return form(data, namespace=namespace, user=request.user, row=row, initial=initial)
+    templates = row.templates if row is not None else request.GET.getlist("templates")[:MAX_TEMPLATES]
+    initial = {"description": row.description} if row is not None else {}
+    rows = [{"text": text} for text in templates]
+    return TopicSpaceForm(data, namespace=namespace, user=request.user, row=row, initial=initial, rows=rows)
 
 
 def _group_draft(request: PageRequest, namespace: Namespace, row: Any) -> tuple[TopicRuleForm, dict[str, Any]]:
@@ -49,8 +46,8 @@ def _group_draft(request: PageRequest, namespace: Namespace, row: Any) -> tuple[
 
 def _space_draft(request: PageRequest, namespace: Namespace, row: Any) -> tuple[TopicRuleForm, dict[str, Any]]:
     draft = changed_draft(request.POST)
-    form = TopicSpaceForm(initial=draft.initial, namespace=namespace, user=request.user, row=row)
-    return form, {"draft": draft}
+    form = TopicSpaceForm(initial=draft.initial, rows=draft.rows, namespace=namespace, user=request.user, row=row)
+    return form, {}
 
 
 def _query_context(request: PageRequest, namespace: Namespace, form: Any) -> dict[str, Any]:
@@ -77,7 +74,7 @@ CLIENT_GROUPS = Kind(
     intro="A client group holds the clients that need the same topics, found by a query on their attributes or names.",
     empty="No client group yet",
     next_step="Create one by a query on the clients' attributes, such as attributes.type = 'press'.",
-    form=_group_form,
+    form=_form_of(ClientGroupForm),
     create=actions.create_client_group,
     update=lambda actor, row, **values: actions.update_client_group(actor, group=row, **values),
     delete=_delete,
@@ -119,7 +116,7 @@ PERMISSION_BINDINGS = Kind(
     intro="A permission binding lets a client group publish or subscribe in a topic space. Anything else is denied.",
     empty="No permission binding yet",
     next_step="Without one, Azure lets no client publish or subscribe. Bind a client group to a topic space.",
-    form=_binding_form,
+    form=_form_of(PermissionBindingForm),
     create=actions.create_permission_binding,
     update=lambda actor, row, **values: actions.update_permission_binding(actor, binding=row, **values),
     delete=_delete,

@@ -17,6 +17,7 @@ from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.e2e.demo_process import running_demo
 from tests.e2e.session import signed_in
 from tests.key_watch.traces import KeyTraces
+from tests.support.form_rows import posted_rows
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
@@ -42,8 +43,8 @@ def bring_everywhere(session: requests.Session, portal: str, name: str, data: by
     texts = {
         f"{here}/upload-certificate/": ("pem", "description", "name"),
         f"{here}/test-authentication/": ("pem", "user_name"),
-        f"{here}/create-client/": ("name", "authentication_name", "description", "thumbprints", "attribute_value"),
-        f"{here}/sample-certificates/": ("client_name",),
+        f"{here}/create-client/": ("name", "authentication_name", "description", "thumbprints", "attributes-0-value"),
+        f"{here}/sample-certificates/": ("clients-0-name",),
     }
     for url, fields in texts.items():
         answer = session.post(url, data=token | dict.fromkeys(fields, text), timeout=10)
@@ -53,7 +54,10 @@ def bring_everywhere(session: requests.Session, portal: str, name: str, data: by
 
 def make_samples(session: requests.Session, portal: str) -> list[ec.EllipticCurvePrivateKey]:
     url = f"{portal}namespaces/1/sample-certificates/"
-    data = {"csrfmiddlewaretoken": session.cookies["csrftoken"], "client_name": ["press-1", "press-2"]}
+    data = {
+        "csrfmiddlewaretoken": session.cookies["csrftoken"],
+        **posted_rows("clients", [{"name": "press-1"}, {"name": "press-2"}]),
+    }
     page = session.post(url, data=data, timeout=10).text
     packed = re.search(r"data:application/zip;base64,([A-Za-z0-9+/=]+)", page)
     assert packed

@@ -28,6 +28,7 @@ from tests.support.factories import (
     make_namespace,
     make_user,
 )
+from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 KEY = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -130,26 +131,27 @@ def test_thumbprints_are_refused_where_they_stand(
 
 
 @pytest.mark.parametrize(
-    ("row", "sentence"),
+    ("row", "wrong", "sentence"),
     [
-        (("size", "integer", "big"), "An integer has only digits"),
-        (("size", "float", "1"), "Choose String, Integer or Array of strings."),
-        (("", "string", "x"), "Give this attribute a key."),
-        (("tags", "array", '["a", 1]'), "An array may hold only strings."),
+        (("size", "integer", "big"), "value", "An integer has only digits"),
+        (("size", "float", "1"), "type", "Choose String, Integer or Array of strings."),
+        (("", "string", "x"), "key", "Give this attribute a key."),
+        (("tags", "array", '["a", 1]'), "value", "An array may hold only strings."),
     ],
 )
 def test_an_attribute_is_refused_in_its_row(
-    ada: Browser, namespace: Namespace, row: tuple[str, str, str], sentence: str
+    ada: Browser, namespace: Namespace, row: tuple[str, str, str], wrong: str, sentence: str
 ) -> None:
-    data = CLIENT | dict(zip(("attribute_key", "attribute_type", "attribute_value"), row, strict=True))
+    key, kind, value = row
+    data = CLIENT | posted_rows("attributes", [{"key": key, "type": kind, "value": value}])
     status, page = post(ada, "namespaces:client_create", namespace, data)
     assert status == 422
-    assert sentence in error_of(page, "attribute_key"), page
-    assert f'value="{row[2]}"' in unescape(page)
+    assert sentence in error_of(page, f"attributes-0-{wrong}"), page
+    assert f'value="{value}"' in unescape(page)
 
 
 def test_attributes_of_4_kb_are_too_many(ada: Browser, namespace: Namespace) -> None:
-    data = CLIENT | {"attribute_key": "k", "attribute_type": "string", "attribute_value": "v" * 5000}
+    data = CLIENT | posted_rows("attributes", [{"key": "k", "type": "string", "value": "v" * 5000}])
     status, page = post(ada, "namespaces:client_create", namespace, data)
     assert status == 422
     assert "4" in page
@@ -211,14 +213,14 @@ def test_uploads_are_held_in_memory(
         ("namespaces:client_create", "authentication_name"),
         ("namespaces:client_create", "description"),
         ("namespaces:client_create", "thumbprints"),
-        ("namespaces:client_create", "attribute_key"),
-        ("namespaces:client_create", "attribute_value"),
+        ("namespaces:client_create", "attributes-0-key"),
+        ("namespaces:client_create", "attributes-0-value"),
         ("certificates:ca_certificate_upload", "name"),
         ("certificates:ca_certificate_upload", "pem"),
         ("certificates:ca_certificate_upload", "description"),
         ("certificates:test_authentication", "pem"),
         ("certificates:test_authentication", "user_name"),
-        ("certificates:sample_certificates", "client_name"),
+        ("certificates:sample_certificates", "clients-0-name"),
     ],
 )
 def test_a_private_key_in_any_field_is_refused_and_does_not_come_back(

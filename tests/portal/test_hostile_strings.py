@@ -48,6 +48,7 @@ from tests.support.factories import (
     make_topic_space,
     make_user,
 )
+from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -328,7 +329,7 @@ def test_downloads_have_plain_names(owner: Browser, place: Namespace) -> None:
     with zipfile.ZipFile(io.BytesIO(sample_chain_zip(chain))) as archive:
         assert all(re.fullmatch(r"\w[\w.-]*", name) for name in archive.namelist()), archive.namelist()
     names = [f"../../{MARKUP[:30]}", "=1+1", "\u202e"]
-    sent = {"client_name": names, "client_scheme": [SUBJECT] * 3, "client_fault": [""] * 3}
+    sent = posted_rows("clients", [{"name": name, "scheme": SUBJECT, "fault": ""} for name in names])
     assert_harmless(owner.post(reverse("certificates:sample_certificates", args=[place.pk]), sent), "samples")
 
 

@@ -20,6 +20,7 @@ from certificates.samples.names import FAULTS_BY_CODE, SUBJECT
 from certificates.x509.reading import read_upload
 from namespaces.models import Namespace, NamespaceRole, Role
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -29,12 +30,13 @@ def namespace() -> Namespace:
     return make_namespace(reader=make_user("rita"))
 
 
-def typed() -> dict[str, list[str]]:
-    return {
-        "client_name": [name.authentication_name for name in TEACHING_NAMES],
-        "client_scheme": [name.validation_scheme for name in TEACHING_NAMES],
-        "client_fault": [name.fault for name in TEACHING_NAMES],
-    }
+TEACHING_ROWS = [
+    {"name": name.authentication_name, "scheme": name.validation_scheme, "fault": name.fault} for name in TEACHING_NAMES
+]
+
+
+def typed() -> dict[str, str]:
+    return posted_rows("clients", TEACHING_ROWS)
 
 
 def test_one_click_adds_the_training_set(rita: Browser, namespace: Namespace) -> None:
@@ -47,24 +49,27 @@ def test_one_click_adds_the_training_set(rita: Browser, namespace: Namespace) ->
 
 
 def names_in(page: str) -> list[str]:
-    return re.findall(r'name="client_name" value="([^"]*)"', page)
+    """The names in the rows of the form, empty ones included."""
+    inputs = re.findall(r'<input[^>]*name="clients-\d+-name"[^>]*>', page)
+    return [found[1] if (found := re.search(r'value="([^"]*)"', each)) else "" for each in inputs]
 
 
 def test_the_training_set_is_added_after_the_entered_rows_and_once(rita: Browser, namespace: Namespace) -> None:
     url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
-    mine = {"client_name": ["press-1", ""], "client_scheme": [SUBJECT] * 2, "client_fault": ["expired", ""]}
-    page = rita.post(url, {**mine, "teaching_set": "1"}).content.decode()
+    mine = [{"name": "press-1", "scheme": SUBJECT, "fault": "expired"}, {"name": "", "scheme": SUBJECT, "fault": ""}]
+    page = rita.post(url, {**posted_rows("clients", mine), "teaching_set": "1"}).content.decode()
     whole = ["press-1", *(name.authentication_name for name in TEACHING_NAMES)]
     assert names_in(page) == whole
     assert re.search(r'value="press-1".*?value="expired" selected', page, re.DOTALL)
-    again = {name: [mine[name][0], *values] for name, values in typed().items()}
+    again = posted_rows("clients", [mine[0], *TEACHING_ROWS])
     assert names_in(rita.post(url, {**again, "teaching_set": "1"}).content.decode()) == whole
 
 
 def test_a_training_set_without_room_keeps_the_entered_rows(rita: Browser, namespace: Namespace) -> None:
     url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
     mine = [f"press-{number}" for number in range(MAX_CLIENTS - len(TEACHING_NAMES) + 1)]
-    page = rita.post(url, {"client_name": mine, "teaching_set": "1"}).content.decode()
+    rows = posted_rows("clients", [{"name": name} for name in mine])
+    page = rita.post(url, {**rows, "teaching_set": "1"}).content.decode()
     assert names_in(page) == mine
     assert 'data-error="too-many"' in page
 
@@ -72,7 +77,7 @@ def test_a_training_set_without_room_keeps_the_entered_rows(rita: Browser, names
 def test_a_private_key_is_reported_when_a_row_is_added(rita: Browser, namespace: Namespace) -> None:
     url = reverse("certificates:sample_certificates_draft", args=[namespace.pk])
     key = make_sample_chain([ClientName("x")], at=timezone.now()).clients[0].key_pem.decode()
-    page = rita.post(url, {"client_name": [key], "add_client": "1"}).content.decode()
+    page = rita.post(url, {**posted_rows("clients", [{"name": key}]), "add_client": "1"}).content.decode()
     assert 'data-error="private-key"' in page
     assert names_in(page) == ["", ""]
 
@@ -91,24 +96,28 @@ def test_every_sample_is_in_the_zip_with_its_expected_result(rita: Browser, name
 
 
 @pytest.mark.parametrize(
-    ("sent", "error"),
+    ("rows", "field", "code"),
     [
-        ({"client_name": ["x" * 65]}, "scheme"),
-        ({"client_name": ["ü"]}, "scheme"),
-        ({"client_name": ["a"], "client_scheme": ["Nothing"]}, "scheme"),
-        ({"client_name": ["a"], "client_fault": ["burnt"]}, "fault"),
-        ({"client_name": [" "]}, "required"),
-        ({}, "required"),
-        ({"client_name": [str(n) for n in range(40)]}, "too-many"),
+        ([{"name": "x" * 65}], "scheme", "cannot-be-issued"),
+        ([{"name": "press-1"}, {"name": "ü"}], "scheme", "cannot-be-issued"),
+        ([{"name": "a", "scheme": "Nothing"}], "scheme", "invalid_choice"),
+        ([{"name": "a", "fault": "burnt"}], "fault", "invalid_choice"),
+        ([{"name": " "}], "", "required"),
+        ([], "", "required"),
+        ([{"name": str(n)} for n in range(40)], "", "too-many"),
     ],
 )
 def test_a_row_that_cannot_be_issued_is_an_error(
-    rita: Browser, namespace: Namespace, sent: dict[str, list[str]], error: str
+    rita: Browser, namespace: Namespace, rows: list[dict[str, str]], field: str, code: str
 ) -> None:
-    answer = rita.post(reverse("certificates:sample_certificates", args=[namespace.pk]), sent)
+    url = reverse("certificates:sample_certificates", args=[namespace.pk])
+    answer = rita.post(url, posted_rows("clients", rows))
     assert answer.status_code == 422
-    assert f'data-error="{error}"' in answer.content.decode()
-    assert "data:application/zip" not in answer.content.decode()
+    page = answer.content.decode()
+    hook = f'id="id_clients-{len(rows) - 1}-{field}_error" data-code="{code}"' if field else f'data-error="{code}"'
+    assert hook in page
+    assert len(re.findall(r"data-(?:code|error)=", page)) == 1
+    assert "data:application/zip" not in page
 
 
 @pytest.fixture

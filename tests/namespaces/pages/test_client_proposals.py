@@ -41,11 +41,11 @@ def propose(browser: Browser, namespace: Namespace, certificate: SampleCertifica
 
 def fields_of(page: str) -> dict[str, Any]:
     """What the form would send if Create was pressed now."""
-    inputs = re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', page)
+    inputs = re.findall(r'<input[^>]*name="([\w-]+)"[^>]*value="([^"]*)"', page)
     fields: dict[str, Any] = {name: unescape(value) for name, value in inputs if name != "thumbprints"}
     fields["thumbprints"] = [value for name, value in inputs if name == "thumbprints"]
     (fields["validation_scheme"],) = re.findall(r'<option value="(\w+Name|ThumbprintMatch)" selected>', page)
-    return {**fields, "state": "Enabled", "attribute_key": "", "attribute_type": "string", "attribute_value": ""}
+    return {**fields, "state": "Enabled"}
 
 
 def test_a_chain_in_any_order_proposes_its_clients_certificate(client: Browser, namespace: Namespace) -> None:

@@ -11,6 +11,7 @@ from namespaces.actions.clients import create_client
 from namespaces.models import Namespace
 from portal.models import User
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -76,8 +77,8 @@ def test_what_is_wrong_with_the_attributes_is_said_by_them_and_once(client: Brow
     """The page says only that nothing is saved."""
     url = reverse("namespaces:client_update", args=[namespace.pk, "press-1"])
     typed = {"validation_scheme": "SubjectMatchesAuthenticationName", "state": "Enabled"}
-    bad = {"attribute_key": ["floor"], "attribute_type": ["integer"], "attribute_value": ["two"]}
-    large = {"attribute_key": ["a"], "attribute_type": ["string"], "attribute_value": ["x" * 5000]}
+    bad = posted_rows("attributes", [{"key": "floor", "type": "integer", "value": "two"}])
+    large = posted_rows("attributes", [{"key": "a", "type": "string", "value": "x" * 5000}])
     for attributes in (bad, large):
         page = client.post(url, typed | attributes).content.decode()
         assert page.count('role="alert"') == 1
