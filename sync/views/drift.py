@@ -37,11 +37,12 @@ def drift_list(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
+    # Before the differences are read: a page that no longer polls must have those of the comparison that just ended.
+    scan = overview.last_scan(pk)
+    comparing = overview.is_comparing(pk, scan)
     with_ignored = bool(request.GET.get("ignored"))
     pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
     page = pages.get_page(request.GET.get("page"))
-    scan = overview.last_scan(pk)
-    comparing = overview.is_comparing(pk, scan)
     return {
         "page": page,
         "ignored": 0 if page.object_list else overview.findings(pk, with_ignored=True).count(),
