@@ -27,7 +27,7 @@ from emulator.arm.seed import read_seed
 from emulator.arm.subscriptions import make_subscription
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
-from emulator.mqtt.listeners.endpoint import MqttEndpoints
+from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.options import mqtt_options
 from emulator.ready_file import (
     FEDERATED_TOKEN,

@@ -1,4 +1,4 @@
-"""Every bound of the MQTT endpoint, in one place.
+"""Every limit of the MQTT endpoint, in one place.
 
 Where Event Grid documents a limit the number is Event Grid's ("MQTT support in Azure Event Grid", "Quotas and limits");
 the others protect this process.
@@ -29,15 +29,15 @@ MAX_PROPERTY_BYTES = 256  # content type, response topic, correlation data
 # This process
 HANDSHAKE_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 15.0
-GOODBYE_SECONDS = 2.0  # a client that has said goodbye has to close; then the endpoint does
-LINGER_SECONDS = 5.0  # a closed connection has to take its last bytes and to close too
+GOODBYE_SECONDS = 2.0  # for a client that has sent DISCONNECT to close the connection; then the endpoint closes it
+LINGER_SECONDS = 5.0  # for a client to read the last bytes of a closed connection and to close it too
 STOP_SECONDS = 1.0  # the same when the endpoint stops
 MAX_CONNECTIONS = 10_000  # per listener
 MAX_OPEN_HANDSHAKES = 500  # per listener
 MAX_SESSIONS = 10_000  # per namespace; Event Grid: per throughput unit
 MAX_BUFFERED_OUTGOING_BYTES = 262_144  # per connection; then its reading pauses and QoS 0 is dropped
-MAX_READ_BYTES = 32_768  # of one connection, before it is the others' turn: they may be 16,000 PINGREQs
-MAX_FIRST_PACKET_BYTES = 131_072  # the largest will and its properties fit; nobody has been let in yet
+MAX_READ_BYTES = 32_768  # of one connection at once, so that others get their turn: these may be 16,000 PINGREQs
+MAX_FIRST_PACKET_BYTES = 131_072  # the largest will and its properties fit; the client is not authenticated yet
 MAX_HELD_BYTES = 268_435_456  # queued and unacknowledged messages of one namespace together
 MAX_RETAINED_TOTAL_BYTES = 67_108_864
 MAX_REASON_STRING = 1_024  # characters of a reason string, so that small clients accept it

@@ -1,4 +1,4 @@
-"""What can be chosen about the MQTT endpoints when the emulator starts."""
+"""Options of the MQTT endpoints when the emulator starts."""
 
 import argparse
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
     parser.add_argument(
         "--mqtt-sni-port",
         type=int,
-        default=environment.get("EMULATOR_MQTT_SNI_PORT") or None,  # a text, which argparse reads and judges
+        default=environment.get("EMULATOR_MQTT_SNI_PORT") or None,  # text, which argparse converts
         metavar="VALUE",
         help="one more port for all namespaces, told apart by the host name in TLS (SNI); 0 takes any free one",
     )
@@ -45,7 +45,7 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
 
 
 def mqtt_options(found: argparse.Namespace) -> MqttOptions:
-    """The options that were given. Raises `ValueError` with a sentence for one that cannot be."""
+    """Return the parsed options. Raises `ValueError` with a sentence for an invalid one."""
     port = found.mqtt_sni_port
     if port is not None and not 0 <= port <= 65_535:
         raise ValueError("--mqtt-sni-port must be from 0 to 65535")
@@ -53,7 +53,7 @@ def mqtt_options(found: argparse.Namespace) -> MqttOptions:
 
 
 def switch(parser: argparse.ArgumentParser, environment: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """What a variable says that is yes or no; a word that is neither is an error, not a guess."""
+    """Return a yes-or-no environment variable. Any other word is an error."""
     word = environment.get(name, "").strip().casefold()
     if word and word not in _YES + _NO:
         parser.error(f"{name} must be one of: {', '.join(_YES + _NO)}")

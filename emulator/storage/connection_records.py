@@ -21,6 +21,7 @@ class ConnectionRecord:
     result_type: str  # "Succeeded" or "Failed"
     result_signature: str = ""
     result_description: str = ""
+    code: str = ""  # a stable key for the reason of a failure or an end; "" where there is none
     caller_ip_address: str = ""
     authentication_type: str = ""
     client_identity_source: str = ""
@@ -46,6 +47,7 @@ class ConnectionRecord:
             "resultType": self.result_type,
             "resultSignature": self.result_signature,
             "resultDescription": self.result_description,
+            "code": self.code,
             "callerIpAddress": self.caller_ip_address,
             "identity": {
                 "authenticationType": self.authentication_type,

@@ -1,1 +1,1 @@
-"""Decisions at the endpoint: who may connect, publish and subscribe."""
+"""Authorization: which client may publish and subscribe to which topic."""

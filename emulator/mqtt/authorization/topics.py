@@ -1,8 +1,8 @@
 """What a namespace's client groups, topic spaces and permission bindings allow, read from the store.
 
-The rules themselves are `namespaces.authorization.topic_access`. A namespace in which nobody has written a rule yet is open while
-`open_topics` is on: a newcomer's first publish works, as the guide shows it. Azure has no such switch: there, without
-permission bindings nothing is allowed. The first topic space or binding puts Event Grid's rules in force.
+The rules themselves are `namespaces.authorization.topic_access`. A namespace without any rule is open while
+`open_topics` is on, so that a first publish works as the guide shows it. Azure has no such switch: without permission
+bindings it allows nothing. The first topic space or binding puts Event Grid's rules in force.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from namespaces.authorization.group_queries import Member
 from namespaces.authorization.topic_access import Access, Binding, Group, Space, TopicAccess
 from namespaces.authorization.topic_templates import member_of
 
-CONCERNED = frozenset(
+PERMISSION_TYPES = frozenset(
     {CLIENT, CLIENT_GROUP, TOPIC_SPACE, PERMISSION_BINDING}
-)  # types whose change may change an answer
+)  # resource types whose changes affect permissions
 
 _OPEN = Access(
-    True, "This namespace has neither topic spaces nor permission bindings, and the emulator lets it be open."
+    True, "This namespace has no topic spaces and no permission bindings, and the emulator allows everything then."
 )
 _REMEMBERED = 20_000
 
 
 class Authorisation:
-    """Answers for one namespace, remembered until `forget` is called because something has changed."""
+    """The permissions of one namespace. Answers are remembered until `forget` is called."""
 
     def __init__(self, store: Store, namespace_id: str, *, open_topics: bool) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class Authorisation:
         self._subscribe: dict[tuple[str, str], Access] = {}
 
     def forget(self) -> None:
-        """Something has changed in the store: the next answer is made anew. May be called from any thread."""
+        """Forget every answer: the store has changed. May be called from any thread."""
         self._is_stale = True
 
     def _renew(self) -> None:
@@ -47,7 +47,7 @@ class Authorisation:
         self._subscribe.clear()
 
     def may_publish(self, owner: str, topic: str) -> Access:
-        """May the client with this key of its authentication name publish to this topic?"""
+        """Return whether a client may publish to a topic. `owner`: the key of its authentication name."""
         if self._is_stale:
             self._renew()
         found = self._publish.get((owner, topic))
@@ -59,7 +59,7 @@ class Authorisation:
         return found
 
     def may_subscribe(self, owner: str, topic_filter: str) -> Access:
-        """May the client with this key of its authentication name subscribe to this topic filter?"""
+        """Return whether a client may subscribe to a topic filter. `owner`: the key of its authentication name."""
         if self._is_stale:
             self._renew()
         found = self._subscribe.get((owner, topic_filter))
@@ -96,7 +96,7 @@ class Authorisation:
         if member is None:
             client = self._store.sibling_with(self._namespace_id, CLIENT, owner)
             if client is None:
-                member = member_of(owner, None)  # deleted meanwhile: it has no attributes any more
+                member = member_of(owner, None)  # deleted in the meantime: no attributes are left
             else:
                 name = _text(client, "authenticationName") or client.name
                 member = member_of(name, client.properties.get("attributes"))

@@ -23,11 +23,12 @@ _NOT_AUTHORIZED_3 = 5
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a CONNECT is refused. `signature` is Azure's word for the kind of failure."""
+    """Why a CONNECT is refused. `signature` is Azure's term for the kind of failure, `code` a stable key for it."""
 
     reason: Reason
     sentence: str
     signature: str = "ClientError"
+    code: str = ""
 
 
 def connack_properties(connect: Connect, terms: Terms, session_name: str) -> Properties:
@@ -58,7 +59,7 @@ def accepting_connack(connect: Connect, terms: Terms, session_name: str, *, sess
 
 
 def refusing_connack(refusal: Refusal, version: int, packet_limit: int = MAX_PACKET_BYTES) -> bytes:
-    """Return the CONNACK with the reason; without its sentence, or empty, where the client takes only smaller packets
+    """Return the CONNACK with the reason; without its sentence, or empty, where the client accepts only smaller packets
     (MQTT 5, 3.2.2.3.9 and 3.1.2.11.4).
     """
     if version == MQTT_5:

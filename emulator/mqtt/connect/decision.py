@@ -47,7 +47,7 @@ def decide_connect(
     decision = verdict.decision
     if not decision.accepted:
         sentence = f"{decision.reason} {decision.fix}".strip()
-        return Outcome(verdict, Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError"), terms)
+        return Outcome(verdict, Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError", decision.code), terms)
     owner = authentication_name_key(decision.authentication_name)
     refusal = (
         unsupported_feature(connect)

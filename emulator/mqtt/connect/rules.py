@@ -27,31 +27,33 @@ def connack_refusal(connect: Connect, terms: Terms) -> Refusal | None:
     if size <= terms.packet_limit:
         return None
     sentence = (
-        f"The client takes packets of at most {terms.packet_limit} bytes, and its CONNACK has {size}. Raise its Maximum"
+        f"The client accepts packets of at most {terms.packet_limit} bytes, and its CONNACK has {size}. Raise its Maximum"
         " Packet Size."
     )
-    return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence)
+    return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence, code="connack-too-large")
 
 
 def unsupported_feature(connect: Connect) -> Refusal | None:
     """Refuse a CONNECT that asks for what Event Grid does not offer."""
     if property_value(connect.properties, Property.AUTHENTICATION_METHOD) is not None:
-        sentence = "No authentication method is used with certificates. Connect without one."
-        return Refusal(Reason.BAD_AUTHENTICATION_METHOD, sentence)
+        sentence = "Certificate authentication uses no authentication method. Connect without one."
+        return Refusal(Reason.BAD_AUTHENTICATION_METHOD, sentence, code="authentication-method")
     if property_value(connect.properties, Property.USER_PROPERTY) is not None:
-        sentence = "Event Grid takes no user properties in CONNECT. Send them with messages."
-        return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence)
+        sentence = "Event Grid does not support user properties in CONNECT. Send them with messages."
+        return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence, code="user-properties")
     if not connect.client_id and connect.version != MQTT_5 and not connect.clean:
-        return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, "A client id (session name) is needed here.")
+        sentence = "A session that is kept needs a client id (session name)."
+        return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, sentence, code="no-session-name")
     if len(connect.client_id.encode()) > MAX_SESSION_NAME_BYTES:
         sentence = f"The client id (session name) is longer than {MAX_SESSION_NAME_BYTES} bytes."
-        return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, sentence)
+        return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, sentence, code="session-name-too-long")
     if connect.will is not None and connect.will.qos == 2:
-        return Refusal(Reason.QOS_NOT_SUPPORTED, "A will with QoS 2 is not supported. Use QoS 0 or 1.")
+        sentence = "A will with QoS 2 is not supported. Use QoS 0 or 1."
+        return Refusal(Reason.QOS_NOT_SUPPORTED, sentence, code="will-qos")
     if connect.will is not None:
         problem = message_problem(connect.will.topic, connect.will.properties)
         if problem is not None:
-            return Refusal(problem.reason, f"The will: {problem}")
+            return Refusal(problem.reason, f"The will: {problem}", code="will-limits")
     return None
 
 
@@ -66,16 +68,17 @@ def session_refusal(
         sentence = (
             f"The session name {connect.client_id} belongs to another authentication name. Use another client id."
         )
-        return Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthorizationError")
+        return Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthorizationError", "session-name-taken")
     others = broker.count_of_owner(owner, now, besides=connect.client_id)
     if others >= sessions_allowed:
         sentence = (
             f"{client_name} has {others} session{'s' if others > 1 else ''} already, connected or not; the namespace"
             f" allows {sessions_allowed}. Use the same client id again, or raise the namespace's maximum."
         )
-        return Refusal(Reason.QUOTA_EXCEEDED, sentence, "QuotaExceeded")
+        return Refusal(Reason.QUOTA_EXCEEDED, sentence, "QuotaExceeded", "too-many-sessions")
     if broker.is_full:
-        return Refusal(Reason.QUOTA_EXCEEDED, "The namespace has all the sessions it can hold.", "QuotaExceeded")
+        sentence = "The namespace has reached its maximum number of sessions."
+        return Refusal(Reason.QUOTA_EXCEEDED, sentence, "QuotaExceeded", "namespace-full")
     return None
 
 
@@ -86,4 +89,4 @@ def will_refusal(connect: Connect, authorisation: Authorisation, owner: str) -> 
     access = authorisation.may_publish(owner, connect.will.topic)
     if access.allowed:
         return None
-    return Refusal(Reason.NOT_AUTHORIZED, f"The will: {access.sentence}", "AuthorizationError")
+    return Refusal(Reason.NOT_AUTHORIZED, f"The will: {access.sentence}", "AuthorizationError", "will-not-permitted")

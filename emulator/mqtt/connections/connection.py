@@ -6,6 +6,7 @@ A CONNECT is received and decoded here, decided in `emulator.mqtt.connect.decisi
 
 import asyncio
 import uuid
+from dataclasses import replace
 from typing import assert_never
 
 from certificates.authentication.engine import authentication_name_key
@@ -83,14 +84,16 @@ class Connection:
             self.resume_writing()  # acknowledgements have made room, once for all of them
         except PacketError as error:
             is_denied = error.reason == Reason.NOT_AUTHORIZED
-            self.end(error.reason, str(error), "ClientAuthorizationError" if is_denied else "ClientError")
+            cause = "ClientAuthorizationError" if is_denied else "ClientError"
+            self.end(error.reason, str(error), cause, code=error.reason.name.lower().replace("_", "-"))
 
     def connection_lost(self) -> None:
         # A peer that neither sent anything nor presented a certificate only checked whether the port is open.
         has_tried = self._has_spoken or bool(self.wire.peer_chain)
         if self.terms is None and not self._ended and has_tried:
-            self._record_attempt("The client closed the connection before CONNECT.", "ClientError")
-        self._finish("ConnectionLost", "The connection was lost.")
+            sentence = "The client closed the connection before CONNECT."
+            self._record_attempt(Refusal(Reason.UNSPECIFIED, sentence, code="closed-before-connect"))
+        self._finish("ConnectionLost", "The connection was lost.", "connection-lost")
         self._traffic = None  # it refers to this connection: without the cycle, no garbage collector is needed
 
     def resume_writing(self) -> None:
@@ -136,8 +139,8 @@ class Connection:
         if outcome.refusal is None:
             self._accept(connect, outcome)
             return
-        description = outcome.refusal.sentence if decision.accepted else decision.reason
-        self._record_attempt(description, outcome.refusal.signature, outcome.verdict.evidence)
+        refusal = outcome.refusal if decision.accepted else replace(outcome.refusal, sentence=decision.reason)
+        self._record_attempt(refusal, outcome.verdict.evidence)
         self._close_with(refusing_connack(outcome.refusal, connect.version, outcome.terms.packet_limit))
 
     def _accept(self, connect: packets.Connect, outcome: Outcome) -> None:
@@ -152,17 +155,18 @@ class Connection:
         session.protocol = protocol_name(terms.version, self.wire.protocol_suffix)
         self._decoder.limit = MAX_PACKET_BYTES
         self.wire.write(accepting_connack(connect, terms, self.session_name, session_present=is_present))
-        self._record_attempt(verdict.decision.reason, "", verdict.evidence, succeeded=True)
+        self._recorder.version = self._decoder.version
+        self._recorder.connect(self.wire, verdict.decision.reason, evidence=verdict.evidence, succeeded=True)
         namespace.connected(self)
         self._watch_keep_alive()
         self._traffic = Traffic(namespace, session, terms, self.wire, clock=self._clock, on_denied=self._record_denial)
         session.attach(self._traffic)
         session.pump(now)
 
-    def _record_attempt(self, description: str, signature: str, evidence: str = "", *, succeeded: bool = False) -> None:
+    def _record_attempt(self, refusal: Refusal, evidence: str = "") -> None:
         recorder = self._recorder
         recorder.version = self._decoder.version
-        recorder.connect(self.wire, description, signature=signature, evidence=evidence, succeeded=succeeded)
+        recorder.connect(self.wire, refusal.sentence, signature=refusal.signature, code=refusal.code, evidence=evidence)
 
     def _record_denial(self, operation: str, sentence: str) -> None:
         self._recorder.denied(self.wire, operation, sentence)
@@ -189,14 +193,15 @@ class Connection:
         self._recorder.decision, self.valid_until = verdict.decision, verdict.valid_until
         if verdict.decision.accepted:
             return None
-        return Refusal(Reason.NOT_AUTHORIZED, verdict.decision.reason, "ClientAuthenticationError")
+        decision = verdict.decision
+        return Refusal(Reason.NOT_AUTHORIZED, decision.reason, "ClientAuthenticationError", decision.code)
 
     def _watch_keep_alive(self) -> None:
         assert self.terms is not None
         silent, allowed = self._clock() - self._last_heard, self.terms.keep_alive * 1.5
         if silent >= allowed:
             sentence = "Nothing was received for one and a half times the keep-alive."
-            self.end(Reason.KEEP_ALIVE_TIMEOUT, sentence, "ConnectionLost")
+            self.end(Reason.KEEP_ALIVE_TIMEOUT, sentence, "ConnectionLost", code="keep-alive")
         elif not self._ended:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(allowed - silent + 0.01, self._watch_keep_alive)
@@ -214,20 +219,21 @@ class Connection:
             self.session.expiry_seconds = min(expiry, self._namespace.maximum_session_expiry_seconds)
         if packet.reason == Reason.SUCCESS:
             self._will = None
-        self._finish("ClientInitiatedDisconnect", "The client disconnected.")
+        self._finish("ClientInitiatedDisconnect", "The client disconnected.", "disconnected")
         self.wire.await_end()  # the client closes the connection (MQTT 5, 3.14.4)
 
-    def end(self, reason: Reason, sentence: str, cause: str) -> None:
+    def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None:
         """End this connection from the server's side: MQTT 5 gets the reason, 3.1.1 is closed.
 
-        `cause` is one of Azure's disconnection reasons. A connection that has ended stays as it is.
+        `cause` is one of Azure's disconnection reasons, `code` a stable key for the log. A connection that has ended
+        stays as it is.
         """
         if self._ended:
             return
         if self.terms is None:
-            self._refuse_unread(Refusal(reason, sentence))
+            self._refuse_unread(Refusal(reason, sentence, code=code))
             return
-        self._finish(cause, sentence)  # first, so that the log has it when the client sees the end
+        self._finish(cause, sentence, code)  # first, so that the log has it when the client sees the end
         if self.terms.version == MQTT_5:
             answer = writing.encode_disconnect(reason, sentence[:MAX_REASON_STRING])
             self.wire.write(answer if len(answer) <= self.terms.packet_limit else writing.encode_disconnect(reason))
@@ -236,16 +242,16 @@ class Connection:
     def _refuse_unread(self, refusal: Refusal) -> None:
         """Refuse a client whose CONNECT was not read, in the version that it offered (3.1.4 in MQTT 3.1.1 and 5)."""
         offered = self._decoder.offered_version
-        self._record_attempt(refusal.sentence, refusal.signature)
+        self._record_attempt(refusal)
         if offered and (offered >= MQTT_5 or refusal.reason == Reason.UNSUPPORTED_PROTOCOL_VERSION):
             self._close_with(refusing_connack(refusal, MQTT_5 if offered >= MQTT_5 else MQTT_3))
         else:
             self._close_with(b"")
 
     def _on_no_connect(self) -> None:
-        self.end(Reason.KEEP_ALIVE_TIMEOUT, "The client sent no CONNECT in time.", "ClientError")
+        self.end(Reason.KEEP_ALIVE_TIMEOUT, "The client sent no CONNECT in time.", "ClientError", code="no-connect")
 
-    def _finish(self, cause: str, sentence: str) -> None:
+    def _finish(self, cause: str, sentence: str, code: str) -> None:
         """Release the session, leave the will and record the end, once."""
         self._cancel_timer()
         already, self._ended = self._ended, True
@@ -260,7 +266,7 @@ class Connection:
         if self._namespace.is_current(self) and not session.expiry_seconds:
             self._namespace.broker.drop(session)
         self._namespace.closed(self)
-        self._recorder.disconnected(self.wire, cause, sentence)
+        self._recorder.disconnected(self.wire, cause, sentence, code)
 
     def _leave_will(self, will: packets.Will, session: Session) -> None:
         access = self._namespace.authorisation.may_publish(session.owner, will.topic)

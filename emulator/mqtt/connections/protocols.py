@@ -1,4 +1,4 @@
-"""What a connection and its namespace need of each other. Each knows only these protocols, not the other's class."""
+"""What a connection and its namespace need of each other: each depends on these protocols, not on the other's class."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -39,7 +39,7 @@ class ClientConnection(Protocol):
 
     def authenticate_again(self) -> Refusal | None: ...
 
-    def end(self, reason: Reason, sentence: str, cause: str) -> None: ...
+    def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None: ...
 
 
 class Namespace(Protocol):

@@ -9,7 +9,7 @@ import asyncio
 from datetime import UTC, datetime
 from itertools import islice
 
-from emulator.mqtt.authorization.topics import CONCERNED
+from emulator.mqtt.authorization.topics import PERMISSION_TYPES
 from emulator.mqtt.connections.protocols import ClientConnection, Namespace
 from emulator.mqtt.sessions.session import Session
 from emulator.mqtt.wire.packets import Reason
@@ -35,7 +35,7 @@ class Revocation:
         broker = self._namespace.broker
         if resource.type == CLIENT:
             self._check_again(*broker.sessions_of(resource.unique_key or ""))
-        elif resource.type in CONCERNED:
+        elif resource.type in PERMISSION_TYPES:
             self._check_again(*broker.sessions.values())
         if resource.type == CLIENT and change.kind == "deleted":
             broker.tallies.forget(resource.unique_key or "")
@@ -66,7 +66,7 @@ class Revocation:
                 continue
             refusal = connection.authenticate_again()
             if refusal is not None:
-                connection.end(refusal.reason, refusal.sentence, refusal.signature)
+                connection.end(refusal.reason, refusal.sentence, refusal.signature, code=refusal.code)
         self._is_authenticating = bool(self._due)
         if self._due:
             asyncio.get_running_loop().call_soon(self._authenticate_some)
@@ -97,4 +97,4 @@ class Revocation:
             namespace.broker.unsubscribe(session, topic_filter)
             connection = namespace.connection_of(session)
             if connection is not None:
-                connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError")
+                connection.end(Reason.NOT_AUTHORIZED, access.sentence, "ClientAuthorizationError", code="not-permitted")

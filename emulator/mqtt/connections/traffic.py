@@ -151,7 +151,7 @@ class Traffic:
     def on_acknowledgement(self, packet: Acknowledgement) -> None:
         kind, packet_id, reason, properties = packet
         if kind is not PacketType.PUBACK:
-            raise PacketError("This packet belongs to QoS 2, which is not supported.", Reason.PROTOCOL_ERROR)
+            raise PacketError("This packet is part of QoS 2, which is not supported.", Reason.PROTOCOL_ERROR)
         if reason >= 0x80:  # Event Grid closes the connection
             raise PacketError("The client rejected a message in its PUBACK.", Reason.IMPLEMENTATION_SPECIFIC)
         if properties and property_value(properties, Property.USER_PROPERTY) is not None:

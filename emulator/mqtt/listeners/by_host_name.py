@@ -1,4 +1,4 @@
-"""One port for all namespaces: the host name that a client names in TLS (SNI) tells which one it means, as in Azure."""
+"""One port for all namespaces, selected by the host name that a client sends in TLS (SNI), as in Azure."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from emulator.authority import Authority
 from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.tls import Application, HandshakeFailure, Outbox, TlsTransport, server_context
 
 logger = logging.getLogger("emulator.mqtt")
 
@@ -34,9 +34,9 @@ class NameListener:
         return found
 
     def route(self, endpoints: Iterable[NamespaceEndpoint]) -> None:
-        """These namespaces are there now; the server certificate carries all their names.
+        """Route to these namespaces from now on; the server certificate has all their names.
 
-        A name that two of them have, as `NAME.localhost` in two locations, leads to neither.
+        A name that two of them have, such as `NAME.localhost` in two locations, selects neither.
         """
         holders: dict[str, list[NamespaceEndpoint]] = {}
         for endpoint in endpoints:
@@ -80,10 +80,10 @@ class NameListener:
         self._transports[transport] = endpoint
         return endpoint.application(transport)
 
-    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
+    def handshake_failed(self, transport: TlsTransport, failure: HandshakeFailure) -> None:
         endpoint = self._endpoint_of(transport)
         if endpoint is not None:
-            endpoint.handshake_failed(transport, reason)
+            endpoint.handshake_failed(transport, failure)
 
     def gone(self, transport: TlsTransport) -> None:
         self._handshakes.end(transport)

@@ -1,4 +1,4 @@
-"""One namespace at MQTT: its listener, its broker and its connections."""
+"""The MQTT endpoint of one namespace: its listener, its broker and its connections."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_of
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.tls import Application, HandshakeFailure, Outbox, TlsTransport, server_context
 from emulator.mqtt.transport.websocket import Opening
 from emulator.mqtt.wire.packets import Reason, Will
 from emulator.storage.connection_log import WRITTEN_WITHIN_SECONDS
@@ -50,7 +50,7 @@ class NamespaceEndpoint:
     def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
         self.namespace_id = namespace.id
         self.outbox = Outbox()
-        self.is_over = False  # the namespace was deleted: one of the same name is another
+        self.is_over = False  # the namespace was deleted; a new one of the same name gets its own endpoint
         self._store = store
         self.broker = Broker(self._on_dropped)
         self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
@@ -72,7 +72,7 @@ class NamespaceEndpoint:
         self.configure(namespace)
 
     def configure(self, namespace: Resource) -> None:
-        """Take over the namespace's settings; they count for the next CONNECT."""
+        """Apply the namespace's settings from the next CONNECT on."""
         settings: Mapping[str, Any] = namespace.properties.get("topicSpacesConfiguration") or {}
         self.sessions_per_name = settings.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS_PER_NAME
         own = settings.get("hostname")
@@ -81,7 +81,7 @@ class NamespaceEndpoint:
         self.maximum_session_expiry_seconds = hours * 3600
 
     def forget(self) -> None:
-        """Something in the namespace has changed: every answer is made anew. May be called from any thread."""
+        """Forget every remembered decision: the namespace has changed. May be called from any thread."""
         self.authenticator.forget()
         self.authorisation.forget()
 
@@ -96,16 +96,16 @@ class NamespaceEndpoint:
                 continue
             found: int = self._server.sockets[0].getsockname()[1]
             if exact and wanted not in {0, found}:
-                logger.warning("port %s is busy; %s listens on %s", wanted, self.namespace_id, found)
+                logger.warning("port %s is in use; %s listens on %s", wanted, self.namespace_id, found)
             return found
         raise OSError(f"No free port from {wanted} on for the MQTT endpoint of {self.namespace_id}.")
 
-    def close(self, sentence: str) -> None:
+    def close(self, sentence: str, code: str) -> None:
         """Stop listening and end every connection with a reason. See `wait_closed`."""
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._open):
-            connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect")
+            connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect", code=code)
         for waiting in self._wills.values():
             waiting.timer.cancel()
         for transport in tuple(self._transports):
@@ -128,7 +128,7 @@ class NamespaceEndpoint:
         if self._server is not None:
             await self._server.wait_closed()
 
-    # What a listener asks: `emulator.mqtt.transport.tls.Acceptor`
+    # For a listener: `emulator.mqtt.transport.tls.Acceptor`
 
     def admit(self, transport: TlsTransport) -> bool:
         if len(self._transports) >= MAX_CONNECTIONS:
@@ -145,14 +145,15 @@ class NamespaceEndpoint:
         self._open.add(connection)
         return Opening(transport, connection)
 
-    def handshake_failed(self, transport: TlsTransport, reason: str) -> None:
+    def handshake_failed(self, transport: TlsTransport, failure: HandshakeFailure) -> None:
         self.record(
             record_of(
                 CONNECT,
                 namespace_id=self.namespace_id,
                 succeeded=False,
                 signature="TlsError",
-                description=reason,
+                description=failure.sentence,
+                code=failure.code,
                 peer=transport.peer,
             )
         )
@@ -163,15 +164,15 @@ class NamespaceEndpoint:
         if not self._transports:
             self._no_transports.set()
 
-    # What a connection asks of its endpoint
+    # For a connection: `emulator.mqtt.connections.protocols.Namespace`
 
     def record(self, record: ConnectionRecord) -> None:
-        """Into the log, which is gone with its namespace: one of the same name starts with an empty one."""
+        """Add a record to the log, which is deleted with its namespace."""
         if not self.is_over and self._store.record_connection(record):
             asyncio.get_running_loop().call_later(WRITTEN_WITHIN_SECONDS, self._store.write_connections)
 
     def connected(self, connection: ClientConnection) -> None:
-        """The connection holds its session from now on; a will that waited for its return is void."""
+        """Register a connected client and cancel the delayed will of its session."""
         self._current[connection.session_name] = connection
         waiting = self._wills.pop(connection.session_name, None)
         if waiting is not None:
@@ -182,11 +183,11 @@ class NamespaceEndpoint:
         return self._current.get(connection.session_name) is connection
 
     def connections(self) -> list[ClientConnection]:
-        """Every connected client's connection."""
+        """Return the connections of all connected clients."""
         return list(self._current.values())
 
     def connections_of(self, owner: str) -> list[ClientConnection]:
-        """The connections under one authentication name, by its key."""
+        """Return the connections of one client. `owner`: the key of its authentication name."""
         names = self.broker.session_names_of(owner)
         return [connection for name in names if (connection := self._current.get(name)) is not None]
 
@@ -200,13 +201,13 @@ class NamespaceEndpoint:
             del self._current[connection.session_name]
 
     def take_over(self, session_name: str, newcomer: ClientConnection) -> None:
-        """The same session name connects again: the older connection ends."""
+        """End the older connection of a session that connects again."""
         older = self._current.get(session_name)
         if older is not None and older is not newcomer:
-            older.end(Reason.SESSION_TAKEN_OVER, "Another connection took this session over.", "SessionTakenOver")
+            older.end(Reason.SESSION_TAKEN_OVER, "Another connection took over this session.", "SessionTakenOver")
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> None:
-        """Give a message to its subscribers. A session that cannot hold it ends, as in Event Grid."""
+        """Deliver a message to its subscribers. A session whose queue overflows ends, as in Event Grid."""
         for session in self.broker.publish(message, publisher, now):
             connection = self._current.get(session.name)
             if connection is not None:
@@ -237,12 +238,12 @@ class NamespaceEndpoint:
         self._publish_waiting(session.name)
 
     def sweep(self, now: float) -> None:
-        """Let disconnected sessions expire; say how many connections found no room."""
+        """Expire disconnected sessions, and log how many connections were turned away."""
         self.broker.expire(now)
         self.revocation.sweep()
         if self._turned_away:
-            logger.warning("%s: %s connections turned away, no room", self.namespace_id, self._turned_away)
+            logger.warning("%s: %s connections rejected: too many are open", self.namespace_id, self._turned_away)
             self._turned_away = 0
         if self._handshakes.cut:
             cut, self._handshakes.cut = self._handshakes.cut, 0
-            logger.warning("%s: %s unfinished TLS handshakes cut, to make room for newer ones", self.namespace_id, cut)
+            logger.warning("%s: %s unfinished TLS handshakes closed in favour of newer ones", self.namespace_id, cut)

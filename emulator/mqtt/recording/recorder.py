@@ -19,7 +19,7 @@ class Peer(Protocol):
 
 
 class Recorder:
-    """Writes the records of one connection. `write` takes each record."""
+    """Writes the records of one connection. `write` is called with each record."""
 
     __slots__ = ("_denials", "_namespace_id", "_trace_id", "_write", "decision", "session_name", "user_name", "version")
 
@@ -34,7 +34,14 @@ class Recorder:
         self.version = 0
 
     def connect(
-        self, peer: Peer, description: str, *, signature: str = "", evidence: str = "", succeeded: bool = False
+        self,
+        peer: Peer,
+        description: str,
+        *,
+        signature: str = "",
+        code: str = "",
+        evidence: str = "",
+        succeeded: bool = False,
     ) -> None:
         """Record an attempt to connect, with its evidence."""
         self._record(
@@ -42,6 +49,7 @@ class Recorder:
             peer,
             signature=signature,
             description=description,
+            code=code,
             evidence=evidence or evidence_of(peer.peer_chain, None),
             succeeded=succeeded,
         )
@@ -51,11 +59,11 @@ class Recorder:
         kind = (operation, sentence)
         if kind not in self._denials and len(self._denials) < MAX_DENIALS_LOGGED:
             self._denials.add(kind)
-            self._record(operation, peer, signature="AuthorizationError", description=sentence)
+            self._record(operation, peer, signature="AuthorizationError", description=sentence, code="not-permitted")
 
-    def disconnected(self, peer: Peer, cause: str, description: str) -> None:
+    def disconnected(self, peer: Peer, cause: str, description: str, code: str) -> None:
         """Record the end of a connection. `cause` is one of Azure's disconnection reasons."""
-        self._record(DISCONNECT, peer, signature=cause, description=description, succeeded=True)
+        self._record(DISCONNECT, peer, signature=cause, description=description, code=code, succeeded=True)
 
     def _record(
         self,
@@ -64,6 +72,7 @@ class Recorder:
         *,
         signature: str,
         description: str,
+        code: str,
         evidence: str = NO_EVIDENCE,
         succeeded: bool = False,
     ) -> None:
@@ -74,6 +83,7 @@ class Recorder:
                 succeeded=succeeded,
                 signature=signature,
                 description=description,
+                code=code,
                 peer=peer.peer,
                 protocol=protocol_name(self.version, peer.protocol_suffix),
                 session_name=self.session_name,

@@ -16,7 +16,7 @@ from namespaces.authorization.topics import topic_matches
 
 
 class Broker:
-    """`on_dropped` hears of each session that is over, for the will that waits with it."""
+    """The broker of one namespace. `on_dropped` is called for each session that ends, for its delayed will."""
 
     def __init__(self, on_dropped: Callable[[Session], None] = lambda _: None) -> None:
         self.sessions: dict[str, Session] = {}
@@ -31,7 +31,7 @@ class Broker:
     # Sessions
 
     def find(self, name: str, now: float) -> Session | None:
-        """The session with this name, unless its time is over."""
+        """Return the session with this name, unless it has expired."""
         session = self.sessions.get(name)
         if session is not None and session.expires_at is not None and session.expires_at <= now:
             self.drop(session)
@@ -39,16 +39,16 @@ class Broker:
         return session
 
     def count_of_owner(self, owner: str, now: float, *, besides: str) -> int:
-        """How many live sessions an authentication name has, not counting the one named `besides`."""
+        """Return the number of sessions of an authentication name, without the one named `besides`."""
         mine = self.session_names_of(owner)
         return sum(1 for name in mine if name != besides and self.find(name, now) is not None)
 
     def session_names_of(self, owner: str) -> tuple[str, ...]:
-        """The sessions of an authentication name, connected or not."""
+        """Return the names of a client's sessions, connected or not. `owner`: the key of its authentication name."""
         return tuple(self._by_owner.get(owner, ()))
 
     def sessions_of(self, owner: str) -> tuple[Session, ...]:
-        """What `session_names_of` names."""
+        """Return a client's sessions, connected or not."""
         return tuple(self._by_owner.get(owner, {}).values())
 
     @property
@@ -56,7 +56,7 @@ class Broker:
         return len(self.sessions) >= MAX_SESSIONS
 
     def open(self, name: str, owner: str, *, clean: bool, now: float) -> tuple[Session, bool]:
-        """The session for a new connection, and whether it was there before."""
+        """Return the session for a new connection, and whether it existed before."""
         session = self.find(name, now)
         if session is not None:
             if not clean:
@@ -70,7 +70,7 @@ class Broker:
         return session, False
 
     def drop(self, session: Session) -> None:
-        """The session is over: its subscriptions and messages go. Twice is once."""
+        """End a session and delete its subscriptions and messages. A session that has ended is ignored."""
         if self.sessions.get(session.name) is not session:
             return
         del self.sessions[session.name]
@@ -84,7 +84,7 @@ class Broker:
         self._on_dropped(session)
 
     def expire(self, now: float) -> list[Session]:
-        """Remove disconnected sessions whose time is over."""
+        """End disconnected sessions that have expired, and return them."""
         over = [s for s in self.sessions.values() if s.expires_at is not None and s.expires_at <= now]
         for session in over:
             self.drop(session)
@@ -93,14 +93,14 @@ class Broker:
     # Subscriptions
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
-        """Enter a subscription; the answer is whether its filter is new to the session."""
+        """Add a subscription. Returns whether its filter is new to the session."""
         is_new = subscription.topic_filter not in session.subscriptions
         session.subscriptions[subscription.topic_filter] = subscription
         self._index.add(session, subscription)
         return is_new
 
     def unsubscribe(self, session: Session, topic_filter: str) -> bool:
-        """Take a subscription out; the answer is whether there was one."""
+        """Remove a subscription. Returns whether there was one."""
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
         self._index.remove(session, topic_filter)
@@ -109,7 +109,7 @@ class Broker:
     # Messages
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> list[Session]:
-        """Give a message to every session that subscribed to its topic, and keep it when it is retained.
+        """Deliver a message to every session that subscribed to its topic, and keep it when it is retained.
 
         Returns the sessions whose queue overflowed.
         """
@@ -133,7 +133,7 @@ class Broker:
         return overflowed
 
     def _retain(self, message: Message) -> None:
-        """Keep the message for later subscribers; an empty one removes what is kept (MQTT 5, 3.3.1.3)."""
+        """Keep the message for later subscribers; an empty one deletes it (MQTT 5, 3.3.1.3)."""
         old = self.retained.pop(message.topic, None)
         if old is not None:
             self._retained_bytes -= old.size
@@ -147,7 +147,7 @@ class Broker:
             self._retained_bytes += message.size
 
     def retained_for(self, subscription: Subscription, now: float) -> dict[str, Message]:
-        """The retained messages that a new subscription gets, by topic."""
+        """Return the retained messages of a new subscription, by topic."""
         found: dict[str, Message] = {}
         for message in tuple(self.retained.values()):
             if message.has_expired(now):

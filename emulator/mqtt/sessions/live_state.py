@@ -1,4 +1,4 @@
-"""What one client is doing now: its sessions, their subscriptions and its message counts, as the control API serves it."""
+"""The live state of one client: its sessions, their subscriptions and its message counts, as the control API serves it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_counts import Refusal, Tally
 from emulator.mqtt.sessions.session import Session
 
-SESSIONS_TOLD = 25  # of up to 100; the newest, those that are connected first
+MAX_SESSIONS_SHOWN = 25  # of up to 100; the newest, those that are connected first
 
 NOTHING: Mapping[str, Any] = {"isListening": False, "sessionCount": 0, "sessions": [], "messages": None}
 
@@ -26,7 +26,7 @@ def live_state(broker: Broker, authorisation: Authorisation, owner: str, *, wall
     return {
         "isListening": True,
         "sessionCount": len(found),
-        "sessions": [_session(each, authorisation, wall) for each in found[:SESSIONS_TOLD]],
+        "sessions": [_session(each, authorisation, wall) for each in found[:MAX_SESSIONS_SHOWN]],
         "messages": _messages(tally, wall) if tally is not None else None,
     }
 
@@ -84,5 +84,5 @@ def _refusal(refusal: Refusal | None, wall: float) -> dict[str, str] | None:
 
 
 def _time(at: float, wall: float) -> str:
-    """`at` on the broker's clock, which stands still in no one's zone; `wall` is what makes it Unix time."""
+    """Return `at`, seconds on the broker's clock, as UTC text. `wall` added to it is Unix time."""
     return datetime.fromtimestamp(at + wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ MAX_REASON_LENGTH = 512
 
 
 class Refusal(NamedTuple):
-    """What was refused, when on the broker's clock, and the sentence that says why."""
+    """A refused topic, the time on the broker's clock, and the reason as a sentence."""
 
     topic: str
     at: float
@@ -20,7 +20,7 @@ class Refusal(NamedTuple):
 
     @classmethod
     def of(cls, topic: str, at: float, why: str) -> Self:
-        """The topic may be what is wrong, and stands in the sentence then, so not all of either is kept."""
+        """Shorten the topic and the sentence, which may quote it: either may be long when the topic is the problem."""
         return cls(topic[:MAX_TOPIC_BYTES], at, why[:MAX_REASON_LENGTH])
 
 
@@ -44,10 +44,10 @@ class Tally:
 
     def __init__(self, began: float = 0.0) -> None:
         self.began = began
-        self.received = [0, 0]  # taken from the client
-        self.delivered = [0, 0]  # given to the client, each once however often it was sent again
-        self.refused = [0, 0, 0]  # not permitted, or against a rule
-        self.dropped = [0, 0]  # for the client, but lost: it was away or too slow, or they were too large or too old
+        self.received = [0, 0]  # accepted from the client
+        self.delivered = [0, 0]  # sent to the client, each counted once
+        self.refused = [0, 0, 0]  # not permitted, or breaking a rule
+        self.dropped = [0, 0]  # lost: the client was away or too slow, or the message too large or too old
         self.refused_subscriptions = 0
         self.last_received_topic = ""
         self.last_received_at = 0.0
@@ -57,12 +57,12 @@ class Tally:
         self.last_refused_subscription: Refusal | None = None
 
     def refuse(self, topic: str, qos: int, now: float, why: str) -> None:
-        """Count a message that is not taken."""
+        """Count a message that was refused."""
         self.refused[qos] += 1
         self.last_refusal = Refusal.of(topic, now, why)
 
     def refuse_subscription(self, topic_filter: str, now: float, why: str) -> None:
-        """Count a topic filter that is not granted."""
+        """Count a topic filter that was refused."""
         self.refused_subscriptions += 1
         self.last_refused_subscription = Refusal.of(topic_filter, now, why)
 
@@ -74,18 +74,18 @@ class Tallies:
         self._by_owner: dict[str, Tally] = {}
 
     def of(self, owner: str, now: float) -> Tally:
-        """The tally of a client that has proved who it is; counting begins with its first connection."""
+        """Return the tally of an authenticated client; counting starts with its first connection."""
         found = self._by_owner.get(owner)
         if found is None:
             found = self._by_owner[owner] = Tally(now)
         return found
 
     def find(self, owner: str) -> Tally | None:
-        """The tally of a client, or None when it has not connected yet."""
+        """Return the tally of a client, or None before its first connection."""
         return self._by_owner.get(owner)
 
     def forget(self, owner: str) -> None:
-        """The client is deleted: one that takes its name later begins at zero."""
+        """Forget a deleted client: a later one with its name starts at zero."""
         self._by_owner.pop(owner, None)
 
     def __len__(self) -> int:

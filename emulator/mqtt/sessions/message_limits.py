@@ -14,7 +14,7 @@ _NOT_THE_MESSAGES_OWN = {Property.TOPIC_ALIAS, Property.WILL_DELAY}
 
 
 def topic_problem(topic: str) -> str:
-    """What Event Grid says against a topic or topic filter; "" for nothing."""
+    """Return why Event Grid does not accept a topic or topic filter; "" when it does."""
     if topic.count("/") >= MAX_TOPIC_SEGMENTS:
         return f"The topic has more than {MAX_TOPIC_SEGMENTS} segments."
     if len(topic) > MAX_TOPIC_BYTES or (not topic.isascii() and len(topic.encode()) > MAX_TOPIC_BYTES):
@@ -23,7 +23,7 @@ def topic_problem(topic: str) -> str:
 
 
 def message_problem(topic: str, properties: Properties) -> PacketError | None:
-    """What Event Grid says against a message, with the reason code; None for nothing."""
+    """Return why Event Grid does not accept a message, with the reason code; None when it does."""
     problem = topic_problem(topic)
     if problem:
         return PacketError(problem, Reason.TOPIC_NAME_INVALID)
@@ -45,7 +45,7 @@ def message_problem(topic: str, properties: Properties) -> PacketError | None:
 
 
 def message_of(published: Publish | Will, now: float) -> Message:
-    """The message that a PUBLISH or a will carries, as subscribers will get it. `now`: the broker's clock."""
+    """Return the message of a PUBLISH or a will, as subscribers get it. `now`: seconds on the broker's clock."""
     properties = published.properties
     expires_at = None
     if properties:

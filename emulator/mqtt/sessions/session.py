@@ -1,4 +1,4 @@
-"""One session: what is queued, what is unacknowledged, and in which order it goes out. Sans I/O."""
+"""One session: its queued and unacknowledged messages, and the order in which they are sent. Sans I/O."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from emulator.mqtt.wire.packets import Properties, Property, Subscription
 
 
 class Outlet(Protocol):
-    """What a connected session sends through."""
+    """Sends a connected session's messages."""
 
     @property
     def is_congested(self) -> bool:
-        """Whether more would only pile up in memory."""
+        """Whether the client reads too slowly: more would only fill the memory."""
 
     def send(self, message: Message, packet_id: int, now: float, *, duplicate: bool = False) -> bool:
-        """Send a message; False when it is larger than the client takes, so that it counts as done."""
+        """Send a message. Returns False when it is larger than the client accepts: it then counts as delivered."""
 
 
 class Message:
-    """A message under way. `expires_at`: seconds on the broker's clock, or None. Never changed once made."""
+    """A message on its way to subscribers, never changed. `expires_at`: seconds on the broker's clock, or None."""
 
     __slots__ = ("expires_at", "payload", "properties", "qos", "retain", "size", "topic")
 
@@ -46,20 +46,20 @@ class Message:
             self.size += _size_of(properties)
 
     def at(self, qos: int, *, retain: bool) -> Message:
-        """The same message as a subscriber gets it: at its quality of service, with the retain flag as it wants it."""
+        """Return the message with a subscriber's quality of service and retain flag."""
         if qos == self.qos and retain == self.retain:
             return self
         return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
 
     def has_expired(self, now: float) -> bool:
-        """Not yet in the moment itself: an expiry of zero seconds lets it go to who is connected, and no further."""
+        """Whether the expiry has passed. A message with expiry zero still reaches the clients that are connected."""
         return self.expires_at is not None and self.expires_at < now
 
     def properties_at(self, now: float) -> Properties:
-        """What goes over the wire: the message expiry is what is left of it (MQTT 5, 3.3.2.3.3)."""
+        """Return the properties to send, with the rest of the message expiry (MQTT 5, 3.3.2.3.3)."""
         if self.expires_at is None:
             return self.properties
-        left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only where it was sent so
+        left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only if the publisher sent zero
         return tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in self.properties)
 
 
@@ -79,7 +79,7 @@ class Ledger:
 
 
 class Session:
-    """What the endpoint keeps for a session name: subscriptions, queued and unacknowledged messages."""
+    """A session: its subscriptions, queued and unacknowledged messages."""
 
     __slots__ = (
         "_last_packet_id",
@@ -116,10 +116,10 @@ class Session:
         self.overflowed = False
         self.tally = tally or Tally()
         self.since = 0.0  # connected, or else disconnected, since then
-        self.protocol = ""  # what the client spoke last, in Azure's words
+        self.protocol = ""  # of the last connection, in Azure's terms
         self.keep_alive = 0
         self._ledger = ledger or Ledger()
-        self._retained: dict[str, Message] = {}  # by topic, so that asking again and again adds nothing
+        self._retained: dict[str, Message] = {}  # by topic, so that repeated subscriptions add nothing
         self._unsent: deque[int] = deque()  # in flight when the connection ended, to be sent again
         self._queued_bytes = 0
         self._last_packet_id = 0
@@ -129,7 +129,7 @@ class Session:
         return self.outlet is not None
 
     def deliver(self, message: Message, now: float) -> None:
-        """Send a message, or queue it. QoS 0 is dropped while nobody is connected or the reader is slow.
+        """Send a message, or queue it. QoS 0 is dropped while the client is away or reads slowly.
 
         Sets `overflowed` when the queue cannot take it: Event Grid ends such a session.
         """
@@ -158,20 +158,20 @@ class Session:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether there is something for `pump` to send."""
+        """Whether messages wait for `pump`."""
         return bool(self.queue or self._unsent or self._retained)
 
     def deliver_retained(self, messages: dict[str, Message]) -> None:
-        """Retained messages for a new subscription: sent at the reader's pace, outside the queue's limits."""
+        """Add retained messages for a new subscription: sent as fast as the client reads, outside the queue's limits."""
         self._retained.update(messages)
 
     def pump(self, now: float) -> None:
-        """Send what waits, in order, while the receiver has room for it: to be called whenever room was made."""
+        """Send waiting messages in order, as many as the receiver accepts. Call it whenever the receiver can accept more."""
         outlet = self.outlet
         room = self.receive_maximum
         while outlet is not None and not outlet.is_congested:
             if self._unsent:
-                if len(self.in_flight) - len(self._unsent) >= room:  # what this connection has not been sent is no load
+                if len(self.in_flight) - len(self._unsent) >= room:  # unsent messages do not count
                     return
                 self._send_again(outlet, now)
             elif self._retained:
@@ -218,7 +218,7 @@ class Session:
             self.acknowledge(packet_id)
 
     def acknowledge(self, packet_id: int) -> None:
-        """The client has the message, which makes room; an unknown id is ignored, as after a lost session."""
+        """Remove a message that the client has acknowledged. An unknown id is ignored, as after a lost session."""
         if self._unsent and packet_id in self._unsent:
             self._unsent.remove(packet_id)  # acknowledged late, from the connection before
         message = self.in_flight.pop(packet_id, None)
@@ -226,20 +226,20 @@ class Session:
             self._ledger.held -= message.size
 
     def attach(self, outlet: Outlet) -> None:
-        """The client is connected: it gets the unacknowledged again, in order, then what waits (see `pump`)."""
+        """Connect the session: unacknowledged messages are sent again in order, then waiting ones (see `pump`)."""
         self.outlet = outlet
         self.expires_at = None
         self._unsent = deque(self.in_flight)
 
     def detach(self, now: float) -> None:
-        """The connection ended; the session stays for its expiry. Retained messages belong to the SUBSCRIBE."""
+        """Keep the session for its expiry: the connection has ended. Unsent retained messages are dropped with it."""
         self.outlet = None
         self.since = now
         self._retained.clear()
         self.expires_at = now + self.expiry_seconds
 
     def release(self) -> None:
-        """The session is over: give back what it holds."""
+        """Release the memory of a session that has ended."""
         self.tally.dropped[1] += len(self.queue)
         self._ledger.held -= sum(m.size for m in self.queue) + sum(m.size for m in self.in_flight.values())
         self.queue.clear()

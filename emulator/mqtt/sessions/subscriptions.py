@@ -1,4 +1,4 @@
-"""Who gets a message: topic filters of all sessions in one index. Sans I/O."""
+"""The subscriptions of all sessions, indexed by topic filter. Sans I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Node:
 
 
 class SubscriptionIndex:
-    """Topic filters → sessions. Filters without wildcards are looked up; the others stand in a tree by segment."""
+    """Topic filters → sessions. Filters without wildcards are looked up; the others form a tree by segment."""
 
     def __init__(self) -> None:
         self._exact: dict[str, dict[Session, Subscription]] = {}
@@ -32,7 +32,7 @@ class SubscriptionIndex:
         self._found: dict[str, tuple[Match, ...]] = {}
 
     def add(self, session: Session, subscription: Subscription) -> None:
-        """Enter a subscription, in place of one with the same filter."""
+        """Add a subscription, replacing one with the same filter."""
         topic_filter = subscription.topic_filter
         if _has_wildcard(topic_filter):
             node = self._tree
@@ -44,7 +44,7 @@ class SubscriptionIndex:
         self._found.clear()
 
     def remove(self, session: Session, topic_filter: str) -> None:
-        """Take a subscription out; quietly does nothing when it is not there."""
+        """Remove a subscription, if it exists."""
         if _has_wildcard(topic_filter):
             self._remove_below(self._tree, topic_filter.split("/"), session)
         else:
@@ -66,7 +66,7 @@ class SubscriptionIndex:
                 del node.below[levels[0]]
 
     def match(self, topic: str) -> tuple[Match, ...]:
-        """Every session with a filter that matches `topic` (MQTT 5, section 4.7), with those of its subscriptions."""
+        """Return every session with a filter that matches `topic` (MQTT 5, section 4.7), with those of its subscriptions."""
         found = self._found.get(topic)
         if found is None:
             found = self._search(topic)

@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from OpenSSL import SSL, crypto
 
@@ -56,7 +56,7 @@ def _accept_any(_c: SSL.Connection, _x: crypto.X509, _error: int, _depth: int, _
 
 
 class Application(Protocol):
-    """What speaks over an established TLS connection."""
+    """The protocol on an established TLS connection."""
 
     def data_received(self, data: bytes) -> None: ...
     def connection_lost(self) -> None: ...
@@ -64,10 +64,10 @@ class Application(Protocol):
 
 
 class Outbox:
-    """The connections of one listener that have something gathered.
+    """The connections of one listener that have bytes to send.
 
-    What bytes of one connection bring about at others goes out as soon as those bytes are worked through, before their
-    sender is answered: a message is at its subscriber one round of the event loop earlier. Everything else goes out in
+    What the bytes of one connection cause at others is sent as soon as those bytes are processed, before their sender is
+    answered: a message is at its subscriber one round of the event loop earlier. Everything else goes out in
     the next round.
     """
 
@@ -75,37 +75,60 @@ class Outbox:
         self._waiting: list[TlsTransport] = []
 
     def add(self, transport: "TlsTransport") -> None:
-        """It has gathered its first bytes."""
+        """Add a connection that has its first bytes to send."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.send)
         self._waiting.append(transport)
 
     def send(self) -> None:
-        """Send all that is gathered."""
+        """Send everything that waits."""
         waiting, self._waiting = self._waiting, []
         for transport in waiting:
             transport.drain()
 
 
+class HandshakeFailure(NamedTuple):
+    """Why a TLS handshake failed: a stable key and a sentence."""
+
+    code: str
+    sentence: str
+
+
+_TOOK_TOO_LONG = HandshakeFailure("tls-timeout", "The TLS handshake took too long.")
+_CLOSED = HandshakeFailure("tls-closed", "The client closed the connection during the TLS handshake.")
+_FAILURES = {
+    "http request": ("tls-plain-http", "The client spoke plain HTTP to the TLS port."),
+    "wrong version number": ("tls-not-spoken", "The client did not speak TLS; MQTT without TLS is not offered."),
+    "no shared cipher": ("tls-no-shared-cipher", "Client and endpoint share no cipher."),
+    "unsupported protocol": ("tls-old-version", "The client offers only TLS versions before 1.2."),
+    "tlsv1 alert unknown ca": (
+        "tls-endpoint-not-trusted",
+        "The client does not trust this endpoint's certificate: give it the endpoint's CA file.",
+    ),
+    "sslv3 alert bad certificate": ("tls-endpoint-rejected", "The client rejected this endpoint's certificate."),
+    "sslv3 alert certificate unknown": ("tls-endpoint-rejected", "The client rejected this endpoint's certificate."),
+}
+
+
 class Acceptor(Protocol):
-    """Who a listener's connections belong to."""
+    """What a listener's connections belong to."""
 
     outbox: Outbox
 
     def admit(self, transport: "TlsTransport") -> bool:
-        """Whether there is room for one more; otherwise it is cut before any TLS."""
+        """Return whether one more connection is accepted; otherwise it is cut before TLS."""
 
     def application(self, transport: "TlsTransport") -> Application | None:
-        """The handshake is done: what the connection speaks from now on; None to close it."""
+        """Return the application for a connection whose handshake is complete; None closes it."""
 
-    def handshake_failed(self, transport: "TlsTransport", reason: str) -> None: ...
+    def handshake_failed(self, transport: "TlsTransport", failure: HandshakeFailure) -> None: ...
 
     def gone(self, transport: "TlsTransport") -> None:
-        """The connection is over; called once for each that was admitted."""
+        """Forget a connection that has ended; called once for each that was admitted."""
 
 
 class _Incoming(threading.local):
-    """Where the bytes of every connection arrive, one after the other."""
+    """The buffer into which every connection reads, one after the other."""
 
     def __init__(self) -> None:
         self.view = memoryview(bytearray(MAX_READ_BYTES))
@@ -115,7 +138,7 @@ _incoming = _Incoming()
 
 
 class TlsTransport(asyncio.BufferedProtocol):
-    """One TCP connection with TLS on it. Made once per connection; gives plain bytes to the application.
+    """One TCP connection with TLS on it; passes plain bytes to the application.
 
     What the application writes is gathered and goes out as few TLS records as it fits in: at the end of the bytes that
     were just read, or else as `Outbox` has it. While the peer does not read, nothing is read from it.
@@ -176,7 +199,7 @@ class TlsTransport(asyncio.BufferedProtocol):
         self._tls = SSL.Connection(self._context, None)
         self._tls.set_accept_state()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, "The TLS handshake took too long.")
+        self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, _TOOK_TOO_LONG)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _incoming.view
@@ -191,7 +214,7 @@ class TlsTransport(asyncio.BufferedProtocol):
         if self._closing:
             self._drop(tls, data)
             return
-        self._drain_is_due = True  # below, once for everything that these bytes bring about
+        self._drain_is_due = True  # below, once for everything that these bytes cause
         while data and not self._lost:
             data = data[tls.bio_write(data if len(data) <= _CHUNK else data[:_CHUNK]) :]
             if not self.is_established and not self._shake_hands(tls):
@@ -212,9 +235,9 @@ class TlsTransport(asyncio.BufferedProtocol):
             self.application.connection_lost()
         elif not self._closing:
             self._note_server_name()
-            self._acceptor.handshake_failed(self, "The client closed the connection during the TLS handshake.")
+            self._acceptor.handshake_failed(self, _CLOSED)
         self.application = None
-        self._tls = None  # hundreds of them may wait for the garbage collector otherwise
+        self._tls = None  # otherwise hundreds of them may wait for the garbage collector
         self._acceptor.gone(self)
 
     def pause_writing(self) -> None:
@@ -241,12 +264,12 @@ class TlsTransport(asyncio.BufferedProtocol):
             return False
         except SSL.Error as error:
             self._flush(tls)  # the alert
-            self._fail(_words(error))
+            self._fail(_failure(error))
             return False
         self.is_established = True
         self._cancel_timer()
         if tls.get_protocol_version() != SSL.TLS1_3_VERSION:
-            self._flush(tls)  # in TLS 1.3 only tickets are left, which nobody will use: they go with the first answer
+            self._flush(tls)  # in TLS 1.3 only unused tickets are left: they go with the first answer
         self.peer_chain = _peer_chain(tls)
         self._note_server_name()
         self.application = self._acceptor.application(self)
@@ -258,13 +281,13 @@ class TlsTransport(asyncio.BufferedProtocol):
         name = self._tls.get_servername() if self._tls is not None else None
         self.server_name = name.decode("ascii", "replace") if name else ""
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, failure: HandshakeFailure) -> None:
         if self._lost or self._closing or self.is_established:
             return
         self._closing = True
         self._cancel_timer()
         self._note_server_name()
-        self._acceptor.handshake_failed(self, reason)
+        self._acceptor.handshake_failed(self, failure)
         self._linger()
 
     def _read(self, tls: SSL.Connection) -> None:
@@ -281,7 +304,7 @@ class TlsTransport(asyncio.BufferedProtocol):
             self.application.data_received(data)
 
     def _flush(self, tls: SSL.Connection) -> None:
-        """What TLS has made goes to the network."""
+        """Write what TLS has produced to the network."""
         if self._transport is None or self._transport.is_closing():
             return
         while True:
@@ -294,7 +317,7 @@ class TlsTransport(asyncio.BufferedProtocol):
                 return
 
     def drain(self) -> None:
-        """What the application has written goes through TLS."""
+        """Send through TLS what the application has written."""
         self._drain_is_due = False
         tls = self._tls
         if tls is None or self._lost or not self._gathered:
@@ -309,10 +332,10 @@ class TlsTransport(asyncio.BufferedProtocol):
             self.abort()
             return
         self._flush(tls)
-        if was_full and not self._is_paused:  # asyncio, which has not paused us, will not tell that there is room again
-            asyncio.get_running_loop().call_soon(self._tell_of_room)
+        if was_full and not self._is_paused:  # asyncio has not paused us, so it will not call resume_writing
+            asyncio.get_running_loop().call_soon(self._resume_application)
 
-    def _tell_of_room(self) -> None:
+    def _resume_application(self) -> None:
         if self.application is not None and not (self._is_paused or self._closing or self._lost):
             self.application.resume_writing()
 
@@ -325,11 +348,11 @@ class TlsTransport(asyncio.BufferedProtocol):
 
     @property
     def is_congested(self) -> bool:
-        """Whether the reader is so slow that more would only pile up in memory."""
+        """Whether the peer reads so slowly that more would only fill the memory."""
         return self._is_paused or self._gathered_bytes > MAX_BUFFERED_OUTGOING_BYTES
 
     def write(self, data: bytes) -> None:
-        """Send plain bytes. Quietly does nothing once the connection is closing."""
+        """Send plain bytes. Does nothing once the connection is closing."""
         if self._closing or self._lost:
             return
         self._gathered.append(data)
@@ -339,14 +362,14 @@ class TlsTransport(asyncio.BufferedProtocol):
             self._acceptor.outbox.add(self)
 
     def await_end(self, then: Callable[[], None] | None = None) -> None:
-        """Give the peer, which is about to close, `GOODBYE_SECONDS` for it; after that call `then`, or close here."""
+        """Wait `GOODBYE_SECONDS` for the peer to close; after that call `then`, or close."""
         if self._closing or self._lost:
             return
         self._cancel_timer()
         self._timer = asyncio.get_running_loop().call_later(GOODBYE_SECONDS, then or self.close)
 
     def close(self) -> None:
-        """Send what is gathered, then TLS's close_notify and TCP's FIN.
+        """Send what waits, then TLS's close_notify and TCP's FIN.
 
         What the peer still sends is read and dropped until it closes too, for `LINGER_SECONDS` at most. Closing TCP at once
         would answer it with a reset, which fails the peer's write and can destroy what it has not read yet.
@@ -393,14 +416,14 @@ class TlsTransport(asyncio.BufferedProtocol):
                 pass
 
     def abort(self) -> None:
-        """Close at once, dropping what is queued."""
+        """Close at once and drop what waits to be sent."""
         self._closing = True
         if self._transport is not None:
             self._transport.abort()
 
 
 def _peer_chain(tls: SSL.Connection) -> tuple[bytes, ...]:
-    """As the client sent them: nothing is parsed here beyond what OpenSSL did, the engine judges what it can read."""
+    """Return the certificates as the client sent them, leaf first. Only OpenSSL has parsed them so far."""
     leaf = tls.get_peer_certificate()
     if leaf is None:
         return ()
@@ -408,16 +431,8 @@ def _peer_chain(tls: SSL.Connection) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in sent))
 
 
-def _words(error: SSL.Error) -> str:
+def _failure(error: SSL.Error) -> HandshakeFailure:
     details = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reason = str(details[-1][-1]) if details else ""
-    known = {
-        "http request": "The client spoke plain HTTP to the TLS port.",
-        "wrong version number": "The client did not speak TLS; MQTT without TLS is not offered here.",
-        "no shared cipher": "Client and endpoint share no cipher.",
-        "unsupported protocol": "The client offers only TLS versions before 1.2.",
-        "tlsv1 alert unknown ca": "The client does not trust this endpoint's certificate: give it the endpoint's CA file.",
-        "sslv3 alert bad certificate": "The client refused this endpoint's certificate.",
-        "sslv3 alert certificate unknown": "The client refused this endpoint's certificate.",
-    }
-    return known.get(reason, f"The TLS handshake failed: {reason or 'the connection was cut'}.")
+    unknown = ("tls-failed", f"The TLS handshake failed: {reason or 'the connection was cut'}.")
+    return HandshakeFailure(*_FAILURES.get(reason, unknown))

@@ -1,4 +1,4 @@
-"""MQTT over WebSocket, on the same port as MQTT: who opens with an HTTP request gets a WebSocket.
+"""MQTT over WebSocket, on the same port as MQTT: a client that starts with an HTTP request gets a WebSocket.
 
 Sources: MQTT 5.0, section 6; RFC 6455. The framing is wsproto's. MQTT packets may be cut across frames in any way.
 """
@@ -30,15 +30,15 @@ SUBPROTOCOL = "mqtt"
 
 
 class MqttConnection(Application, Protocol):
-    """The MQTT connection that a transport carries. A WebSocket takes the place of its wire."""
+    """The MQTT connection that a transport carries. A WebSocket replaces its wire."""
 
     wire: Wire
 
-    def end(self, reason: Reason, sentence: str, cause: str) -> None: ...
+    def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None: ...
 
 
 class Opening:
-    """The application until the first byte is there, which tells an HTTP request from an MQTT packet."""
+    """The application until the first byte, which distinguishes an HTTP request from an MQTT packet."""
 
     __slots__ = ("_connection", "_transport")
 
@@ -100,7 +100,7 @@ class WebSocket:
                     self._handle(event)
         except (RemoteProtocolError, LocalProtocolError) as error:
             self._fail(str(error), getattr(error, "event_hint", None))
-        except UnicodeError:  # wsproto decodes header lines, and does not mind
+        except UnicodeError:  # raised by wsproto when it decodes header lines
             self._fail("a header is not ASCII", RejectConnection())
 
     def connection_lost(self) -> None:
@@ -118,7 +118,7 @@ class WebSocket:
                 self._connection.data_received(bytes(event.data))
             case TextMessage():  # MQTT 5, 6.0.0-1
                 self._send_close(CloseReason.UNSUPPORTED_DATA)
-                self._end("MQTT goes in binary WebSocket frames, but a text frame came.")
+                self._end("MQTT needs binary WebSocket frames; a text frame was received.")
             case Ping():
                 self._transport.write(self._protocol.send(event.response()))
             case CloseConnection():
@@ -161,12 +161,12 @@ class WebSocket:
         elif isinstance(answer, RejectConnection):
             with contextlib.suppress(LocalProtocolError):
                 self._transport.write(self._protocol.send(answer))
-        self._end(f"This is no WebSocket: {words.rstrip('.') or 'the protocol was broken'}.")
+        self._end(f"Not a valid WebSocket: {words.rstrip('.') or 'a protocol error'}.")
         self._transport.close()  # without waiting for a Close frame: what this peer sends cannot be read (7.1.7)
 
     def _end(self, sentence: str) -> None:
         self._is_over = True
-        self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError")
+        self._connection.end(Reason.PROTOCOL_ERROR, sentence, "ClientError", code="websocket")
         self.close()
 
     # MQTT's side: `emulator.mqtt.connections.protocols.Wire`

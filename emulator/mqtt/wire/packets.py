@@ -1,4 +1,4 @@
-"""What MQTT 3.1.1 and 5 packets say: their kinds, reason codes, properties and contents.
+"""The packets of MQTT 3.1.1 and 5: their kinds, reason codes, properties and contents.
 
 `reading` turns bytes into these, `writing` turns these into bytes; neither does any I/O.
 Sources: OASIS MQTT 3.1.1 (sections 2 and 3) and MQTT 5.0 (sections 1.5, 2 and 3).
@@ -30,7 +30,7 @@ class PacketType(IntEnum):
 
 
 class Reason(IntEnum):
-    """MQTT 5 reason codes that this endpoint gives or takes."""
+    """MQTT 5 reason codes that this endpoint sends or accepts."""
 
     SUCCESS = 0x00
     DISCONNECT_WITH_WILL = 0x04
@@ -105,7 +105,7 @@ Properties = tuple[tuple[Property, Value], ...]
 
 
 def property_value(properties: Properties, wanted: Property) -> Value | None:
-    """The one value of a property, or None."""
+    """Return the value of a property that occurs once at most, or None."""
     for name, value in properties:
         if name == wanted:
             return value

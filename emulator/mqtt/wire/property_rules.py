@@ -1,4 +1,4 @@
-"""Which properties MQTT 5 knows, how each is written, and in which packets each may stand (MQTT 5, section 2.2.2.2)."""
+"""The properties of MQTT 5, how each is encoded, and which packets may have it (MQTT 5, section 2.2.2.2)."""
 
 from emulator.mqtt.wire.packets import PacketError, Property, Reason, Value
 from namespaces.authorization.topics import is_topic_name
@@ -71,7 +71,7 @@ _NEVER_ZERO = frozenset({Property.RECEIVE_MAXIMUM, Property.MAXIMUM_PACKET_SIZE,
 
 
 def problem_with(name: Property, value: Value) -> PacketError | None:
-    """What MQTT 5 says against this value of a property, or None."""
+    """Return why MQTT 5 does not allow this value of a property, or None."""
     if name in _TRUE_OR_FALSE and value not in {0, 1}:
         return PacketError(f"The property {name.name} is neither 0 nor 1.", Reason.PROTOCOL_ERROR)
     if name in _NEVER_ZERO and value == 0:

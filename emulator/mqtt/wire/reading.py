@@ -1,4 +1,4 @@
-"""Bytes → packets, sans I/O. Every read past a packet's end is a malformed packet, never an exception of Python's.
+"""Bytes → packets, sans I/O. A read past a packet's end raises `PacketError`, never another exception.
 
 Sources: OASIS MQTT 3.1.1 (sections 2 and 3) and MQTT 5.0 (sections 1.5, 2 and 3).
 """
@@ -39,7 +39,7 @@ _FLAGS = {PacketType.PUBREL: 2, PacketType.SUBSCRIBE: 2, PacketType.UNSUBSCRIBE:
 
 
 class _Reader:
-    """Walks over the bytes of one packet."""
+    """Reads the bytes of one packet in order."""
 
     __slots__ = ("at", "data", "end")
 
@@ -139,7 +139,7 @@ def _value(inner: _Reader, kind: int) -> Value:
 
 
 class Decoder:
-    """Cuts a stream of bytes into packets.
+    """Decodes a stream of bytes into packets.
 
     `limit` bounds one packet in bytes and may change between packets. `version` is 0 until a CONNECT has named it;
     `offered_version` is what the CONNECT asked for, also when it is not spoken here.
@@ -155,7 +155,7 @@ class Decoder:
         self._needed = 0
 
     def feed(self, data: bytes) -> Iterator[Packet]:
-        """Yield each whole packet. Raises `PacketError`; after that the stream is of no use."""
+        """Yield each whole packet. Raises `PacketError`; after that the stream cannot be read any further."""
         if self._held:
             self._held += data
             if len(self._held) < self._needed:
@@ -165,7 +165,7 @@ class Decoder:
         at, end = 0, len(data)
         while at < end:
             length = data[at + 1] if at + 1 < end else 0x80
-            if length < 0x80 and length + 2 <= self.limit:  # nearly all
+            if length < 0x80 and length + 2 <= self.limit:  # nearly always
                 start = at + 2
             else:
                 start, length = self._header(data, at)
@@ -178,7 +178,7 @@ class Decoder:
             yield _usual(first, body, self.version) or self._decode(first, body)
 
     def _header(self, data: bytes, at: int) -> tuple[int, int]:
-        """Where the packet's content starts, and its length; (0, 0) while the header is not whole."""
+        """Return where the packet's content starts, and its length; (0, 0) while the header is incomplete."""
         length = shift = 0
         for index in range(at + 1, at + 5):
             if index >= len(data):
@@ -194,7 +194,7 @@ class Decoder:
         raise PacketError("The remaining length has more than four bytes.")
 
     def _note_offer(self, data: bytes, start: int) -> None:
-        """The version that a CONNECT asks for which nobody will read, so that its refusal can be told in it."""
+        """Note the version of a CONNECT that is too large to read, so that its refusal can use it."""
         if not self.version and data[start : start + 6] == _PROTOCOL_NAME and len(data) > start + 6:
             self.offered_version = data[start + 6]
 
@@ -215,7 +215,7 @@ class Decoder:
         version = reader.byte()
         if name == b"MQIsdp" or (name == b"MQTT" and version not in {MQTT_3, MQTT_5}):
             self.offered_version = version
-            raise PacketError("Only MQTT 3.1.1 and 5 are spoken here.", Reason.UNSUPPORTED_PROTOCOL_VERSION)
+            raise PacketError("Only MQTT 3.1.1 and 5 are supported.", Reason.UNSUPPORTED_PROTOCOL_VERSION)
         if name != b"MQTT":
             raise PacketError("The protocol name is not MQTT.", Reason.UNSUPPORTED_PROTOCOL_VERSION)
         self.version = self.offered_version = version
@@ -247,12 +247,12 @@ def _connect(reader: _Reader, version: int) -> Connect:
     return Connect(version, client_id, bool(flags & 0x02), keep_alive, user_name, password, will, properties)
 
 
-_known_topics: dict[bytes, str] = {}  # of messages that were read before
+_known_topics: dict[bytes, str] = {}  # of earlier messages
 _MAX_KNOWN_TOPICS, _MAX_KNOWN_TOPIC_BYTES = 4_096, 256
 
 
 def _usual(first: int, body: bytes, version: int) -> Publish | Acknowledgement | None:
-    """What comes most, in a third of the time; None for anything else, which is then read with all care.
+    """Read the most common packets in a third of the time. Returns None for others, which are then read with full checks.
 
     That is a message on a known topic without properties, and the plain acknowledgement of one.
     """
@@ -282,7 +282,7 @@ def _usual(first: int, body: bytes, version: int) -> Publish | Acknowledgement |
 
 
 def _remember(topic: str) -> None:
-    """What strangers send cannot fill the memory: few topics are kept, and only as long ones as may be published."""
+    """Remember a topic name. Their number and length are limited, so that clients cannot fill the memory."""
     name = topic.encode()
     if name and len(name) <= _MAX_KNOWN_TOPIC_BYTES:
         if len(_known_topics) >= _MAX_KNOWN_TOPICS:

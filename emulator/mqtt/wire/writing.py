@@ -69,7 +69,7 @@ def encode_publish(
     *,
     duplicate: bool = False,
 ) -> bytes:
-    """PUBLISH, as it goes to a subscriber. `packet_id` counts for QoS 1 alone, `properties` for MQTT 5 alone."""
+    """PUBLISH to a subscriber. `packet_id` is used with QoS 1 only, `properties` with MQTT 5 only."""
     first = 0x30 | qos << 1 | retain | duplicate << 3
     middle = packet_id.to_bytes(2, "big") if qos else b""
     if version == MQTT_5:
@@ -78,7 +78,7 @@ def encode_publish(
     return head(first, topic, len(middle) + len(payload)) + middle + payload
 
 
-@lru_cache(maxsize=4_096)  # messages of one size on one topic come again and again
+@lru_cache(maxsize=4_096)  # clients often publish messages of one size on one topic
 def _publish_head(first: int, topic: str, left: int) -> bytes:
     """The fixed header and the topic of a PUBLISH; `left`: how many bytes follow them."""
     name = _string(topic)
@@ -86,7 +86,7 @@ def _publish_head(first: int, topic: str, left: int) -> bytes:
 
 
 def encode_puback(version: int, packet_id: int, reason: int = 0, sentence: str = "") -> bytes:
-    """PUBACK; MQTT 3.1.1 has no room for a reason."""
+    """PUBACK; MQTT 3.1.1 has no reason codes in it."""
     if version != MQTT_5 or not reason:
         return _PUBACK_HEADER + packet_id.to_bytes(2, "big")
     properties = encode_properties([(Property.REASON_STRING, sentence)] if sentence else [])
@@ -99,13 +99,13 @@ def encode_suback(version: int, packet_id: int, reasons: Iterable[int], sentence
 
 
 def encode_unsuback(version: int, packet_id: int, reasons: Iterable[int]) -> bytes:
-    """UNSUBACK; MQTT 3.1.1 has no room for reasons."""
+    """UNSUBACK; MQTT 3.1.1 has no reason codes in it."""
     tail = _sentence(version, "") + bytes(reasons) if version == MQTT_5 else b""
     return _packet(PacketType.UNSUBACK, packet_id.to_bytes(2, "big") + tail)
 
 
 def encode_disconnect(reason: int, sentence: str = "") -> bytes:
-    """DISCONNECT of MQTT 5; a 3.1.1 server closes without a word."""
+    """DISCONNECT of MQTT 5; an MQTT 3.1.1 server only closes."""
     return _packet(PacketType.DISCONNECT, bytes([reason]) + _sentence(MQTT_5, sentence))
 
 

@@ -13,7 +13,7 @@ from OpenSSL import SSL
 
 from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
-from emulator.mqtt.listeners.endpoint import MqttEndpoints
+from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.transport.tls import server_context

@@ -44,7 +44,7 @@ def test_a_denied_publish_is_answered_with_0x87_and_logged(closed_plant: LocalPl
     (record,) = closed_plant.logged("FailedMqttPublishedMessages")
     assert record["operationName"] == "Microsoft.EventGrid/topicspaces/publish"
     assert record["resultSignature"] == "AuthorizationError"
-    assert "no permission binding" in record["resultDescription"]
+    assert record["code"] == "not-permitted"
     assert (record["clientName"], record["decision"], record["presentedChain"]) == ("press-07", None, [])
 
 
@@ -53,7 +53,8 @@ def test_a_topic_in_no_space_is_logged_in_azures_words(closed_plant: LocalPlant)
         sender.send(w.publish("elsewhere", b"", qos=1))
         assert sender.expect(w.PUBACK).reason == 0x87
     (record,) = closed_plant.logged("FailedMqttPublishedMessages")
-    assert "Topic name 'elsewhere' does not match any topic space" in record["resultDescription"]
+    assert record["code"] == "not-permitted"
+    assert "'elsewhere'" in record["resultDescription"]
 
 
 @pytest.mark.parametrize(("version", "qos"), [(5, 0), (4, 0), (4, 1)])
@@ -74,7 +75,7 @@ def test_a_denied_subscribe_is_answered_for_its_filter_alone(closed_plant: Local
         answer = reader.expect(w.SUBACK)
         assert answer.codes(version) == [1, code, code]
         if version == 5:
-            assert "'other/#' does not match any topic space" in answer.properties[0x1F]
+            assert "'other/#'" in answer.properties[0x1F]
         assert reader.silent()
     records = closed_plant.logged("FailedMqttSubscriptionOperations")
     assert len(records) == 2
@@ -87,10 +88,11 @@ def test_a_will_that_may_not_be_published_is_refused_with_its_reason(closed_plan
         opened.send(w.connect("p", "press-07", will=w.will("machines/robot-1/x", b""), will_flags=4))
         answer = opened.expect(w.CONNACK)
         assert answer.reason == 0x87
-        assert answer.properties[0x1F].startswith("The will: ")
+        assert "machines/robot-1/x" in answer.properties[0x1F]
     with connected(closed_plant, "p", will=w.will("machines/press-07/x", b""), will_flags=4):
         pass
-    assert closed_plant.logged("FailedMqttConnections")[0]["resultSignature"] == "AuthorizationError"
+    record = closed_plant.logged("FailedMqttConnections")[0]
+    assert (record["resultSignature"], record["code"]) == ("AuthorizationError", "will-not-permitted")
 
 
 def test_without_any_rule_nothing_is_allowed_where_topics_are_not_open(closed_plant: LocalPlant) -> None:
@@ -119,9 +121,7 @@ def test_a_new_binding_and_a_new_attribute_count_at_once(closed_plant: LocalPlan
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_a_subscription_that_is_no_longer_permitted_ends_with_its_connection(
-    closed_plant: LocalPlant, version: int
-) -> None:
+def test_a_revoked_subscription_ends_with_its_connection(closed_plant: LocalPlant, version: int) -> None:
     rules(closed_plant)
     kept = {"clean": False, "version": version, "properties": w.four(w.SESSION_EXPIRY, 60)}
     with connected(closed_plant, "r", "robot-1", **kept) as reader:
@@ -135,7 +135,7 @@ def test_a_subscription_that_is_no_longer_permitted_ends_with_its_connection(
         assert back.silent()
 
 
-def test_a_changed_client_is_a_matter_of_its_own_sessions_and_a_rule_of_all_a_few_at_a_time(
+def test_changes_recheck_only_the_sessions_they_concern(
     closed_plant: LocalPlant,
 ) -> None:
     rules(closed_plant)

@@ -51,6 +51,6 @@ def test_mqtt_js_publishes_and_receives(plant: Plant, scheme: str, version: int,
 
 @EVERY_WAY
 @pytest.mark.parametrize(("version", "code"), [(4, 5), (5, 0x87)])
-def test_mqtt_js_is_told_why_it_may_not(plant: Plant, scheme: str, version: int, code: int) -> None:
+def test_mqtt_js_gets_the_reason_of_a_refusal(plant: Plant, scheme: str, version: int, code: int) -> None:
     answer = talk(plant, scheme, version, "nobody")
     assert answer["refused"] == code, answer

@@ -38,7 +38,7 @@ def test_a_packet_of_512_kib_is_the_largest(plant: Plant, version: int) -> None:
             sender.expect_end(0x95 if version == 5 else None)
 
 
-def test_a_message_larger_than_a_client_takes_is_not_sent_to_it_and_blocks_nothing(plant: Plant) -> None:
+def test_a_message_above_the_maximum_packet_size_is_dropped(plant: Plant) -> None:
     topic = a_topic()
     with connected(plant, a_topic(), "robot-1", properties=w.four(w.MAXIMUM_PACKET_SIZE, 200)) as reader:
         listening(reader, topic)
@@ -74,7 +74,7 @@ def test_a_filter_of_nine_segments_is_refused_alone(plant: Plant) -> None:
         reader.send(w.subscribe(NINE, EIGHT))
         answer = reader.expect(w.SUBACK)
         assert answer.codes() == [0x8F, 1]
-        assert "8 segments" in answer.properties[0x1F]
+        assert NINE[:100] in answer.properties[0x1F]
 
 
 @pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, 0x9E)])

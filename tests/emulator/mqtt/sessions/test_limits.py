@@ -32,9 +32,9 @@ def test_switching_mqtt_off_ends_every_connection_with_its_reason(local_plant: L
     with connected(local_plant, "s", version=version) as opened:
         local_plant.configure(state="Disabled")
         end = opened.expect_end(0x8B if version == 5 else None)
-        assert end is None or end.properties[REASON_STRING] == "MQTT was switched off for this namespace."
     (record,) = local_plant.logged("MqttDisconnections")
-    assert record["resultSignature"] == "ServerInitiatedDisconnect"
+    assert (record["resultSignature"], record["code"]) == ("ServerInitiatedDisconnect", "mqtt-disabled")
+    assert end is None or end.properties[REASON_STRING] == record["resultDescription"]
 
 
 def test_a_namespace_that_is_deleted_takes_its_connections_with_it(own_plant: Plant) -> None:
@@ -42,7 +42,7 @@ def test_a_namespace_that_is_deleted_takes_its_connections_with_it(own_plant: Pl
         own_plant.emulator.call("DELETE", own_plant.namespace_id)
         end = opened.expect_end(0x87)
         assert end is not None
-        assert "No client has the authentication name press-07" in end.properties[REASON_STRING]
+        assert "press-07" in end.properties[REASON_STRING]
 
 
 def test_an_emulator_that_stops_says_goodbye(
@@ -53,7 +53,7 @@ def test_an_emulator_that_stops_says_goodbye(
         own_emulator.process.terminate()
         end = opened.expect_end(0x8B)
         assert end is not None
-        assert end.properties[REASON_STRING] == "The endpoint is shutting down."
+        assert end.properties[REASON_STRING]
     assert own_emulator.stop() == 0
 
 
@@ -115,7 +115,7 @@ def test_a_client_that_wants_no_reasons_gets_codes_alone(closed_plant: LocalPlan
         assert (refused.codes(), refused.properties) == ([0x87], {})
 
 
-def test_reasons_are_left_out_of_answers_that_would_be_larger_than_the_client_takes(closed_plant: LocalPlant) -> None:
+def test_reasons_that_exceed_the_maximum_packet_size_are_left_out(closed_plant: LocalPlant) -> None:
     with connected(closed_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 60)) as opened:
         opened.send(w.publish("denied", b"", qos=1))
         answer = opened.expect(w.PUBACK)
@@ -135,7 +135,7 @@ def test_reasons_are_left_out_of_answers_that_would_be_larger_than_the_client_ta
     ],
     ids=["plain", "with an expiry that is cut", "with an assigned id", "with everything that is told"],
 )
-def test_who_takes_too_little_for_a_connack_is_not_connected(
+def test_a_client_too_small_for_its_connack_is_refused(
     local_plant: LocalPlant, client_id: str, keep_alive: int, more: bytes, needed: int
 ) -> None:
     def connect(limit: int) -> bytes:
@@ -148,21 +148,22 @@ def test_who_takes_too_little_for_a_connack_is_not_connected(
         assert (answer.reason, answer.body[2:]) == (0x83, b"\x00")
         assert opened.receive() is None
     (record,) = local_plant.logged("FailedMqttConnections")
-    assert f"at most {needed - 1} bytes" in record["resultDescription"]
+    assert record["code"] == "connack-too-large"
+    assert str(needed - 1) in record["resultDescription"]
     with wire(local_plant) as opened:
         opened.send(connect(needed))
         answer = opened.expect(w.CONNACK)
         assert (answer.reason, len(answer.body) + 2) == (0, needed)
 
 
-def test_who_takes_not_even_a_bare_connack_is_sent_nothing_and_takes_nobodys_place(local_plant: LocalPlant) -> None:
+def test_a_client_too_small_for_any_connack_takes_nothing_over(local_plant: LocalPlant) -> None:
     with connected(local_plant, "s") as before, wire(local_plant) as opened:
         opened.send(w.connect("s", "press-07", properties=w.four(w.MAXIMUM_PACKET_SIZE, 4)))
         assert opened.receive() is None
         assert before.silent()
 
 
-def test_an_unsuback_that_would_be_larger_than_the_client_takes_ends_the_connection(local_plant: LocalPlant) -> None:
+def test_an_unsuback_above_the_maximum_packet_size_disconnects(local_plant: LocalPlant) -> None:
     with connected(local_plant, "s", properties=w.four(w.MAXIMUM_PACKET_SIZE, 30)) as opened:
         opened.send(w.unsubscribe(*(f"t/{number}" for number in range(25))))
         assert len(opened.expect(w.UNSUBACK).codes()) == 25
@@ -204,10 +205,11 @@ def test_a_namespace_has_room_for_so_many_sessions(
             opened.send(w.connect("second", "robot-1", version=version))
             answer = opened.expect(w.CONNACK)
             assert answer.reason == code
-            assert version == 4 or "all the sessions it can hold" in answer.properties[REASON_STRING]
+            assert version == 4 or answer.properties[REASON_STRING]
         with connected(local_plant, "first"):  # the session that is there may come back
             first.expect_end(0x8E)
-    assert local_plant.logged("FailedMqttConnections")[0]["resultSignature"] == "QuotaExceeded"
+    record = local_plant.logged("FailedMqttConnections")[0]
+    assert (record["resultSignature"], record["code"]) == ("QuotaExceeded", "namespace-full")
 
 
 def test_3_1_1_knows_one_code_for_these_refusals(own_plant: Plant) -> None:
@@ -227,7 +229,7 @@ def test_the_connack_tells_how_many_messages_may_be_on_the_way(plant: Plant) -> 
 # CONNECT
 
 
-def test_the_largest_will_that_event_grid_takes_is_taken_with_all_its_properties(plant: Plant) -> None:
+def test_the_largest_will_is_published_with_all_its_properties(plant: Plant) -> None:
     topic = a_name()
     properties = (
         b"\x03" + w.text("c" * 256) + b"\x08" + w.text("r" * 256) + b"\x09" + w.text("d" * 256)
@@ -245,7 +247,7 @@ def test_the_largest_will_that_event_grid_takes_is_taken_with_all_its_properties
 
 
 @pytest.mark.parametrize(("version", "code"), [(4, None), (5, 0x95)])
-def test_a_connect_beyond_128_kib_is_told_so(local_plant: LocalPlant, version: int, code: int | None) -> None:
+def test_a_connect_beyond_128_kib_is_refused(local_plant: LocalPlant, version: int, code: int | None) -> None:
     will = w.will("a", b"x" * 65_535, version=version)
     properties = w.pair("n", "v" * 65_535) if version == 5 else b""
     large = w.connect("s" * 65_535 if version == 4 else "s", "u" * 1_000, version=version, properties=properties,
@@ -255,10 +257,10 @@ def test_a_connect_beyond_128_kib_is_told_so(local_plant: LocalPlant, version: i
         opened.send(large[:100])
         if code is not None:
             answer = opened.expect(w.CONNACK)
-            assert (answer.reason, answer.properties[REASON_STRING]) == (code, "The packet is larger than allowed.")
+            assert (answer.reason, bool(answer.properties[REASON_STRING])) == (code, True)
         assert opened.receive() is None
     (record,) = local_plant.logged("FailedMqttConnections")
-    assert record["resultDescription"] == "The packet is larger than allowed."
+    assert record["code"] == "packet-too-large"
     assert record["properties"]["protocol"] == ""
 
 
@@ -269,7 +271,7 @@ def kept(broker: Broker) -> int:
     return len(broker.retained)
 
 
-def test_a_namespace_keeps_10_000_messages_at_most_and_gives_their_room_back() -> None:
+def test_a_namespace_keeps_at_most_10_000_retained_messages() -> None:
     broker = Broker()
     for number in range(MAX_RETAINED_MESSAGES + 1):
         broker.publish(Message(f"t/{number}", b"x", 1, True), None, 0)

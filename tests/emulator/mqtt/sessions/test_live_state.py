@@ -76,7 +76,7 @@ def test_a_kept_session_says_since_when_until_when_and_what_waits_in_it(own_plan
     assert [s["topicFilter"] for s in session["subscriptions"]] == ["m/#"]
 
 
-def test_messages_are_counted_by_quality_of_service_and_survive_a_reconnect(own_plant: Plant) -> None:
+def test_message_counts_by_qos_survive_a_reconnect(own_plant: Plant) -> None:
     with connected(own_plant, "reader", "robot-1") as reader, connected(own_plant, "writer") as writer:
         reader.send(w.subscribe("m/#"))
         reader.expect(w.SUBACK)
@@ -137,7 +137,7 @@ def test_what_is_refused_or_dropped_is_counted(own_plant: Plant) -> None:
     counts = live(own_plant)["messages"]
     assert counts["refused"] == [1, 1, 1]
     assert counts["lastRefused"]["topic"] == "elsewhere"
-    assert counts["lastRefused"]["reason"] == "Topic name 'elsewhere' does not match any topic space for press-07."
+    assert "'elsewhere'" in counts["lastRefused"]["reason"]
     assert counts["lastRefusedSubscription"]["topic"] == "machines/1"
     assert "Subscriber" in counts["lastRefusedSubscription"]["reason"]
     assert at(counts["since"]) <= at(counts["lastRefused"]["time"]) <= datetime.now(UTC) + timedelta(seconds=1)
@@ -145,7 +145,7 @@ def test_what_is_refused_or_dropped_is_counted(own_plant: Plant) -> None:
     assert counts["received"] == [0, 0]
 
 
-def test_the_last_refused_topic_is_that_of_what_broke_a_rule_too_and_is_not_kept_at_any_length(
+def test_the_last_refused_topic_is_shortened(
     own_plant: Plant,
 ) -> None:
     with connected(own_plant, "writer") as writer:
@@ -154,14 +154,14 @@ def test_the_last_refused_topic_is_that_of_what_broke_a_rule_too_and_is_not_kept
         writer.send(w.publish("machines/1", b"x", qos=2))
         writer.expect_end(0x9B)
     refused = live(own_plant)["messages"]["lastRefused"]
-    assert (refused["topic"], refused["reason"][:23]) == ("machines/1", "QoS 2 is not supported.")
+    assert (refused["topic"], "QoS 2" in refused["reason"]) == ("machines/1", True)
     with connected(own_plant, "writer") as writer:
         writer.send(w.publish("t" * 60_000, b"x", qos=1))
         writer.expect_end(0x90)
     assert live(own_plant)["messages"]["lastRefused"]["topic"] == "t" * 256
 
 
-def test_messages_for_a_client_that_is_away_are_counted_as_dropped_when_they_are_lost(own_plant: Plant) -> None:
+def test_messages_lost_while_a_client_is_away_count_as_dropped(own_plant: Plant) -> None:
     with connected(own_plant, "reader", "robot-1", properties=w.four(w.SESSION_EXPIRY, 600)) as reader:
         reader.send(w.subscribe("m/#"))
         reader.expect(w.SUBACK)
@@ -200,7 +200,7 @@ def test_each_subscription_names_the_topic_space_that_admits_it(own_plant: Plant
     }
 
 
-def test_a_client_made_anew_begins_at_zero_and_a_deleted_one_is_not_remembered(local_plant: LocalPlant) -> None:
+def test_counts_are_forgotten_with_their_client(local_plant: LocalPlant) -> None:
     with connected(local_plant, "s") as writer:
         writer.send(w.publish("m", b"x", qos=1))
         writer.expect(w.PUBACK)

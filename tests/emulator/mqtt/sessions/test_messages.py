@@ -34,7 +34,7 @@ def test_an_empty_retained_message_removes_what_was_kept(plant: Plant) -> None:
         assert reader.silent()
 
 
-def test_retained_messages_beyond_what_may_wait_in_the_network_all_arrive_at_qos_0(own_plant: Plant) -> None:
+def test_all_retained_messages_arrive_at_qos_0(own_plant: Plant) -> None:
     topics = [f"large/{number}" for number in range(12)]  # 720 KB, where 256 KB may wait
     published(own_plant, *(w.publish(topic, b"x" * 60_000, qos=1, retain=True) for topic in topics))
     with connected(own_plant, a_topic(), "robot-1") as reader:
@@ -185,7 +185,7 @@ def test_a_request_is_answered_at_its_response_topic(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("qos", [0, 1])
-def test_a_message_of_no_lifetime_goes_to_who_is_connected_and_waits_for_nobody(own_plant: Plant, qos: int) -> None:
+def test_a_message_with_expiry_zero_reaches_connected_clients_only(own_plant: Plant, qos: int) -> None:
     kept = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60)}
     at_once = w.publish("now", b"x", qos=1, retain=True, properties=w.four(w.MESSAGE_EXPIRY, 0))
     with connected(own_plant, "away", "robot-2", **kept) as away:

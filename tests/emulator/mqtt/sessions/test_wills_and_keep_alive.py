@@ -94,9 +94,7 @@ def test_a_will_does_not_outwait_its_session(plant: Plant) -> None:
 @pytest.mark.parametrize(
     ("delay", "clean", "expected"), [(0, False, True), (0, True, True), (200, False, False), (200, True, True)]
 )
-def test_a_takeover_leaves_the_will_unless_it_waits_and_the_session_goes_on(
-    plant: Plant, delay: int, clean: bool, expected: bool
-) -> None:
+def test_a_takeover_publishes_a_will_without_delay_only(plant: Plant, delay: int, clean: bool, expected: bool) -> None:
     topic = a_topic()
     delayed = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, delay))
     kept: dict[str, Any] = {"properties": w.four(w.SESSION_EXPIRY, 60)}

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from OpenSSL import SSL
 
 from certificates.samples.chain import SampleCertificate
@@ -183,7 +184,8 @@ def talk_in_packets(namespace: NamespaceEndpoint, sample: SampleCertificate, cha
     return sent
 
 
-def test_a_hundred_thousand_mutated_packets_on_connections_harm_nobody(local_plant: LocalPlant) -> None:
+@pytest.mark.long  # it also measures memory
+def test_a_hundred_thousand_mutated_packets_harm_no_connection(local_plant: LocalPlant) -> None:
     local_plant.configure(maximumClientSessionsPerAuthenticationName=100)
     until(lambda: local_plant.namespace.sessions_per_name == 100, "100 sessions are allowed")
     namespace, sample, chance = local_plant.namespace, local_plant.sample("press-07"), random.Random(SEED)

@@ -26,8 +26,8 @@ _OTHER_FILES = 500
 class MqttEndpoints:
     """All listeners of the emulator.
 
-    A namespace keeps its port over restarts; a busy port is passed over for the next free one. They listen on `host`;
-    clients are told `told`.
+    A namespace keeps its port over restarts; a port in use is skipped for the next free one. They listen on `host`;
+    `told` is the host for clients.
     """
 
     def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions, *, told: str = "") -> None:
@@ -42,7 +42,7 @@ class MqttEndpoints:
         self._ports: dict[str, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changes: deque[tuple[NamespaceEndpoint | None, Change]] = deque()
-        self._is_due = False  # the loop has been told that there are changes
+        self._is_due = False  # `_pass_on` is scheduled
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._by_name: NameListener | None = None
@@ -56,11 +56,11 @@ class MqttEndpoints:
 
     @property
     def by_name(self) -> tuple[str, int] | None:
-        """Host and port for clients of the listener for all namespaces by host name, where there is one."""
+        """Host and port for clients of the port for all namespaces, if it is enabled."""
         return (self._told, self._by_name_port) if self._by_name is not None else None
 
     def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
-        """What the client with this key of its authentication name is doing now; nothing while nobody listens."""
+        """Return the live state of a client by the key of its authentication name; empty while its namespace has no MQTT."""
         endpoint = self._by_key.get(id_key(namespace_id))
         if endpoint is None or endpoint.is_over:
             return NOTHING
@@ -99,17 +99,17 @@ class MqttEndpoints:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for namespace_id in tuple(self._endpoints):
-            self._close(namespace_id, "The endpoint is shutting down.")
+            self._close(namespace_id, "The endpoint is shutting down.", "endpoint-stopped")
         await asyncio.gather(*(endpoint.wait_closed() for endpoint in self._closed))
         if self._by_name is not None:
             await self._by_name.close()
         self._store.write_connections()
 
     def _on_change(self, change: Change) -> None:
-        """In the thread that wrote, behind the store's lock.
+        """Queue a change. Runs in the thread that wrote, with the store's lock held.
 
-        The loop is told once for many changes: each telling is a byte in asyncio's own pipe, and in a full one a signal is
-        lost.
+        The loop is woken once for many changes: each wake-up is a byte in asyncio's own pipe, and a full pipe loses
+        signals.
         """
         if self._loop is None:
             return
@@ -123,7 +123,7 @@ class MqttEndpoints:
             self._loop.call_soon_threadsafe(self._pass_on)
 
     def _pass_on(self) -> None:
-        self._is_due = False  # first: what is written from now on tells again
+        self._is_due = False  # first, so that later changes schedule it again
         while self._changes:
             endpoint, change = self._changes.popleft()
             if change.resource.type == NAMESPACE:
@@ -131,8 +131,8 @@ class MqttEndpoints:
             elif endpoint is not None:
                 try:
                     endpoint.revocation.changed(change)
-                except Exception:  # what is wrong in one namespace must not keep changes from the others
-                    logger.exception("following %s failed", change.resource.id)
+                except Exception:  # an error in one namespace must not stop the others
+                    logger.exception("could not apply the change of %s", change.resource.id)
 
     async def _follow_changes(self) -> None:
         while True:
@@ -150,16 +150,16 @@ class MqttEndpoints:
             for endpoint in tuple(self._endpoints.values()):
                 try:
                     endpoint.sweep(now)
-                except Exception:  # what is wrong in one namespace must not end the sweeping of the others
-                    logger.exception("sweeping %s failed", endpoint.namespace_id)
+                except Exception:  # an error in one namespace must not stop the others
+                    logger.exception("could not sweep %s", endpoint.namespace_id)
 
     async def _follow(self) -> None:
         wanted = {n.id: n for n in self._store.namespaces() if n.mqtt_is_enabled}
         for namespace_id, endpoint in tuple(self._endpoints.items()):
-            if endpoint.is_over:  # also where a namespace of the same name has been made since
-                self._close(namespace_id, "The namespace was deleted.")
+            if endpoint.is_over:  # even if a namespace of the same name exists again
+                self._close(namespace_id, "The namespace was deleted.", "namespace-deleted")
             elif namespace_id not in wanted:
-                self._close(namespace_id, "MQTT was switched off for this namespace.")
+                self._close(namespace_id, "MQTT was disabled for this namespace.", "mqtt-disabled")
         for namespace_id, namespace in wanted.items():
             if namespace_id in self._endpoints:
                 self._endpoints[namespace_id].configure(namespace)
@@ -172,7 +172,7 @@ class MqttEndpoints:
         endpoint = NamespaceEndpoint(namespace, self._store, self._options)
         remembered = self._store.mqtt_port(namespace.id)
         wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
-        self._by_key[id_key(namespace.id)] = endpoint  # it hears of changes already while its port is opened
+        self._by_key[id_key(namespace.id)] = endpoint  # so that it gets changes while its port is being opened
         try:
             port = await endpoint.listen(self._authority, self._host, wanted or 0, exact=remembered is not None)
         except OSError:
@@ -184,16 +184,16 @@ class MqttEndpoints:
             self._store.remember_mqtt_port(namespace.id, port)
         logger.info("MQTT of %s at %s:%s", namespace.id, self._host, port)
 
-    def _close(self, namespace_id: str, sentence: str) -> None:
+    def _close(self, namespace_id: str, sentence: str, code: str) -> None:
         endpoint = self._endpoints.pop(namespace_id)
         del self._by_key[id_key(namespace_id)]
         del self._ports[namespace_id]
-        endpoint.close(sentence)
+        endpoint.close(sentence, code)
         self._closed = [each for each in (*self._closed, endpoint) if each.has_connections]
 
 
 def _allow_open_files(wanted: int) -> None:
-    """Each connection is an open file; shells often start with room for 1024 only."""
+    """Raise the limit of open files: each connection is one, and shells often allow only 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         with contextlib.suppress(OSError, ValueError):
