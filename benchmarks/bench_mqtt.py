@@ -38,14 +38,14 @@ CONNECT_SECONDS = 1.0
 CONNECT_ROUNDS = 13
 PROCESSES = 2
 PAIRS = 2  # mosquitto 2.0.11 stalls with more at QoS 1
-WINDOW = 64  # below what Event Grid queues for a session
+WINDOW = 64  # less than Event Grid queues for a session
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker under test. `memory` is what its process holds, in bytes."""
+    """A broker under test. `memory` is the resident memory of its process, in bytes."""
 
     name: str
     pid: int
@@ -54,7 +54,7 @@ class Broker:
 
     @property
     def processor_seconds(self) -> float:
-        """What all its threads have worked so far."""
+        """The processor time of all its threads so far."""
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
@@ -200,7 +200,7 @@ def memory_per_connection(broker: Broker) -> float:
 def in_turns(
     brokers: Sequence[Broker], measure: Callable[[Broker], Result], rounds: int = ROUNDS
 ) -> list[list[Result]]:
-    """Each broker's results of several rounds, one broker after the other in each: what else runs here meets both."""
+    """Return each broker's results of several rounds. The brokers alternate, so that other load affects both."""
     found: list[list[Result]] = [[] for _ in brokers]
     for number in range(rounds):
         turns = list(enumerate(brokers))
@@ -238,7 +238,7 @@ def measurements(brokers: Sequence[Broker]) -> Iterator[Measurement]:
 
 
 def decisions(chains: dict[str, Chain]) -> Iterator[Measurement]:
-    """What deciding takes of a CONNECT, and how fast the engine decides."""
+    """Measure the engine's share of a CONNECT, and its decisions a second."""
     for label, chain in chains.items():
         share = engine_share(chain.intermediate, chain.client)
         yield Measurement(f"mqtt engine's share of a CONNECT, {label.upper()}", share, " %", 15)

@@ -76,7 +76,7 @@ def log_in(where: Where, context: ssl.SSLContext, session: str, user: str) -> ss
 
 
 def connections(where: Where, seconds: float, user: str, name: str) -> dict[str, Any]:
-    """Connect, be let in, disconnect, again and again."""
+    """Connect and disconnect repeatedly."""
     context, done = where.context(), 0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
@@ -143,7 +143,7 @@ def latency(where: Where, count: int, user: str, name: str) -> dict[str, Any]:
 
 
 def hold(where: Where, count: int, users: list[str], name: str) -> None:
-    """Hold `count` idle connections; say "held", and let go when standard input ends."""
+    """Hold `count` idle connections: print "held", and close them when standard input ends."""
     context = where.context()
     held = [log_in(where, context, f"{name}-{n}", users[n % len(users)]) for n in range(count)]
     print(json.dumps({"held": len(held)}), flush=True)

@@ -21,7 +21,7 @@ def table_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlant
 
 
 def arrange(plant: LocalPlant, case: Case) -> None:
-    """Make the namespace what the row says."""
+    """Set up the namespace of a row."""
     with plant.store.transaction():
         for kind, resource_type in (("clients", "clients"), ("caCertificates", "caCertificates")):
             for row in plant.store.children(plant.namespace_id, f"Microsoft.EventGrid/namespaces/{resource_type}"):
@@ -43,7 +43,7 @@ def arrange(plant: LocalPlant, case: Case) -> None:
 
 
 def context_of(plant: LocalPlant, case: Case, folder: Path, *, usual_level: bool = False) -> ssl.SSLContext:
-    """A TLS client that presents what the row says; `ssl.SSLError` when no TLS client would."""
+    """Return a TLS client that presents the row's certificates. Raises `ssl.SSLError` when no TLS client would."""
     context = w.client_context(plant, None)
     if case.weak and not usual_level:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -52,7 +52,7 @@ def context_of(plant: LocalPlant, case: Case, folder: Path, *, usual_level: bool
         pem = ssl.DER_cert_to_PEM_cert(leaf) + "".join(ssl.DER_cert_to_PEM_cert(sent.der) for sent in case.chain)
         certificate, key = folder / "presented.crt", folder / "presented.key"
         certificate.write_text(pem)
-        # Where nobody can have the key, somebody may still try with another one.
+        # Where no key can exist, a client may still try another one.
         key.write_bytes(case.presented.key_pem if case.presented.key is not None else authority("Other").key_pem)
         context.load_cert_chain(certificate, key)
     return context

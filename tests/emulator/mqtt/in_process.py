@@ -1,4 +1,4 @@
-"""MQTT endpoints in this process, in a thread of their own: for what a test must put into the store by hand."""
+"""MQTT endpoints in a thread of this process, for tests that write rows into the store directly."""
 
 import asyncio
 import threading
@@ -149,7 +149,7 @@ def closed_plant(tmp_path: Path) -> Iterator[LocalPlant]:
 
 @pytest.fixture
 def lenient_plant(tmp_path: Path) -> Iterator[LocalPlant]:
-    """One that lets connections live when their client or CA is gone."""
+    """A plant whose connections survive the deletion of their client or CA certificate."""
     made = LocalPlant(tmp_path, MqttOptions(end_sessions=False))
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""Messages of a test: a topic of its own, who listens, what is published and what arrives."""
+"""Helpers for messages: a topic for one test, subscribing, publishing and receiving."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""A namespace with an uploaded intermediate and clients, and paho-mqtt clients that keep what they are told."""
+"""A namespace with an uploaded intermediate and clients, and paho-mqtt clients that keep what they receive."""
 
 import queue
 import ssl
@@ -106,7 +106,7 @@ def let_go(client: paho.Client) -> None:
 
 @dataclass
 class Device:
-    """A paho-mqtt client that remembers what it was told."""
+    """A paho-mqtt client that keeps what it receives."""
 
     client: paho.Client
     connected: "queue.Queue[tuple[int, str]]" = field(default_factory=queue.Queue)

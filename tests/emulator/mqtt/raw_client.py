@@ -1,4 +1,4 @@
-"""An MQTT client of raw packets: says exactly what a test wants said, and shows exactly what was answered.
+"""An MQTT client of raw packets: sends exactly the bytes of a test and returns exactly what was answered.
 
 It shares no code with the endpoint's codec, so that a mistake in one does not hide in the other.
 """

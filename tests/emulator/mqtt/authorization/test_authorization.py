@@ -1,4 +1,4 @@
-"""Client groups, topic spaces and permission bindings at the endpoint: what is denied, how it is told, what the log says."""
+"""Client groups, topic spaces and permission bindings at the endpoint: denials, their answers and their records."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ OWN = "machines/${client.authenticationName}/#"
 
 
 def rules(plant: LocalPlant) -> None:
-    """Everybody publishes below its own name; robots hear everything of the machines."""
+    """Each client publishes below its own name; robots subscribe to everything of the machines."""
     plant.put_client("robot-1", attributes={"kind": "robot"})
     plant.put_group("robots", "attributes.kind = 'robot'")
     plant.put_space("own", OWN)
@@ -158,12 +158,14 @@ def test_changes_recheck_only_the_sessions_they_concern(
         revocation.changed(change("topicSpaces/all"))
         of_the_rule = len(revocation._unchecked)
         while revocation._unchecked:
-            await asyncio.sleep(0)  # a turn of everybody else
+            await asyncio.sleep(0)  # let others run
             left.append(len(revocation._unchecked))
         return of_the_client, of_the_rule, left
 
     assert closed_plant.run(looked_at()) == (3, 80, [55, 30, 5, 0])
-    assert sum(bool(session.subscriptions) for session in broker.sessions.values()) == 3  # who may subscribe, still
+    assert (
+        sum(bool(session.subscriptions) for session in broker.sessions.values()) == 3
+    )  # those that may still subscribe
 
 
 def test_a_flood_of_denied_messages_does_not_flood_the_log(closed_plant: LocalPlant) -> None:

@@ -1,4 +1,4 @@
-"""paho-mqtt connects, publishes and receives as the guide says, and is told why when it may not."""
+"""paho-mqtt and mosquitto connect, publish and receive as in the guide, and get the reason of a refusal."""
 
 import re
 import subprocess
@@ -145,7 +145,7 @@ def test_mosquitto_pub_publishes_as_the_how_to_says(plant: Plant, version: str, 
 
 
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
-def test_mosquitto_pub_is_told_that_it_may_not(plant: Plant, version: str) -> None:
+def test_mosquitto_pub_gets_the_refusal(plant: Plant, version: str) -> None:
     done = mosquitto_pub(plant, version, "nobody", "1")
     assert done.returncode != 0
     assert re.search("(?i)not authori[sz]ed", done.stderr), done.stderr

@@ -1,4 +1,4 @@
-"""The SHA-1 sample: the client's TLS library ends it, until its level is lowered as the sample's how-to says."""
+"""The SHA-1 sample: the client's TLS library rejects it until its security level is lowered as the sample's how-to shows."""
 
 import re
 import ssl
@@ -27,7 +27,7 @@ def sample(local_plant: LocalPlant) -> SampleCertificate:
 
 
 def publish(plant: LocalPlant, sample: SampleCertificate, *options: str) -> subprocess.CompletedProcess[str]:
-    """As HOW-TO.txt says."""
+    """Publish with the command of HOW-TO.txt."""
     certificate, key = plant.files(sample)
     command = [require_program("mosquitto_pub"), "-h", plant.endpoint["host"], "-p", str(plant.endpoint["port"])]
     command += ["--cafile", plant.endpoint["ca"], "--cert", certificate, "--key", key, "-u", "press-1"]

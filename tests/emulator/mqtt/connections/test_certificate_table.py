@@ -114,7 +114,7 @@ def test_failed_handshakes_are_logged_with_their_code(
     context = ssl.create_default_context() if change is trusting_nobody else w.client_context(table_plant, None)
     change(context)
     before = len(table_plant.log())
-    # Who refuses raises what it found; the other side hears an alert.
+    # The side that refuses raises its own error; the other receives an alert.
     with pytest.raises(ssl.SSLError, match="ALERT" if layer == TLS_OF_ENDPOINT else "CERTIFICATE_VERIFY_FAILED"):
         w.open_wire(table_plant, None, context)
     until(lambda: len(table_plant.log()) > before, "the attempt is logged")

@@ -1,4 +1,4 @@
-"""What ends before CONNECT reaches the connection log too, as far as TLS tells; and what the log says of each end."""
+"""The connection log: attempts that fail before CONNECT, successes and disconnections."""
 
 import socket
 import ssl
@@ -71,7 +71,7 @@ def test_a_client_that_leaves_before_connect_is_named_with_its_certificate(plant
 
 
 def test_an_unsupported_key_is_named(plant: Plant) -> None:
-    """RSA 1024: too weak for TLS here, or else for the engine. Either way the log says so."""
+    """RSA 1024: too weak for TLS here, or else for the engine. Either way it is logged."""
     weak = authority("Weak CA", at=datetime.now(UTC)).issue("press-07", key="RSA 1024")
     certificate, key = plant.folder / "weak.crt", plant.folder / "weak.key"
     certificate.write_bytes(weak.pem)

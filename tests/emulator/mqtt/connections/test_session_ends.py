@@ -1,4 +1,4 @@
-"""A connection ends, with its reason, when what let it in is gone: its client or its CA."""
+"""Connections end with a reason when their client or CA certificate is disabled, deleted or expired."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Several namespaces on one port: the host name in TLS tells which one a client means."""
+"""Several namespaces on one port, selected by the host name in TLS."""
 
 import socket
 import ssl
@@ -97,7 +97,7 @@ def test_a_short_name_that_two_namespaces_have_leads_to_neither(
     assert not reaches("local.localhost")
     assert reaches(HOST)
     assert reaches(elsewhere)
-    named_plant.configure(hostname=HOST)  # followed again, and not told again
+    named_plant.configure(hostname=HOST)  # applied again, but not logged again
     (told,) = [each.getMessage() for each in caplog.records if "leads nowhere" in each.getMessage()]
     assert told == (f"the host name local.localhost leads nowhere: it could be {named_plant.namespace_id} and {second}")
     named_plant.store.delete(second)
@@ -131,7 +131,7 @@ def test_the_emulator_offers_the_port_and_names_it_in_its_ready_file(tmp_path: P
         emulator.stop()
 
 
-def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         with pytest.raises(EmulatorStartError) as caught:
@@ -140,7 +140,7 @@ def test_a_busy_port_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in str(caught.value)
 
 
-def test_a_port_in_the_environment_that_is_no_number_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_in_the_environment_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMULATOR_MQTT_SNI_PORT", "abc")
     with pytest.raises(EmulatorStartError, match="--mqtt-sni-port: invalid int value: 'abc'") as caught:
         RunningEmulator()
@@ -159,7 +159,7 @@ def test_a_port_in_the_environment_that_is_no_number_is_told_in_a_sentence(monke
     ],
     ids=["every address", "names", "loopback"],
 )
-def test_clients_are_told_a_host_that_the_certificate_has(arguments: tuple[str, ...], host: str) -> None:
+def test_the_announced_host_is_in_the_certificate(arguments: tuple[str, ...], host: str) -> None:
     with RunningEmulator(*arguments, "--mqtt-sni-port", "0") as emulator:
         namespace_id = emulator.make_namespace("told")
         told, port = emulator.mqtt_endpoint(namespace_id)

@@ -79,7 +79,7 @@ def test_a_namespace_made_again_at_once_starts_with_nothing(local_plant: LocalPl
         opened.expect_end(0x8B)
     until(lambda: local_plant.namespace_id in local_plant.endpoints.endpoints, "it listens again")
     assert local_plant.namespace is not before
-    assert local_plant.log() == []  # not even how the connection ended: that was in the log that is gone
+    assert local_plant.log() == []  # not even the disconnection: its log was deleted
     assert_nothing_is_left(local_plant)
 
 

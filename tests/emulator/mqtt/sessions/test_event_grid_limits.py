@@ -1,4 +1,4 @@
-"""What Event Grid limits or does not offer: at the limit it works, beyond it the packet or the client is refused."""
+"""Event Grid's limits and unsupported features: a value at the limit works, one above it is refused."""
 
 import pytest
 
@@ -128,7 +128,7 @@ def test_a_will_of_qos_2_is_refused(plant: Plant) -> None:
     ],
     ids=["authentication method", "authentication data alone", "user property"],
 )
-def test_what_event_grid_does_not_offer_is_refused_in_connect(plant: Plant, properties: bytes, reason: int) -> None:
+def test_unsupported_features_are_refused_in_connect(plant: Plant, properties: bytes, reason: int) -> None:
     with wire(plant) as opened:
         opened.send(w.connect("x", "press-07", properties=properties))
         assert opened.expect(w.CONNACK).reason == reason

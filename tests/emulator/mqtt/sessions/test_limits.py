@@ -1,4 +1,4 @@
-"""The rest of the limits and reason codes in docs/emulator-mqtt.md: at the limit it works, beyond it the code is told."""
+"""The other limits and reason codes of docs/emulator-mqtt.md: a value at the limit works, one above it gets its code."""
 
 import asyncio
 import uuid
@@ -69,7 +69,7 @@ def test_a_filter_that_cannot_be_is_refused_alone(plant: Plant, topic_filter: st
         assert opened.silent()
 
 
-def test_unsubscribing_from_a_filter_that_cannot_be_is_told(plant: Plant) -> None:
+def test_unsubscribing_from_an_invalid_filter_gets_its_code(plant: Plant) -> None:
     with connected(plant, a_name()) as opened:
         opened.send(w.unsubscribe("a/#/b", "never/subscribed"))
         assert opened.expect(w.UNSUBACK).codes() == [0x8F, 0x11]
@@ -214,7 +214,7 @@ def test_a_namespace_has_room_for_so_many_sessions(
 
 def test_3_1_1_knows_one_code_for_these_refusals(own_plant: Plant) -> None:
     with connected(own_plant, "mine", version=4):
-        for name, session in (("press-07", "two"), ("robot-1", "mine")):  # one too many; somebody else's
+        for name, session in (("press-07", "two"), ("robot-1", "mine")):  # one too many; another client's
             with wire(own_plant, name) as opened:
                 opened.send(w.connect(session, name, version=4))
                 assert opened.expect(w.CONNACK).reason == 5
@@ -276,7 +276,7 @@ def test_a_namespace_keeps_at_most_10_000_retained_messages() -> None:
     for number in range(MAX_RETAINED_MESSAGES + 1):
         broker.publish(Message(f"t/{number}", b"x", 1, True), None, 0)
     assert (kept(broker), MAX_RETAINED_MESSAGES) == (10_000, 10_000)
-    broker.publish(Message("t/1", b"newer", 1, True), None, 0)  # in place of what is there
+    broker.publish(Message("t/1", b"newer", 1, True), None, 0)  # replaces the first
     assert broker.retained["t/1"].payload == b"newer"
     broker.publish(Message("t/2", b"", 1, True), None, 0)
     broker.publish(Message("t/10000", b"x", 1, True), None, 0)

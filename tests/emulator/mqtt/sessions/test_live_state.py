@@ -1,4 +1,4 @@
-"""What the control API says about one client while it is connected, and after: sessions, subscriptions, message counts."""
+"""The live state of a client, connected or not: sessions, subscriptions and message counts."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -32,9 +32,7 @@ def at(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(("version", "protocol"), [(V3, "MQTT3"), (V5, "MQTT5")])
-def test_a_connected_client_is_told_with_its_session_and_subscriptions(
-    own_plant: Plant, version: Any, protocol: str
-) -> None:
+def test_live_state_shows_sessions_and_subscriptions(own_plant: Plant, version: Any, protocol: str) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     device = connect(
         own_plant, own_plant.sample("press-07"), user_name="press-07", version=version, session_name="s1", keep_alive=33
@@ -119,7 +117,7 @@ def test_a_message_that_is_sent_again_counts_once(own_plant: Plant) -> None:
     assert live(own_plant, "robot-1")["messages"]["delivered"] == [0, 1]
 
 
-def test_what_is_refused_or_dropped_is_counted(own_plant: Plant) -> None:
+def test_refused_and_dropped_messages_are_counted(own_plant: Plant) -> None:
     template = {"properties": {"topicTemplates": ["machines/#"]}}
     binding = {"clientGroupName": "$all", "topicSpaceName": "machines", "permission": "Publisher"}
     own_plant.emulator.call("PUT", f"{own_plant.namespace_id}/topicSpaces/machines", template)
@@ -173,7 +171,7 @@ def test_messages_lost_while_a_client_is_away_count_as_dropped(own_plant: Plant)
             writer.send(w.publish("m/one", b"x", qos=1, packet_id=number))
             writer.expect(w.PUBACK)
     told = live(own_plant, "robot-1")
-    assert told["sessions"] == []  # it overflowed, and with it goes what waited
+    assert told["sessions"] == []  # it overflowed and ended, with its queue
     assert told["messages"]["dropped"] == [1, MAX_QUEUED_MESSAGES + 1]
 
 

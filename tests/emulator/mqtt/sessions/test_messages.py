@@ -1,4 +1,4 @@
-"""What happens to a message between two clients: retained, matched with filters, expired, with properties and aliases."""
+"""Messages between two clients: retained, matched with filters, expiring, with properties and aliases."""
 
 import time
 
@@ -235,7 +235,7 @@ def test_a_retained_message_expires_too(plant: Plant) -> None:
 # Topic aliases
 
 
-def test_a_topic_alias_stands_for_its_topic_and_goes_to_nobody_else(plant: Plant) -> None:
+def test_a_topic_alias_is_resolved_for_subscribers(plant: Plant) -> None:
     topic, alias = a_topic(), w.two(w.TOPIC_ALIAS, 10)
     with connected(plant, a_topic(), "robot-1") as reader, connected(plant, a_topic()) as sender:
         assert sender.connack.properties[0x22] == 10
@@ -246,7 +246,7 @@ def test_a_topic_alias_stands_for_its_topic_and_goes_to_nobody_else(plant: Plant
             assert (message.topic, message.payload(), message.properties) == (topic, expected, {})
 
 
-def test_a_topic_alias_may_be_set_anew(plant: Plant) -> None:
+def test_a_topic_alias_may_be_changed(plant: Plant) -> None:
     topic, alias = a_topic(), w.two(w.TOPIC_ALIAS, 1)
     with connected(plant, a_topic(), "robot-1") as reader, connected(plant, a_topic()) as sender:
         listening(reader, f"{topic}/+")

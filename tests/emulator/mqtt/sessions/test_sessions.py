@@ -1,4 +1,4 @@
-"""Sessions: takeover, what is kept while a client is away, redelivery, and who a session name belongs to."""
+"""Sessions: takeover, queueing while a client is away, redelivery, and the owner of a session name."""
 
 import uuid
 
@@ -104,7 +104,7 @@ def test_a_session_is_gone_after_its_expiry(own_plant: Plant) -> None:
     until(lambda: not refused() and is_gone(), "the session of one second is over")
 
 
-def test_an_expiry_above_the_namespaces_maximum_is_cut_and_told(plant: Plant) -> None:
+def test_an_expiry_above_the_maximum_is_reduced_in_connack(plant: Plant) -> None:
     name = name_of_session()
     with connected(plant, name, properties=w.four(w.SESSION_EXPIRY, 0xFFFFFFFF)) as opened:
         assert opened.connack.properties[w.SESSION_EXPIRY] == 3600

@@ -155,7 +155,7 @@ def test_a_ping_keeps_a_client_alive(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("keep_alive", [0, 1161, 65_535])
-def test_a_keep_alive_above_1160_s_is_cut_and_told(plant: Plant, keep_alive: int) -> None:
+def test_a_keep_alive_above_1160_s_is_reduced_in_connack(plant: Plant, keep_alive: int) -> None:
     with connected(plant, a_topic(), keep_alive=keep_alive) as opened:
         assert opened.connack.properties[0x13] == 1160
 

@@ -212,7 +212,7 @@ def test_all_sessions_of_a_namespace_together_hold_a_bounded_amount() -> None:
     assert broker.ledger.held == 0
 
 
-def test_what_is_acknowledged_or_expired_is_given_back() -> None:
+def test_acknowledged_and_expired_messages_free_their_memory() -> None:
     class Outlet:
         is_congested = False
 
@@ -258,7 +258,7 @@ def test_a_hundred_thousand_mutated_packets_are_read_or_refused() -> None:
     assert refused > 1_000
 
 
-def test_mutated_tls_records_harm_nobody(plant: Plant) -> None:
+def test_mutated_tls_records_harm_no_connection(plant: Plant) -> None:
     chance = random.Random(20_261_123)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = w.client_context(plant, None)
@@ -275,7 +275,7 @@ def test_mutated_tls_records_harm_nobody(plant: Plant) -> None:
     assert "Traceback" not in plant.emulator.log()
 
 
-def test_mutated_records_on_an_established_connection_harm_nobody(plant: Plant) -> None:
+def test_mutated_records_after_the_handshake_harm_no_connection(plant: Plant) -> None:
     chance = random.Random(20_261_123)
     endpoint = plant.endpoint
     context = w.client_context(plant, plant.sample("press-07"))

@@ -220,7 +220,7 @@ def test_nothing_behind_the_end_of_the_mqtt_connection_is_heard(plant: Plant, go
         "endless",
     ],
 )
-def test_what_is_no_mqtt_over_websocket_is_refused(plant: Plant, request_: bytes, status: int, sentence: str) -> None:
+def test_invalid_websocket_requests_are_refused(plant: Plant, request_: bytes, status: int, sentence: str) -> None:
     with opened(plant) as found:
         try:
             found.send(request_)

@@ -64,7 +64,7 @@ each_bad_packet = pytest.mark.parametrize(("data", "reason"), BAD_PACKETS.values
 
 
 @each_bad_packet
-def test_a_connected_mqtt_5_client_is_told_the_reason_code(plant: Plant, data: bytes, reason: int) -> None:
+def test_a_connected_mqtt_5_client_gets_the_reason_code(plant: Plant, data: bytes, reason: int) -> None:
     with connected(plant, uuid.uuid4().hex) as opened:
         opened.send(data)
         end = opened.expect_end(reason)
@@ -152,7 +152,7 @@ def test_nothing_of_this_leaves_a_traceback(plant: Plant) -> None:
     assert "Traceback" not in plant.emulator.log()
 
 
-def test_thousands_of_mutated_packets_harm_nobody(plant: Plant) -> None:
+def test_thousands_of_mutated_packets_harm_no_connection(plant: Plant) -> None:
     """Seeded by the day: another corner each day, the same all day long."""
     chance = random.Random(datetime.now(UTC).strftime("%Y-%m-%d"))
     good = [

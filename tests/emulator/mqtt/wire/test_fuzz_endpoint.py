@@ -1,4 +1,4 @@
-"""Fuzz through the whole endpoint: mutated packets on let-in connections, mutated CONNECTs, mutated WebSocket frames, and
+"""Fuzz the whole endpoint: mutated packets of connected clients, mutated CONNECTs, mutated WebSocket frames, and
 mutated TLS records in handshakes.
 
 All run in the endpoint's own loop without a network between, so that a hundred thousand fit into seconds; a client over
@@ -34,7 +34,7 @@ SEED = 20_261_124
 PACKETS = 100_000
 PACKETS_OF_A_CONNECTION = 50
 HANDSHAKES = 4_000
-TURN = 20  # connections between two turns of everybody else
+TURN = 20  # connections before others run
 GOOD = [
     *(data for data, _ in BAD_PACKETS.values()),
     w.publish("a/b", b"x" * 50, qos=1, packet_id=7),
@@ -59,7 +59,7 @@ CONNECTS = [
 
 
 class DeadEnd:
-    """A wire that leads nowhere: counts what the endpoint says, and remembers whether it was closed."""
+    """A wire without a network: counts the bytes written to it, and remembers whether it was closed."""
 
     protocol_suffix = ""
     is_congested = False
@@ -70,7 +70,7 @@ class DeadEnd:
         self.said = 0
         self.is_over = False  # the endpoint has closed it, or waits for the client to do so
         self.is_closed = False
-        self.application: Application | None = None  # what TLS would give its bytes to
+        self.application: Application | None = None  # gets the bytes that TLS would pass on
 
     def write(self, data: bytes) -> None:
         assert not self.is_closed, "Something was said behind the end."
@@ -131,7 +131,7 @@ def talk(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random
 
 
 def ask_in(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
-    """One mutated CONNECT, and a packet behind it for the case that it is let in."""
+    """Send one mutated CONNECT, and a packet after it in case it is accepted."""
     wire = DeadEnd(sample)
     connection = Connection(namespace, wire)
     wire.application = connection
@@ -142,7 +142,7 @@ def ask_in(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: rand
 
 
 def talk_over_websocket(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
-    """One WebSocket, sometimes with a mutated opening: let in, then mutated frames, several in one read."""
+    """One WebSocket, sometimes with a mutated opening: connected, then mutated frames, several in one read."""
     wire = DeadEnd(sample)
     network: Any = wire  # stands for TLS
     wire.application = Opening(network, Connection(namespace, wire))
@@ -168,7 +168,7 @@ def mutated_frame(chance: random.Random) -> bytes:
 
 
 def talk_in_packets(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
-    """One connection: let in, then packets until the endpoint has enough. How many it got."""
+    """Connect and send packets until the endpoint closes. Returns the number sent."""
     wire = DeadEnd(sample)
     connection = Connection(namespace, wire)
     version = chance.choice((4, 5))
@@ -244,7 +244,7 @@ def shake_hands(
     return established
 
 
-def test_thousands_of_mutated_tls_records_harm_nobody(local_plant: LocalPlant) -> None:
+def test_thousands_of_mutated_tls_records_harm_no_connection(local_plant: LocalPlant) -> None:
     namespace, chance = local_plant.namespace, random.Random(SEED)
     context = w.client_context(local_plant, local_plant.sample("press-07"))
     server = local_plant.server_context()
