@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PRODUCTION := $(VENV)/.production
 PEERS := .local/peers
 NEXT := .local/next
 PYTEST := $(BIN)/pytest -n 2 --durations=10
@@ -12,7 +13,7 @@ QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagno
 # Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
+.PHONY: help install production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -21,9 +22,18 @@ $(STAMP): requirements/dev.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	rm -f $(PRODUCTION)
 	touch $(STAMP)
 
 install: $(STAMP) ## create .venv and install what is pinned
+
+$(PRODUCTION): requirements/production.txt
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/production.txt
+	touch $(PRODUCTION)
+
+production: $(PRODUCTION) ## create .venv with what production needs and nothing else: docs/production.md
 
 demo: install ## run the whole product on this machine
 	$(BIN)/python manage.py demo $(DEMO)
@@ -118,6 +128,7 @@ LTS := $(PIN) --python-version 3.11 --constraints requirements/lts.in
 
 pins: ## renew the pinned requirements
 	$(LTS) pyproject.toml -o requirements/runtime.txt
+	$(LTS) --extra postgresql --extra redis pyproject.toml -o requirements/production.txt
 	$(LTS) --group dev pyproject.toml -o requirements/dev.txt
 	$(LTS) --no-deps --group pyproject.toml:clock -o requirements/clock.txt
 	$(LTS) --group pyproject.toml:peers -o requirements/peers.txt
