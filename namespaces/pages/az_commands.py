@@ -26,9 +26,9 @@ def az_commands(arm_id: str, name: str, body: Mapping[str, Any], api_version: st
     return (
         Command(
             "Create",
-            "Writes its properties to a file, then creates it (or replaces what may change).",
+            "Writes the properties to a file, then creates the resource or updates it.",
             f"cat > {file_name} <<'JSON'\n{properties}\nJSON\naz resource create {target} --properties @{file_name}",
         ),
-        Command("Show", "Prints what Azure holds.", f"az resource show {target}"),
-        Command("Delete", "Removes it from Azure. The portal would not know.", f"az resource delete {target}"),
+        Command("Show", "Prints the resource in Azure.", f"az resource show {target}"),
+        Command("Delete", "Deletes it in Azure, outside the portal.", f"az resource delete {target}"),
     )

@@ -1,4 +1,4 @@
-"""Is all well with a namespace, what needs somebody, and what to do next."""
+"""The health of a namespace, and what to do next."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,20 +21,21 @@ EXPIRES_SOON = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Counts:
-    """What a namespace holds and how far it has come towards Azure."""
+    """What a namespace holds, and the state of its sync."""
 
     ca_certificates: int
     clients: int
     waiting: int
     refused: int
-    differing: int  # resources that were changed in Azure behind the portal's back
-    noted: int  # rows that Azure holds and our rules would refuse
+    differing: int  # resources that were changed in Azure outside the portal
+    noted: int  # rows that the portal's rules would reject
 
 
 @dataclass(frozen=True)
 class Health:
-    """One word with its tone (good, info, warning, bad) and the sentence behind it."""
+    """One word with its tone (good, info, warning, bad) and a sentence that explains it."""
 
+    code: str
     tone: str
     word: str
     sentence: str
@@ -42,13 +43,13 @@ class Health:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do now. `url_name` takes the namespace's primary key; empty where there is nothing to press."""
+    """What to do now. `url_name` takes the namespace's primary key; empty where there is no link."""
 
     sentence: str
     label: str = ""
     url_name: str = ""
     changes: bool = False  # a Reader cannot do it
-    takes_a_certificate: bool = False  # sample certificates help who has none
+    takes_a_certificate: bool = False  # offer sample certificates
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def summarize(namespace: Namespace, at: datetime) -> Summary:
 
 
 def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary]:
-    """As many statements for many namespaces as for one."""
+    """Summarize many namespaces with as many queries as for one."""
     namespaces = list(namespaces)
     pks = [namespace.pk for namespace in namespaces]
     counts, of_cas, of_clients = _counts(pks, at), registry.next_expiries(pks), next_ends(pks, at)
@@ -114,25 +115,32 @@ def _held(model: type[SyncedModel], pks: Sequence[int]) -> QuerySet[Any, dict[st
 
 
 def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:
-    """`expiry` is that of the first CA certificate to end: one client's certificate is no matter of all."""
+    """Return the health. `expiry` is that of the CA certificate that expires first; clients' own do not count."""
     if namespace.import_state == Namespace.Import.FAILED:
-        return Health("bad", "Import failed", namespace.import_message)
+        return Health("import-failed", "bad", "Import failed", namespace.import_message)
     if namespace.import_state != Namespace.Import.DONE:
-        return Health("info", "Importing", "The resources that Azure already holds are being imported.")
+        return Health("importing", "info", "Importing", "The resources that Azure already holds are being imported.")
     if namespace.unreachable_since is not None:
-        return Health("warning", "Unreachable", f"{namespace.unreachable_reason} Nothing is lost: changes wait here.")
+        return Health(
+            "unreachable",
+            "warning",
+            "Unreachable",
+            f"{namespace.unreachable_reason} Nothing is lost: changes wait in the portal.",
+        )
     if counts.refused:
-        return Health("bad", "Refused", f"Azure refused {_changes(counts.refused)}.")
+        return Health("rejected", "bad", "Rejected", f"Azure rejected {_changes(counts.refused)}.")
     if counts.differing:
         sentence = "One resource was" if counts.differing == 1 else f"{counts.differing} resources were"
-        return Health("warning", "Differs", f"{sentence} changed in Azure, not by this portal.")
+        return Health("differs", "warning", "Differs", f"{sentence} changed in Azure, outside this portal.")
     if expiry is not None and expiry <= at:
-        return Health("bad", "Expired", "A CA certificate has expired: clients that it signed cannot connect.")
+        return Health(
+            "expired", "bad", "Expired", "A CA certificate has expired. Clients that it signed cannot connect."
+        )
     if expiry is not None and expiry <= at + EXPIRES_SOON:
-        return Health("warning", "Expires soon", f"A CA certificate ends in {_days(expiry - at)}.")
+        return Health("expires-soon", "warning", "Expires soon", f"A CA certificate expires in {_days(expiry - at)}.")
     if counts.waiting:
-        return Health("info", "Syncing", f"{_changes(counts.waiting).capitalize()} on the way to Azure.")
-    return Health("good", "Healthy", "Everything here is in Azure too.")
+        return Health("syncing", "info", "Syncing", f"{_changes(counts.waiting).capitalize()} on the way to Azure.")
+    return Health("healthy", "good", "Healthy", "Everything is in sync with Azure.")
 
 
 def _changes(number: int) -> str:
@@ -154,13 +162,13 @@ def next_step(summary: Summary) -> NextStep:
         return NextStep("Check the role of the portal's credential in Azure, then try the import again.")
     if counts.refused:
         return NextStep(
-            "Azure refused a change. See its reason, then retry or edit.",
-            "See what was refused",
+            "Azure rejected a change. See the reason, then retry or edit.",
+            "See rejected changes",
             _where_refused(namespace),
         )
     if counts.differing:
         return NextStep(
-            "Something was changed in Azure behind the portal's back. Decide what to keep.",
+            "Something was changed in Azure outside the portal. Decide what to keep.",
             "See the differences",
             "sync:drift_list",
         )
@@ -181,7 +189,7 @@ def next_step(summary: Summary) -> NextStep:
         )
     if not counts.clients:
         return NextStep(
-            "Register the first client, so that it may connect.",
+            "Register the first client, so that it can connect.",
             "Create client",
             "namespaces:client_create",
             changes=True,
@@ -193,7 +201,7 @@ def next_step(summary: Summary) -> NextStep:
             "namespaces:connection_list",
             takes_a_certificate=True,
         )
-    return NextStep("Nothing needs you. See who connects.", "Watch connections", "namespaces:connection_list")
+    return NextStep("Nothing to do. Watch the clients connect.", "Watch connections", "namespaces:connection_list")
 
 
 def _where_refused(namespace: Namespace) -> str:

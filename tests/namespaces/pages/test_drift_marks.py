@@ -69,5 +69,6 @@ def test_the_overview_counts_differences_and_says_what_to_do(client: Browser, na
     client.login(username="ada", password=PASSWORD)
     text = client.get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
     assert "NextStep(" not in text
-    assert "One resource was changed in Azure, not by this portal." in text
+    assert 'data-health="differs"' in text
+    assert "1 changed in Azure" in text
     assert reverse("sync:drift_list", args=[namespace.pk]) in text

@@ -57,7 +57,7 @@ def test_each_namespace_is_told_by_itself(ada: User) -> None:
     assert first.counts == Counts(ca_certificates=2, clients=2, waiting=3, refused=1, differing=1, noted=1)
     assert first.next_expiry is not None
     assert (second.counts, second.next_expiry) == (Counts(0, 0, 0, 0, 0, 0), None)
-    assert (first.health.word, second.health.word) == ("Refused", "Healthy")
+    assert (first.health.code, second.health.code) == ("rejected", "healthy")
     assert summarize(full, timezone.now()).counts == first.counts
 
 
@@ -73,7 +73,7 @@ def test_the_next_expiry_is_the_first_that_the_page_expiries_lists(ada: User) ->
     assert (summary.next_expiry - now).days in {39, 40}
     listed = [expiry.not_after for expiry in expiries_of(owner, at=now) if expiry.not_after > now]
     assert summary.next_expiry == listed[0]
-    assert summary.health.word == "Healthy"  # an end of one client's certificate is no matter of all
+    assert summary.health.code == "healthy"  # an end of one client's certificate is no matter of all
     browser = signed_in(ada)
     day = f"{summary.next_expiry:%d %b %Y}"
     for url in (reverse("namespaces:namespace_list"), reverse("namespaces:namespace_overview", args=[owner.pk])):
