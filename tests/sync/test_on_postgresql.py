@@ -19,6 +19,8 @@ SAME_TESTS = {
         ),
         *("push/test_freed_names.py", "workers/test_leases.py", "arm/test_long_running.py", "push/test_deleting.py"),
         *("push/test_claiming.py", "pages/test_backlog.py", "pages/test_timeline.py"),
+        "test_migrations.py",
+        "push/test_sent_states.py",
     ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }

@@ -1,0 +1,267 @@
+"""The data migrations change nothing about where a row ends, whatever its push was doing when they ran."""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from namespaces.actions.clients import change_authentication_name, delete_client
+from namespaces.actions.topic_rules import update_permission_binding
+from namespaces.models import Client, Namespace
+from portal.models import Activity, User
+from sync import registry
+from sync.actions import retry
+from sync.arm.gateway import arm_gateway
+from sync.models import Finding
+from sync.push.claim_and_settle import Pushed, claim, push
+from sync.push.delivery import deliver
+from tests.support.factories import make_client, make_namespace, make_permission_binding, make_topic_space
+from tests.sync.arranging import (
+    NEVER_ARRIVED,
+    ON_ITS_WAY,
+    again,
+    change_in_azure,
+    edit,
+    lease_runs_out,
+    make,
+    recheck,
+    scan,
+    settled,
+)
+from tests.sync.scripted_arm import ScriptedArm, refused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BEFORE = [("portal", "0003_activity_by_outcome"), ("sync", "0004_discards"), ("namespaces", "0008_role_since")]
+BEFORE += [("certificates", "0004_lanes_of_urgent_bulks")]
+KEYS = import_module("namespaces.migrations.0010_snake_case_keys")
+STATES = import_module("certificates.migrations.0006_copy_sent_states")
+
+
+def migrate(targets: list[tuple[str, str]]) -> Any:
+    """Migrate to these, and return the models as they are there."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(targets)
+    return MigrationExecutor(connection).loader.project_state(targets).apps
+
+
+def newest() -> list[tuple[str, str]]:
+    return list(MigrationExecutor(connection).loader.graph.leaf_nodes())
+
+
+@pytest.fixture(autouse=True)
+def _newest_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(KEYS, "BATCH", 3)
+    monkeypatch.setattr(STATES, "BATCH", 2)
+    yield
+    migrate(newest())
+
+
+class Stage:
+    """Rows of one namespace whose pushes were all doing something else when the workers stopped."""
+
+    def __init__(self, arm: ScriptedArm, ada: User, namespace: Namespace) -> None:
+        self.arm, self.ada, self.namespace = arm, ada, namespace
+        self.rows: dict[str, Any] = {}
+        self.late: list[Callable[[], None]] = []
+
+    def arrange(self) -> None:
+        for name in (
+            *("new", "pending", "claimed", "claimed_half_replaced", "uncertain", "changed_by_others"),
+            *("doubtful", "settled_in_doubt", "parked", "deleting", "deleting_claimed", "deleting_in_doubt"),
+            *("kept_ours", "binding"),
+        ):
+            self.rows[name] = getattr(self, f"_{name}")(name.replace("_", "-"))
+
+    def _new(self, name: str) -> Client:
+        return make(self.ada, self.namespace, name)
+
+    def _pending(self, name: str) -> Client:
+        client = settled(self.ada, self.namespace, name)
+        edit(self.ada, client, description="first")
+        return edit(self.ada, client, description="second")
+
+    def _claimed(self, name: str) -> Client:
+        """The worker died after Azure had its change, and another edit came."""
+        client = self._pending(name)
+        self._die(client)
+        return edit(self.ada, client, description="third")
+
+    def _claimed_half_replaced(self, name: str) -> Client:
+        """The worker died between DELETE and PUT."""
+        client = settled(self.ada, self.namespace, name)
+        change_authentication_name(self.ada, client=client, authentication_name=f"{name}-renamed")
+        self.arm.script("PUT", refused("TooManyRequests", 429))
+        self._die(client)
+        return client
+
+    def _uncertain(self, name: str) -> Client:
+        client = settled(self.ada, self.namespace, name)
+        change_authentication_name(self.ada, client=client, authentication_name=f"{name}-renamed")
+        self.arm.script("PUT", refused("TooManyRequests", 429))
+        assert push(again(client)) is Pushed.DELAYED
+        return client
+
+    def _changed_by_others(self, name: str) -> Client:
+        client = self._pending(name)
+        self.arm.script("PUT", NEVER_ARRIVED)
+        assert push(again(client)) is Pushed.DELAYED
+        change_in_azure(self.arm, client, description="theirs")
+        return client
+
+    def _doubtful(self, name: str) -> Client:
+        client = self._pending(name)
+        self._lose_until_later("PUT", client)
+        return edit(self.ada, client, description="third")
+
+    def _settled_in_doubt(self, name: str) -> Client:
+        """Replaced at the second try; the DELETE of the first one may still take the successor away."""
+        client = settled(self.ada, self.namespace, name)
+        change_authentication_name(self.ada, client=client, authentication_name=f"{name}-renamed")
+        self._lose_until_later("DELETE", client)
+        assert push(again(client)) is Pushed.SUCCEEDED
+        assert again(client).recheck_at is not None
+        return client
+
+    def _parked(self, name: str) -> Client:
+        client = self._pending(name)
+        self.arm.script("PUT", refused("InvalidInput"))
+        assert push(again(client)) is Pushed.PARKED
+        return client
+
+    def _deleting(self, name: str) -> Client:
+        client = settled(self.ada, self.namespace, name)
+        delete_client(self.ada, client=client)
+        return client
+
+    def _deleting_claimed(self, name: str) -> Client:
+        client = self._deleting(name)
+        self._die(client)
+        return client
+
+    def _deleting_in_doubt(self, name: str) -> Client:
+        client = self._pending(name)
+        self._lose_until_later("PUT", client)
+        delete_client(self.ada, client=again(client))
+        assert push(again(client)) is Pushed.STILL_DUE
+        return client
+
+    def _kept_ours(self, name: str) -> Client:
+        """A retry of a change in doubt: its generation has no state of its own in the activity log."""
+        client = self._pending(name)
+        self.arm.script("PUT", NEVER_ARRIVED)
+        assert push(again(client)) is Pushed.DELAYED
+        self.arm.script("PUT", refused("InvalidInput"))
+        assert push(again(client)) is Pushed.PARKED
+        retry(self.ada, row=again(client))
+        return client
+
+    def _binding(self, name: str) -> Any:
+        space = make_topic_space(self.namespace, synced_generation=0)
+        assert push(again(space)) is Pushed.SUCCEEDED
+        row = make_permission_binding(self.namespace, name, group="$all", space=space.name, synced_generation=0)
+        assert push(again(row)) is Pushed.SUCCEEDED
+        for text in ("first", "second"):
+            update_permission_binding(
+                self.ada,
+                binding=row,
+                client_group_name=row.client_group_name,
+                topic_space_name=row.topic_space_name,
+                permission=row.permission,
+                description=text,
+            )
+            if text == "first":
+                self._die(row)
+        return row
+
+    def _die(self, row: Any) -> None:
+        (claimed,) = claim(type(row), [row.pk])
+        deliver(claimed, arm_gateway())
+        lease_runs_out(row)
+
+    def _lose_until_later(self, method: str, row: Any) -> None:
+        self.arm.script(method, ON_ITS_WAY)
+        assert push(again(row)) is Pushed.DELAYED
+        self.late += self.arm.late
+        self.arm.late.clear()
+
+    def finish(self) -> dict[str, Any]:
+        """Let what was on its way arrive, push to the end, and return where each row and its resource are."""
+        first = {name: self._push(row) for name, row in self.rows.items()}
+        for land in self.late:
+            land()
+        return {name: (first[name], self._end_of(row)) for name, row in self.rows.items()}
+
+    def _push(self, row: Any) -> str:
+        current = type(row).objects.filter(pk=row.pk).first()
+        return str(push(again(row))) if current is not None else "gone"
+
+    def _end_of(self, row: Any) -> tuple[Any, ...]:
+        if type(row).objects.filter(pk=row.pk, recheck_at__isnull=False).exists():
+            recheck(row)
+            self._push(row)
+        current = type(row).objects.filter(pk=row.pk).first()
+        held = self.arm.held(row.arm_id()) or {}
+        state = (current.sync_state, current.parked_code, current.is_in_doubt) if current is not None else None
+        return state, held.get("authenticationName"), held.get("description")
+
+
+def test_each_row_ends_where_it_ends_without_the_migrations(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    plant = make_namespace("plant", contributor=ada)
+    stages = [Stage(arm, ada, namespace) for namespace in (factory, plant)]
+    stages[0].arrange()
+    expected = stages[0].finish()
+    stages[1].arrange()
+    migrate(BEFORE)
+    migrate(newest())
+    assert stages[1].finish() == expected
+    ends = {name: end for name, (_, end) in expected.items()}
+    assert ends["claimed"] == (("Succeeded", "", False), "claimed", "third")
+    assert ends["claimed_half_replaced"][0] == ("Succeeded", "", False)
+    assert ends["changed_by_others"] == (("Failed", "ChangedInAzure", True), "changed-by-others", "theirs")
+    assert ends["doubtful"] == (("Succeeded", "", False), "doubtful", "third")
+    assert ends["settled_in_doubt"] == (("Succeeded", "", False), "settled-in-doubt-renamed", None)
+    assert ends["binding"] == (("Succeeded", "", False), None, "second")
+    assert ends["deleting_in_doubt"] == (None, None, None)
+
+
+def test_stored_keys_become_labels_again_and_back(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory, attributes={"validation_scheme": "a value, and no key"})
+    change_in_azure(arm, client, clientCertificateAuthentication={"validationScheme": "DnsMatchesAuthenticationName"})
+    scan(factory)
+    for row in (make_client(factory, "other", synced_generation=0), client):
+        change_authentication_name(ada, client=row, authentication_name=f"{row.name}-renamed")
+    kept = list(Activity.objects.order_by("pk").values_list("before", "after"))
+    fields = [field["field"] for field in Finding.objects.get().fields]
+    old = migrate(BEFORE)
+    states = [state for entry in old.get_model("portal", "Activity").objects.all() for state in (entry.after,) if state]
+    assert all({"authentication name", "validation scheme"} <= state.keys() for state in states)
+    assert "validation scheme" in [field["field"] for field in old.get_model("sync", "Finding").objects.get().fields]
+    assert next(state["attributes"] for state in states if state["attributes"]) == client.attributes
+    migrate(newest())
+    assert list(Activity.objects.order_by("pk").values_list("before", "after")) == kept
+    assert [field["field"] for field in Finding.objects.get().fields] == fields
+
+
+def test_migrations_that_broke_off_can_be_run_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+    client = settled(ada, factory)
+    change_authentication_name(ada, client=client, authentication_name="renamed")
+    migrate(BEFORE)
+    apps = migrate(newest())
+    rows = list(Client.objects.values_list("sent_states", "replaced_state"))
+    entries = list(Activity.objects.order_by("pk").values_list("before", "after"))
+    with connection.schema_editor() as editor:
+        KEYS.to_keys(apps, editor)
+        STATES.copy_from_the_activity_log(apps, editor)
+    assert list(Client.objects.values_list("sent_states", "replaced_state")) == rows
+    assert list(Activity.objects.order_by("pk").values_list("before", "after")) == entries
+    assert [each["generation"] for each in rows[0][0]] == [1, 2]
+
+
+def test_every_synced_model_is_migrated() -> None:
+    assert {f"{app}.{name}".lower() for app, name in STATES.MODELS} == {
+        model._meta.label_lower for model in registry.models()
+    }
