@@ -21,8 +21,12 @@ from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
 Resource = Mapping[str, Any]
 
 
-class CannotResolve(ValueError):  # noqa: N818 - says what is wrong
-    """This decision is not possible, or not any more; the message says why."""
+class CannotResolve(ValueError):  # noqa: N818 - reads as a sentence
+    """This decision is not possible, or no longer. `code` is for machines, the message for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class FieldsBelongTogether(CannotResolve):
@@ -34,7 +38,7 @@ class FieldsBelongTogether(CannotResolve):
         self.fields = tuple(fields)
         both = " and ".join(map(model.label_of, (*chosen, *fields)))
         cure = f"{both} belong together: take them together." if fields else "Take all of Azure's, or keep ours."
-        super().__init__(f"{problem} {cure}")
+        super().__init__("fields-belong-together", f"{problem} {cure}")
 
 
 def discard_change(
@@ -53,9 +57,9 @@ def discard_change(
     with transaction.atomic(durable=True):
         current = _locked(type(row), row.pk)
         if current.is_settled:
-            raise CannotResolve("Nothing waits here: Azure has it as it is.")
+            raise CannotResolve("nothing-waits", "There is no change to discard: Azure already has this state.")
         if _progress(current) != before:
-            raise CannotResolve("It has changed meanwhile. Look at it again.")
+            raise CannotResolve("changed-meanwhile", "It has changed in the meantime. Check it again.")
         _take(actor, current, resource, verb="Discard change")
         _close(actor, current.kind, current.scope_pk(), str(current), "Discarded ours")
 
@@ -94,7 +98,7 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
     """
     with transaction.atomic(durable=True):
         if finding.drift == Finding.Class.APPEARED:
-            raise CannotResolve("The portal does not have it yet. Adopt it, or ignore it.")
+            raise CannotResolve("not-in-portal", "The portal does not have it yet. Adopt it, or ignore it.")
         row = _row_of(finding)
         _check_compared(row, finding)
         every = [found["field"] for found in finding.fields]
@@ -114,7 +118,7 @@ def adopt(actor: User, *, finding: Finding) -> SyncedModel:
     with transaction.atomic(durable=True):
         _check_open(finding)
         if finding.drift != Finding.Class.APPEARED or finding.resource is None:
-            raise CannotResolve("The portal has it already.")
+            raise CannotResolve("in-portal", "The portal already has it.")
         model = registry.model_for(finding.kind)
         row = model(**{model.scope_field: finding.scope}, created_by=actor)
         row.synced_generation = row.generation
@@ -151,32 +155,35 @@ def _locked(model: type[SyncedModel], pk: int) -> SyncedModel:
     rows: Any = model._default_manager
     row: SyncedModel | None = rows.select_for_update(of=("self",)).filter(pk=pk).first()
     if row is None:
-        raise CannotResolve("It is not in the portal any more.")
+        raise CannotResolve("deleted", "It is no longer in the portal.")
     if row.claim_token is not None and row.claimed_until is not None and row.claimed_until > timezone.now():
-        raise CannotResolve("It is being sent to Azure right now. Try again in a moment.")
+        raise CannotResolve("being-sent", "It is being sent to Azure right now. Try again in a moment.")
     return row
 
 
 def _row_of(finding: Finding) -> SyncedModel:
     _check_open(finding)
     if finding.object_pk is None:
-        raise CannotResolve("The portal does not have it. Adopt it, or ignore it.")
+        raise CannotResolve("not-in-portal", "The portal does not have it. Adopt it, or ignore it.")
     return _locked(registry.model_for(finding.kind), finding.object_pk)
 
 
 def _check_open(finding: Finding) -> None:
     current = Finding.objects.select_for_update().get(pk=finding.pk)
     if current.state == Finding.State.RESOLVED:
-        raise CannotResolve("Somebody has decided about this already.")
+        raise CannotResolve("resolved", "This difference has already been resolved.")
     if current.as_shown != finding.as_shown:
-        raise CannotResolve("Azure's side has changed since this was shown. Look at it again.")
+        raise CannotResolve("azure-changed", "Azure's side has changed since this was shown. Check it again.")
 
 
 def _check_compared(row: SyncedModel, finding: Finding) -> None:
     """What Azure holds is taken over ours only as long as ours is what it was compared with."""
     fields = field_differences(type(row), base=row.base, ours=row, azure=finding.resource)
     if json.dumps(fields, sort_keys=True, default=str) != json.dumps(finding.fields, sort_keys=True, default=str):
-        raise CannotResolve("The portal's side has changed since this was found. Refresh from Azure, and look again.")
+        raise CannotResolve(
+            "portal-changed",
+            "The portal's side has changed since this was found. Refresh from Azure, then check again.",
+        )
 
 
 def _progress(row: SyncedModel) -> tuple[object, ...]:
@@ -275,7 +282,7 @@ def _save(row: SyncedModel) -> None:
 
 def _taken() -> CannotResolve:
     return CannotResolve(
-        "Another row of the portal already uses this name or authentication name. Change that one first."
+        "name-taken", "Another resource in the portal already uses this name or authentication name. Change that first."
     )
 
 

@@ -118,7 +118,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     for finding, is_as_shown in chosen:
         try:
             if not is_as_shown:
-                raise CannotResolve("This difference has changed since the page was loaded. Review it again.")
+                raise CannotResolve("changed-meanwhile", "This difference has changed since the page was loaded. Review it again.")
             said.append(decide(request, finding))
         except (FieldsBelongTogether, NoFieldChosen) as fault:
             return _detail(request, scope, finding, fault)
@@ -155,9 +155,9 @@ def _take_fields(request: PageRequest, finding: Finding) -> str:
     every = [field["field"] for field in finding.fields]
     fields = [name for name in every if name in request.POST.getlist("field")]
     if not fields and len(request.POST.getlist("finding")) == 1:
-        raise NoFieldChosen("Choose at least one field, or use one of the other buttons.")
+        raise NoFieldChosen("no-field", "Choose at least one field, or use one of the other buttons.")
     if not fields:
-        raise CannotResolve("Choose at least one field.")
+        raise CannotResolve("no-field", "Choose at least one field.")
     resolutions.take_azures(request.user, finding=finding, fields=fields)
     others = [name for name in every if name not in fields]
     took = f"{_called(finding)}: Azure's {finding.labels(fields)} taken."

@@ -19,7 +19,7 @@ if own_broker.URL:
 
 @pytest.mark.long
 @pytest.mark.parametrize("servers", SERVERS.values(), ids=SERVERS)
-def test_three_workers_and_a_bad_network_lose_nothing_and_push_nothing_twice_at_once(servers: list[str]) -> None:
+def test_three_workers_on_a_bad_network_lose_and_double_nothing(servers: list[str]) -> None:
     command = [sys.executable, "-W", "error", "-m", "tests.sync.chaos", "--rows=500", "--seed=5", *servers]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]

@@ -83,23 +83,23 @@ def test_tried_again_among_many_a_change_arrives_and_its_activity_says_so(
 # Discard
 
 
-def test_many_are_discarded_by_a_worker_with_one_listing_while_the_page_counts(
+def test_a_worker_discards_many_with_one_listing_while_the_page_counts(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discards, "LISTED_FROM", 3)
     rows = parked_edits(arm, ada, factory, 3)
     browser.post(reverse("sync:sync_discard", args=[factory.pk]))
     assert arm.methods() == []
-    assert "refused changes are still to be discarded." in page(ada, "sync:sync_overview", factory.pk)
+    assert 'data-discarding="3"' in page(ada, "sync:sync_overview", factory.pk)
     sweep()  # the message may be lost
     assert arm.methods() == ["GET"]
     assert {(again(row).description, again(row).sync_state) for row in rows} == {("first", SyncState.SUCCEEDED)}
     assert not Discard.objects.exists()
-    assert "still to be discarded" not in page(ada, "sync:sync_overview", factory.pk)
+    assert 'data-discarding="0"' in page(ada, "sync:sync_overview", factory.pk)
     assert Activity.objects.filter(verb="Discard change", actor=ada).count() == 3
 
 
-def test_what_a_listing_does_not_show_is_looked_for_before_it_goes_from_the_portal(
+def test_a_resource_missing_from_a_listing_is_read_before_its_row_goes(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discards, "LISTED_FROM", 2)
@@ -132,7 +132,7 @@ def test_a_worker_gives_others_their_turn_and_goes_on(
     assert not discards.run(seconds=0)
 
 
-def test_a_worker_that_dies_while_it_discards_holds_up_the_others_only_for_a_moment(
+def test_a_worker_that_dies_while_discarding_delays_others_only_briefly(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     parked_edits(arm, ada, factory, 3)
@@ -159,7 +159,7 @@ def test_what_was_tried_again_since_is_not_discarded(
     assert not Discard.objects.exists()
 
 
-def test_where_azure_refuses_to_show_one_its_person_is_told_and_the_others_go_on(
+def test_a_read_that_azure_refuses_is_reported_and_the_others_go_on(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     hidden, other = parked_edits(arm, ada, factory, 2)

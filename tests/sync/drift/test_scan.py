@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from certificates.actions import update_ca_certificate
+from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import delete_client, disconnect_namespace
 from namespaces.models import Client, Namespace
@@ -95,10 +96,10 @@ def test_an_unknown_ca_certificate_is_loud(arm: ScriptedArm, ada: User, factory:
     scan(factory)
     finding = the_finding()
     assert finding.is_loud
-    assert "may now authenticate" in finding.note
+    assert finding.note == CACertificate.drift_alarm(None)
 
 
-def test_a_foreign_ca_under_the_name_of_our_new_one_is_loud_also_after_a_scan(
+def test_a_foreign_ca_under_the_name_of_ours_stays_loud_after_a_scan(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     row = make_ca_certificate(factory, synced_generation=0)
@@ -107,7 +108,7 @@ def test_a_foreign_ca_under_the_name_of_our_new_one_is_loud_also_after_a_scan(
     scan(factory)
     finding = the_finding()
     assert finding.is_loud
-    assert "may now authenticate" in finding.note
+    assert finding.note == CACertificate.drift_alarm(None)
 
 
 def test_an_edit_that_meets_a_ca_swapped_in_azure_is_loud(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -167,7 +168,7 @@ def test_what_goes_while_another_one_comes_has_not_appeared_in_azure(
     assert (run.found, run.error) == (0, "")
 
 
-def test_a_finding_is_one_however_often_it_is_seen_and_ends_when_azure_is_as_it_was(
+def test_a_finding_seen_often_stays_one_and_ends_when_azure_is_restored(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -258,9 +259,7 @@ def test_a_scan_keeps_its_lease_while_it_waits_for_azure(
 # Forgotten
 
 
-def test_what_was_found_in_a_namespace_goes_with_it_and_is_not_counted_any_more(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_findings_are_deleted_with_their_namespace(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     changed(arm, ada, factory)
     assert samples(metrics.exposition(), "portal_drift_open") == [({"class": "changed"}, 1)]
     disconnect_namespace(ada, namespace=factory)
@@ -268,7 +267,7 @@ def test_what_was_found_in_a_namespace_goes_with_it_and_is_not_counted_any_more(
     assert not Scan.objects.exists()
 
 
-def test_what_a_scan_finds_that_outlives_its_namespace_is_forgotten_by_the_sweep(
+def test_the_sweep_deletes_findings_of_a_scan_that_outlived_its_namespace(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     elsewhere = make_namespace("elsewhere")

@@ -92,7 +92,7 @@ def test_the_claim_of_a_dead_worker_is_freed_and_the_row_read_back_first(
     assert arm.methods() == ["GET"]
 
 
-def test_after_the_death_of_a_worker_an_older_edit_of_ours_is_not_taken_for_drift(
+def test_an_older_edit_sent_by_a_dead_worker_is_not_taken_for_drift(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -174,7 +174,7 @@ def test_what_takes_access_away_is_urgent_and_one_of_many_is_bulk(
     assert again(client).lane == Lane.URGENT
 
 
-def test_a_row_that_needs_another_one_waits_says_for_what_and_goes_when_it_is_there(
+def test_a_row_that_needs_another_one_waits_and_names_it(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = make(ada, factory)

@@ -40,7 +40,7 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing(
     assert arm.methods().count("PUT") == 5
 
 
-def test_rows_that_were_claimed_and_not_sent_when_the_database_failed_go_on_at_once(
+def test_rows_claimed_but_not_sent_when_the_database_failed_go_on_at_once(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
@@ -50,9 +50,7 @@ def test_rows_that_were_claimed_and_not_sent_when_the_database_failed_go_on_at_o
     assert arm.methods().count("PUT") == 5
 
 
-def test_a_claim_that_broke_off_half_way_is_let_go_and_what_is_on_its_way_is_not(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_unsent_claim_is_released_and_one_in_flight_is_not(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     flying, loose = add(ada, factory, "flying", "loose")
     (held,) = claim(Client, [flying.pk], worker="me")
     assert claim(Client, [loose.pk], worker="me")

@@ -1,5 +1,6 @@
 """The portal deletes what it made, at once, and nothing that somebody else has made since under the same name."""
 
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.actions import retry
 from sync.drift.resolutions import keep_ours, take_azures
-from sync.models import Budget, Finding, PushRecord
+from sync.models import Budget, Finding, PushRecord, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget
 from tests.support.browsing import page, signed_in
@@ -35,7 +36,7 @@ def made_anew_by_others(arm: ScriptedArm, ada: User, factory: Namespace) -> Clie
     return client
 
 
-def test_what_somebody_else_has_made_under_the_name_of_a_deleted_client_stays(
+def test_a_resource_recreated_by_others_survives_deleting_the_client(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = made_anew_by_others(arm, ada, factory)
@@ -77,12 +78,17 @@ def test_the_page_of_the_difference_says_that_ours_is_to_delete_it(arm: Scripted
     finding = Finding.objects.get()
     text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
     assert "data-is-going" in text
-    assert "for the chosen fields" not in text
+    assert re.findall(r'class="button ?(\w*)" name="decision" value="(\w+)', text) == [
+        ("danger", "keep"),
+        ("", "take"),
+        ("", "ignore"),
+    ]
     answer = signed_in(ada).post(
         reverse("sync:drift_resolve", args=[factory.pk]), {"finding": finding.pk, "decision": "keep"}, follow=True
     )
     (message,) = answer.context["messages"]
     assert (message.level_tag, "sensor-1" in str(message)) == ("success", True)
+    assert again(client).sync_state is SyncState.DELETING
 
 
 def test_or_take_it_over(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -140,7 +146,7 @@ def test_a_name_of_ours_whose_answer_was_lost_is_no_strangers(
     assert arm.held(client.arm_id()) is None
 
 
-def test_what_was_perhaps_made_by_us_is_neither_deleted_nor_left_there_unsaid(
+def test_a_resource_that_may_be_ours_is_reported_and_not_deleted(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = make(ada, factory)

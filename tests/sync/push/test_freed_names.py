@@ -19,7 +19,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
+def test_a_client_waits_for_a_name_that_another_one_is_giving_up(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     giver = settled(ada, factory, "giver")
@@ -33,7 +33,7 @@ def test_an_authentication_name_that_another_client_is_giving_up_is_waited_for(
 
 
 @pytest.mark.parametrize("leaves", ["is renamed", "is deleted"])
-def test_an_authentication_name_that_was_given_up_while_azure_refused_it_is_tried_again(
+def test_a_name_given_up_while_azure_refused_it_is_tried_again(
     arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
 ) -> None:
     """Another worker may settle the one that gives it up before the refusal is settled here."""
@@ -56,7 +56,7 @@ def test_an_authentication_name_that_was_given_up_while_azure_refused_it_is_trie
 
 
 @pytest.mark.parametrize("leaves", ["is renamed", "is deleted"])
-def test_an_authentication_name_that_a_client_may_hold_whose_answer_was_lost_is_waited_for(
+def test_a_client_waits_for_a_name_that_one_with_a_lost_answer_may_hold(
     arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
 ) -> None:
     """What the portal knows of it in Azure is nothing: it was made there, and nobody was told."""
@@ -86,7 +86,7 @@ def test_a_refusal_is_final_where_nobody_has_given_the_name_up_since(
     assert push(again(taker)) is Pushed.PARKED
 
 
-def test_a_binding_waits_for_its_group_that_is_deleted_and_made_anew(
+def test_a_binding_waits_for_its_group_that_is_deleted_and_recreated(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     """Until the deletion is settled the group seems to be in Azure still, and Azure knows better."""
@@ -120,7 +120,7 @@ def test_a_deletion_waits_for_a_binding_that_may_still_be_in_azure(
     assert binding.name in again(group).waits_for
 
 
-def test_a_deletion_is_tried_again_where_a_binding_went_while_azure_refused_it(
+def test_a_deletion_is_retried_if_its_binding_went_while_azure_refused_it(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     group = make_client_group(factory, synced_generation=0)
@@ -139,7 +139,7 @@ def test_a_deletion_is_tried_again_where_a_binding_went_while_azure_refused_it(
     assert push(again(group)) is Pushed.SUCCEEDED
 
 
-def test_the_deletion_of_a_group_that_azure_refuses_is_parked_where_no_binding_rests_on_it(
+def test_a_refused_deletion_of_a_group_without_bindings_is_parked(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     group = make_client_group(factory, synced_generation=0)
@@ -149,7 +149,7 @@ def test_the_deletion_of_a_group_that_azure_refuses_is_parked_where_no_binding_r
     assert push(again(group)) is Pushed.PARKED
 
 
-def test_a_binding_that_azure_refuses_is_parked_where_its_group_has_been_there_all_the_time(
+def test_a_refused_binding_whose_group_was_always_in_azure_is_parked(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     group = make_client_group(factory, synced_generation=0)

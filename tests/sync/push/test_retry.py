@@ -17,7 +17,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_a_refused_edit_does_not_bring_back_what_was_deleted_in_azure_meanwhile(
+def test_retrying_a_refused_edit_does_not_recreate_what_azure_deleted(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -31,7 +31,7 @@ def test_a_refused_edit_does_not_bring_back_what_was_deleted_in_azure_meanwhile(
     assert arm.held(client.arm_id()) is None
 
 
-def test_to_try_again_is_no_decision_about_what_was_deleted_in_azure_but_to_keep_ours_is(
+def test_retrying_does_not_decide_about_a_deletion_but_keeping_ours_does(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     client = settled(ada, factory)
@@ -83,7 +83,7 @@ def test_a_worker_that_died_amid_a_replacement_explains_it(arm: ScriptedArm, ada
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "renamed"
 
 
-def test_the_late_delete_of_a_replacement_explains_it_also_when_the_replacement_has_succeeded(
+def test_a_late_delete_explains_it_even_after_the_replacement_succeeded(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -113,7 +113,7 @@ def test_so_does_that_of_a_replacement_that_was_tried_again(arm: ScriptedArm, ad
     assert arm.held(client.arm_id()) is not None
 
 
-def test_another_authentication_name_that_was_taken_from_azure_does_not_explain_it(
+def test_an_authentication_name_taken_from_azure_does_not_explain_it(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
