@@ -27,7 +27,7 @@ from sync.models import SyncedModel, SyncedQuerySet
 
 
 class CACertificate(SyncedModel):
-    """A CA certificate that clients of the namespace may be signed by. Stored as DER."""
+    """A CA certificate that may sign client certificates of the namespace. Stored as DER."""
 
     arm_type: ClassVar[str] = "caCertificates"
     page_name: ClassVar[str] = "certificates:ca_certificate_detail"
@@ -49,8 +49,8 @@ class CACertificate(SyncedModel):
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="ca_certificates")
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
     description = models.TextField(blank=True, max_length=512)
-    der = models.BinaryField()  # empty only for one that Azure holds and nobody can read
-    # Copies of what queries need, made in one place: set_certificate().
+    der = models.BinaryField()  # empty only for one in Azure that cannot be read
+    # Copies for queries, set only by set_certificate().
     subject = models.TextField(blank=True)
     issuer = models.TextField(blank=True)
     thumbprint = models.CharField(max_length=64, blank=True, db_index=True)
@@ -85,7 +85,7 @@ class CACertificate(SyncedModel):
         self.not_after = certificate.not_after
 
     def forget_certificate(self) -> None:
-        """Azure holds something under this name that cannot be read as a certificate."""
+        """Clear the certificate: Azure holds something under this name that is not one."""
         self.der = b""
         self.subject = self.issuer = self.thumbprint = ""
         self.not_before = self.not_after = None
@@ -124,7 +124,7 @@ class CACertificate(SyncedModel):
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is None or "thumbprint" in fields:
             return (
-                "This CA certificate was not uploaded through the portal. Whoever holds a certificate that it signed may "
+                "This CA certificate was not uploaded through the portal. Clients with a certificate that it signed may "
                 "now authenticate."
             )
         return ""
@@ -162,9 +162,9 @@ class CACertificate(SyncedModel):
 
 
 def full_at_limit(namespace: Namespace, name: str = "") -> int:
-    """How many CA certificates the namespace holds, when there is no room for another, else 0.
+    """Return the number of CA certificates in the namespace if it is full, else 0.
 
-    Those still being deleted take a place until Azure confirms; one of the same `name` makes room for its successor.
+    Certificates being deleted count until Azure confirms; one of the same `name` makes room for its successor.
     """
     rows = CACertificate.objects.filter(namespace=namespace)
     most: int = settings.MAX_CA_CERTIFICATES
@@ -174,7 +174,7 @@ def full_at_limit(namespace: Namespace, name: str = "") -> int:
 
 
 def next_expiries(namespace_pks: Collection[int]) -> dict[int, datetime]:
-    """When the first CA certificate of each namespace ends, where there is one."""
+    """Return when the first CA certificate of each namespace expires, by primary key."""
     rows = CACertificate.objects.present().filter(namespace__in=namespace_pks, not_after__isnull=False)
     return dict(rows.order_by().values_list("namespace_id").annotate(first=models.Min("not_after")))
 

@@ -1,4 +1,4 @@
-"""The activity log: every change, by whom, what before and after, and how its sync ended."""
+"""The activity log: every change with its actor, the values before and after, and the result of its sync."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from django.utils import timezone
 from portal.models import Activity, Team, User
 
 
-class Told(TypedDict):
-    """What an entry tells of a change.
+class EntryValues(TypedDict):
+    """The values of an entry.
 
-    `kind` is a model label such as "namespaces.client"; `scope` is the primary key of the namespace. `synced` says that
+    `kind` is a model label such as "namespaces.client"; `scope` is the primary key of the namespace. If `synced`,
     the change still has to reach Azure: the entry stays pending until `settle` is called with the same `generation`.
     """
 
@@ -30,41 +30,41 @@ class Told(TypedDict):
     synced: NotRequired[bool]
 
 
-def record(actor: User | None, **told: Unpack[Told]) -> Activity:
-    """Write one entry, inside the transaction of the change. `actor` is None for what the portal itself did."""
-    entry = entry_of(actor, **told)
+def record(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
+    """Save one entry in the transaction of the change, and return it. `actor` is None for the portal itself."""
+    entry = entry_of(actor, **values)
     entry.save(force_insert=True)
     return entry
 
 
-def entry_of(actor: User | None, **told: Unpack[Told]) -> Activity:
-    """The entry that `record` writes, not written yet: for `record_many`."""
-    team, before, after = told.get("team"), told.get("before"), told.get("after")
+def entry_of(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
+    """Return an unsaved entry, for `record_many`."""
+    team, before, after = values.get("team"), values.get("before"), values.get("after")
     return Activity(
         at=timezone.now(),
         actor=actor,
         actor_name=actor.display_name if actor else "Portal",
         team_name=team.name if team else "",
-        verb=told["verb"],
-        scope=told.get("scope"),
-        scope_name=told.get("scope_name", ""),
-        kind=told["kind"],
-        object_pk=told["object_pk"],
-        object_name=told["object_name"],
+        verb=values["verb"],
+        scope=values.get("scope"),
+        scope_name=values.get("scope_name", ""),
+        kind=values["kind"],
+        object_pk=values["object_pk"],
+        object_name=values["object_name"],
         before=dict(before) if before is not None else None,
         after=dict(after) if after is not None else None,
-        generation=told.get("generation"),
-        outcome=Activity.Outcome.PENDING if told.get("synced") else Activity.Outcome.LOCAL,
+        generation=values.get("generation"),
+        outcome=Activity.Outcome.PENDING if values.get("synced") else Activity.Outcome.LOCAL,
     )
 
 
 def record_many(entries: Sequence[Activity]) -> None:
-    """Write entries of one change to many objects, inside the transaction of the change."""
+    """Save the entries of one change to many objects, in the transaction of the change."""
     Activity.objects.bulk_create(entries)
 
 
 def settle(kind: str, pk: int, generation: int, outcome: str, code: str = "", message: str = "") -> None:
-    """Say how the sync of `generation` ended. Older entries that still wait went out with it: superseded."""
+    """Set the result of the sync of `generation`. Older pending entries were sent with it: superseded."""
     now = timezone.now()
     pending = Activity.objects.filter(kind=kind, object_pk=pk, outcome=Activity.Outcome.PENDING)
     pending.filter(generation=generation).update(

@@ -16,7 +16,7 @@ from sync.registry import Scope
 from sync.workers.wakeups import hint_on_commit, send_on_commit
 
 AT_ONCE = 100  # rows in one transaction: others can write in between
-# A change is tried at once, whatever came of the one before.
+# A change is tried at once, whatever happened to the one before.
 _TRIED_AFRESH: dict[str, Any] = {
     "parked_code": "",
     "parked_message": "",
@@ -27,7 +27,7 @@ _TRIED_AFRESH: dict[str, Any] = {
 }
 
 
-class NothingToRetry(ValueError):  # noqa: N818 - says what is wrong
+class NothingToRetry(ValueError):  # noqa: N818 - reads as a sentence
     """The row is not parked."""
 
 
@@ -66,13 +66,13 @@ def commit_change(
 def mark_deleted(
     actor: User, *, row: SyncedModel, verb: str, before: Mapping[str, Any], scope_name: str, bulk: bool = False
 ) -> None:
-    """Want the row gone. It stays until Azure confirms."""
+    """Mark the row as deleted. It stays until Azure confirms."""
     row.deleted_at = timezone.now()
     commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name, bulk=bulk)
 
 
 def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
-    """Try a parked row again. Like every push it looks at what Azure holds first, and overwrites nothing of others.
+    """Retry a parked row. Like every push, it reads Azure first and overwrites nothing of others.
 
     Raises NothingToRetry when the row is not parked.
     """
@@ -92,7 +92,7 @@ def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
 
 
 def retry_many(actor: User, *, model: type[SyncedModel], pks: Sequence[int]) -> int:
-    """Try again those of many rows that are still parked. Answers how many.
+    """Retry those of many rows that are still parked, and return their number.
 
     Few statements for each hundred, in a durable transaction of its own: ten thousand are done within one request.
     """
@@ -134,13 +134,13 @@ _REFRESHED = "sync.scan"
 
 
 def refresh_asked_at(scope_pk: int, *, since: datetime) -> datetime | None:
-    """When somebody last asked for a comparison."""
+    """Return when a comparison was last requested after `since` (UTC)."""
     asked = Activity.objects.of_scope(scope_pk).filter(kind=_REFRESHED, at__gt=since).order_by("-at")
     return asked.values_list("at", flat=True).first()
 
 
 def refresh_from_azure(actor: User, *, scope: Scope) -> None:
-    """Compare a namespace with Azure now, not only when its turn comes."""
+    """Compare a namespace with Azure now, before it is due."""
     with transaction.atomic(durable=True):
         activity.record(
             actor,

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
     from sync.arm.protocols import Reader
 
-# Alternative sources are known to preview versions only; the rest of the settings goes by the ordinary one.
+# Only preview versions know alternative sources; other settings are sent with the stable version.
 PREVIEW = "2025-07-15-preview"
 UNKNOWN_VERSION = frozenset({"NoRegisteredProviderFound", "InvalidApiVersionParameter", "InvalidResourceType"})
 PART = "topicSpacesConfiguration"
 
 
 class NamespaceConfiguration(SyncedModel):
-    """What Configuration shows. A PATCH sends what changed and nothing else, so that routing, identity and tags stay."""
+    """The settings of the Configuration page. A PATCH sends only what changed, so that routing, identity and tags stay."""
 
     arm_type: ClassVar[str] = "namespaces"
     page_name: ClassVar[str] = "namespaces:configuration_detail"
@@ -77,7 +77,7 @@ class NamespaceConfiguration(SyncedModel):
         try:
             yield _read(gateway, scope_id)
         except AzureNotFound:
-            return  # the namespace is gone: those who list what is in it say so
+            return  # the namespace is deleted: listing its other resources reports that
 
     def read(self, gateway: "Reader") -> dict[str, Any]:
         return _read(gateway, self.arm_id())
@@ -125,7 +125,7 @@ class NamespaceConfiguration(SyncedModel):
         before = theirs._plain()
         part = {key: value for key, value in self._plain().items() if before[key] != value}
         if list(theirs.sources) != list(self.sources):
-            # What else stands in this object is sent as it is: a service that replaces it whole must not lose it.
+            # Other values of this object are sent unchanged: a service that replaces it whole must not lose them.
             others = held.get("clientAuthentication") or {}
             part["clientAuthentication"] = {**others, "alternativeAuthenticationNameSources": list(self.sources)}
         return {PART: part}
@@ -163,7 +163,7 @@ def _part_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read(gateway: "Reader", namespace_id: str) -> dict[str, Any]:
-    """The namespace with what only a preview version tells; without it where Azure no longer knows that version."""
+    """Read the namespace in the preview version; in the stable version if Azure no longer knows the preview."""
     try:
         return gateway.get(namespace_id, api_version=PREVIEW)
     except AzureRefused as refusal:

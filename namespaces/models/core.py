@@ -1,4 +1,4 @@
-"""The namespace, roles in it, clients, and the connection log taken in from the endpoint."""
+"""The namespace, its roles and clients, and the connection log imported from the endpoint."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -28,7 +28,7 @@ class Namespace(models.Model):
 
     class Import(models.TextChoices):
         WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Bringing in"
+        RUNNING = "running", "Importing"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
 
@@ -65,7 +65,7 @@ class Namespace(models.Model):
         return tuple(configuration.sources) if configuration is not None else ()
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
-        """Take over what ARM says of the namespace (fields only; the caller saves)."""
+        """Copy ARM's resource into this row. The caller saves it."""
         properties = resource.get("properties") or {}
         self.resource_id = str(resource["id"])
         self.name = str(resource["name"])
@@ -83,7 +83,7 @@ class NamespaceRole(models.Model):
     )
     team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
     role = models.CharField(max_length=12, choices=Role)
-    since = models.DateTimeField(null=True)  # has had a role here since then; None: nobody noted it
+    since = models.DateTimeField(null=True)  # since when the holder has a role here; None: not recorded
 
     class Meta:
         constraints = [
@@ -100,7 +100,7 @@ class NamespaceRole(models.Model):
 
     @property
     def holder_name(self) -> str:
-        """Whom it concerns, so that two people of one name are told apart."""
+        """Return the holder's name; for people with a display name, with the user name."""
         if self.user is None:
             return f"team {self.team}"
         shown = self.user.display_name
@@ -147,7 +147,7 @@ class Client(SyncedModel):
     description = models.TextField(blank=True, max_length=512)
     attributes: Any = models.JSONField(default=dict, blank=True)
     last_seen_at = models.DateTimeField(null=True)
-    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would refuse of what Azure holds
+    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
     objects = SyncedQuerySet.as_manager()
 
@@ -236,7 +236,7 @@ class Client(SyncedModel):
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is not None and "state" in fields:
-            return "Its connection state was changed outside the portal: look whether it may connect."
+            return "Its connection state was changed outside the portal. Check whether it may connect."
         return ""
 
     def body(self) -> dict[str, Any]:
@@ -288,9 +288,9 @@ def _same_name(theirs: str, ours: str) -> bool:
 
 
 class ClientCertificate(models.Model):
-    """A certificate that a registered client has shown, on a connection that was let in or in a test of authentication.
+    """A certificate that a registered client presented, on an accepted connection or in an authentication test.
 
-    The newest showing counts. Only certificates are here, never keys; each is what any server it connects to sees.
+    The newest one counts. Only certificates are kept, never keys: any server that the client connects to sees them.
     """
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="client_certificates")
@@ -314,7 +314,7 @@ class ClientCertificate(models.Model):
 
 
 class ConnectionAttempt(models.Model):
-    """One attempt of an MQTT client to connect, as the endpoint's connection log tells it."""
+    """One attempt of an MQTT client to connect, from the endpoint's connection log."""
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="connection_attempts")
     cursor = models.BigIntegerField()

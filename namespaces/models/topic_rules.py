@@ -1,7 +1,7 @@
 """Who may publish and subscribe where: client groups, topic spaces, and the permission bindings between them.
 
 A binding names its group and its space as ARM does, by name: `$all` has no row, and Azure may hold a binding whose
-group has not been brought in yet.
+group has not been imported yet.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,7 +27,7 @@ class TopicRule(SyncedModel):
     namespace = models.ForeignKey("namespaces.Namespace", on_delete=models.CASCADE)
     name = models.CharField(max_length=50, validators=[RegexValidator(RESOURCE_NAME_PATTERN)])
     description = models.TextField(blank=True, max_length=512)
-    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would refuse of what Azure holds
+    rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
     objects = SyncedQuerySet.as_manager()
 
@@ -68,12 +68,12 @@ class TopicRule(SyncedModel):
         raise NotImplementedError  # abstract
 
     def bindings(self) -> SyncedQuerySet:
-        """The permission bindings of the namespace that rest on it."""
+        """Return the permission bindings of the namespace that name it."""
         return PermissionBinding.objects.none()
 
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
-        """Of a deletion: a binding that may rest on it in Azure, or did when Azure was asked, and is to let go of it."""
-        binding = _binding_that_may_rest_on(self, asked_at) if self.deleted_at is not None else ""
+        """For a deletion: find a binding that names it in Azure, or did at `asked_at` (UTC), and that is changing."""
+        binding = _binding_that_may_name(self, asked_at) if self.deleted_at is not None else ""
         return Obstacle(_letting_go(binding), waits_too=False) if binding else None
 
 
@@ -82,7 +82,7 @@ def _due_index(name: str) -> models.Index:
 
 
 class ClientGroup(TopicRule):
-    """Clients by what is said of them. `$all`, the group of all clients, is Event Grid's own and has no row."""
+    """Clients selected by their attributes. `$all`, the group of all clients, is built in and has no row."""
 
     arm_type: ClassVar[str] = "clientGroups"
     page_name: ClassVar[str] = "namespaces:client_group_detail"
@@ -255,30 +255,30 @@ class PermissionBinding(TopicRule):
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is None:
-            return "It was not made in the portal. It lets the clients of a group publish or subscribe."
+            return "It was not created in the portal. It lets the clients of a group publish or subscribe."
         if set(fields) & {"client_group_name", "topic_space_name", "permission"}:
             return "It was changed outside the portal: other clients or other topics are allowed now."
         return ""
 
     def what_it_waits_for(self) -> str:
-        """Its group and its space: Azure refuses a binding of what is not there."""
+        """Its group and its space: Azure rejects a binding that names a missing one."""
         if self.deleted_at is not None:
             return ""
         for row in (self.client_group(), self.topic_space()):
             if row is not None and row.base is None:
-                refused = ", which Azure refused" if row.parked_code else ""
-                return f"the {row._meta.verbose_name} “{row.name}”{refused}"
+                rejected = ", which Azure rejected" if row.parked_code else ""
+                return f"the {row._meta.verbose_name} “{row.name}”{rejected}"
         return ""
 
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
-        """Its group or its space may not be in Azure for a moment: deleted and made anew here, or a late write undid it."""
+        """Its group or its space may be missing in Azure for a moment: recreated here, or undone by a late write."""
         for row in (self.client_group(), self.topic_space()):
             if row is not None and not row.parked_code and _is_moving(row, asked_at):
                 return Obstacle(f"the {row._meta.verbose_name} “{row.name}”", waits_too=False)
         return None
 
     def client_group(self) -> ClientGroup | None:
-        """The group that it names; None for `$all`, and where there is no such group."""
+        """Return the group that it names; None for `$all` or an unknown group."""
         return _named(ClientGroup, self.namespace_id, self.client_group_name)
 
     def topic_space(self) -> TopicSpace | None:
@@ -304,15 +304,15 @@ def _is_moving(row: TopicRule, asked_at: datetime) -> bool:
 
 
 def _bindings_in_the_way(row: TopicRule, names_it: str) -> str:
-    """Bindings that in Azure still rest on `row` and are on their way to let go of it."""
+    """Return the name of a binding that still names `row` in Azure and is changing; "" if none."""
     resting = {f"base__properties__{names_it}__iexact": row.name}
     moving = PermissionBinding.objects.unsettled().filter(namespace=row.namespace_id, parked_code="", **resting)
     binding = moving.first()
     return _letting_go(binding.name) if binding else ""
 
 
-def _binding_that_may_rest_on(row: TopicRule, asked_at: datetime) -> str:
-    """The name of a binding of which Azure may know more than the portal, or knew more when it was asked; or ""."""
+def _binding_that_may_name(row: TopicRule, asked_at: datetime) -> str:
+    """Return the name of a binding that may name `row` in Azure, or did at `asked_at` (UTC); "" if none."""
     binding = row.bindings().filter(parked_code="").unknown().first()
     if binding is not None:
         return str(binding.name)

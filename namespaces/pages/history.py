@@ -1,4 +1,4 @@
-"""Activity entries as a page draws them: who, when, what before and after, and how the sync ended."""
+"""Activity entries for pages: who, when, what changed, and how the sync ended."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -55,12 +55,12 @@ def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Act
 
 
 def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
-    """The entries of the namespace that somebody asks for, newest first."""
+    """Return the entries of the namespace that match the query, newest first."""
     return _asked_for(Activity.objects.of_scope(namespace.pk), query)
 
 
 def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
-    """Where the objects of these entries are shown, those that are still there: one statement for each kind."""
+    """Return the page URLs of the objects that still exist, with one statement for each kind."""
     synced = {model._meta.label_lower: model for model in models()}
     wanted: dict[str, set[int]] = {}
     for activity in activities:
@@ -83,7 +83,7 @@ def object_history(kind: str, pk: int, query: QueryDict) -> History:
 
 
 def differences(activity: Activity) -> list[Difference]:
-    """The fields that differ between before and after."""
+    """Return the fields that differ between before and after."""
     before, after = activity.before or {}, activity.after or {}
     fields = [*after, *(name for name in before if name not in after)]
     return [

@@ -1,4 +1,4 @@
-"""Giving up many refused changes at once: written down first, then done by a worker, with one listing for many reads."""
+"""Discard many rejected changes: recorded first, then done by a worker, with one listing for many reads."""
 
 import time
 from collections import defaultdict
@@ -25,7 +25,7 @@ Resource = Mapping[str, Any]
 
 
 def ask(actor: User, rows: Iterable[SyncedModel]) -> int:
-    """Write down that these changes are given up. Answers how many; a worker does it, also when its message is lost."""
+    """Record that these changes are to be discarded, and return the number. A worker does it, even if its message is lost."""
     now = timezone.now()
     asked = [
         Discard(
@@ -40,7 +40,7 @@ def ask(actor: User, rows: Iterable[SyncedModel]) -> int:
 
 
 def waiting(scope_pk: int) -> int:
-    """How many in a namespace have been asked for and not been done."""
+    """Return the number of discards that are still to be done in a namespace."""
     return Discard.objects.filter(scope=scope_pk).count()
 
 
@@ -49,10 +49,10 @@ def anything_waits() -> bool:
 
 
 def run(*, seconds: float, gateway: ArmGateway | None = None, meanwhile: Callable[[], object] = lambda: None) -> bool:
-    """Do what has been asked for. Answers whether there is more to do at once.
+    """Discard for up to `seconds` what was asked for. Return whether there is more to do at once.
 
-    An outage leaves the rest of that namespace for the next time. `meanwhile` is called at least between two requests
-    that take long.
+    After an outage, the rest of that namespace waits for the next run. `meanwhile` is called at least between two
+    requests that take long.
     """
     groups: dict[tuple[str, int], list[Discard]] = defaultdict(list)
     for each in Discard.objects.select_related("actor").order_by("pk"):
@@ -110,13 +110,13 @@ def _discard(actor: User, row: SyncedModel, gateway: ArmGateway, listed: Mapping
     try:
         resolutions.discard_change(actor, row=row, gateway=gateway, listed=listed)
     except CannotResolve:
-        pass  # it was tried again or changed since it was given up: that is newer
+        pass  # it was retried or changed since: that is newer
     except AzureRefused as refusal:
         with transaction.atomic(durable=True):
-            _tell_refusal(actor, row, refusal)
+            _record_refusal(actor, row, refusal)
 
 
-def _tell_refusal(actor: User, row: SyncedModel, refusal: AzureRefused) -> None:
+def _record_refusal(actor: User, row: SyncedModel, refusal: AzureRefused) -> None:
     activity.record(
         actor,
         verb="Discard change",

@@ -1,4 +1,4 @@
-"""What people decide about drift, and about changes that Azure refused: keep ours, take Azure's, adopt, ignore."""
+"""Resolve drift and rejected changes: keep ours, take Azure's, adopt, ignore, discard."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ class FieldsBelongTogether(CannotResolve):
 def discard_change(
     actor: User, *, row: SyncedModel, gateway: ArmGateway | None = None, listed: Mapping[str, Resource] | None = None
 ) -> None:
-    """Give up what waits and take what Azure holds now. A row that Azure does not have goes.
+    """Discard the pending change and take what Azure holds now. A row that Azure does not have is deleted.
 
     `listed`: its collection by lower-case name, read after the row was; else the resource is read now.
 
@@ -74,7 +74,7 @@ def _read(row: SyncedModel, reader: Reader) -> Resource | None:
 
 
 def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
-    """Bring ours to Azure over what was found there; what was deleted there is made again. Raises CannotResolve."""
+    """Push ours over what was found in Azure; what was deleted there is recreated. Raise CannotResolve."""
     with transaction.atomic(durable=True):
         row = _row_of(finding)
         before = {"azure": _described(row, finding.resource)}
@@ -94,7 +94,7 @@ def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
 def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None = None) -> None:
     """Take what was found in Azure: all of it, or some fields, by the keys of `describe`, and ours for the others.
 
-    What was deleted there goes from the portal. Raises CannotResolve.
+    What was deleted there is removed from the portal. Raise CannotResolve.
     """
     with transaction.atomic(durable=True):
         if finding.drift == Finding.Class.APPEARED:
@@ -114,7 +114,7 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
 
 
 def adopt(actor: User, *, finding: Finding) -> SyncedModel:
-    """Bring something that appeared in Azure under the portal's care. Raises CannotResolve."""
+    """Add a resource that appeared in Azure to the portal, and return its row. Raise CannotResolve."""
     with transaction.atomic(durable=True):
         _check_open(finding)
         if finding.drift != Finding.Class.APPEARED or finding.resource is None:
@@ -131,7 +131,7 @@ def adopt(actor: User, *, finding: Finding) -> SyncedModel:
 
 
 def ignore(actor: User, *, finding: Finding) -> None:
-    """Leave both as they are. It comes back when Azure, or the portal's row, changes again. Raises CannotResolve."""
+    """Leave both sides as they are. The finding reopens if either side changes again. Raise CannotResolve."""
     with transaction.atomic(durable=True):
         _check_open(finding)
         finding.state = Finding.State.IGNORED
@@ -177,7 +177,7 @@ def _check_open(finding: Finding) -> None:
 
 
 def _check_compared(row: SyncedModel, finding: Finding) -> None:
-    """What Azure holds is taken over ours only as long as ours is what it was compared with."""
+    """Raise CannotResolve if the row has changed since it was compared."""
     fields = field_differences(type(row), base=row.base, ours=row, azure=finding.resource)
     if json.dumps(fields, sort_keys=True, default=str) != json.dumps(finding.fields, sort_keys=True, default=str):
         raise CannotResolve(
@@ -187,7 +187,7 @@ def _check_compared(row: SyncedModel, finding: Finding) -> None:
 
 
 def _progress(row: SyncedModel) -> tuple[object, ...]:
-    """What changes with every edit of a row and with every push of it."""
+    """Return what changes with every edit and every push of a row."""
     return (
         *(row.generation, row.synced_generation, row.parked_code, row.claim_token, row.uncertain),
         *(row.attempts, row.lost_writes, row.next_attempt_at),
@@ -235,7 +235,7 @@ def _copy_fields(row: SyncedModel, theirs: SyncedModel, fields: Collection[str])
 
 
 def _check_mixture(row: SyncedModel, theirs: SyncedModel, fields: Collection[str], others: Collection[str]) -> None:
-    """What is wrong with ours or with Azure's is known and stays as it is; what only both together have wrong is new."""
+    """Raise FieldsBelongTogether if the mixture breaks a rule that neither side breaks."""
     known = {*row.rule_problems(), *theirs.rule_problems()}
 
     def new_problems(taken: Collection[str]) -> list[str]:
@@ -295,7 +295,7 @@ def _described(row: SyncedModel, resource: Resource | None) -> dict[str, Any] | 
 
 
 def _supersede(row: SyncedModel) -> None:
-    """Changes that still waited will never go out."""
+    """Mark pending changes as superseded: they will never be sent."""
     waiting = Activity.objects.filter(kind=row.kind, object_pk=row.pk, outcome=Activity.Outcome.PENDING)
     waiting.update(outcome=Activity.Outcome.SUPERSEDED, settled_at=timezone.now())
 

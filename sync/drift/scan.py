@@ -1,7 +1,7 @@
-"""Compare a namespace with Azure: what was changed, made or deleted there behind the portal's back.
+"""Compare a namespace with Azure: find what was changed, created or deleted outside the portal.
 
 Three ways: `base` is what the portal last left in Azure, ours is the row, Azure's is what is listed now. Nothing is
-changed here but `base` where it says the same in other words; people decide about the rest (`sync.drift.resolutions`).
+changed here except `base` where it has the same meaning; people decide about the rest (`sync.drift.resolutions`).
 """
 
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100  # findings per transaction
 AFTER_A_FAILURE = timedelta(seconds=60)  # twice as long after each further one, until it is the usual time
-TOLD_ONE_BY_ONE = 20  # new findings that get an entry each in the activity log
+RECORDED_ONE_BY_ONE = 20  # new findings that get an entry each in the activity log
 SCANS_KEPT = timedelta(days=30)
 
 Resource = Mapping[str, Any]
@@ -58,13 +58,13 @@ class _Comparison:
 
 
 def lease_of(scope_pk: int) -> str:
-    """Who holds this lease compares the namespace."""
+    """Return the name of the lease for comparing the namespace."""
     return f"drift-{scope_pk}"
 
 
 def scan(scope: Scope, *, gateway: ArmGateway | None = None, meanwhile: Callable[[], object] | None = None) -> Scan:
-    """Compare every collection of a namespace. What Azure refuses ends it, as does an outage that lasts: that stands in
-    `error`. `meanwhile` is called now and then, at least between two requests that take long.
+    """Compare every collection of a namespace, and return the scan. An error of Azure or a lasting outage ends it, and
+    is kept in `error`. `meanwhile` is called regularly, at least between two requests that take long.
     """
     run = Scan.objects.create(scope=scope.pk, started_at=timezone.now())
     reader = PatientReader(gateway or arm_gateway(), meanwhile=meanwhile)
@@ -85,7 +85,7 @@ def scan(scope: Scope, *, gateway: ArmGateway | None = None, meanwhile: Callable
 
 
 def due_for_a_scan(at: datetime) -> Iterator[Scope]:
-    """Namespaces that have not been compared for a while. A comparison that failed or broke off is made up for soon."""
+    """Yield namespaces to compare at `at`. A failed or interrupted comparison is repeated soon."""
     period = timedelta(seconds=settings.DRIFT_SCAN_SECONDS)
     recent: dict[int, list[Scan]] = defaultdict(list)
     for run in Scan.objects.filter(started_at__gt=at - 4 * period).order_by("-started_at", "-pk"):
@@ -96,7 +96,7 @@ def due_for_a_scan(at: datetime) -> Iterator[Scope]:
 
 
 def _next_turn(runs: Sequence[Scan], period: timedelta) -> datetime:
-    """After these comparisons, newest first: later with each that failed in a row."""
+    """Return when to compare after these scans, newest first: later with each failure in a row."""
     if not runs:
         return datetime.min.replace(tzinfo=UTC)
     failures = sum(1 for _ in takewhile(lambda run: run.error or run.ended_at is None, runs))
@@ -145,7 +145,7 @@ def _compare(model: type[SyncedModel], scope: Scope, reader: Reader) -> _Compari
 
 def _compare_row(compared: _Comparison, row: SyncedModel, resource: Resource | None) -> None:
     if row.base is None:
-        return  # not there yet; if somebody took its name, the push says so
+        return  # not there yet; if others took its name, the push reports it
     model, name = type(row), str(row)
     if resource is None:
         compared.differences.append(_Difference(model, name, Finding.Class.DELETED, row, None))
@@ -172,7 +172,7 @@ def _same_properties(ours: Resource, theirs: Resource) -> bool:
 def _keep(
     model: type[SyncedModel], scope: Scope, compared: _Comparison, at: datetime, meanwhile: Callable[[], object] | None
 ) -> int:
-    """Write down what was found; what agrees again is resolved by itself. Answers how many findings are new."""
+    """Save the findings, resolve those that agree again, and return the number of new ones."""
     kind = model._meta.label_lower
     unresolved = Finding.objects.filter(kind=kind, scope=scope.pk).exclude(state=Finding.State.RESOLVED)
     known = {name.lower() for name in unresolved.values_list("name", flat=True)}
@@ -183,7 +183,7 @@ def _keep(
                 _keep_one(each, kind, scope, at)
         if meanwhile is not None:
             meanwhile()
-    _tell(new, kind, scope)
+    _record(new, kind, scope)
     differing = {each.name.lower() for each in compared.differences}
     for finding in unresolved:
         name = finding.name.lower()
@@ -216,10 +216,10 @@ def _keep_one(each: _Difference, kind: str, scope: Scope, at: datetime) -> Findi
     )
 
 
-def _tell(new: list[_Difference], kind: str, scope: Scope) -> None:
-    """New findings stand in the activity log: one by one when they are few."""
-    told = new if len(new) <= TOLD_ONE_BY_ONE else []
-    for each in told:
+def _record(new: list[_Difference], kind: str, scope: Scope) -> None:
+    """Record new findings in the activity log, one by one if they are few."""
+    single = new if len(new) <= RECORDED_ONE_BY_ONE else []
+    for each in single:
         activity.record(
             None,
             verb=str(each.drift.label),
@@ -232,7 +232,7 @@ def _tell(new: list[_Difference], kind: str, scope: Scope) -> None:
             after=describe_resource(each.model, each.resource),
             team=each.row.team if each.row is not None else None,
         )
-    if new and not told:
+    if new and not single:
         activity.record(
             None,
             verb="Differences found in Azure",

@@ -1,4 +1,4 @@
-"""Drift: where Azure differs from what the portal last left there, and who decided what about it."""
+"""Drift: where Azure differs from what the portal last left there, and how each difference was resolved."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ class ShownField:
 
 
 class Finding(models.Model):
-    """One resource that was changed, made or deleted behind the portal's back."""
+    """One resource that was changed, created or deleted outside the portal."""
 
     class Class(models.TextChoices):
         CHANGED = "changed", "Changed in Azure"
@@ -47,7 +47,7 @@ class Finding(models.Model):
     # [{"field": …, "base": …, "ours": …, "azure": …}, …] for what differs, fields are keys of `describe`
     fields: Any = models.JSONField(default=list)
     resource: Any = models.JSONField(null=True)  # what Azure holds; None: nothing
-    is_loud = models.BooleanField(default=False)  # somebody may get in who could not before
+    is_loud = models.BooleanField(default=False)  # clients may have gained access
     note = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     found_at = models.DateTimeField()
@@ -89,12 +89,12 @@ class Finding(models.Model):
         ]
 
     def labels(self, names: Collection[str]) -> str:
-        """Fields by their labels, in a sentence."""
+        """Return the labels of these fields, for a sentence."""
         return get_text_list([field.label for field in self.shown_fields if field.name in names], "and")
 
     @property
     def as_shown(self) -> str:
-        """It and what it says now, as a page posts it back: a decision is about what somebody has seen."""
+        """Identify the finding and its content, as a page posts it back: people decide about what they saw."""
         said = json.dumps([self.drift, self.fields, self.resource], sort_keys=True, default=str)
         return f"{self.pk}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
@@ -110,7 +110,9 @@ class Scan(models.Model):
     found = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
 
-    is_running = False  # told by those who look at the lease; one that has not ended and does not run broke off
+    is_running = (
+        False  # set by callers that check the lease; a scan that has not ended and is not running was interrupted
+    )
 
     class Meta:
         ordering = ["-started_at"]
@@ -123,13 +125,13 @@ FINDINGS_KEPT = timedelta(days=30)
 
 
 def forget_scope(scope: int) -> None:
-    """Nothing is compared any more in a namespace that has left the portal."""
+    """Delete the findings and scans of a namespace that is no longer in the portal."""
     Finding.objects.filter(scope=scope).delete()
     Scan.objects.filter(scope=scope).delete()
 
 
 def forget_old_findings(at: datetime, scopes: Collection[int]) -> None:
-    """What was decided stands in the activity log. `scopes`: every namespace there is; a scan may outlive its own."""
+    """Delete findings resolved over 30 days ago (the activity log keeps the decisions), and those outside `scopes`."""
     Finding.objects.filter(state=Finding.State.RESOLVED, resolved_at__lt=at - FINDINGS_KEPT).delete()
     gone = set(Finding.objects.order_by().values_list("scope", flat=True).distinct())
     gone |= set(Scan.objects.order_by().values_list("scope", flat=True).distinct())

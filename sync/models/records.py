@@ -1,4 +1,4 @@
-"""What the workers write down: each push and its steps, the budget they share, and that they are alive."""
+"""What workers record: pushes with their steps, the shared budget, heartbeats, discards and leases."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class PushRecord(models.Model):
-    """One push of one row: what was asked of Azure, when, and how it ended. The timeline of an object is made of them."""
+    """One push of one row: the requests to Azure, their times, and the outcome. Timelines are made of these."""
 
     kind = models.CharField(max_length=60)  # model label, as in the activity log
     object_pk = models.BigIntegerField()
@@ -38,14 +38,14 @@ class Budget(models.Model):
 
     subscription = models.CharField(max_length=64)  # lower case
     operation = models.CharField(max_length=8)  # "reads", "writes" or "deletes"
-    level = models.FloatField()  # requests that may be sent at `counted_at`; below zero: somebody overdrew
+    level = models.FloatField()  # requests that may be sent at `counted_at`; below zero: overdrawn
     capacity = models.FloatField()
     refill = models.FloatField()  # requests a second
     counted_at = models.DateTimeField()
     blocked_until = models.DateTimeField(null=True)
     blocked_reason = models.CharField(max_length=300, blank=True)
     failures = models.PositiveIntegerField(default=0)  # outages in a row
-    remaining = models.IntegerField(null=True)  # what Azure said last
+    remaining = models.IntegerField(null=True)  # as Azure last reported it
     window_at = models.DateTimeField(null=True)  # since when `window_answers` are counted, to learn the refill
     window_remaining = models.IntegerField(null=True)
     window_answers = models.PositiveIntegerField(default=0)
@@ -59,7 +59,7 @@ class Budget(models.Model):
 
 
 class WorkerBeat(models.Model):
-    """A worker process and when it last said that it is alive."""
+    """A worker process and its last heartbeat."""
 
     worker = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
@@ -79,12 +79,12 @@ class WorkerBeat(models.Model):
 
 
 class Discard(models.Model):
-    """A refused change that somebody gives up, one of many: a worker reads Azure and takes what it holds instead."""
+    """A rejected change to be discarded, one of many: a worker replaces it with what Azure holds."""
 
     kind = models.CharField(max_length=60)  # model label
     object_pk = models.BigIntegerField()
     scope = models.BigIntegerField(db_index=True)  # primary key of the namespace
-    generation = models.PositiveBigIntegerField()  # what is given up; a newer change is not
+    generation = models.PositiveBigIntegerField()  # a newer change is not discarded
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     asked_at = models.DateTimeField()
 
@@ -96,7 +96,7 @@ class Discard(models.Model):
 
 
 class Lease(models.Model):
-    """A periodic job that only one process does at a time."""
+    """A periodic job that only one process runs at a time."""
 
     name = models.CharField(max_length=60, unique=True)
     token = models.UUIDField(null=True)
@@ -121,6 +121,8 @@ _LED_NOWHERE = ("delayed", "not claimed")
 
 
 def forget_old_records(at: datetime) -> None:
-    """Tries that led nowhere go after a month. A push that ended a change stays, as its activity entry does: it has the
-    request ids by which Azure's own logs know it."""
+    """Delete attempts without a result that are older than a month.
+
+    A push that completed a change is kept: it has the request ids that Azure's own logs show.
+    """
     PushRecord.objects.filter(outcome__in=_LED_NOWHERE, settled_at__lt=at - RECORDS_KEPT).delete()

@@ -1,4 +1,4 @@
-"""What every synced row has: desired state on the row, and how far it has come towards Azure."""
+"""The base of every synced row: its desired state, and how far that has reached Azure."""
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -49,12 +49,12 @@ _WORKER_FIELDS = frozenset(
 
 
 class Lane(models.IntegerChoices):
-    """What goes first when many rows wait."""
+    """The order in which waiting rows are pushed."""
 
-    URGENT = 0, "Urgent"  # somebody must lose access: a deletion, a client that is disabled
-    URGENT_BULK = 1, "Urgent bulk"  # … one of many at once: whoever takes away one access does not wait for them
+    URGENT = 0, "Urgent"  # access is taken away: a deletion, a disabled client
+    URGENT_BULK = 1, "Urgent bulk"  # … in bulk, so that a single change does not wait for it
     NORMAL = 2, "Normal"
-    BULK = 3, "Bulk"  # one of many that were changed at once
+    BULK = 3, "Bulk"  # one of many changed at once
 
     @classmethod
     def of(cls, *, urgent: bool, bulk: bool) -> "Lane":
@@ -64,7 +64,7 @@ class Lane(models.IntegerChoices):
 
 
 def may_go(at: datetime) -> Q:
-    """Of unsettled rows, those that a worker may claim: not parked, under no live lease, not waiting for a retry."""
+    """Match unsettled rows that a worker may claim: not parked, not leased, not waiting for a retry."""
     return (
         Q(parked_code="")
         & (Q(claimed_until__isnull=True) | Q(claimed_until__lte=at))
@@ -74,7 +74,7 @@ def may_go(at: datetime) -> Q:
 
 class SyncedQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
-        """Rows that are not on their way out."""
+        """Rows that are not being deleted."""
         return self.filter(deleted_at__isnull=True)
 
     def with_findings(self) -> Self:
@@ -88,7 +88,7 @@ class SyncedQuerySet(models.QuerySet[Any]):
         return self.exclude(generation=F("synced_generation"))
 
     def unknown(self) -> Self:
-        """Rows of which nobody knows what Azure holds: an answer is still to come, or was lost."""
+        """Rows whose state in Azure is unknown: an answer is still to come, or was lost."""
         return self.filter(Q(claim_token__isnull=False) | Q(uncertain=True) | Q(recheck_at__isnull=False))
 
     def due(self, at: datetime) -> Self:
@@ -99,10 +99,10 @@ class SyncedQuerySet(models.QuerySet[Any]):
         return self.unsettled().exclude(parked_code="")
 
     def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> int:
-        """Take those that are due. Answers how many: a row that somebody else took meanwhile is not among them.
+        """Claim the rows that are due, and return their number. Rows that another worker has claimed are not due.
 
-        A token that is still there belongs to a push that died: nobody knows what it did, so the row is read back, and
-        what it sent may still land late.
+        A token that is still there belongs to a push that died with an unknown result: the row is read back first, and
+        what it sent may still take effect late.
         """
         died = Q(claim_token__isnull=False)
         late = at + timedelta(seconds=settings.ARM_LATE_SECONDS)
@@ -127,7 +127,7 @@ class SyncedQuerySet(models.QuerySet[Any]):
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A row that must move first. `waits_too`: it waits itself, so the two may wait for each other."""
+    """A row that must go first. `waits_too`: it waits as well, so the two may wait for each other."""
 
     sentence: str
     waits_too: bool
@@ -208,7 +208,7 @@ class SyncedModel(models.Model):
 
     @classmethod
     def page_of(cls, scope_pk: int, name: str) -> str:
-        """Where the row of this name in a namespace is shown."""
+        """Return the URL of the page of this row in a namespace."""
         return reverse(cls.page_name, args=[scope_pk, name])
 
     @property
@@ -241,52 +241,52 @@ class SyncedModel(models.Model):
         return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
     def claim(self, token: uuid.UUID, until: datetime, at: datetime, *, by: str = "") -> bool:
-        """Take the row for one push. False when somebody else has it or it is not due."""
+        """Claim the row for one push. Return False if another worker has it or it is not due."""
         manager: Any = type(self)._default_manager
         return bool(manager.filter(pk=self.pk).claim(token, until, at, by=by))
 
     def desired_fields(self) -> list[str]:
-        """Every column that a change may write: all but those in which a worker keeps its account."""
+        """Return the columns that a change may write: all except those written by workers."""
         return [f.name for f in self._meta.concrete_fields if f.name not in _WORKER_FIELDS and not f.primary_key]
 
     def read(self, gateway: "Reader") -> dict[str, Any]:
-        """What Azure holds of it. Raises what the gateway raises."""
+        """Return the resource in Azure. Raise what the gateway raises."""
         return gateway.get(self.arm_id())
 
     def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Write it, wait for the end, and return the resource. Raises what the gateway raises."""
+        """Write it, wait for the result, and return the resource. Raise what the gateway raises."""
         return gateway.put(self.arm_id(), {"properties": dict(properties)})
 
     def changed_properties(self, current: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Of a model that is patched: the `properties` in which it differs from what Azure holds."""
+        """Return the `properties` that differ from Azure, for a model that is patched."""
         raise NotImplementedError  # abstract
 
-    # What each concrete model says of itself.
+    # Each concrete model implements these.
     def arm_id(self) -> str:
         raise NotImplementedError  # abstract
 
     @classmethod
     def is_built_in(cls, resource: Mapping[str, Any]) -> bool:
-        """Whether the service itself put this resource there: it is never brought in, and never differs."""
+        """Whether Event Grid itself created this resource: it is never imported or compared."""
         return False
 
     @classmethod
     def in_azure(cls, gateway: "Reader", scope_id: str) -> Iterator[dict[str, Any]]:
-        """What Azure holds of this type in a namespace, page by page. Raises what the gateway raises."""
+        """Yield the resources of this type in a namespace, page by page. Raise what the gateway raises."""
         for resource in gateway.list_children(scope_id, cls.arm_type):
             if not cls.is_built_in(resource):
                 yield resource
 
     def scope_pk(self) -> int:
-        """Primary key of the namespace it belongs to, for the activity log."""
+        """Return the primary key of its namespace."""
         raise NotImplementedError  # abstract
 
     def scope_name(self) -> str:
-        """Name of that namespace."""
+        """Return the name of its namespace."""
         raise NotImplementedError  # abstract
 
     def in_activity(self) -> dict[str, Any]:
-        """What an activity entry says of which object it is about."""
+        """Return the part of an activity entry that names the object."""
         return {
             "kind": self.kind,
             "object_pk": self.pk,
@@ -301,43 +301,43 @@ class SyncedModel(models.Model):
         raise NotImplementedError  # abstract
 
     def is_urgent(self) -> bool:
-        """Whether this change takes access away, so that it overtakes others."""
+        """Whether this change takes access away, and so goes before others."""
         return self.deleted_at is not None
 
     def what_it_waits_for(self) -> str:
-        """What must be in Azure before this row, or gone from it before this one goes, as words; "" = nothing."""
+        """Return what must be in Azure before this row is sent, or deleted from it first, in words; "" if nothing."""
         return ""
 
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
-        """Another row that makes room for this one, or has done so since Azure was asked; None = the refusal is final."""
+        """Return another row whose push may resolve a rejection sent at `asked_at` (UTC); None if the rejection is final."""
         return None
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
-        """Why a change made behind the portal's back lets somebody in, as a sentence; "" = it does not.
+        """Return why a change outside the portal may give clients access, as a sentence; "" if it does not.
 
         `fields` are the keys of `describe` that changed; None: the whole resource appeared.
         """
         return ""
 
     def rule_problems(self) -> list[str]:
-        """What our rules would refuse of it, as sentences, when it was found in Azure."""
+        """Return what our rules would reject in it, as sentences: Azure may hold what the portal does not allow."""
         return []
 
     def body(self) -> dict[str, Any]:
-        """The `properties` the portal models, as ARM takes them. None means: leave this property out."""
+        """Return the `properties` that the portal models, as ARM takes them. None leaves a property out."""
         raise NotImplementedError  # abstract
 
     def matches(self, resource: Mapping[str, Any]) -> bool:
-        """Whether Azure's resource says the same as this row: semantic equality of what the portal models."""
+        """Whether Azure's resource has the same meaning as this row, in what the portal models."""
         raise NotImplementedError  # abstract
 
     def replaces(self, resource: Mapping[str, Any]) -> bool:
-        """Whether an immutable value differs, so that only DELETE and PUT can bring this row there."""
+        """Whether a value differs that Azure never changes, so that it takes a DELETE and a PUT."""
         raise NotImplementedError  # abstract
 
     def adopt(self, resource: Mapping[str, Any]) -> None:
-        """Take over Azure's resource into this unsaved or saved row (fields only; the caller saves)."""
+        """Copy Azure's resource into this row. The caller saves it."""
         raise NotImplementedError  # abstract
 
 

@@ -1,4 +1,4 @@
-"""The way of one change to Azure, step by step, with how long each took."""
+"""One change on its way to Azure, step by step, with durations."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from portal.models import Activity
 from sync.models import PushRecord
 
-FIRST_SHOWN, LAST_SHOWN = 5, 10  # of the pushes of one change; those between are told in one step
+FIRST_SHOWN, LAST_SHOWN = 5, 10  # pushes of one change; those in between become one step
 REASONS_SHOWN = 3
 
 
@@ -25,6 +25,7 @@ class Step:
     request_id: str = ""  # ours, as Azure's logs show it
     azure_request_id: str = ""
     is_bad: bool = False
+    code: str = ""  # an outcome of a push, a kind of request, "queued", "saved" or "more_tries"
 
 
 _TITLES = {
@@ -35,22 +36,22 @@ _TITLES = {
 }
 _ENDS = {
     "succeeded": "Succeeded",
-    "still due": "Sent, and goes on",
-    "parked": "Refused",
-    "delayed": "Will be tried again",
+    "still due": "Sent, more to do",
+    "parked": "Rejected",
+    "delayed": "Will be retried",
     "not claimed": "Taken over by another worker",
 }
 
 
 def timeline_of(entry: Activity) -> list[Step]:
-    """From the moment a change was saved until Azure had it, oldest step first. The change's activity entry names it."""
-    steps = [Step("Queued", entry.at)]
+    """Return the steps from saving a change until Azure had it, oldest first."""
+    steps = [Step("Queued", entry.at, code="queued")]
     if entry.generation is None or entry.object_pk is None:
-        return [Step("Saved", entry.at)]
+        return [Step("Saved", entry.at, code="saved")]
     first, between, last = _pushes_of(entry, entry.object_pk, entry.generation)
     if first:
         waited = max(first[0].claimed_at - entry.at, timedelta())
-        steps = [Step("Queued", entry.at, waited.total_seconds())]
+        steps = [Step("Queued", entry.at, waited.total_seconds(), code="queued")]
     for record in first:
         steps += _steps_of_push(record)
     if between is not None:
@@ -62,13 +63,12 @@ def timeline_of(entry: Activity) -> list[Step]:
 
 def _steps_of_push(record: PushRecord) -> list[Step]:
     is_bad = record.outcome in {"parked", "delayed"}
-    end = Step(_ENDS[record.outcome], record.settled_at, detail=record.message, is_bad=is_bad)
+    end = Step(_ENDS[record.outcome], record.settled_at, detail=record.message, is_bad=is_bad, code=record.outcome)
     return [*(_step(kept) for kept in record.steps), end]
 
 
 def _pushes_of(entry: Activity, pk: int, generation: int) -> tuple[list[PushRecord], Step | None, list[PushRecord]]:
-    """Pushes that carried this change, from its generation to the first that ended it: the first and the last ones,
-    and what came between them."""
+    """Return the first pushes of this change, a summary of those in between, and the last ones."""
     records = PushRecord.objects.filter(
         kind=entry.kind, object_pk=pk, generation__gte=generation, settled_at__gte=entry.at
     ).order_by("id")
@@ -89,7 +89,8 @@ def _summary(records: QuerySet[PushRecord]) -> Step:
     reasons = records.order_by().values_list("message").annotate(count=Count("pk")).order_by("-count", "message")
     said = "; ".join(f"{count} × {message}" for message, count in reasons[:REASONS_SHOWN] if message)
     tries = "1 more try" if span["count"] == 1 else f"{span['count']:,} more tries"
-    return Step(tries, span["begin"], (span["end"] - span["begin"]).total_seconds(), detail=said, is_bad=True)
+    seconds = (span["end"] - span["begin"]).total_seconds()
+    return Step(tries, span["begin"], seconds, detail=said, is_bad=True, code="more_tries")
 
 
 def _step(kept: dict[str, Any]) -> Step:
@@ -105,4 +106,5 @@ def _step(kept: dict[str, Any]) -> Step:
         request_id=kept["request_id"],
         azure_request_id=kept["azure_request_id"],
         is_bad=not 200 <= status < 300 and status != 404,
+        code=kept["step"],
     )

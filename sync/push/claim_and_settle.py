@@ -1,7 +1,7 @@
-"""Bring rows to Azure: claim them, call with no transaction open, settle.
+"""Push rows to Azure: claim them, call with no transaction open, settle.
 
 Both ends are conditional on a fresh token, so two workers never push one row at once and a worker whose lease ran out
-changes nothing. What was sent is the generation that is settled: an edit made meanwhile stays due.
+changes nothing. Only the generation that was sent is settled: a later edit stays due.
 """
 
 import logging
@@ -45,13 +45,13 @@ class Pushed(StrEnum):
 
     NOT_CLAIMED = "not claimed"  # settled, parked, waiting, or another worker has it
     SUCCEEDED = "succeeded"
-    STILL_DUE = "still due"  # it went through, and was edited meanwhile or is still in doubt
+    STILL_DUE = "still due"  # Azure has it, but it was edited in the meantime or is still in doubt
     PARKED = "parked"
     DELAYED = "delayed"
 
 
 def push(row: SyncedModel, *, gateway: ArmGateway | None = None, worker: str = "") -> Pushed:
-    """Bring the row to Azure as it is now. Never raises what Azure answers: that is settled on the row."""
+    """Push the row to Azure as it is now, and return how that ended. Errors from Azure are settled on the row, not raised."""
     claimed = claim(type(row), [row.pk], worker=worker)
     if not claimed:
         return Pushed.NOT_CLAIMED
@@ -62,7 +62,7 @@ def push(row: SyncedModel, *, gateway: ArmGateway | None = None, worker: str = "
 
 
 def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> list[Claimed]:
-    """Take those rows that are due and can go. What somebody else has taken meanwhile is quietly left out."""
+    """Claim those of the rows that are due. Rows that another worker has claimed or that must wait are left out."""
     manager: Any = model._default_manager
     token, now, begun = uuid.uuid4(), timezone.now(), time.monotonic()
     lease = lease_seconds()
@@ -80,7 +80,7 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
 
 
 def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
-    """Let go of a row that needs another one in Azure first, and say on it what that is."""
+    """Release a row that needs another one in Azure first, and note on it what it waits for."""
     reason = row.what_it_waits_for()
     if reason:
         manager: Any = type(row)._default_manager
@@ -91,7 +91,7 @@ def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
 
 
 def let_go(worker: str, *, but: Iterable[Claimed]) -> int:
-    """Free what a worker has claimed and never sent, after a fault in between. `but`: what it has on its way, or back."""
+    """Release what a worker claimed but never sent, and return the number. `but`: claims in flight or not yet settled."""
     held: dict[type[SyncedModel], list[Claimed]] = defaultdict(list)
     for each in but:
         held[type(each.row)].append(each)
@@ -124,7 +124,7 @@ _NO_DOUBT: dict[str, Any] = {"recheck_at": None, "doubtful_from": None, "lost_wr
 
 
 def settle(deliveries: Sequence[Delivery]) -> list[Pushed]:
-    """Write down how deliveries went, in one transaction; what they do not hold any more they leave alone."""
+    """Settle deliveries in one transaction, and return how each ended. Rows whose claim was lost are left unchanged."""
     outcomes: dict[int, Pushed] = {}
     by_model: dict[type[SyncedModel], list[Delivery]] = defaultdict(list)
     for delivery in deliveries:
@@ -132,12 +132,12 @@ def settle(deliveries: Sequence[Delivery]) -> list[Pushed]:
     with transaction.atomic():
         for model, group in by_model.items():
             outcomes |= _Settlement(model, group).run()
-    _tell_reachability(deliveries)
+    _note_reachability(deliveries)
     return [outcomes[id(delivery)] for delivery in deliveries]
 
 
-def _tell_reachability(deliveries: Iterable[Delivery]) -> None:
-    """Once for each namespace: an outage, or that Azure answered."""
+def _note_reachability(deliveries: Iterable[Delivery]) -> None:
+    """Note once per namespace whether Azure answered."""
     reasons: dict[int, str | None] = {}
     for delivery in deliveries:
         outage = delivery.outage
@@ -149,7 +149,7 @@ def _tell_reachability(deliveries: Iterable[Delivery]) -> None:
 
 
 class _Settlement:
-    """Deliveries of one model, settled together: the rows are locked, looked at, and written by few statements."""
+    """Deliveries of one model, settled together: the rows are locked, checked and written in few statements."""
 
     def __init__(self, model: type[SyncedModel], deliveries: Sequence[Delivery]) -> None:
         self.rows: Any = model._default_manager
@@ -197,9 +197,9 @@ class _Settlement:
             self.gone.append(delivery.row.pk)
             return Pushed.SUCCEEDED
         values = {**_CLEARED, **doubt, "base": None}
-        if is_newest:  # a lost PUT may still bring it back: the row stays and looks again
+        if is_newest:  # a lost PUT may still recreate it: the row stays and is checked again
             values |= {"uncertain": True, "next_attempt_at": doubt["recheck_at"]}
-        else:  # revived meanwhile: Azure no longer has it, and the newer generation creates it again
+        else:  # revived in the meantime: Azure no longer has it, and the newer generation recreates it
             self._ended(delivery, Activity.Outcome.SUCCEEDED)
         self._update(delivery, **values)
         return Pushed.STILL_DUE
@@ -222,7 +222,7 @@ class _Settlement:
         values = {**_CLEARED, "base": delivery.base, "uncertain": delivery.touched or delivery.row.uncertain}
         if is_newest:
             values |= {"parked_code": delivery.code[:120], "parked_message": delivery.message}
-        # An edit made meanwhile is another change: it must be tried, not parked with this one.
+        # A later edit is another change: it must be tried, not parked with this one.
         self._update(delivery, **values)
         self._ended(delivery, Activity.Outcome.FAILED)
         return Pushed.PARKED if is_newest else Pushed.STILL_DUE

@@ -11,23 +11,23 @@ Resource = Mapping[str, Any]
 CONFLICTS: dict[str, tuple[Finding.Class, str]] = {
     "ChangedInAzure": (
         Finding.Class.BOTH,
-        "It was changed in Azure, too, and not by this portal: {fields}. Nothing was overwritten. "
+        "It was also changed in Azure, and not by this portal: {fields}. Nothing was overwritten. "
         "Keep yours, or take Azure's.",
     ),
     "DeletedInAzure": (
         Finding.Class.DELETED,
-        "It was deleted in Azure, and not by this portal. Create it again, or take it out of the portal.",
+        "It was deleted in Azure, and not by this portal. Recreate it, or remove it from the portal.",
     ),
     "ExistsInAzure": (
         Finding.Class.BOTH,
-        "Azure already holds something else under this name, which was not made by this portal. Nothing was "
-        "overwritten. Replace it by yours, or take Azure's.",
+        "Azure already has another resource with this name, which was not created by this portal. Nothing was "
+        "overwritten. Replace it with yours, or take Azure's.",
     ),
 }
 
 
-class Drifted(Exception):  # noqa: N818 - says what happened
-    """Azure holds something that this portal did not leave there, so the push stops before it overwrites it."""
+class Drifted(Exception):  # noqa: N818 - reads as a sentence
+    """Azure holds something that this portal did not leave there, so the push stops before overwriting it."""
 
     def __init__(self, code: str, resource: Resource | None, message: str) -> None:
         super().__init__(message)
@@ -61,14 +61,14 @@ def labels_of(model: type[SyncedModel], fields: Iterable[str]) -> str:
 
 
 def canonical(described: Mapping[str, Any] | None) -> str:
-    """One text for what is equal: "" for nothing there."""
+    """Return the same text for equal states; "" for none."""
     return "" if described is None else json.dumps(_nameless(described), sort_keys=True, default=str)
 
 
 def field_differences(
     model: type[SyncedModel], *, base: Resource | None, ours: SyncedModel | None, azure: Resource | None
 ) -> list[dict[str, Any]]:
-    """Each field in which base, ours and Azure's are not all the same, as plain JSON."""
+    """Return each field in which base, ours and Azure's are not all the same, as JSON."""
     sides = {
         "base": describe_resource(model, base) or {},
         "ours": _nameless(ours.describe()) if ours is not None else {},

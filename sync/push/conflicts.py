@@ -1,4 +1,4 @@
-"""What a push finds in Azure that somebody else left there becomes a finding, like one of a scan."""
+"""Record changes by others that a push finds in Azure as findings, as a scan does."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ Resource = Mapping[str, Any]
 
 
 def note_conflict(row: SyncedModel, *, code: str, resource: Resource | None, at: datetime) -> Finding:
-    """Open a finding for `row`, or refresh the one that is open."""
+    """Open a finding for `row`, or update its unresolved one, and return it."""
     fields = field_differences(type(row), base=row.base, ours=row, azure=resource)
     alarm = alarm_of(type(row), base=row.base, azure=resource, fields=fields)
     return upsert_finding(
@@ -19,7 +19,7 @@ def note_conflict(row: SyncedModel, *, code: str, resource: Resource | None, at:
         scope=row.scope_pk(),
         name=str(row),
         at=at,
-        reopen=True,  # somebody has changed it here since it was ignored
+        reopen=True,  # the row has changed here since it was ignored
         object_pk=row.pk,
         drift=CONFLICTS[code][0],
         fields=fields,
@@ -32,7 +32,7 @@ def note_conflict(row: SyncedModel, *, code: str, resource: Resource | None, at:
 def alarm_of(
     model: type[SyncedModel], *, base: Resource | None, azure: Resource | None, fields: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Why what Azure holds lets somebody in who was not let in before, as a sentence; "" = it does not."""
+    """Return why the change in Azure may give new clients access, as a sentence; "" if it does not."""
     if azure is None:
         return ""
     changed = [found["field"] for found in fields if found["base"] != found["azure"]]
@@ -40,7 +40,7 @@ def alarm_of(
 
 
 def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:
-    """The unresolved finding of one resource. One that was ignored comes back when Azure changed again since."""
+    """Create or update the unresolved finding of a resource, and return it. An ignored one reopens if Azure changed since."""
     unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
     finding = unresolved.first()
     if finding is None:

@@ -1,4 +1,4 @@
-"""Take one claimed row to Azure. Only calls here: no database, so that many deliveries run in threads at once."""
+"""Push one claimed row to Azure. Calls only, no database, so that many deliveries can run in threads at once."""
 
 import json
 import time
@@ -19,22 +19,22 @@ from sync.push.sent_states import NOTHING_KNOWN, History
 
 Resource = Mapping[str, Any]
 ANOTHER_ONE = (
-    "Azure holds another one under this name by now, which was not made by this portal: {fields}. It was not deleted. "
-    "Keep yours to delete it all the same, or take Azure's."
+    "Azure now has another resource with this name, which was not created by this portal: {fields}. It was not deleted. "
+    "Keep yours to delete it anyway, or take Azure's."
 )
 PERHAPS_OURS = (
-    "What Azure holds under this name may be another one: when it was made, an answer was lost, and by now it says "
-    "otherwise: {fields}. It was not deleted. Keep yours to delete it all the same, or take Azure's."
+    "The resource that Azure has with this name may be another one: an answer was lost when it was created, and it now "
+    "differs in: {fields}. It was not deleted. Keep yours to delete it anyway, or take Azure's."
 )
-MOST_TOLD = 400  # characters
-WAITED_ENOUGH = 2  # times that a replacement was put back because another row was in its way, which waits, too
+MOST_IN_MESSAGE = 400  # characters
+WAITED_ENOUGH = 2  # times that a replacement was undone because of another row that waits as well
 _PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
 End = Literal["written", "deleted", "refused", "drifted", "delayed"]
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A row that this worker holds, and what it knows about it."""
+    """A row that this worker has claimed, and what it knows about it."""
 
     row: SyncedModel
     token: uuid.UUID
@@ -45,7 +45,7 @@ class Claimed:
 
 @dataclass
 class Delivery:
-    """How it went, to be settled in the database."""
+    """The result of a push, to be settled in the database."""
 
     claimed: Claimed
     began: datetime
@@ -54,8 +54,8 @@ class Delivery:
     code: str = ""
     message: str = ""
     outage: AzureUnreachable | None = None
-    found: Resource | None = None  # what somebody else left there
-    touched: bool = False  # a write was sent whose effect is not known, or undone only in part
+    found: Resource | None = None  # what others left there
+    touched: bool = False  # a write was sent whose effect is unknown or only partly undone
     lost: bool = False  # … and which may still take effect after this
     landed: bool = False  # the write that was lost before has been seen to be there
     calls: list[Call] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Delivery:
 
 
 def deliver(claimed: Claimed, gateway: ArmGateway) -> Delivery:
-    """Bring the row to Azure as it is now. Never raises what Azure answers."""
+    """Push the row to Azure as it is now. Errors from Azure are part of the result, not raised."""
     delivery = Delivery(claimed, timezone.now(), base=claimed.row.base)
     with recorded() as calls:
         try:
@@ -96,7 +96,7 @@ def deliver(claimed: Claimed, gateway: ArmGateway) -> Delivery:
 
 
 def overlay(row: SyncedModel, base: Resource | None) -> dict[str, Any]:
-    """The `properties` to send: what Azure holds, overlaid with what the portal models.
+    """Return the `properties` to send: what Azure holds, overlaid with what the portal models.
 
     Properties the portal does not know survive; those Azure writes itself and those that are None are left out.
     """
@@ -125,10 +125,10 @@ class _Courier:
         self.is_doubtful = self.row.is_in_doubt
 
     def delete(self) -> None:
-        """DELETE what is ours. Only another resource under its name stops it: a mere drift must not keep access open."""
+        """DELETE the resource. Only another resource of the same name stops this: drift alone must not keep access open."""
         if self.row.base is None:
             if self.row.synced_generation == 0 and not self.is_doubtful:
-                return  # nothing of ours was ever there, and the name may be somebody else's
+                return  # the portal never created it, and others may use the name
             current: Resource | None = self._read()
             if not self._is_ours(current):
                 if current is None or not self.is_doubtful:
@@ -140,7 +140,7 @@ class _Courier:
                 self.delivery.base = None
                 return
             if current is not None:
-                self._look_at_what_goes(current)
+                self._check_before_deleting(current)
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
         self.delivery.touched = False
         self.delivery.base = None
@@ -156,8 +156,8 @@ class _Courier:
         except AzureNotFound:  # with all that it was in
             return None
 
-    def _look_at_what_goes(self, current: Resource) -> None:
-        """Raises Drifted when somebody made another resource under this name. Else notes what others changed in it."""
+    def _check_before_deleting(self, current: Resource) -> None:
+        """Raise Drifted if others created another resource of this name; else note what they changed."""
         model, base = type(self.row), self.row.base
         if self.is_doubtful and self._is_ours(current):
             return
@@ -171,10 +171,10 @@ class _Courier:
             held = "; ".join(
                 f"{model.label_of(name)}: {json.dumps(now[name], ensure_ascii=False, default=str)}" for name in fields
             )
-            self.delivery.message = f"It had been changed in Azure before it was deleted. {held}"[:MOST_TOLD]
+            self.delivery.message = f"It had been changed in Azure before it was deleted. {held}"[:MOST_IN_MESSAGE]
 
     def write(self) -> None:
-        """PUT the row, by way of DELETE where Azure never changes a value. Leaves what Azure holds in `base`."""
+        """PUT the row, after a DELETE if a value differs that Azure never changes. Sets `base` to what Azure holds."""
         current = self._current()
         if current is not None and self.row.matches(current):
             self.delivery.base = dict(current)
@@ -189,10 +189,10 @@ class _Courier:
             self._put(properties)
 
     def _current(self) -> Resource | None:
-        """What Azure holds. Of what is made anew, a listing without it saves the read.
+        """Return what Azure holds. For a new resource, a listing without its name saves the read.
 
-        What is changed is always read right before: Event Grid has no ETags, so that a change which somebody makes
-        between the look and the PUT goes unseen, and a listing would make that seconds.
+        An existing resource is always read right before its PUT: Event Grid has no ETags, so a change made between read
+        and PUT goes unnoticed, and with a listing that gap would be seconds.
         """
         taken = self.delivery.claimed.taken_names
         is_new = self.row.base is None and not self.is_doubtful
@@ -201,12 +201,12 @@ class _Courier:
         return self._read()
 
     def _refuse_to_overwrite(self, current: Resource | None) -> None:
-        """Raises Drifted when somebody else changed, made or deleted the resource."""
+        """Raise Drifted if others changed, created or deleted the resource."""
         base = self.row.base
         if self.is_doubtful and self._is_ours(current):
             return
         if current is None:
-            if base is not None and not self._may_be_gone_by_us(base):
+            if base is not None and not self._may_have_deleted(base):
                 raise self._drifted("DeletedInAzure", None)
             return
         if base is None:
@@ -222,20 +222,20 @@ class _Courier:
     def _is_ours(self, current: Resource | None) -> bool:
         return self.history.holds(canonical(describe_resource(type(self.row), current)))
 
-    def _may_be_gone_by_us(self, base: Resource) -> bool:
-        """Nothing is there: whether a DELETE of ours, whose end nobody knows, explains that."""
+    def _may_have_deleted(self, base: Resource) -> bool:
+        """Whether a DELETE of ours with an unknown result explains that the resource is missing."""
         model = type(self.row)
         held = canonical(describe_resource(model, base))
         return self.is_doubtful and self.history.may_have_removed(model.unchangeable, held)
 
     def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
-        """What Azure never changes is deleted and made anew; refused, the former one is put back.
+        """Delete and recreate the resource, as Azure never changes the value. If the PUT is rejected, restore the former one.
 
-        Not where Azure took the new one and holds it otherwise than it was sent: that one is there. And not when it has
-        waited several times for a row that waits as well: two that swap a value would go on for ever.
+        The former one is not restored if Azure accepted the new one but holds something else than was sent, nor after
+        several waits for a row that waits as well: two rows that swap a value would never finish.
         """
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
-        self.delivery.touched = True  # until something is there again
+        self.delivery.touched = True  # until a resource exists again
         self.delivery.base = None
         try:
             self._put(properties)
@@ -243,7 +243,7 @@ class _Courier:
             if self.delivery.base is not None:
                 raise
             if self.row.waits_for and self.row.attempts >= WAITED_ENOUGH:
-                self.delivery.base = dict(former)  # what we do not model is taken from it when it is made again
+                self.delivery.base = dict(former)  # unmodelled properties are taken from it when it is recreated
                 raise
             kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
             try:
@@ -252,7 +252,7 @@ class _Courier:
             except AzureRefused:
                 raise refusal from None
             raise AzureRefused(
-                refusal.code, f"{refusal.message} What was there before has been put back.", refusal.status
+                refusal.code, f"{refusal.message} The former resource has been put back.", refusal.status
             ) from None
 
     def _put(self, properties: Mapping[str, Any]) -> None:
@@ -260,7 +260,7 @@ class _Courier:
         try:
             answer = self._sent_put(properties)
         except AzureRefused as refusal:
-            # Azure refuses to write some things twice. What counts is what it holds.
+            # Azure rejects some writes that change nothing. What counts is what it holds.
             try:
                 answer = self._read()
             except AzureRefused:
@@ -283,9 +283,11 @@ class _Courier:
         return answer
 
     def _send(self, write: Callable[[], Any]) -> Any:
-        """A write. One that cannot end within the lease is not begun: another worker may have the row by then."""
+        """Run a write, unless it may outlast the lease: another worker could have the row by then."""
         if time.monotonic() + write_seconds() > self.delivery.claimed.until:
-            raise AzureUnreachable("the earlier steps took too long; it starts over", 0.0, sent=False, answered=True)
+            raise AzureUnreachable(
+                "the earlier steps took too long; the push starts over", 0.0, sent=False, answered=True
+            )
         try:
             return write()
         except AzureUnreachable as outage:
@@ -294,7 +296,7 @@ class _Courier:
             raise
 
     def _read_back(self) -> dict[str, Any] | None:
-        """Look again after a write that Azure took. When that fails, nobody knows what it has become."""
+        """Read after a write that Azure accepted. If that fails, its result is unknown."""
         try:
             return self._read()
         except AzureUnreachable:
@@ -302,7 +304,7 @@ class _Courier:
             raise
 
     def _read(self) -> dict[str, Any] | None:
-        """What Azure holds now. Notes when that is what a write with a lost answer was about."""
+        """Return what Azure holds now, and note if a write whose answer was lost has taken effect."""
         try:
             current: dict[str, Any] | None = self.row.read(self.gateway)
         except AzureNotFound as missing:

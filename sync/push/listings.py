@@ -1,6 +1,6 @@
-"""Listings of whole collections, so that a thousand new rows need a few reads before them and not a thousand.
+"""List whole collections, so that a thousand new rows need a few reads instead of a thousand.
 
-What is changed and not made is read one by one, right before its PUT: ARM allows more reads than writes.
+Existing resources are read one by one, right before their PUT: ARM allows more reads than writes.
 """
 
 import time
@@ -51,7 +51,7 @@ class Collections:
     def fresh(
         self, model: type[SyncedModel], group: Sequence[queue.Candidate], threads: Executor
     ) -> dict[str, Set[str]]:
-        """Which names are taken in the namespaces of `group`, by namespace id. Begins to list where it is worth it."""
+        """Return the names in use in the namespaces of `group`, by namespace id. Starts a listing where one saves requests."""
         scopes = {candidate.scope_id for candidate in group if not candidate.is_deletion}
         now = time.monotonic()
         unlisted = [scope for scope in scopes if not self._is_fresh((model, scope), now)]
@@ -67,7 +67,7 @@ class Collections:
         return found
 
     def note(self, delivery: Delivery, outcome: Pushed) -> None:
-        """What we have deleted ourselves is free again. Any other name that we have dealt with is read from now on."""
+        """Update a listing after a push: a name we deleted is free, any other is read from now on."""
         namespace, _, name = delivery.row.arm_id().rsplit("/", 2)
         listing = self._listings.get((type(delivery.row), namespace))
         if listing is None or listing.names is None:
@@ -78,7 +78,7 @@ class Collections:
             listing.names.add(name.lower())
 
     def calls(self) -> list[Call]:
-        """Requests made since this was last asked, for the budgets."""
+        """Return the requests made since the last call, for the budgets."""
         calls, self._calls = self._calls, []
         return calls
 
@@ -95,7 +95,7 @@ class Collections:
 
     @staticmethod
     def _may_read(scope: str, pages: int) -> bool:
-        """Whether the budget has that many reads; else each push reads for itself, which its own share pays for."""
+        """Reserve that many reads; if the budget has fewer, each push reads for itself within its own share."""
         subscription = subscription_of(scope)
         grant = budget.reserve(subscription, "reads", pages)
         if grant.count < pages:

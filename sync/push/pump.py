@@ -32,9 +32,9 @@ from sync.workers.heartbeats import Worker, this_worker
 
 logger = logging.getLogger(__name__)
 
-LINGER = 0.4  # seconds: somebody who saves one thing often saves another one at once
+LINGER = 0.4  # seconds: people who save one thing often save another right after
 LOOK_EVERY = 0.05
-STAY_FOR = 5.0  # seconds: what is tried again that soon needs no sweep to find it
+STAY_FOR = 5.0  # seconds: retries that soon need no sweep
 GATHER = 0.02  # seconds to wait for neighbours before settling: one transaction for several rows
 GATHER_IN_BULK = 0.2  # … while there is enough claimed for the threads to go on with
 AHEAD = 0.4  # seconds of work that may be claimed and wait for a thread; at most MOST_AHEAD rows for each thread
@@ -53,7 +53,7 @@ def _threads(number: int, pid: int) -> ThreadPoolExecutor:
 
 
 class _Pace:
-    """How many rows land in a second, lately."""
+    """The recent number of rows settled per second."""
 
     def __init__(self) -> None:
         self.rate = 0.0
@@ -112,11 +112,11 @@ class Pump:
         return self._gateway or arm_gateway()
 
     def stop(self) -> None:
-        """Take nothing new; `run` returns when what is on its way has been settled."""
+        """Claim nothing more; `run` returns when all pushes in flight have been settled."""
         self._stopped.set()
 
     def run(self, *, seconds: float) -> bool:
-        """Push what is due. True when there may be more to do."""
+        """Push what is due for `seconds`. Return True if there may be more to do."""
         self._worker.keep_beating()
         self._collections = Collections(self.gateway)
         try:
@@ -150,7 +150,7 @@ class Pump:
     # Up
 
     def _took_off(self) -> bool:
-        """Take off; False when the database was busy or away, which is no reason to end."""
+        """Claim and send rows; return False if the database was busy or away, which does not end the run."""
         try:
             self._let_loose_claims_go()
             self._worker.has_loose_claims = True  # until all that is claimed has been sent off
@@ -164,12 +164,12 @@ class Pump:
         return True
 
     def _let_loose_claims_go(self) -> None:
-        """What was claimed and never sent would otherwise wait until its lease ends."""
+        """Release rows that were claimed but never sent, which would otherwise wait until their lease ends."""
         if self._worker.has_loose_claims:
             sent = [*self._flying.values(), *self._worker.unsettled]
             freed = claim_and_settle.let_go(self._worker.id, but=sent)
             self._worker.has_loose_claims = False
-            logger.warning("%d rows that were claimed and not sent go on.", freed)
+            logger.warning("Released %d rows that were claimed but not sent.", freed)
 
     def _take_off(self) -> None:
         """Claim what the threads will begin within a moment: claims in large groups cost little, and nothing waits long.
@@ -200,13 +200,13 @@ class Pump:
         future.add_done_callback(self._come_back)
 
     def _come_back(self, future: Future[Delivery]) -> None:
-        """In the thread that delivered."""
+        """Hand a delivery back. Runs in the thread that delivered."""
         self._back.append(future)
         self._one_is_back.set()
 
     @staticmethod
     def _return_unused(group: Sequence[queue.Candidate], claimed: Sequence[Claimed]) -> None:
-        """What another worker was faster to claim costs this one nothing."""
+        """Return the budget of rows that another worker claimed first."""
         taken = {each.row.pk for each in claimed}
         unused: dict[tuple[str, str], int] = defaultdict(int)
         for candidate in group:
@@ -272,11 +272,11 @@ class Pump:
         self._worker.in_flight = len(self._flying)
 
     def _settled(self, landed: Sequence[Delivery]) -> list[Pushed]:
-        """A database that is busy or away must not cost what Azure has already done, nor one bad row the others."""
+        """Settle deliveries together; one by one if that fails, so that one bad row does not hold up the others."""
         try:
             return self._settled_together(landed)
         except AnyDatabaseError:
-            logger.exception("%d rows could not be settled together; trying each by itself.", len(landed))
+            logger.exception("%d rows could not be settled together; trying them one by one.", len(landed))
         outcomes = []
         for delivery in landed:
             try:
@@ -289,7 +289,7 @@ class Pump:
 
     @staticmethod
     def _settled_together(landed: Sequence[Delivery]) -> list[Pushed]:
-        """Tried until the leases end: a database that changes over to another server may need minutes."""
+        """Settle, retrying until the leases end: a database failover may take minutes."""
         ends = max(delivery.claimed.until for delivery in landed)
         pause = SETTLE_AGAIN_AFTER
         while True:
@@ -318,14 +318,14 @@ class Pump:
                 budget.outage(subscription, reason)
 
     def _finish(self) -> None:
-        """Whatever ends the pump, what is on its way is settled, and what is not is let go."""
+        """Settle the pushes in flight, and release the claims that were not sent."""
         while self._flying:
             self._wait_for_some()
         self._settle()
         try:
             self._let_loose_claims_go()
         except AnyDatabaseError:
-            logger.warning("Claims could not be let go; the next run does that.", exc_info=True)
+            logger.warning("Claims could not be released; the next run does that.", exc_info=True)
 
 
 _running = threading.Lock()
@@ -334,12 +334,12 @@ _current: Pump | None = None
 
 
 def run_here(*, seconds: float) -> bool:
-    """Run the pump of this process, unless it runs already. True when there may be more to do."""
+    """Run the pump of this process, unless it is running. Return True if there may be more to do."""
     global _current
     more = False
     _asked_again.set()
     while _asked_again.is_set() and _running.acquire(blocking=False):
-        # Asked while it runs, it looks again before it ends: a hint is not lost between its last look and its end.
+        # A call while it runs makes it check again before it ends, so that no hint is lost.
         try:
             _asked_again.clear()
             _current = Pump()

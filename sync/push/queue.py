@@ -1,4 +1,4 @@
-"""What is due, in the order in which it should go, as far as the budgets allow."""
+"""The rows that are due, in push order, as far as the budgets allow."""
 
 import time
 from collections import defaultdict
@@ -20,7 +20,7 @@ LOOK_AGAIN = 0.2  # seconds: in a bulk of one type, the others are not asked for
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row that is due, and what its push will take."""
+    """A row that is due, and the budget that its push uses."""
 
     model: type[SyncedModel]
     pk: int
@@ -39,14 +39,14 @@ class Candidate:
 
 
 class Queue:
-    """Looks at what is due. Remembers which buckets are empty, so that rows behind others' empty buckets go on."""
+    """Selects due rows. Remembers empty budgets, so that rows of other subscriptions go on."""
 
     def __init__(self) -> None:
         self._empty: dict[tuple[str, str], float] = {}  # (subscription, operation) → time.monotonic() to look again
         self._quiet: dict[type[SyncedModel], float] = {}  # had nothing while others were busy → when to look again
 
     def take(self, room: int) -> list[Candidate]:
-        """Up to `room` rows to claim now, urgent ones first. What they may send is taken out of the budgets."""
+        """Return up to `room` rows to claim now, urgent ones first. Their requests are reserved in the budgets."""
         now = time.monotonic()
         self._empty = {key: at for key, at in self._empty.items() if at > now}
         due = {model: self._due(model, room) for model in registry.models() if self._quiet.get(model, 0.0) <= now}
@@ -68,7 +68,7 @@ class Queue:
         return taken
 
     def wait(self) -> float:
-        """Seconds until an empty bucket may have something; 0 when none is empty."""
+        """Return the seconds until an empty budget may have requests again; 0 if none is empty."""
         now = time.monotonic()
         return min((max(at - now, 0.0) for at in self._empty.values()), default=0.0)
 
@@ -89,9 +89,9 @@ MEANWHILE = timedelta(seconds=1)  # longer than between a pump's last look at wh
 
 
 def soonest(within: float) -> float | None:
-    """Seconds until the next row may be tried again, when that is soon; None when it is not, or nothing waits.
+    """Return the seconds until the next row may be retried; None if that is not within `within` seconds.
 
-    One that has fallen due since the asker looked counts as well: 0.
+    A row that became due since the caller checked counts as 0.
     """
     now = timezone.now()
     found = []
@@ -99,7 +99,7 @@ def soonest(within: float) -> float | None:
         manager: Any = model._default_manager
         later = manager.unsettled().filter(
             parked_code="",
-            waits_for="",  # waiting for another row may take long: the sweep looks after that
+            waits_for="",  # waiting for another row may take long: the sweep handles that
             claim_token__isnull=True,
             next_attempt_at__gt=now - MEANWHILE,
             next_attempt_at__lte=now + timedelta(seconds=within),
@@ -110,14 +110,14 @@ def soonest(within: float) -> float | None:
 
 
 def anything_due() -> bool:
-    """Whether a worker could do something now."""
+    """Whether a row is due now."""
     now = timezone.now()
     managers: list[Any] = [model._default_manager for model in registry.models()]
     return any(manager.due(now).exists() for manager in managers)
 
 
 def new_in(model: type[SyncedModel], scope_ids: Sequence[str]) -> dict[str, int]:
-    """How many rows of a model are to be made in each namespace now, by its ARM id."""
+    """Return the number of rows of a model to be created in each namespace now, by its ARM id."""
     manager: Any = model._default_manager
     new = manager.due(timezone.now()).present().filter(base__isnull=True)
     rows = new.filter(**{f"{model.scope_id_path}__in": list(scope_ids)})

@@ -1,4 +1,4 @@
-"""Looking again at what is not over: a lost write that may have landed late, and the claims of workers that died."""
+"""Check again what is not final: lost writes that may take effect late, and the claims of dead workers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from sync import registry
 
 
 def make_due(at: datetime) -> int:
-    """Make due again what a late write may have undone since it was settled. It is read back before it is sent."""
+    """Make rows due again that a late write may have undone, and return the number. They are read back first."""
     count = 0
     for model in registry.models():
         rows: Any = model._default_manager
@@ -20,7 +20,7 @@ def make_due(at: datetime) -> int:
 
 
 def free_claims(workers: Iterable[str], at: datetime) -> int:
-    """Let go of what dead workers hold. The token stays: it says that nobody knows what they did."""
+    """End the claims of dead workers, and return the number. The token stays: it marks a push with an unknown result."""
     count = 0
     for model in registry.models():
         rows: Any = model._default_manager
