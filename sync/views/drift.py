@@ -118,7 +118,9 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     for finding, is_as_shown in chosen:
         try:
             if not is_as_shown:
-                raise CannotResolve("changed-meanwhile", "This difference has changed since the page was loaded. Review it again.")
+                raise CannotResolve(
+                    "changed-meanwhile", "This difference has changed since the page was loaded. Review it again."
+                )
             said.append(decide(request, finding))
         except (FieldsBelongTogether, NoFieldChosen) as fault:
             return _detail(request, scope, finding, fault)
