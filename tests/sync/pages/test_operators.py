@@ -1,8 +1,7 @@
 """Operators' pages: what waits, what was refused, and how a change went."""
 
-from datetime import timedelta
-
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
