@@ -5,7 +5,7 @@ Each value can be changed by a variable of the environment file, named beside it
 
 import os
 
-bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")  # or unix:/run/mqtt-portal/web.sock
+bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")  # or unix:/run/mqtt-portal-web/web.sock
 workers = int(os.environ.get("PORTAL_WEB_PROCESSES", "2"))
 threads = int(os.environ.get("PORTAL_WEB_THREADS", "8"))
 # gunicorn's threaded worker, in which slow and half-open requests take no thread.

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.serving.forwarded.ForwardedHeadersMiddleware",
     "portal.serving.response_headers.ResponseHeadersMiddleware",
+    "portal.serving.probes.ProbeHostMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,0 +1,154 @@
+"""The files in deploy/ are accepted by systemd, nginx and Prometheus, and agree with the page and the code."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emulator.authority import Authority
+from sync.pages import metrics
+from sync.workers.periodic import EXPECTED
+from tests.deployment.page import COMMANDS, ROOT, variables
+from tests.support.programs import require_program
+
+DEPLOY = ROOT / "deploy"
+PORTAL_PACKAGES = ("portal", "namespaces", "certificates", "sync", "emulator", "templates", "static", "manage.py")
+
+
+def joined(arguments: list[str] | str) -> str:
+    """Return a command without what differs between the page, a unit and a container: paths and names of hosts."""
+    text = arguments if isinstance(arguments, str) else " ".join(arguments)
+    text = re.sub(r" --(hostname|schedule) \S+", "", text.strip())
+    return re.sub(r"\S*\.venv/bin/", "", text)
+
+
+# systemd
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    verify = require_program("systemd-analyze")
+    units = []
+    for unit in (DEPLOY / "systemd").iterdir():
+        copy = tmp_path / unit.name.replace("@.", "@1.")
+        # The portal is not installed on this machine: the one fault that verify may find.
+        text = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(encoding="utf-8"))
+        copy.write_text(text, encoding="utf-8")
+        units.append(str(copy))
+    run = subprocess.run([verify, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    about_ours = [line for line in run.stderr.splitlines() if "mqtt-portal" in line]
+    assert (run.returncode, about_ours) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "clock"])
+def test_a_unit_runs_the_command_of_the_page(name: str) -> None:
+    (unit,) = (DEPLOY / "systemd").glob(f"mqtt-portal-{name}*.service")
+    (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    assert joined(command) == joined(COMMANDS[name])
+
+
+# nginx
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    nginx = require_program("nginx")
+    authority = Authority(tmp_path)
+    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    changed = {
+        "/etc/ssl/mqtt-portal/fullchain.pem": str(authority.certificate_path),
+        "/etc/ssl/mqtt-portal/privkey.pem": str(authority.key_path),
+        "/var/log/nginx": str(tmp_path),
+        # nginx opens what it listens on also when it only tests, and the ports may be taken.
+        "listen 80;": f"listen unix:{tmp_path}/80;",
+        "listen 443 ": f"listen unix:{tmp_path}/443 ",
+    }
+    for before, after in changed.items():
+        assert before in site
+        site = site.replace(before, after)
+    site = re.sub(r"^ *listen \[::\].*\n", "", site, flags=re.MULTILINE)
+    (tmp_path / "site.conf").write_text(site, encoding="utf-8")
+    main = f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ include {tmp_path}/site.conf; }}\n"
+    (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
+    command = [nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "[warn]" not in run.stderr
+
+
+# Prometheus
+
+
+@pytest.mark.django_db
+def test_alerts_use_only_metrics_that_exist() -> None:
+    document = yaml.safe_load((DEPLOY / "prometheus-alerts.yaml").read_text(encoding="utf-8"))
+    rules = [rule for group in document["groups"] for rule in group["rules"]]
+    existing = set(re.findall(r"^# TYPE (\S+) ", metrics.exposition().decode(), re.MULTILINE))
+    used = {name for rule in rules for name in re.findall(r"\bportal_[a-z_]+", rule["expr"])}
+    assert used
+    assert used <= existing
+    jobs = {name for rule in rules for name in re.findall(r'portal_periodic_age_seconds\{name="(\w+)"', rule["expr"])}
+    assert jobs <= set(EXPECTED)
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert rule["annotations"]["summary"]
+
+
+def test_alerts_restart_units_that_exist() -> None:
+    named = re.findall(r"systemctl restart '?(mqtt-portal-[a-z]+@?)", (DEPLOY / "prometheus-alerts.yaml").read_text())
+    assert named
+    assert {f"{unit}.service" for unit in named} <= {unit.name for unit in (DEPLOY / "systemd").iterdir()}
+
+
+# Containers
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    return found["services"]  # type: ignore[no-any-return]
+
+
+def test_compose_runs_the_commands_of_the_page() -> None:
+    services = compose()
+    containerfile = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^CMD (\[.*\])$", containerfile, re.MULTILINE)
+    assert joined(yaml.safe_load(command)) == joined(COMMANDS["web"])
+    assert "command" not in services["web"]
+    assert joined(services["worker"]["command"]) == joined(COMMANDS["worker"])
+    assert joined(services["clock"]["command"]) == joined(COMMANDS["clock"])
+    assert services["worker"]["deploy"]["replicas"] == 2
+    assert "deploy" not in services["clock"]  # exactly one
+
+
+def test_compose_sets_only_variables_that_are_read() -> None:
+    for name in ("web", "worker", "clock", "migrate"):
+        service = compose()[name]
+        assert set(service["environment"]) <= set(variables())
+        assert service["env_file"] == "portal.env"
+    assert "/healthz" in " ".join(compose()["web"]["healthcheck"]["test"])
+
+
+def test_images_are_named_without_a_registry() -> None:
+    images = [service["image"] for service in compose().values()]
+    images += re.findall(r"^FROM (\S+)", (DEPLOY / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [image for image in images if "/" in image] == []
+
+
+def test_the_image_has_all_parts_of_the_portal() -> None:
+    copied = re.findall(r"^COPY (.*) \S+$", (DEPLOY / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert sources >= {*PORTAL_PACKAGES, "requirements/production.txt", "deploy/gunicorn.conf.py"}
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+@pytest.mark.long
+def test_the_image_can_be_built() -> None:
+    tool = shutil.which("podman") or shutil.which("buildah")
+    if tool is None:
+        pytest.skip("Neither podman nor buildah is installed: the Containerfile was only checked as text.")
+    command = [tool, "build", "--file", "deploy/Containerfile", "--tag", "mqtt-namespace-portal:test", "."]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+    assert run.returncode == 0, run.stderr[-4000:]
