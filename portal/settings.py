@@ -43,6 +43,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "portal.serving.forwarded.ForwardedHeadersMiddleware",
+    "portal.serving.head_requests.HeadMiddleware",
     "portal.serving.response_headers.ResponseHeadersMiddleware",
     "portal.serving.probes.ProbeHostMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",

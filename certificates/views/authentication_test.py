@@ -25,7 +25,7 @@ ATTEMPTS_OFFERED = 8
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
     """Show the form and, once a certificate is presented, the trace. `attempt` is the cursor of a past attempt."""
     namespace = get_namespace(request.user, pk, Verb.READ)

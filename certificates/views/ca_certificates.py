@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
 from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
@@ -105,14 +105,14 @@ def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "certificates/ca_certificate_upload.html", context)
 
 
-@require_GET
+@require_safe
 def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
     context = row_context(request, row, CA_CERTIFICATES, tab="clients")
     return render_page(request, "certificates/ca_certificate_clients.html", context)
 
 
-@require_GET
+@require_safe
 def ca_certificate_pem(request: PageRequest, pk: int, name: str) -> HttpResponse:
     row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
     # The name has only letters, digits and hyphens, so it needs no quoting rules in the header.

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from certificates.models import ExpiryFeed
 from certificates.pages.calendar_feeds import make_feed, namespace_of_feed, revoke_feed
@@ -20,7 +20,7 @@ from portal.web.responses import PageRequest, go_to, render_page
 SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
 
 
-@require_GET
+@require_safe
 def expiries(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     within = request.GET.get("within", "")

@@ -16,7 +16,7 @@ from portal.web.responses import PageRequest, render_page
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
     """Show the form. A POST returns thumbprints and ZIP archive in one page, because neither is stored."""
     namespace = get_namespace(request.user, pk, Verb.READ)

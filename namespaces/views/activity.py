@@ -1,7 +1,7 @@
 """The activity log of a namespace, as a page and as a file."""
 
 from django.http import HttpResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from namespaces.access import Verb, get_namespace
 from namespaces.pages.history import differences, listed_activities, namespace_history
@@ -10,14 +10,14 @@ from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, render_page
 
 
-@require_GET
+@require_safe
 def namespace_activity(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     context = namespace_context(request, namespace, history=namespace_history(namespace, request.GET))
     return render_page(request, "namespaces/namespace_activity.html", context, partial="grid")
 
 
-@require_GET
+@require_safe
 def activity_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     headings = ("When (UTC)", "Who", "Team", "What", "Object", "Changes", "How it ended", "Code", "Message")

@@ -21,7 +21,7 @@ from sync.pages.confirmation import Question
 NAMES_SHOWN = 8
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
     """Enable, disable or delete the chosen clients. Ask first, and again when a POST matches other clients by now."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)

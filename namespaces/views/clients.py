@@ -99,7 +99,7 @@ CLIENTS = Kind(
 )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def client_change_authentication_name(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
     form = AuthenticationNameForm(request.POST if request.method == "POST" else None, client=client)

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import Verb, get_configuration, get_namespace, may
 from namespaces.actions.configuration import update_configuration
@@ -19,7 +19,7 @@ from portal.web.responses import PageRequest, go_to, render_page
 HOME = "namespaces:configuration_detail"
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def configuration_detail(request: PageRequest, pk: int) -> HttpResponseBase:
     """The settings; a contributor's form to change them."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE if request.method == "POST" else Verb.READ)
@@ -52,7 +52,7 @@ def _not_read_yet(request: PageRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
     """How far the settings have come, until they are there."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -61,7 +61,7 @@ def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "namespaces/configuration_states.html", context)
 
 
-@require_GET
+@require_safe
 def configuration_activity(request: PageRequest, pk: int) -> HttpResponse:
     row = _row(request, pk, Verb.READ)
     history = object_history(row.kind, row.pk, request.GET)
@@ -69,7 +69,7 @@ def configuration_activity(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "namespaces/configuration_activity.html", context)
 
 
-@require_GET
+@require_safe
 def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
     row = _row(request, pk, Verb.READ)
     context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row))

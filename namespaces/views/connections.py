@@ -1,7 +1,7 @@
 """Who connected, who was refused, and why."""
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
@@ -13,7 +13,7 @@ from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, render_page
 
 
-@require_GET
+@require_safe
 def connection_list(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     context = namespace_context(
@@ -26,7 +26,7 @@ def connection_list(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "namespaces/connection_list.html", context, partial="grid")
 
 
-@require_GET
+@require_safe
 def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
     """Attempts since the last answer, and the next question; after a while the page has to be asked to go on."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -34,7 +34,7 @@ def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "namespaces/connection_newer.html", context)
 
 
-@require_GET
+@require_safe
 def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpResponse:
     """One attempt with every step of its decision."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -45,7 +45,7 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")
 
 
-@require_GET
+@require_safe
 def connection_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     headings = ["When (UTC)", "Verdict", "Code", "Reason", "Client name", "MQTT user name", "Session name", "Protocol"]

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
 from namespaces.actions.clients import connect_namespace, disconnect_namespace, retry_import
@@ -20,7 +20,7 @@ from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
 
 
-@require_GET
+@require_safe
 def namespace_list(request: PageRequest) -> HttpResponse:
     return render_page(request, "namespaces/namespace_list.html", _list_context(request), partial="grid")
 
@@ -32,7 +32,7 @@ def _list_context(request: PageRequest, **more: Any) -> dict[str, Any]:
     return {"summaries": summaries, "importing": importing, "may_connect": may_connect(request.user), **more}
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def namespace_connect(request: PageRequest) -> HttpResponseBase:
     if not may_connect(request.user):
         raise not_an_administrator()
@@ -52,7 +52,7 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
     return render_page(request, "namespaces/namespace_connect.html", context, partial="pane", status=status)
 
 
-@require_GET
+@require_safe
 def namespace_choices(request: PageRequest) -> HttpResponse:
     """Return the namespaces that the portal's credential sees in Azure, with the connected ones marked."""
     if not may_connect(request.user):
@@ -61,13 +61,13 @@ def namespace_choices(request: PageRequest) -> HttpResponse:
     return render_page(request, "namespaces/namespace_choices.html", context)
 
 
-@require_GET
+@require_safe
 def namespace_overview(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace))
 
 
-@require_GET
+@require_safe
 def namespace_import(request: PageRequest, pk: int) -> HttpResponse:
     """Return the facts of the Overview while an import runs; the last response does not poll again."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -102,7 +102,7 @@ def _is_importing(namespace: Namespace) -> bool:
     return namespace.import_state in {Namespace.Import.WAITING, Namespace.Import.RUNNING}
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def namespace_disconnect(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.OWN)
     if request.method == "POST":

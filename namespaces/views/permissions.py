@@ -1,7 +1,7 @@
 """Whom a query finds, and who may publish and subscribe where: asked, not changed."""
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from namespaces.access import Verb, get_namespace
 from namespaces.forms.prefill import rule_to_add_url
@@ -14,7 +14,7 @@ from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, render_page
 
 
-@require_GET
+@require_safe
 def query_builder(request: PageRequest, pk: int) -> HttpResponse:
     """A query, built or typed, and the clients that it finds now."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -39,7 +39,7 @@ def query_builder(request: PageRequest, pk: int) -> HttpResponse:
     return render_page(request, "namespaces/query_builder.html", context, partial=partial)
 
 
-@require_GET
+@require_safe
 def permission_test(request: PageRequest, pk: int) -> HttpResponse:
     """May this client publish or subscribe to this topic, and why: every group, space and binding that was looked at."""
     namespace = get_namespace(request.user, pk, Verb.READ)

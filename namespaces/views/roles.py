@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from namespaces.access import Verb, get_namespace, may, role_in
 from namespaces.actions.roles import grant_role, is_last_owner, revoke_role
@@ -16,7 +16,7 @@ from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
 
 
-@require_GET
+@require_safe
 def role_list(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     return render_page(request, "namespaces/role_list.html", _grid_context(request, namespace), partial="grid")
@@ -30,7 +30,7 @@ def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> di
     return namespace_context(request, namespace, grid=grid, mine=mine, meaning=meaning, **more)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def role_add(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.OWN)
     form = RoleForm(request.POST if request.method == "POST" else None)
@@ -48,14 +48,14 @@ def role_add(request: PageRequest, pk: int) -> HttpResponseBase:
     return render_page(request, "namespaces/role_add.html", context, partial="pane", status=status)
 
 
-@require_GET
+@require_safe
 def role_find(request: PageRequest, pk: int) -> HttpResponse:
     """Whom the name that is being typed may mean."""
     get_namespace(request.user, pk, Verb.OWN)
     return render_page(request, "namespaces/role_holders.html", {"form": RoleForm(request.GET)})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def role_delete(request: PageRequest, pk: int, assignment: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.OWN)
     rows = NamespaceRole.objects.filter(namespace=namespace).select_related("namespace", "user", "team")

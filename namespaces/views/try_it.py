@@ -1,7 +1,7 @@
 """*Try it*: how to connect as one client, and what it does, live."""
 
 from django.http import Http404, HttpResponse, QueryDict
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from namespaces.access import Verb, get_client
 from namespaces.connections.attempts import has_connection_log, watch
@@ -14,7 +14,7 @@ from namespaces.views.resources.pages import row_context
 from portal.web.responses import PageRequest, render_page
 
 
-@require_GET
+@require_safe
 def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
     """Sample programs with host, port, files and user name filled in; below them, what the client does now."""
     client = get_client(request.user, pk, name, Verb.READ)
@@ -39,7 +39,7 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
     return render_page(request, "namespaces/client_try.html", context)
 
 
-@require_GET
+@require_safe
 def client_live(request: PageRequest, pk: int, name: str) -> HttpResponse:
     """Return what the client does now, for htmx to swap in; 204 while nothing has changed."""
     client = get_client(request.user, pk, name, Verb.READ)

@@ -5,13 +5,13 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.registry import held_roles
 from portal.web.responses import PageRequest
 
 
-@require_GET
+@require_safe
 def account(request: PageRequest) -> HttpResponse:
     return _account(request, PasswordChangeForm(request.user))
 

@@ -5,14 +5,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
 from portal.pages.bell import mark_seen, recent
 from portal.web.responses import PageRequest
 
 
-@require_GET
+@require_safe
 def notifications(request: PageRequest) -> HttpResponse:
     """Return the newest changes and failures, in the pane or as a page."""
     entries = recent(request.user)
@@ -41,7 +41,7 @@ def notifications_seen(request: PageRequest) -> HttpResponseBase:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def bell(request: HttpRequest) -> HttpResponse:
     """Return the bell with its count, or end its polling once the user has signed out."""
     if not request.user.is_authenticated:

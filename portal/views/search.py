@@ -5,7 +5,7 @@ from itertools import groupby
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.listing import whole_number
 from portal.registry import SearchHit, search
@@ -16,7 +16,7 @@ MOST_HITS = 200
 MOST_QUERY = 200
 
 
-@require_GET
+@require_safe
 def search_page(request: PageRequest) -> HttpResponse:
     """Return the matches that the user may see: for htmx a short list under the search box, else a page."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY]

@@ -8,6 +8,6 @@ from portal.pages.styleguide import samples
 from portal.web.responses import PageRequest
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def styleguide(request: PageRequest) -> HttpResponse:
     return render(request, "portal/styleguide.html", samples())

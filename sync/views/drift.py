@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.web.responses import PageRequest
 from sync import actions, registry
@@ -27,7 +27,7 @@ class NoFieldChosen(CannotResolve):
     """No field was chosen."""
 
 
-@require_GET
+@require_safe
 def drift_list(request: PageRequest, pk: int) -> HttpResponse:
     """List the differences from Azure, conflicts and deletions first."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
@@ -56,7 +56,7 @@ def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
     }
 
 
-@require_GET
+@require_safe
 def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
     """Show one difference field by field, with the possible decisions."""
     scope = registry.scopes().get(request.user, pk, may_change=False)

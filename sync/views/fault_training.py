@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.web.responses import PageRequest
 from sync import registry
@@ -22,7 +22,7 @@ def _control() -> fault_training.FaultControl:
     return control
 
 
-@require_GET
+@require_safe
 def emulator(request: PageRequest, pk: int) -> HttpResponse:
     """Show the active faults of this namespace, and those to choose from."""
     scope = registry.scopes().get(request.user, pk, may_change=False)

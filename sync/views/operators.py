@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.models import Activity, User
 from portal.web import responses
@@ -52,7 +52,7 @@ def may_change(user: User, pk: int) -> bool:
 # Sync
 
 
-@require_GET
+@require_safe
 def sync_all(request: PageRequest) -> HttpResponse:
     """Show the user's namespaces, the workers, and the budgets of the subscriptions."""
     found = overview.all_scopes(request.user)
@@ -65,7 +65,7 @@ def sync_all(request: PageRequest) -> HttpResponse:
     return render(request, "sync/sync_all.html", context)
 
 
-@require_GET
+@require_safe
 def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
     """Show the waiting changes of a namespace, budget, workers and last comparison; the page polls."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
@@ -85,7 +85,7 @@ def _figures(scope: Scope) -> dict[str, Any]:
     }
 
 
-@require_GET
+@require_safe
 def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     """List the changes that Azure rejected, or those of one error code (`code`), page by page."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
@@ -104,11 +104,11 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     """Retry parked rows: one (`kind` and `row`), those of one error code (`code`), or all. GET shows a confirmation."""
     scope = registry.scopes().get(request.user, pk, may_change=True)
-    if request.method == "GET":
+    if request.method != "POST":
         return _ask(request, scope, confirmation.ask_retry)
     parked = _parked(request.POST, pk)
     row = _only_one(parked)
@@ -125,14 +125,14 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     return redirect("sync:sync_overview", pk)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     """Discard changes and take Azure's version; chosen and confirmed like those to retry.
 
     A single change is discarded at once. Many are left to a worker, since each one reads from Azure.
     """
     scope = registry.scopes().get(request.user, pk, may_change=True)
-    if request.method == "GET":
+    if request.method != "POST":
         return _ask(request, scope, confirmation.ask_discard)
     parked = _parked(request.POST, pk)
     row = _only_one(parked)
@@ -186,7 +186,7 @@ def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
 # Timeline
 
 
-@require_GET
+@require_safe
 def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
     """Show how one change reached Azure, step by step."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
@@ -208,7 +208,7 @@ def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def prometheus(request: HttpRequest) -> HttpResponse:
     """Return metrics for the bearer of METRICS_TOKEN or a signed-in administrator."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import Verb, get_namespace, get_resource
 from namespaces.forms.base import ResourceForm, problem_of_one_field
@@ -47,14 +47,14 @@ def row_context(request: PageRequest, row: Any, kind: Kind, *, tab: str = "", **
     return kind_context(request, row.namespace, kind, row=row, tab=tab, tabs=tabs, **own, **more)
 
 
-@require_GET
+@require_safe
 def resource_list(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     context = grid_context(request, namespace, kind)
     return render_page(request, "namespaces/resource_list.html", context, partial="grid")
 
 
-@require_GET
+@require_safe
 def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResponse:
     """Download the rows of the list, with the same filter and order, as a CSV file."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -63,7 +63,7 @@ def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResp
     return csv_response(f"{namespace.name}-{kind.stem.replace('_', '-')}s.csv", list(kind.csv), rows)
 
 
-@require_GET
+@require_safe
 def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     """Return the sync states of the rows asked for as out-of-band cells, and the next poll while one is unsettled."""
     namespace = get_namespace(request.user, pk, Verb.READ)
@@ -73,7 +73,7 @@ def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     return render_page(request, "namespaces/row_states.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
     form = kind.form(request, namespace, None, request.POST if request.method == "POST" else None)
@@ -88,7 +88,7 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
     return form_page(request, namespace, kind, form)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
     form = kind.form(request, row.namespace, row, request.POST if request.method == "POST" else None)
@@ -139,7 +139,7 @@ def resource_update_draft(request: PageRequest, pk: int, name: str, kind: Kind) 
     return form_page(request, row.namespace, kind, form, row, **more)
 
 
-@require_GET
+@require_safe
 def resource_check_name(request: PageRequest, pk: int, kind: Kind, field: str = "name") -> HttpResponse:
     """Check a name while it is being typed."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
@@ -150,14 +150,14 @@ def resource_check_name(request: PageRequest, pk: int, kind: Kind, field: str = 
     return render_page(request, "namespaces/name_check.html", context)
 
 
-@require_GET
+@require_safe
 def resource_detail(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row = get_resource(request.user, kind.model, pk, name, Verb.READ)
     context = row_context(request, row, kind, tab="detail", poll=poll_of([row]), **kind.detail_context(row))
     return render_page(request, "namespaces/resource_detail.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     """Ask before deleting, and delete."""
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
@@ -191,7 +191,7 @@ def retry_with_message(request: PageRequest, row: SyncedModel, name: str) -> Non
         messages.success(request, f"{name} is tried again.")
 
 
-@require_GET
+@require_safe
 def resource_activity(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row = get_resource(request.user, kind.model, pk, name, Verb.READ)
     history = object_history(row.kind, row.pk, request.GET)
@@ -199,14 +199,14 @@ def resource_activity(request: PageRequest, pk: int, name: str, kind: Kind) -> H
     return render_page(request, "namespaces/resource_activity.html", context)
 
 
-@require_GET
+@require_safe
 def resource_json(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row = get_resource(request.user, kind.model, pk, name, Verb.READ)
     context = row_context(request, row, kind, tab="json", json_view=json_view_of(row))
     return render_page(request, "namespaces/resource_json.html", context)
 
 
-@require_GET
+@require_safe
 def resource_commands(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.READ)
     commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
