@@ -32,7 +32,7 @@ NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"
 
 
 def check_team(actor: User, team: Team | None) -> None:
-    """Raises RuleError unless the actor may add things for `team`."""
+    """Raise RuleError unless the actor may create resources for `team`."""
     if team is not None and not teams_of(actor).filter(pk=team.pk).exists():
         raise RuleError("team", "not-your-team", f"You are not a member of team {team.name}. Choose one of your teams.")
 
@@ -40,7 +40,7 @@ def check_team(actor: User, team: Team | None) -> None:
 def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
     """Connect a namespace that exists in Azure. A task imports its certificates and clients.
 
-    Raises RuleError when the id is malformed, unknown to Azure or connected already, PermissionDenied when the actor
+    Raise RuleError when the id is malformed, unknown to Azure or connected already, PermissionDenied when the actor
     may not connect namespaces.
     """
     if not may_connect(actor):
@@ -85,7 +85,7 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
 
 
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
-    """Take a namespace out of the portal, never out of Azure. What was not yet synced is dropped."""
+    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost."""
     with transaction.atomic(durable=True):
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
         forget_scope(namespace.pk)
@@ -136,7 +136,7 @@ def create_client(
     description: str = "",
     attributes: Mapping[str, Any] | None = None,
 ) -> Client:
-    """Register a client. A name that waits for deletion is revived. Raises RuleError."""
+    """Register a client. A name that waits for deletion is reused. Raise RuleError."""
     authentication_name = authentication_name or name
     check_client_name(name)
     check_authentication_name(authentication_name)
@@ -198,7 +198,7 @@ def update_client(
     description: str,
     attributes: Mapping[str, Any],
 ) -> Client:
-    """Change what may change of a client. Changes nothing when everything is as it was. Raises RuleError."""
+    """Change the settings of a client. Do nothing when they are unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
         row = _present_client(client)
         before = row.describe()
@@ -209,7 +209,7 @@ def update_client(
 
 
 def change_authentication_name(actor: User, *, client: Client, authentication_name: str) -> Client:
-    """Change the name Azure never changes: the worker deletes the client and creates it again, as one change."""
+    """Change the authentication name. Azure cannot, so the worker deletes the client and creates it again."""
     check_authentication_name(authentication_name)
     with transaction.atomic(durable=True):
         row = _present_client(client)
@@ -223,7 +223,7 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
 
 
 def delete_client(actor: User, *, client: Client) -> None:
-    """Want a client gone. The row stays until Azure confirms."""
+    """Mark a client as deleted. The row stays until Azure confirms."""
     with transaction.atomic(durable=True):
         row = _present_client(client)
         mark_deleted(actor, row=row, verb="Delete client", before=row.describe(), scope_name=row.namespace.name)

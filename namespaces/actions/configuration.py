@@ -26,7 +26,7 @@ def update_configuration(
         rows = NamespaceConfiguration.objects.select_for_update(of=("self",)).select_related("namespace")
         row: NamespaceConfiguration | None = rows.filter(pk=configuration.pk).first()
         if row is None:
-            raise RuleError("", "gone", "The settings of this namespace are being read anew. Try again in a moment.")
+            raise RuleError("", "gone", "The settings of this namespace are being read again. Try again in a moment.")
         before = row.describe()
         row.state, row.sources = state, list(sources)
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []

@@ -46,7 +46,7 @@ def revoke_role(actor: User, *, role: NamespaceRole) -> None:
 
 
 def is_last_owner(held: NamespaceRole) -> bool:
-    """Whether without it nobody but an administrator would own the namespace."""
+    """Return whether only administrators would own the namespace without this role."""
     if held.pk is None:
         return False
     owners = NamespaceRole.objects.filter(HOLDS, namespace=held.namespace_id, role=Role.OWNER)
@@ -55,7 +55,7 @@ def is_last_owner(held: NamespaceRole) -> bool:
 
 def _keep_an_owner(held: NamespaceRole) -> None:
     if is_last_owner(held):
-        raise RuleError("role", "last-owner", "A namespace needs an owner. Make somebody else owner first.")
+        raise RuleError("role", "last-owner", "A namespace needs an owner. Assign another owner first.")
 
 
 def _one_at_a_time(namespace: Namespace) -> None:

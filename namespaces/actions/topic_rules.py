@@ -1,6 +1,6 @@
 """Changes of client groups, topic spaces and permission bindings. Each is one durable transaction: check, save, log, hint.
 
-A group or space that bindings rest on goes together with them, and only with those that somebody has been shown.
+A group or space is deleted together with the bindings that use it, if the user has been shown all of them.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,7 +21,7 @@ Rule = TypeVar("Rule", bound=TopicRule)
 
 
 def most_of(model: type[TopicRule]) -> int:
-    """How many of a type Azure takes in one namespace."""
+    """Return how many of a type Azure allows in one namespace."""
     limits = {
         ClientGroup: settings.MAX_CLIENT_GROUPS,
         TopicSpace: settings.MAX_TOPIC_SPACES,
@@ -33,7 +33,7 @@ def most_of(model: type[TopicRule]) -> int:
 def create_client_group(
     actor: User, *, namespace: Namespace, team: Team | None, name: str, query: str, description: str = ""
 ) -> ClientGroup:
-    """Form a group of clients. A name that waits for deletion is revived. Raises RuleError."""
+    """Create a client group. A name that waits for deletion is reused. Raise RuleError."""
     with transaction.atomic(durable=True):
         group = _new_row(actor, ClientGroup, namespace, name, team)
         _set_group(group, query, description)
@@ -42,7 +42,7 @@ def create_client_group(
 
 
 def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
-    """Change who belongs to a group. Changes nothing when everything is as it was. Raises RuleError."""
+    """Change the query of a client group. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
         row = _present(group)
         before = row.describe()
@@ -66,7 +66,7 @@ def create_topic_space(
     templates: Sequence[str],
     description: str = "",
 ) -> TopicSpace:
-    """Name topics by templates. A name that waits for deletion is revived. Raises RuleError."""
+    """Create a topic space. A name that waits for deletion is reused. Raise RuleError."""
     with transaction.atomic(durable=True):
         space = _new_row(actor, TopicSpace, namespace, name, team)
         _set_space(space, templates, description)
@@ -75,7 +75,7 @@ def create_topic_space(
 
 
 def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
-    """Change the topics of a space. Changes nothing when everything is as it was. Raises RuleError."""
+    """Change the topics of a space. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
         row = _present(space)
         before = row.describe()
@@ -101,7 +101,7 @@ def create_permission_binding(
     permission: str,
     description: str = "",
 ) -> PermissionBinding:
-    """Let a group publish or subscribe in a space. It waits in the queue until both are in Azure. Raises RuleError."""
+    """Let a group publish or subscribe in a space. It waits in the queue until both are in Azure. Raise RuleError."""
     with transaction.atomic(durable=True):
         binding = _new_row(actor, PermissionBinding, namespace, name, team)
         _set_binding(binding, client_group_name, topic_space_name, permission, description)
@@ -118,7 +118,7 @@ def update_permission_binding(
     permission: str,
     description: str,
 ) -> PermissionBinding:
-    """Change who may do what where. Changes nothing when everything is as it was. Raises RuleError."""
+    """Change a permission binding. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
         row = _present(binding)
         before = row.describe()
@@ -140,7 +140,7 @@ def _set_binding(binding: PermissionBinding, group: str, space: str, permission:
 
 
 def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) -> Rule:
-    """The group or space that a binding names, locked: whoever deletes it meanwhile waits, and sees the binding."""
+    """The group or space that a binding names, locked, so that a concurrent deletion waits and then finds the binding."""
     rows: Any = model._default_manager
     found: Rule | None = rows.present().select_for_update().filter(namespace=namespace_pk, name__iexact=name).first()
     if found is None:
@@ -150,9 +150,9 @@ def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) ->
 
 
 def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = ()) -> None:
-    """Want a group, space or binding gone, with the bindings that rest on it. The rows stay until Azure confirms.
+    """Mark a group, space or binding as deleted, with the bindings that use it. The rows stay until Azure confirms.
 
-    `with_bindings`: names of the bindings that the actor was shown. Raises RuleError when others rest on it by now.
+    `with_bindings`: names of the bindings that the actor was shown. Raise RuleError when others use it by now.
     """
     with transaction.atomic(durable=True):
         current = _present(row)

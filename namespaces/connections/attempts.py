@@ -12,7 +12,7 @@ from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal.listing import asked_text, whole_number
 
 SHOWN = 100
-# A page left open must not ask for ever.
+# A page left open must stop polling at some time.
 LAST_ROUND = 450
 POLL_SECONDS = 2
 
@@ -43,7 +43,7 @@ class Watch:
 
 
 def has_connection_log() -> bool:
-    """Whether the target of this portal tells who connects."""
+    """Return whether the target of this portal has a connection log."""
     return bool(settings.CONNECTION_LOG_GATEWAY)
 
 
@@ -64,7 +64,7 @@ def _verdict(query: QueryDict) -> str:
 
 
 def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
-    """The attempts with the verdict and the text that somebody asks for, newest first."""
+    """Return the attempts with the verdict and text that the query asks for, newest first."""
     verdict, search = _verdict(query), asked_text(query, "q")
     rows = ConnectionAttempt.objects.filter(namespace=namespace)
     if verdict:
@@ -77,7 +77,7 @@ def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "")
 
 
 def _of_client(namespace: Namespace, name: str) -> Q:
-    """Attempts that were decided to be its own, and those that only said its name."""
+    """Match attempts that were attributed to the client, and those that only sent its name."""
     own = Q(client_name__iexact=name)
     known = Client.objects.filter(namespace=namespace, name__iexact=name).first()
     return own if known is None else own | Q(user_name__iexact=known.authentication_name)

@@ -43,7 +43,7 @@ def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
 
 
 def _show_again(row: ClientCertificate, showing: Showing) -> None:
-    """What a device sent at its last connection is the truth; a test tells of what has never connected."""
+    """The certificate of a client's last connection counts; a test counts only before the first connection."""
     if row.has_connected and not showing.has_connected:
         return
     changes: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetim
 
 
 def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:
-    """What clients have shown lately, with the chains they sent: what tells a root from the CA that signs."""
+    """The certificates that clients presented lately, with their chains, to tell a root from the issuing CA."""
     found: dict[bytes, Certificate] = {}
     rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-seen_at")[:most]
     for row in rows:

@@ -17,7 +17,7 @@ from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
 from sync.capabilities.live_state import live_state
 
 POLL_SECONDS = 2
-WATCHED_SECONDS = 900  # a page left open must not ask for ever
+WATCHED_SECONDS = 900  # a page left open must stop polling at some time
 SUBSCRIPTIONS_SHOWN = 100
 
 
@@ -57,7 +57,7 @@ class MessageCount:
     topic: str = ""
     at: datetime | None = None
     why: str = ""  # the newest was refused
-    has_newest: bool = True  # whether the target tells the newest of these
+    has_newest: bool = True  # whether the target reports the newest of these
 
     @property
     def of_qos_2(self) -> int:
@@ -118,9 +118,9 @@ def live_of(client: Client, query: QueryDict) -> Live | None:
     try:
         told = gateway.read(client.namespace.resource_id, client.name)
     except AzureNotFound:
-        return _problem("It has not reached the endpoint yet. This page asks again by itself.", began)
+        return _problem("It has not reached the endpoint yet. This page refreshes automatically.", began)
     except (AzureRefused, AzureUnreachable) as fault:
-        return _problem(f"The endpoint cannot be asked now: {fault}. This page asks again by itself.", began)
+        return _problem(f"The endpoint cannot be reached now: {fault}. This page refreshes automatically.", began)
     return _read(told, began)
 
 

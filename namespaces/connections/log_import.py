@@ -85,7 +85,7 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
 
 
 def _text(value: Any, longest: int) -> str:
-    """What strangers sent, bounded and without NUL, which PostgreSQL does not store."""
+    """Return text from the network, bounded and without NUL, which PostgreSQL does not store."""
     return str(value or "").replace("\x00", "\ufffd")[:longest]
 
 
@@ -108,7 +108,7 @@ def _leaf(record: Record) -> Certificate | None:
 
 
 def _showings(attempts: Sequence[ConnectionAttempt]) -> list[Showing]:
-    """Certificates of clients that were let in. A refused stranger could fill the table with made-up ones."""
+    """Certificates of clients that were let in. A refused client could fill the table with invented ones."""
     found = []
     for attempt in attempts:
         if attempt.accepted and attempt.client_name and attempt.thumbprint:  # else its own certificate was not readable

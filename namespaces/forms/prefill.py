@@ -1,5 +1,5 @@
-"""The forms of a client, filled in: the links that carry the values, and the reading of them. The forms check them as
-anything typed, and nothing is saved before somebody saves it.
+"""Links to forms with values filled in, and the reading of such links. The forms check the values like typed ones, and
+nothing is saved until the user saves it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from portal.listing import asked_text
 
 
 def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:
-    """Where a client with these values is created; the client's own name is proposed where the name can be one."""
+    """Return the link that creates a client with these values; it proposes the client name where that is valid."""
     name = authentication_name[:MAX_NAME_LENGTH]
     query = {"authentication_name": name, "validation_scheme": scheme}
     try:
@@ -31,18 +31,18 @@ def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: st
 
 
 def rule_to_add_url(explained: Explained) -> str:
-    """Where the rule is made that a denied client lacks: a topic space with the topic, or a binding in the space."""
+    """Return the link that creates the rule a denied client lacks: a topic space with the topic, or a binding."""
     pk = explained.client.namespace_id
     if not explained.spaces:
         return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': explained.topic})}"
     values = {"topic_space_name": explained.spaces[0], "permission": explained.permission}
-    if len(explained.groups) == 1:  # which of several is for somebody to say
+    if len(explained.groups) == 1:  # the user chooses among several
         values["client_group_name"] = explained.groups[0]
     return f"{reverse('namespaces:permission_binding_create', args=[pk])}?{urlencode(values)}"
 
 
 def filled_in(query: QueryDict) -> dict[str, Any]:
-    """Initial values of the form from such a link."""
+    """Return the initial values of the form from such a link."""
     names = ("name", "authentication_name", "validation_scheme")
     values: dict[str, Any] = {name: asked_text(query, name) for name in names if name in query}
     if "thumbprints" in query:
@@ -51,7 +51,7 @@ def filled_in(query: QueryDict) -> dict[str, Any]:
 
 
 def add_source_url(namespace_pk: int, source: str) -> str:
-    """Where a namespace's sources of authentication names are chosen, with this one behind those in use."""
+    """Return the link that adds this source of authentication names after those in use."""
     query = f"?{urlencode({'source': source})}" if source else ""
     return f"{reverse('namespaces:configuration_detail', args=[namespace_pk])}{query}#id_sources_field"
 
@@ -59,7 +59,7 @@ def add_source_url(namespace_pk: int, source: str) -> str:
 def update_client_url(
     namespace_pk: int, client_name: str, *, field: str, scheme: str = "", thumbprint: str = ""
 ) -> str:
-    """Where this client is changed, at `field` of the form and with these values in it."""
+    """Return the link that updates this client with these values, at `field` of the form."""
     values = {"validation_scheme": scheme, "thumbprints": thumbprint}
     query = urlencode({name: value for name, value in values.items() if value})
     url = reverse("namespaces:client_update", args=[namespace_pk, client_name])
@@ -67,13 +67,13 @@ def update_client_url(
 
 
 def thumbprint_place(thumbprints: Sequence[str]) -> int:
-    """Where one more thumbprint goes: in place of one that is none, else the first free place, else the secondary one."""
+    """Return the index for one more thumbprint: that of an invalid one, else the first free one, else the secondary."""
     no_sha256 = next((at for at, text in enumerate(thumbprints) if len(text) != 64), len(thumbprints))
     return min(no_sha256, MAX_THUMBPRINTS - 1)
 
 
 def filled_in_settings(client: Client, query: QueryDict) -> dict[str, Any]:
-    """What such a link changes of this client's settings; empty where the query says nothing."""
+    """Return the settings of this client that such a link changes; empty where it changes none."""
     values: dict[str, Any] = {}
     if "validation_scheme" in query:
         values["validation_scheme"] = asked_text(query, "validation_scheme")

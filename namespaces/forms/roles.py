@@ -1,4 +1,4 @@
-"""Whom somebody wants to give which role."""
+"""The form that assigns a role."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from namespaces.pages.role_list import MEANINGS, Holder, find_holders, holder_of
 
 
 class RoleForm(GuardedForm):
-    """`who` is typed, `holder` chosen among those it finds. A name that is somebody's whole name needs no choice."""
+    """`who` is typed, `holder` is chosen among the matches. A full name that only one holder has needs no choice."""
 
     who = forms.CharField(
         label="Person or team",
@@ -38,7 +38,7 @@ class RoleForm(GuardedForm):
 
     @property
     def roles(self) -> list[tuple[str, str, str]]:
-        """Value, label and meaning, the weakest first: nobody should get more than they need."""
+        """Value, label and meaning of each role, the weakest first, as users should get no more than they need."""
         return [(role.value, role.label, MEANINGS[role]) for role in MEANINGS]
 
     def clean(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class RoleForm(GuardedForm):
         found = self.found
         if key:
             holder = holder_of(key)
-            # What was typed since then counts: nobody gives a role to somebody else than the field says.
+            # The role must go to the name in the field, so a choice made for an earlier name is rejected.
             if holder is None or (self.typed and holder.key not in {each.key for each in found}):
                 raise ValidationError("That choice does not belong to this name. Choose whom you mean.", code="stale")
             return holder

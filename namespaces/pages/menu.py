@@ -1,4 +1,4 @@
-"""What this room brings to the shell: entries of a namespace's service menu."""
+"""The entries of this app in the service menu of a namespace."""
 
 from collections.abc import Callable
 from typing import Any

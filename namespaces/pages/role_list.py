@@ -1,4 +1,4 @@
-"""Who has which role in a namespace, and whom one can give a role."""
+"""The role assignments of a namespace, and the people and teams that can be given a role."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,13 +42,13 @@ COLUMNS: Columns = {
 
 @dataclass(frozen=True)
 class RoleGrid:
-    """The role assignments of a namespace as somebody wants to see them."""
+    """One page of the role assignments of a namespace, as the query asks for it."""
 
     page: Page[NamespaceRole]
     columns: tuple[Column, ...]
     search: str
     sort: str
-    administrators: Sequence[User]  # who own it without any assignment; only where everything is shown
+    administrators: Sequence[User]  # owners without an assignment; only where the whole list is shown
 
 
 def role_grid(namespace: Namespace, query: QueryDict) -> RoleGrid:
@@ -82,7 +82,7 @@ class Holder:
 
 
 def find_holders(text: str, most: int = MOST_FOUND) -> list[Holder]:
-    """People by user name or name, and teams, in which every word occurs."""
+    """Return the people and teams whose names contain every word."""
     words = text.split()
     people: QuerySet[User] = User.objects.filter(is_active=True)
     teams: QuerySet[Team] = Team.objects.all()
@@ -97,7 +97,7 @@ def find_holders(text: str, most: int = MOST_FOUND) -> list[Holder]:
 
 
 def holder_of(key: str) -> Holder | None:
-    """The person or team that a form posts as `key`."""
+    """Return the person or team that a form posts as `key`."""
     kind, _, digits = key.partition("-")
     pk = whole_number(digits)
     if pk is None:

@@ -1,4 +1,4 @@
-"""What the search finds in this room: pages, namespaces, clients, topic rules, and certificates that clients showed."""
+"""Search of this app: pages, namespaces, clients, topic rules, and certificates that clients presented."""
 
 import re
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from portal.templatetags.portal import thumbprint
 from sync.models import SyncedModel
 
 MOST_HITS = 8
-MOST_ELSEWHERE = 3  # namespaces whose pages are found by who is in none
-FEWEST_DIGITS = 6  # of a thumbprint: fewer are a name, too
+MOST_ELSEWHERE = 3  # namespaces whose pages are found outside a namespace
+FEWEST_DIGITS = 6  # of a thumbprint: fewer could also be a name
 
 
 def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
-    """The pages of the namespace that somebody is in; of the first few, where they are in none."""
+    """Yield the pages of the namespace that the user is in, or of the first few namespaces."""
     mine = visible_namespaces(user)
     for namespace in mine.filter(pk=namespace_pk) if namespace_pk else mine[:MOST_ELSEWHERE]:
         for item in menu_items():
@@ -38,7 +38,7 @@ def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
 
 
 def thumbprint_digits(query: str) -> str:
-    """The query as the beginning of a thumbprint, in whatever notation; empty where it cannot be one."""
+    """Return the query as the beginning of a thumbprint, from any notation; empty where it cannot be one."""
     digits = re.sub(r"[:\-\s]", "", query).lower()
     return digits if re.fullmatch(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}", digits) else ""
 

@@ -18,7 +18,7 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class Matches:
-    """The clients that a query puts into a group. `problem`: why it puts nobody there."""
+    """The clients that match a query. `problem`: why it cannot match any."""
 
     query: str
     problem: str
@@ -96,7 +96,7 @@ def shown_templates(namespace: Namespace, templates: Sequence[str]) -> list[Show
 
 @dataclass(frozen=True)
 class Reach:
-    """What rests on a row, and whom it concerns."""
+    """What uses a row, and which clients and topics it affects."""
 
     bindings: tuple[PermissionBinding, ...]
     matches: Matches | None = None  # the clients of the group, or of the binding's group
@@ -139,7 +139,7 @@ class Explained:
 
     @property
     def groups(self) -> list[str]:
-        """The groups that somebody wrote and the client belongs to."""
+        """The groups of the client, without the built-in one."""
         return [group.name for group in self.explanation.groups if group.belongs and group.name != EVERYONE]
 
     @property

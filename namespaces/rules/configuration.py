@@ -34,7 +34,7 @@ def check_sources(sources: Sequence[str]) -> None:
     if not all(source in known for source in sources):
         raise RuleError("sources", "unknown", "Choose sources of the list.")
     if len(set(sources)) != len(sources):
-        raise RuleError("sources", "same-twice", "A source stands here twice. Choose each once.")
+        raise RuleError("sources", "same-twice", "A source is listed twice. Choose each once.")
 
 
 def check_sessions(number: int) -> None:

@@ -16,10 +16,10 @@ PERMISSIONS = (PUBLISHER, SUBSCRIBER)
 
 
 def check_query(query: str) -> None:
-    """Raises RuleError unless `query` can be understood: one that cannot would put nobody into the group."""
+    """Raise RuleError unless `query` can be parsed: one that cannot be matches no client."""
     if not query.strip():
         raise RuleError(
-            "query", "required", "Say which clients belong to the group, such as attributes.type = 'press'."
+            "query", "required", "Type which clients belong to the group, such as attributes.type = 'press'."
         )
     if "\x00" in query:
         raise RuleError("query", "nul", "The query contains a NUL character; remove it.")
@@ -36,12 +36,12 @@ def template_problem(template: str) -> str:
     except TemplateError as error:
         return str(error)
     except UnicodeEncodeError:
-        return "The topic template holds half a character; type it anew."
+        return "The topic template contains half a character; type it again."
     return ""
 
 
 def check_templates(templates: Sequence[str]) -> None:
-    """Raises RuleError unless a topic space may have these templates."""
+    """Raise RuleError unless a topic space may have these templates."""
     if not templates:
         raise RuleError("templates", "required", "A topic space needs at least one topic template.")
     if len(templates) > MAX_TEMPLATES:
@@ -56,11 +56,11 @@ def check_templates(templates: Sequence[str]) -> None:
             raise RuleError("templates", "not-understood", f"“{template[:80]}”: {problem}")
     twice = next((template for template in templates if list(templates).count(template) > 1), None)
     if twice is not None:
-        raise RuleError("templates", "same-twice", f"“{twice}” stands here twice. Remove one of them.")
+        raise RuleError("templates", "same-twice", f"“{twice}” is listed twice. Remove one of them.")
 
 
 def check_topic(topic: str, permission: str) -> None:
-    """Raises RuleError unless a Publisher could publish to `topic`, or a Subscriber subscribe to it as a filter."""
+    """Raise RuleError unless a Publisher could publish to `topic`, or a Subscriber subscribe to it as a filter."""
     if not topic:
         raise RuleError("topic", "required", "Type a topic.")
     if permission == PUBLISHER and not is_topic_name(topic):
@@ -78,7 +78,7 @@ def check_topic(topic: str, permission: str) -> None:
 
 
 def check_permission(permission: str) -> None:
-    """Raises RuleError unless `permission` is one that a binding can give."""
+    """Raise RuleError unless `permission` is one that a binding can give."""
     if permission not in PERMISSIONS:
         raise RuleError("permission", "unknown", "The permission is Publisher or Subscriber.")
 

@@ -27,7 +27,7 @@ ACTIONS = ("list", "states", "detail", "update", "delete", "retry", "activity", 
 
 @dataclass(frozen=True)
 class DrawnTab:
-    """A tab of a resource's page with its address; `note` stands behind the label."""
+    """A tab of a resource's page with its address; `note` follows the label."""
 
     action: str
     label: str

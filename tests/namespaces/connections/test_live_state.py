@@ -150,7 +150,7 @@ def test_an_endpoint_that_cannot_be_asked_is_named_and_asked_again(
     plant.emulator.call("POST", "/emulator/faults", fault)
     try:
         shown = page(client, namespace)
-        assert "The endpoint cannot be asked now:" in words(shown)
+        assert "The endpoint cannot be reached now:" in words(shown)
         assert client.get(next_question(shown)).status_code == 204
     finally:
         plant.emulator.request("DELETE", "/emulator/faults")

@@ -276,7 +276,7 @@ def test_clearing_the_box_clears_the_sources(client: Browser, namespace: Namespa
         ({"max_sessions": "many"}, "Type a whole number."),
         ({"max_expiry_hours": ""}, "Type a whole number from 1 to 8."),
         ({"sources": ["", ""]}, "Choose at least one source"),
-        ({"sources": ["ClientCertificateIp", "ClientCertificateIp"]}, "A source stands here twice."),
+        ({"sources": ["ClientCertificateIp", "ClientCertificateIp"]}, "A source is listed twice."),
         ({"sources": ["Anything"]}, "Choose sources of the list."),
     ],
 )

@@ -115,8 +115,8 @@ def test_each_change_is_logged_with_whom_it_concerns(olga: User, rita: User, nam
 def test_the_last_owner_is_told_why_they_stay(olga: User, rita: User, namespace: Namespace) -> None:
     held = NamespaceRole.objects.get()
     assert "This is the last owner." in page(olga, "namespaces:role_delete", namespace.pk, held.pk)
-    assert "Make somebody else owner first." in remove(olga, held).content.decode()
-    assert "Make somebody else owner first." in add(olga, namespace, who="olga", role="reader").content.decode()
+    assert "Assign another owner first." in remove(olga, held).content.decode()
+    assert "Assign another owner first." in add(olga, namespace, who="olga", role="reader").content.decode()
     assert role_in(olga, namespace) is Role.OWNER
 
 
@@ -126,7 +126,7 @@ def test_an_owner_who_cannot_sign_in_and_a_team_of_nobody_are_no_owners(
     NamespaceRole.objects.create(namespace=namespace, user=make_user("gone", is_active=False), role="owner")
     NamespaceRole.objects.create(namespace=namespace, team=make_team("Empty"), role="owner")
     held = NamespaceRole.objects.get(user=olga)
-    assert "Make somebody else owner first." in remove(olga, held).content.decode()
+    assert "Assign another owner first." in remove(olga, held).content.decode()
     NamespaceRole.objects.create(namespace=namespace, team=make_team("Line 1", rita), role="owner")
     remove(olga, held)
     assert role_in(olga, namespace) is None
