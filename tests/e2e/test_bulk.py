@@ -68,7 +68,7 @@ def without_scripts(ready: dict[str, Any], chromium: Browser, screenshots: Path)
 
     def are_gone() -> bool:
         page.reload()
-        return page.get_by_text("No client matches").count() == 1
+        return page.locator('[data-empty="filtered"]').count() == 1
 
     until(are_gone, "Azure has deleted all three", SYNC_MILLISECONDS / 1000, every=0.5)
     context.close()
