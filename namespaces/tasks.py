@@ -14,7 +14,7 @@ from namespaces.models import Namespace, NamespaceConfiguration
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
 from sync.arm.resource_ids import subscription_of
-from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
+from sync.throttling.budgeted_reader import LONGEST_WAIT_OF_USER, BudgetedReader
 from sync.workers import leases, periodic
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,9 @@ def _refresh_all() -> None:
 
 
 def _reader() -> Reader:
-    return PatientReader(arm_gateway(), longest_wait=AT_A_PAGE, tries=1)  # the next round is only seconds away
+    return BudgetedReader(
+        arm_gateway(), longest_wait=LONGEST_WAIT_OF_USER, tries=1
+    )  # the next round is only seconds away
 
 
 def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> bool:

@@ -18,7 +18,7 @@ from portal import activity
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.models import SyncedModel
-from sync.throttling.budgeted_reader import PatientReader
+from sync.throttling.budgeted_reader import BudgetedReader
 from sync.workers.wakeups import send_on_commit
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Import:
 
     def __init__(self, namespace: Namespace, gateway: ArmGateway) -> None:
         self.namespace = namespace
-        self.reader = PatientReader(gateway, meanwhile=self._save)
+        self.reader = BudgetedReader(gateway, meanwhile=self._save)
         self.done = 0
         self.left_out: list[str] = []
 

@@ -16,7 +16,7 @@ from sync.arm.protocols import Reader
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import Discard, SyncedModel
-from sync.throttling.budgeted_reader import PatientReader
+from sync.throttling.budgeted_reader import BudgetedReader
 from sync.workers.wakeups import send_on_commit
 
 LISTED_FROM = 40  # rows of one collection: from so many on a listing takes fewer requests
@@ -80,7 +80,7 @@ def _run_group(
     manager: Any = model._default_manager
     found = manager.filter(pk__in=[each.object_pk for each in asked]).select_related(*model.scope_relations, "team")
     rows: dict[int, SyncedModel] = {row.pk: row for row in found}
-    reader = PatientReader(gateway, meanwhile=meanwhile)
+    reader = BudgetedReader(gateway, meanwhile=meanwhile)
     try:
         listed = _listing(model, rows, reader) if len(rows) >= LISTED_FROM else None
     except AzureRefused:

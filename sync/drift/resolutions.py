@@ -16,7 +16,7 @@ from sync.arm.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.arm.protocols import Reader
 from sync.models import Finding, SyncedModel
 from sync.push.comparison import field_differences
-from sync.throttling.budgeted_reader import AT_A_PAGE, PatientReader
+from sync.throttling.budgeted_reader import LONGEST_WAIT_OF_USER, BudgetedReader
 
 Resource = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ def discard_change(
     AzureRefused and AzureUnreachable when Azure does not show it.
     """
     before = _progress(row)
-    reader = PatientReader(gateway or arm_gateway(), longest_wait=AT_A_PAGE, tries=1)
+    reader = BudgetedReader(gateway or arm_gateway(), longest_wait=LONGEST_WAIT_OF_USER, tries=1)
     resource = listed.get(str(row).lower()) if listed is not None else _read(row, reader)
     with transaction.atomic(durable=True):
         current = _locked(type(row), row.pk)

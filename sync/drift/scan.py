@@ -24,7 +24,7 @@ from sync.models import Finding, Scan, SyncedModel
 from sync.push.comparison import canonical, describe_resource, field_differences
 from sync.push.conflicts import alarm_of, upsert_finding
 from sync.registry import Scope
-from sync.throttling.budgeted_reader import PatientReader
+from sync.throttling.budgeted_reader import BudgetedReader
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def scan(scope: Scope, *, gateway: ArmGateway | None = None, meanwhile: Callable
     is kept in `error`. `meanwhile` is called regularly, at least between two requests that take long.
     """
     run = Scan.objects.create(scope=scope.pk, started_at=timezone.now())
-    reader = PatientReader(gateway or arm_gateway(), meanwhile=meanwhile)
+    reader = BudgetedReader(gateway or arm_gateway(), meanwhile=meanwhile)
     try:
         for model in registry.models():
             compared = _compare(model, scope, reader)

@@ -1,1 +1,1 @@
-"""How fast Azure allows: budgets, budgeted reads, measured throughput."""
+"""Staying within Azure's request limits: budgets, budgeted reads, measured throughput."""

@@ -1,8 +1,8 @@
-"""How fast Azure allows: a token bucket per subscription and operation type, shared by all workers in the database.
+"""Request budgets: a token bucket per subscription and operation type, shared by all workers through the database.
 
-ARM fills each bucket at a steady rate and says in every answer how many requests are left. The bucket here starts with
-ARM's documented size and rate and follows what the answers say, so that a request is held back here before Azure would
-refuse it (https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
+ARM refills each bucket at a steady rate and reports in every response how many requests remain. The bucket here starts
+with ARM's documented size and rate and is corrected by each response, so that requests are held back before Azure would
+reject them with 429 (https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
 """
 
 from collections import defaultdict
@@ -22,17 +22,17 @@ SIZES: dict[str, tuple[float, float]] = {  # bucket, refill per second; per subs
     "writes": (200.0, 10.0),
     "deletes": (200.0, 10.0),
 }
-LEARN_EVERY = timedelta(seconds=5)
-LEARN_SHARE = 0.3
-SLOWEST, FASTEST = 0.05, 2000.0
-BRAKE = 0.9  # after a 429 the rate was too high
-LONGEST_BLOCK = 30.0
-TRY_WITH = 4  # after an outage, that many find out whether it is over
+LEARNING_INTERVAL = timedelta(seconds=5)
+LEARNING_WEIGHT = 0.3  # of a new measurement
+SLOWEST, FASTEST = 0.05, 2000.0  # requests per second
+SLOWDOWN = 0.9  # the rate is multiplied by this after a 429
+LONGEST_BLOCK = 30.0  # seconds
+PROBES = 4  # requests that test whether an outage is over
 
 
 @dataclass(frozen=True)
 class Grant:
-    """How many requests may go now, and after how many seconds to ask again when these were fewer than wanted."""
+    """The number of requests that may be sent now, and the seconds after which to ask for the rest (0: none are left out)."""
 
     count: int
     wait: float
@@ -40,7 +40,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Gauge:
-    """One bucket as people see it."""
+    """One bucket for pages and metrics. `refill`: requests per second; `throttled`: responses 429 so far."""
 
     subscription: str
     operation: str
@@ -57,16 +57,28 @@ class Gauge:
 
 
 def reserve(subscription: str, operation: str, wanted: int, at: datetime | None = None) -> Grant:
-    """Take up to `wanted` requests out of the bucket. What is changed or deleted is read first, which takes a read, too."""
+    """Take up to `wanted` requests out of a bucket, and as many out of the bucket of reads for a write or delete.
+
+    A resource is read before it is changed or deleted, which is why both buckets are used.
+
+    Args:
+        subscription: the subscription ID, in any case.
+        operation: "reads", "writes" or "deletes", as ARM counts them.
+        wanted: number of requests.
+        at: the current time, by default now.
+
+    Returns:
+        The number granted, and the seconds to wait before asking again.
+    """
     if not settings.ARM_BUDGETS:
         return Grant(wanted, 0.0)
     at = at or timezone.now()
     with transaction.atomic():
-        budgets = [_locked(subscription, each, at) for each in _taken_by(operation)]
+        budgets = [_locked(subscription, each, at) for each in _buckets_of(operation)]
         blocked = max((b.blocked_until for b in budgets if b.blocked_until is not None), default=at)
         if blocked > at:
             return Grant(0, (blocked - at).total_seconds())
-        most = wanted if not any(budget.failures for budget in budgets) else min(wanted, TRY_WITH)
+        most = wanted if not any(budget.failures for budget in budgets) else min(wanted, PROBES)
         for budget in budgets:
             _fill(budget, at)
             most = max(0, min(most, int(budget.level)))
@@ -77,15 +89,15 @@ def reserve(subscription: str, operation: str, wanted: int, at: datetime | None 
     return Grant(most, 0.0 if most == wanted else min(max(wait, 0.02), 5.0))
 
 
-def _taken_by(operation: str) -> tuple[str, ...]:
+def _buckets_of(operation: str) -> tuple[str, ...]:
     return (operation,) if operation == "reads" else ("reads", operation)  # always locked in this order
 
 
 def give_back(subscription: str, operation: str, count: int) -> None:
-    """Return what was taken and not used."""
+    """Return `count` requests that were reserved and not sent."""
     if count <= 0 or not settings.ARM_BUDGETS:
         return
-    for each in _taken_by(operation):
+    for each in _buckets_of(operation):
         with transaction.atomic():
             budget = _locked(subscription, each, timezone.now())
             budget.level = min(budget.capacity, budget.level + count)
@@ -107,7 +119,12 @@ def _fill(budget: Budget, at: datetime) -> None:
 
 
 def learn(calls: Iterable[Call], at: datetime | None = None) -> None:
-    """Follow what Azure's answers said of each bucket."""
+    """Correct the buckets by what Azure's responses report.
+
+    Args:
+        calls: recorded requests; those without a response or a subscription are ignored.
+        at: the current time, by default now.
+    """
     if not settings.ARM_BUDGETS:
         return
     at = at or timezone.now()
@@ -115,36 +132,36 @@ def learn(calls: Iterable[Call], at: datetime | None = None) -> None:
     for call in calls:
         if call.subscription and call.status:
             groups[(call.subscription, call.operation)].append(call)
-    for (subscription, operation), answers in sorted(groups.items()):
+    for (subscription, operation), answered in sorted(groups.items()):
         with transaction.atomic():
             budget = _locked(subscription, operation, at)
             _fill(budget, at)
-            _follow(budget, answers, at)
+            _correct(budget, answered, at)
             budget.save()
 
 
-def _follow(budget: Budget, answers: Sequence[Call], at: datetime) -> None:
-    refused = [call for call in answers if call.status == 429]
-    told = [call for call in answers if call.remaining is not None]
-    budget.window_answers += len(answers) - len(refused)
-    if told:
-        newest = max(told, key=lambda call: call.at + timedelta(seconds=call.seconds))
+def _correct(budget: Budget, answered: Sequence[Call], at: datetime) -> None:
+    throttled = [call for call in answered if call.status == 429]
+    counted = [call for call in answered if call.remaining is not None]
+    budget.window_answers += len(answered) - len(throttled)
+    if counted:
+        newest = max(counted, key=lambda call: call.at + timedelta(seconds=call.seconds))
         assert newest.remaining is not None
         budget.remaining = newest.remaining
         budget.capacity = max(budget.capacity, float(newest.remaining + 1))
-        # What is on its way is counted here already, and there not yet.
-        lowest = newest.remaining - _in_flight_at_most()
+        # Requests in flight are already counted here, but not yet by Azure.
+        lowest = newest.remaining - _max_in_flight()
         budget.level = min(max(budget.level, float(lowest)), float(newest.remaining))
         _learn_refill(budget, newest.remaining, at)
-    if any(call.status < 500 for call in answers):
+    if any(call.status < 500 for call in answered):
         budget.failures = 0
-    if refused:
-        patience = max(call.retry_after or 1.0 for call in refused)
-        budget.throttled += len(refused)
+    if throttled:
+        wait = max(call.retry_after or 1.0 for call in throttled)
+        budget.throttled += len(throttled)
         budget.level = min(budget.level, 0.0)
-        budget.refill = max(budget.refill * BRAKE, SLOWEST)
+        budget.refill = max(budget.refill * SLOWDOWN, SLOWEST)
         budget.window_at = None
-        _block(budget, at + timedelta(seconds=min(patience, 3600.0)), "Azure asks for patience (429)")
+        _block(budget, at + timedelta(seconds=min(wait, 3600.0)), "Azure throttles requests (429)")
 
 
 def _learn_refill(budget: Budget, remaining: int, at: datetime) -> None:
@@ -152,17 +169,17 @@ def _learn_refill(budget: Budget, remaining: int, at: datetime) -> None:
         budget.window_at, budget.window_remaining, budget.window_answers = at, remaining, 0
         return
     elapsed = at - budget.window_at
-    if elapsed < LEARN_EVERY:
+    if elapsed < LEARNING_INTERVAL:
         return
     is_filling = max(remaining, budget.window_remaining) < 0.9 * budget.capacity
-    if is_filling and elapsed < 4 * LEARN_EVERY:  # else it was full for a while, and tells nothing
+    if is_filling and elapsed < 4 * LEARNING_INTERVAL:  # a bucket that was full shows no rate
         rate = (remaining - budget.window_remaining + budget.window_answers) / elapsed.total_seconds()
-        learned = (1 - LEARN_SHARE) * budget.refill + LEARN_SHARE * rate
+        learned = (1 - LEARNING_WEIGHT) * budget.refill + LEARNING_WEIGHT * rate
         budget.refill = min(max(learned, SLOWEST), FASTEST)
     budget.window_at, budget.window_remaining, budget.window_answers = at, remaining, 0
 
 
-def _in_flight_at_most() -> int:
+def _max_in_flight() -> int:
     return int(settings.SYNC_IN_FLIGHT) * max(WorkerBeat.objects.count(), 1)
 
 
@@ -172,7 +189,15 @@ def _block(budget: Budget, until: datetime, reason: str) -> None:
 
 
 def outage(subscription: str, reason: str, at: datetime | None = None) -> None:
-    """Azure does not answer for a subscription: hold everything back, longer each time in a row, and try with a few."""
+    """Hold back all requests of a subscription that Azure does not answer, longer for each outage in a row.
+
+    Afterwards `reserve` grants a few requests at a time until one is answered.
+
+    Args:
+        subscription: the subscription ID, in any case.
+        reason: a sentence for the page *Sync*.
+        at: the current time, by default now.
+    """
     if not settings.ARM_BUDGETS:
         return
     at = at or timezone.now()
@@ -180,14 +205,14 @@ def outage(subscription: str, reason: str, at: datetime | None = None) -> None:
         with transaction.atomic():
             budget = _locked(subscription, operation, at)
             if budget.blocked_until is not None and budget.blocked_until > at:
-                continue  # one outage, seen by many
+                continue  # the same outage, noticed by several requests
             budget.failures += 1
             _block(budget, at + timedelta(seconds=min(0.5 * 2 ** min(budget.failures, 10), LONGEST_BLOCK)), reason)
             budget.save(update_fields=["failures", "blocked_until", "blocked_reason"])
 
 
 def gauges(at: datetime | None = None) -> list[Gauge]:
-    """Every bucket that has been used, as it is now."""
+    """Return every bucket that has been used, filled up to `at` (by default now)."""
     at = at or timezone.now()
     found = []
     for budget in Budget.objects.order_by("subscription", "operation"):

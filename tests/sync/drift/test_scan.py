@@ -247,7 +247,7 @@ def test_a_scan_that_broke_off_is_made_up_for(arm: ScriptedArm, factory: Namespa
 def test_a_scan_keeps_its_lease_while_it_waits_for_azure(
     arm: ScriptedArm, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.throttling.budgeted_reader.TELL_EVERY", 0.0)
+    monkeypatch.setattr("sync.throttling.budgeted_reader.PROGRESS_INTERVAL", 0.0)
     with CaptureQueriesContext(connection) as asked:
         tasks.scan_all()
     written = [query["sql"] for query in asked if query["sql"].startswith('UPDATE "sync_lease"')]

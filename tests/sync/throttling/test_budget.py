@@ -1,4 +1,4 @@
-"""What Azure allows in a time: counted, learned from its answers, and kept to by all workers."""
+"""The request budgets: counted, corrected by Azure's responses, and shared by all workers."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,17 +8,18 @@ from django.utils import timezone
 
 from namespaces.models import Client, Namespace
 from portal.models import User
+from sync.arm.call_recording import Call
 from sync.models import Budget
 from sync.throttling import budget
 from tests.support.factories import SUBSCRIPTION, make_namespace
 from tests.sync.pumping import _a_worker_of_its_own, add, names, run
-from tests.sync.scripted_arm import ScriptedArm, refused
+from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
 __all__ = ["_a_worker_of_its_own"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_an_empty_bucket_holds_rows_back_and_others_go_on(
+def test_an_empty_bucket_holds_back_only_its_own_rows(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
 ) -> None:
     elsewhere = "22222222-2222-4222-8222-222222222222"
@@ -32,9 +33,9 @@ def test_an_empty_bucket_holds_rows_back_and_others_go_on(
     assert not Client.objects.unsettled().filter(namespace=other).exists()
 
 
-def test_azures_answers_set_the_budget(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_azures_responses_set_the_budget(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     left = "x-ms-ratelimit-remaining-subscription-writes"
-    arm.script("PUT", *[refused_nothing({left: "7"}) for _ in range(3)])
+    arm.script("PUT", *[accepted({left: "7"}) for _ in range(3)])
     add(ada, factory, *names(3))
     run()
     writes = Budget.objects.get(subscription=SUBSCRIPTION, operation="writes")
@@ -44,9 +45,7 @@ def test_azures_answers_set_the_budget(arm: ScriptedArm, ada: User, factory: Nam
     assert gauge.level <= 7 + gauge.refill
 
 
-def refused_nothing(headers: dict[str, str]) -> Any:
-    from tests.sync.scripted_arm import Answer
-
+def accepted(headers: dict[str, str]) -> Any:
     return Answer(headers=headers)
 
 
@@ -60,10 +59,8 @@ def test_a_429_stops_all_workers_for_as_long_as_azure_asks(arm: ScriptedArm, ada
     assert Budget.objects.get(operation="writes").throttled == 1
 
 
-def test_the_rate_is_learned_from_what_is_left() -> None:
-    """An endpoint that refills four a second, told as ten: after a while the bucket knows."""
-    from sync.arm.call_recording import Call
-
+def test_the_rate_is_learned_from_the_remaining_requests() -> None:
+    """An endpoint refills four a second; the bucket starts with ten and adapts."""
     at = timezone.now()
     budget.reserve(SUBSCRIPTION, "writes", 100, at)
     left, sent = 100.0, 0
@@ -79,9 +76,9 @@ def test_the_rate_is_learned_from_what_is_left() -> None:
     assert Budget.objects.get(operation="writes").refill == pytest.approx(4.0, rel=0.25)
 
 
-def test_an_outage_holds_back_and_tries_with_a_few() -> None:
+def test_after_an_outage_a_few_requests_are_tried_first() -> None:
     at = timezone.now()
     budget.outage(SUBSCRIPTION, "Azure cannot be reached", at)
     assert budget.reserve(SUBSCRIPTION, "writes", 50, at).count == 0
     later = at + timedelta(seconds=40)
-    assert budget.reserve(SUBSCRIPTION, "writes", 50, later).count == budget.TRY_WITH
+    assert budget.reserve(SUBSCRIPTION, "writes", 50, later).count == budget.PROBES
