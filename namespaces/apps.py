@@ -24,7 +24,7 @@ class NamespacesConfig(AppConfig):
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
         registry.register_scopes(NamespaceScopes())
-        registry.register_connection_taker(ConnectionIntake())
+        registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
         register_roles(held_roles)

@@ -29,8 +29,8 @@ def import_namespace(pk: int) -> None:
 @shared_task
 def refresh_namespaces() -> None:
     """Read every namespace's essentials again. Start imports whose message was lost, and retry failed ones."""
-    with leases.held("refresh", seconds=300) as alone:
-        if alone:
+    with leases.exclusive("refresh", seconds=300) as is_ours:
+        if is_ours:
             _refresh_all()
             start_imports(at=timezone.now())
     periodic.record_run("refresh", timezone.now())
@@ -55,9 +55,8 @@ def _refresh_all() -> None:
 
 
 def _reader() -> Reader:
-    return BudgetedReader(
-        arm_gateway(), longest_wait=LONGEST_WAIT_OF_USER, tries=1
-    )  # the next round is only seconds away
+    """Return a reader that gives up soon, since the next round is only seconds away."""
+    return BudgetedReader(arm_gateway(), longest_wait=LONGEST_WAIT_OF_USER, tries=1)
 
 
 def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> bool:

@@ -13,7 +13,7 @@ from portal import activity
 from portal.models import Activity, User
 from sync.models import Lane, SyncedModel
 from sync.registry import Scope
-from sync.workers.wakeups import hint_on_commit, send_on_commit
+from sync.workers.wakeups import send_on_commit, wake_on_commit
 
 AT_ONCE = 100  # rows in one transaction: others can write in between
 # A change is tried at once, whatever happened to the one before.
@@ -60,7 +60,7 @@ def commit_change(
         generation=row.generation,
         synced=True,
     )
-    hint_on_commit(row)
+    wake_on_commit(row)
 
 
 def mark_deleted(
@@ -115,7 +115,7 @@ def _retry_batch(actor: User, model: type[SyncedModel], pks: Sequence[int]) -> i
         values = {**_TRIED_AFRESH, "lane": lane, "due_at": timezone.now(), "generation": F("generation") + 1}
         manager.filter(pk__in=chosen).update(**values)
     if rows:
-        hint_on_commit(rows[0])
+        wake_on_commit(rows[0])
     return len(rows)
 
 

@@ -1,4 +1,4 @@
-"""The synced models and what the rooms above tell `sync` of themselves, so that nothing here names a domain model."""
+"""Synced models and callbacks that other apps register with `sync`, which therefore imports none of them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ReachabilityObserver = Callable[[int, str | None], None]
 
 @dataclass(frozen=True)
 class ConnectionSource:
-    """A namespace whose connection log is read, and up to where it was read."""
+    """A namespace with a connection log. `cursor`: the position up to which it was read."""
 
     pk: int
     resource_id: str
@@ -25,7 +25,7 @@ class ConnectionSource:
 
 @dataclass(frozen=True)
 class Scope:
-    """A namespace, as far as `sync` needs to know it."""
+    """What `sync` needs of a namespace."""
 
     pk: int
     resource_id: str
@@ -33,40 +33,46 @@ class Scope:
 
 
 class Scopes(Protocol):
-    """What the room that has the namespaces tells of them."""
+    """The namespaces, as the app that stores them provides them."""
 
     def all(self) -> Iterable[Scope]:
-        """Every namespace that can be compared with Azure now."""
+        """Return every namespace that can be compared with Azure now."""
 
     def pks(self) -> Collection[int]:
-        """Primary keys of every namespace there is, also of those that cannot be compared now."""
+        """Return the primary keys of all namespaces, including those that cannot be compared now."""
 
     def visible(self, user: User) -> Iterable[Scope]:
-        """Those that the user may see."""
+        """Return the namespaces that the user may view."""
 
     def get(self, user: User, pk: int, *, may_change: bool) -> Scope:
-        """The door: raises Http404 to strangers, PermissionDenied to those who may only look."""
+        """Return a namespace.
+
+        Raise Http404 when the user may not view it, PermissionDenied when they may only view it and `may_change` is set.
+        """
 
 
-class ConnectionTaker(Protocol):
-    """What takes connection records in: the room that keeps them."""
+class ConnectionStore(Protocol):
+    """Stores connection records, in the app that has the namespaces."""
 
-    def sources(self) -> Iterable[ConnectionSource]: ...
+    def sources(self) -> Iterable[ConnectionSource]:
+        """Return the namespaces whose log is to be read."""
 
-    def take(self, pk: int, records: Sequence[Mapping[str, Any]], cursor: int) -> None: ...
+    def take(self, pk: int, records: Sequence[Mapping[str, Any]], cursor: int) -> None:
+        """Store records of the namespace `pk`, and the cursor after them."""
 
-    def failed(self, pk: int, reason: str) -> None: ...
+    def failed(self, pk: int, reason: str) -> None:
+        """Store why the log of the namespace `pk` could not be read."""
 
 
 _models: list[type[SyncedModel]] = []
 _next_expiries: list[NextExpiries] = []
 _observers: list[ReachabilityObserver] = []
-_takers: list[ConnectionTaker] = []
+_stores: list[ConnectionStore] = []
 _scopes: list[Scopes] = []
 
 
 def register(model: type[SyncedModel], *, next_expiries: NextExpiries | None = None) -> None:
-    """Make a model synced. `next_expiries` answers, for primary keys of namespaces, when the first row in each ends."""
+    """Make a model synced. `next_expiries` returns, by primary key of a namespace, when the first of its rows expires."""
     if model not in _models:
         _models.append(model)
         if next_expiries is not None:
@@ -74,11 +80,12 @@ def register(model: type[SyncedModel], *, next_expiries: NextExpiries | None = N
 
 
 def models() -> tuple[type[SyncedModel], ...]:
+    """Return the synced models in the order of registration."""
     return tuple(_models)
 
 
 def model_for(label: str) -> type[SyncedModel]:
-    """The synced model of a label such as "namespaces.client". Raises LookupError for anything else."""
+    """Return the synced model of a label such as "namespaces.client". Raise LookupError for any other label."""
     model = apps.get_model(label)
     if model not in _models:
         raise LookupError(f"{label} is not a synced model")
@@ -87,7 +94,7 @@ def model_for(label: str) -> type[SyncedModel]:
 
 
 def next_expiries(scope_pks: Collection[int]) -> dict[int, datetime]:
-    """When the first thing in each namespace ends, where something does."""
+    """Return when the first row of each namespace expires, by primary key; those where none expires are left out."""
     found: dict[int, datetime] = {}
     for ask in _next_expiries:
         for pk, at in ask(scope_pks).items():
@@ -96,23 +103,24 @@ def next_expiries(scope_pks: Collection[int]) -> dict[int, datetime]:
 
 
 def register_reachability_observer(observer: ReachabilityObserver) -> None:
-    """`observer(scope_pk, reason)` hears how each call for a namespace went: a reason, or None when Azure answered."""
+    """Register a function of a namespace's primary key and a reason, which is None when Azure answered."""
     if observer not in _observers:
         _observers.append(observer)
 
 
 def note_reachability(scope_pk: int, reason: str | None) -> None:
+    """Report to the observers whether Azure answered a call for a namespace: None, or why not."""
     for observer in _observers:
         observer(scope_pk, reason)
 
 
-def register_connection_taker(taker: ConnectionTaker) -> None:
-    if taker not in _takers:
-        _takers.append(taker)
+def register_connection_store(store: ConnectionStore) -> None:
+    if store not in _stores:
+        _stores.append(store)
 
 
-def connection_takers() -> tuple[ConnectionTaker, ...]:
-    return tuple(_takers)
+def connection_stores() -> tuple[ConnectionStore, ...]:
+    return tuple(_stores)
 
 
 def register_scopes(scopes: Scopes) -> None:
@@ -120,7 +128,7 @@ def register_scopes(scopes: Scopes) -> None:
 
 
 def scopes() -> Scopes:
-    """The namespaces. Raises LookupError where no room has registered any."""
+    """Return the registered namespaces. Raise LookupError when no app has registered any."""
     if not _scopes:
-        raise LookupError("no room has registered its namespaces")
+        raise LookupError("no app has registered its namespaces")
     return _scopes[0]

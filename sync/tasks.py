@@ -1,4 +1,4 @@
-"""Tasks: thin, quiet when there is nothing to do. The rows are the queue; a message is only a hint."""
+"""Celery tasks: each checks the database for work and does nothing when there is none. Messages are only hints."""
 
 from typing import Any
 
@@ -17,23 +17,23 @@ from sync.models import forget_old_findings, forget_old_records
 from sync.push import pump, queue, rechecks
 from sync.workers import heartbeats, leases, periodic
 
-PUMP_SECONDS = 20.0  # a task's share: then others of the worker have their turn
+PUMP_SECONDS = 20.0  # the longest run of one task, so that other tasks of the worker get their turn
 
 
 @shared_task(name="sync.tasks.pump")
 def run_pump() -> None:
-    """Bring to Azure what is due, many rows at once, until nothing is."""
+    """Push all rows that are due, many in parallel."""
     if pump.run_here(seconds=PUMP_SECONDS):
         send("sync.tasks.pump")
 
 
 @shared_task
 def sweep() -> None:
-    """Find what no message told of: lost hints, dead workers' rows, rows whose time to try again has come."""
+    """Push rows whose message was lost, whose worker stopped, or whose next attempt is due."""
     now = timezone.now()
-    with leases.held("sweep", seconds=60) as alone:
-        if alone:
-            heartbeats.bury_the_dead(now)
+    with leases.exclusive("sweep", seconds=60) as is_ours:
+        if is_ours:
+            heartbeats.remove_stopped(now)
             rechecks.make_due(now)
             forget_old_records(now)
             forget_old_findings(now, registry.scopes().pks())
@@ -45,71 +45,71 @@ def sweep() -> None:
 
 @shared_task
 def discard() -> None:
-    """Give up the changes that people gave up many at once."""
+    """Discard the rejected changes that users gave up in bulk."""
     if not discards.anything_waits():
         return
-    with leases.kept("discards", seconds=_asking_lease()) as hold:
-        goes_on = hold is not None and discards.run(seconds=PUMP_SECONDS, meanwhile=hold.renew)
-    if goes_on:
+    with leases.renewable("discards", seconds=_lease_seconds()) as lock:
+        is_unfinished = lock is not None and discards.run(seconds=PUMP_SECONDS, meanwhile=lock.renew)
+    if is_unfinished:
         send("sync.tasks.discard")
 
 
 @shared_task
 def scan(pk: int) -> None:
-    """Compare one namespace with Azure; quiet when it is gone or being compared."""
+    """Compare one namespace with Azure. Do nothing when it was disconnected or is being compared."""
     _scan(pk)
 
 
 @shared_task
 def scan_all() -> None:
-    """Compare the namespaces whose turn it is."""
-    with leases.kept("drift", seconds=_asking_lease()) as hold:
-        if hold is not None:
+    """Compare the namespaces whose next comparison is due."""
+    with leases.renewable("drift", seconds=_lease_seconds()) as lock:
+        if lock is not None:
             for scope in drift.due_for_a_scan(timezone.now()):
-                hold.renew()
-                _scan(scope.pk, also=hold)
+                lock.renew()
+                _scan(scope.pk, outer=lock)
     periodic.record_run("scan", timezone.now())
 
 
-def _scan(pk: int, *, also: leases.Hold | None = None) -> None:
-    with leases.kept(drift.lease_of(pk), seconds=_asking_lease()) as hold:
+def _scan(pk: int, *, outer: leases.Lock | None = None) -> None:
+    with leases.renewable(drift.lease_of(pk), seconds=_lease_seconds()) as lock:
         scope = next((scope for scope in registry.scopes().all() if scope.pk == pk), None)
-        if hold is None or scope is None:
+        if lock is None or scope is None:
             return
 
-        def go_on() -> None:
-            for each in (hold, also):
+        def renew() -> None:
+            for each in (lock, outer):
                 if each is not None:
                     each.renew()
 
-        drift.scan(scope, meanwhile=go_on)
+        drift.scan(scope, meanwhile=renew)
 
 
-def _asking_lease() -> float:
-    """Seconds: who asks Azure much renews the lease between any two requests, so that one who died is soon made up for."""
+def _lease_seconds() -> float:
+    """Return seconds longer than one request to Azure: the lease is renewed between any two requests."""
     return max(60.0, 3 * float(settings.ARM_CONNECT_TIMEOUT + settings.ARM_READ_TIMEOUT))
 
 
-@shared_task
-def take_in_connections() -> None:
-    """Read the connection log on from where it was read."""
-    with leases.held("connections", seconds=120) as alone:
-        if alone:
-            connection_log.take_in()
+@shared_task(name="sync.tasks.take_in_connections")
+def import_connections() -> None:
+    """Import new records of the connection log."""
+    with leases.exclusive("connections", seconds=120) as is_ours:
+        if is_ours:
+            connection_log.import_records()
 
 
 @worker_ready.connect
-def say_that_this_worker_runs(**_: Any) -> None:
+def start_heartbeat(**_: Any) -> None:
     heartbeats.this_worker().keep_beating()
-    connections.close_all()  # with --pool=prefork this is the parent: no child may inherit its connection
+    connections.close_all()  # with --pool=prefork, this is the parent: children must not inherit its connection
 
 
 @worker_shutting_down.connect
-def take_nothing_new(**_: Any) -> None:
+def stop_claiming(**_: Any) -> None:
     pump.stop_here()
 
 
 @worker_shutdown.connect
 @worker_process_shutdown.connect
-def say_that_this_worker_ends(**_: Any) -> None:
+def end_heartbeat(**_: Any) -> None:
     heartbeats.this_worker().end()

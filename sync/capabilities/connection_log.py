@@ -53,24 +53,24 @@ def connection_log() -> ConnectionLog | None:
     return _gateway_of(settings.CONNECTION_LOG_GATEWAY) if settings.CONNECTION_LOG_GATEWAY else None
 
 
-def take_in() -> None:
-    """Pass the new records of each source to its taker, page by page."""
+def import_records() -> None:
+    """Pass the new records of each source to its store, page by page."""
     log = connection_log()
     if log is None:
         return
-    for taker in registry.connection_takers():
-        for source in taker.sources():
+    for store in registry.connection_stores():
+        for source in store.sources():
             try:
-                _take_in_source(log, taker, source)
+                _import_source(log, store, source)
             except (AzureRefused, AzureUnreachable) as fault:
-                taker.failed(source.pk, str(fault))
+                store.failed(source.pk, str(fault))
 
 
-def _take_in_source(log: ConnectionLog, taker: registry.ConnectionTaker, source: registry.ConnectionSource) -> None:
+def _import_source(log: ConnectionLog, store: registry.ConnectionStore, source: registry.ConnectionSource) -> None:
     cursor = source.cursor
     for _ in range(READS_IN_A_ROW):
         records, reached = log.read(source.resource_id, after=cursor, limit=READ_AT_ONCE)
-        taker.take(source.pk, records, reached)
+        store.take(source.pk, records, reached)
         if not records or reached <= cursor:
             return
         cursor = reached

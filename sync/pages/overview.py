@@ -156,7 +156,7 @@ def last_scans(scope_pks: Collection[int]) -> dict[int, Scan]:
     newest = Scan.objects.filter(scope__in=scope_pks).order_by().values("scope").annotate(newest=Max("pk"))
     found = {scan.scope: scan for scan in Scan.objects.filter(pk__in=newest.values("newest"))}
     unended = [drift.lease_of(scan.scope) for scan in found.values() if scan.ended_at is None]
-    held = leases.held_now(unended, timezone.now()) if unended else set()
+    held = leases.names_held(unended, timezone.now()) if unended else set()
     for scan in found.values():
         scan.is_running = scan.ended_at is None and drift.lease_of(scan.scope) in held
     return found

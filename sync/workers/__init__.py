@@ -1,1 +1,1 @@
-"""Workers: heartbeats, leases of periodic jobs, wake-ups."""
+"""Workers: heartbeats, leases for periodic jobs, their last runs, and wake-ups."""

@@ -1,4 +1,4 @@
-"""Who is working: heartbeats in the database, so that the portal sees its workers and the claims of dead ones go on."""
+"""Heartbeats of workers in the database: the portal lists its workers, and frees the rows of those that stopped."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from sync.push.delivery import Claimed
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
-SILENT_FOR = timedelta(seconds=60)  # a worker of another machine that says nothing for so long is taken for dead
+LONGEST_SILENCE = timedelta(seconds=60)  # without a heartbeat, a worker on another machine counts as stopped
 
 
 class Worker:
@@ -31,13 +31,13 @@ class Worker:
         self.started_at = timezone.now()
         self.in_flight = 0
         self.pushed = 0
-        self.has_loose_claims = False  # a fault came between claiming rows and sending them
-        self.unsettled: list[Claimed] = []  # pushed, and the database could not be told
+        self.has_loose_claims = False  # set while claimed rows may not have been handed to a thread
+        self.unsettled: list[Claimed] = []  # pushed, but the outcome could not be saved
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
     def beat(self) -> None:
-        """Say that it is alive."""
+        """Save a heartbeat."""
         WorkerBeat.objects.update_or_create(
             worker=self.id,
             defaults={
@@ -53,23 +53,23 @@ class Worker:
         )
 
     def keep_beating(self) -> None:
-        """Beat now and from now on, in a thread of its own."""
+        """Save a heartbeat now, and every few seconds from a background thread."""
         self.beat()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+            self._thread = threading.Thread(target=self._beat_regularly, name="heartbeat", daemon=True)
             self._thread.start()
 
-    def _beat_on(self) -> None:
+    def _beat_regularly(self) -> None:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 self.beat()
             except AnyDatabaseError:
-                logger.warning("No heartbeat could be written.", exc_info=True)
+                logger.warning("The heartbeat of this worker could not be saved.", exc_info=True)
             finally:
                 connections.close_all()
 
     def end(self) -> None:
-        """It stops in good order: nothing of it remains."""
+        """Delete the heartbeat of a worker that ends regularly."""
         self._stopped.set()
         with contextlib.suppress(AnyDatabaseError):
             WorkerBeat.objects.filter(worker=self.id).delete()
@@ -80,7 +80,7 @@ _lock = threading.Lock()
 
 
 def this_worker() -> Worker:
-    """The worker of this process; a forked child is a worker of its own."""
+    """Return the worker of this process. A forked child is a different worker."""
     global _worker
     with _lock:
         if _worker is None or _worker.pid != os.getpid():
@@ -89,7 +89,7 @@ def this_worker() -> Worker:
 
 
 def this_machine() -> str:
-    """Where process ids mean the same: the host, and on Linux the container's own process ids."""
+    """Return a name for the host and, on Linux, its PID namespace: inside, a process ID names one process."""
     try:
         return f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
@@ -97,7 +97,7 @@ def this_machine() -> str:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is really there; 0 where the system does not say."""
+    """Return the resident memory of this process in bytes, or 0 where the system does not report it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -106,23 +106,23 @@ def resident_bytes() -> int:
 
 
 def alive(at: datetime) -> list[WorkerBeat]:
-    """Workers that have said something lately."""
+    """Return the workers with a recent heartbeat, as of `at`."""
     return list(WorkerBeat.objects.filter(seen_at__gt=at - 4 * timedelta(seconds=BEAT_SECONDS)))
 
 
-def bury_the_dead(at: datetime) -> int:
-    """Free what dead workers hold. Answers how many rows that were."""
-    dead = [beat.worker for beat in WorkerBeat.objects.all() if _is_dead(beat, at)]
-    if not dead:
+def remove_stopped(at: datetime) -> int:
+    """Free the rows of workers that stopped without notice, as of `at`. Return the number of rows."""
+    stopped = [beat.worker for beat in WorkerBeat.objects.all() if _has_stopped(beat, at)]
+    if not stopped:
         return 0
-    freed = rechecks.free_claims(dead, at)
-    WorkerBeat.objects.filter(worker__in=dead).delete()
-    logger.warning("%d workers have died; %d rows that they held go on.", len(dead), freed)
+    freed = rechecks.free_claims(stopped, at)
+    WorkerBeat.objects.filter(worker__in=stopped).delete()
+    logger.warning("%d workers stopped without notice; %d of their rows were freed for others.", len(stopped), freed)
     return freed
 
 
-def _is_dead(beat: WorkerBeat, at: datetime) -> bool:
-    if beat.seen_at < at - SILENT_FOR:
+def _has_stopped(beat: WorkerBeat, at: datetime) -> bool:
+    if beat.seen_at < at - LONGEST_SILENCE:
         return True
     if beat.host != this_machine() or beat.pid == os.getpid():
         return False

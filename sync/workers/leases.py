@@ -1,4 +1,4 @@
-"""A periodic job runs in one process at a time, also when its last run takes longer than its period."""
+"""Leases: a periodic job runs in one process at a time, even when a run takes longer than its period."""
 
 import uuid
 from collections.abc import Collection, Iterator
@@ -11,8 +11,8 @@ from django.utils import timezone
 from sync.models import Lease
 
 
-class Hold:
-    """A lease that this process holds."""
+class Lock:
+    """A named lease of this process."""
 
     def __init__(self, name: str, seconds: float) -> None:
         self.name = name
@@ -20,15 +20,17 @@ class Hold:
         self.token = uuid.uuid4()
 
     def take(self) -> bool:
+        """Take the lease if it is free. Return whether that worked."""
         now = timezone.now()
         free = Lease.objects.filter(Q(until__isnull=True) | Q(until__lte=now), name=self.name)
         return bool(free.update(token=self.token, until=now + self._length))
 
     def renew(self) -> None:
-        """Hold it for its whole length from now on."""
+        """Extend the lease to its full length from now. Do nothing when another process holds it."""
         self._mine().update(until=timezone.now() + self._length)
 
     def give_back(self) -> None:
+        """End the lease before its time."""
         self._mine().update(token=None, until=None)
 
     def _mine(self) -> QuerySet[Lease]:
@@ -36,29 +38,30 @@ class Hold:
 
 
 @contextmanager
-def kept(name: str, *, seconds: float) -> Iterator[Hold | None]:
-    """Hold the lease `name` for the block, which renews it. Yields None when another process holds it; then the block
-    should do nothing.
+def renewable(name: str, *, seconds: float) -> Iterator[Lock | None]:
+    """Hold the lease `name` for a block that renews it. Yield None while another process holds it.
 
-    `seconds` bounds how long a process that died keeps it, and must be longer than the time between two renewals.
+    Args:
+        name: of the job.
+        seconds: how long the lease lasts without a renewal, also when its process was killed.
     """
     Lease.objects.get_or_create(name=name)
-    hold = Hold(name, seconds)
-    taken = hold.take()
+    lock = Lock(name, seconds)
+    taken = lock.take()
     try:
-        yield hold if taken else None
+        yield lock if taken else None
     finally:
         if taken:
-            hold.give_back()
+            lock.give_back()
 
 
 @contextmanager
-def held(name: str, *, seconds: float) -> Iterator[bool]:
-    """As `kept`, for a block that is over in `seconds`. Yields whether the block should do anything."""
-    with kept(name, seconds=seconds) as hold:
-        yield hold is not None
+def exclusive(name: str, *, seconds: float) -> Iterator[bool]:
+    """Hold the lease `name` for a block that ends within `seconds`. Yield whether this process holds it."""
+    with renewable(name, seconds=seconds) as lock:
+        yield lock is not None
 
 
-def held_now(names: Collection[str], at: datetime) -> set[str]:
-    """Those of `names` that some process holds."""
+def names_held(names: Collection[str], at: datetime) -> set[str]:
+    """Return those of `names` that a process holds at `at`."""
     return set(Lease.objects.filter(name__in=names, until__gt=at).values_list("name", flat=True))

@@ -1,17 +1,17 @@
-"""Periodic jobs that must run, and whether they do: the pulse of the clock and of the workers together."""
+"""Last runs of the periodic jobs: they show whether clock and workers do their work."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync.models import PeriodicRun
 
-# How long each may be silent. The clock starts a sweep every 5 s, and a sweep may push changes for 20 s.
+# The longest time between two runs. The clock starts a sweep every 5 s, and a sweep may push changes for 20 s.
 EXPECTED = {"sweep": timedelta(seconds=45), "refresh": timedelta(minutes=6), "scan": timedelta(minutes=15)}
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """How long ago a periodic job last ended. `seconds` is None where it has never run."""
+    """Seconds since a periodic job last ended; None when it has never run."""
 
     name: str
     seconds: float | None
@@ -19,18 +19,18 @@ class Pulse:
 
 
 def record_run(name: str, at: datetime) -> None:
-    """Note that the periodic job `name` has just ended."""
+    """Record that the periodic job `name` ended at `at`."""
     PeriodicRun.objects.update_or_create(name=name, defaults={"ended_at": at})
 
 
 def pulses(at: datetime) -> list[Pulse]:
-    """The pulse of each expected job at `at`."""
+    """Return the last run of each expected job, as of `at`."""
     ended = dict(PeriodicRun.objects.filter(name__in=EXPECTED).values_list("name", "ended_at"))
     return [_pulse(name, ended.get(name), at) for name in EXPECTED]
 
 
 def clock_fault(at: datetime) -> str:
-    """What is wrong with the clock, as a sentence; "" while the sweep keeps running."""
+    """Return what is wrong with the clock, as part of a sentence, or "" while the sweep runs in time."""
     sweep = next(pulse for pulse in pulses(at) if pulse.name == "sweep")
     if not sweep.is_overdue:
         return ""

@@ -1,4 +1,4 @@
-"""Telling a worker that there is something to do. Always a hint: what is to do stands in the database."""
+"""Wake a worker by a message. The message is only a hint: the database holds what is to be done."""
 
 import time
 from functools import partial
@@ -8,35 +8,34 @@ from django.db import transaction
 from portal.celery import send
 from sync.models import SyncedModel
 
-HINT_EVERY = 0.2  # seconds
-_hinted_at = 0.0
+WAKE_INTERVAL = 0.2  # seconds
+_woken_at = 0.0
 
 
 def send_on_commit(task: str, *args: object) -> None:
-    """Send a task, by name, once the running transaction is committed.
+    """Send a task by name when the current transaction is committed.
 
-    A broker that is away never fails a request: a periodic task finds what its message would have told.
+    An unreachable broker never fails a request: a periodic task finds the same work.
     """
-
     transaction.on_commit(partial(send, task, *args), robust=True)
 
 
-def hint_on_commit(row: SyncedModel) -> None:
-    """Tell a worker, once the transaction is committed, that something is due: once for all rows of a transaction."""
+def wake_on_commit(row: SyncedModel) -> None:
+    """Wake a worker when the current transaction is committed, once for all rows of the transaction."""
     connection = transaction.get_connection()
     if not any(function is _wake for _, function, _ in connection.run_on_commit):
         transaction.on_commit(_wake, robust=True)
 
 
 def _wake() -> None:
-    """One message wakes a worker, and that looks for everything that is due. Many at once need no message each.
+    """Send at most one message per WAKE_INTERVAL, since a worker that wakes pushes everything that is due.
 
-    A worker goes on looking for a moment after it has found nothing (pump.LINGER, which is longer than HINT_EVERY), so
-    what is saved right after a hint is found without one.
+    A worker keeps checking for `pump.LINGER` seconds after the last row. That is longer than WAKE_INTERVAL, so rows that
+    are saved right after a message need no message of their own.
     """
-    global _hinted_at
+    global _woken_at
     now = time.monotonic()
-    if now - _hinted_at < HINT_EVERY:
+    if now - _woken_at < WAKE_INTERVAL:
         return
-    _hinted_at = now
+    _woken_at = now
     send("sync.tasks.pump")

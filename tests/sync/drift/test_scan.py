@@ -23,7 +23,7 @@ from sync.pages import metrics
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from sync.tasks import sweep
-from sync.workers.leases import held
+from sync.workers.leases import exclusive
 from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace
 from tests.support.metrics import samples
 from tests.sync.arranging import (
@@ -237,7 +237,7 @@ def test_a_scan_that_failed_is_made_up_for_soon_and_then_less_often(arm: Scripte
 def test_a_scan_that_broke_off_is_made_up_for(arm: ScriptedArm, factory: Namespace) -> None:
     Scan.objects.create(scope=factory.pk, started_at=timezone.now() - timedelta(seconds=90))
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
-    with held(drift.lease_of(factory.pk), seconds=60):
+    with exclusive(drift.lease_of(factory.pk), seconds=60):
         tasks.scan_all()
     assert Scan.objects.count() == 1  # it had not broken off: somebody is still at it
     tasks.scan_all()

@@ -18,7 +18,7 @@ from sync.models import PushRecord, Scan, SyncState
 from sync.pages import overview
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget
-from sync.workers.leases import held
+from sync.workers.leases import exclusive
 from tests.support.browsing import page, signed_in
 from tests.support.factories import SUBSCRIPTION, make_namespace, make_user
 from tests.support.query_plans import plans_of
@@ -147,7 +147,7 @@ def test_the_page_stops_asking_when_nothing_waits(ada: User, factory: Namespace)
 def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory: Namespace) -> None:
     Scan.objects.create(scope=factory.pk, started_at=timezone.now())
     names = ("sync:sync_overview", "sync:drift_list")
-    with held(scan.lease_of(factory.pk), seconds=60):
+    with exclusive(scan.lease_of(factory.pk), seconds=60):
         for name in names:
             assert 'data-comparison="running"' in page(ada, name, factory.pk)
         assert 'data-comparison="running"' in page(ada, "sync:sync_all")

@@ -6,48 +6,52 @@ import pytest
 from django.utils import timezone
 
 from sync.models import Lease
-from sync.workers.leases import held, held_now, kept
+from sync.workers.leases import exclusive, names_held, renewable
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_second_holder_is_told_to_do_nothing() -> None:
-    with held("job", seconds=60) as first, held("job", seconds=60) as second, held("other", seconds=60) as other:
+def test_one_process_at_a_time_holds_a_lease() -> None:
+    with (
+        exclusive("job", seconds=60) as first,
+        exclusive("job", seconds=60) as second,
+        exclusive("other", seconds=60) as other,
+    ):
         assert (first, second, other) == (True, False, True)
-    with held("job", seconds=60) as again:
+    with exclusive("job", seconds=60) as again:
         assert again
 
 
-def test_a_holder_that_died_keeps_it_only_for_a_while() -> None:
+def test_the_lease_of_a_killed_process_expires() -> None:
     Lease.objects.create(name="job", until=timezone.now() + timedelta(seconds=60))
-    with held("job", seconds=60) as early:
+    with exclusive("job", seconds=60) as early:
         assert not early
     Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
-    with held("job", seconds=60) as late:
+    with exclusive("job", seconds=60) as late:
         assert late
 
 
-def test_a_job_that_fails_gives_it_back() -> None:
-    with pytest.raises(RuntimeError), held("job", seconds=60):
+def test_a_job_that_fails_gives_its_lease_back() -> None:
+    with pytest.raises(RuntimeError), exclusive("job", seconds=60):
         raise RuntimeError
-    with held("job", seconds=60) as again:
+    with exclusive("job", seconds=60) as again:
         assert again
 
 
-def test_a_holder_that_goes_on_renews_it() -> None:
-    with kept("job", seconds=60) as hold:
-        assert hold is not None
+def test_a_long_job_renews_its_lease() -> None:
+    with renewable("job", seconds=60) as lock:
+        assert lock is not None
         Lease.objects.update(until=timezone.now() + timedelta(seconds=1))
-        hold.renew()
-        assert held_now(["job", "other"], timezone.now() + timedelta(seconds=50)) == {"job"}
-    assert held_now(["job"], timezone.now()) == set()
+        lock.renew()
+        assert names_held(["job", "other"], timezone.now() + timedelta(seconds=50)) == {"job"}
+    assert names_held(["job"], timezone.now()) == set()
 
 
-def test_what_another_holds_by_now_is_not_renewed() -> None:
-    with kept("job", seconds=60) as late:
+def test_an_expired_lease_that_another_process_took_is_not_renewed() -> None:
+    with renewable("job", seconds=60) as late:
         assert late is not None
         Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
-        with kept("job", seconds=5) as other:
+        with renewable("job", seconds=5) as other:
             assert other is not None
             late.renew()
-            assert held_now(["job"], timezone.now() + timedelta(seconds=10)) == set()
+            assert names_held(["job"], timezone.now() + timedelta(seconds=10)) == set()
