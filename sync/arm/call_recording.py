@@ -1,4 +1,4 @@
-"""Every request to Azure, written down as it goes: for timelines, budgets and logs."""
+"""Record requests to Azure for timelines, budgets and logs."""
 
 import time
 from collections.abc import Iterator
@@ -14,22 +14,33 @@ from django.utils import timezone
 
 from sync.arm.errors import retry_after_of
 
-OPERATIONS = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}  # ARM's three buckets; all else writes
+OPERATIONS = {
+    "GET": "reads",
+    "HEAD": "reads",
+    "DELETE": "deletes",
+}  # ARM has three buckets; other methods count as writes
 _REMAINING = "x-ms-ratelimit-remaining-subscription-{}"
 
 
 def operation_of(method: str) -> str:
-    """The bucket that ARM counts a request in: "reads", "writes" or "deletes"."""
+    """Return the bucket in which ARM counts a request: "reads", "writes" or "deletes".
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+    """
     return OPERATIONS.get(method, "writes")
 
 
 @dataclass
 class Call:
-    """One request. `status` is 0 while, and when, there is no answer."""
+    """One request.
+
+    `status`: of the response, 0 without one. `seconds`: until the response. `azure_request_id`: Azure's ID from the
+    response. `remaining`: requests left in ARM's bucket, if reported. `retry_after`: seconds, if Azure asks to wait.
+    """
 
     method: str
     path: str
-    request_id: str  # ours: it is known also when no answer comes
+    request_id: str  # ours, which is known even without a response
     at: datetime
     seconds: float = 0.0
     status: int = 0
@@ -39,11 +50,12 @@ class Call:
 
     @property
     def operation(self) -> str:
+        """Return the bucket in which ARM counts it."""
         return operation_of(self.method)
 
     @property
     def subscription(self) -> str:
-        """Lower case; "" for a call outside any subscription."""
+        """Return the subscription ID in lower case, or "" for a call outside any subscription."""
         steps = self.path.split("/", 3)
         return steps[2].lower() if len(steps) > 2 and steps[1].lower() == "subscriptions" else ""
 
@@ -53,7 +65,7 @@ _calls: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
 
 @contextmanager
 def recorded() -> Iterator[list[Call]]:
-    """Collect every request that this thread sends in the block."""
+    """Yield a list that receives every request sent by this thread in the block, in order."""
     calls: list[Call] = []
     token = _calls.set(calls)
     try:
@@ -63,7 +75,7 @@ def recorded() -> Iterator[list[Call]]:
 
 
 class RecordingPolicy(HTTPPolicy[Any, Any]):
-    """Last before the wire: sees each request once, and how it ended."""
+    """The last policy before the transport: records each request and its outcome."""
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         calls = _calls.get()
@@ -73,11 +85,11 @@ class RecordingPolicy(HTTPPolicy[Any, Any]):
         path = "/" + sent.url.split("://", 1)[-1].split("/", 1)[-1].split("?", 1)[0]
         call = Call(sent.method, path, sent.headers.get("x-ms-client-request-id", ""), timezone.now())
         calls.append(call)
-        begun = time.monotonic()
+        began = time.monotonic()
         try:
             response = self.next.send(request)
         finally:
-            call.seconds = time.monotonic() - begun
+            call.seconds = time.monotonic() - began
         answer = response.http_response
         call.status = answer.status_code
         call.azure_request_id = answer.headers.get("x-ms-request-id", "")

@@ -42,7 +42,7 @@ logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(l
 
 @dataclass(frozen=True)
 class ResourceId:
-    """An ARM id taken apart: `type` is "Microsoft.EventGrid/namespaces/clients", `kind` its last step."""
+    """The parts of an ARM ID. `type`: such as "Microsoft.EventGrid/namespaces/clients"; `kind`: its last step."""
 
     id: str
     subscription: str
@@ -53,10 +53,10 @@ class ResourceId:
 
 
 def parse_resource_id(text: str) -> ResourceId:
-    """Take an ARM id apart.
+    """Return the parts of an ARM ID.
 
-    Raises ValueError for anything that is not one, and for steps such as ".." that an HTTP client or a proxy would
-    resolve: a DELETE of a client named ".." would reach the namespace.
+    Raise ValueError for any other text, and for steps such as ".." that an HTTP client or a proxy would resolve: a
+    DELETE of a client named ".." would reach the namespace.
     """
     match = _ID.match(text)
     if match is None:
@@ -373,5 +373,5 @@ def _not_json() -> AzureUnreachable:
 
 @cache
 def arm_gateway() -> ArmGateway:
-    """The process's gateway, made at first use: after a fork, and with the settings in force."""
+    """Return the gateway of this process, created on first use: after a fork, and with the settings in effect."""
     return ArmGateway()

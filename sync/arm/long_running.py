@@ -1,4 +1,4 @@
-"""Changes that Azure accepts and works on: asked about until they have ended, or until it takes too long.
+"""Long-running operations: poll a change that Azure has accepted until it ends or the time is over.
 
 https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
@@ -12,22 +12,29 @@ from django.conf import settings
 
 from sync.arm.errors import AzureNotFound, AzureRefused, AzureUnreachable, json_of, retry_after_of
 
-LOOK_AT_LEAST, LOOK_AT_MOST = 0.5, 5.0  # seconds between two looks
+POLL_AT_LEAST, POLL_AT_MOST = 0.5, 5.0  # seconds between two polls
 STILL_WORKING = "Azure accepted the change and is still working on it"
-_ENDED_BADLY = frozenset({"Failed", "Canceled"})
-_ENDED = _ENDED_BADLY | {"Succeeded"}
+_FAILED = frozenset({"Failed", "Canceled"})
+_ENDED = _FAILED | {"Succeeded"}
 
 
 @dataclass(frozen=True)
 class _Operation:
-    """Where to ask how it goes. `tells_by_status`: the answer is that of the change itself, and not about it."""
+    """Where to poll. `is_result`: the URL returns the result of the change (Location), not its status (Azure-AsyncOperation)."""
 
     url: str
-    tells_by_status: bool
+    is_result: bool
 
 
 class Follower:
-    """Follows one change of a resource. The two callables raise AzureNotFound, AzureRefused, AzureUnreachable."""
+    """Follows one change of a resource until it ends.
+
+    Args:
+        look_at_resource: returns the response to a GET of the resource.
+        look_at_operation: returns the response to a GET of a URL that Azure gave for polling.
+
+    Both raise AzureNotFound, AzureRefused or AzureUnreachable. The time, ARM_OPERATION_TIMEOUT, starts here.
+    """
 
     def __init__(self, *, look_at_resource: Callable[[], Any], look_at_operation: Callable[[str], Any]) -> None:
         self._look_at_resource = look_at_resource
@@ -35,60 +42,77 @@ class Follower:
         self._deadline = time.monotonic() + settings.ARM_OPERATION_TIMEOUT
 
     def resource_after(self, response: Any) -> dict[str, Any]:
-        """What the resource is at the end of the PUT or PATCH that `response` answers."""
+        """Return the resource after a PUT or PATCH has ended.
+
+        Args:
+            response: to the PUT or PATCH.
+
+        Raises:
+            AzureRefused: the change failed or was canceled.
+            AzureNotFound: the resource does not exist any more.
+            AzureUnreachable: a poll failed, or the change did not end in time (code "still_working").
+        """
         operation = _operation_of(response)
         answer = json_of(response)
         while operation is not None or not _is_final(answer):
             self._wait(response)
             if operation is not None:
-                told = self._asked(operation)
-                if told is not None and not _has_ended(told):
-                    response = told
+                status = self._poll(operation)
+                if status is not None and not _has_ended(status):
+                    response = status
                     continue
                 operation = None
             response = self._look(self._look_at_resource)
             answer = json_of(response)
-        if _state_of(answer) in _ENDED_BADLY:
-            raise AzureRefused("ProvisioningFailed", f"Azure ended the change as {_state_of(answer)}.", 200)
+        if _state_of(answer) in _FAILED:
+            raise AzureRefused("ProvisioningFailed", f"The change in Azure ended as {_state_of(answer)}.", 200)
         return dict(answer)
 
     def wait_for_absence(self, response: Any) -> None:
-        """Return when the resource is gone, after the DELETE that `response` answers."""
+        """Return when the resource is deleted.
+
+        Args:
+            response: to the DELETE.
+
+        Raises:
+            AzureRefused: the deletion failed or was canceled.
+            AzureUnreachable: a poll failed, or the deletion did not end in time (code "still_working").
+        """
         operation = _operation_of(response)
         try:
             while True:
                 self._wait(response)
-                told = self._asked(operation) if operation is not None else None
-                if told is not None and _has_ended(told):
+                status = self._poll(operation) if operation is not None else None
+                if status is not None and _has_ended(status):
                     return
-                if told is None:
+                if status is None:
                     operation = None
-                    told = self._look(self._look_at_resource)
-                response = told
+                    status = self._look(self._look_at_resource)
+                response = status
         except AzureNotFound:
             return
 
     def _wait(self, response: Any) -> None:
-        """Until the next look, which is never begun after the deadline."""
+        """Sleep until the next poll, which never begins after the deadline."""
         left = self._deadline - time.monotonic()
-        if left <= LOOK_AT_LEAST:
+        if left <= POLL_AT_LEAST:
             raise _still_working()
-        wait = min(max(retry_after_of(response) or 1.0, LOOK_AT_LEAST), LOOK_AT_MOST)
-        time.sleep(min(wait, left - LOOK_AT_LEAST))
+        wait = min(max(retry_after_of(response) or 1.0, POLL_AT_LEAST), POLL_AT_MOST)
+        time.sleep(min(wait, left - POLL_AT_LEAST))
 
     def _look(self, look: Callable[[], Any]) -> Any:
         if time.monotonic() >= self._deadline:
             raise _still_working()
         return look()
 
-    def _asked(self, operation: _Operation) -> Any:
-        """Return the state of the operation, or None when Azure does not give it and the resource must show it."""
+    def _poll(self, operation: _Operation) -> Any:
+        """Return the response about the operation, or None when Azure rejects the request and only the resource can show it."""
         try:
             return self._look(lambda: self._look_at_operation(operation.url))
         except AzureRefused as refusal:
-            if operation.tells_by_status or refusal.code == "ForeignLink":
+            if operation.is_result or refusal.code == "ForeignLink":
                 raise
-            return None  # forbidden or forgotten: that is no answer about the change
+            return None  # the portal may not read it, or Azure forgot it: neither says how the change ended
 
 
 def _still_working() -> AzureUnreachable:
@@ -98,25 +122,25 @@ def _still_working() -> AzureUnreachable:
 def _operation_of(response: Any) -> _Operation | None:
     status = response.headers.get("Azure-AsyncOperation")
     if status:
-        return _Operation(str(status), tells_by_status=False)
+        return _Operation(str(status), is_result=False)
     result = response.headers.get("Location") if response.status_code == 202 else None
-    return _Operation(str(result), tells_by_status=True) if result else None
+    return _Operation(str(result), is_result=True) if result else None
 
 
 def _has_ended(response: Any) -> bool:
-    """Raises AzureRefused when it has ended badly."""
-    told = json_of(response)
-    state = str(told.get("status") or "") if isinstance(told, dict) else ""
-    if state in _ENDED_BADLY:
-        raise AzureRefused(*_failure(told), 200)
+    """Return whether the change has ended. Raise AzureRefused when it failed or was canceled."""
+    answer = json_of(response)
+    state = str(answer.get("status") or "") if isinstance(answer, dict) else ""
+    if state in _FAILED:
+        raise AzureRefused(*_failure(answer), 200)
     return response.status_code != 202 and (not state or state in _ENDED)
 
 
 def _failure(operation: Any) -> tuple[str, str]:
-    """Code and message of a long-running operation that ended badly."""
+    """Return code and message of an operation that failed or was canceled."""
     error = operation.get("error") or {}
     code = str(error.get("code") or "OperationFailed")[:120]
-    return code, str(error.get("message") or f"Azure ended the change as {operation.get('status')}.")
+    return code, str(error.get("message") or f"The change in Azure ended as {operation.get('status')}.")
 
 
 def _is_final(answer: Any) -> bool:

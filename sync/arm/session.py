@@ -1,4 +1,4 @@
-"""The connections to Azure: one pool for all threads of the process, with little work per request."""
+"""HTTP connections to Azure: one pool for all threads of the process."""
 
 from typing import Any
 
@@ -10,8 +10,12 @@ from requests.structures import CaseInsensitiveDict
 class ArmSession(requests.Session):
     """Sends a request as the SDK has built it.
 
-    A session of requests merges each request with its own headers, cookies, parameters, proxies and hooks. This one has
-    nothing but proxies, the same for all requests, which saves a fifth of the time of a request.
+    `requests.Session` merges each request with the session's headers, cookies, parameters, proxies and hooks. This
+    session has proxies only, the same for all requests, which saves a fifth of the processor time per request.
+
+    Args:
+        base: URL of ARM, to choose the proxies by.
+        connections: size of the connection pool.
     """
 
     def __init__(self, base: str, *, connections: int) -> None:
@@ -50,6 +54,6 @@ class ArmSession(requests.Session):
             cert=cert,
             proxies=proxies or self._fixed_proxies,
         )
-        # Read here in any case, so that a torn response counts as none wherever calls are recorded.
+        # Read the body here, so that a response that is cut off raises before a call is recorded as answered.
         response.content  # noqa: B018
         return response

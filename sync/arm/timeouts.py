@@ -1,38 +1,41 @@
-"""How long one push may take at most, added up from the timeouts in force. A lease outlasts it.
+"""The longest that one push may take, computed from the configured timeouts. The lease of a row outlasts it.
 
-Each request is sent once (nothing below retries), and nothing is begun after its time: `operations` asks no more after
-ARM_OPERATION_TIMEOUT, and `delivery` begins no write that could outlast the lease.
+Each request is sent once, without retries below this level. No request begins after its time: `long_running` stops
+polling after ARM_OPERATION_TIMEOUT, and `delivery` begins no write that could outlast the lease.
 """
 
 from django.conf import settings
 
-TOKEN_ANSWERS = 3  # the first token of a process: what the authority is, where its endpoints are, and the token
-CHALLENGES = 1  # Azure asks for a newer token in the middle of it, and then gets the request again
-READS, WRITES = 3, 3  # of one push: before, after, after a refusal; and DELETE, PUT, PUT of the former one
-SLACK = 1.1  # for all that is no waiting
+TOKEN_ANSWERS = 3  # for the first token of a process: the authority, its endpoints, the token
+CHALLENGES = 1  # Azure asks for a newer token during the push, and gets the request again
+READS, WRITES = 3, 3  # per push: reads before, after, and after a rejection; DELETE, PUT, and PUT of the former state
+SLACK = 1.1  # factor for everything other than waiting
 
 
 def answer_seconds() -> float:
-    """One answer, of Azure or of whoever gives the tokens."""
+    """Return the longest wait in seconds for one response of Azure or of the token endpoint."""
     return float(settings.ARM_CONNECT_TIMEOUT + settings.ARM_READ_TIMEOUT)
 
 
 def request_seconds() -> float:
-    """One request; its token may have to be renewed first."""
+    """Return the longest duration in seconds of one request, whose token may have to be renewed first."""
     return 2 * answer_seconds()
 
 
 def write_seconds() -> float:
-    """One change, followed to its end. The last question how it goes begins before the time is over."""
+    """Return the longest duration in seconds of one write, including polling until it ends.
+
+    The last poll begins before ARM_OPERATION_TIMEOUT is over, and may itself take as long as a request.
+    """
     return request_seconds() + float(settings.ARM_OPERATION_TIMEOUT) + request_seconds()
 
 
 def push_seconds() -> float:
-    """All that one push may do."""
+    """Return the longest duration in seconds of one push, with all its reads and writes."""
     extra = TOKEN_ANSWERS * answer_seconds() + CHALLENGES * request_seconds()
     return extra + READS * request_seconds() + WRITES * write_seconds()
 
 
 def lease_seconds() -> float:
-    """How long a worker holds a row."""
+    """Return how long, in seconds, a worker claims a row."""
     return SLACK * push_seconds()

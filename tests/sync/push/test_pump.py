@@ -211,7 +211,7 @@ def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
 
     sent: list[str] = []
     monkeypatch.setattr(wakeups, "send", lambda task, *args: sent.append(task))
-    monkeypatch.setattr(wakeups, "_hinted_at", 0.0)
+    monkeypatch.setattr(wakeups, "_woken_at", 0.0)
     with transaction.atomic():
         add(ada, factory, *names(50), bulk=True)
     add(ada, factory, "right", "after")
