@@ -35,7 +35,7 @@ def upload_ca_certificate(
 
 def _row_for_new_name(namespace: Namespace, name: str) -> CACertificate:
     rows = CACertificate.objects.filter(namespace=namespace)
-    existing = rows.select_for_update().filter(name__iexact=name).first()
+    existing = rows.select_for_update().named(name).first()
     if existing is not None and existing.deleted_at is None:
         raise RuleError("name", "taken", f"A certificate named “{existing.name}” already exists in this namespace.")
     return existing or CACertificate(namespace=namespace)

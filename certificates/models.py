@@ -168,7 +168,7 @@ def full_at_limit(namespace: Namespace, name: str = "") -> int:
     """
     rows = CACertificate.objects.filter(namespace=namespace)
     most: int = settings.MAX_CA_CERTIFICATES
-    if rows.count() < most or (name and rows.filter(name__iexact=name, deleted_at__isnull=False).exists()):
+    if rows.count() < most or (name and rows.named(name).filter(deleted_at__isnull=False).exists()):
         return 0
     return most
 

@@ -117,7 +117,8 @@ def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Ve
     rows: Any = model._default_manager
     row: Resource | None = (
         rows.with_findings()
-        .filter(namespace=namespace, name__iexact=name)
+        .named(name)
+        .filter(namespace=namespace)
         .select_related("namespace", "team", "created_by")
         .first()
     )

@@ -186,7 +186,7 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
         name: str = self.cleaned_data["name"]
         with rule_as_field_error():
             rules.check_resource_name(name)
-        taken = CACertificate.objects.present().filter(namespace=self.namespace, name__iexact=name).first()
+        taken = CACertificate.objects.present().named(name).filter(namespace=self.namespace).first()
         if taken is not None:
             raise ValidationError(f"A certificate named “{taken.name}” already exists in this namespace.", code="taken")
         return name

@@ -153,7 +153,7 @@ def create_client(
 
 
 def _row_for_new_client(namespace: Namespace, name: str) -> Client:
-    existing = Client.objects.select_for_update().filter(namespace=namespace, name__iexact=name).first()
+    existing = Client.objects.filter(namespace=namespace).named(name).select_for_update().first()
     if existing is not None and existing.deleted_at is None:
         raise RuleError(
             "name", "taken", f"There is already a client “{existing.name}”. Names must differ in more than case."

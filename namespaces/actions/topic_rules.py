@@ -142,7 +142,7 @@ def _set_binding(binding: PermissionBinding, group: str, space: str, permission:
 def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) -> Rule:
     """The group or space that a binding names, locked, so that a concurrent deletion waits and then finds the binding."""
     rows: Any = model._default_manager
-    found: Rule | None = rows.present().select_for_update().filter(namespace=namespace_pk, name__iexact=name).first()
+    found: Rule | None = rows.present().named(name).filter(namespace=namespace_pk).select_for_update().first()
     if found is None:
         noun = model._meta.verbose_name
         raise RuleError(field, "unknown", f"There is no {noun} “{name}” in this namespace. Choose one of the list.")
@@ -171,7 +171,7 @@ def _new_row(actor: User, model: type[Rule], namespace: Namespace, name: str, te
     check_team(actor, team)
     rows: Any = model._default_manager
     noun = model._meta.verbose_name
-    existing: Rule | None = rows.select_for_update().filter(namespace=namespace, name__iexact=name).first()
+    existing: Rule | None = rows.named(name).filter(namespace=namespace).select_for_update().first()
     if existing is not None and existing.deleted_at is None:
         raise RuleError(
             "name", "taken", f"There is already a {noun} “{existing.name}”. Names must differ in more than case."

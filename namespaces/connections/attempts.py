@@ -10,6 +10,7 @@ from django.http import QueryDict
 from certificates.authentication.engine import Decision
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal.listing import asked_text, whole_number
+from sync.models import same_name
 
 SHOWN = 100
 # A page left open must stop polling at some time.
@@ -78,9 +79,9 @@ def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "")
 
 def _of_client(namespace: Namespace, name: str) -> Q:
     """Match attempts that were attributed to the client, and those that only sent its name."""
-    own = Q(client_name__iexact=name)
-    known = Client.objects.filter(namespace=namespace, name__iexact=name).first()
-    return own if known is None else own | Q(user_name__iexact=known.authentication_name)
+    own = same_name("client_name", name)
+    known = Client.objects.filter(namespace=namespace).named(name).first()
+    return own if known is None else own | same_name("user_name", known.authentication_name)
 
 
 def _number(query: QueryDict, name: str) -> int:

@@ -129,7 +129,7 @@ def _mark_seen(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
         for name, at in newest.get(model.log_name, {}).items():
             earlier = Q(**{f"{model.seen_field}__isnull": True}) | Q(**{f"{model.seen_field}__lt": at})
             rows: Any = model._default_manager
-            rows.filter(earlier, namespace=pk, name__iexact=name).update(**{model.seen_field: at})
+            rows.named(name).filter(earlier, namespace=pk).update(**{model.seen_field: at})
 
 
 def _drop_oldest(pk: int) -> None:

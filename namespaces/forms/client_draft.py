@@ -62,4 +62,4 @@ def _may_be_named(namespace: Namespace, name: str) -> bool:
         check_client_name(name)
     except RuleError:
         return False
-    return not Client.objects.present().filter(namespace=namespace, name__iexact=name).exists()
+    return not Client.objects.present().named(name).filter(namespace=namespace).exists()

@@ -167,7 +167,7 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
         name: str = self.cleaned_data["name"]
         with rule_as_field_error():
             rules.check_client_name(name)
-        taken = Client.objects.present().filter(namespace=self.namespace, name__iexact=name).first()
+        taken = Client.objects.present().named(name).filter(namespace=self.namespace).first()
         if taken is not None:
             raise ValidationError(
                 f"There is already a client “{taken.name}”. Names must differ in more than case.", code="taken"

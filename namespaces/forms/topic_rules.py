@@ -55,7 +55,7 @@ class TopicRuleForm(ResourceForm):
         with rule_as_field_error():
             rules.check_resource_name(name)
         existing: Any = self.model._default_manager
-        taken = existing.present().filter(namespace=self.namespace, name__iexact=name).first()
+        taken = existing.present().named(name).filter(namespace=self.namespace).first()
         if taken is not None:
             noun = self.model._meta.verbose_name
             raise ValidationError(

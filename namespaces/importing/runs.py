@@ -125,7 +125,7 @@ def take_resource(model: type[SyncedModel], namespace: Namespace, resource: Reso
     """Create the row of one resource, or refresh one that is equal. A row that differs keeps its values: that is drift."""
     manager: Any = model._default_manager
     name = str(resource["name"])
-    row: Any = manager.select_for_update().filter(namespace=namespace, name__iexact=name).first()
+    row: Any = manager.named(name).filter(namespace=namespace).select_for_update().first()
     if row is None:
         row = model(namespace=namespace)  # type: ignore[misc]
         row.synced_generation = row.generation

@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
-from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
+from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder, same_name
 
 
 class TopicRule(SyncedModel):
@@ -130,7 +130,7 @@ class ClientGroup(TopicRule):
         return ""
 
     def bindings(self) -> SyncedQuerySet:
-        return PermissionBinding.objects.filter(namespace=self.namespace_id, client_group_name__iexact=self.name)
+        return PermissionBinding.objects.filter(same_name("client_group_name", self.name), namespace=self.namespace_id)
 
     def what_it_waits_for(self) -> str:
         return _bindings_in_the_way(self, "clientGroupName") if self.deleted_at is not None else ""
@@ -184,7 +184,7 @@ class TopicSpace(TopicRule):
         return ""
 
     def bindings(self) -> SyncedQuerySet:
-        return PermissionBinding.objects.filter(namespace=self.namespace_id, topic_space_name__iexact=self.name)
+        return PermissionBinding.objects.filter(same_name("topic_space_name", self.name), namespace=self.namespace_id)
 
     def what_it_waits_for(self) -> str:
         return _bindings_in_the_way(self, "topicSpaceName") if self.deleted_at is not None else ""
@@ -293,7 +293,7 @@ Rule = TypeVar("Rule", bound=TopicRule)
 
 def _named(model: type[Rule], namespace_pk: int, name: str) -> Rule | None:
     rows: Any = model._default_manager
-    found: Rule | None = rows.filter(namespace=namespace_pk, name__iexact=name).first()
+    found: Rule | None = rows.named(name).filter(namespace=namespace_pk).first()
     return found
 
 

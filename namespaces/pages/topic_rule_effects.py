@@ -56,7 +56,7 @@ def query_of(namespace: Namespace, group_name: str) -> str:
     """The query of a group by its name; "" where there is no such group."""
     if group_name.lower() == EVERYONE:
         return "true"
-    group = ClientGroup.objects.present().filter(namespace=namespace, name__iexact=group_name).first()
+    group = ClientGroup.objects.present().named(group_name).filter(namespace=namespace).first()
     return group.query if group is not None else ""
 
 

@@ -48,7 +48,7 @@ def permission_test(request: PageRequest, pk: int) -> HttpResponse:
     explained = None
     if form.is_valid():
         name = form.cleaned_data["client"]
-        client = Client.objects.present().filter(namespace=namespace, name__iexact=name).first()
+        client = Client.objects.present().named(name).filter(namespace=namespace).first()
         if client is None:
             form.add_error("client", f"There is no client “{name}” in this namespace.")
         else:

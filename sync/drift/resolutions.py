@@ -14,7 +14,7 @@ from sync import registry
 from sync.actions import commit_change
 from sync.arm.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.arm.protocols import Reader
-from sync.models import Finding, SyncedModel
+from sync.models import Finding, SyncedModel, same_name
 from sync.push.comparison import field_differences
 from sync.throttling.budgeted_reader import LONGEST_WAIT_OF_USER, BudgetedReader
 
@@ -320,7 +320,9 @@ def _resolve(actor: User, finding: Finding, resolution: str) -> None:
 
 
 def _close(actor: User, kind: str, scope: int, name: str, resolution: str) -> None:
-    unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
+    unresolved = Finding.objects.filter(same_name("name", name), kind=kind, scope=scope).exclude(
+        state=Finding.State.RESOLVED
+    )
     for finding in unresolved:
         _resolve(actor, finding, resolution)
 

@@ -2,6 +2,7 @@
 
 from sync.models.findings import Finding, Scan, forget_old_findings, forget_scope
 from sync.models.former_states import former_holder
+from sync.models.names import same_name
 from sync.models.records import (
     RECORDS_KEPT,
     Budget,
@@ -34,4 +35,5 @@ __all__ = [
     "forget_scope",
     "former_holder",
     "may_go",
+    "same_name",
 ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from sync.models.findings import Finding
+from sync.models.names import same_name
 
 if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
@@ -76,6 +77,10 @@ class SyncedQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
         """Rows that are not being deleted."""
         return self.filter(deleted_at__isnull=True)
+
+    def named(self, name: str) -> Self:
+        """Return the rows with this name, ignoring case: at most one in a namespace."""
+        return self.filter(same_name("name", name))
 
     def with_findings(self) -> Self:
         """Each row with `finding_pk`: the open difference between it and Azure, or None."""

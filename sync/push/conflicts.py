@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sync.models import Finding, SyncedModel
+from sync.models import Finding, SyncedModel, same_name
 from sync.push.comparison import CONFLICTS, field_differences
 
 Resource = Mapping[str, Any]
@@ -41,7 +41,9 @@ def alarm_of(
 
 def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:
     """Create or update the unresolved finding of a resource, and return it. An ignored one reopens if Azure changed since."""
-    unresolved = Finding.objects.filter(kind=kind, scope=scope, name__iexact=name).exclude(state=Finding.State.RESOLVED)
+    unresolved = Finding.objects.filter(same_name("name", name), kind=kind, scope=scope).exclude(
+        state=Finding.State.RESOLVED
+    )
     finding = unresolved.first()
     if finding is None:
         return Finding.objects.create(kind=kind, scope=scope, name=name, found_at=at, seen_at=at, **values)

@@ -21,6 +21,7 @@ SAME_TESTS = {
         *("push/test_claiming.py", "pages/test_backlog.py", "pages/test_timeline.py"),
         "test_migrations.py",
         "push/test_sent_states.py",
+        "../namespaces/test_name_lookups.py",
     ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
