@@ -1,7 +1,12 @@
-"""Log lines, as text or as one JSON object each. Text from outside never starts a line."""
+"""Log lines, as text or as one JSON object each. Text from outside never starts a line.
+
+Calendar programs cannot sign in, so the address of a calendar is a secret (`certificates:expiry_feed`). Lines name a page
+by its route; should an address get into a line all the same, the formatters and `HideSecrets` remove the secret.
+"""
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +18,29 @@ from portal.web.request_ids import request_id_of
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 LONGEST_FAULT = 300  # characters
+# Everything after "calendar/" up to a quote or the end of the line, but not the route, "calendar/<str:secret>.ics".
+_CALENDAR_ADDRESS = re.compile(r"""(calendar(?:/|%2F)+)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE)
+
+
+def hide_secrets(text: str) -> str:
+    """Return the text without the secrets of calendar addresses."""
+    return _CALENDAR_ADDRESS.sub(r"\1[hidden]", text)
+
+
+class HideSecrets(logging.Filter):
+    """Hide secrets in the messages of a logger that has formatters of its own, such as gunicorn's."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        hidden = hide_secrets(message)
+        if hidden != message:
+            record.msg, record.args = hidden, ()
+        return True
 
 
 class AboutRequests(logging.Filter):
-    """Says of a request which page it asked for, from whom and its id. Addresses hold secrets, and bodies keys: neither
-    is told, nor the values in a page's address but numbers.
+    """Add page, user and id of the request to a log record. An address may contain a secret and a body a key, so the page
+    is named by its route, and of the values in its address only numbers are logged.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -29,9 +52,11 @@ class AboutRequests(logging.Filter):
             user = request.__dict__.get("_cached_user")  # without a query: the database may be the cause
             record.__dict__ |= {"method": request.method, "page": page, "numbers": numbers}
             record.__dict__ |= {"request_id": request_id_of(request), "user": getattr(user, "pk", None)}
+            if isinstance(record.args, tuple):
+                record.args = tuple(page if each == request.path else each for each in record.args)
             if record.name == "django.request":
-                told = getattr(record, "status_code", ""), request.method, page, request_id_of(request)
-                record.msg, record.args = "%s: %s %s (request %s)", told
+                values = getattr(record, "status_code", ""), request.method, page, request_id_of(request)
+                record.msg, record.args = "%s: %s %s (request %s)", values
         return True
 
 
@@ -62,6 +87,9 @@ class TextFormatter(FaultFormatter):
         record.message = one_line(record.message)
         return super().formatMessage(record)
 
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_secrets(super().format(record))
+
 
 class JsonFormatter(FaultFormatter):
     """Format time, level, logger and message; then the `extra` of the call; then the exception, if any."""
@@ -76,4 +104,4 @@ class JsonFormatter(FaultFormatter):
         line |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             line["fault"] = self.formatException(record.exc_info)
-        return one_line(json.dumps(line, default=str, ensure_ascii=False))
+        return hide_secrets(one_line(json.dumps(line, default=str, ensure_ascii=False)))

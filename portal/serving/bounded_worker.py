@@ -18,11 +18,14 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from portal.logs import HideSecrets
+
 HEAD_SECONDS = 10.0  # for the head of a request, from its connection or the end of the request before
 STALL_SECONDS = 20  # without one byte of a request body arriving, or of a response being taken
 REQUEST_SECONDS = 300.0  # for a whole request in a thread, a slow download included
 HEAD_BYTES = 32_768  # of a request head; a browser's is a few thousand
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+HIDE_SECRETS = HideSecrets()
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -31,6 +34,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.log.error_log.addFilter(HIDE_SECRETS)  # gunicorn logs the address of a request that fails
         self._lock = threading.Lock()
         self._in_threads: dict[TConn, float] = {}  # connection → when its thread has to be done, by time.monotonic()
 

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from sync.pages import metrics
 from sync.workers.periodic import EXPECTED
 from tests.deployment.page import COMMANDS, ROOT, variables
 from tests.support.programs import require_program
+from tests.support.waiting import until
 
 DEPLOY = ROOT / "deploy"
 PORTAL_PACKAGES = ("portal", "namespaces", "certificates", "sync", "emulator", "templates", "static", "manage.py")
@@ -53,29 +56,72 @@ def test_a_unit_runs_the_command_of_the_page(name: str) -> None:
 # nginx
 
 
-def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+def nginx_command(folder: Path, *options: str) -> list[str]:
+    """Return the command of nginx with deploy/nginx.conf, changed to certificates, logs and sockets in a folder."""
     nginx = require_program("nginx")
-    authority = Authority(tmp_path)
+    authority = Authority(folder)
     site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     changed = {
         "/etc/ssl/mqtt-portal/fullchain.pem": str(authority.certificate_path),
         "/etc/ssl/mqtt-portal/privkey.pem": str(authority.key_path),
-        "/var/log/nginx": str(tmp_path),
+        "/var/log/nginx": str(folder),
         # nginx opens what it listens on also when it only tests, and the ports may be taken.
-        "listen 80;": f"listen unix:{tmp_path}/80;",
-        "listen 443 ": f"listen unix:{tmp_path}/443 ",
+        "listen 80;": f"listen unix:{folder}/80;",
+        "listen 443 ": f"listen unix:{folder}/443 ",
+        "server 127.0.0.1:8000;": f"server unix:{folder}/portal;",
     }
     for before, after in changed.items():
         assert before in site
         site = site.replace(before, after)
     site = re.sub(r"^ *listen \[::\].*\n", "", site, flags=re.MULTILINE)
-    (tmp_path / "site.conf").write_text(site, encoding="utf-8")
-    main = f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ include {tmp_path}/site.conf; }}\n"
-    (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
-    command = [nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    (folder / "site.conf").write_text(site, encoding="utf-8")
+    main = f"pid {folder}/pid;\nevents {{}}\nhttp {{ access_log off; include {folder}/site.conf; }}\n"
+    (folder / "nginx.conf").write_text(main, encoding="utf-8")
+    return [nginx, *options, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    run = subprocess.run(nginx_command(tmp_path, "-t"), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "[warn]" not in run.stderr
+
+
+def test_nginx_logs_no_calendar_address_while_the_portal_is_down(tmp_path: Path) -> None:
+    process = subprocess.Popen(nginx_command(tmp_path, "-g", "daemon off;"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+
+    def statuses(path: str) -> list[bytes]:
+        """The status of a request without TLS, and with it."""
+        found = []
+        for name in ("80", "443"):
+            with socket.socket(socket.AF_UNIX) as raw:
+                raw.connect(str(tmp_path / name))
+                with tls.wrap_socket(raw) if name == "443" else raw as client:
+                    client.sendall(
+                        f"GET {path} HTTP/1.1\r\nHost: portal.example.com\r\nConnection: close\r\n\r\n".encode()
+                    )
+                    found.append(client.recv(4096).split()[1])
+        return found
+
+    try:
+        until((tmp_path / "443").exists, "nginx listens")
+        for path in (
+            "/namespaces/calendar/s3cret.ics",
+            "/namespaces//calendar%2fs3cret.ics?s3cret",
+            "/account/?s3cret",
+        ):
+            assert statuses(path) == [b"301", b"502"]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    access = (tmp_path / "mqtt-portal.log").read_text(encoding="utf-8")
+    assert access.count("/namespaces/calendar/[hidden]") == 4
+    assert access.count('"GET /account/ HTTP/1.1" ') == 2
+    assert "s3cret" not in access
+    errors = (tmp_path / "error.log").read_text(encoding="utf-8")
+    assert "calendar" not in errors
+    assert "/account/" in errors
 
 
 # Prometheus

@@ -25,8 +25,12 @@ THREADS = 2
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    folder = tmp_path_factory.mktemp("gunicorn")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gunicorn")
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
     (folder / "echo_application.py").write_text(APPLICATION, encoding="utf-8")
     (folder / "quick_worker.py").write_text(
         "from portal.serving import bounded_worker\n"
@@ -113,3 +117,11 @@ def test_a_half_request_on_kept_connections_takes_no_thread(port: int) -> None:
 def test_a_head_that_is_too_long_is_refused(port: int) -> None:
     with opened(port, b"GET / HTTP/1.1\r\nX: " + b"a" * (HEAD_BYTES - 19)) as client:
         assert client.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+def test_the_log_has_no_secret_address_without_the_production_settings_too(port: int, folder: Path) -> None:
+    with opened(port, b"GET  /namespaces/calendar/s3cret.ics\r\n\r\n") as client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
+    log = folder / "log"
+    until(lambda: "calendar/[hidden]" in log.read_text(encoding="utf-8"), "the line is written")
+    assert "s3cret" not in log.read_text(encoding="utf-8")
