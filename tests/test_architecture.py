@@ -59,8 +59,8 @@ APP_LAYERS = (
 LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
-        {"views", "tasks", "templatetags", "logs"},
-        {"web", "serving", "deployment"},
+        {"views", "tasks", "templatetags"},
+        {"web", "serving", "deployment", "logs"},
         {"pages", "demo"},
         {"registry", "activity"},
         {"models"},
