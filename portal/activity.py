@@ -75,7 +75,7 @@ def settle(kind: str, pk: int, generation: int, outcome: str, code: str = "", me
 
 @dataclass(frozen=True)
 class Ending:
-    """How the sync of one generation of an object ended."""
+    """The outcome of the sync of one generation of an object."""
 
     generation: int
     outcome: str
@@ -84,7 +84,7 @@ class Ending:
 
 
 def settle_many(kind: str, endings: Mapping[int, Ending]) -> None:
-    """`settle` for many objects of one kind, by primary key, in as few statements as there are different endings."""
+    """Call `settle` for many objects of one kind, by primary key, with one statement per distinct outcome."""
     if not endings:
         return
     now = timezone.now()

@@ -1,8 +1,8 @@
-"""Celery's embedded broker: messages are files, written beside and renamed.
+"""Celery's embedded broker: messages are files that are written under another name, then renamed.
 
-kombu's own transport writes a message in place, so a worker that looks at that moment reads half of it and ends; it
-makes the tables of exchanges the same way and moves messages through the machine's temporary folder. Here a file
-appears whole or not at all, and nothing leaves the broker's folders, which only their owner can read.
+kombu's own transport writes messages and exchange tables in place, so that a worker may read half a message and end; it
+also moves messages through the system's temporary folder. Here files appear complete or not at all, and stay in the
+broker's folders, which only their owner can read.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ def _folder(path: str | Path) -> Path:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write `target` atomically: a reader sees all of it or nothing."""
+    """Write a file atomically: readers see all of it or nothing."""
     beside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.write(content)
@@ -36,7 +36,7 @@ def _write_whole(target: Path, content: bytes) -> None:
 
 
 class Channel(filesystem.Channel):
-    """A channel whose messages and exchange tables appear whole."""
+    """A channel that writes messages and exchange tables atomically."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,7 +44,7 @@ class Channel(filesystem.Channel):
             _folder(path)
 
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # as kombu does
-        # Wall-clock nanoseconds sort in the order of sending, also across a restart of the machine.
+        # Wall-clock nanoseconds keep the order of sending, even across a restart of the machine.
         target = _folder(self.data_folder_out) / f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         try:
             _write_whole(target, str_to_bytes(dumps(payload)))
@@ -67,12 +67,12 @@ class Channel(filesystem.Channel):
             try:
                 return loads(bytes_to_str(content))
             except ValueError:
-                continue  # not one of our messages: a stray file must not stop the worker
+                continue  # not a message: a foreign file must not stop the worker
         raise Empty
 
     @contextmanager
     def _table(self, exchange: str) -> Iterator[list[Any]]:
-        """Yield the bindings of an exchange, to be changed in place, locked against other processes."""
+        """Yield the bindings of an exchange for changes in place, locked against other processes."""
         file = Path(self._exchange_file(exchange))  # type: ignore[attr-defined]  # kombu refuses names that are paths
         with open(self.control_folder / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

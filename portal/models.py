@@ -1,4 +1,4 @@
-"""People, teams and the activity log. Nothing here knows a resource type."""
+"""Users, teams and the activity log, independent of resource types."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.db import models
 class User(AbstractUser):
     """A user who signs in. `is_superuser` makes an administrator of the portal."""
 
-    activity_seen_at = models.DateTimeField(null=True, blank=True)  # up to when the bell has been read
+    activity_seen_at = models.DateTimeField(null=True, blank=True)  # notifications up to then were seen
 
     @property
     def display_name(self) -> str:
@@ -17,7 +17,7 @@ class User(AbstractUser):
 
 
 class Team(models.Model):
-    """People who own things together."""
+    """Users who own resources together."""
 
     name = models.CharField(max_length=80, unique=True)
     members = models.ManyToManyField(User, related_name="teams", blank=True)
@@ -35,7 +35,7 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
 
 
 class Activity(models.Model):
-    """One change: who, when, what, before and after, and how its sync ended.
+    """One change: actor, time, object, values before and after, and the outcome of its sync.
 
     Rows are only added and settled, never edited.
     """
@@ -52,7 +52,7 @@ class Activity(models.Model):
     actor_name = models.CharField(max_length=150)
     team_name = models.CharField(max_length=80, blank=True)
     verb = models.CharField(max_length=120)  # "Upload certificate", "Create client", …
-    scope = models.BigIntegerField(null=True, db_index=True)  # primary key of the namespace it happened in
+    scope = models.BigIntegerField(null=True, db_index=True)  # primary key of the namespace
     scope_name = models.CharField(max_length=80, blank=True)
     kind = models.CharField(max_length=60)  # model label, e.g. "namespaces.client"
     object_pk = models.BigIntegerField(null=True)

@@ -14,14 +14,14 @@ STATE_DIR = Path(text("PORTAL_STATE_DIR") or BASE_DIR / ".local")
 
 DEBUG = flag("PORTAL_DEBUG", False)
 PORTAL_HTTPS = flag("PORTAL_HTTPS", False)
-# Production: several processes and people, so that nothing may be made up at each start.
+# In production, several processes serve many users, so no value may be generated at each start.
 PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
-# Elsewhere a key of the moment does: every start signs people out, which is safe. Without one in production, Django
-# refuses to start (portal.wsgi and the worker say why in plain words).
+# Elsewhere a random key is enough: each start signs users out, which is safe. In production, Django does not start without
+# a key; portal.wsgi and the worker explain why.
 SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))
 ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
-# Addresses or networks of the reverse proxies whose X-Forwarded-* headers count, or "unix" for a Unix domain socket.
+# Addresses or networks of reverse proxies whose X-Forwarded-* headers are trusted, or "unix" for a Unix domain socket.
 TRUSTED_PROXIES = words("PORTAL_TRUSTED_PROXIES")
 
 HAS_PARTIALS = django.VERSION >= (6, 0)  # part of Django from 6.0
@@ -94,7 +94,7 @@ DATABASES: dict[str, Any] = {
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # WAL and IMMEDIATE together: web process and workers write side by side without lock errors.
+    # WAL and IMMEDIATE together let web process and workers write concurrently without lock errors.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -122,10 +122,10 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-# Without `collectstatic` files come from the apps and packages themselves.
+# Before `collectstatic`, files are served from the apps and packages.
 WHITENOISE_USE_FINDERS = True
 
-# Uploads are capped before parsing and stay in memory: a pasted key must never reach a temporary file.
+# Uploads are limited before parsing and stay in memory, so that no private key reaches a temporary file.
 FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
@@ -137,9 +137,10 @@ CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_SSL_REDIRECT = PORTAL_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, often without TLS
-# One hour, so that a mistake in the TLS set-up is over soon; raise it when all is well. Never `preload`: that list is
-# for whole domains and is hard to leave.
+# Requested from inside the network, often without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# One hour, so that a mistake in the TLS configuration has no long effect; raise it once TLS works. Never `preload`: that
+# list is for whole domains, and removal takes months.
 SECURE_HSTS_SECONDS = whole_number("PORTAL_HSTS_SECONDS", 3600) if PORTAL_HTTPS else 0
 # W005, W021: subdomains and preloading are the decision of the domain's owner, not of one application on it.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -172,27 +173,27 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.1,
     }
-# Several portals that share one broker need a queue each: a worker takes all that it finds in its own.
+# Portals that share a broker need a queue each, since a worker takes every message of its queue.
 CELERY_TASK_DEFAULT_QUEUE = text("CELERY_TASK_DEFAULT_QUEUE", "celery")
-# A broker that is away must not hold up a request: the row is the queue, the message only a hint.
-# Once, at once: a connection that the broker has ended, as RabbitMQ does when it restarts, is only then made anew. No more,
-# since a person may be waiting; what no message tells of, the sweep finds.
+# An unreachable broker must not delay a request: the row is the queue, the message only a hint. One immediate retry
+# replaces a connection that the broker has closed, for instance at a restart of RabbitMQ. No more, since a user may be
+# waiting; the sweep finds rows without a message.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
 CELERY_TASK_IGNORE_RESULT = True
-# The row is the queue: a message that is lost with its worker costs nothing, the next sweep finds the row. Acknowledged
-# late, it costs the worker: Redis being away at the end of a task ends the threads pool.
+# Messages may be lost with their worker, since the next sweep finds the row. Late acknowledgement would be worse: when
+# Redis is unreachable at the end of a task, Celery's threads pool ends.
 CELERY_TASK_ACKS_LATE = False
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker outlives any outage of its broker
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # no limit: a worker survives any outage of its broker
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Commands to workers would go through a queue that RabbitMQ gives to one worker of a name alone: a second one of that name,
-# or one that is back before the broker has missed it, would end. Nothing here sends any; who wants `celery inspect` and gives
-# each worker a name of its own turns them on.
+# RabbitMQ gives the queue for remote control to one worker per name: a second worker of that name, or one that restarts
+# before the broker notices, would end. The portal sends no commands. To use `celery inspect`, give each worker a unique name
+# and set this to true.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = flag("CELERY_WORKER_ENABLE_REMOTE_CONTROL", False)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-# A tick that waited longer than its period is dropped: the next one does the same work.
+# A message that waited longer than its period is dropped: the next one does the same work.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "sync.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "scan-drift": {"task": "sync.tasks.scan_all", "schedule": 30.0, "options": {"expires": 30.0}},
@@ -204,20 +205,20 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
 }
-WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age says whether a worker runs
+WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age shows whether a worker runs
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 
-# Azure, or whatever answers like it. Only these differ between the emulator and Azure.
+# Azure or the emulator: the only settings that differ between them.
 AZURE_ARM_URL = text("AZURE_ARM_URL", "https://management.azure.com")
-AZURE_ARM_CA = text("AZURE_ARM_CA")  # PEM file; empty = the system's trust
+AZURE_ARM_CA = text("AZURE_ARM_CA")  # PEM file; empty: the system's certificates
 AZURE_ARM_SCOPE = text("AZURE_ARM_SCOPE", "https://management.azure.com/.default")
-AZURE_AUTHORITY_URL = text("AZURE_AUTHORITY_URL")  # set for a token endpoint that is not Entra ID
+AZURE_AUTHORITY_URL = text("AZURE_AUTHORITY_URL")  # for a token endpoint other than Entra ID
 AZURE_TENANT_ID = text("AZURE_TENANT_ID")
 AZURE_CLIENT_ID = text("AZURE_CLIENT_ID")
 AZURE_CLIENT_SECRET = secret("AZURE_CLIENT_SECRET")
-# For a cloud of one's own (Azure Stack, the emulator): do not ask Entra ID whether it knows AZURE_AUTHORITY_HOST.
+# For a private cloud (Azure Stack, the emulator): do not ask Entra ID whether it knows AZURE_AUTHORITY_HOST.
 AZURE_DISABLE_INSTANCE_DISCOVERY = flag("AZURE_DISABLE_INSTANCE_DISCOVERY", False)
-AZURE_SUBSCRIPTION_ID = text("AZURE_SUBSCRIPTION_ID")  # several by commas; empty = all it can see
+AZURE_SUBSCRIPTION_ID = text("AZURE_SUBSCRIPTION_ID")  # several separated by commas; empty: all that are visible
 ARM_API_VERSIONS = {
     "namespaces": "2025-02-15",
     "caCertificates": "2025-02-15",
@@ -228,35 +229,35 @@ ARM_API_VERSIONS = {
 }
 ARM_CONNECT_TIMEOUT = seconds("ARM_CONNECT_TIMEOUT", 5)
 ARM_READ_TIMEOUT = seconds("ARM_READ_TIMEOUT", 20)
-ARM_OPERATION_TIMEOUT = seconds("ARM_OPERATION_TIMEOUT", 30)  # a change that Azure accepts and works on
-# How late a request whose answer was lost may still take effect. ARM's own front gives up after 60 s.
+ARM_OPERATION_TIMEOUT = seconds("ARM_OPERATION_TIMEOUT", 30)  # for a change that Azure has accepted and not finished
+# How long after a lost response a request may still take effect. ARM itself gives up after 60 s.
 ARM_LATE_SECONDS = seconds("ARM_LATE_SECONDS", 120)
-# Hold requests back before Azure refuses them. Off only for an endpoint that limits nothing.
+# Hold requests back before Azure throttles them. Turn off only for an endpoint without limits.
 ARM_BUDGETS = flag("ARM_BUDGETS", True)
-SYNC_IN_FLIGHT = whole_number("SYNC_IN_FLIGHT", 32)  # pushes at once in one worker process
-METRICS_TOKEN = secret("METRICS_TOKEN")  # for Prometheus; without one only administrators see /metrics
+SYNC_IN_FLIGHT = whole_number("SYNC_IN_FLIGHT", 32)  # pushes in parallel per worker process
+METRICS_TOKEN = secret("METRICS_TOKEN")  # for Prometheus; without it, only administrators can read /metrics
 DRIFT_SCAN_SECONDS = seconds("DRIFT_SCAN_SECONDS", 900)  # how often a namespace is compared with Azure
-# Azure's limits of one namespace; newer pages may have raised them.
+# Azure's limits per namespace, adjustable because Azure raises them now and then.
 MAX_CA_CERTIFICATES = whole_number("MAX_CA_CERTIFICATES", 10)
 MAX_CLIENT_GROUPS = whole_number("MAX_CLIENT_GROUPS", 10)
 MAX_TOPIC_SPACES = whole_number("MAX_TOPIC_SPACES", 10)
 MAX_PERMISSION_BINDINGS = whole_number("MAX_PERMISSION_BINDINGS", 100)
 MAX_CLIENTS = whole_number("MAX_CLIENTS", 10_000)
-# Where the connection log comes from: a dotted path to a gateway class, or empty where the target has none.
+# Gateway class that reads the connection log, as a dotted path; empty where the target has no log.
 CONNECTION_LOG_GATEWAY = text("CONNECTION_LOG_GATEWAY")
-# What a client is doing now comes from: a dotted path to a gateway class, or empty where the target does not tell.
+# Gateway class that reads the live state of a client, as a dotted path; empty where the target does not report it.
 LIVE_STATE_GATEWAY = text("LIVE_STATE_GATEWAY")
-# Faults on demand for a training: a dotted path to their control, or empty where the target makes none.
+# Gateway class that injects faults for training, as a dotted path; empty where the target cannot.
 FAULT_CONTROL_GATEWAY = text("FAULT_CONTROL_GATEWAY")
 CONNECTION_LOG_KEEP = whole_number("CONNECTION_LOG_KEEP", 5000)
-# Certificates that clients have shown, per namespace: what the pages about CA certificates and expiries rest on.
+# Certificates presented by clients, per namespace, for the pages about CA certificates and expiries.
 CLIENT_CERTIFICATES_KEEP = whole_number("CLIENT_CERTIFICATES_KEEP", 20_000)
-# Whether the endpoint lets everything pass while a namespace has neither topic space nor permission binding. Azure does not.
+# Whether the endpoint allows everything while a namespace has neither topic space nor permission binding. Azure does not.
 MQTT_OPEN_WITHOUT_RULES = flag("MQTT_OPEN_WITHOUT_RULES", False)
-# JSON: resource id → {"host", "port", "ca"}, where ARM's hostname on 8883 is not it. Or the path of such a file.
+# JSON, or the path of a JSON file: resource ID → {"host", "port", "ca"}, where it is not ARM's host name and port 8883.
 MQTT_ENDPOINTS = text("MQTT_ENDPOINTS")
 
-# One line per event; as JSON with all its details where a machine reads it.
+# One line per event: "text" for people, "json" with all details for machines.
 LOG_FORMAT = text("PORTAL_LOG_FORMAT", "text")
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -275,9 +276,9 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        # Django's own handler speaks only while DEBUG is on: without this nobody hears of an error on a page.
+        # Django's own handler logs only while DEBUG is on; without this, errors on pages would not be logged.
         "django": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # pages that are not there are no news
+        "django.request": {"level": "ERROR"},  # requests for missing pages are not logged
         "sync": {"handlers": ["console"], "level": text("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
     },
 }

@@ -1,7 +1,7 @@
-"""Whether a deployment is sound: what is wrong, and how to mend it, in plain words.
+"""Checks of a deployment: what is wrong, and how to fix it.
 
-Each check is a function that yields shortcomings. Checks of settings are here; what needs knowledge of workers or Azure is
-registered by the app that has it (`portal.registry.register_deployment_check`).
+Each check yields shortcomings. Checks of settings are here. Apps register those of workers and Azure with
+`portal.registry.register_deployment_check`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
-# Wheels of requirements/production.txt, by the beginning of the URL that needs them.
+# Packages of requirements/production.txt, by the beginning of the URL that needs them.
 DRIVERS = {
     "postgres": ("DATABASE_URL", "psycopg"),
     "redis": ("CELERY_BROKER_URL", "redis"),
@@ -27,7 +27,7 @@ DRIVERS = {
 
 
 def find_shortcomings() -> Iterator[Shortcoming]:
-    """Run every check: those of settings first, then database, then what the apps registered."""
+    """Yield the shortcomings of every check: settings, database, Django's own, then those of the apps."""
     for check in (secret_key, debug, state_folder, hosts, proxies, hsts, drivers, servers, static_files, database):
         yield from check()
     yield from django_deployment_checks()
@@ -42,7 +42,7 @@ def secret_key() -> Iterable[Shortcoming]:
             "error",
             "secret_key_missing",
             "PORTAL_SECRET_KEY is not set, so the portal refuses to start.",
-            'Put one into the environment file: python3 -c "import secrets; print(secrets.token_urlsafe(50))"',
+            'Generate one for the environment file: python3 -c "import secrets; print(secrets.token_urlsafe(50))"',
         )
     elif len(key) < 40:
         yield Shortcoming(
@@ -95,8 +95,8 @@ def hosts() -> Iterable[Shortcoming]:
         yield Shortcoming(
             "error",
             "allowed_hosts_local",
-            "PORTAL_ALLOWED_HOSTS names only this machine: every request by the portal's own name is refused.",
-            "Set it to the host names that people type, such as portal.example.com.",
+            "PORTAL_ALLOWED_HOSTS names only this machine: every request by the portal's own name is rejected.",
+            "Set it to the host names that users open, such as portal.example.com.",
         )
     if "*" in chosen:
         yield Shortcoming(
@@ -110,8 +110,8 @@ def hosts() -> Iterable[Shortcoming]:
             yield Shortcoming(
                 "error",
                 "allowed_host_malformed",
-                f"PORTAL_ALLOWED_HOSTS has {host}, which is no host name.",
-                "Write the name alone: no https://, no port, no path.",
+                f"PORTAL_ALLOWED_HOSTS contains {host}, which is not a host name.",
+                "Write only the name: no https://, port or path.",
             )
 
 
@@ -122,14 +122,14 @@ def proxies() -> Iterable[Shortcoming]:
         yield Shortcoming(
             "error",
             "trusted_proxy_malformed",
-            f"PORTAL_TRUSTED_PROXIES has a value that is no address: {fault}.",
+            f"PORTAL_TRUSTED_PROXIES contains an invalid address: {fault}.",
             "Write addresses or networks such as 10.0.0.5 or 10.0.0.0/24, or unix for a Unix domain socket.",
         )
     if settings.PORTAL_HTTPS and not settings.TRUSTED_PROXIES:
         yield Shortcoming(
             "error",
             "trusted_proxies_missing",
-            "PORTAL_HTTPS is on, and no proxy is trusted: the portal cannot see that a browser uses HTTPS, and refuses "
+            "PORTAL_HTTPS is on, but no proxy is trusted: the portal cannot see that a browser uses HTTPS, and rejects "
             "every form.",
             "Set PORTAL_TRUSTED_PROXIES to the address from which the reverse proxy connects, such as 127.0.0.1.",
         )
@@ -140,14 +140,14 @@ def hsts() -> Iterable[Shortcoming]:
         yield Shortcoming(
             "warning",
             "https_off",
-            "PORTAL_HTTPS is off: passwords and sessions cross the network in the clear.",
+            "PORTAL_HTTPS is off: passwords and sessions cross the network unencrypted.",
             "Put a TLS proxy in front (deploy/nginx.conf) and set PORTAL_HTTPS=true.",
         )
     elif settings.PORTAL_HTTPS and not settings.SECURE_HSTS_SECONDS:
         yield Shortcoming(
             "warning",
             "hsts_off",
-            "PORTAL_HSTS_SECONDS is 0: a browser may be led to the portal without TLS.",
+            "PORTAL_HSTS_SECONDS is 0: an attacker may redirect a browser to the portal without TLS.",
             "Remove the variable (one hour), and raise it when TLS has worked for a while.",
         )
 
@@ -172,15 +172,15 @@ def servers() -> Iterable[Shortcoming]:
         yield Shortcoming(
             "warning",
             "database_sqlite",
-            "The database is a SQLite file: fine for one machine and a few people, no more.",
-            "Set DATABASE_URL to a PostgreSQL.",
+            "The database is a SQLite file, which suits one machine and a few users.",
+            "Set DATABASE_URL to a PostgreSQL server.",
         )
     if settings.CELERY_BROKER_URL.startswith("filesystem"):
         yield Shortcoming(
             "warning",
             "broker_files",
-            "Messages to the workers are files in the state folder: workers on other machines get none.",
-            "Set CELERY_BROKER_URL to a Redis or RabbitMQ.",
+            "Messages to workers are files in the state folder, which workers on other machines cannot read.",
+            "Set CELERY_BROKER_URL to a Redis or RabbitMQ server.",
         )
 
 
@@ -193,13 +193,13 @@ def static_files() -> Iterable[Shortcoming]:
             "warning",
             "static_root_missing",
             "PORTAL_STATIC_ROOT is not set: style sheets and scripts are served without long caching.",
-            "Set it to a folder of its own and run: manage.py collectstatic --noinput",
+            "Set it to a separate folder, and run: manage.py collectstatic --noinput",
         )
     elif not (Path(root) / "staticfiles.json").exists():
         yield Shortcoming(
             "warning",
             "static_files_missing",
-            f"There are no static files in {root}: they are served without long caching.",
+            f"{root} contains no static files: they are served without long caching.",
             "Run: manage.py collectstatic --noinput, then restart the web processes.",
         )
 
@@ -213,7 +213,7 @@ def database() -> Iterable[Shortcoming]:
             "error",
             "database_unreachable",
             f"The database cannot be reached ({type(fault).__name__}).",
-            "Check DATABASE_URL, and that the server runs and lets this machine in.",
+            "Check DATABASE_URL, and that the server runs and accepts connections from this machine.",
         )
         return
     if waiting:
@@ -227,7 +227,7 @@ def database() -> Iterable[Shortcoming]:
 
 
 def django_deployment_checks() -> Iterable[Shortcoming]:
-    """What `manage.py check --deploy` finds."""
+    """Yield what `manage.py check --deploy` reports."""
     if not settings.PRODUCTION or not configured_secret_key():
         return
     for message in django_checks.run_checks(include_deployment_checks=True):

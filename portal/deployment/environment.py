@@ -1,4 +1,4 @@
-"""Settings out of environment variables, with an error that names the variable and says what it may be."""
+"""Read settings from environment variables. Errors name the variable and the accepted values."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 def text(name: str, default: str = "") -> str:
-    """The value of a variable without blanks around it; the default where it is not set or empty."""
+    """Return the value of a variable without surrounding spaces, or the default when it is unset or empty."""
     return os.environ.get(name, "").strip() or default
 
 
 def secret(name: str, default: str = "") -> str:
-    """A secret: the value of NAME, or the content of the file that NAME_FILE names.
+    """Return a secret: the value of NAME, or the content of the file in NAME_FILE.
 
     Raises:
         ImproperlyConfigured: both are set, or the file cannot be read. The message never contains the secret.
@@ -32,10 +32,10 @@ def secret(name: str, default: str = "") -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    """A switch.
+    """Return a switch.
 
     Raises:
-        ImproperlyConfigured: the value is none of true, false, yes, no, on, off, 1, 0.
+        ImproperlyConfigured: the value is not true, false, yes, no, on, off, 1 or 0.
     """
     value = text(name, str(default)).lower()
     if value in YES:
@@ -46,15 +46,15 @@ def flag(name: str, default: bool) -> bool:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """A list with commas, without blanks around its items and without empty ones."""
+    """Return the items of a comma-separated list, without surrounding spaces and empty items."""
     return [each.strip() for each in text(name, default).split(",") if each.strip()]
 
 
 def whole_number(name: str, default: int) -> int:
-    """A whole number that is not negative.
+    """Return a whole number, 0 or greater.
 
     Raises:
-        ImproperlyConfigured: the value is something else.
+        ImproperlyConfigured: the value is not such a number.
     """
     value = text(name, str(default))
     if not (value.isascii() and value.isdigit() and len(value) < 12):
@@ -63,10 +63,10 @@ def whole_number(name: str, default: int) -> int:
 
 
 def seconds(name: str, default: float) -> float:
-    """A time in seconds, fractions allowed.
+    """Return a number of seconds, which may have a fraction.
 
     Raises:
-        ImproperlyConfigured: the value is no number, negative, or not finite.
+        ImproperlyConfigured: the value is not a number, negative or infinite.
     """
     value = text(name, str(default))
     try:

@@ -1,4 +1,4 @@
-"""Try the portal through its reverse proxy, as a browser would: are forms accepted, is the cookie secure?"""
+"""Check the portal through its reverse proxy, as a browser would use it."""
 
 import http.client
 import re
@@ -13,15 +13,17 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 def check_public_url(url: str, ca: str = "") -> Iterator[Shortcoming]:
-    """Open the sign-in page and send a harmless form, the choice of a theme.
+    """Open the sign-in page and send a form that changes nothing (the choice of a theme).
 
     Args:
-        url: scheme, host and port of the portal as people type them.
-        ca: PEM file of the authority that signed the TLS certificate; "" = those that the system trusts.
+        url: scheme, host and port of the portal as users open it.
+        ca: PEM file of the authority that signed the TLS certificate; "" for the authorities that the system trusts.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        yield Shortcoming("error", "url_malformed", f"{url} is no address.", "Write https:// and the portal's name.")
+        yield Shortcoming(
+            "error", "url_malformed", f"{url} is not a URL.", "Write https:// and the host name of the portal."
+        )
         return
     try:
         page = _request(url, ca, "GET", "/sign-in/", {})
@@ -34,8 +36,8 @@ def check_public_url(url: str, ca: str = "") -> Iterator[Shortcoming]:
         yield Shortcoming(
             "error",
             "redirect_loop",
-            f"{url} redirects to {page.headers.get('Location', '')} although it was opened there.",
-            "Let the proxy send X-Forwarded-Proto, and name the proxy in PORTAL_TRUSTED_PROXIES.",
+            f"{url} redirects to {page.headers.get('Location', '')}, although that page was opened.",
+            "Make the proxy send X-Forwarded-Proto, and add the proxy to PORTAL_TRUSTED_PROXIES.",
         )
         return
     if page.status != 200:
@@ -44,12 +46,12 @@ def check_public_url(url: str, ca: str = "") -> Iterator[Shortcoming]:
             "sign_in_page",
             f"The sign-in page answers {page.status}.",
             "400: add the host name to PORTAL_ALLOWED_HOSTS. 403: the proxy is not in PORTAL_TRUSTED_PROXIES. "
-            "502 or 504: the web processes do not run.",
+            "502 or 504: the web processes are not running.",
         )
         return
     yield from _check_form(url, ca, page)
     if parts.scheme == "https" and "Strict-Transport-Security" not in page.headers:
-        yield Shortcoming("warning", "hsts_missing", "No HSTS header arrives.", "Set PORTAL_HTTPS=true.")
+        yield Shortcoming("warning", "hsts_missing", "The response has no HSTS header.", "Set PORTAL_HTTPS=true.")
 
 
 class _Answer:
@@ -67,8 +69,8 @@ def _check_form(url: str, ca: str, page: _Answer) -> Iterator[Shortcoming]:
         yield Shortcoming(
             "error",
             "forms_refused",
-            "Forms sent through the proxy are refused (403): the portal does not know the scheme or host that was opened.",
-            "Let the proxy send X-Forwarded-Proto and X-Forwarded-Host, and name it in PORTAL_TRUSTED_PROXIES.",
+            "Forms sent through the proxy are rejected (403): the portal does not see the scheme or host that the browser opened.",
+            "Make the proxy send X-Forwarded-Proto and X-Forwarded-Host, and add it to PORTAL_TRUSTED_PROXIES.",
         )
 
 

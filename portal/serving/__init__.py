@@ -1,1 +1,1 @@
-"""Serving the portal over HTTP: gunicorn's worker, and which forwarded headers are believed."""
+"""Serving the portal over HTTP: the gunicorn worker, trusted proxies, response headers, static files."""

@@ -1,9 +1,9 @@
-"""A gunicorn worker in which a slow or half-open request never occupies a thread.
+"""A gunicorn worker in which slow or half-open requests occupy no thread.
 
-gunicorn's threaded worker gives a connection to a thread as soon as its first byte arrives, and the thread then waits for
-the rest of the request head without a limit: as many half-open requests as there are threads stop the worker for everybody.
-Here the event loop waits until the head of a request is complete, and closes the connection when that takes too long. A
-proxy that buffers requests does the same in front; this worker makes the portal safe without one.
+gunicorn's threaded worker gives a connection to a thread as soon as its first byte arrives, and the thread waits for the
+rest of the request head without a limit: as many half-open requests as there are threads block the worker. Here the event
+loop waits until the head is complete, and closes the connection when that takes too long. A proxy that buffers requests
+does the same; this worker makes the portal safe without one.
 """
 
 import contextlib
@@ -20,27 +20,27 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal.logs import HideSecrets
 
-HEAD_SECONDS = 10.0  # for the head of a request, from its connection or the end of the request before
-STALL_SECONDS = 20  # without one byte of a request body arriving, or of a response being taken
+HEAD_SECONDS = 10.0  # for a request head, from the start of the connection or the end of the previous request
+STALL_SECONDS = 20  # without any progress in receiving a request body or sending a response
 REQUEST_SECONDS = 300.0  # for a whole request in a thread, a slow download included
-HEAD_BYTES = 32_768  # of a request head; a browser's is a few thousand
+HEAD_BYTES = 32_768  # limit of a request head; browsers send a few thousand bytes
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 HIDE_SECRETS = HideSecrets()
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type hints
-    """gunicorn's `gthread`, with bounds on how long a client may take."""
+    """gunicorn's `gthread` worker with time limits for clients."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.log.error_log.addFilter(HIDE_SECRETS)  # gunicorn logs the address of a request that fails
         self._lock = threading.Lock()
-        self._in_threads: dict[TConn, float] = {}  # connection → when its thread has to be done, by time.monotonic()
+        self._in_threads: dict[TConn, float] = {}  # connection → deadline of its thread, by time.monotonic()
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection and wait for its first request without a thread."""
-        if self.cfg.is_ssl:  # what arrives is encrypted: gunicorn's own bounds have to do
+        if self.cfg.is_ssl:  # a request head cannot be seen in encrypted data
             super().accept(listener)
             return
         try:
@@ -56,13 +56,13 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self._wait_for_head(TConn(self.cfg, client, address, listener.getsockname()), time.monotonic() + HEAD_SECONDS)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """The next request on a kept connection begins."""
+        """Read the next request of a connection that was kept alive."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._start_if_complete(conn, time.monotonic() + HEAD_SECONDS)
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """More of a request head has arrived."""
+        """Read more of a request head."""
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
         self._start_if_complete(conn, conn.timeout)
@@ -85,7 +85,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def murder_pending(self) -> None:
-        """Close what has waited too long for a request head, and requests that take too long in a thread."""
+        """Close connections whose request head is late, and those whose request takes too long in a thread."""
         now = time.monotonic()
         for conn in [each for each in self.pending_conns if each.timeout <= now]:
             self.pending_conns.remove(conn)
@@ -96,10 +96,10 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
             late = [conn for conn, until in self._in_threads.items() if until <= now]
         for conn in late:
             with contextlib.suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RDWR)  # its thread wakes up and ends the request
+                conn.sock.shutdown(socket.SHUT_RDWR)  # wakes its thread, which ends the request
 
     def _refuse(self, conn: TConn, answer: bytes) -> None:
-        """Close a connection; one that has sent a part of a request is told why."""
+        """Close a connection. Send `answer` first when a part of a request has arrived."""
         with contextlib.suppress(OSError):
             if conn.sock.recv(HEAD_BYTES, socket.MSG_DONTWAIT):
                 conn.sock.send(answer, socket.MSG_DONTWAIT)
@@ -118,7 +118,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
 
 
 def _arrived(client: socket.socket) -> bytes | None:
-    """The bytes that wait to be read, left where they are; None where the connection is broken."""
+    """Return received bytes without consuming them, or None when the connection is broken."""
     try:
         return client.recv(HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
@@ -126,6 +126,6 @@ def _arrived(client: socket.socket) -> bytes | None:
 
 
 def _wake_after(client: socket.socket, count: int) -> None:
-    """Let the event loop wake up when so many bytes wait to be read."""
+    """Make the socket readable for the event loop only when `count` bytes have arrived."""
     with contextlib.suppress(OSError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)

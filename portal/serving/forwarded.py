@@ -1,8 +1,8 @@
-"""Headers that a reverse proxy adds: believed from the proxies that a setting names, and from no one else.
+"""X-Forwarded-* headers, accepted from trusted reverse proxies only.
 
-A proxy ends TLS and passes the request on, so the portal sees the proxy's address and plain HTTP. What the browser used
-comes in `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-For`. Anybody can send these headers: they count only
-where the connection comes from an address in `TRUSTED_PROXIES`, and are removed otherwise.
+A proxy terminates TLS, so the portal sees the proxy's address and plain HTTP. The proxy reports scheme, host and client
+address in `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-For`. Any client can send these headers, so they are
+used only when the connection comes from an address in `TRUSTED_PROXIES`, and removed otherwise.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ UNIX_SOCKET = "unix"  # in TRUSTED_PROXIES: connections over a Unix domain socke
 
 
 class ForwardedHeadersMiddleware:
-    """Sets scheme, host and client address of a request from the headers of a trusted proxy. Stands before all others.
+    """Set scheme, host and client address of a request from the headers of a trusted proxy. Must be the first middleware.
 
-    `request.forwarded` says how it went: "" (no such headers), "trusted" or "ignored".
+    `request.forwarded` becomes "" (no such headers), "trusted" or "ignored".
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -33,7 +33,7 @@ class ForwardedHeadersMiddleware:
 
     def _apply(self, meta: dict[str, str]) -> str:
         given = {name: meta.pop(name) for name in HEADERS if name in meta}
-        # gunicorn itself would believe X-Forwarded-Proto; deploy/gunicorn.conf.py turns that off.
+        # gunicorn itself would trust X-Forwarded-Proto; deploy/gunicorn.conf.py turns that off.
         if not given:
             return ""
         peer = meta.get("REMOTE_ADDR", "")
@@ -52,7 +52,7 @@ class ForwardedHeadersMiddleware:
         return _is_in(address, self._networks)
 
     def _client(self, forwarded_for: str, peer: str) -> str:
-        """The last address that no trusted proxy has: what stands before it, the client may have made up."""
+        """Return the last address that is not a trusted proxy. A client can forge the addresses before it."""
         client = peer
         for each in reversed(forwarded_for.split(",")):
             address = _plain(each)
@@ -65,7 +65,7 @@ class ForwardedHeadersMiddleware:
 
 
 def trusted_networks(proxies: Sequence[str]) -> tuple[bool, tuple[Network, ...]]:
-    """Whether Unix domain sockets are trusted, and the trusted networks. Raises ValueError for what is no address."""
+    """Return whether Unix domain sockets are trusted, and the trusted networks. Raise ValueError for an invalid address."""
     networks = tuple(ip_network(each, strict=False) for each in proxies if each != UNIX_SOCKET)
     return UNIX_SOCKET in proxies, networks
 
@@ -80,7 +80,7 @@ def _is_in(address: str, networks: Sequence[Network]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """An address without port, brackets and blanks; "" when it is none."""
+    """Return an IP address without port, brackets and spaces, or "" when the text is not one."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -93,15 +93,15 @@ def _plain(text: str) -> str:
 
 
 def explain_refused_form(request: HttpRequest) -> str:
-    """Why a form was refused although the browser did all right: what the reverse proxy has to change; "" if nothing.
+    """Return how to configure the reverse proxy when it caused the rejection of a form, or "".
 
-    A browser sends the origin of the page in `Origin`. Django compares it with scheme and host as the portal sees them,
-    and these differ where a proxy does not pass them on, or is not trusted.
+    A browser sends the origin of the page in `Origin`. Django compares it with the scheme and host that the portal sees.
+    They differ when a proxy does not pass them on or is not trusted.
     """
     origin = request.META.get("HTTP_ORIGIN", "")
     scheme, _, host = origin.partition("://")
     if scheme not in ("http", "https") or not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
-        return ""  # from another site: refused for good
+        return ""  # from another site, and rightly rejected
     if getattr(request, "forwarded", "") == "ignored":
         return (
             "The request came through a proxy that is not trusted, so its X-Forwarded-* headers were ignored. Add the "

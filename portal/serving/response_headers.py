@@ -1,19 +1,19 @@
-"""Headers of every response that keep a page out of caches and out of other sites' reach."""
+"""Security headers of every response."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-# Nothing of this product uses a sensor, a camera or a payment; copying to the clipboard stays allowed.
+# The portal uses none of these. Writing to the clipboard stays allowed.
 DENIED = ("accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
           "microphone", "midi", "payment", "usb")  # fmt: skip
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED)
 
 
 class ResponseHeadersMiddleware:
-    """Adds what Django and django-csp do not: resource policy, permissions policy, and no caching of pages.
+    """Add headers that Django and django-csp do not: resource policy, permissions policy, and no caching of pages.
 
-    Static files carry a `Cache-Control` of their own, as does everything else that may be cached.
+    Responses that may be cached, such as static files, set their own `Cache-Control`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
