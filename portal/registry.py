@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from portal.models import User
+from portal.short_cache import kept
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,15 @@ def register_menu_item(item: MenuItem) -> None:
 def menu_for(namespace_pk: int) -> list[tuple[str, list[MenuEntry]]]:
     """Return the service menu of one namespace: groups in the order of their first item, each with its entries."""
     groups: dict[str, list[MenuEntry]] = {}
+    counts = kept(f"menu:{namespace_pk}", lambda: _counts(namespace_pk))
     for item in _menu_items:
-        entry = MenuEntry(item, item.count(namespace_pk) if item.count else None)
+        entry = MenuEntry(item, counts.get(item.url_name))
         groups.setdefault(item.group, []).append(entry)
     return list(groups.items())
+
+
+def _counts(namespace_pk: int) -> dict[str, int | None]:
+    return {item.url_name: item.count(namespace_pk) for item in _menu_items if item.count}
 
 
 def register_search(source: SearchSource) -> None:
@@ -171,4 +177,4 @@ def register_administrator_warnings(source: AdministratorWarnings) -> None:
 
 def administrator_warnings() -> list[str]:
     """What administrators have to know now, as sentences."""
-    return [sentence for source in _administrator_warnings for sentence in source()]
+    return kept("warnings", lambda: [sentence for source in _administrator_warnings for sentence in source()])

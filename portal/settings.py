@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.web.own_changes.OwnChangesMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.invisible_characters.ShowUnseenMiddleware",
 ]
@@ -100,6 +101,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+
+# How long the numbers in the menu and on Sync are kept in a process; 0: they are counted for each page.
+SHORT_CACHE_SECONDS = 2
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [

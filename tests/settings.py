@@ -27,5 +27,8 @@ from portal.settings import *  # noqa: E402, F403
 # Signing in must not cost a second in each test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# A test sees at once what it has put into the database.
+SHORT_CACHE_SECONDS = 0
+
 # Look static files up when they are asked for: each client of a test would list them all.
 WHITENOISE_AUTOREFRESH = True

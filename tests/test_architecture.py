@@ -64,7 +64,7 @@ LAYERS = {
         {"pages", "demo"},
         {"registry", "activity"},
         {"models"},
-        {"listing", "celery", "filesystem_transport"},
+        {"listing", "celery", "filesystem_transport", "short_cache"},
     ),
     "sync": APP_LAYERS,
     "namespaces": APP_LAYERS,

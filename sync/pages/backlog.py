@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
 
+from portal.short_cache import kept
 from sync import registry
 from sync.models import Lane, SyncedModel, may_go
 
@@ -70,7 +71,11 @@ class ParkedGroup:
 
 
 def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
-    """Return the figures of every namespace with changes that have not reached Azure."""
+    """Return the figures of every namespace with changes that have not reached Azure. Pages share them for a moment."""
+    return kept("figures", lambda: _figures_by_scope(at))
+
+
+def _figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
     on_its_way = Q(parked_code="")
     parts = [
         _unsettled(model)
@@ -101,6 +106,10 @@ def total(found: Iterable[ScopeFigures]) -> Figures:
 
 def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
     """Return the reasons why rows of a namespace, or of all, wait, with counts; the most frequent first."""
+    return kept(f"delays:{scope_pk}", lambda: _delays(scope_pk))
+
+
+def _delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
     parts = [
         _unsettled(model, scope_pk)
         .filter(parked_code="")
