@@ -45,7 +45,7 @@ MIDDLEWARE = [
     "portal.serving.forwarded.ForwardedHeadersMiddleware",
     "portal.serving.head_requests.HeadMiddleware",
     "portal.serving.response_headers.ResponseHeadersMiddleware",
-    "portal.serving.probes.ProbeHostMiddleware",
+    "portal.serving.probes.ProbesMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -91,7 +91,9 @@ TEMPLATES = [
 
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        secret("DATABASE_URL", f"sqlite:///{STATE_DIR / 'portal.sqlite3'}"), conn_max_age=60
+        secret("DATABASE_URL", f"sqlite:///{STATE_DIR / 'portal.sqlite3'}"),
+        conn_max_age=60,
+        conn_health_checks=True,  # no request meets a connection that an outage has broken
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
