@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.models import Activity, User
@@ -28,6 +29,7 @@ from sync.pages.readiness import readiness
 from sync.pages.timeline import timeline_of
 from sync.registry import Scope
 from sync.throttling.budget import gauges
+from sync.workers import periodic
 
 REFUSED_ON_A_PAGE = 50
 POLL_MS = 2000
@@ -60,6 +62,7 @@ def sync_all(request: PageRequest) -> HttpResponse:
     context = {
         "scopes": found,
         "workers": overview.workers_alive(),
+        "jobs": periodic.pulses(timezone.now()),
         "gauges": [gauge for gauge in gauges() if gauge.subscription in subscriptions],
     }
     return render(request, "sync/sync_all.html", context)
@@ -78,6 +81,7 @@ def _figures(scope: Scope) -> dict[str, Any]:
         "estimate": overview.estimate(scope.resource_id),
         "gauges": overview.gauges_of(scope.resource_id),
         "workers": overview.workers_alive(),
+        "jobs": periodic.pulses(timezone.now()),
         "last_scan": overview.last_scan(scope.pk),
         "open_findings": overview.open_findings(scope.pk),
         "discarding": discards.waiting(scope.pk),

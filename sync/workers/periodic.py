@@ -8,6 +8,8 @@ from sync.models import PeriodicRun
 # The longest time between two runs. The clock starts a sweep every 5 s, and a sweep may push changes for 20 s.
 EXPECTED = {"sweep": timedelta(seconds=45), "refresh": timedelta(minutes=6), "scan": timedelta(minutes=15)}
 
+LABELS = {"sweep": "Retries and clean-up", "refresh": "Refresh of namespaces", "scan": "Drift scans"}
+
 
 @dataclass(frozen=True)
 class Pulse:
@@ -16,6 +18,10 @@ class Pulse:
     name: str
     seconds: float | None
     is_overdue: bool
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.name]
 
 
 def record_run(name: str, at: datetime) -> None:

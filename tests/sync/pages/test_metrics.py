@@ -148,3 +148,11 @@ def test_a_deployment_without_worker_and_clock_is_reported() -> None:
     heartbeats.this_worker().beat()
     periodic.record_run("sweep", timezone.now())
     assert not list(deployment_check())
+
+
+def test_the_sync_pages_show_the_age_of_each_periodic_job(factory: Namespace) -> None:
+    periodic.record_run("sweep", timezone.now())
+    for url in (reverse("sync:sync_all"), reverse("sync:sync_overview", args=[factory.pk])):
+        text = signed_in(make_admin(url.strip("/").replace("/", "-"))).get(url).content.decode()
+        assert 'data-job="sweep" data-overdue="no"' in text
+        assert 'data-job="scan" data-overdue="yes"' in text
