@@ -288,6 +288,11 @@ class Wire:
         assert self.receive() is None
         return found
 
+    def leave(self, reason: int = 0, properties: bytes = b"", *, version: int = 5) -> None:
+        """Send DISCONNECT and close, as a client does. Raises `ssl.SSLError` unless the endpoint closes too, in silence."""
+        self.send(disconnect(reason, properties, version=version))
+        self.tls.unwrap()
+
     def cut(self) -> None:
         """End the TCP connection without a word."""
         self.tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

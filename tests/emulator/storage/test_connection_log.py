@@ -12,7 +12,6 @@ from emulator.storage import connection_log
 from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.store import NAMESPACE as NAMESPACE_TYPE
 from emulator.storage.store import Resource, Store
-from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import make_plant
 from tests.emulator.mqtt.raw_client import connected
 from tests.support.emulator_process import EmulatorProcess
@@ -150,8 +149,7 @@ def test_an_attempt_is_soon_in_the_file_and_survives_kill_9(own_emulator: Emulat
     plant = make_plant(own_emulator, tmp_path)
     path = own_emulator.state_dir / "emulator.sqlite3"
     with connected(plant, "killed") as device:
-        device.send(w.disconnect())
-        device.expect_end(None)
+        device.leave()
     until(lambda: rows_in(path) == 2, "attempt and end are in the file", seconds=5)  # without a read of the log
     own_emulator.kill()
     own_emulator.restart()

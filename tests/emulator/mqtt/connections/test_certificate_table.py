@@ -46,8 +46,7 @@ def test_endpoint_and_engine_agree(table_plant: LocalPlant, case: Case, version:
         record = table_plant.log()[before]
         if case.accepted:
             assert answer.reason == 0
-            opened.send(w.disconnect(version=version))
-            opened.expect_end(None)
+            opened.leave(version=version)
         else:
             assert answer.reason == (0x87 if version == 5 else 5)
             assert opened.receive() is None

@@ -95,8 +95,7 @@ def test_an_unsupported_key_is_named(plant: Plant) -> None:
 def test_success_and_end_are_logged_with_azures_fields(plant: Plant, version: int, protocol: str) -> None:
     session = uuid.uuid4().hex
     with connected(plant, session, version=version) as opened:
-        opened.send(w.disconnect(version=version))
-        opened.expect_end(None)
+        opened.leave(version=version)
     success, end = plant.attempts_of(session)
     assert (success["category"], end["category"]) == ("SuccessfulMqttConnections", "MqttDisconnections")
     assert success["operationName"] == "Microsoft.EventGrid/topicspaces/connect"

@@ -45,8 +45,7 @@ def test_messages_wait_in_order_while_the_client_is_away(own_plant: Plant, versi
         assert not first.connack.session_present
         first.send(w.subscribe("line/#", version=version))
         first.expect(w.SUBACK)
-        first.send(w.disconnect(version=version))
-        first.expect_end(None)
+        first.leave(version=version)
     with connected(own_plant, "sender", "press-07") as sender:
         for number in range(40):
             sender.send(w.publish("line/1", str(number).encode(), qos=1, packet_id=number + 1))
@@ -79,8 +78,7 @@ def test_a_clean_start_forgets_what_was_kept(own_plant: Plant) -> None:
 def test_a_session_without_expiry_ends_with_its_connection(plant: Plant) -> None:
     name = name_of_session()
     with connected(plant, name, clean=False) as first:
-        first.send(w.disconnect())
-        first.expect_end(None)
+        first.leave()
     with connected(plant, name, clean=False) as again:
         assert not again.connack.session_present
 
@@ -108,8 +106,7 @@ def test_an_expiry_above_the_maximum_is_reduced_in_connack(plant: Plant) -> None
     name = name_of_session()
     with connected(plant, name, properties=w.four(w.SESSION_EXPIRY, 0xFFFFFFFF)) as opened:
         assert opened.connack.properties[w.SESSION_EXPIRY] == 3600
-        opened.send(w.disconnect(0, w.four(w.SESSION_EXPIRY, 0)))
-        opened.expect_end(None)
+        opened.leave(0, w.four(w.SESSION_EXPIRY, 0))
 
 
 def test_the_namespaces_maximum_session_expiry_counts(own_plant: Plant) -> None:
@@ -121,8 +118,7 @@ def test_the_namespaces_maximum_session_expiry_counts(own_plant: Plant) -> None:
 def test_disconnect_may_shorten_the_expiry(plant: Plant) -> None:
     name = name_of_session()
     with connected(plant, name, clean=False, properties=KEEP) as first:
-        first.send(w.disconnect(0, w.four(w.SESSION_EXPIRY, 0)))
-        first.expect_end(None)
+        first.leave(0, w.four(w.SESSION_EXPIRY, 0))
     with connected(plant, name, clean=False) as again:
         assert not again.connack.session_present
 

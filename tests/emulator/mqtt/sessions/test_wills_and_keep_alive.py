@@ -33,8 +33,7 @@ def test_a_will_is_void_after_an_orderly_disconnect(plant: Plant, version: int) 
     with connected(plant, "r", "robot-1") as reader:
         listening(reader, topic)
         with connected(plant, topic, version=version, will=will, will_flags=QOS_1_WILL) as leaving:
-            leaving.send(w.disconnect(version=version))
-            leaving.expect_end(None)
+            leaving.leave(version=version)
         assert reader.silent()
 
 
@@ -43,8 +42,7 @@ def test_a_disconnect_with_will_leaves_it(plant: Plant) -> None:
     with connected(plant, "r", "robot-1") as reader:
         listening(reader, topic)
         with connected(plant, topic, will=w.will(topic, b"told"), will_flags=QOS_1_WILL) as leaving:
-            leaving.send(w.disconnect(0x04))
-            leaving.expect_end(None)
+            leaving.leave(0x04)
         assert reader.expect(w.PUBLISH).payload() == b"told"
 
 
