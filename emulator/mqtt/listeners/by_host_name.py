@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from emulator.authority import Authority
 from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
+from emulator.mqtt.transport.handshake_failures import HandshakeFailure
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, HandshakeFailure, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
 
 logger = logging.getLogger("emulator.mqtt")
 

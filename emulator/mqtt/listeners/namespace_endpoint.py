@@ -25,8 +25,9 @@ from emulator.mqtt.recording.records import CONNECT, record_of
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_of
 from emulator.mqtt.sessions.session import Message, Session
+from emulator.mqtt.transport.handshake_failures import HandshakeFailure
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, HandshakeFailure, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
 from emulator.mqtt.transport.websocket import Opening
 from emulator.mqtt.wire.packets import Reason, Will
 from emulator.storage.connection_log import WRITTEN_WITHIN_SECONDS

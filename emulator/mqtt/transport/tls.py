@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from OpenSSL import SSL, crypto
 
@@ -24,6 +24,7 @@ from emulator.mqtt.limits import (
     MAX_BUFFERED_OUTGOING_BYTES,
     MAX_READ_BYTES,
 )
+from emulator.mqtt.transport.handshake_failures import CLOSED, TOOK_TOO_LONG, HandshakeFailure, failure_of
 
 _CHUNK = 65_536
 _RECORD = 16_384  # the most that one TLS record holds
@@ -85,29 +86,6 @@ class Outbox:
         waiting, self._waiting = self._waiting, []
         for transport in waiting:
             transport.drain()
-
-
-class HandshakeFailure(NamedTuple):
-    """Why a TLS handshake failed: a stable key and a sentence."""
-
-    code: str
-    sentence: str
-
-
-_TOOK_TOO_LONG = HandshakeFailure("tls-timeout", "The TLS handshake took too long.")
-_CLOSED = HandshakeFailure("tls-closed", "The client closed the connection during the TLS handshake.")
-_FAILURES = {
-    "http request": ("tls-plain-http", "The client spoke plain HTTP to the TLS port."),
-    "wrong version number": ("tls-not-spoken", "The client did not speak TLS; MQTT without TLS is not offered."),
-    "no shared cipher": ("tls-no-shared-cipher", "Client and endpoint share no cipher."),
-    "unsupported protocol": ("tls-old-version", "The client offers only TLS versions before 1.2."),
-    "tlsv1 alert unknown ca": (
-        "tls-endpoint-not-trusted",
-        "The client does not trust this endpoint's certificate: give it the endpoint's CA file.",
-    ),
-    "sslv3 alert bad certificate": ("tls-endpoint-rejected", "The client rejected this endpoint's certificate."),
-    "sslv3 alert certificate unknown": ("tls-endpoint-rejected", "The client rejected this endpoint's certificate."),
-}
 
 
 class Acceptor(Protocol):
@@ -199,7 +177,7 @@ class TlsTransport(asyncio.BufferedProtocol):
         self._tls = SSL.Connection(self._context, None)
         self._tls.set_accept_state()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, _TOOK_TOO_LONG)
+        self._timer = loop.call_later(HANDSHAKE_TIMEOUT_SECONDS, self._fail, TOOK_TOO_LONG)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _incoming.view
@@ -235,7 +213,7 @@ class TlsTransport(asyncio.BufferedProtocol):
             self.application.connection_lost()
         elif not self._closing:
             self._note_server_name()
-            self._acceptor.handshake_failed(self, _CLOSED)
+            self._acceptor.handshake_failed(self, CLOSED)
         self.application = None
         self._tls = None  # otherwise hundreds of them may wait for the garbage collector
         self._acceptor.gone(self)
@@ -264,7 +242,7 @@ class TlsTransport(asyncio.BufferedProtocol):
             return False
         except SSL.Error as error:
             self._flush(tls)  # the alert
-            self._fail(_failure(error))
+            self._fail(failure_of(error))
             return False
         self.is_established = True
         self._cancel_timer()
@@ -429,10 +407,3 @@ def _peer_chain(tls: SSL.Connection) -> tuple[bytes, ...]:
         return ()
     sent = [leaf, *(tls.get_peer_cert_chain() or [])]
     return tuple(dict.fromkeys(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in sent))
-
-
-def _failure(error: SSL.Error) -> HandshakeFailure:
-    details = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    reason = str(details[-1][-1]) if details else ""
-    unknown = ("tls-failed", f"The TLS handshake failed: {reason or 'the connection was cut'}.")
-    return HandshakeFailure(*_FAILURES.get(reason, unknown))
