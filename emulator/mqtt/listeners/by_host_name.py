@@ -9,7 +9,8 @@ from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.transport.handshake_failures import HandshakeFailure
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.server_context import server_context
+from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport
 
 logger = logging.getLogger("emulator.mqtt")
 

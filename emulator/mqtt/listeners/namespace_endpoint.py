@@ -27,7 +27,8 @@ from emulator.mqtt.sessions.message_limits import message_of
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.mqtt.transport.handshake_failures import HandshakeFailure
 from emulator.mqtt.transport.handshakes import Handshakes
-from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport, server_context
+from emulator.mqtt.transport.server_context import server_context
+from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport
 from emulator.mqtt.transport.websocket import Opening
 from emulator.mqtt.wire.packets import Reason, Will
 from emulator.storage.connection_log import WRITTEN_WITHIN_SECONDS

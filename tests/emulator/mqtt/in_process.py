@@ -16,7 +16,7 @@ from emulator.authority import Authority
 from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
-from emulator.mqtt.transport.tls import server_context
+from emulator.mqtt.transport.server_context import server_context
 from emulator.storage.store import (
     CA_CERTIFICATE,
     CLIENT,
