@@ -24,7 +24,8 @@ from namespaces.rules.clients import (
 from portal import activity
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
-from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway, parse_resource_id
+from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
+from sync.arm.resource_ids import parse_resource_id
 from sync.models import forget_scope
 from sync.workers.wakeups import send_on_commit
 

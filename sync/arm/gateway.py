@@ -2,11 +2,8 @@
 
 import logging
 import os
-import re
 import threading
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
 from typing import Any, NoReturn
@@ -24,70 +21,14 @@ from sync.arm.call_recording import RecordingPolicy
 from sync.arm.credentials import SharedCredential, make_credential
 from sync.arm.errors import AzureNotFound, AzureRefused, AzureUnreachable, json_of, sort_fault
 from sync.arm.long_running import Follower
+from sync.arm.resource_ids import is_group_name, is_segment, parse_resource_id
 from sync.arm.session import ArmSession
 
-__all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "arm_gateway", "parse_resource_id"]
+__all__ = ["ArmGateway", "AzureNotFound", "AzureRefused", "AzureUnreachable", "arm_gateway"]
 
 NAMESPACE_TYPE = "Microsoft.EventGrid/namespaces"
-_SEGMENT = re.compile(r"[-A-Za-z0-9:._()$]+\Z")
-# Resource groups may have letters of any language, and nothing that cannot be seen or means something in a URL.
-_GROUP_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Nd", "Pc"})
-_ID = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/(?P<provider>[^/]+)/(?P<rest>.+)\Z",
-    re.IGNORECASE,
-)
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class ResourceId:
-    """The parts of an ARM ID. `type`: such as "Microsoft.EventGrid/namespaces/clients"; `kind`: its last step."""
-
-    id: str
-    subscription: str
-    resource_group: str
-    type: str
-    kind: str
-    name: str
-
-
-def parse_resource_id(text: str) -> ResourceId:
-    """Return the parts of an ARM ID.
-
-    Raise ValueError for any other text, and for steps such as ".." that an HTTP client or a proxy would resolve: a
-    DELETE of a client named ".." would reach the namespace.
-    """
-    match = _ID.match(text)
-    if match is None:
-        raise ValueError("not a resource id")
-    every = text[1:].split("/")
-    group = every.pop(3)
-    if not _is_group(group) or not all(_is_step(step) for step in every):
-        raise ValueError("a resource id has no empty steps, no “.” or “..”, and no characters that a URL would change")
-    steps = match["rest"].split("/")
-    if len(steps) % 2:
-        raise ValueError("a resource id ends with a name")
-    type_steps = steps[::2]
-    return ResourceId(
-        id=text,
-        subscription=match["subscription"],
-        resource_group=match["group"],
-        type="/".join([match["provider"], *type_steps]),
-        kind=type_steps[-1],
-        name=steps[-1],
-    )
-
-
-def _is_step(text: str) -> bool:
-    return text not in {".", ".."} and bool(_SEGMENT.match(text))
-
-
-def _is_group(text: str) -> bool:
-    """https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"""
-    return text not in {".", ".."} and all(
-        letter in "-._()" or unicodedata.category(letter) in _GROUP_CATEGORIES for letter in text
-    )
 
 
 def _api_version(kind: str) -> str:
@@ -248,7 +189,7 @@ class ArmGateway:
 
     def put_resource_group(self, subscription: str, name: str, location: str) -> None:
         """Create a resource group unless it exists. Raise AzureRefused, AzureUnreachable, ValueError for a bad name."""
-        if not _is_step(subscription) or not name or not _is_group(name):
+        if not is_segment(subscription) or not name or not is_group_name(name):
             raise ValueError("not the name of a resource group")
         groups = self._client(subscription).resource_groups
         self._call(lambda: groups.create_or_update(name, {"location": location}))

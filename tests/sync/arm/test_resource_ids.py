@@ -7,7 +7,7 @@ import pytest
 from namespaces.actions.clients import connect_namespace, create_client
 from namespaces.importing.runs import run_import
 from namespaces.models import Namespace
-from sync.arm.gateway import parse_resource_id
+from sync.arm.resource_ids import parse_resource_id
 from sync.push.claim_and_settle import Pushed, push
 from sync.self_check import check_azure
 from tests.support.emulator_process import EmulatorProcess
