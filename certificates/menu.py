@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from certificates.models import CACertificate
+from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import visible_namespaces
 from namespaces.pages.menu import BROKER, FIND_OUT
 from namespaces.pages.search import MOST_HITS
@@ -28,7 +29,7 @@ MENU = (
 
 
 def search_ca_certificates(user: User, query: str) -> Iterable[SearchHit]:
-    digits = query.replace(":", "").replace(" ", "").lower()
+    digits = thumbprint_digits(query)
     found = (
         CACertificate.objects.present()
         .filter(Q(name__icontains=query) | Q(subject__icontains=query) | Q(thumbprint__startswith=digits or query))

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -78,3 +79,69 @@ def test_every_row_has_four_cells_and_is_unique() -> None:
     assert len(ROWS) >= 60
     assert {len(row) for row in ROWS} == {4}
     assert len({row[0] for row in ROWS}) == len(ROWS)
+
+
+@cache
+def production_modules() -> dict[str, ast.Module]:
+    """The modules of the product by dotted name, parsed."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for top in ("certificates", "namespaces", "sync", "portal", "emulator")
+        for path in sorted((ROOT / top).rglob("*.py"))
+        if "migrations" not in path.parts
+    }
+
+
+def names_read_in(*trees: ast.AST) -> set[str]:
+    """The names and attributes that code reads. An import or an entry of `__all__` alone does not count."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} | {
+        node.attr for node in nodes if isinstance(node, ast.Attribute)
+    }
+
+
+@cache
+def names_read_by(module: str) -> set[str]:
+    return names_read_in(production_modules()[module])
+
+
+def is_used(module: str, name: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether another module reads a name, or reads what is built from it in its own module, such as a table."""
+    if any(name in names_read_by(other) for other in production_modules() if other != module):
+        return True
+    for node in production_modules()[module].body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined = {target.id for target in targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined = {node.name}
+        else:
+            continue
+        users = defined - seen - {name}
+        if users and name in names_read_in(node) and any(is_used(module, user, seen | {name}) for user in users):
+            return True
+    return False
+
+
+def cited_functions() -> Iterator[tuple[str, str]]:
+    """Module and name of each function, class and method in the third column, once."""
+    for cited in sorted({name for row in ROWS for name in named_in(row[2])}):
+        parts = cited.split(".")
+        module = next(
+            ".".join(parts[:end]) for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in production_modules()
+        )
+        defined = {
+            node.name
+            for node in ast.walk(production_modules()[module])
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        }
+        if parts[-1] in defined:
+            yield module, parts[-1]
+
+
+@pytest.mark.parametrize(("module", "name"), list(cited_functions()))
+def test_the_product_uses_each_function_that_a_row_names(module: str, name: str) -> None:
+    """A row must not cite code that only tests call."""
+    assert is_used(module, name), f"Only {module} and tests use {name}: cite the code that the product runs."

@@ -4,13 +4,17 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from certificates.models import CACertificate
+from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.pages.lists import Listing
 
 
 def _matches(search: str) -> Q:
     """Match a name, a subject, or the start of a thumbprint in any notation."""
-    digits = search.replace(":", "").replace(" ", "").lower()
-    return Q(name__icontains=search) | Q(subject__icontains=search) | Q(thumbprint__startswith=digits or search)
+    return (
+        Q(name__icontains=search)
+        | Q(subject__icontains=search)
+        | Q(thumbprint__startswith=thumbprint_digits(search) or search)
+    )
 
 
 CA_CERTIFICATE_LIST = Listing(

@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecat
 
 
 class DecodingError(ValueError):
-    """Raised when input cannot be read as the certificate or thumbprint that was expected.
+    """Raised when input cannot be read as the certificate that was expected.
 
     Attributes: `code` (stable, such as "private-key"); `sentence` (what the input is); `next_step` (what to do, or "");
     `detail` (a finer stable code where one code has several causes, such as "truncated", else "").

@@ -1,4 +1,4 @@
-"""Read uploaded or pasted certificates and thumbprints in any notation. Pure: no Django, no I/O, no clock.
+"""Read uploaded or pasted certificates in any notation. Pure: no Django, no I/O, no clock.
 
 `containers` recognises the kind of file, `private_keys` rejects keys, `certificate` reads one certificate.
 Sources: RFC 7468 (textual encodings), RFC 5280 (certificates).
@@ -6,7 +6,6 @@ Sources: RFC 7468 (textual encodings), RFC 5280 (certificates).
 
 import base64
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 
 from cryptography import x509
@@ -42,7 +41,6 @@ __all__ = [
     "DecodingError",
     "from_azure_pem",
     "load_certificate",
-    "normalize_thumbprint",
     "read_client_upload",
     "read_upload",
     "to_azure_pem",
@@ -294,26 +292,3 @@ def from_azure_pem(text: str) -> bytes:
 def grouped_thumbprint(thumbprint: str) -> str:
     """Return the hex digits in groups of four, so that people can compare them."""
     return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))
-
-
-def normalize_thumbprint(text: str) -> str:
-    """Return the 64 lower-case hex digits of a SHA-256 thumbprint in any notation.
-
-    Accepts colons, spaces, dashes, upper case and a leading "SHA256 Fingerprint=". Raises `DecodingError` with the code
-    `thumbprint-sha1` for a SHA-1 thumbprint, else `thumbprint-format`.
-    """
-    value = unicodedata.normalize("NFKC", text).strip().rpartition("=")[2].strip()
-    value = re.sub(r"(?i)^sha-?256[: ]", "", value)
-    value = "".join(c for c in value if c not in ":- \t\r\n" and unicodedata.category(c) != "Cf").lower()
-    if re.fullmatch(r"[0-9a-f]{64}", value):
-        return value
-    if re.fullmatch(r"[0-9a-f]{40}", value):
-        raise DecodingError(
-            "thumbprint-sha1",
-            "This is a SHA-1 thumbprint (40 digits).",
-            "Azure compares SHA-256. Use the 64 hex digits of `step certificate fingerprint` "
-            "or `openssl x509 -fingerprint -sha256`.",
-        )
-    raise DecodingError(
-        "thumbprint-format", "A thumbprint is 64 hex digits (SHA-256).", "Paste it with or without colons and spaces."
-    )

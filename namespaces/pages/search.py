@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 
+from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import may_connect, visible_namespaces
 from namespaces.models import (
     Client,
@@ -37,15 +38,15 @@ def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
         yield page_hit("Connect a namespace", "one that is there in Azure", reverse("namespaces:namespace_connect"))
 
 
-def thumbprint_digits(query: str) -> str:
-    """Return the query as the beginning of a thumbprint, from any notation; empty where it cannot be one."""
-    digits = re.sub(r"[:\-\s]", "", query).lower()
+def thumbprint_prefix(query: str) -> str:
+    """Return the query as the first digits of a thumbprint, or "" if it cannot be one."""
+    digits = thumbprint_digits(query)
     return digits if re.fullmatch(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}", digits) else ""
 
 
 def search_shown_certificates(user: User, query: str) -> Iterable[SearchHit]:
     """Certificates of clients by thumbprint: those of registered ones, and those that only tried to connect."""
-    digits = thumbprint_digits(query)
+    digits = thumbprint_prefix(query)
     if not digits:
         return
     begins: Any = {"thumbprint__gte": digits, "thumbprint__lte": digits + "f" * (64 - len(digits))}  # by the index
@@ -76,7 +77,7 @@ def search_namespaces(user: User, query: str) -> Iterable[SearchHit]:
 
 def search_clients(user: User, query: str) -> Iterable[SearchHit]:
     """By name, authentication name, and a thumbprint that is registered."""
-    digits = thumbprint_digits(query)
+    digits = thumbprint_prefix(query)
     registered = Q(thumbprints__icontains=digits) if digits else Q()
     found = (
         Client.objects.present()

@@ -5,11 +5,11 @@ The rules are those of Azure Event Grid namespaces (client resource, limits page
 
 import json
 import re
-import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
+from certificates.x509.thumbprints import ThumbprintError, normalize_thumbprint
 
 CLIENT_NAME_PATTERN = r"^[-a-zA-Z0-9:._]{1,128}\Z"
 RESOURCE_NAME_PATTERN = r"^[a-zA-Z0-9-]{3,50}\Z"
@@ -100,23 +100,8 @@ def check_state(state: str) -> None:
         raise RuleError("state", "unknown", "The connection state is Enabled or Disabled.")
 
 
-def parse_thumbprint(text: str, field: str = "thumbprints") -> str:
-    """A SHA-256 thumbprint in any usual notation as 64 lower-case hex digits. Raises RuleError."""
-    digits = re.sub(r"[\s:\-\u200e\ufeff]", "", text.strip()).lower()
-    digits = re.sub(r"^(sha256fingerprint=|sha256=|0x)", "", digits)
-    if len(digits) == 40 and all(digit in string.hexdigits for digit in digits):
-        raise RuleError(
-            field, "sha1", "That is a SHA-1 thumbprint (40 digits). Paste the SHA-256 thumbprint (64 digits)."
-        )
-    if not digits or not all(digit in string.hexdigits for digit in digits):
-        raise RuleError(field, "not-hex", "A thumbprint has only the digits 0–9 and a–f; colons and spaces are fine.")
-    if len(digits) != 64:
-        raise RuleError(field, "length", f"A SHA-256 thumbprint has 64 hex digits; this one has {len(digits)}.")
-    return digits
-
-
 def parse_thumbprints(thumbprints: Sequence[str], scheme: str) -> list[str]:
-    """The thumbprints of a client under a scheme, normalised, empty ones left out. Raises RuleError."""
+    """Return the normalized thumbprints of a client under a scheme without empty ones. Raise RuleError if they do not fit."""
     given = [text for text in thumbprints if text and text.strip()]
     if scheme != THUMBPRINT_SCHEME:
         if given:
@@ -132,7 +117,10 @@ def parse_thumbprints(thumbprints: Sequence[str], scheme: str) -> list[str]:
         raise RuleError(
             "thumbprints", "too-many", f"A client has at most {MAX_THUMBPRINTS} thumbprints; {len(given)} were given."
         )
-    parsed = [parse_thumbprint(text) for text in given]
+    try:
+        parsed = [normalize_thumbprint(text) for text in given]
+    except ThumbprintError as error:
+        raise RuleError("thumbprints", error.code, error.sentence) from None
     if len(set(parsed)) != len(parsed):
         raise RuleError(
             "thumbprints", "same-twice", "Primary and secondary thumbprint are the same. Leave the secondary empty."

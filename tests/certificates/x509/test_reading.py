@@ -1,4 +1,4 @@
-"""Notations of certificates and thumbprints."""
+"""Notations of certificates."""
 
 import pytest
 from cryptography import x509
@@ -7,49 +7,11 @@ from certificates.x509.reading import (
     DecodingError,
     from_azure_pem,
     load_certificate,
-    normalize_thumbprint,
     to_azure_pem,
     to_pem,
 )
 from tests.certificates.uploads import LINE, RSA_LINE, SENSOR
 from tests.support.chains import name_of
-
-DIGITS = SENSOR.thumbprint
-
-
-def in_colons(digits: str) -> str:
-    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        DIGITS,
-        DIGITS.upper(),
-        in_colons(DIGITS),
-        f"sha256 Fingerprint={in_colons(DIGITS).upper()}",
-        f"  SHA256:{DIGITS}\n",
-        in_colons(DIGITS).replace(":", " "),
-        f"\u200e{DIGITS}",  # copied along from Windows' certificate dialog
-        DIGITS.translate({ord(str(digit)): chr(0xFF10 + digit) for digit in range(10)}),
-    ],
-)
-def test_a_thumbprint_is_understood_in_any_notation(text: str) -> None:
-    assert normalize_thumbprint(text) == DIGITS
-
-
-def test_a_sha_1_thumbprint_is_named() -> None:
-    with pytest.raises(DecodingError) as refusal:
-        normalize_thumbprint(load_certificate(SENSOR.der).thumbprint_sha1)
-    assert refusal.value.code == "thumbprint-sha1"
-    assert "SHA-256" in refusal.value.next_step
-
-
-@pytest.mark.parametrize("text", ["", "primary", DIGITS[:-1], DIGITS + "0", "g" * 64])
-def test_what_is_no_thumbprint_is_refused(text: str) -> None:
-    with pytest.raises(DecodingError) as refusal:
-        normalize_thumbprint(text)
-    assert refusal.value.code == "thumbprint-format"
 
 
 def test_what_is_sent_to_azure_has_no_line_breaks() -> None:

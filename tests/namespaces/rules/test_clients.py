@@ -11,7 +11,6 @@ from namespaces.rules.clients import (
     check_client_name,
     check_resource_name,
     client_problems,
-    parse_thumbprint,
     parse_thumbprints,
 )
 
@@ -59,20 +58,6 @@ def test_an_authentication_name_that_cannot_be_shown_or_stored_is_refused(name: 
     with pytest.raises(RuleError) as refusal:
         check_authentication_name(name)
     assert refusal.value.field == "authentication_name"
-
-
-@pytest.mark.parametrize(
-    "notation",
-    [
-        PRINT,
-        PRINT.upper(),
-        ":".join(PRINT[i : i + 2] for i in range(0, 64, 2)),
-        f"  {PRINT[:32]} {PRINT[32:]}\n",
-        "SHA256 Fingerprint=" + ":".join(PRINT[i : i + 2].upper() for i in range(0, 64, 2)),
-    ],
-)
-def test_a_thumbprint_in_any_notation_becomes_64_lower_case_digits(notation: str) -> None:
-    assert parse_thumbprint(notation) == PRINT
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""SHA-256 thumbprints of certificates in the notations that tools and people use. Pure.
+
+Forms, actions, the import and the search all read thumbprints with this module.
+"""
+
+import re
+import unicodedata
+
+DIGITS = 64  # hex digits of SHA-256
+SHA1_DIGITS = 40
+
+# What remains of "SHA256 Fingerprint=", "sha-256:", "Thumbprint:" and "0x" after whitespace and dashes were removed.
+_PREFIX = re.compile(r"(?P<hash>sha256|sha1)?(?:fingerprint|thumbprint)?[:=]*(?:0x)?")
+_FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
+_QUOTES = "\"'`“”„‘’«»"
+_IGNORED_CATEGORIES = {"Cf", "Pd"}  # invisible marks such as U+200B, U+200E and U+FEFF; dashes
+
+
+class ThumbprintError(ValueError):
+    """Raised when text is not a SHA-256 thumbprint.
+
+    Attributes: `code` ("sha1", "not-hex" or "length"); `sentence` (what is wrong and what to paste instead).
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def thumbprint_digits(text: str) -> str:
+    """Return a thumbprint, or the beginning of one, in lower case without its notation.
+
+    Removes a prefix such as "SHA256 Fingerprint=" or "0x", colons, dashes, whitespace, quotes and invisible marks, and
+    turns full-width characters into ASCII. Does not check that hex digits remain.
+    """
+    return _split(text)[1]
+
+
+def normalize_thumbprint(text: str) -> str:
+    """Return the 64 lower-case hex digits of a SHA-256 thumbprint in any notation.
+
+    Raises `ThumbprintError`: `sha1` for a SHA-1 thumbprint, by its prefix or its 40 digits, `not-hex` for other
+    characters and for none, `length` for any other number of digits.
+    """
+    named_hash, digits = _split(text)
+    is_hex = re.fullmatch(r"[0-9a-f]+", digits) is not None
+    if named_hash == "sha1" or (is_hex and len(digits) == SHA1_DIGITS):
+        raise ThumbprintError(
+            "sha1",
+            f"This is a SHA-1 thumbprint. Azure compares SHA-256: paste the {DIGITS} digits of "
+            "“openssl x509 -fingerprint -sha256” or “step certificate fingerprint”.",
+        )
+    if not is_hex:
+        raise ThumbprintError(
+            "not-hex", "A thumbprint has only the digits 0–9 and a–f, with or without colons and spaces."
+        )
+    if len(digits) != DIGITS:
+        raise ThumbprintError("length", f"A SHA-256 thumbprint has {DIGITS} hex digits; this one has {len(digits)}.")
+    return digits
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the hash that the prefix names ("sha1", "sha256" or ""), and the characters after the prefix."""
+    kept = "".join(
+        character
+        for character in text.translate(_FULL_WIDTH).lower()
+        if not character.isspace() and character not in _QUOTES and not _is_ignored(character)
+    )
+    prefix = _PREFIX.match(kept)
+    assert prefix is not None  # every part of it is optional
+    return prefix["hash"] or "", kept[prefix.end() :].replace(":", "")
+
+
+def _is_ignored(character: str) -> bool:
+    return unicodedata.category(character) in _IGNORED_CATEGORIES
