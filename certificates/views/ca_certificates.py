@@ -15,7 +15,9 @@ from namespaces.models import Namespace
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
 from portal.models import User
+from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest, render_page
+from sync.models import STATE_COLUMNS, sync_state_of
 
 
 def _form(
@@ -70,16 +72,16 @@ CA_CERTIFICATES = Kind(
     row_context=_signed_by,
     detail_context=_certificate,
     csv={
-        "Certificate name": lambda row: row.name,
-        "Description": lambda row: row.description,
-        "Team": lambda row: row.team.name if row.team else "",
-        "Subject": lambda row: row.subject,
-        "Issuer": lambda row: row.issuer,
-        "Thumbprint (SHA-256)": lambda row: row.thumbprint,
-        "Valid from (UTC)": lambda row: row.not_before,
-        "Valid to (UTC)": lambda row: row.not_after,
-        "Last seen (UTC)": lambda row: row.last_used_at,
-        "Sync state": lambda row: row.sync_state,
+        "Certificate name": CsvColumn("name"),
+        "Description": CsvColumn("description"),
+        "Team": CsvColumn("team__name"),
+        "Subject": CsvColumn("subject"),
+        "Issuer": CsvColumn("issuer"),
+        "Thumbprint (SHA-256)": CsvColumn("thumbprint"),
+        "Valid from (UTC)": CsvColumn("not_before"),
+        "Valid to (UTC)": CsvColumn("not_after"),
+        "Last seen (UTC)": CsvColumn("last_used_at"),
+        "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of),
     },
     extras={
         "row_commands": "certificates/ca_certificate_row_commands.html",

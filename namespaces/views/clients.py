@@ -8,6 +8,7 @@ from django.http import HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from certificates.authentication.engine import VALIDATION_SCHEMES
 from namespaces.access import Verb, get_client
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
 from namespaces.forms.attributes import rows_of
@@ -22,7 +23,11 @@ from namespaces.rules.clients import RuleError
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context
 from portal.models import User
+from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest, go_to, render_page
+from sync.models import STATE_COLUMNS, sync_state_of
+
+SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
 
 
 def _form(
@@ -84,16 +89,16 @@ CLIENTS = Kind(
     pages=("change_authentication_name",),
     tabs=(*ROW_TABS, ("try", "Try it")),
     csv={
-        "Client name": lambda client: client.name,
-        "Authentication name": lambda client: client.authentication_name,
-        "Validation scheme": lambda client: client.get_validation_scheme_display(),
-        "Thumbprints": lambda client: " ".join(client.thumbprints),
-        "Connection state": lambda client: client.state,
-        "Team": lambda client: client.team.name if client.team else "",
-        "Description": lambda client: client.description,
-        "Attributes": lambda client: json.dumps(client.attributes, ensure_ascii=False) if client.attributes else "",
-        "Last seen (UTC)": lambda client: client.last_seen_at,
-        "Sync state": lambda client: client.sync_state,
+        "Client name": CsvColumn("name"),
+        "Authentication name": CsvColumn("authentication_name"),
+        "Validation scheme": CsvColumn("validation_scheme", value=lambda scheme: SCHEME_LABELS.get(scheme, scheme)),
+        "Thumbprints": CsvColumn("thumbprints", value=" ".join),
+        "Connection state": CsvColumn("state"),
+        "Team": CsvColumn("team__name"),
+        "Description": CsvColumn("description"),
+        "Attributes": CsvColumn("attributes", value=lambda held: json.dumps(held, ensure_ascii=False) if held else ""),
+        "Last seen (UTC)": CsvColumn("last_seen_at"),
+        "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of),
     },
     extras={"bulk": "namespaces/clients_bulk.html", "row_commands": "namespaces/client_row_commands.html"},
 )

@@ -7,10 +7,12 @@ apostrophe. The file begins with a byte order mark, without which Excel takes UT
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -20,6 +22,29 @@ LONGEST_CELL = 30_000  # characters: Excel takes no more than 32,767
 ROWS_AT_ONCE = 500  # how many rows a query behind such a file reads at a time
 # Also after a semicolon: where it is the list separator, Excel splits there even inside quotes.
 _FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")
+
+
+@dataclass(frozen=True, init=False)
+class CsvColumn:
+    """A column of a file: the lookups that it reads, and what it makes of their values (else the value of the one)."""
+
+    lookups: tuple[str, ...]
+    value: Callable[..., object] | None
+
+    def __init__(self, *lookups: str, value: Callable[..., object] | None = None) -> None:
+        object.__setattr__(self, "lookups", lookups)
+        object.__setattr__(self, "value", value)
+
+
+def csv_rows(found: QuerySet[Any], columns: Sequence[CsvColumn]) -> Iterator[list[object]]:
+    """Yield the values of the columns for each row. Models are not made of them: that takes twice the time."""
+    lookups = [lookup for column in columns for lookup in column.lookups]
+    parts, first = [], 0
+    for column in columns:
+        parts.append((column.value, first, first + len(column.lookups)))
+        first += len(column.lookups)
+    for row in found.values_list(*lookups).iterator(ROWS_AT_ONCE):
+        yield [value(*row[start:end]) if value else row[start] for value, start, end in parts]
 
 
 class _Echo:
@@ -55,5 +80,9 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    text = named(str(value)[:LONGEST_CELL].replace("\r\n", "\n"), kept="")
+    text = str(value)[:LONGEST_CELL]
+    if not text.isprintable():  # seldom
+        text = named(text.replace("\r\n", "\n"), kept="")
+    if ";" not in text and (text[:1].isalnum() or not text):
+        return text  # nearly always, and much faster than the expression
     return _FORMULA.sub(r"\1'\2", text)

@@ -13,10 +13,20 @@ from sync.models.records import (
     WorkerBeat,
     forget_old_records,
 )
-from sync.models.synced import Lane, Obstacle, SyncedModel, SyncedQuerySet, SyncState, may_go
+from sync.models.synced import (
+    STATE_COLUMNS,
+    Lane,
+    Obstacle,
+    SyncedModel,
+    SyncedQuerySet,
+    SyncState,
+    may_go,
+    sync_state_of,
+)
 
 __all__ = [
     "RECORDS_KEPT",
+    "STATE_COLUMNS",
     "Budget",
     "Discard",
     "Finding",
@@ -36,4 +46,5 @@ __all__ = [
     "former_holder",
     "may_go",
     "same_name",
+    "sync_state_of",
 ]

@@ -30,6 +30,26 @@ class SyncState(models.TextChoices):
     DELETING = "Deleting"
 
 
+STATE_COLUMNS = ("generation", "synced_generation", "parked_code", "deleted_at", "claim_token")
+
+
+def sync_state_of(
+    generation: int,
+    synced_generation: int,
+    parked_code: str,
+    deleted_at: datetime | None,
+    claim_token: uuid.UUID | None,
+) -> SyncState:
+    """Return the sync state for the values of STATE_COLUMNS."""
+    if generation == synced_generation:
+        return SyncState.SUCCEEDED
+    if parked_code:
+        return SyncState.FAILED
+    if deleted_at is not None:
+        return SyncState.DELETING
+    return SyncState.SYNCING if claim_token else SyncState.PENDING
+
+
 # Written by workers only, by conditional UPDATE; an edit that saved them could undo a settlement.
 _WORKER_FIELDS = frozenset(
     {
@@ -203,13 +223,7 @@ class SyncedModel(models.Model):
 
     @property
     def sync_state(self) -> SyncState:
-        if self.is_settled:
-            return SyncState.SUCCEEDED
-        if self.parked_code:
-            return SyncState.FAILED
-        if self.deleted_at is not None:
-            return SyncState.DELETING
-        return SyncState.SYNCING if self.claim_token else SyncState.PENDING
+        return sync_state_of(*(getattr(self, column) for column in STATE_COLUMNS))
 
     @classmethod
     def page_of(cls, scope_pk: int, name: str) -> str:

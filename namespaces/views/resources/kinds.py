@@ -12,6 +12,7 @@ from namespaces.forms.base import ResourceForm
 from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
 from portal.models import User
+from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel
 
@@ -79,7 +80,7 @@ class Kind:
     row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
     detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
     form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context
-    csv: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
+    csv: Mapping[str, CsvColumn] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)  # templates for the places that few types fill
 
     @property

@@ -20,7 +20,7 @@ from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rules.clients import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.kinds import Kind
-from portal.web.csv_files import ROWS_AT_ONCE, csv_response
+from portal.web.csv_files import csv_response, csv_rows
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
 from sync.models import SyncedModel
@@ -58,8 +58,7 @@ def resource_list(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
 def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResponse:
     """Download the rows of the list, with the same filter and order, as a CSV file."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    found = kind.listing.rows(namespace, request.GET).iterator(ROWS_AT_ONCE)
-    rows = (tuple(value(row) for value in kind.csv.values()) for row in found)
+    rows = csv_rows(kind.listing.rows(namespace, request.GET), list(kind.csv.values()))
     return csv_response(f"{namespace.name}-{kind.stem.replace('_', '-')}s.csv", list(kind.csv), rows)
 
 
