@@ -57,6 +57,8 @@ class AboutRequests(logging.Filter):
             if record.name == "django.request":
                 values = getattr(record, "status_code", ""), request.method, page, request_id_of(request)
                 record.msg, record.args = "%s: %s %s (request %s)", values
+            if record.name.startswith("django.security."):
+                record.exc_info = None  # a bad request: one line, not a traceback for each scan from the internet
         return True
 
 

@@ -245,15 +245,24 @@ class _Parser:
             self._take()
             return re.sub(r"\\(.)", r"\1", token.text[1:-1])
         if token.kind == "number":
-            number = int(token.text)
-            if not -MAX_NUMBER - 1 <= number <= MAX_NUMBER:
-                raise QueryError(f"The number {token.text[:40]} does not fit into 64 bits.", token.at)
+            number = _number(token)
             self._take()
             return number
         if token.is_word("true") or token.is_word("false"):
             self._take()
             return token.text.lower() == "true"
         raise self._wrong("a value: 'text' in quotes, a whole number, true or false")
+
+
+def _number(token: _Token) -> int:
+    """Return the value of a number. Raise `QueryError` if it does not fit into 64 bits."""
+    digits = token.text.removeprefix("-").lstrip("0") or "0"
+    # Digits are counted first: Python raises ValueError for more than 4,300 of them.
+    size = int(digits) if len(digits) <= len(str(MAX_NUMBER)) else MAX_NUMBER + 2
+    number = -size if token.text.startswith("-") else size
+    if not -MAX_NUMBER - 1 <= number <= MAX_NUMBER:
+        raise QueryError(f"The number {token.text[:40]} does not fit into 64 bits.", token.at)
+    return number
 
 
 def _tokens(text: str) -> list[_Token]:

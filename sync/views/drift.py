@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.listing import whole_number
 from portal.web.responses import PageRequest
 from sync import actions, registry
 from sync.drift import resolutions
@@ -102,9 +103,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     scope = registry.scopes().get(request.user, pk, may_change=True)
     decision = request.POST.get("decision", "")
     decide = _DECISIONS.get(decision)
-    chosen = [
-        _finding_shown(pk, each) for each in request.POST.getlist("finding") if each.partition("-")[0].isdecimal()
-    ]
+    chosen = [found for each in request.POST.getlist("finding") if (found := _finding_shown(pk, each)) is not None]
     if decide is None or not chosen:
         messages.error(request, "Choose at least one difference and a decision.")
         return redirect("sync:drift_list", pk)
@@ -204,7 +203,10 @@ def _finding(pk: int, finding: int) -> Finding:
     return found
 
 
-def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool]:
-    """Return a finding, and whether it is still as it was shown."""
-    finding = _finding(pk, int(posted.partition("-")[0]))
+def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool] | None:
+    """Return a finding, and whether it is still as it was shown; None if `posted` does not start with a number."""
+    number = whole_number(posted.partition("-")[0])
+    if number is None:
+        return None
+    finding = _finding(pk, number)
     return finding, posted in {str(finding.pk), finding.as_shown}

@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.listing import asked_text, whole_number
 from portal.models import Activity, User
 from portal.web import responses
 from portal.web.responses import PageRequest
@@ -93,7 +94,7 @@ def _figures(scope: Scope) -> dict[str, Any]:
 def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     """List the changes that Azure rejected, or those of one error code (`code`), page by page."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    code = request.GET.get("code", "")
+    code = asked_text(request.GET, "code")
     page = Paginator(backlog.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
     rows = backlog.rows_of(page.object_list)
     return render_page(
@@ -162,19 +163,21 @@ def _ask(
     if not writes + deletes:
         messages.info(request, "There are no rejected changes.")
         return redirect("sync:sync_overview", scope.pk)
-    question = ask(scope, writes, deletes, request.GET.get("code", ""))
+    question = ask(scope, writes, deletes, asked_text(request.GET, "code"))
     return render_page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
 
 
 def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
     """Return the chosen rows of each model."""
     found = []
-    kind, row_pk, code = (chosen.get(name, "") for name in ("kind", "row", "code"))
+    kind, row, code = (asked_text(chosen, name) for name in ("kind", "row", "code"))
+    row_pk = whole_number(row)
     for model in registry.models():
         manager: Any = model._default_manager
         rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations).order_by("pk")
-        if row_pk:
-            rows = rows.filter(pk=row_pk) if kind == model._meta.label_lower and row_pk.isdecimal() else rows.none()
+        if row:
+            is_of_model = kind == model._meta.label_lower and row_pk is not None
+            rows = rows.filter(pk=row_pk) if is_of_model else rows.none()
         if code:
             rows = rows.filter(parked_code=code)
         found.append(rows)

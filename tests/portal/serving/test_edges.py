@@ -5,8 +5,9 @@ from django.test import Client as Browser
 from django.test import override_settings
 from django.urls import reverse
 
+from namespaces.authorization.group_queries import QueryError, parse_query
 from tests.support.browsing import signed_in
-from tests.support.factories import make_admin, make_user
+from tests.support.factories import make_admin, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +81,28 @@ def test_a_malformed_address_of_the_page_is_no_error(address: str) -> None:
     answer = Browser().get(reverse("portal:sign_in"), headers={"hx-request": "true", "hx-current-url": address})
     assert answer.status_code == 200
     assert answer.headers["HX-Redirect"].startswith(reverse("portal:sign_in"))
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 5000])
+@pytest.mark.parametrize(
+    ("name", "field", "status"),
+    [("sync:drift_resolve", "finding", 302), ("sync:sync_retry", "row", 302), ("sync:sync_discard", "row", 302)],
+)
+def test_a_number_of_many_digits_names_no_row(name: str, field: str, status: int, digits: int) -> None:
+    sent = {field: "9" * digits, "kind": "namespaces.client", "decision": "keep"}
+    answer = signed_in(make_admin()).post(reverse(name, args=[make_namespace().pk]), sent)
+    # A difference that could exist is looked up.
+    assert answer.status_code == (404 if name == "sync:drift_resolve" and digits == 18 else status)
+
+
+@pytest.mark.parametrize("query", ["attributes.a = " + "9" * 5000, "attributes.a IN [-" + "9" * 5000 + "]"])
+def test_a_query_with_a_number_of_many_digits_is_an_error_in_the_query(query: str) -> None:
+    answer = signed_in(make_admin()).get(
+        reverse("namespaces:query_builder", args=[make_namespace().pk]), {"query": query}
+    )
+    assert answer.status_code == 200
+    with pytest.raises(QueryError):
+        parse_query(query)
 
 
 def test_the_icon_is_found_at_its_traditional_address() -> None:
