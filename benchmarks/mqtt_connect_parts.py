@@ -22,10 +22,10 @@ from unittest.mock import patch
 from OpenSSL import SSL, crypto
 
 from benchmarks.mqtt_load import Where, finish, start_load
-from certificates.authentication import chain, engine, paths
-from certificates.authentication.decision import Decision
+from certificates.authentication import certification_paths, chain, engine
+from certificates.authentication.types import Decision
 from certificates.x509.certificate import Certificate
-from emulator.mqtt.connect import authentication
+from emulator.mqtt.connect_decision import authentication
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.recording import recorder
 from emulator.storage.store import Store
@@ -46,7 +46,11 @@ ROUNDS = 3
 Place = tuple[Any, str]
 PLACES: dict[str, list[Place]] = {
     ENGINE: [(authentication, "authenticate")],
-    READING: [(engine, "load_certificate"), (paths, "load_certificate"), (paths, "load_known")],
+    READING: [
+        (engine, "load_certificate"),
+        (certification_paths, "load_certificate"),
+        (certification_paths, "load_known"),
+    ],
     VERIFYING: [(chain, "_openssl_refusal")],
     BUILDING: [(engine, "_decision"), (Decision, "as_dict")],
     LOGGING: [

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import authentication_test, ca_certificates, expiries, samples
+from certificates.views import authentication_trace, ca_certificates, expiries, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
 from namespaces.views.resources.urls import resource_urls
 
@@ -24,7 +24,7 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_pem",
     ),
     # Test authentication
-    path("<int:pk>/test-authentication/", authentication_test.test_authentication, name="test_authentication"),
+    path("<int:pk>/test-authentication/", authentication_trace.test_authentication, name="test_authentication"),
     # Expiries
     path("<int:pk>/expiries/", expiries.expiries, name="expiries"),
     path("<int:pk>/expiries/calendar/", expiries.expiry_feed_make, name="expiry_feed_make"),

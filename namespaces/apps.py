@@ -8,10 +8,10 @@ class NamespacesConfig(AppConfig):
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
         from namespaces.connections.log_import import ConnectionIntake
-        from namespaces.importing.reachability import note_reachability
-        from namespaces.importing.scopes import NamespaceScopes
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
+        from namespaces.reachability import note_reachability
+        from namespaces.scopes import NamespaceScopes
         from portal.registry import (
             register_activity_scope,
             register_menu_item,

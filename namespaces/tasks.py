@@ -8,9 +8,9 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces.importing.reachability import note_reachability
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import Namespace, NamespaceConfiguration
+from namespaces.reachability import note_reachability
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
 from sync.arm.resource_ids import subscription_of

@@ -52,7 +52,7 @@ APP_LAYERS = (
     {"forms"},
     {"pages", "menu"},
     {"actions", "importing", "connections", "drift", "capabilities", "self_check"},
-    {"push", "access", "throttling", "workers", "registry"},
+    {"push", "access", "scopes", "reachability", "throttling", "workers", "registry"},
     {"models"},
     {"arm", "rules"},
 )

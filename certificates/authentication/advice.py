@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from certificates.authentication.addresses import address_of
-from certificates.authentication.decision import (
+from certificates.authentication.ip_addresses import address_of
+from certificates.authentication.matching import IP_SCHEME, clients_of, find_client, fitting_scheme, presented_values
+from certificates.authentication.types import (
     ALTERNATIVE_SOURCES,
     CHANGE_NAME,
     CHOOSE_SOURCES,
@@ -18,7 +19,6 @@ from certificates.authentication.decision import (
     Scheme,
     authentication_name_key,
 )
-from certificates.authentication.matching import IP_SCHEME, clients_of, find_client, fitting_scheme, presented_values
 from certificates.x509.certificate import Certificate
 
 MOST_NAMED = 3  # of the clients that a certificate belongs to

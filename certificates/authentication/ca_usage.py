@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from certificates.authentication.certification_paths import PathFinder, TrustAnchors, load_known
 from certificates.authentication.chain import MAX_PRESENTED_CHAIN, verify_chain
-from certificates.authentication.decision import NamespaceState, TrustedCA
-from certificates.authentication.paths import PathFinder, TrustAnchors, load_known
+from certificates.authentication.types import NamespaceState, TrustedCA
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 
 

@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 from OpenSSL import crypto
 
-from certificates.authentication.decision import UPLOAD_CA, USE_THUMBPRINT, Values
-from certificates.authentication.openssl_errors import explain
-from certificates.authentication.paths import (
+from certificates.authentication.certification_paths import (
     MAX_PATHS,
     PathFinder,
     TrustAnchors,
     key_identifier_fits,
 )
+from certificates.authentication.openssl_errors import explain
+from certificates.authentication.types import UPLOAD_CA, USE_THUMBPRINT, Values
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.strength import Flaw, key_flaw, signature_flaw
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from certificates.authentication.addresses import AddressIndex
+from certificates.authentication.ip_addresses import AddressIndex
 
 
 class _Client(Protocol):

@@ -6,7 +6,7 @@ width forms and digits, which is what turns up in device names.
 
 import unicodedata
 
-from certificates.authentication.decision import authentication_name_key
+from certificates.authentication.types import authentication_name_key
 
 _CYRILLIC = "аеорсухіјѕԁһԛԝкмтвнАВЕКМНОРСТХУІЈЅԌ"
 _AS_LATIN = "aeopcyxijsdhqwkmtbhABEKMHOPCTXYIJSG"

@@ -13,7 +13,8 @@ from datetime import datetime
 from certificates.authentication import advice
 from certificates.authentication.advice import Advice
 from certificates.authentication.chain import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
-from certificates.authentication.decision import (
+from certificates.authentication.matching import find_client, matches_scheme, presented_values
+from certificates.authentication.types import (
     ALTERNATIVE_SOURCES,
     ENABLE_CLIENT,
     FAILED,
@@ -37,7 +38,6 @@ from certificates.authentication.decision import (
     Values,
     authentication_name_key,
 )
-from certificates.authentication.matching import find_client, matches_scheme, presented_values
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.strength import is_too_large
 from certificates.x509.text import MAX_SENTENCE, MAX_VALUE, MAX_VALUES, shortened, shortened_values

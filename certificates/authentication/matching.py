@@ -4,8 +4,8 @@ Sources: Azure Event Grid "MQTT client authentication using certificates"; RFC 5
 names), RFC 5952 (IPv6 as text), docs/policy.md for what those leave open.
 """
 
-from certificates.authentication.addresses import address_of
-from certificates.authentication.decision import (
+from certificates.authentication.ip_addresses import address_of
+from certificates.authentication.types import (
     MAX_NAME_LENGTH,
     SCHEMES_BY_VALUE,
     VALIDATION_SCHEMES,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
-from certificates.authentication.decision import UPLOAD_CA, Values
+from certificates.authentication.types import UPLOAD_CA, Values
 from certificates.x509.certificate import Certificate, describe_general_names
 
 BAD_SIGNATURE, NOT_YET_VALID, EXPIRED, NO_ISSUER = 7, 9, 10, {2, 20, 21}

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from certificates.authentication.confusables import is_case_twin, skeleton
-from certificates.authentication.decision import (
+from certificates.authentication.matching import find_client, matches_scheme, presented_values
+from certificates.authentication.types import (
     ALTERNATIVE_SOURCES,
     SCHEMES_BY_VALUE,
     VALIDATION_SCHEMES,
@@ -16,7 +17,6 @@ from certificates.authentication.decision import (
     Scheme,
     authentication_name_key,
 )
-from certificates.authentication.matching import find_client, matches_scheme, presented_values
 from certificates.x509.certificate import Certificate
 
 CASE_TWIN, CONFUSABLE = "case-twin", "confusable"

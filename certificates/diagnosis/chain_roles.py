@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from certificates.authentication.paths import key_identifier_fits, signed_by
+from certificates.authentication.certification_paths import key_identifier_fits, signed_by
 from certificates.x509.certificate import Certificate
 from certificates.x509.strength import can_check
 

@@ -1,6 +1,6 @@
 """Diagnose an upload: what it is, what is wrong with it, and what to do next. Pure.
 
-`ca_rules` checks one certificate, `chain_roles` compares several. Source: docs/policy.md.
+`upload_checks` checks one certificate, `chain_roles` compares several. Source: docs/policy.md.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from certificates.diagnosis import ca_rules
-from certificates.diagnosis.ca_rules import EXPIRES_SOON, Existing
+from certificates.diagnosis import upload_checks
 from certificates.diagnosis.chain_roles import CertificateWithRole, Signatures, lowest_cas, role_of
 from certificates.diagnosis.problems import CHOOSE_CERTIFICATE, Fix, Problem
+from certificates.diagnosis.upload_checks import EXPIRES_SOON, Existing
 from certificates.x509.certificate import Certificate, DecodingError
 from certificates.x509.reading import read_upload
 from certificates.x509.strength import can_check
@@ -111,14 +111,14 @@ def diagnose_ca_upload(
     if not distinct:
         problem = Problem("not-a-certificate", "error", "There is no certificate here.", "Choose a file.")
         return Diagnosis((problem,), None)
-    full = (ca_rules.limit_reached(full_at),) if full_at else ()
+    full = (upload_checks.limit_reached(full_at),) if full_at else ()
     signatures = Signatures()
     if len(distinct) > 1:
         problem, roles = _Bundle(distinct, existing, known, at, signatures).diagnose()
         return Diagnosis((problem, *full), None, roles)
     certificate = distinct[0]
-    errors = (*ca_rules.errors(certificate, existing, at, signatures), *full)
-    problems = (*errors, *ca_rules.warnings(certificate, existing, known, at, signatures))
+    errors = (*upload_checks.errors(certificate, existing, at, signatures), *full)
+    problems = (*errors, *upload_checks.warnings(certificate, existing, known, at, signatures))
     roles = (CertificateWithRole(certificate, role_of(certificate), not errors),)
     return Diagnosis(problems, None if errors else certificate, roles)
 
@@ -159,7 +159,7 @@ class _Bundle:
         return problem, roles
 
     def _errors(self, certificate: Certificate) -> list[Problem]:
-        return ca_rules.errors(certificate, self.existing, self.at, self.signatures)
+        return upload_checks.errors(certificate, self.existing, self.at, self.signatures)
 
     def _advice(self, fitting: Sequence[Certificate]) -> _Advice:
         leaves = self._leaves
@@ -212,7 +212,7 @@ class _Bundle:
         """The namespace's CA certificates that are valid now."""
         return [
             (name, ca)
-            for name, ca in ca_rules.readable(self.existing)
+            for name, ca in upload_checks.readable(self.existing)
             if ca.is_ca and ca.not_before <= self.at <= ca.not_after
         ]
 
@@ -227,7 +227,9 @@ class _Bundle:
     def _client(self) -> Fix | None:
         """Return the fix that registers the only leaf of the file, if its CA certificate is already uploaded."""
         leaf = self._leaves[0] if len(self._leaves) == 1 else None
-        return ca_rules.client_fix(leaf) if leaf and self._uploaded_signer() and self.at <= leaf.not_after else None
+        return (
+            upload_checks.client_fix(leaf) if leaf and self._uploaded_signer() and self.at <= leaf.not_after else None
+        )
 
     def _why_not(self, certificate: Certificate) -> str:
         first = self._errors(certificate)[0]

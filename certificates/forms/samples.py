@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from certificates.authentication.decision import VALIDATION_SCHEMES
+from certificates.authentication.types import VALIDATION_SCHEMES
 from certificates.samples.chain import (
     MAX_CLIENTS,
     SAMPLE_FAULTS,

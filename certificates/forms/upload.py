@@ -9,13 +9,13 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from certificates.authentication.decision import SCHEMES_BY_VALUE, ClientRecord, authentication_name_key
 from certificates.authentication.matching import clients_of, matches_scheme
-from certificates.diagnosis.ca_rules import limit_reached
+from certificates.authentication.types import SCHEMES_BY_VALUE, ClientRecord, authentication_name_key
 from certificates.diagnosis.problems import CHOOSE_CERTIFICATE
 from certificates.diagnosis.upload import Diagnosis, Problem, diagnose_ca_upload, diagnose_upload
+from certificates.diagnosis.upload_checks import limit_reached
 from certificates.models import CACertificate, full_at_limit
-from certificates.pages.authentication_test import namespace_state
+from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.reading import to_pem
 from namespaces.access import teams_of
 from namespaces.connections.client_certificates import shown_certificates

@@ -9,9 +9,9 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from certificates.authentication.ca_usage import CAInsight, KnownCertificate, SignedClient, inspect_ca
-from certificates.authentication.decision import NamespaceState
+from certificates.authentication.types import NamespaceState
 from certificates.models import CACertificate
-from certificates.pages.authentication_test import trusted_cas
+from certificates.pages.authentication_trace import trusted_cas
 from certificates.pages.refused_certificates import refused_certificates
 from certificates.x509.certificate import Certificate, DecodingError, name_key
 from namespaces.connections.client_certificates import read_chain

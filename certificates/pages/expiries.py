@@ -7,7 +7,7 @@ from django.urls import reverse
 from icalendar import Alarm, Calendar, Event
 
 from certificates.models import CACertificate
-from certificates.pages.authentication_test import NO_EXPIRY
+from certificates.pages.authentication_trace import NO_EXPIRY
 from certificates.pages.refused_certificates import RefusedCertificate, refused_certificates
 from certificates.x509.text import one_line, shortened
 from namespaces.models import Client, ClientCertificate, Namespace

@@ -2,7 +2,8 @@
 
 from django.urls import reverse
 
-from certificates.authentication.decision import (
+from certificates.authentication.matching import THUMBPRINT_SCHEME, fitting_scheme
+from certificates.authentication.types import (
     CHANGE_NAME,
     CHOOSE_SOURCES,
     CREATE_CLIENT,
@@ -15,7 +16,6 @@ from certificates.authentication.decision import (
     ClientRecord,
     Decision,
 )
-from certificates.authentication.matching import THUMBPRINT_SCHEME, fitting_scheme
 from certificates.x509.certificate import Certificate
 from namespaces.forms.prefill import add_source_url, thumbprint_place, update_client_url
 from namespaces.models import Namespace
@@ -28,7 +28,7 @@ def fix_link(
 ) -> tuple[str, str]:
     """Return the URL of the filled-in form and the text of its link; both "" when the fix is made elsewhere.
 
-    Arguments: `action`, of the failed step, a code of `certificates.authentication.decision`; `create_url`, of Create
+    Arguments: `action`, of the failed step, a code of `certificates.authentication.types`; `create_url`, of Create
     client filled in from this certificate, "" when its name is taken or cannot be a client's.
     """
     if action == UPLOAD_CA:

@@ -11,10 +11,10 @@ from itertools import islice, pairwise
 
 from django.db.models import Max
 
-from certificates.authentication.decision import FAILED_TITLES, ClientRecord, NamespaceState
+from certificates.authentication.certification_paths import MAX_PATHS, PathFinder, signed_by
 from certificates.authentication.matching import clients_of
-from certificates.authentication.paths import MAX_PATHS, PathFinder, signed_by
-from certificates.pages.authentication_test import namespace_state
+from certificates.authentication.types import FAILED_TITLES, ClientRecord, NamespaceState
+from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import Certificate
 from certificates.x509.strength import can_check

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from certificates.authentication.decision import FAILED_TITLES, SCHEMES_BY_VALUE
+from certificates.authentication.types import FAILED_TITLES, SCHEMES_BY_VALUE
 from certificates.samples.certificates import Issuer, ca_certificate, client_certificate, der_of, named, new_key
 from certificates.samples.names import (
     FAULTS_BY_CODE,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from certificates.authentication.decision import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
+from certificates.authentication.types import SCHEMES_BY_VALUE, VALIDATION_SCHEMES
 
 MAX_COMMON_NAME = 64  # ub-common-name of RFC 5280
 SUBJECT, DNS, URI, IP, EMAIL, THUMBPRINT = (scheme.value for scheme in VALIDATION_SCHEMES)

@@ -2,8 +2,8 @@
 
 from django import template
 
-from certificates.authentication.decision import Decision
-from certificates.pages.authentication_test import ShownStep, steps_of_attempt
+from certificates.authentication.types import Decision
+from certificates.pages.authentication_trace import ShownStep, steps_of_attempt
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import ConnectionAttempt
 

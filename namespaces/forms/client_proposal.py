@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.http import QueryDict
 
-from certificates.authentication.decision import SCHEMES_BY_VALUE
 from certificates.authentication.engine import allows_clients
 from certificates.authentication.matching import SUBJECT_SCHEME, first_name, fitting_scheme
+from certificates.authentication.types import SCHEMES_BY_VALUE
 from certificates.x509.certificate import name_key
 from certificates.x509.reading import (
     Certificate,

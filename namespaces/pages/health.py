@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import CharField, Count, Q, QuerySet, Value
 
 from namespaces.connections.client_certificates import next_ends
-from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
 from sync import registry
 from sync.models import SyncedModel

@@ -5,7 +5,7 @@ from django.views.decorators.http import require_safe
 
 from namespaces.access import Verb, get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
-from namespaces.importing.mqtt_endpoints import mqtt_endpoint
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import ConnectionAttempt
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
 from namespaces.actions.clients import connect_namespace, disconnect_namespace, retry_import
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.forms.clients import ConnectNamespaceForm
 from namespaces.importing.available_namespaces import namespaces_in_azure
-from namespaces.importing.mqtt_endpoints import mqtt_endpoint
 from namespaces.importing.runs import next_try
 from namespaces.models import Namespace
 from namespaces.pages.health import next_step, summarize, summarize_all

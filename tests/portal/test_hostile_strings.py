@@ -21,7 +21,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from certificates.authentication.engine import authenticate
-from certificates.pages.authentication_test import namespace_state
+from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.calendar_feeds import make_feed
 from certificates.samples.chain import ClientName, make_sample_chain, sample_chain_zip
 from certificates.x509.reading import to_azure_pem

@@ -22,7 +22,7 @@ _OPEN = Access(
 _REMEMBERED = 20_000
 
 
-class Authorisation:
+class Authorization:
     """The permissions of one namespace. Answers are remembered until `forget` is called."""
 
     def __init__(self, store: Store, namespace_id: str, *, open_topics: bool) -> None:

@@ -1,6 +1,6 @@
 """One MQTT connection, from its first byte to its end.
 
-A CONNECT is received and decoded here, decided in `emulator.mqtt.connect.decision`, and recorded by
+A CONNECT is received and decoded here, decided in `emulator.mqtt.connect_decision.decision`, and recorded by
 `emulator.mqtt.recording.recorder`. Everything after it is `emulator.mqtt.connections.traffic`.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import assert_never
 
 from certificates.authentication.engine import authentication_name_key
-from emulator.mqtt.connect.connack import Refusal, accepting_connack, refusing_connack
-from emulator.mqtt.connect.decision import Outcome, decide_connect
-from emulator.mqtt.connect.terms import Terms
+from emulator.mqtt.connect_decision.connack import Refusal, accepting_connack, refusing_connack
+from emulator.mqtt.connect_decision.decision import Outcome, decide_connect
+from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.connections.protocols import Namespace, Wire
 from emulator.mqtt.connections.traffic import Traffic
 from emulator.mqtt.limits import (
@@ -269,7 +269,7 @@ class Connection:
         self._recorder.disconnected(self.wire, cause, sentence, code)
 
     def _leave_will(self, will: packets.Will, session: Session) -> None:
-        access = self._namespace.authorisation.may_publish(session.owner, will.topic)
+        access = self._namespace.authorization.may_publish(session.owner, will.topic)
         if not access.allowed:  # the permission was taken away since CONNECT
             self._record_denial(PUBLISH, access.sentence)
             return

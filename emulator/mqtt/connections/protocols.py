@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from emulator.mqtt.authorization.topics import Authorisation
-from emulator.mqtt.connect.authentication import Authenticator
-from emulator.mqtt.connect.connack import Refusal
+from emulator.mqtt.authorization.topics import Authorization
+from emulator.mqtt.connect_decision.authentication import Authenticator
+from emulator.mqtt.connect_decision.connack import Refusal
 from emulator.mqtt.recording.recorder import Peer
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message, Session
@@ -47,7 +47,7 @@ class Namespace(Protocol):
 
     namespace_id: str
     authenticator: Authenticator
-    authorisation: Authorisation
+    authorization: Authorization
     broker: Broker
     sessions_per_name: int
     maximum_session_expiry_seconds: int

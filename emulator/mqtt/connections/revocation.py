@@ -91,7 +91,7 @@ class Revocation:
         """Remove subscriptions that are no longer permitted, and disconnect their client."""
         namespace = self._namespace
         for topic_filter in tuple(session.subscriptions):
-            access = namespace.authorisation.may_subscribe(session.owner, topic_filter)
+            access = namespace.authorization.may_subscribe(session.owner, topic_filter)
             if access.allowed:
                 continue
             namespace.broker.unsubscribe(session, topic_filter)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from emulator.mqtt.connect.terms import Terms
+from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.connections.protocols import Namespace, Wire
 from emulator.mqtt.limits import (
     MAX_FILTERS_PER_SUBSCRIBE,
@@ -97,7 +97,7 @@ class Traffic:
                 raise
             self._checked_topic = publish.topic
         topic = publish.topic
-        access = namespace.authorisation.may_publish(session.owner, topic)
+        access = namespace.authorization.may_publish(session.owner, topic)
         if not access.allowed:
             tally.refuse(topic, qos, self._clock(), access.sentence)
             self._deny(publish, access)
@@ -197,7 +197,7 @@ class Traffic:
         if is_new and len(self._session.subscriptions) >= MAX_SUBSCRIPTIONS_PER_SESSION:
             sentence = f"A session has at most {MAX_SUBSCRIPTIONS_PER_SESSION} subscriptions."
             return PacketError(sentence, Reason.QUOTA_EXCEEDED)
-        access = self._namespace.authorisation.may_subscribe(self._session.owner, topic_filter)
+        access = self._namespace.authorization.may_subscribe(self._session.owner, topic_filter)
         if not access.allowed:
             self._on_denied(SUBSCRIBE, access.sentence)
             return PacketError(access.sentence, Reason.NOT_AUTHORIZED)

@@ -64,7 +64,7 @@ class MqttEndpoints:
         endpoint = self._by_key.get(id_key(namespace_id))
         if endpoint is None or endpoint.is_over:
             return NOTHING
-        return live_state(endpoint.broker, endpoint.authorisation, owner, wall_offset=endpoint.wall_offset)
+        return live_state(endpoint.broker, endpoint.authorization, owner, wall_offset=endpoint.wall_offset)
 
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on.

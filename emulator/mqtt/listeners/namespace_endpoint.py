@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.authority import Authority
-from emulator.mqtt.authorization.topics import Authorisation
-from emulator.mqtt.connect.authentication import Authenticator
+from emulator.mqtt.authorization.topics import Authorization
+from emulator.mqtt.connect_decision.authentication import Authenticator
 from emulator.mqtt.connections.connection import Connection
 from emulator.mqtt.connections.protocols import ClientConnection
 from emulator.mqtt.connections.revocation import Revocation
@@ -55,7 +55,7 @@ class NamespaceEndpoint:
         self.is_over = False  # the namespace was deleted; a new one of the same name gets its own endpoint
         self._store = store
         self.broker = Broker(self._on_dropped)
-        self.authorisation = Authorisation(store, namespace.id, open_topics=options.open_topics)
+        self.authorization = Authorization(store, namespace.id, open_topics=options.open_topics)
         self.authenticator = Authenticator(store, namespace.id)
         self.revocation = Revocation(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
@@ -85,7 +85,7 @@ class NamespaceEndpoint:
     def forget(self) -> None:
         """Forget every remembered decision: the namespace has changed. May be called from any thread."""
         self.authenticator.forget()
-        self.authorisation.forget()
+        self.authorization.forget()
 
     async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
         """Open the listener: at `wanted`, or at the next free port when that is busy. 0 = any. Returns the port."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator.mqtt.authorization.topics import Authorisation
+from emulator.mqtt.authorization.topics import Authorization
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_counts import Refusal, Tally
 from emulator.mqtt.sessions.session import Session
@@ -14,7 +14,7 @@ MAX_SESSIONS_SHOWN = 25  # of up to 100; the newest, those that are connected fi
 NOTHING: Mapping[str, Any] = {"isListening": False, "sessionCount": 0, "sessions": [], "messages": None}
 
 
-def live_state(broker: Broker, authorisation: Authorisation, owner: str, *, wall_offset: float) -> dict[str, Any]:
+def live_state(broker: Broker, authorization: Authorization, owner: str, *, wall_offset: float) -> dict[str, Any]:
     """Return the state of one client. `messages` is None before it first connected.
 
     Arguments: `owner`, the key of its authentication name; `wall_offset`, seconds from the broker's clock to Unix time.
@@ -26,15 +26,15 @@ def live_state(broker: Broker, authorisation: Authorisation, owner: str, *, wall
     return {
         "isListening": True,
         "sessionCount": len(found),
-        "sessions": [_session(each, authorisation, wall) for each in found[:MAX_SESSIONS_SHOWN]],
+        "sessions": [_session(each, authorization, wall) for each in found[:MAX_SESSIONS_SHOWN]],
         "messages": _messages(tally, wall) if tally is not None else None,
     }
 
 
-def _session(session: Session, authorisation: Authorisation, wall: float) -> dict[str, Any]:
+def _session(session: Session, authorization: Authorization, wall: float) -> dict[str, Any]:
     subscriptions = []
     for subscription in session.subscriptions.values():
-        access = authorisation.may_subscribe(session.owner, subscription.topic_filter)
+        access = authorization.may_subscribe(session.owner, subscription.topic_filter)
         subscriptions.append(
             {
                 "topicFilter": subscription.topic_filter,

@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.chain import verify_chain
-from certificates.authentication.paths import TrustAnchors
 from certificates.x509.certificate import load_certificate
 from tests.support.chains import AT, authority
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from certificates.authentication.client_index import ClientIndex
-from certificates.authentication.decision import VALIDATION_SCHEMES
 from certificates.authentication.engine import ClientRecord, NamespaceState, authenticate, authentication_name_key
 from certificates.authentication.matching import clients_of, matches_scheme
+from certificates.authentication.types import VALIDATION_SCHEMES
 from certificates.x509.certificate import load_certificate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case, Plant, a_client

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from certificates.authentication import paths
+from certificates.authentication import certification_paths
 from certificates.authentication.engine import Decision, NamespaceState, TrustedCA, authenticate
 from certificates.diagnosis.upload import diagnose_upload
 from tests.certificates.cases import Plant, a_client
@@ -92,14 +92,14 @@ def test_a_maze_of_cross_signed_certificates_costs_little(monkeypatch: pytest.Mo
     first = plant.root.issue("Maze CA", ca=True, issuer=name, aki=None)
     maze = tuple(first.issue("Maze CA", ca=True, not_after=AT + timedelta(days=n + 1)) for n in range(10))
     asked = 0
-    signed_by = paths.signed_by
+    signed_by = certification_paths.signed_by
 
     def counted(*pair: object) -> bool:
         nonlocal asked
         asked += 1
         return signed_by(*pair)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(paths, "signed_by", counted)
+    monkeypatch.setattr(certification_paths, "signed_by", counted)
     decision = decide(first.issue("sensor-1"), plant.line, chain=maze)
     assert decision.code == "chain-verified"
     assert asked <= 11 * 11

@@ -3,9 +3,9 @@
 import pytest
 
 from certificates.authentication.confusables import is_case_twin, skeleton
-from certificates.authentication.decision import ClientRecord
 from certificates.authentication.engine import ALTERNATIVE_SOURCES, NamespaceState, authentication_name_key
 from certificates.authentication.preview import NamePreview, preview_names
+from certificates.authentication.types import ClientRecord
 from certificates.x509.certificate import load_certificate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import DNS, IP, SUBJECT, THUMBPRINT, Case, Plant, a_client

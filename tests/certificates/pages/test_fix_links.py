@@ -7,7 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils.html import escape
 
-from certificates.authentication.decision import (
+from certificates.authentication.types import (
     CHANGE_NAME,
     CHOOSE_SOURCES,
     CREATE_CLIENT,
@@ -17,7 +17,7 @@ from certificates.authentication.decision import (
     UPLOAD_CA,
     USE_THUMBPRINT,
 )
-from certificates.pages.authentication_test import AuthenticationTest, run_authentication_test
+from certificates.pages.authentication_trace import AuthenticationTest, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.reading import to_azure_pem
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole, Role

@@ -18,8 +18,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from certificates.authentication.decision import ALTERNATIVE_SOURCES
 from certificates.authentication.engine import ClientRecord, Decision, authentication_name_key
+from certificates.authentication.types import ALTERNATIVE_SOURCES
 from certificates.x509.reading import load_certificate
 from tests.certificates.arranging import arranged
 from tests.certificates.cases import DAY, DNS, EMAIL, IP, SUBJECT, THUMBPRINT, URI, Case, Plant, a_client

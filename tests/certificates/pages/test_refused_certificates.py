@@ -11,7 +11,7 @@ from django.utils import timezone
 from certificates.authentication.engine import authenticate
 from certificates.models import CACertificate
 from certificates.pages import refused_certificates as refused
-from certificates.pages.authentication_test import namespace_state
+from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.calendar_feeds import make_feed
 from certificates.pages.refused_certificates import refused_certificates
 from certificates.x509.reading import load_certificate, to_azure_pem

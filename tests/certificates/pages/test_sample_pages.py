@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.authentication.engine import authenticate
-from certificates.pages.authentication_test import namespace_state
+from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.presented_chain import PresentedChain
 from certificates.pages.sample_registration import CA, CLIENT
 from certificates.samples.chain import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from certificates.authentication.decision import FAILED_TITLES
 from certificates.authentication.engine import (
     VALIDATION_SCHEMES,
     ClientRecord,
@@ -16,6 +15,7 @@ from certificates.authentication.engine import (
     authenticate,
     authentication_name_key,
 )
+from certificates.authentication.types import FAILED_TITLES
 from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.samples.chain import (
     SAMPLE_FAULTS,

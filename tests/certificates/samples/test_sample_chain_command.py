@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from certificates.authentication.decision import FAILED_TITLES
+from certificates.authentication.types import FAILED_TITLES
 from certificates.samples.chain import TEACHING_NAMES, IssuingError
 from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import read_upload

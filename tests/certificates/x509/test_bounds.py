@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from certificates.authentication.paths import signed_by
+from certificates.authentication.certification_paths import signed_by
 from certificates.diagnosis.chain_roles import MAX_SIGNATURES_CHECKED
 from certificates.diagnosis.upload import diagnose_upload
 from certificates.x509.certificate import MAX_PARTS, Certificate

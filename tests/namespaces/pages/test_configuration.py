@@ -9,7 +9,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from certificates.pages.authentication_test import namespace_state
+from certificates.pages.authentication_trace import namespace_state
 from namespaces.actions.configuration import update_configuration
 from namespaces.importing.runs import run_import
 from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration

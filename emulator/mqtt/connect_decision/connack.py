@@ -5,7 +5,7 @@ Sources: MQTT 3.1.1 and MQTT 5.0, section 3.2.
 
 from dataclasses import dataclass
 
-from emulator.mqtt.connect.terms import Terms
+from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.limits import MAX_IN_FLIGHT_INCOMING, MAX_PACKET_BYTES, MAX_REASON_STRING, MAX_TOPIC_ALIASES
 from emulator.mqtt.wire.packets import MQTT_3, MQTT_5, Connect, Properties, Property, Reason, Value, number
 from emulator.mqtt.wire.writing import encode_connack

@@ -1,4 +1,4 @@
-"""What `sync` needs to know of namespaces: which there are, and who may see and change what is in them."""
+"""Give `sync` the namespaces as scopes: all of them, those that a user may see, and one for reading or changing."""
 
 from collections.abc import Collection, Iterable
 
@@ -16,7 +16,7 @@ class NamespaceScopes:
     """Registered with `sync` when the app is ready."""
 
     def all(self) -> Iterable[Scope]:
-        """Brought in and reachable: comparing with what is half there would find everything changed."""
+        """Return the namespaces that are imported and reachable: others are incomplete and would show drift everywhere."""
         done = Namespace.objects.filter(import_state=Namespace.Import.DONE, unreachable_since__isnull=True)
         return [_scope(namespace) for namespace in done]
 

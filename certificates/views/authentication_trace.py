@@ -10,8 +10,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import reswap, retarget
 
 from certificates.authentication.matching import matches_scheme
-from certificates.forms.authentication_test import TestAuthenticationForm
-from certificates.pages.authentication_test import AuthenticationTest, run_authentication_test
+from certificates.forms.authentication_trace import TestAuthenticationForm
+from certificates.pages.authentication_trace import AuthenticationTest, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.access import Verb, get_namespace, may
 from namespaces.connections.attempts import decision_of, protocol_of

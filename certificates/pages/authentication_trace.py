@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
-from certificates.authentication.decision import (
+from certificates.authentication.engine import authenticate
+from certificates.authentication.preview import NamePreview, preview_names
+from certificates.authentication.types import (
     CREATE_CLIENT,
     FAILED,
     ClientRecord,
@@ -17,8 +19,6 @@ from certificates.authentication.decision import (
     TrustedCA,
     authentication_name_key,
 )
-from certificates.authentication.engine import authenticate
-from certificates.authentication.preview import NamePreview, preview_names
 from certificates.models import CACertificate
 from certificates.pages.fix_links import NO_LINK, fix_link
 from certificates.pages.presented_chain import PresentedChain

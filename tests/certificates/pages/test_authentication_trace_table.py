@@ -3,7 +3,7 @@
 import pytest
 
 from certificates.authentication.engine import authenticate
-from certificates.pages.authentication_test import run_authentication_test
+from certificates.pages.authentication_trace import run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from certificates.authentication.addresses import AddressIndex, address_of
+from certificates.authentication.ip_addresses import AddressIndex, address_of
 
 SAME = ["2001:db8::1", "[2001:db8::1]", "2001:DB8:0:0::1", "2001:0db8:0000:0000:0000:0000:0000:0001", " 2001:db8::1 "]
 OTHERS = [

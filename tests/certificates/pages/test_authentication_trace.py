@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates.authentication.decision import STEP_TITLES
 from certificates.authentication.engine import authenticate
-from certificates.pages.authentication_test import NO_EXPIRY, differing, namespace_state
+from certificates.authentication.types import STEP_TITLES
+from certificates.pages.authentication_trace import NO_EXPIRY, differing, namespace_state
 from certificates.pages.presented_chain import PresentedChain
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.certificate import DecodingError, load_certificate

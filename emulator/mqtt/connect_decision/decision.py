@@ -7,11 +7,11 @@ Nothing is changed or sent here: `emulator.mqtt.connections.connection` acts on 
 from typing import NamedTuple, Protocol
 
 from certificates.authentication.engine import authentication_name_key
-from emulator.mqtt.authorization.topics import Authorisation
-from emulator.mqtt.connect.authentication import Authenticator, Verdict
-from emulator.mqtt.connect.connack import Refusal
-from emulator.mqtt.connect.rules import connack_refusal, session_refusal, unsupported_feature, will_refusal
-from emulator.mqtt.connect.terms import Terms, terms_of
+from emulator.mqtt.authorization.topics import Authorization
+from emulator.mqtt.connect_decision.authentication import Authenticator, Verdict
+from emulator.mqtt.connect_decision.connack import Refusal
+from emulator.mqtt.connect_decision.rules import connack_refusal, session_refusal, unsupported_feature, will_refusal
+from emulator.mqtt.connect_decision.terms import Terms, terms_of
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.wire.packets import Connect, Reason
 
@@ -28,7 +28,7 @@ class NamespaceSettings(Protocol):
     """What a CONNECT is decided from."""
 
     authenticator: Authenticator
-    authorisation: Authorisation
+    authorization: Authorization
     broker: Broker
     sessions_per_name: int
     maximum_session_expiry_seconds: int
@@ -59,7 +59,7 @@ def decide_connect(
             sessions_allowed=namespace.sessions_per_name,
             now=now,
         )
-        or will_refusal(connect, namespace.authorisation, owner)
+        or will_refusal(connect, namespace.authorization, owner)
         or connack_refusal(connect, terms)
     )
     return Outcome(verdict, refusal, terms)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certificates.pages.authentication_test import NO_EXPIRY, run_authentication_test
+from certificates.pages.authentication_trace import NO_EXPIRY, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import Namespace
 from tests.certificates.cases import IP, THUMBPRINT, Plant

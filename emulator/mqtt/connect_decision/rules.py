@@ -5,9 +5,9 @@ Each function returns a `Refusal`, or None when its rule is met.
 Sources: "MQTT features supported by Azure Event Grid's MQTT broker"; MQTT 5.0, sections 3.1 and 3.2.
 """
 
-from emulator.mqtt.authorization.topics import Authorisation
-from emulator.mqtt.connect.connack import LARGEST_CONNACK_BYTES, Refusal, accepting_connack
-from emulator.mqtt.connect.terms import Terms
+from emulator.mqtt.authorization.topics import Authorization
+from emulator.mqtt.connect_decision.connack import LARGEST_CONNACK_BYTES, Refusal, accepting_connack
+from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.limits import MAX_SESSION_NAME_BYTES
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_problem
@@ -82,11 +82,11 @@ def session_refusal(
     return None
 
 
-def will_refusal(connect: Connect, authorisation: Authorisation, owner: str) -> Refusal | None:
+def will_refusal(connect: Connect, authorization: Authorization, owner: str) -> Refusal | None:
     """Refuse a will that its client may not publish. Event Grid drops the client without a reason."""
     if connect.will is None:
         return None
-    access = authorisation.may_publish(owner, connect.will.topic)
+    access = authorization.may_publish(owner, connect.will.topic)
     if access.allowed:
         return None
     return Refusal(Reason.NOT_AUTHORIZED, f"The will: {access.sentence}", "AuthorizationError", "will-not-permitted")

@@ -22,7 +22,7 @@ class MqttEndpoint:
 
 
 def mqtt_endpoint(namespace: Namespace) -> MqttEndpoint | None:
-    """The namespace's endpoint, or None while its MQTT broker is off."""
+    """Return the namespace's endpoint, or None while its MQTT broker is off."""
     mapped = _mapping().get(namespace.resource_key)
     if mapped:
         return MqttEndpoint(str(mapped["host"]), int(mapped["port"]), str(mapped.get("ca") or ""))
@@ -30,7 +30,7 @@ def mqtt_endpoint(namespace: Namespace) -> MqttEndpoint | None:
 
 
 def _mapping() -> dict[str, Any]:
-    """The setting is JSON or names a file of it; the file may change while the portal runs."""
+    """Return the setting, which is JSON or names a JSON file. The file may change while the portal runs."""
     text = settings.MQTT_ENDPOINTS.strip()
     if not text:
         return {}

@@ -1,4 +1,4 @@
-"""Whether Azure answers for a namespace: shown on its pages, and what waits is not tried in vain."""
+"""Record whether Azure responds for a namespace. Its pages show it, and the drift scan skips it until Azure responds."""
 
 from django.utils import timezone
 
@@ -6,7 +6,7 @@ from namespaces.models import Namespace
 
 
 def note_reachability(pk: int, reason: str | None) -> None:
-    """Remember how the last call for a namespace went. Writes only when something changed."""
+    """Record the outcome of the last call: `reason` is why Azure did not respond, or None. Write only changes."""
     rows = Namespace.objects.filter(pk=pk)
     if reason is None:
         rows.filter(unreachable_since__isnull=False).update(unreachable_since=None, unreachable_reason="")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
+from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.client_index import ClientIndex
-from certificates.authentication.paths import TrustAnchors
 
 MAX_NAME_LENGTH = 128
 
