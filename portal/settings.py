@@ -103,6 +103,17 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A server that does not answer, or a network that loses everything, must not hold threads for minutes. Options of the
+    # URL take precedence. Milliseconds for tcp_user_timeout, else seconds.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 
 # How long the numbers in the menu and on Sync are kept in a process; 0: they are counted for each page.
 SHORT_CACHE_SECONDS = 2
