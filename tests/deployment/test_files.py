@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import socket
-import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ from emulator.authority import Authority
 from sync.pages import metrics
 from sync.workers.periodic import EXPECTED
 from tests.deployment.page import COMMANDS, ROOT, variables
+from tests.support.nginx import write_configuration
 from tests.support.programs import require_program
-from tests.support.waiting import until
 
 DEPLOY = ROOT / "deploy"
 PORTAL_PACKAGES = ("portal", "namespaces", "certificates", "sync", "emulator", "templates", "static", "manage.py")
@@ -81,47 +79,11 @@ def nginx_command(folder: Path, *options: str) -> list[str]:
 
 
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    run = subprocess.run(nginx_command(tmp_path, "-t"), capture_output=True, text=True, check=False)
+    nginx = require_program("nginx")
+    options = write_configuration(tmp_path, Authority(tmp_path))
+    run = subprocess.run([nginx, "-t", *options], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "[warn]" not in run.stderr
-
-
-def test_nginx_logs_no_calendar_address_while_the_portal_is_down(tmp_path: Path) -> None:
-    process = subprocess.Popen(nginx_command(tmp_path, "-g", "daemon off;"))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-
-    def statuses(path: str) -> list[bytes]:
-        """The status of a request without TLS, and with it."""
-        found = []
-        for name in ("80", "443"):
-            with socket.socket(socket.AF_UNIX) as raw:
-                raw.connect(str(tmp_path / name))
-                with tls.wrap_socket(raw) if name == "443" else raw as client:
-                    client.sendall(
-                        f"GET {path} HTTP/1.1\r\nHost: portal.example.com\r\nConnection: close\r\n\r\n".encode()
-                    )
-                    found.append(client.recv(4096).split()[1])
-        return found
-
-    try:
-        until((tmp_path / "443").exists, "nginx listens")
-        for path in (
-            "/namespaces/calendar/s3cret.ics",
-            "/namespaces//calendar%2fs3cret.ics?s3cret",
-            "/account/?s3cret",
-        ):
-            assert statuses(path) == [b"301", b"502"]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    access = (tmp_path / "mqtt-portal.log").read_text(encoding="utf-8")
-    assert access.count("/namespaces/calendar/[hidden]") == 4
-    assert access.count('"GET /account/ HTTP/1.1" ') == 2
-    assert "s3cret" not in access
-    errors = (tmp_path / "error.log").read_text(encoding="utf-8")
-    assert "namespaces/calendar" not in errors
-    assert 'request: "GET /account/?s3cret' in errors
 
 
 # Prometheus
@@ -198,3 +160,20 @@ def test_the_image_can_be_built() -> None:
     command = [tool, "build", "--file", "deploy/Containerfile", "--tag", "mqtt-namespace-portal:test", "."]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
     assert run.returncode == 0, run.stderr[-4000:]
+
+
+# The page
+
+
+def test_every_tested_block_of_the_page_is_run() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
+    assert [name for name in COMMANDS if f'("{name}"' not in source] == []
+
+
+def test_the_page_names_only_files_that_exist() -> None:
+    page = (ROOT / "docs/production.md").read_text(encoding="utf-8")
+    linked = {target for target in re.findall(r"\]\(([^)#]+)\)", page) if "://" not in target}
+    assert [target for target in linked if not (ROOT / "docs" / target).exists()] == []
+    named = set(re.findall(r"/opt/mqtt-portal/(deploy/[\w./-]+)", page))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -20,6 +20,7 @@ from tests.deployment.installation import Installation, Services, services
 from tests.deployment.observatory import Page, points_by_rule, score
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.metrics import samples
+from tests.support.nginx import write_configuration
 from tests.support.servers import PostgreSQL, Redis, postgresql_server, redis
 from tests.support.tls_proxy import TLSProxy, tls_proxy_to
 from tests.support.waiting import until
@@ -217,30 +218,14 @@ def nginx_in_front(production: Production, stack: contextlib.ExitStack) -> str:
         return ""
     folder, port = production.installation.logs.parent / "nginx", free_port()
     folder.mkdir()
-    authority = production.proxy.authority
-    site = (production.installation.code / "deploy/nginx.conf").read_text(encoding="utf-8")
-    changed = {
-        "/etc/ssl/mqtt-portal/fullchain.pem": str(authority.certificate_path),
-        "/etc/ssl/mqtt-portal/privkey.pem": str(authority.key_path),
-        "/var/log/nginx": str(folder),
-        "server 127.0.0.1:8000;": f"server 127.0.0.1:{production.installation.port};",
-        "server_name portal.example.com;": "server_name 127.0.0.2;",
-        "listen 80;": f"listen unix:{folder}/80;",
-        "listen 443 ": f"listen 127.0.0.2:{port} ",
-    }
-    for before, after in changed.items():
-        assert before in site
-        site = site.replace(before, after)
-    site = re.sub(r"(?m)^ *listen \[::\].*\n", "", site)
-    paths = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    options = write_configuration(
+        folder,
+        production.proxy.authority,
+        https=f"127.0.0.2:{port}",
+        name="127.0.0.2",
+        portal=production.installation.port,
     )
-    (folder / "site.conf").write_text(paths + site, encoding="utf-8")
-    main = f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-    (folder / "nginx.conf").write_text(f"{main}http {{ include {folder}/site.conf; }}\n", encoding="utf-8")
-    process = subprocess.Popen(
-        [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", f"{folder}/error.log"]
-    )
+    process = subprocess.Popen([nginx, *options])
     stack.callback(process.wait, timeout=20)
     stack.callback(process.kill)
     url = f"https://127.0.0.2:{port}"

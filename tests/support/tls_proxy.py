@@ -60,11 +60,17 @@ async def _close(server: asyncio.Server) -> None:
 class _Forwarding:
     def __init__(self, port: int) -> None:
         self._port = port
+        self._running: set[asyncio.Task[None] | None] = set()  # asyncio itself forgets a task whose client has left
 
     async def handle(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
-            await self._forward(client, answer)
-        answer.close()
+        task = asyncio.current_task()
+        self._running.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
+                await self._forward(client, answer)
+        finally:
+            self._running.discard(task)
+            answer.close()
 
     async def _forward(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         head = (await client.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
