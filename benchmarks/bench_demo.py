@@ -1,4 +1,4 @@
-"""How long somebody waits: a warm start, a fresh install, and a saved change until it has reached Azure."""
+"""Waiting times of a user: a warm start, a fresh install, and the time from saving a change until it is in Azure."""
 
 import os
 import shutil
@@ -27,19 +27,19 @@ CLIENTS = 30
 
 
 def warm_start(state: Path) -> Measurement:
-    """From the command to the moment everything answers, in a folder that has been used before."""
+    """Measure the start, from the command until every part responds, with an existing state folder."""
     seconds = []
     for number in range(WARM_STARTS + 1):
         began = time.perf_counter()
         with running_demo(state) as demo:
             demo.wait_ready()
-            if number:  # the first start seeds the folder
+            if number:  # the first start seeds the folder and does not count
                 seconds.append(time.perf_counter() - began)
     return Measurement("demo warm start to ready", statistics.median(seconds), " s", 5)
 
 
 def fresh_install() -> Measurement:
-    """`make demo` in a copy that has neither a virtual environment nor data."""
+    """Measure `make demo` in a copy without virtual environment and data."""
     with tempfile.TemporaryDirectory(prefix="bench-install-") as name:
         copy = Path(name) / "copy"
         copy_sources(copy)
@@ -81,7 +81,7 @@ def ended_by_interrupt(
 
 
 def saved_to_succeeded(demo: DemoProcess) -> Measurement:
-    """From the answer to a saved form until the row is in Azure; the peer is one bare PUT of the same resource."""
+    """Measure from the response to a saved form until the row is in Azure. The peer is one bare PUT of the same resource."""
     endpoints = demo.wait_ready()
     with closing(sqlite3.connect(f"file:{demo.state / 'portal.sqlite3'}?mode=ro", uri=True)) as database:
         (pk, resource_id), *_ = database.execute(
@@ -127,7 +127,7 @@ def bare_puts(endpoints: dict[str, Any], namespace_id: str) -> list[float]:
         "scope": f"{endpoints['arm']}/.default",
     }
     with requests.Session() as session:
-        session.trust_env = False  # else REQUESTS_CA_BUNDLE would win over `verify`
+        session.trust_env = False  # otherwise REQUESTS_CA_BUNDLE would override `verify`
         session.verify = endpoints["arm_ca"]
         url = f"{endpoints['arm']}/{azure['tenant']}/oauth2/v2.0/token"
         token = session.post(url, data=form, timeout=10).json()["access_token"]

@@ -1,6 +1,6 @@
-"""The emulator's ARM beside moto's server: PUT and GET of one small resource, and what 10,000 clients, a start and a reset cost.
+"""The emulator's ARM compared with moto's server: PUT and GET of a small resource, 10,000 clients, a start and a reset.
 
-moto is the usual stand-in for another cloud's control plane; what compares best is S3's PUT and GET of an object of the
+moto is the usual emulator of another cloud's control plane; the closest operation is S3's PUT and GET of an object of the
 same size. Both are called by the same client in the same run, with the same body. The emulator speaks TLS, checks the body
 and writes it to disk; moto is asked over plain HTTP, as it usually is, and keeps everything in memory. The client would
 keep a connection open; moto's server closes it behind every answer.
@@ -37,13 +37,13 @@ BODY = json.dumps(
         }
     }
 ).encode()
-# moto looks who calls, and does not check the signature.
+# moto reads the caller's name and does not check the signature.
 SIGNED = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none"
 Send = Callable[[str, str, bytes | None], bytes]
 
 
 def keeps_open(connection: http.client.HTTPConnection, headers: dict[str, str]) -> Send:
-    """One connection, opened again only when the server closes it."""
+    """Return a function that sends requests over one connection, reopened only when the server closes it."""
 
     def send(method: str, path: str, body: bytes | None) -> bytes:
         for attempt in (1, 2):
@@ -64,7 +64,7 @@ def keeps_open(connection: http.client.HTTPConnection, headers: dict[str, str]) 
 
 @contextlib.contextmanager
 def moto() -> Iterator[int]:
-    """moto's server; its port."""
+    """Run moto's server for the block, and yield its port."""
     port = free_port()
     command = [str(MOTO), "-H", "127.0.0.1", "-p", str(port)]
     with tempfile.TemporaryFile() as log:
@@ -90,7 +90,7 @@ def _answers(port: int) -> bool:
 
 
 def timed(send: Send, method: str, path: Callable[[int], str], count: int) -> tuple[float, float]:
-    """Requests a second, and the 95th percentile in ms."""
+    """Return requests per second, and the 95th percentile in ms."""
     took = []
     began = time.perf_counter()
     for number in range(count):
@@ -142,7 +142,7 @@ def many_clients(emulator: EmulatorProcess, send: Send) -> list[Measurement]:
 
 
 def reset_time(emulator: EmulatorProcess, send: Send) -> Measurement:
-    """All that the other measurements have left, and a namespace that listens for MQTT."""
+    """Measure a reset of everything that the other measurements created, and of a namespace with an MQTT listener."""
     emulator.make_namespace("bench-listening")
     began = time.perf_counter()
     send("POST", "/emulator/reset", None)
@@ -150,7 +150,7 @@ def reset_time(emulator: EmulatorProcess, send: Send) -> Measurement:
 
 
 def start_time(folder: Path) -> Measurement:
-    """From the command to the ready file, the second time on one state folder."""
+    """Measure a start, from the command to the ready file, with an existing state folder."""
     EmulatorProcess(folder).stop()
     began = time.perf_counter()
     emulator = EmulatorProcess(folder)

@@ -1,7 +1,7 @@
-"""The MQTT endpoint beside mosquitto with its own TLS: the same load, the same certificates, in turns.
+"""The MQTT endpoint compared with mosquitto and its own TLS: the same load and certificates, alternating.
 
-Both ask for a client certificate and take the client's name from it or beside it; mosquitto has TCP_NODELAY on. The load
-runs in processes of its own. mosquitto is Debian's; without it only our figures are shown. Whole CONNECTs are measured in
+Both request a client certificate and take the client's name from it or from the user name; mosquitto has TCP_NODELAY on.
+The load runs in separate processes. mosquitto is the Debian package; without it, only our figures are shown. Whole CONNECTs are measured in
 short rounds, and the median of the ratios of the rounds counts: what else this machine does meets both.
 """
 
@@ -54,7 +54,7 @@ class Broker:
 
     @property
     def processor_seconds(self) -> float:
-        """The processor time of all its threads so far."""
+        """Return the processor time of all its threads so far, in seconds."""
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
@@ -66,7 +66,7 @@ class Broker:
 
 @dataclass(frozen=True)
 class Counted:
-    """Connections a second, and the broker's processor time for each."""
+    """Connections per second, and the broker's processor time per connection."""
 
     per_second: float
     milliseconds: float
@@ -74,7 +74,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Chain:
-    """A root, the intermediate that is trusted, and a client's certificate."""
+    """A root, the trusted intermediate, and a client certificate."""
 
     root: Identity
     intermediate: Identity
@@ -106,7 +106,7 @@ def emulator(folder: Path, chains: dict[str, Chain], files: dict[str, tuple[str,
         process.call("PUT", f"{namespace_id}/clients/{CLIENT}", {"properties": {}})
         thumbprints = [chains["ec"].client.thumbprint]
         scheme = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": thumbprints}
-        for name in HOLDERS:  # one certificate may be several clients by thumbprint
+        for name in HOLDERS:  # one certificate can be registered for several clients by thumbprint
             body = {"properties": {"clientCertificateAuthentication": scheme}}
             process.call("PUT", f"{namespace_id}/clients/{name}", body)
         until(lambda: namespace_id in process.mqtt_endpoints, "the namespace listens")
@@ -138,7 +138,7 @@ def mosquitto(folder: Path, chains: dict[str, Chain], files: dict[str, tuple[str
         "require_certificate true",
         "use_identity_as_username true",
         "set_tcp_nodelay true",
-        "max_inflight_messages 0",  # with a limit, 2.0.11 stops delivering at QoS 1 sooner or later
+        "max_inflight_messages 0",  # with a limit, 2.0.11 eventually stops delivering QoS 1
         "persistence false",
         "log_type error",
         "user root",
@@ -210,13 +210,13 @@ def in_turns(
 
 
 def beside(name: str, unit: str, goal: float, values: Sequence[Sequence[float]], **more: bool) -> Measurement:
-    """The medians of ours and, where there is one, of the peer."""
+    """Return the medians of our results and, if there is a peer, of its results."""
     ours, *peers = (statistics.median(each) for each in values)
     return Measurement(name, ours, unit, goal, peer=peers[0] if peers else None, **more)
 
 
 def by_rounds(measured: Measurement, values: Sequence[Sequence[float]]) -> Measurement:
-    """The measurement with the median of its rounds' ratios, where there is a peer."""
+    """Add the median of the rounds' ratios to a measurement with a peer."""
     if measured.peer is None:
         return measured
     return replace(measured, median_ratio=statistics.median(ours / peer for ours, peer in zip(*values, strict=True)))
@@ -238,7 +238,7 @@ def measurements(brokers: Sequence[Broker]) -> Iterator[Measurement]:
 
 
 def decisions(chains: dict[str, Chain]) -> Iterator[Measurement]:
-    """Measure the engine's share of a CONNECT, and its decisions a second."""
+    """Measure the engine's share of a CONNECT, and its decisions per second."""
     for label, chain in chains.items():
         share = engine_share(chain.intermediate, chain.client)
         yield Measurement(f"mqtt engine's share of a CONNECT, {label.upper()}", share, " %", 15)

@@ -1,7 +1,7 @@
-"""How fast saved changes reach Azure, how exactly its limits are used, and what a worker weighs after long work.
+"""How fast changes reach Azure, how much of its limits is used, and the memory of a worker after many pushes.
 
-Beside it, in the same run against the same endpoint, azure-mgmt-resource as a script would use it: one PUT after the
-other, and 16 threads of it. `BENCH_SECONDS` shortens the part with limits, `BENCH_PUSHES` the one with memory.
+The peer, in the same run against the same endpoint, is a script with azure-mgmt-resource: one PUT after another, and 16
+threads. `BENCH_SECONDS` shortens the part with limits, `BENCH_PUSHES` the part about memory.
 """
 
 import os
@@ -17,15 +17,15 @@ from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
 from tests.support.waiting import until
 
 CLIENTS = 1000
-SEQUENTIAL = 200  # enough to know the rate of one after the other
+SEQUENTIAL = 200  # enough to measure the rate of one after another
 LIMITED_SECONDS = float(os.environ.get("BENCH_SECONDS", "180"))
 MEMORY_PUSHES = int(os.environ.get("BENCH_PUSHES", "50000"))
-SETTLED_AFTER = 20.0  # seconds in which a 429 is allowed
-BUCKET, REFILL = 200.0, 10.0  # of the emulator with --throttle, as of ARM
+SETTLED_AFTER = 20.0  # seconds after which no 429 may occur
+BUCKET, REFILL = 200.0, 10.0  # of the emulator with --throttle, like ARM's
 
 
 def peer_put(emulator: Any) -> Callable[[str, int], None]:
-    """PUT one client as a script does: the SDK with its defaults, one client object."""
+    """Return a function that PUTs one client as a script would: the SDK with its defaults, one client object."""
     from azure.mgmt.resource.resources import ResourceManagementClient
     from django.conf import settings
 
@@ -56,7 +56,7 @@ def peer_put(emulator: Any) -> Callable[[str, int], None]:
 
 
 def speed(set_stage: Stage) -> list[Measurement]:
-    """1,000 clients at 20 ms latency: from the commit to the last Succeeded, in a real worker."""
+    """Measure 1,000 clients at 20 ms latency in a real worker, from the commit to the last Succeeded."""
     emulator = set_stage.emulator
     put = peer_put(emulator)
     sequential_id, threads_id = emulator.make_namespace("sequential"), emulator.make_namespace("threads")
@@ -89,11 +89,11 @@ def speed(set_stage: Stage) -> list[Measurement]:
 def _wait_for_a_worker() -> None:
     from sync.models import WorkerBeat
 
-    until(WorkerBeat.objects.exists, "the worker says that it is there", 30)
+    until(WorkerBeat.objects.exists, "the worker has a heartbeat", 30)
 
 
 def limits(set_stage: Stage) -> list[Measurement]:
-    """With ARM's buckets on: the share of what they permit, refusals after the start, and a deletion in the middle."""
+    """Measure with ARM's limits: the share of them that is used, 429s after the start, and a deletion during a bulk."""
     from namespaces.models import Client
     from sync.actions import mark_deleted
     from sync.models import Budget, PushRecord
@@ -142,7 +142,7 @@ def _actor() -> Any:
 
 
 def memory(set_stage: Stage) -> Measurement:
-    """A worker's memory after 50,000 pushes beside that after 1,000."""
+    """Measure a worker's memory after 50,000 pushes, compared with that after 1,000."""
     from namespaces.models import Client
     from sync.models import WorkerBeat
 
@@ -150,7 +150,7 @@ def memory(set_stage: Stage) -> Measurement:
     rows = Client.objects.filter(namespace=namespace)
 
     def weight() -> float:
-        time.sleep(6)  # a heartbeat later
+        time.sleep(6)  # until the next heartbeat
         return float(WorkerBeat.objects.latest("seen_at").memory_bytes) / 1e6
 
     with set_stage.worker("heavy"):
@@ -179,7 +179,7 @@ def _edit_all(rows: Any, turn: int) -> None:
 def main() -> int:
     chosen = sys.argv[1:] or ["speed", "limits", "memory"]
     good = True
-    # Django is set up once in a process, so each part with an endpoint of its own is one.
+    # Django can be set up once per process, so each part with its own endpoint runs in one.
     if len(chosen) > 1:
         import subprocess
 

@@ -1,4 +1,4 @@
-"""Time and memory of the upload doctor, for a bundle of ten certificates and the worst megabyte. There is no peer."""
+"""Time and memory of the upload diagnosis, for a bundle of ten certificates and the worst megabyte. There is no peer."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""The engine's decisions a second, with the full trace, beside a bare verifier: a figure without a goal.
+"""The engine's decisions per second with the full trace, compared with a bare verifier: a figure without a goal.
 
 The verifier is the one that the engine calls: pyOpenSSL, with the same flags and the same limit on key sizes. For each
 decision it parses the client's certificate from DER, builds a store for that time from all uploaded CA certificates, and
@@ -26,7 +26,7 @@ PACE = timedelta(seconds=1)
 
 
 def chain(kind: str) -> tuple[Identity, Identity]:
-    """An intermediate and a client certificate with all that a bare verifier asks for."""
+    """Return an intermediate and a client certificate with everything that a bare verifier requires."""
     root = authority("Bench Root CA", key=kind)
     line = root.issue("Bench Line CA", key=kind, ca=True, path_length=0)
     return line, line.issue("sensor-1", key=kind, dns=["sensor-1.plant.example"])

@@ -1,7 +1,7 @@
-"""Where the processor time of one CONNECT goes: `python -m benchmarks.mqtt_connect_parts` prints a table.
+"""Processor time of one CONNECT by part: `python -m benchmarks.mqtt_connect_parts` prints a table.
 
 The endpoint runs in this process and the load in others. Every CONNECT is decided by the engine with its full trace:
-nothing is remembered from the one before, as when each device connects for the first time. A part's time is without the
+nothing is cached from the previous one, as if each device connected for the first time. A part's time is without the
 parts inside it; what no part covers (asyncio, the kernel, packets, sessions) is the rest.
 """
 
@@ -68,7 +68,7 @@ PLACES: dict[str, list[Place]] = {
 
 
 class Stopwatch:
-    """Processor time of the parts of this thread's work, in nanoseconds."""
+    """Measures the processor time of parts of this thread's work, in nanoseconds."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class Stopwatch:
         self._inner: list[int] = []
 
     def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function`, whose time counts for `part`."""
+        """Return `function` so that its time counts for `part`."""
 
         def measured(*arguments: Any, **named: Any) -> Any:
             self._inner.append(0)
@@ -105,28 +105,28 @@ class Parts:
 
     @property
     def engine_share(self) -> float:
-        """What deciding takes of it, from the certificate's bytes to the decision with its trace, in percent."""
+        """Return the percentage for the decision: from the certificate's bytes to the decision with its trace."""
         return sum(self.microseconds.get(part, 0) for part in OF_THE_ENGINE) / self.total * 100
 
 
 def engine_share(intermediate: Identity, client: Identity) -> float:
-    """The engine's share of a CONNECT's processor time, in percent: from the certificate's bytes to the full trace."""
+    """Return the engine's percentage of a CONNECT's processor time: from the certificate's bytes to the full trace."""
     return measure(intermediate, client, {ENGINE: PLACES[ENGINE]}).engine_share
 
 
 @contextmanager
 def watched(stopwatch: Stopwatch, places: dict[str, list[Place]], endpoint: NamespaceEndpoint) -> Iterator[None]:
-    """Time the places, and decide every CONNECT as if it were the first."""
+    """Measure the given places, and decide every CONNECT without cached results."""
     authenticate = endpoint.authenticator.authenticate
 
-    def authenticate_anew(*arguments: Any) -> Any:
+    def authenticate_uncached(*arguments: Any) -> Any:
         endpoint.authenticator.forget()
         return authenticate(*arguments)
 
-    patches = [patch.object(endpoint.authenticator, "authenticate", authenticate_anew)]
+    patches = [patch.object(endpoint.authenticator, "authenticate", authenticate_uncached)]
     for part, found in places.items():
         patches += [patch.object(where, name, stopwatch.timed(part, getattr(where, name))) for where, name in found]
-    if READING in places:  # facts of a certificate that are read when they are first asked for
+    if READING in places:  # properties of a certificate that are read on first use
         lazy = [each for each in vars(Certificate).values() if isinstance(each, cached_property)]
         patches += [patch.object(each, "func", stopwatch.timed(READING, each.func)) for each in lazy]
     for each in patches:
@@ -139,7 +139,7 @@ def watched(stopwatch: Stopwatch, places: dict[str, list[Place]], endpoint: Name
 
 
 def measure(intermediate: Identity, client: Identity, places: dict[str, list[Place]]) -> Parts:
-    """Let two processes connect for `SECONDS`, again and again."""
+    """Let two processes connect repeatedly for `SECONDS`."""
     with tempfile.TemporaryDirectory(prefix="connect-parts-") as name:
         folder = Path(name)
         plant = LocalPlant(folder, maximumClientSessionsPerAuthenticationName=100)

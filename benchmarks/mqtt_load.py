@@ -1,6 +1,6 @@
-"""The load for bench_mqtt, in processes of its own: `python -m benchmarks.mqtt_load JSON` prints one JSON answer.
+"""The load for bench_mqtt, in separate processes: `python -m benchmarks.mqtt_load JSON` prints a JSON result.
 
-Raw packets over the standard library's TLS, the same bytes for every broker: MQTT 3.1.1, user name as Event Grid wants it.
+Raw packets over the standard library's TLS, the same bytes for every broker: MQTT 3.1.1, user name as Event Grid expects it.
 """
 
 import json
@@ -88,7 +88,7 @@ def connections(where: Where, seconds: float, user: str, name: str) -> dict[str,
 
 
 def messages(where: Where, seconds: float, user: str, name: str, qos: int, window: int) -> dict[str, Any]:
-    """A publisher and its subscriber, with at most `window` messages on the way between them."""
+    """Send messages from a publisher to a subscriber, with at most `window` messages in flight."""
     context, topic = where.context(), f"bench/{name}"
     reader, sender = (log_in(where, context, f"{name}-{role}", user) for role in ("r", "s"))
     for each in (reader, sender):
@@ -123,7 +123,7 @@ def messages(where: Where, seconds: float, user: str, name: str, qos: int, windo
 
 
 def latency(where: Where, count: int, user: str, name: str) -> dict[str, Any]:
-    """One QoS 1 message after the other: from the publisher's write to the subscriber's read."""
+    """Measure one QoS 1 message after another, from the publisher's write to the subscriber's read."""
     context, topic = where.context(), f"bench/{name}"
     reader, sender = (log_in(where, context, f"{name}-{role}", user) for role in ("r", "s"))
     wanted = b"\x00\x01" + _text(topic) + b"\x01"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Measurement:
     """`ours` and `peer` in `unit`; less is better unless `more_is_better`.
 
-    Where nothing comparable exists, `peer` is None and the ratio is ours to the goal. Where there is a peer, `goal` is
-    the ratio to reach, unless `goal_is_absolute`; a measurement without a goal is only reported. `median_ratio` is the
-    median of the ratios of short rounds, where it was measured so: it counts in place of the ratio of the two medians.
+    Without a peer, `peer` is None and the ratio is ours to the goal. With a peer, `goal` is the ratio to reach, unless
+    `goal_is_absolute`; a measurement without a goal is only reported. `median_ratio` is the median of the ratios of short
+    rounds, if measured; it replaces the ratio of the two medians.
     """
 
     name: str

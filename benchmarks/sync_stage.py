@@ -1,4 +1,4 @@
-"""What the sync benchmarks stand on: an emulator with latency, a portal database of its own, and real workers."""
+"""Environment of the sync benchmarks: an emulator with latency, a separate portal database, and real workers."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ class Stage:
     environment: dict[str, str]
 
     def set_up_django(self) -> None:
-        """Make this process part of the portal."""
+        """Set up Django in this process with the settings of the portal."""
         os.environ.update(self.environment)
         import django
         from django.core.management import call_command
@@ -34,7 +34,7 @@ class Stage:
 
     @contextmanager
     def worker(self, name: str = "bench") -> Iterator["subprocess.Popen[bytes]"]:
-        """A Celery worker as the demo runs it."""
+        """Run a Celery worker as the demo does."""
         command = [
             *(sys.executable, "-m", "celery", "--app=portal", "worker", f"--hostname={name}@localhost"),
             *("--pool=threads", "--concurrency=4", "--loglevel=WARNING", "--without-gossip", "--without-mingle"),
@@ -76,7 +76,7 @@ def stage(*, latency: float = 0.02, throttle: bool = False, **settings: str) -> 
 
 
 def connect(resource_id: str, name: str) -> Any:
-    """A namespace of the emulator as the portal's."""
+    """Connect a namespace of the emulator to the portal."""
     from django.utils import timezone
 
     from namespaces.models import Namespace
@@ -91,7 +91,7 @@ def connect(resource_id: str, name: str) -> Any:
 
 
 def save_clients(namespace: Any, count: int, *, prefix: str = "sensor", first: int = 0) -> None:
-    """Save clients as a bulk import does: each with its activity entry, many in a transaction."""
+    """Save clients as a bulk import does: each with its activity entry, many per transaction."""
     from django.db import transaction
 
     from namespaces.models import Client

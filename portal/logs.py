@@ -69,7 +69,7 @@ class FaultFormatter(logging.Formatter):
     """
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  its name in the standard library
-        told: list[str] = []
+        parts: list[str] = []
         fault: BaseException | None = ei[1]
         seen: set[int] = set()
         while fault is not None and id(fault) not in seen:
@@ -77,9 +77,9 @@ class FaultFormatter(logging.Formatter):
             words = (str(fault).splitlines() or [""])[0][:LONGEST_FAULT]
             if "PRIVATE KEY" in words:
                 words = "(left out: it may hold a key)"
-            told.insert(0, f"{''.join(traceback.format_tb(fault.__traceback__))}{type(fault).__qualname__}: {words}")
+            parts.insert(0, f"{''.join(traceback.format_tb(fault.__traceback__))}{type(fault).__qualname__}: {words}")
             fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
-        return "\nwhich led to\n".join(told)
+        return "\nwhich led to\n".join(parts)
 
 
 class TextFormatter(FaultFormatter):

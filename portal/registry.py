@@ -51,7 +51,7 @@ class HeldRole:
 
 @dataclass(frozen=True)
 class Shortcoming:
-    """What is wrong with a deployment. `code` is for machines; `fix` says what to do, "" where `problem` says it."""
+    """A fault of a deployment. `code` is for machines; `fix` is what to do, "" if `problem` includes it."""
 
     severity: str  # "error" | "warning"
     code: str

@@ -56,9 +56,9 @@ class Arm:
 
     @classmethod
     def from_ready_file(cls, path: Path) -> "Arm":
-        said = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
         names = ("arm", "arm_ca", "tenant", "client_id", "client_secret", "subscription")
-        return cls(*(said[name] for name in names))
+        return cls(*(values[name] for name in names))
 
     def answers(self) -> bool:
         try:
@@ -70,10 +70,10 @@ class Arm:
     def mqtt(self) -> dict[str, dict[str, Any]]:
         """Return host, port and CA of each namespace's MQTT endpoint, by resource id; empty while the emulator does not answer."""
         try:
-            said = json.loads(self._get("/emulator/endpoints", {"Authorization": f"Bearer {self._token()}"}))
+            answer = json.loads(self._get("/emulator/endpoints", {"Authorization": f"Bearer {self._token()}"}))
         except NOT_YET:
             return {}
-        endpoints: dict[str, dict[str, Any]] = said["mqtt"]
+        endpoints: dict[str, dict[str, Any]] = answer["mqtt"]
         return endpoints
 
     def _token(self) -> str:

@@ -31,11 +31,13 @@ class Demo:
     empty = messages are files in the folder.
     """
 
-    def __init__(self, folder: StateFolder, *, port: int, broker: str, code: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: StateFolder, *, port: int, broker: str, code: Path, report: Callable[[str], None]
+    ) -> None:
         self._folder = folder
         self._port = port
         self._broker = broker
-        self._say = say
+        self._report = report
         self._seed: dict[str, Any] = {}
         self._is_fresh = True
         self._arm: Arm | None = None
@@ -46,7 +48,7 @@ class Demo:
             folder=code,
             state_file=folder.parts,
             environment=environment | self._settings(),
-            say=say,
+            report=report,
             on_death=self._withdraw,
         )
         self._withdraw()
@@ -62,11 +64,11 @@ class Demo:
                 self._announce()
                 self._watch()
             except Stopped:
-                self._say("Stopping …")
+                self._report("Stopping …")
             finally:
                 self._folder.endpoints.unlink(missing_ok=True)
                 self._supervisor.stop()
-        self._say("Everything has stopped. The data is kept; `--reset` starts over.")
+        self._report("All parts have stopped. The data is kept; `--reset` starts over.")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -82,9 +84,9 @@ class Demo:
 
     def _bring_up(self) -> None:
         folder, supervisor = self._folder, self._supervisor
-        self._listener = listen(self._port, self._say, "the portal")
-        arm_port = free_ports(ARM_PORT if self._port else 0, 1, self._say, "ARM")
-        mqtt_port = free_ports(MQTT_PORT if self._port else 0, MQTT_PORTS, self._say, "MQTT")
+        self._listener = listen(self._port, self._report, "the portal")
+        arm_port = free_ports(ARM_PORT if self._port else 0, 1, self._report, "ARM")
+        mqtt_port = free_ports(MQTT_PORT if self._port else 0, MQTT_PORTS, self._report, "MQTT")
         folder.emulator.mkdir(mode=0o700, exist_ok=True)
         emulator = {"state": folder.emulator, "host": HOST, "port": arm_port, "mqtt-port-base": mqtt_port}
         options = [f"--{name}={value}" for name, value in (emulator | {"ready-file": folder.emulator_ready}).items()]
@@ -105,8 +107,8 @@ class Demo:
         seed = self._folder.seed
         self._is_fresh = not seed.exists()
         if self._is_fresh:
-            said = self._supervisor.run("seed", "django", ["seed_demo", f"--passwords={self._folder.passwords}"])
-            write_private(seed, said.splitlines()[-1])
+            output = self._supervisor.run("seed", "django", ["seed_demo", f"--passwords={self._folder.passwords}"])
+            write_private(seed, output.splitlines()[-1])
         known: dict[str, Any] = json.loads(seed.read_text(encoding="utf-8"))
         return known
 
@@ -171,7 +173,7 @@ class Demo:
         write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
 
     def _withdraw(self) -> None:
-        """Withdraw what is published after a part died, and check every part again."""
+        """Remove the published endpoints after a part ended unexpectedly, and check every part again."""
         self._folder.endpoints.unlink(missing_ok=True)
         self._silent = {"worker", "portal", "ARM", "MQTT"}
 
@@ -256,7 +258,7 @@ class Demo:
             f"  Data, logs and endpoints.json are in {self._folder.path}. Ctrl-C stops everything.",
             "",
         ]
-        self._say("\n".join(lines))
+        self._report("\n".join(lines))
 
     def _watch(self) -> None:
         refresh_at = 0.0
@@ -264,7 +266,7 @@ class Demo:
             self._supervisor.check_stop()
             if self._supervisor.restart_the_dead():
                 self._wait_for_answers()
-                self._say("Everything answers again.")
+                self._report("All parts respond again.")
             if time.monotonic() >= refresh_at and self._arm is not None:
                 self._refresh_mqtt_endpoints(self._arm)
                 refresh_at = time.monotonic() + REFRESH_SECONDS

@@ -85,7 +85,7 @@ class StateFolder:
         return path.read_text(encoding="utf-8")
 
 
-def listen(wanted: int, say: Callable[[str], None], what: str) -> socket.socket:
+def listen(wanted: int, report: Callable[[str], None], what: str) -> socket.socket:
     """Return a listening socket on `wanted`, else on the next free port, which is reported. 0 = any free port."""
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else [0]:
         candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -97,12 +97,12 @@ def listen(wanted: int, say: Callable[[str], None], what: str) -> socket.socket:
             candidate.close()
             continue
         if port != wanted:
-            say(f"Port {wanted} is busy: {what} uses {port}.")
+            report(f"Port {wanted} is busy: {what} uses {port}.")
         return candidate
     raise StateError(f"No port from {wanted} to {wanted + PORTS_TRIED - 1} is free for {what}. Choose another --port.")
 
 
-def free_ports(wanted: int, count: int, say: Callable[[str], None], what: str) -> int:
+def free_ports(wanted: int, count: int, report: Callable[[str], None], what: str) -> int:
     """Return the first of `count` consecutive free ports from `wanted` on (0 = anywhere). Report it if `wanted` is busy."""
     first = wanted or _any_port()
     anywhere = () if wanted else (_any_port() for _ in range(PORTS_TRIED))  # any neighbourhood will do
@@ -110,7 +110,7 @@ def free_ports(wanted: int, count: int, say: Callable[[str], None], what: str) -
         if all(_is_free(neighbour) for neighbour in range(port, port + count)):
             if wanted and port != wanted:
                 busy = f"Port {wanted} is" if not _is_free(wanted) else f"A port next to {wanted} is"
-                say(f"{busy} busy: {what} uses {port}.")
+                report(f"{busy} busy: {what} uses {port}.")
             return port
     raise StateError(f"No {count} neighbouring ports from {first} on are free for {what}. Stop what uses them.")
 

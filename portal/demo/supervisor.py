@@ -59,7 +59,7 @@ class Supervisor:
 
     Every part is the leader of a session of its own, so Ctrl-C in the terminal reaches only the supervisor, and what a
     part has started is found by its process group. A pipe that only the supervisor holds open tells the parts when it
-    is gone (see portal.demo.supervised_child).
+    ends (see portal.demo.supervised_child).
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Supervisor:
         folder: Path,
         state_file: Path,
         environment: Mapping[str, str],
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         on_death: Callable[[], None],
     ) -> None:
         self._folder = folder
         self._state_file = state_file
         self._logs = state_file.parent / "logs"
-        self._say = say
+        self._report = report
         self._on_death = on_death
         self._parts: list[Part] = []
         self._stopping = False
@@ -98,7 +98,7 @@ class Supervisor:
     def run(self, name: str, module: str, arguments: Sequence[str]) -> str:
         """Run a part that ends on its own and return what it printed.
 
-        Raises PartError when it fails, Stopped when the end was asked for meanwhile.
+        Raises PartError when it fails, Stopped when `stop` was requested meanwhile.
         """
         part = self._start(Part(name, module, arguments, self._logs / f"{name}.log", lasts=False))
         try:
@@ -154,7 +154,7 @@ class Supervisor:
             self._end(part)
             if part.deaths >= MOST_DEATHS:
                 raise PartError(f"The {part.name} {how}, for the third time. Its last words:\n{part.last_words()}")
-            self._say(f"The {part.name} {how}. It is started again.")
+            self._report(f"The {part.name} {how}. Restarting it.")
             self._spawn(part)
         return dead
 
@@ -163,7 +163,7 @@ class Supervisor:
     ) -> None:
         """Wait until `condition()` holds, asked `every` so many seconds, and keep the parts alive meanwhile.
 
-        Raises PartError when it takes longer, Stopped when the end was asked for.
+        Raises PartError when it takes longer, Stopped when `stop` was requested.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -172,7 +172,7 @@ class Supervisor:
             if condition():
                 return
             if time.monotonic() > deadline:
-                raise PartError(f"Waited {seconds:.0f} s for {what()}, in vain. Look into {self._logs}.")
+                raise PartError(f"Waited {seconds:.0f} s for {what()}. See the logs in {self._logs}.")
             time.sleep(every)
 
     def check_stop(self) -> None:
@@ -197,7 +197,7 @@ class Supervisor:
 
     @staticmethod
     def _end(part: Part) -> None:
-        """Kill what is left of a part, also when only its leader has ended."""
+        """Kill the remaining processes of a part, even if its leader has ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(part.process.pid, signal.SIGKILL)
         part.process.wait()

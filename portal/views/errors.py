@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def _error_page(request: HttpRequest, status: int, code: str, sentence: str, next_step: str) -> HttpResponse:
-    """Return a page with what is wrong and what to do; for htmx a toast, so that the page and its form stay."""
+    """Return a page that explains the error and the next step; for htmx a toast, so that the page and its form stay."""
     context = {"status": status, "code": code, "sentence": sentence, "next_step": next_step}
     htmx = getattr(request, "htmx", None)
     if not htmx or htmx.boosted:

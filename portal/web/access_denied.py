@@ -1,4 +1,4 @@
-"""A permission that the user lacks, and the people to ask for it."""
+"""A permission that the user lacks, and the users who can grant it."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 
 
 class Denied(PermissionDenied):
-    """Access denied. `next_step()` returns whom to ask; it queries the database, so only the error page calls it."""
+    """Access denied. `next_step()` names users who can grant access; it queries the database, so only the error page calls it."""
 
     def __init__(self, sentence: str, next_step: Callable[[], str]) -> None:
         super().__init__(sentence)

@@ -48,7 +48,7 @@ def csv_rows(found: QuerySet[Any], columns: Sequence[CsvColumn]) -> Iterator[lis
 
 
 class _Echo:
-    """A file whose `write` returns what is written."""
+    """A file whose `write` returns its argument."""
 
     def write(self, text: str) -> str:
         return text

@@ -46,7 +46,7 @@ class Shell:
 
     @cached_property
     def administrator_warnings(self) -> list[str]:
-        """What is wrong with the running portal, for administrators only."""
+        """Return the faults of the running portal, for administrators only."""
         return administrator_warnings() if self._user is not None and self._user.is_superuser else []
 
     @cached_property

@@ -38,13 +38,13 @@ def processes(at: datetime) -> dict[str, str]:
 
 
 def warnings_for_administrators() -> Iterable[str]:
-    """Yield what administrators have to know on every page."""
+    """Yield warnings that administrators see on every page."""
     now = timezone.now()
     found = processes(now)
     if found["workers"]:
         yield "No worker is running. Changes are saved, and are sent to Azure when a worker runs again."
     elif found["clock"] and any(worker.started_at < now - JUST_STARTED for worker in heartbeats.alive(now)):
-        yield f"Retries, drift scans and log imports stand still: {found['clock']}."
+        yield f"Retries, drift scans and log imports have stopped: {found['clock']}."
 
 
 def deployment_check() -> Iterable[Shortcoming]:
@@ -57,13 +57,13 @@ def deployment_check() -> Iterable[Shortcoming]:
         yield Shortcoming(
             "error",
             "no_worker",
-            "No worker is running: changes are stored and not sent to Azure.",
+            "No worker is running: changes are saved, but not sent to Azure.",
             "Run: systemctl start mqtt-portal-worker@1",
         )
     if found["clock"]:
         yield Shortcoming(
             "error",
             "clock_stopped",
-            f"Nothing starts the periodic work: {found['clock']}.",
-            "Run: systemctl start mqtt-portal-clock. It needs a worker, too.",
+            f"Periodic work is not started: {found['clock']}.",
+            "Run: systemctl start mqtt-portal-clock. It also needs a worker.",
         )

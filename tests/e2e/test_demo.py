@@ -68,7 +68,7 @@ def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
         until(lambda: not demo.is_ready, "the endpoints are withdrawn")
         assert demo.wait_ready() == before
         assert all(demo.pid_of(part) != pid for part, pid in pids.items())
-        assert "The worker was killed by SIGKILL. It is started again." in demo.output
+        assert "The worker was killed by SIGKILL. Restarting it." in demo.output
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""`manage.py check_deployment`: what is wrong with this deployment, and how to mend it."""
+"""`manage.py check_deployment`: what is wrong with this deployment, and how to fix it."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,14 +12,12 @@ MARKS = {"error": "ERROR  ", "warning": "WARNING"}
 
 
 class Command(BaseCommand):
-    help = "Report what is wrong with this deployment and how to mend it. Changes nothing. Ends with 1 on errors."
+    help = "Report what is wrong with this deployment and how to fix it. Changes nothing. Exits with 1 on errors."
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--url", default="", help="the portal's address as people type it, to try it through the proxy"
-        )
+        parser.add_argument("--url", default="", help="URL of the portal as users open it, to check the proxy")
         parser.add_argument("--ca", default="", help="PEM file of the authority that signed its TLS certificate")
 
     def handle(self, *args: Any, url: str, ca: str, **options: Any) -> None:
@@ -28,7 +26,5 @@ class Command(BaseCommand):
             errors += found.severity == "error"
             self.stdout.write(f"{MARKS[found.severity]}  {found.problem}\n         {found.fix}  [{found.code}]")
         if errors:
-            raise CommandError(
-                f"{errors} error{'s' if errors > 1 else ''}: this deployment does not work as it should."
-            )
+            raise CommandError(f"{errors} error{'s' if errors > 1 else ''}: this deployment does not work correctly.")
         self.stdout.write("No errors found.")

@@ -13,7 +13,7 @@ from portal.models import User
 
 
 class Command(BaseCommand):
-    help = "Create an administrator and print a generated password once. Refuses to change an existing account."
+    help = "Create an administrator and print a generated password once. Never changes an existing account."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username", nargs="?", default="admin", help="user name (default: admin)")
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             user.clean_fields()
         except ValidationError as fault:
-            raise CommandError("; ".join(f"{name}: {' '.join(said)}" for name, said in fault.message_dict.items())) from None  # fmt: skip
+            raise CommandError("; ".join(f"{name}: {' '.join(errors)}" for name, errors in fault.message_dict.items())) from None  # fmt: skip
         if User.objects.filter(username__iexact=username).exists():
             raise CommandError(_exists(username))
         try:

@@ -39,13 +39,13 @@ class Command(BaseCommand):
                 folder.reset()
             folder.open()
             code = settings.BASE_DIR
-            Demo(folder, port=options["port"], broker=options["broker"], code=code, say=self._say).run()
+            Demo(folder, port=options["port"], broker=options["broker"], code=code, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error
         finally:
             folder.close()
 
-    def _say(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         with contextlib.suppress(OSError):  # the terminal has gone; the processes still have to be stopped
             self.stdout.write(text)
             self.stdout.flush()

@@ -15,7 +15,7 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     folder.close()
 
 
-def test_a_second_demo_in_the_same_folder_is_told_so(tmp_path: Path) -> None:
+def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     first, second = StateFolder(tmp_path), StateFolder(tmp_path)
     first.open()
     with pytest.raises(StateError, match="already runs"):
@@ -25,7 +25,7 @@ def test_a_second_demo_in_the_same_folder_is_told_so(tmp_path: Path) -> None:
     second.close()
 
 
-def test_opening_removes_what_an_earlier_run_said_of_itself(tmp_path: Path) -> None:
+def test_opening_removes_the_published_facts_of_an_earlier_run(tmp_path: Path) -> None:
     folder = StateFolder(tmp_path)
     folder.endpoints.write_text("{}")
     folder.open()
@@ -77,22 +77,22 @@ def test_the_secret_key_outlives_a_restart_and_differs_between_folders(tmp_path:
     assert (tmp_path / "a" / "secret-key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_busy_port_gives_the_next_free_one_and_it_is_said() -> None:
-    said: list[str] = []
-    with listen(0, said.append, "the portal") as busy:
+def test_a_busy_port_is_reported_and_replaced_by_the_next_free_one() -> None:
+    reports: list[str] = []
+    with listen(0, reports.append, "the portal") as busy:
         wanted = busy.getsockname()[1]
-        with listen(wanted, said.append, "the portal") as other:
+        with listen(wanted, reports.append, "the portal") as other:
             port = other.getsockname()[1]
             assert port > wanted
-            assert said == [f"Port {wanted} is busy: the portal uses {port}."]
+            assert reports == [f"Port {wanted} is busy: the portal uses {port}."]
 
 
-def test_neighbouring_ports_step_over_a_busy_one_and_it_is_said() -> None:
-    said: list[str] = []
-    first = free_ports(0, 3, said.append, "MQTT")
+def test_neighbouring_ports_skip_a_busy_one_and_report_it() -> None:
+    reports: list[str] = []
+    first = free_ports(0, 3, reports.append, "MQTT")
     with socket.socket() as busy:
         busy.bind((HOST, first + 1))
         busy.listen()
-        port = free_ports(first, 3, said.append, "MQTT")
+        port = free_ports(first, 3, reports.append, "MQTT")
     assert port >= first + 2
-    assert said == [f"A port next to {first} is busy: MQTT uses {port}."]
+    assert reports == [f"A port next to {first} is busy: MQTT uses {port}."]

@@ -30,14 +30,14 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.said: list[str] = []
+        self.reports: list[str] = []
         self.deaths = 0
         self.parts = folder / "parts.json"
         self.supervisor = Supervisor(
             folder=folder,
             state_file=self.parts,
             environment={"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PATH": os.environ["PATH"], "STAGE": str(folder)},
-            say=self.said.append,
+            report=self.reports.append,
             on_death=self._count,
         )
 
@@ -61,14 +61,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     until(lambda: running_with(str(tmp_path)) == [], "nothing is left")
 
 
-def test_a_part_that_dies_is_started_again_and_it_is_said(stage: Stage) -> None:
+def test_a_part_that_dies_is_restarted_and_reported(stage: Stage) -> None:
     part = stage.supervisor.start("worker", stage.program("lasting", LASTING), [])
     first = part.process.pid
     os.kill(first, signal.SIGKILL)
     until(lambda: bool(stage.supervisor.restart_the_dead()), "the death is noticed")
     assert part.process.pid != first
     assert is_running(part.process.pid)
-    assert stage.said == ["The worker was killed by SIGKILL. It is started again."]
+    assert stage.reports == ["The worker was killed by SIGKILL. Restarting it."]
     assert stage.deaths == 1
     assert json.loads(stage.parts.read_text())["worker"] == part.process.pid
 
@@ -121,7 +121,7 @@ def test_no_process_is_left_when_the_supervisor_is_killed(stage: Stage, tmp_path
         "import os, time\nfrom pathlib import Path\nfrom portal.demo.supervisor import Supervisor\n"
         f"folder = Path({str(folder)!r})\n"
         "supervisor = Supervisor(folder=folder, state_file=folder / 'parts.json', environment=dict(os.environ),\n"
-        "                        say=print, on_death=lambda: None)\n"
+        "                        report=print, on_death=lambda: None)\n"
         "supervisor.start('portal', 'with_a_child', [])\ntime.sleep(600)\n"
     )
     environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PATH": os.environ["PATH"]}
