@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.utils import timezone
@@ -101,3 +102,22 @@ def settle_many(kind: str, endings: Mapping[int, Ending]) -> None:
         Activity.objects.filter(pk__in=pks).update(
             outcome=outcome, outcome_code=code, outcome_message=message, settled_at=now
         )
+
+
+def seen_until(user: User) -> datetime:
+    """Return until when the user has read everything: at least until the account was created."""
+    return user.activity_seen_at or user.date_joined
+
+
+def mark_seen(user: User, until: datetime | None = None) -> None:
+    """Mark everything up to `until` as read. Later entries, which arrived while the list was open, stay unread."""
+    moment = min(until or timezone.now(), timezone.now())
+    if moment > seen_until(user):
+        user.activity_seen_at = moment
+        user.save(update_fields=["activity_seen_at"])
+
+
+def mark_first_sign_in(user: User) -> None:
+    """Mark everything as read for a user who signs in for the first time."""
+    if user.last_login is None:
+        mark_seen(user)

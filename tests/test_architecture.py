@@ -217,6 +217,20 @@ def test_names_are_compared_by_the_index(name: str) -> None:
     assert not wrong or name == "sync.models.names", f"{name}: {wrong}"
 
 
+WRITES = {"save", "create", "get_or_create", "update", "update_or_create", "delete", "bulk_create", "bulk_update"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[1:2] == ["pages"]])
+def test_pages_only_read(name: str) -> None:
+    """`pages` show what is there; `actions` change it. A call of `dict.update` there is better written with `|`."""
+    wrong = [
+        f"{node.func.attr} in line {node.lineno}"
+        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES
+    ]
+    assert not wrong, f"{name} writes to the database: {wrong}."
+
+
 def source_files() -> Iterator[Path]:
     left_out = {".git", ".venv", ".hypothesis", ".local", "build", "node_modules", "__pycache__"}
     for path in sorted(ROOT.rglob("*")):

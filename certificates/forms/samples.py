@@ -1,12 +1,14 @@
 """The form of sample certificates: a row for each client."""
 
 from collections.abc import Sequence
+from itertools import islice, zip_longest
 from typing import Any, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from certificates.actions.sample_registration import SampleClient
 from certificates.authentication.types import VALIDATION_SCHEMES
 from certificates.samples.chain import (
     MAX_CLIENTS,
@@ -130,3 +132,11 @@ def _with_training_set(rows: Sequence[Row]) -> tuple[list[Row], ValidationError 
         limit = f"The training set has {len(training)} clients, and the limit is {MAX_CLIENTS} at a time."
         return list(rows), ValidationError(f"{limit} Remove some of yours first.", code="too-many")
     return typed + training, None
+
+
+def posted_samples(data: QueryDict) -> tuple[str, list[SampleClient]]:
+    """Return the submitted intermediate as PEM, and the clients. A private key in any field is dropped."""
+    clean, _ = without_private_keys(data)
+    columns = (clean.getlist(name) for name in ("client_name", "client_scheme", "client_thumbprint"))
+    rows = islice(zip_longest(*columns, fillvalue=""), MAX_CLIENTS)
+    return clean.get("intermediate", ""), [SampleClient(*row) for row in rows]

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_POST, require_safe
 
-from certificates.actions import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
+from certificates.actions.ca_certificates import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
 from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm, UploadCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST

@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from certificates.actions.calendar_feeds import create_calendar_feed, open_calendar_feed, revoke_calendar_feed
 from certificates.models import ExpiryFeed
-from certificates.pages.calendar_feeds import make_feed, namespace_of_feed, revoke_feed
 from certificates.pages.expiries import calendar_of, expiries_of
 from namespaces.access import Verb, get_namespace
 from namespaces.views.context import namespace_context
@@ -38,7 +38,7 @@ def expiries(request: PageRequest, pk: int) -> HttpResponse:
 def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
     """Create a calendar address. It is shown only in this response, so there is no redirect."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    secret = make_feed(request.user, namespace)
+    secret = create_calendar_feed(request.user, namespace=namespace)
     address = request.build_absolute_uri(reverse("certificates:expiry_feed", args=[secret]))
     found = expiries_of(namespace, at=timezone.now(), with_refused=True)
     feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
@@ -51,7 +51,7 @@ def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 def expiry_feed_revoke(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.READ)
-    if revoke_feed(request.user, namespace):
+    if revoke_calendar_feed(request.user, namespace=namespace):
         messages.success(request, "The calendar address no longer works.")
     return go_to(request, "certificates:expiries", pk)
 
@@ -65,7 +65,7 @@ def expiry_feed(request: HttpRequest, secret: str) -> HttpResponse:
 
     Some programs try PROPFIND or OPTIONS first, and continue with GET after status 405.
     """
-    namespace = namespace_of_feed(secret)
+    namespace = open_calendar_feed(secret)
     now = timezone.now()
     base_url = request.build_absolute_uri("/").rstrip("/")
     text = calendar_of(namespace, expiries_of(namespace, at=now), at=now, base_url=base_url)

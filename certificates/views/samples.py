@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from certificates.forms.samples import SampleFormSet
-from certificates.pages.sample_registration import CA, CLIENT, Registration, posted_samples, register_samples
+from certificates.actions.sample_registration import CA, CLIENT, Registration, register_samples
+from certificates.forms.samples import SampleFormSet, posted_samples
 from certificates.samples.chain import make_sample_chain, sample_chain_zip
 from namespaces.access import Verb, get_namespace
 from namespaces.views.context import namespace_context

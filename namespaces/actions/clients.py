@@ -1,18 +1,15 @@
-"""Changes of namespaces and clients. Each is one durable transaction: check, save, log, hint."""
+"""Changes of clients. Each is one durable transaction: check, save, record the activity, wake a worker."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
-from namespaces.access import may_connect, not_an_administrator, teams_of
-from namespaces.importing.runs import queue_again
-from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.actions.teams import check_team
+from namespaces.models import Client, Namespace
 from namespaces.rules.clients import (
-    RuleError,
     check_attributes,
     check_authentication_name,
     check_client_name,
@@ -21,107 +18,9 @@ from namespaces.rules.clients import (
     check_state,
     parse_thumbprints,
 )
-from portal import activity
+from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
-from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
-from sync.arm.resource_ids import parse_resource_id
-from sync.models import forget_scope
-from sync.workers.wakeups import send_on_commit
-
-NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"
-
-
-def check_team(actor: User, team: Team | None) -> None:
-    """Raise RuleError unless the actor may create resources for `team`."""
-    if team is not None and not teams_of(actor).filter(pk=team.pk).exists():
-        raise RuleError("team", "not-your-team", f"You are not a member of team {team.name}. Choose one of your teams.")
-
-
-def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
-    """Connect a namespace that exists in Azure. A task imports its certificates and clients.
-
-    Raise RuleError when the id is malformed, unknown to Azure or connected already, PermissionDenied when the actor
-    may not connect namespaces.
-    """
-    if not may_connect(actor):
-        raise not_an_administrator()
-    resource = _read_namespace(resource_id)
-    with transaction.atomic(durable=True):
-        key = str(resource["id"]).lower()
-        if Namespace.objects.filter(resource_key=key).exists():
-            raise RuleError("resource_id", "connected", f"{resource['name']} is already connected.")
-        namespace = Namespace(resource_key=key, connected_at=timezone.now(), connected_by=actor)
-        namespace.adopt(resource)
-        namespace.save()
-        NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER, since=namespace.connected_at)
-        _record_namespace(actor, namespace, verb="Connect namespace", after={"resource_id": namespace.resource_id})
-        send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
-    return namespace
-
-
-def _read_namespace(resource_id: str) -> Mapping[str, Any]:
-    resource_id = resource_id.strip()
-    example = "/subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/namespaces/NAME"
-    try:
-        parsed = parse_resource_id(resource_id)
-    except ValueError:
-        raise RuleError("resource_id", "malformed", f"That is not a resource id. It looks like {example}.") from None
-    if parsed.type.lower() != NAMESPACE_TYPE:
-        raise RuleError(
-            "resource_id", "not-a-namespace", f"That is not an Event Grid namespace. Its id looks like {example}."
-        )
-    try:
-        return arm_gateway().get(resource_id)
-    except AzureRefused as refusal:
-        if refusal.status == 404:
-            raise RuleError(
-                "resource_id", "not-found", "Azure has no such namespace, or the portal's credential cannot see it."
-            ) from None
-        raise RuleError("resource_id", "refused", f"Azure refused to show it: {refusal.message}") from None
-    except AzureUnreachable as outage:
-        raise RuleError(
-            "resource_id", "unreachable", f"Azure cannot be reached now ({outage.reason}). Try again."
-        ) from None
-
-
-def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
-    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost."""
-    with transaction.atomic(durable=True):
-        _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
-        forget_scope(namespace.pk)
-        namespace.delete()
-
-
-def retry_import(actor: User, *, namespace: Namespace) -> bool:
-    """Try a failed import again now. Return False when the import has not failed."""
-    with transaction.atomic(durable=True):
-        queued = queue_again(namespace)
-        if queued:
-            _record_namespace(actor, namespace, verb="Retry import")
-            send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
-    return queued
-
-
-def _record_namespace(
-    actor: User,
-    namespace: Namespace,
-    *,
-    verb: str,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    activity.record(
-        actor,
-        verb=verb,
-        kind="namespaces.namespace",
-        object_pk=namespace.pk,
-        object_name=namespace.name,
-        scope=namespace.pk,
-        scope_name=namespace.name,
-        before=before,
-        after=after,
-    )
 
 
 def create_client(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from namespaces.models import NamespaceConfiguration
-from namespaces.rules.clients import RuleError
 from namespaces.rules.configuration import check_configuration
+from namespaces.rules.errors import RuleError
 from portal.models import User
 from sync.actions import commit_change
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from namespaces.access import HOLDS
 from namespaces.models import Namespace, NamespaceRole, Role
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Team, User
 

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import transaction
 
-from namespaces.actions.clients import check_team
+from namespaces.actions.teams import check_team
 from namespaces.authorization.topic_access import EVERYONE
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
-from namespaces.rules.clients import RuleError, check_description, check_resource_name
+from namespaces.rules.clients import check_description, check_resource_name
+from namespaces.rules.errors import RuleError
 from namespaces.rules.topic_rules import check_permission, check_query, check_templates
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted

@@ -8,7 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from namespaces.forms.rows import Row, RowForm, RowFormSet
-from namespaces.rules.clients import RuleError, check_attributes
+from namespaces.rules.clients import check_attributes
+from namespaces.rules.errors import RuleError
 
 TYPES = (("string", "String"), ("integer", "Integer"), ("array", "Array of strings"))
 # What Azure holds and our rules reject is shown as JSON, so that nothing is lost before the user decides.

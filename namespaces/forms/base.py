@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from certificates.x509.private_keys import private_key_kind
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal.models import Team
 
 if TYPE_CHECKING:  # generic in the type stubs only

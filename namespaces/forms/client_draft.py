@@ -18,7 +18,8 @@ from namespaces.forms.base import without_private_keys
 from namespaces.forms.client_proposal import CertificateReading, propose, reading_of, warnings_of
 from namespaces.forms.rows import Row
 from namespaces.models import Client, Namespace
-from namespaces.rules.clients import RuleError, check_client_name
+from namespaces.rules.clients import check_client_name
+from namespaces.rules.errors import RuleError
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from namespaces.forms.repeated import RepeatedField
 from namespaces.forms.rows import Row
 from namespaces.models import Client, Namespace
 from namespaces.rules import clients as rules
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal.models import User
 
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import Explained
-from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, RuleError, check_client_name
+from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, check_client_name
+from namespaces.rules.errors import RuleError
 from portal.listing import asked_text
 
 

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from namespaces.forms.base import without_private_keys
 from namespaces.forms.rows import Row
 from namespaces.forms.topic_rules import TemplateFormSet
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.rules.query_builder import condition, joined
 
 

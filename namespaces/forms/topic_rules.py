@@ -15,7 +15,7 @@ from namespaces.forms.rows import Row, RowForm, RowFormSet
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules import clients as rules
 from namespaces.rules import topic_rules
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal.models import User
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}

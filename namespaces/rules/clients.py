@@ -10,6 +10,7 @@ from typing import Any
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
 from certificates.x509.thumbprints import ThumbprintError, normalize_thumbprint
+from namespaces.rules.errors import RuleError
 
 CLIENT_NAME_PATTERN = r"^[-a-zA-Z0-9:._]{1,128}\Z"
 RESOURCE_NAME_PATTERN = r"^[a-zA-Z0-9-]{3,50}\Z"
@@ -21,16 +22,6 @@ ATTRIBUTES_LIMIT = 4096  # bytes of compact JSON; Azure says "under 4 KB"
 LARGEST_INTEGER = 2**63 - 1  # group queries compare 64-bit integers
 STATES = ("Enabled", "Disabled")
 THUMBPRINT_SCHEME = "ThumbprintMatch"
-
-
-class RuleError(ValueError):
-    """A change that the rules refuse. `field` is the form field ("" for the whole), `code` is for machines."""
-
-    def __init__(self, field: str, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.code = code
-        self.sentence = sentence
 
 
 def check_client_name(name: str) -> None:

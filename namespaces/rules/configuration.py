@@ -5,7 +5,7 @@ Source: Azure Event Grid namespaces, `topicSpacesConfiguration`.
 
 from collections.abc import Sequence
 
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 
 # Value in ARM, and the words of the Azure portal.
 SOURCES = (

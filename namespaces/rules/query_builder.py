@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 
 OPERATORS = ("=", "<>", "<", ">", "<=", ">=", "IN")
 NAME = "authenticationName"

@@ -9,7 +9,7 @@ from namespaces.authorization.group_queries import QueryError, parse_query
 from namespaces.authorization.topic_access import PUBLISHER, SUBSCRIBER
 from namespaces.authorization.topic_templates import MAX_BYTES, MAX_SEGMENTS, TemplateError, parse_template
 from namespaces.authorization.topics import is_topic_filter, is_topic_name
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 
 MAX_TEMPLATES = 10
 PERMISSIONS = (PUBLISHER, SUBSCRIBER)

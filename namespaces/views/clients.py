@@ -19,7 +19,7 @@ from namespaces.forms.prefill import filled_in, filled_in_settings
 from namespaces.models import Client, Namespace
 from namespaces.pages.lists import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context
 from portal.models import User

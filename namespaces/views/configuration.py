@@ -11,7 +11,7 @@ from namespaces.models import NamespaceConfiguration
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.pages import retry_with_message
 from portal.web.responses import PageRequest, go_to, render_page

@@ -11,7 +11,7 @@ from namespaces.actions.roles import grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.pages.role_list import MEANINGS, role_grid
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
 

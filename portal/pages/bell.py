@@ -1,10 +1,8 @@
 """The bell: changes by others and failures in the namespaces that the user may see."""
 
-from datetime import datetime
-
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
+from portal.activity import seen_until
 from portal.models import Activity, User
 from portal.registry import visible_scopes
 
@@ -18,11 +16,6 @@ def visible_activity(user: User) -> QuerySet[Activity]:
     if user.is_superuser:
         return Activity.objects.all()
     return Activity.objects.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
-
-
-def seen_until(user: User) -> datetime:
-    """Return until when the user has read everything: at least until the account was created."""
-    return user.activity_seen_at or user.date_joined
 
 
 def _failed(user: User) -> QuerySet[Activity]:
@@ -42,12 +35,6 @@ def _by_others(user: User) -> QuerySet[Activity]:
     for since, pk in late[-MOST_LATE:]:
         rows = rows.exclude(scope=pk, at__lt=since)
     return rows
-
-
-def mark_first_sign_in(user: User) -> None:
-    """Mark everything as read for a user who signs in for the first time."""
-    if user.last_login is None:
-        mark_seen(user)
 
 
 def _pks(rows: QuerySet[Activity]) -> set[int]:
@@ -71,11 +58,3 @@ def recent(user: User) -> list[tuple[Activity, bool]]:
     shown = [row.pk for row in rows]
     unread = _pks(_failed(user).filter(pk__in=shown)) | _pks(_by_others(user).filter(pk__in=shown))
     return [(row, row.pk in unread) for row in rows]
-
-
-def mark_seen(user: User, until: datetime | None = None) -> None:
-    """Mark everything up to `until` as read. Later entries, which arrived while the list was open, stay unread."""
-    moment = min(until or timezone.now(), timezone.now())
-    if moment > seen_until(user):
-        user.activity_seen_at = moment
-        user.save(update_fields=["activity_seen_at"])

@@ -8,7 +8,8 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
-from portal.pages.bell import mark_seen, recent
+from portal.activity import mark_seen
+from portal.pages.bell import recent
 from portal.web.responses import PageRequest
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.pages.bell import mark_first_sign_in
+from portal.activity import mark_first_sign_in
 from portal.web.responses import local_url
 
 

@@ -20,9 +20,9 @@ from django.urls import reverse
 from django.utils import timezone
 from icalendar import Calendar
 
+from certificates.actions.calendar_feeds import create_calendar_feed
 from certificates.authentication.engine import authenticate
 from certificates.pages.authentication_trace import namespace_state
-from certificates.pages.calendar_feeds import make_feed
 from certificates.samples.chain import ClientName, make_sample_chain, sample_chain_zip
 from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
@@ -312,7 +312,7 @@ def test_a_toast_and_the_pages_after_a_change_show_what_was_typed_as_text(owner:
 
 
 def test_the_expiries_calendar_has_no_lines_of_strangers(owner: Browser, place: Namespace) -> None:
-    secret = make_feed(User.objects.get(username="owner"), place)
+    secret = create_calendar_feed(User.objects.get(username="owner"), namespace=place)
     answer = owner.get(reverse("certificates:expiry_feed", args=[secret]))
     lines = answer.content.decode().split("\r\n")
     assert not [text for text in lines if text.startswith(("Set-Cookie", "line"))]

@@ -18,7 +18,7 @@ class Changes:
         self.refused = 0
 
     def change_something(self) -> None:
-        from namespaces.rules.clients import RuleError
+        from namespaces.rules.errors import RuleError
 
         try:
             if self.draw.random() < RULES:
@@ -115,7 +115,7 @@ class Changes:
             self._delete_rule(row)
 
     def _make_rule(self, model: Any, name: str) -> Any:
-        from certificates.actions import upload_ca_certificate
+        from certificates.actions.ca_certificates import upload_ca_certificate
         from certificates.x509.reading import load_certificate
         from namespaces.actions.topic_rules import create_client_group, create_permission_binding, create_topic_space
         from tests.support.factories import make_ca_der
@@ -138,7 +138,7 @@ class Changes:
                 )
 
     def _describe_rule(self, row: Any) -> None:
-        from certificates.actions import update_ca_certificate
+        from certificates.actions.ca_certificates import update_ca_certificate
         from namespaces.actions.topic_rules import update_client_group, update_permission_binding, update_topic_space
 
         before, words = row.generation, self._words()
@@ -162,7 +162,7 @@ class Changes:
             self._acknowledge(changed)
 
     def _delete_rule(self, row: Any) -> None:
-        from certificates.actions import delete_ca_certificate
+        from certificates.actions.ca_certificates import delete_ca_certificate
         from namespaces.actions.topic_rules import delete_topic_rule
 
         if row._meta.model_name == "cacertificate":

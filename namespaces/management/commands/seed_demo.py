@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from namespaces.actions.clients import connect_namespace
+from namespaces.actions.namespaces import connect_namespace
 from namespaces.actions.roles import grant_role
 from namespaces.models import Namespace, Role
 from portal.demo.supervisor import write_private

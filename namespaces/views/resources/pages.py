@@ -17,7 +17,7 @@ from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.kinds import Kind
 from portal.web.csv_files import csv_response, csv_rows

@@ -8,11 +8,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions.calendar_feeds import create_calendar_feed
 from certificates.authentication.engine import authenticate
 from certificates.models import CACertificate
 from certificates.pages import refused_certificates as refused
 from certificates.pages.authentication_trace import namespace_state
-from certificates.pages.calendar_feeds import make_feed
 from certificates.pages.refused_certificates import refused_certificates
 from certificates.x509.reading import load_certificate, to_azure_pem
 from namespaces.connections.client_certificates import Showing, remember
@@ -73,7 +73,9 @@ def test_a_refused_expired_certificate_is_listed(rita: Browser, namespace: Names
     for tab in (clients, page(rita, namespace, "ca_certificate_detail", "line-a")):
         assert "Clients it signed · 1<" in tab
     assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in clients
-    address = reverse("certificates:expiry_feed", args=[make_feed(User.objects.get(username="rita"), namespace)])
+    address = reverse(
+        "certificates:expiry_feed", args=[create_calendar_feed(User.objects.get(username="rita"), namespace=namespace)]
+    )
     assert "press-1" not in Browser().get(address).content.decode()  # nobody is reminded of it
 
 

@@ -11,10 +11,10 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions.sample_registration import CA, CLIENT
 from certificates.authentication.engine import authenticate
 from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.presented_chain import PresentedChain
-from certificates.pages.sample_registration import CA, CLIENT
 from certificates.samples.chain import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAMES, ClientName, make_sample_chain
 from certificates.samples.names import FAULTS_BY_CODE, SUBJECT
 from certificates.x509.reading import read_upload

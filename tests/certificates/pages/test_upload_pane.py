@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates.actions import delete_ca_certificate
+from certificates.actions.ca_certificates import delete_ca_certificate
 from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.reading import load_certificate

@@ -1,16 +1,14 @@
-"""Changes of clients, roles and namespaces: what is saved, what is refused, and what is written down."""
+"""Changes of clients: what is saved, what is rejected, and what is recorded."""
 
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from namespaces.actions import clients as actions
-from namespaces.actions import roles as role_actions
-from namespaces.models import Client, Namespace, NamespaceRole, Role
-from namespaces.rules.clients import RuleError
+from namespaces.models import Client, Namespace
+from namespaces.rules.errors import RuleError
 from portal.celery import app as celery_app
 from portal.models import Activity
 from sync.models import SyncState
@@ -234,40 +232,3 @@ def test_a_broker_that_is_away_fails_no_request(
         app.amqp._producer_pool = None
     assert Client.objects.due(timezone.now()).count() == 1
     assert "No broker" in caplog.text
-
-
-def test_a_role_is_granted_replaced_and_revoked() -> None:
-    owner, user = make_user("owner"), make_user("user")
-    namespace = make_namespace(owner=owner)
-    role_actions.grant_role(owner, namespace=namespace, user=user, role=Role.READER)
-    role = role_actions.grant_role(owner, namespace=namespace, user=user, role=Role.CONTRIBUTOR)
-    assert NamespaceRole.objects.get(user=user).role == Role.CONTRIBUTOR
-    role_actions.revoke_role(owner, role=role)
-    assert not NamespaceRole.objects.filter(user=user).exists()
-    assert [entry.verb for entry in Activity.objects.order_by("pk")] == ["Grant role", "Grant role", "Revoke role"]
-
-
-def test_the_last_owner_stays() -> None:
-    owner = make_user("owner")
-    namespace = make_namespace(owner=owner)
-    role = NamespaceRole.objects.get()
-    assert refused(role_actions.revoke_role, owner, role=role).code == "last-owner"
-    assert (
-        refused(role_actions.grant_role, owner, namespace=namespace, user=owner, role=Role.READER).code == "last-owner"
-    )
-    assert NamespaceRole.objects.get().role == Role.OWNER
-
-
-def test_a_disconnected_namespace_leaves_its_activity() -> None:
-    owner = make_user("owner")
-    namespace = make_namespace(owner=owner)
-    make_client(namespace)
-    actions.disconnect_namespace(owner, namespace=namespace)
-    assert not Namespace.objects.exists()
-    assert not Client.objects.exists()
-    assert Activity.objects.get().verb == "Disconnect namespace"
-
-
-def test_only_who_may_connect_connects() -> None:
-    with pytest.raises(PermissionDenied):
-        actions.connect_namespace(make_user(), resource_id="anything")

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from namespaces.actions import topic_rules as actions
 from namespaces.importing.runs import run_import
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
 from sync.drift import scan as drift
 from sync.models import Finding, Lane, SyncState

@@ -13,7 +13,7 @@ from certificates.pages.authentication_trace import namespace_state
 from namespaces.actions.configuration import update_configuration
 from namespaces.importing.runs import run_import
 from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.tasks import refresh_namespace
 from portal.models import Activity, User
 from sync.arm.gateway import arm_gateway

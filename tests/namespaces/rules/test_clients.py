@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from namespaces.rules.clients import (
-    RuleError,
     check_attributes,
     check_authentication_name,
     check_client_name,
@@ -13,6 +12,7 @@ from namespaces.rules.clients import (
     client_problems,
     parse_thumbprints,
 )
+from namespaces.rules.errors import RuleError
 
 PRINT = "0123456789abcdef" * 4
 

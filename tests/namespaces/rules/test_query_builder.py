@@ -3,7 +3,7 @@
 import pytest
 
 from namespaces.authorization.group_queries import Member, parse_query
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from namespaces.rules.query_builder import condition, joined, operands
 
 PRESS = Member("press-07", {"type": "press", "floor": 7, "note": "it's \\ here", "code": "7"})

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client as Browser
 from django.urls import include, path, reverse
 
-from certificates.pages.calendar_feeds import make_feed
+from certificates.actions.calendar_feeds import create_calendar_feed
 from portal.logs import HideSecrets, JsonFormatter, TextFormatter, hide_secrets
 from tests.portal.test_logs import console, log_format
 from tests.support.factories import make_namespace, make_user
@@ -60,7 +60,7 @@ def status_of(method: str, secret: str) -> int:
 @pytest.fixture
 def secret(db: None) -> str:
     user = make_user("ada")
-    return make_feed(user, make_namespace(reader=user))
+    return create_calendar_feed(user, namespace=make_namespace(reader=user))
 
 
 @pytest.mark.parametrize("method", METHODS)

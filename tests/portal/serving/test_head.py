@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.urls import reverse
 
-from certificates.pages.calendar_feeds import make_feed
+from certificates.actions.calendar_feeds import create_calendar_feed
 from namespaces.models import Namespace
 from portal.models import Activity, User
 from portal.serving.head_requests import HeadMiddleware
@@ -31,7 +31,7 @@ def browser(place: Namespace) -> Browser:
 
 def url_of(name: str, namespace: Namespace) -> str:
     if name == "certificates:expiry_feed":
-        return reverse(name, args=[make_feed(User.objects.get(username="reader"), namespace)])
+        return reverse(name, args=[create_calendar_feed(User.objects.get(username="reader"), namespace=namespace)])
     return reverse(name, kwargs=arguments(name, namespace.pk))
 
 

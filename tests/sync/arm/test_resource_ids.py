@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from namespaces.actions.clients import connect_namespace, create_client
+from namespaces.actions.clients import create_client
+from namespaces.actions.namespaces import connect_namespace
 from namespaces.importing.runs import run_import
 from namespaces.models import Namespace
 from sync.arm.resource_ids import parse_resource_id

@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from certificates.actions import update_ca_certificate
+from certificates.actions.ca_certificates import update_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
-from namespaces.actions.clients import delete_client, disconnect_namespace
+from namespaces.actions.clients import delete_client
+from namespaces.actions.namespaces import disconnect_namespace
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync import registry, tasks

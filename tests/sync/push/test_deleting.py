@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates.actions import delete_ca_certificate
+from certificates.actions.ca_certificates import delete_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import change_authentication_name, delete_client

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from certificates.actions import update_ca_certificate
+from certificates.actions.ca_certificates import update_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import to_azure_pem
 from namespaces.actions.clients import change_authentication_name, delete_client

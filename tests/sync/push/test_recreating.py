@@ -2,7 +2,7 @@
 
 import pytest
 
-from certificates.actions import delete_ca_certificate
+from certificates.actions.ca_certificates import delete_ca_certificate
 from certificates.models import CACertificate
 from namespaces.actions.clients import change_authentication_name, delete_client
 from namespaces.models import Client, Namespace

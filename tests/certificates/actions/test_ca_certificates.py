@@ -7,13 +7,13 @@ import pytest
 from django.http import Http404
 from django.utils import timezone
 
-from certificates import actions
+from certificates.actions import ca_certificates
 from certificates.models import CACertificate, next_expiries
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.access import get_resource
 from namespaces.models import Namespace
-from namespaces.rules.clients import RuleError
+from namespaces.rules.errors import RuleError
 from portal.models import Activity
 from sync.models import SyncState
 from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def upload(namespace: Namespace, name: str = "line-ca", *, der: bytes = b"", actor: Any = None) -> CACertificate:
-    return actions.upload_ca_certificate(
+    return ca_certificates.upload_ca_certificate(
         actor or make_user(f"uploader-of-{name}"),
         namespace=namespace,
         team=None,
@@ -88,8 +88,8 @@ def test_the_eleventh_certificate_is_refused(settings: Any) -> None:
 
 def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
     row, user = make_ca_certificate(make_namespace()), make_user()
-    actions.update_ca_certificate(user, certificate=row, description="press line")
-    actions.update_ca_certificate(user, certificate=row, description="press line")
+    ca_certificates.update_ca_certificate(user, certificate=row, description="press line")
+    ca_certificates.update_ca_certificate(user, certificate=row, description="press line")
     row.refresh_from_db()
     assert row.generation == 2
     assert Activity.objects.count() == 1
@@ -97,7 +97,7 @@ def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
 
 def test_the_name_of_a_deleted_certificate_can_be_reused() -> None:
     row, user = make_ca_certificate(make_namespace()), make_user()
-    actions.delete_ca_certificate(user, certificate=row)
+    ca_certificates.delete_ca_certificate(user, certificate=row)
     row.refresh_from_db()
     assert row.sync_state is SyncState.DELETING
     der = make_ca_der()

@@ -14,30 +14,33 @@ from portal import activity
 from portal.models import User
 
 
-def make_feed(user: User, namespace: Namespace) -> str:
+def create_calendar_feed(actor: User, *, namespace: Namespace) -> str:
     """Return a new secret for this user and namespace, which replaces an earlier one. Only its hash is stored."""
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
         ExpiryFeed.objects.update_or_create(
-            user=user,
+            user=actor,
             namespace=namespace,
             defaults={"secret_hash": _hash(secret), "created_at": timezone.now(), "read_at": None},
         )
-        _record(user, namespace, "Make calendar address")
+        _record(actor, namespace, "Make calendar address")
     return secret
 
 
-def revoke_feed(user: User, namespace: Namespace) -> bool:
+def revoke_calendar_feed(actor: User, *, namespace: Namespace) -> bool:
     """Revoke this user's calendar address. Return False when there is none."""
     with transaction.atomic():
-        deleted, _ = ExpiryFeed.objects.filter(user=user, namespace=namespace).delete()
+        deleted, _ = ExpiryFeed.objects.filter(user=actor, namespace=namespace).delete()
         if deleted:
-            _record(user, namespace, "Revoke calendar address")
+            _record(actor, namespace, "Revoke calendar address")
     return bool(deleted)
 
 
-def namespace_of_feed(secret: str) -> Namespace:
-    """Return the namespace of a calendar address whose user still has access. Raise Http404 otherwise."""
+def open_calendar_feed(secret: str) -> Namespace:
+    """Return the namespace of a calendar address, and record that it was read.
+
+    Raise Http404 unless the address exists and its user still has access.
+    """
     feed = ExpiryFeed.objects.filter(secret_hash=_hash(secret)).select_related("user", "namespace").first()
     if feed is None or not feed.user.is_active or not may(feed.user, feed.namespace, Verb.READ):
         raise Http404("There is no such calendar.")
@@ -50,13 +53,13 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _record(user: User, namespace: Namespace, verb: str) -> None:
+def _record(actor: User, namespace: Namespace, verb: str) -> None:
     activity.record(
-        user,
+        actor,
         verb=verb,
         kind="certificates.expiryfeed",
         object_pk=None,
-        object_name=user.username,
+        object_name=actor.username,
         scope=namespace.pk,
         scope_name=namespace.name,
     )

@@ -6,9 +6,10 @@ from django.utils import timezone
 from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
-from namespaces.actions.clients import check_team
+from namespaces.actions.teams import check_team
 from namespaces.models import Namespace
-from namespaces.rules.clients import RuleError, check_description, check_resource_name
+from namespaces.rules.clients import check_description, check_resource_name
+from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
 

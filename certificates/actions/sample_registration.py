@@ -6,21 +6,18 @@ It uses the same actions and checks as the forms, one change each.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice, zip_longest
+from itertools import count
 
-from django.http import QueryDict
-
-from certificates.actions import upload_ca_certificate
+from certificates.actions.ca_certificates import upload_ca_certificate
 from certificates.authentication.matching import THUMBPRINT_SCHEME
 from certificates.models import CACertificate
-from certificates.samples.chain import MAX_CLIENTS
 from certificates.x509.certificate import Certificate, DecodingError
 from certificates.x509.reading import read_upload
 from namespaces.access import teams_of
 from namespaces.actions.clients import create_client
-from namespaces.forms.base import without_private_keys
 from namespaces.models import Namespace
-from namespaces.rules.clients import MAX_NAME_LENGTH, RuleError
+from namespaces.rules.clients import MAX_NAME_LENGTH
+from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 
 CA, CLIENT = "CA certificate", "Client"
@@ -44,14 +41,6 @@ class Registration:
     name: str
     problem: str = ""
     code: str = ""
-
-
-def posted_samples(data: QueryDict) -> tuple[str, list[SampleClient]]:
-    """Return the submitted intermediate as PEM, and the clients. A private key in any field is dropped."""
-    clean, _ = without_private_keys(data)
-    columns = (clean.getlist(name) for name in ("client_name", "client_scheme", "client_thumbprint"))
-    rows = islice(zip_longest(*columns, fillvalue=""), MAX_CLIENTS)
-    return clean.get("intermediate", ""), [SampleClient(*row) for row in rows]
 
 
 def register_samples(
