@@ -173,6 +173,11 @@ class EmulatorProcess(ConnectionDetails):
     def group_id(self) -> str:
         return f"/subscriptions/{self.subscription}/resourceGroups/{GROUP}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def make_namespace(self, name: str, *, mqtt: bool = True) -> str:
         """Create a namespace in the resource group of the tests. Return its id."""
         self.call("PUT", self.group_id, {"location": LOCATION})

@@ -1,0 +1,142 @@
+"""What more processes bring, on PostgreSQL and Redis: one and two workers, one and two web processes, 50 people at once.
+
+All processes share this machine, so each line about workers has the split of the processor time: where all cores are
+busy, a second worker cannot bring more. `BENCH_ROWS`, `BENCH_CLIENTS` and `BENCH_SECONDS` make it smaller.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import Measurement, report
+from benchmarks.scale_stage import (
+    Cores,
+    gunicorn,
+    make_clients,
+    make_people,
+    postmaster_of,
+    processor_seconds,
+)
+from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
+from benchmarks.web_load import Person, Results, bare_loop, closed_loop, open_loop
+from tests.support.servers import postgresql, redis
+from tests.support.waiting import until
+
+ROWS = int(os.environ.get("BENCH_ROWS", "2000"))
+CLIENTS = int(os.environ.get("BENCH_CLIENTS", "10000"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "60"))
+PEOPLE = 50
+RATE = 15.0  # requests a second, however long they take
+AT_ONCE = 8  # people who open one page after the other
+CLOSED_SECONDS = 8.0
+ALL_BUSY = 0.9  # share of the cores' time: no more can be had from this machine
+
+
+def workers(set_stage: Stage, database: str) -> list[Measurement]:
+    """Rows a second that one worker and two workers bring to the emulator, whose answers take 20 ms."""
+    one, _, _ = _pushed(set_stage, database, 1)
+    two, busy, split = _pushed(set_stage, database, 2)
+    goal = None if busy >= ALL_BUSY else 1.5
+    name = f"scale 2 workers beside 1 ({split}; cores {busy:.0%} busy)"
+    return [Measurement(name, two, "/s", goal, one, more_is_better=True)]
+
+
+def _pushed(set_stage: Stage, database: str, count: int) -> tuple[float, float, str]:
+    """Return the rows a second with so many workers, how busy the cores were, and the split of processor time."""
+    from sync.models import WorkerBeat
+
+    namespace = connect(set_stage.emulator.make_namespace(f"workers-{count}"), f"workers-{count}")
+    WorkerBeat.objects.all().delete()
+    with ExitStack() as running:
+        started = [running.enter_context(set_stage.worker(f"w{count}-{number}")) for number in range(count)]
+        until(lambda: WorkerBeat.objects.count() >= count, "the workers are there", 60)
+        save_clients(namespace, count, prefix="warm")
+        wait_for(namespace, 60)
+        roots = {
+            "workers": [process.pid for process in started],
+            "postgresql": [postmaster_of(database)],
+            "emulator": [set_stage.emulator.pid],
+        }
+        save_clients(namespace, ROWS)
+        before = {name: processor_seconds(pids) for name, pids in roots.items()}
+        cores, began = Cores(), time.perf_counter()
+        wait_for(namespace, 300)
+        took, busy = time.perf_counter() - began, cores.busy
+        split = ", ".join(f"{name} {processor_seconds(pids) - before[name]:.1f} s" for name, pids in roots.items())
+    return ROWS / took, busy, split
+
+
+def web(folder: Path) -> list[Measurement]:
+    """Requests a second of a mixed walk with one and two processes, and the times of 50 people."""
+    namespace = connect("/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/namespaces/plant", "plant")
+    make_clients(namespace, CLIENTS)
+    sessions = make_people(namespace, PEOPLE)
+    _analyze()
+    found = []
+    for processes in (1, 2):
+        with gunicorn("benchmarks.bare_django", folder, processes=processes) as (port, _):
+            bare = bare_loop(port, AT_ONCE, CLOSED_SECONDS / 2)
+        with gunicorn("portal.wsgi", folder, processes=processes) as (port, pid):
+            people = [Person(port, key, 1000 * processes + at, namespace.pk) for at, key in enumerate(sessions)]
+            closed_loop(people[:AT_ONCE], 2.0)
+            cores, before = Cores(), processor_seconds([pid])
+            rate = closed_loop(people[:AT_ONCE], CLOSED_SECONDS)
+            used = (processor_seconds([pid]) - before) / CLOSED_SECONDS
+            name = (
+                f"scale {processes} web {'process' if processes == 1 else 'processes'}, mixed walk beside a bare view"
+            )
+            name += f" ({used:.1f} cores of it; all {cores.busy:.0%} busy)"
+            found.append(Measurement(name, rate, "/s", None, bare, more_is_better=True))
+            if processes == 2:
+                found += _times(open_loop(people, SECONDS, RATE))
+    return found
+
+
+def _times(results: Results) -> list[Measurement]:
+    every = f"{PEOPLE} people, {RATE:g} requests a second"
+    pages = [
+        Measurement(f"scale p95 of {page} ({len(took)} requests)", results.p95(page) * 1000, " ms", None)
+        for page, took in sorted(results.seconds.items())
+    ]
+    if results.errors:
+        print("Errors:", *results.errors[:10], sep="\n  ", file=sys.stderr)
+    return [
+        *pages,
+        Measurement(f"scale errors, {every}", len(results.errors), "", 0),
+        Measurement(f"scale p95 of all pages, {every}", results.p95() * 1000, " ms", 500),
+    ]
+
+
+def _analyze() -> None:
+    """Renew the planner's statistics, as autovacuum has done where rows are older than a minute."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _part(name: str) -> list[Measurement]:
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder, postgresql() as database, redis() as broker:
+        servers: dict[str, Any] = {"DATABASE_URL": database, "CELERY_BROKER_URL": broker.url, "MAX_CLIENTS": "20000"}
+        with stage(latency=0.02, ARM_BUDGETS="off", **servers) as set_stage:
+            set_stage.set_up_django()
+            return workers(set_stage, database) if name == "workers" else web(Path(folder))
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or ["workers", "web"]
+    if len(chosen) > 1:  # Django is set up once in a process
+        command = [sys.executable, "-m", "benchmarks.bench_scale"]
+        return max(subprocess.run([*command, part], check=False).returncode for part in chosen)
+    print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    passed = [report(measurement) for measurement in _part(chosen[0])]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What the scale benchmark needs: PostgreSQL and Redis from wheels, gunicorn as in production, people and clients."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from benchmarks.sync_stage import ROOT
+from tests.support.waiting import until
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def postmaster_of(url: str) -> int:
+    """Return the process id of the PostgreSQL server behind a DATABASE_URL of `tests.support.servers`."""
+    folder = unquote(url.partition("@")[2].partition("/")[0])
+    return int((Path(folder) / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def processor_seconds(roots: Iterable[int]) -> float:
+    """Return the processor time of processes and all their descendants so far, those that have ended included."""
+    parents: dict[int, int] = {}
+    times: dict[int, float] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            values = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        pid = int(entry.name)
+        parents[pid] = int(values[1])
+        times[pid] = sum(map(int, values[11:15])) / TICKS
+    wanted = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in wanted and pid not in wanted}:
+        wanted |= more
+    return sum(times.get(pid, 0.0) for pid in wanted)
+
+
+class Cores:
+    """How busy the machine's cores are from its construction on, by whatever process."""
+
+    def __init__(self) -> None:
+        self._before = self._read()
+
+    @staticmethod
+    def _read() -> list[int]:
+        return [int(value) for value in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+
+    @property
+    def busy(self) -> float:
+        spent = [now - before for now, before in zip(self._read(), self._before, strict=True)]
+        return 1 - (spent[3] + spent[4]) / max(sum(spent), 1)  # idle, and waiting for a disk
+
+
+@contextmanager
+def gunicorn(application: str, folder: Path, *, processes: int, **environment: str) -> Iterator[tuple[int, int]]:
+    """Serve an application as docs/production.md does, and yield port and process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", application]
+    own = {"PORTAL_BIND": f"127.0.0.1:{port}", "PORTAL_WEB_PROCESSES": str(processes)}
+    with (folder / "gunicorn.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own, **environment}, stdout=log, stderr=log)
+    try:
+        until(lambda: _listens(port) or process.poll() is not None, "gunicorn listens")
+        assert process.poll() is None, (folder / "gunicorn.log").read_text()
+        yield port, process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def make_people(namespace: Any, count: int) -> list[str]:
+    """Create users with a role in the namespace, and return the session key of each."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from namespaces.models import NamespaceRole, Role
+    from portal.models import User
+
+    keys = []
+    for number in range(count):
+        user = User(username=f"person-{number}")
+        user.set_unusable_password()
+        user.save()
+        NamespaceRole.objects.create(namespace=namespace, user=user, role=Role.CONTRIBUTOR)
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        keys.append(str(session.session_key))
+    return keys
+
+
+def make_clients(namespace: Any, count: int) -> None:
+    """Create clients that are in sync, each with an activity entry, as an import years ago left them."""
+    from django.utils import timezone
+
+    from namespaces.models import Client
+    from portal.models import Activity
+
+    for first in range(0, count, 1000):
+        rows = []
+        for number in range(first, min(first + 1000, count)):
+            row = Client(namespace=namespace, name=f"sensor-{number:05d}", synced_generation=1)
+            row.validation_scheme = "SubjectMatchesAuthenticationName"
+            row.attributes = {"type": "press", "line": number % 20}
+            row.set_authentication_name(f"sensor-{number:05d}.line.example")
+            rows.append(row)
+        made = Client.objects.bulk_create(rows)
+        told = {"scope": namespace.pk, "scope_name": namespace.name, "kind": "namespaces.client", "at": timezone.now()}
+        Activity.objects.bulk_create(
+            Activity(**told, verb="Create client", object_pk=row.pk, object_name=row.name, after=row.describe())
+            for row in made
+        )
