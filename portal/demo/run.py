@@ -1,4 +1,4 @@
-"""The whole product on one machine: emulator, worker and portal as processes, seeded, watched, and stopped together."""
+"""Run the whole product on one machine: start emulator, worker and portal, create the data, restart them, stop them together."""
 
 import contextlib
 import json
@@ -16,19 +16,19 @@ from portal.demo.supervisor import Part, PartError, Stopped, Supervisor, write_p
 
 ARM_PORT = 8443
 MQTT_PORT = 8883
-MQTT_PORTS = 8  # neighbouring ports that must be free: one per namespace, with room to add some
+MQTT_PORTS = 8  # consecutive ports that must be free: one per namespace, and some for namespaces added later
 READY_SECONDS = 60.0
 WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
-# Settings of where the parts store and send things come from the state folder, not from the shell's environment.
+# Variables with these prefixes are not passed on from the shell: the demo sets storage, broker and Azure itself.
 OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
 
 
 class Demo:
-    """One run in one state folder.
+    """One run of the demo, with its data in one state folder.
 
-    `port` is where the portal listens; 0 = every port is any free one. `broker` is the URL of one that runs already;
-    empty = messages are files in the folder.
+    `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
+    with "", Celery stores its messages as files in the folder.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Demo:
     def run(self) -> None:
         """Start everything and keep it running until the user stops it.
 
-        Raises PartError or StateError with the reason when it cannot; in every case nothing is left running.
+        Raise PartError or StateError if a part cannot start. All processes are stopped in every case.
         """
         with self._signals():
             try:
@@ -103,7 +103,7 @@ class Demo:
         self._wait_for_answers()
 
     def _read_seed(self) -> dict[str, Any]:
-        """Return what the demo was seeded with. Only a new folder is seeded: what the user removed stays removed."""
+        """Return the demo's data. It is created once per folder, so resources that the user deleted do not come back."""
         seed = self._folder.seed
         self._is_fresh = not seed.exists()
         if self._is_fresh:
@@ -168,12 +168,12 @@ class Demo:
     # Ready
 
     def _wait_for_answers(self) -> None:
-        """Publish where everything is, once everything answers."""
+        """Wait until every part responds, then write their addresses to `endpoints.json`."""
         self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what=self._silent_parts, every=0.1)
         write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
 
     def _withdraw(self) -> None:
-        """Remove the published endpoints after a part ended unexpectedly, and check every part again."""
+        """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""
         self._folder.endpoints.unlink(missing_ok=True)
         self._silent = {"worker", "portal", "ARM", "MQTT"}
 

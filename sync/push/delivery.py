@@ -1,4 +1,4 @@
-"""Push one claimed row to Azure. Calls only, no database, so that many deliveries can run in threads at once."""
+"""Push one claimed row to Azure. This module does not use the database, so many deliveries can run in threads at once."""
 
 import json
 import time
@@ -27,7 +27,7 @@ PERHAPS_OURS = (
     "differs in: {fields}. It was not deleted. Keep yours to delete it anyway, or take Azure's."
 )
 MOST_IN_MESSAGE = 400  # characters
-WAITED_ENOUGH = 2  # times that a replacement was undone because of another row that waits as well
+WAITED_ENOUGH = 2  # times that a replacement was undone because another row has to be sent first
 _PARENT_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
 End = Literal["written", "deleted", "refused", "drifted", "delayed"]
 
@@ -38,9 +38,11 @@ class Claimed:
 
     row: SyncedModel
     token: uuid.UUID
-    until: float  # time.monotonic() at which the lease ends
+    until: float  # time.monotonic() at which the lease expires
     history: History = NOTHING_KNOWN
-    taken_names: Set[str] | None = None  # of a fresh listing, in lower case: saves a read per new row
+    taken_names: Set[str] | None = (
+        None  # in lower case, from a recent listing: a new row with another name needs no read
+    )
 
 
 @dataclass
@@ -50,14 +52,14 @@ class Delivery:
     claimed: Claimed
     began: datetime
     end: End = "written"
-    base: dict[str, Any] | None = None  # what Azure holds now, as far as we know
+    base: dict[str, Any] | None = None  # the last known state of the resource in Azure, None if there is none
     code: str = ""
     message: str = ""
     outage: AzureUnreachable | None = None
-    found: Resource | None = None  # what others left there
-    touched: bool = False  # a write was sent whose effect is unknown or only partly undone
-    lost: bool = False  # … and which may still take effect after this
-    landed: bool = False  # the write that was lost before has been seen to be there
+    found: Resource | None = None  # the resource in Azure that conflicts with the row
+    touched: bool = False  # a write was sent, and whether it took effect is unknown or it was only half completed
+    lost: bool = False  # the response to a write was lost, and the write may still take effect later
+    landed: bool = False  # a read showed that an earlier write with a lost response has taken effect
     calls: list[Call] = field(default_factory=list)
 
     @property
@@ -125,10 +127,13 @@ class _Courier:
         self.is_doubtful = self.row.is_in_doubt
 
     def delete(self) -> None:
-        """DELETE the resource. Only another resource of the same name stops this: drift alone must not keep access open."""
+        """Delete the resource, even if others changed it: a client that the user deleted must lose access.
+
+        Raise Drifted if others have created another resource with this name.
+        """
         if self.row.base is None:
             if self.row.synced_generation == 0 and not self.is_doubtful:
-                return  # the portal never created it, and others may use the name
+                return  # the portal never created it, so a resource with this name belongs to others
             current: Resource | None = self._read()
             if not self._is_ours(current):
                 if current is None or not self.is_doubtful:
@@ -153,11 +158,11 @@ class _Courier:
     def _read_to_delete(self) -> Resource | None:
         try:
             return self._read()
-        except AzureNotFound:  # with all that it was in
+        except AzureNotFound:  # its namespace or resource group was deleted too
             return None
 
     def _check_before_deleting(self, current: Resource) -> None:
-        """Raise Drifted if others created another resource of this name; else note what they changed."""
+        """Raise Drifted if others created another resource with this name; otherwise record what they changed."""
         model, base = type(self.row), self.row.base
         if self.is_doubtful and self._is_ours(current):
             return
@@ -174,13 +179,16 @@ class _Courier:
             self.delivery.message = f"It had been changed in Azure before it was deleted. {held}"[:MOST_IN_MESSAGE]
 
     def write(self) -> None:
-        """PUT the row, after a DELETE if a value differs that Azure never changes. Sets `base` to what Azure holds."""
+        """Send the row with PUT, and set `base` to the resource that Azure holds afterwards.
+
+        If a value differs that Azure never changes, delete the resource first.
+        """
         current = self._current()
         if current is not None and self.row.matches(current):
             self.delivery.base = dict(current)
             return
         self._refuse_to_overwrite(current)
-        # After our own half-done replacement nothing is there: what Azure held before still has what we do not model.
+        # If a replacement stopped between DELETE and PUT, nothing is there. `base` still has the properties we do not model.
         held = current if current is not None else self.row.base
         properties = self.row.changed_properties(held) if self.row.is_patched else overlay(self.row, held)
         if current is not None and self.row.replaces(current):
@@ -223,19 +231,19 @@ class _Courier:
         return self.history.holds(canonical(describe_resource(type(self.row), current)))
 
     def _may_have_deleted(self, base: Resource) -> bool:
-        """Whether a DELETE of ours with an unknown result explains that the resource is missing."""
+        """Return whether the portal itself may have deleted the missing resource, by a DELETE whose response was lost."""
         model = type(self.row)
         held = canonical(describe_resource(model, base))
         return self.is_doubtful and self.history.may_have_removed(model.unchangeable, held)
 
     def _replace(self, former: Resource, properties: Mapping[str, Any]) -> None:
-        """Delete and recreate the resource, as Azure never changes the value. If the PUT is rejected, restore the former one.
+        """Delete and recreate the resource, to change a value that Azure never changes. If the PUT is rejected, restore it.
 
-        The former one is not restored if Azure accepted the new one but holds something else than was sent, nor after
-        several waits for a row that waits as well: two rows that swap a value would never finish.
+        Two cases leave it deleted or changed: Azure accepted the PUT but stored different values, or the row has waited
+        `WAITED_ENOUGH` times for another row. Two rows that swap a value would otherwise restore each other forever.
         """
         self._send(lambda: self.gateway.delete(self.row.arm_id()))
-        self.delivery.touched = True  # until a resource exists again
+        self.delivery.touched = True  # until a PUT has created it again
         self.delivery.base = None
         try:
             self._put(properties)
@@ -243,7 +251,7 @@ class _Courier:
             if self.delivery.base is not None:
                 raise
             if self.row.waits_for and self.row.attempts >= WAITED_ENOUGH:
-                self.delivery.base = dict(former)  # unmodelled properties are taken from it when it is recreated
+                self.delivery.base = dict(former)  # the next PUT takes the properties from it that we do not model
                 raise
             kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
             try:
@@ -260,7 +268,7 @@ class _Courier:
         try:
             answer = self._sent_put(properties)
         except AzureRefused as refusal:
-            # Azure rejects some writes that change nothing. What counts is what it holds.
+            # Azure rejects some writes that change nothing, so compare with the resource it holds.
             try:
                 answer = self._read()
             except AzureRefused:
@@ -283,7 +291,7 @@ class _Courier:
         return answer
 
     def _send(self, write: Callable[[], Any]) -> Any:
-        """Run a write, unless it may outlast the lease: another worker could have the row by then."""
+        """Run a write. Raise AzureUnreachable if it could outlast the lease, since another worker could claim the row then."""
         if time.monotonic() + write_seconds() > self.delivery.claimed.until:
             raise AzureUnreachable(
                 "the earlier steps took too long; the push starts over", 0.0, sent=False, answered=True
@@ -296,7 +304,7 @@ class _Courier:
             raise
 
     def _read_back(self) -> dict[str, Any] | None:
-        """Read after a write that Azure accepted. If that fails, its result is unknown."""
+        """Read the resource after a write that Azure accepted. If the read fails, the result of the write is unknown."""
         try:
             return self._read()
         except AzureUnreachable:
@@ -304,7 +312,7 @@ class _Courier:
             raise
 
     def _read(self) -> dict[str, Any] | None:
-        """Return what Azure holds now, and note if a write whose answer was lost has taken effect."""
+        """Return the resource in Azure, and set `landed` if an earlier write with a lost response has taken effect."""
         try:
             current: dict[str, Any] | None = self.row.read(self.gateway)
         except AzureNotFound as missing:

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: what the demo begins with. In Azure a group and two namespaces; here people, teams and roles."""
+"""`manage.py seed_demo`: create the demo's data, a resource group with two namespaces in Azure, and users, teams and roles in the portal."""
 
 import json
 from argparse import ArgumentParser
@@ -29,7 +29,7 @@ class Person:
     username: str
     name: str
     team: str
-    role: str  # in words, for the list of sign-ins
+    role: str  # shown in the list of sign-ins
     namespaces: tuple[str, ...] = ()
 
 
@@ -42,12 +42,12 @@ PEOPLE = (
 
 
 class Command(BaseCommand):
-    help = "Seed Azure and the portal for the demo. Running it again changes nothing. Prints what there is as JSON."
+    help = "Create the demo's data in Azure and the portal, and print it as JSON. Data that exists is not changed."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--passwords", type=Path, required=True, help="JSON file of passwords; missing ones are made"
+            "--passwords", type=Path, required=True, help="JSON file of passwords; missing passwords are generated"
         )
 
     def handle(self, *args: Any, passwords: Path, **options: Any) -> None:
@@ -57,24 +57,26 @@ class Command(BaseCommand):
         ids = _seed_azure()
         for name, resource_id in ids.items():
             _connect(admin, name, resource_id)
-        User.objects.filter(activity_seen_at=None).update(activity_seen_at=timezone.now())  # seeding is no news
-        said = {
+        User.objects.filter(activity_seen_at=None).update(
+            activity_seen_at=timezone.now()
+        )  # do not show the demo's data as new
+        created = {
             "subscription": settings.AZURE_SUBSCRIPTION_ID,
             "resource_group": RESOURCE_GROUP,
             "namespaces": [{"name": name, "id": resource_id} for name, resource_id in ids.items()],
             "users": [{"username": person.username, "role": person.role} for person in PEOPLE],
         }
-        self.stdout.write(json.dumps(said))
+        self.stdout.write(json.dumps(created))
 
 
 def _read_passwords(path: Path) -> dict[str, str]:
-    """One fresh password per person and folder: no default account that somebody forgets to change."""
+    """Return a password for each user, from the file or newly generated. There are no default passwords."""
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return {person.username: known.get(person.username) or generate_password() for person in PEOPLE}
 
 
 def _seed_people(passwords: dict[str, str]) -> User:
-    """People and teams. A password that somebody has changed since stays changed."""
+    """Create users and teams, and return the administrator. Existing users keep their password."""
     with transaction.atomic():
         for person in PEOPLE:
             user = User.objects.filter(username=person.username).first()
@@ -90,7 +92,7 @@ def _seed_people(passwords: dict[str, str]) -> User:
 
 
 def _seed_azure() -> dict[str, str]:
-    """The resource group and its namespaces, made through ARM as anybody would. Returns their ids by name."""
+    """Create the resource group and its namespaces through ARM. Return the resource IDs by name."""
     arm = arm_gateway()
     arm.put_resource_group(settings.AZURE_SUBSCRIPTION_ID, RESOURCE_GROUP, LOCATION)
     group = f"/subscriptions/{settings.AZURE_SUBSCRIPTION_ID}/resourceGroups/{RESOURCE_GROUP}"

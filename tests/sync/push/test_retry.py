@@ -1,4 +1,7 @@
-"""Trying again what Azure refused: like any push it brings back nothing that somebody else took away."""
+"""Retrying a push that Azure rejected. A retry does not recreate a resource that others deleted in Azure.
+
+A missing resource is recreated only if the portal itself may have deleted it, by a replacement that did not finish.
+"""
 
 import pytest
 from django.test import Client as Browser
@@ -17,7 +20,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_retrying_a_refused_edit_does_not_recreate_what_azure_deleted(
+def test_retrying_a_rejected_edit_does_not_recreate_a_deleted_resource(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -31,7 +34,7 @@ def test_retrying_a_refused_edit_does_not_recreate_what_azure_deleted(
     assert arm.held(client.arm_id()) is None
 
 
-def test_retrying_does_not_decide_about_a_deletion_but_keeping_ours_does(
+def test_keep_ours_recreates_a_deleted_resource_and_retry_does_not(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     client = settled(ada, factory)
@@ -48,9 +51,7 @@ def test_retrying_does_not_decide_about_a_deletion_but_keeping_ours_does(
     assert (arm.held(client.arm_id()) or {})["description"] == "ours"
 
 
-def test_a_lost_edit_does_not_explain_that_the_resource_is_gone(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_lost_edit_does_not_recreate_what_others_deleted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="ours")
     arm.script("PUT", NEVER_ARRIVED)
@@ -60,7 +61,7 @@ def test_a_lost_edit_does_not_explain_that_the_resource_is_gone(
     assert again(client).parked_code == "DeletedInAzure"
 
 
-def test_a_replacement_that_was_put_back_does_not_explain_it_either(
+def test_an_undone_replacement_does_not_recreate_what_others_deleted(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -73,17 +74,17 @@ def test_a_replacement_that_was_put_back_does_not_explain_it_either(
     assert again(client).parked_code == "DeletedInAzure"
 
 
-def test_a_worker_that_died_amid_a_replacement_explains_it(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_replacement_resumes_after_its_worker_died(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     assert claim(Client, [client.pk])
-    delete_in_azure(arm, client)  # its DELETE arrived, and then it died
+    delete_in_azure(arm, client)  # the worker sent its DELETE, then died
     lease_runs_out(client)
     assert push(again(client)) is Pushed.SUCCEEDED
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "renamed"
 
 
-def test_a_late_delete_explains_it_even_after_the_replacement_succeeded(
+def test_a_late_delete_after_a_replacement_recreates_the_resource(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -98,7 +99,9 @@ def test_a_late_delete_explains_it_even_after_the_replacement_succeeded(
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "renamed"
 
 
-def test_so_does_that_of_a_replacement_that_was_tried_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_late_delete_after_a_retried_replacement_recreates_the_resource(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     arm.script("PUT", refused("QuotaExceeded"))
@@ -113,9 +116,7 @@ def test_so_does_that_of_a_replacement_that_was_tried_again(arm: ScriptedArm, ad
     assert arm.held(client.arm_id()) is not None
 
 
-def test_an_authentication_name_taken_from_azure_does_not_explain_it(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_take_azures_does_not_recreate_what_others_deleted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "authenticationName": "theirs"})
     scan(factory)
