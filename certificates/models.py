@@ -16,11 +16,11 @@ from certificates.x509.reading import (
     Certificate,
     DecodingError,
     from_azure_pem,
-    grouped_thumbprint,
     load_certificate,
     to_azure_pem,
     to_pem,
 )
+from certificates.x509.thumbprints import grouped_thumbprint
 from namespaces.models import Namespace
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
 from sync.models import SyncedModel, SyncedQuerySet

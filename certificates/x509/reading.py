@@ -287,8 +287,3 @@ def from_azure_pem(text: str) -> bytes:
     if len(certificates) != 1:
         raise DecodingError("several-certificates", f"There are {len(certificates)} certificates instead of one.")
     return certificates[0].der
-
-
-def grouped_thumbprint(thumbprint: str) -> str:
-    """Return the hex digits in groups of four, so that people can compare them."""
-    return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))

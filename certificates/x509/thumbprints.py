@@ -60,6 +60,11 @@ def normalize_thumbprint(text: str) -> str:
     return digits
 
 
+def grouped_thumbprint(thumbprint: str) -> str:
+    """Return the hex digits in groups of four, so that people can compare them."""
+    return " ".join(thumbprint[start : start + 4] for start in range(0, len(thumbprint), 4))
+
+
 def _split(text: str) -> tuple[str, str]:
     """Return the hash that the prefix names ("sha1", "sha256" or ""), and the characters after the prefix."""
     kept = "".join(

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
-from certificates.x509.reading import grouped_thumbprint
+from certificates.x509.thumbprints import grouped_thumbprint, thumbprint_digits
 from namespaces.models.configuration import NamespaceConfiguration
 from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
@@ -271,9 +271,7 @@ class Client(SyncedModel):
         self.name = str(resource.get("name", self.name))
         self.set_authentication_name(properties.get("authenticationName") or self.name)
         self.validation_scheme = authentication.get("validationScheme") or "SubjectMatchesAuthenticationName"
-        self.thumbprints = [
-            t.lower().replace(":", "").replace(" ", "") for t in authentication.get("allowedThumbprints") or []
-        ]
+        self.thumbprints = [thumbprint_digits(text) for text in authentication.get("allowedThumbprints") or []]
         self.state = properties.get("state") or "Enabled"
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""

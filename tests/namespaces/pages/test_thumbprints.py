@@ -1,4 +1,4 @@
-"""Thumbprints in the form of a client and in the search, in the notations of tools and people."""
+"""Thumbprints in the form of a client, the import and the search, in the notations of tools and people."""
 
 from typing import Any
 
@@ -60,3 +60,11 @@ def test_the_search_finds_a_registered_thumbprint_in_any_notation(
     make_client(namespace, "press-1", validation_scheme="ThumbprintMatch", thumbprints=[THUMBPRINT])
     answer = client.get(reverse("portal:search"), {"q": text})
     assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in answer.content.decode()
+
+
+@pytest.mark.parametrize("text", NOTATIONS.values(), ids=NOTATIONS)
+def test_the_import_reads_a_thumbprint_in_any_notation(text: str) -> None:
+    client = Client()
+    authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": [text]}
+    client.adopt({"name": "press-1", "properties": {"clientCertificateAuthentication": authentication}})
+    assert client.thumbprints == [THUMBPRINT]
