@@ -77,12 +77,14 @@ class Credentials:
         """Return an opaque bearer token that is valid for `TOKEN_LIFETIME` seconds from `now` (Unix time)."""
         expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME
         payload = f"{expiry}.{secrets.token_hex(8)}".encode()
-        return base64.urlsafe_b64encode(payload + b"." + self._sign(payload)).decode().rstrip("=")
+        return _encoded(payload + b"." + self._sign(payload))
 
     def is_valid_token(self, token: str, now: float | None = None) -> bool:
         """Return whether this is a token from `issue_token` that has not expired at `now` (Unix time)."""
         try:
             content = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+            if _encoded(content) != token:  # Python ignores characters that are not base64, and what follows the end
+                return False
             payload, _, signature = content.rpartition(b".")
             expiry = int(payload.partition(b".")[0])
         except ValueError:
@@ -91,3 +93,7 @@ class Credentials:
 
     def _sign(self, payload: bytes) -> bytes:
         return hmac.new(bytes.fromhex(self.signing_key), payload, hashlib.sha256).hexdigest().encode()
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from emulator.arm.limits import add_arm_arguments, arm_limits
 from emulator.fault_rules import Fault, FaultError
 from emulator.mqtt.options import add_mqtt_arguments, mqtt_options, switch
 
@@ -88,6 +89,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="a fault from the start, such as latency,seconds=0.2 or error,status=503,rate=0.1; can be given more than"
         " once (in EMULATOR_FAULT: separated by ';')",
     )
+    add_arm_arguments(parser, environment)
     add_mqtt_arguments(parser, environment)
     return parser
 
@@ -110,6 +112,7 @@ def _validate(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Non
     if found.parent_fd and not found.parent_fd.isdigit():
         parser.error("--parent-fd must be the number of an open file descriptor")
     try:
+        arm_limits(found)
         mqtt_options(found)
     except ValueError as error:
         parser.error(str(error))

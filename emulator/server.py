@@ -21,6 +21,8 @@ from typing import IO
 from aiohttp import web
 
 from emulator.arm.application import ArmService
+from emulator.arm.limits import MAX_HEADERS, MAX_LINE_BYTES, ArmLimits, arm_limits
+from emulator.arm.listener import ArmListener, http_logger
 from emulator.arm.requests.throttle import Throttle
 from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import read_seed
@@ -149,15 +151,16 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     mqtt = MqttEndpoints(store, authority, options.host, mqtt_options(options), told=host)
     service = _make_service(options, authority, credentials, store, mqtt)
     service.apply_seed()
-    runner = web.AppRunner(
-        service.application(), access_log=None, handle_signals=False, auto_decompress=False, shutdown_timeout=GRACE
-    )
+    limits = arm_limits(options)
+    arm = ArmListener(server_context(authority), limits)
+    runner = _http_runner(arm.application(service.application()), limits)
     await runner.setup()
     try:
         listener = listen(options.host, options.port)
         await start_mqtt(mqtt)
         # Last, so that a response of /healthz means that all endpoints listen.
-        await web.SockSite(runner, listener, ssl_context=server_context(authority)).start()
+        assert runner.server is not None
+        await arm.start(listener, runner.server)
         url = url_of(host, listener.getsockname()[1])
         _warn_if_reachable(options.host)
         _write_files(options, url, authority, credentials, mqtt.by_name)
@@ -166,8 +169,24 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         await stopped.wait()
     finally:
         _remove_files(options)
+        arm.stop()
         await mqtt.stop()
         await runner.cleanup()
+
+
+def _http_runner(application: web.Application, limits: ArmLimits) -> web.AppRunner:
+    return web.AppRunner(
+        application,
+        access_log=None,
+        handle_signals=False,
+        auto_decompress=False,
+        shutdown_timeout=GRACE,
+        keepalive_timeout=limits.idle_seconds,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_HEADERS,
+        logger=http_logger(),
+    )
 
 
 def _make_service(
@@ -182,6 +201,7 @@ def _make_service(
         mqtt_ca=str(authority.ca_path),
         live_state=mqtt.live_state,
         faults=options.fault,
+        bounds=arm_limits(options),
         seed=read_seed(options.seed) if options.seed else (),
     )
 

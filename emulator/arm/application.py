@@ -1,5 +1,6 @@
 """The aiohttp application: from an HTTPS request to a `Call`, and from an `ArmResponse` or `ArmError` back."""
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from emulator.arm.event_grid import EventGrid
 from emulator.arm.faults.active_faults import ActiveFaults, Plan, error_of
 from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
+from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import LiveState
 from emulator.arm.requests.calls import Call
@@ -28,7 +30,6 @@ from emulator.credentials import Credentials
 from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.storage.store import Store
 
-MAX_BODY_BYTES = 4 * 1024 * 1024  # the limit of ARM
 ON_REQUEST = Fault(kind="long-running")  # for `Prefer: respond-async` (RFC 7240)
 logger = logging.getLogger(__name__)
 
@@ -52,11 +53,13 @@ class ArmService:
         mqtt_ca: str,
         live_state: LiveState,
         faults: tuple[Fault, ...] = (),
+        bounds: ArmLimits = ArmLimits(),
         seed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._store = store
         self._credentials = credentials
         self._throttle = throttle
+        self._bounds = bounds
         self._seed = seed
         self._faults = ActiveFaults(throttle, faults)
         self._visible = VisibleState(store)
@@ -105,7 +108,7 @@ class ArmService:
                 plan = self._faults.plan(request.method, "/" + "/".join(segments))
             await self._faults.wait(plan.delay)
             if plan.ends_with("reset", after=False):
-                await request.read()  # the caller has sent everything, and gets no response
+                await self._body(request)  # the caller has sent everything, and gets no response
                 return reset_connection(request)
             self._raise_fault(request, plan, after=False)
             response = await self._route(request, segments, plan)
@@ -114,10 +117,8 @@ class ArmService:
             self._raise_fault(request, plan, after=True)
         except ArmError as error:
             response = web.json_response(error.as_dict(), status=error.status, headers=error.headers)
-        except web.HTTPRequestEntityTooLarge:
-            too_large = ArmError(
-                413, "RequestContentTooLarge", f"The request content is larger than {MAX_BODY_BYTES} bytes."
-            )
+        except web.HTTPRequestEntityTooLarge as error:
+            too_large = ArmError(413, "RequestContentTooLarge", f"The request content is too large. {error.text}")
             response = web.json_response(too_large.as_dict(), status=413)
         except (web.HTTPException, ConnectionError):
             raise
@@ -147,16 +148,18 @@ class ArmService:
         if lowered[1:] in (("oauth2", "v2.0", "token"), ("oauth2", "token")):
             if request.method != "POST":
                 raise ArmError(405, "MethodNotAllowed", "Use POST.", headers={"Allow": "POST"})
-            return await token(request, segments[0], self._credentials)
+            return await self._token(request, segments[0])
         if lowered == ("msi", "token"):
             return managed_identity_token(request, self._credentials)
         self._require_token(request)
         if lowered[:1] == ("emulator",):
-            return await self._control.respond(request, lowered[1:])
+            return self._control.respond(request.method, lowered[1:], await self._body(request))
         ignores_limits = NO_FAULTS_HEADER in request.headers
         left = {} if ignores_limits else self._throttle.take(request.method, segments[1] if len(segments) > 1 else "")
         try:
-            result = self._operate(await _read_call(request, segments, self._credentials.client_id, plan))
+            result = self._operate(
+                _call_of(request, segments, self._credentials.client_id, plan, await self._body(request))
+            )
         except ArmError as error:
             error.headers = {**left, **error.headers}
             raise
@@ -164,6 +167,21 @@ class ArmService:
         if result.body is None:
             return web.Response(status=result.status, headers=headers)
         return web.json_response(result.body, status=result.status, headers=headers)
+
+    async def _body(self, request: web.Request) -> bytes:
+        """Return the body. Raise `ArmError` (408) if it takes too long."""
+        try:
+            async with asyncio.timeout(self._bounds.body_seconds):
+                return await request.read()
+        except TimeoutError as error:
+            raise _too_slow() from error
+
+    async def _token(self, request: web.Request, tenant: str) -> web.Response:
+        try:
+            async with asyncio.timeout(self._bounds.body_seconds):
+                return await token(request.clone(client_max_size=MAX_SIGN_IN_BYTES), tenant, self._credentials)
+        except TimeoutError as error:
+            raise _too_slow() from error
 
     def _operate(self, call: Call) -> ArmResponse:
         path = call.path
@@ -194,6 +212,10 @@ class ArmService:
         )
 
 
+def _too_slow() -> ArmError:
+    return ArmError(408, "RequestTimeout", "The request content took too long.")
+
+
 def _reject_compressed(request: web.Request) -> None:
     """Raise `ArmError` (415). No client of ARM sends compressed content, and the server does not decompress it."""
     encoding = request.headers.get("Content-Encoding", "identity").strip()
@@ -205,7 +227,7 @@ def _reject_compressed(request: web.Request) -> None:
         )
 
 
-async def _read_call(request: web.Request, segments: tuple[str, ...], caller: str, plan: Plan) -> Call:
+def _call_of(request: web.Request, segments: tuple[str, ...], caller: str, plan: Plan, body: bytes) -> Call:
     path = parse_arm_path(segments)
     if path is None:
         if tuple(segment.casefold() for segment in segments) != ("subscriptions",):
@@ -217,7 +239,7 @@ async def _read_call(request: web.Request, segments: tuple[str, ...], caller: st
         path=path,
         # ARM ignores the case of query names, such as `$Filter` and `Api-Version`.
         query={name.casefold(): value for name, value in request.rel_url.query.items()},
-        body=await request.read(),
+        body=body,
         origin=origin(request),
         target=request.raw_path.partition("?")[0],
         caller=caller,

@@ -28,15 +28,15 @@ class ControlApi:
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
 
-    async def respond(self, request: web.Request, segments: tuple[str, ...]) -> web.Response:
-        """Respond to a request; `segments` follow `/emulator/` in the path, in lower case. Raise `ArmError`."""
-        match (request.method, *segments):
+    def respond(self, method: str, segments: tuple[str, ...], body: bytes) -> web.Response:
+        """Respond to a request with this body; `segments` follow `/emulator/` in the path, in lower case. Raise `ArmError`."""
+        match (method, *segments):
             case ("GET", "endpoints"):
                 return web.json_response(self._endpoints())
             case ("GET", "faults"):
                 return web.json_response({"value": [fault.as_dict() for fault in self._faults.all()]})
             case ("POST", "faults"):
-                return web.json_response(self._faults.add(await _read_fault(request)).as_dict(), status=201)
+                return web.json_response(self._faults.add(_read_fault(body)).as_dict(), status=201)
             case ("DELETE", "faults"):
                 self._faults.clear()
                 return web.Response(status=204)
@@ -63,9 +63,9 @@ class ControlApi:
         }
 
 
-async def _read_fault(request: web.Request) -> Fault:
+def _read_fault(body: bytes) -> Fault:
     try:
-        members = json.loads(await request.read())
+        members = json.loads(body)
         if not isinstance(members, dict):
             raise FaultError("Send a JSON object.")
         return Fault.from_dict(members)

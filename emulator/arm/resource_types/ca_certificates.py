@@ -42,7 +42,7 @@ def check_ca_certificate(draft: Draft) -> Checked:
     fails with the reason.
     """
     draft.fields.require_known(PROPERTIES)
-    description = draft.fields.text("description")
+    description = draft.fields.description()
     certificate = _decode(draft)
     if draft.existing is not None and draft.existing.certificate != certificate.der:
         raise conflict(

@@ -147,7 +147,7 @@ def check_client(draft: Draft) -> Checked:
         )
     return Checked(
         {
-            "description": fields.text("description"),
+            "description": fields.description(),
             "authenticationName": name,
             **_authentication(draft, name),
             "state": fields.choice("state", ("Enabled", "Disabled"), "Enabled"),

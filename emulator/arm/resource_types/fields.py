@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from emulator.arm.limits import MAX_DESCRIPTION_CHARACTERS
 from emulator.arm.requests.errors import ArmError, invalid
 
 
@@ -53,6 +54,14 @@ class Fields:
             raise self.error(name, f"'{self.at(name)}' must be a string.")
         if value is not None and not is_utf8(value):
             raise self.error(name, f"'{self.at(name)}' must be valid UTF-8.")
+        return value
+
+    def description(self) -> str | None:
+        """Return the description of a resource."""
+        value = self.text("description")
+        if value is not None and len(value) > MAX_DESCRIPTION_CHARACTERS:
+            most = f"{MAX_DESCRIPTION_CHARACTERS:,}"
+            raise self.error("description", f"'{self.at('description')}' has more than {most} characters.")
         return value
 
     def choice(self, name: str, values: tuple[str, ...], default: str | None) -> str | None:

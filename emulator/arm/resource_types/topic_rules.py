@@ -35,7 +35,7 @@ def check_client_group(draft: Draft) -> Checked:
         parse_query(query)
     except QueryError as error:
         raise fields.error("query", f"The client group query is not valid. {error}") from error
-    return Checked({"description": fields.text("description"), "query": query, "provisioningState": "Succeeded"})
+    return Checked({"description": fields.description(), "query": query, "provisioningState": "Succeeded"})
 
 
 def all_clients_group(namespace: Resource) -> Resource:
@@ -69,9 +69,7 @@ def check_topic_space(draft: Draft) -> Checked:
             raise fields.error(
                 f"topicTemplates[{number}]", f"The topic template '{template[:300]!s}' is not valid. {error}"
             ) from error
-    return Checked(
-        {"description": fields.text("description"), "topicTemplates": templates, "provisioningState": "Succeeded"}
-    )
+    return Checked({"description": fields.description(), "topicTemplates": templates, "provisioningState": "Succeeded"})
 
 
 # Permission bindings
@@ -95,7 +93,7 @@ def check_permission_binding(draft: Draft) -> Checked:
         group = _existing_name(draft, "clientGroupName", CLIENT_GROUP, "client group", group)
     return Checked(
         {
-            "description": fields.text("description"),
+            "description": fields.description(),
             "clientGroupName": group,
             "topicSpaceName": _existing_name(draft, "topicSpaceName", TOPIC_SPACE, "topic space", space),
             "permission": permission,
