@@ -61,8 +61,13 @@ def role_in(user: User, namespace: Namespace) -> Role | None:
 
 
 def may(user: User, namespace: Namespace, verb: Verb) -> bool:
+    return verb in allowed_verbs(user, namespace)
+
+
+def allowed_verbs(user: User, namespace: Namespace) -> frozenset[Verb]:
+    """Return all that the user may do in the namespace."""
     role = role_in(user, namespace)
-    return role is not None and verb in _ALLOWED[role]
+    return frozenset() if role is None else _ALLOWED[role]
 
 
 def may_connect(user: User) -> bool:

@@ -81,6 +81,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.web.shell_context.shell",
             ],
+            "libraries": {"lucide": "portal.templatetags.drawn_icons"},
             "builtins": [
                 *([] if HAS_PARTIALS else ["template_partials.templatetags.partials"]),
                 "portal.templatetags.portal",

@@ -1,5 +1,6 @@
 """The health of a namespace, and what to do next."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from django.db.models import CharField, Count, Q, QuerySet, Value
 from namespaces.connections.client_certificates import next_ends
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
+from portal.short_cache import kept
 from sync import registry
 from sync.models import SyncedModel
 from sync.pages.backlog import Figures, figures_by_scope, in_one_statement
@@ -69,7 +71,8 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
     """Summarize many namespaces with as many queries as for one."""
     namespaces = list(namespaces)
     pks = [namespace.pk for namespace in namespaces]
-    counts, of_cas, of_clients = _counts(pks, at), registry.next_expiries(pks), next_ends(pks, at)
+    counts, of_cas = _counts(pks, at), registry.next_expiries(pks)
+    of_clients = kept(f"next-ends:{_digest(pks)}", lambda: next_ends(pks, at))
     return [
         Summary(
             each,
@@ -84,7 +87,10 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
 def _counts(pks: Sequence[int], at: datetime) -> dict[int, Counts]:
     totals: Counter[tuple[int, str]] = Counter()
     noted: Counter[int] = Counter()
-    for row in in_one_statement([_held(model, pks) for model in registry.models()]):
+    held = kept(
+        f"held:{_digest(pks)}", lambda: list(in_one_statement([_held(model, pks) for model in registry.models()]))
+    )
+    for row in held:
         totals[(row["namespace_id"], row["arm_type"])] += row["total"]
         noted[row["namespace_id"]] += row["noted"]
     by_scope, differing = figures_by_scope(at), open_findings_in(pks)
@@ -100,6 +106,10 @@ def _counts(pks: Sequence[int], at: datetime) -> dict[int, Counts]:
             noted=noted[pk],
         )
     return found
+
+
+def _digest(pks: Sequence[int]) -> str:
+    return hashlib.sha256(repr(pks).encode()).hexdigest()
 
 
 def _held(model: type[SyncedModel], pks: Sequence[int]) -> QuerySet[Any, dict[str, Any]]:
