@@ -30,7 +30,7 @@ def test_three_workers_on_a_bad_network_lose_and_double_nothing(servers: list[st
     assert not any(report[wrong] for wrong in WRONG)
 
 
-def test_two_pushes_of_one_row_at_once_would_be_seen() -> None:
+def test_two_pushes_of_one_row_at_once_would_be_noticed() -> None:
     at = [datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC) for second in range(9)]
     one_after_the_other = [("client", 1, at[0], at[2]), ("client", 1, at[3], at[4]), ("client", 2, at[1], at[8])]
     assert overlapping(one_after_the_other) == []

@@ -209,7 +209,7 @@ class Stage:
         return state, held.get("authenticationName"), held.get("description")
 
 
-def test_each_row_ends_where_it_ends_without_the_migrations(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_the_migrations_do_not_change_where_a_row_ends(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     plant = make_namespace("plant", contributor=ada)
     stages = [Stage(arm, ada, namespace) for namespace in (factory, plant)]
     stages[0].arrange()
@@ -228,7 +228,7 @@ def test_each_row_ends_where_it_ends_without_the_migrations(arm: ScriptedArm, ad
     assert ends["deleting_in_doubt"] == (None, None, None)
 
 
-def test_stored_keys_become_labels_again_and_back(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_stored_keys_are_converted_back_and_forth(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, attributes={"validation_scheme": "a value, and no key"})
     change_in_azure(arm, client, clientCertificateAuthentication={"validationScheme": "DnsMatchesAuthenticationName"})
     scan(factory)
@@ -246,7 +246,7 @@ def test_stored_keys_become_labels_again_and_back(arm: ScriptedArm, ada: User, f
     assert [field["field"] for field in Finding.objects.get().fields] == fields
 
 
-def test_migrations_that_broke_off_can_be_run_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_interrupted_migrations_can_be_repeated(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     migrate(BEFORE)

@@ -65,7 +65,7 @@ def as_workload_identity(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("become", [as_environment, as_managed_identity, as_workload_identity])
-def test_each_credential_class_brings_a_token_that_arm_accepts(
+def test_each_credential_class_gets_a_token_that_arm_accepts(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, become: Any
 ) -> None:
     become(azure, monkeypatch)
@@ -103,7 +103,7 @@ def test_a_wrong_secret_is_reported_in_one_sentence(
     assert "\n" not in fault.reason
 
 
-def test_a_federated_token_that_is_not_ours_is_refused(
+def test_a_forged_federated_token_is_rejected(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     as_workload_identity(azure, monkeypatch)
@@ -126,7 +126,7 @@ def test_a_missing_credential_is_reported(
     assert not fault.sent
 
 
-def test_a_credential_that_cannot_be_made_is_reported_and_tried_again(azure: EmulatorProcess, settings: Any) -> None:
+def test_a_credential_that_cannot_be_created_is_reported_and_retried(azure: EmulatorProcess, settings: Any) -> None:
     as_own_authority(azure, settings)
     existing, settings.AZURE_ARM_CA = settings.AZURE_ARM_CA, "/nowhere/ca.pem"
     gateway = arm_gateway()
@@ -237,9 +237,7 @@ def test_check_azure_reports_what_works_and_what_is_missing(
 
 
 @pytest.mark.django_db
-def test_a_role_that_does_not_reach_up_to_the_subscription_is_no_fault(
-    azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_role_below_the_subscription_is_no_fault(azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     as_environment(azure, monkeypatch)
     azure.make_namespace("checked")
     control = EmulatorControl.from_ready_file(azure.state_dir / "ready.json")
@@ -255,7 +253,7 @@ def test_a_role_that_does_not_reach_up_to_the_subscription_is_no_fault(
     assert "MISSING" not in out.getvalue()
 
 
-def test_a_token_is_asked_for_once_and_not_again_and_again_while_a_push_waits(
+def test_a_failed_token_request_is_not_repeated_at_once(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_environment(azure, monkeypatch)
@@ -271,7 +269,7 @@ def test_a_token_is_asked_for_once_and_not_again_and_again_while_a_push_waits(
     assert rule["hits"] == 1
 
 
-def test_rights_are_read_as_azure_means_them() -> None:
+def test_actions_match_with_wildcards_and_exclusions() -> None:
     assert all(is_allowed(action, [{"actions": ["*"], "notActions": []}]) for action in needed())
     reading, writing = (f"Microsoft.EventGrid/namespaces/caCertificates/{verb}" for verb in ("read", "write"))
     assert is_allowed(writing, [{"actions": ["Microsoft.EventGrid/namespaces/*"]}])
@@ -280,7 +278,7 @@ def test_rights_are_read_as_azure_means_them() -> None:
     assert not is_allowed(writing, [{"actions": ["*"], "notActions": ["Microsoft.EventGrid/*/write"]}])
 
 
-def test_the_role_of_the_docs_gives_what_the_portal_takes_and_no_more() -> None:
+def test_the_documented_role_has_exactly_the_needed_actions() -> None:
     page = (django_settings.BASE_DIR / "docs/azure.md").read_text(encoding="utf-8")
     role = json.loads(page.partition("```json")[2].partition("```")[0])
     actions = {action for action in role["Actions"] if action.startswith("Microsoft.EventGrid/")}
@@ -309,7 +307,7 @@ def test_credential_faults_have_a_code_and_one_sentence(message: str, code: str)
     assert "\n" not in hint.sentence
 
 
-def test_the_credential_is_never_that_of_a_person(azure: EmulatorProcess) -> None:
+def test_credentials_of_a_signed_in_user_are_never_used(azure: EmulatorProcess) -> None:
     names = {type(each).__name__ for each in _default_credential().credentials}
     assert "ManagedIdentityCredential" in names
     assert not names & {"InteractiveBrowserCredential", "VisualStudioCodeCredential", "SharedTokenCacheCredential"}

@@ -65,9 +65,7 @@ def test_no_link_leads_to_another_server(arm: ScriptedArm, gateway: ArmGateway, 
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_no_operation_of_a_write_is_asked_for_on_another_server(
-    arm: ScriptedArm, gateway: ArmGateway, method: str
-) -> None:
+def test_an_operation_is_never_polled_on_another_server(arm: ScriptedArm, gateway: ArmGateway, method: str) -> None:
     arm.hold(CLIENT, {})
     arm.script(method, Answer(202, {}, {"Azure-AsyncOperation": FOREIGN, "Retry-After": "0.1"}))
     with pytest.raises(AzureRefused) as refusal:
@@ -98,7 +96,9 @@ def test_each_read_reports_throttling(arm: ScriptedArm, gateway: ArmGateway, rea
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 @pytest.mark.parametrize("body", [[], "text", 7])
-def test_a_response_that_is_no_object_is_no_answer(arm: ScriptedArm, gateway: ArmGateway, read: Any, body: Any) -> None:
+def test_a_response_that_is_not_an_object_is_unreachable(
+    arm: ScriptedArm, gateway: ArmGateway, read: Any, body: Any
+) -> None:
     arm.script("GET", Answer(200, body))
     with pytest.raises(AzureUnreachable) as fault:
         read(gateway)

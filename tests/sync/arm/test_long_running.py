@@ -30,7 +30,7 @@ POLLS = {
 
 
 @pytest.mark.parametrize("poll", POLLS.values(), ids=POLLS)
-def test_a_change_that_azure_accepted_stays_our_own_when_the_question_how_it_goes_fails(
+def test_an_accepted_change_stays_our_own_when_polling_fails(
     arm: ScriptedArm, ada: User, factory: Namespace, poll: Answer
 ) -> None:
     client = settled(ada, factory)
@@ -44,9 +44,7 @@ def test_a_change_that_azure_accepted_stays_our_own_when_the_question_how_it_goe
     assert not Finding.objects.exists()
 
 
-def test_a_question_that_is_throttled_keeps_azures_patience_and_costs_no_attempt(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_throttled_poll_waits_as_asked_and_costs_no_attempt(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", accepted(arm))
     arm.script("GET", Answer(), POLLS["throttled"])
@@ -57,7 +55,7 @@ def test_a_question_that_is_throttled_keeps_azures_patience_and_costs_no_attempt
     assert waiting.next_attempt_at > timezone.now() + timedelta(seconds=6)
 
 
-def test_an_accepted_change_that_lands_late_cannot_win_unseen(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_accepted_change_that_lands_late_is_noticed(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="slow")
     arm.script("PUT", accepted(arm, 202, apply="later"))
@@ -73,7 +71,7 @@ def test_an_accepted_change_that_lands_late_cannot_win_unseen(arm: ScriptedArm, 
     assert (arm.held(client.arm_id()) or {})["description"] == "newer"
 
 
-def test_an_accepted_deletion_that_lands_late_does_not_take_the_revived_client_away_unseen(
+def test_an_accepted_late_deletion_of_a_revived_client_is_noticed(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory)
@@ -91,7 +89,7 @@ def test_an_accepted_deletion_that_lands_late_does_not_take_the_revived_client_a
     assert (arm.held(client.arm_id()) or {})["description"] == "back again"
 
 
-def test_a_read_back_that_fails_leaves_the_row_in_doubt(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_failed_read_back_leaves_the_row_uncertain(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="sent")
     odd = {"properties": {"authenticationName": "sensor-1", "description": "not yet"}}
@@ -104,7 +102,7 @@ def test_a_read_back_that_fails_leaves_the_row_in_doubt(arm: ScriptedArm, ada: U
 
 
 @pytest.mark.parametrize("answer", [refused("AuthorizationFailed", 403), refused("ResourceNotFound", 404)])
-def test_where_azure_does_not_tell_of_an_operation_the_resource_does(
+def test_without_an_operation_status_the_resource_is_polled(
     arm: ScriptedArm, ada: User, factory: Namespace, answer: Answer
 ) -> None:
     client = make(ada, factory)

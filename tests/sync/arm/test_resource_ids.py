@@ -30,19 +30,19 @@ def test_a_resource_group_may_have_letters_of_any_language(group: str) -> None:
     "group",
     ["", ".", "..", "a b", "a%2Fb", "a?b", "a#b", "a\\b", "a\u202eb", "a\u200bb", "\uff0e\uff0e", "a\uff0fb", "a\n"],
 )
-def test_what_a_url_would_change_or_nobody_can_see_is_no_resource_group(group: str) -> None:
+def test_url_characters_and_invisible_ones_are_no_resource_group(group: str) -> None:
     with pytest.raises(ValueError, match="resource id"):
         parse_resource_id(f"{HEAD}/{group}/{TAIL}")
 
 
 @pytest.mark.parametrize("name", ["sensör", "..", "a b"])
-def test_no_other_step_has_letters_beyond_ascii(name: str) -> None:
+def test_other_steps_are_ascii_only(name: str) -> None:
     with pytest.raises(ValueError, match="resource id"):
         parse_resource_id(f"{HEAD}/rg/{TAIL}/clients/{name}")
 
 
 @pytest.mark.django_db
-def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked(azure: EmulatorProcess) -> None:
+def test_a_namespace_in_such_a_group_is_imported_changed_and_checked(azure: EmulatorProcess) -> None:
     group = f"/subscriptions/{azure.subscription}/resourceGroups/{quote(GROUP)}"
     azure.call("PUT", group, {"location": "westeurope"})
     properties = {"topicSpacesConfiguration": {"state": "Enabled"}}
@@ -70,7 +70,7 @@ def test_a_namespace_in_such_a_group_is_connected_brought_in_changed_and_checked
 
 
 @pytest.mark.django_db
-def test_an_id_that_the_portal_cannot_address_is_named_by_the_check_and_ends_nothing(arm: ScriptedArm) -> None:
+def test_check_azure_reports_an_unsupported_id_and_continues(arm: ScriptedArm) -> None:
     strange, good = namespace_id("strange").replace("mqtt-tests", "a b"), namespace_id("good")
     listed = [{"id": strange, "name": "strange"}, {"id": good, "name": "good"}]
     arm.script(

@@ -14,15 +14,13 @@ CLIENT = f"{NAMESPACE}/clients/sensor-1"
 BODY = {"properties": {"authenticationName": "sensor-1", "description": "Grüße, “Halle 3”"}}
 
 
-def test_what_is_put_comes_back_as_it_was_sent(arm: ScriptedArm) -> None:
+def test_a_body_is_returned_as_it_was_sent(arm: ScriptedArm) -> None:
     gateway = ArmGateway()
     assert gateway.put(CLIENT, BODY)["properties"]["description"] == "Grüße, “Halle 3”"
     assert gateway.get(CLIENT)["name"] == "sensor-1"
 
 
-def test_the_proxy_of_the_environment_is_used_but_not_where_it_says_so(
-    arm: ScriptedArm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_and_no_proxy_of_the_environment_are_respected(arm: ScriptedArm, monkeypatch: pytest.MonkeyPatch) -> None:
     arm.hold(CLIENT, BODY["properties"])
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     with pytest.raises(AzureUnreachable):
@@ -32,7 +30,7 @@ def test_the_proxy_of_the_environment_is_used_but_not_where_it_says_so(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_an_answer_that_is_torn_is_no_answer(arm: ScriptedArm, method: str) -> None:
+def test_a_response_that_is_cut_off_counts_as_none(arm: ScriptedArm, method: str) -> None:
     arm.hold(CLIENT, BODY["properties"])
     arm.script(method, Answer(wire="torn"))
     gateway = ArmGateway()
@@ -41,7 +39,7 @@ def test_an_answer_that_is_torn_is_no_answer(arm: ScriptedArm, method: str) -> N
     assert gateway.get(CLIENT)["name"] == "sensor-1"
 
 
-def test_nobody_is_led_to_another_place(arm: ScriptedArm) -> None:
+def test_redirects_are_not_followed(arm: ScriptedArm) -> None:
     """A redirect would carry the token to wherever it points."""
     arm.hold(CLIENT, BODY["properties"])
     arm.script("GET", Answer(status=307, headers={"Location": f"{arm.url}{NAMESPACE}/clients/other"}, body={}))

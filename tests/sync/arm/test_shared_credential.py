@@ -46,7 +46,7 @@ def test_only_the_configured_endpoint_is_asked_for_a_token(arm: ScriptedArm) -> 
     assert arm.tokens_seen == ["scripted-1", "scripted-1"]
 
 
-def test_the_ca_file_counts_for_the_token_endpoint(arm: ScriptedArm, settings: Any, tmp_path: Path) -> None:
+def test_the_ca_file_applies_to_the_token_endpoint(arm: ScriptedArm, settings: Any, tmp_path: Path) -> None:
     assert make_credential().get_token("scope").token == "scripted-1"
     settings.AZURE_ARM_CA = ""
     with pytest.raises(ServiceRequestError):
@@ -95,7 +95,7 @@ def test_an_outage_of_the_token_endpoint_ends_at_once(arm: ScriptedArm, path: st
 
 
 @pytest.mark.parametrize("answer", [AWAY, Answer(503, {})], ids=["away", "503"])
-def test_threads_wait_together_for_a_token_endpoint_that_is_away(arm: ScriptedArm, answer: Answer) -> None:
+def test_threads_wait_together_for_an_unreachable_token_endpoint(arm: ScriptedArm, answer: Answer) -> None:
     go = threading.Event()
 
     def wait_then_fail() -> Answer:

@@ -90,7 +90,7 @@ def test_a_lease_outlasts_every_timeout_of_one_push(
 
 
 @pytest.mark.parametrize("change", ["write", "deletion"])
-def test_a_change_that_does_not_end_is_left_when_its_time_is_over(
+def test_polling_of_a_change_that_does_not_end_stops_in_time(
     arm: ScriptedArm, clock: Clock, ada: User, factory: Namespace, change: str
 ) -> None:
     client = settled(ada, factory)

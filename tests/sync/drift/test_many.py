@@ -46,7 +46,7 @@ def parked_creations(ada: User, factory: Namespace, count: int) -> list[Client]:
 # Retry
 
 
-def test_many_are_tried_again_by_few_statements(
+def test_many_rows_are_retried_with_few_statements(
     ada: User, factory: Namespace, browser: Browser, django_assert_max_num_queries: Any
 ) -> None:
     parked_creations(ada, factory, 60)
@@ -60,7 +60,7 @@ def test_many_are_tried_again_by_few_statements(
     assert entries[0].before == {"error": "QuotaExceeded", "message": "Enough."}
 
 
-def test_what_takes_access_away_is_urgent_also_when_many_are_tried_again(
+def test_a_bulk_retry_keeps_changes_that_remove_access_urgent(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     parked_creations(ada, factory, 2)
@@ -69,7 +69,7 @@ def test_what_takes_access_away_is_urgent_also_when_many_are_tried_again(
     assert dict(Client.objects.values_list("name", "lane")) == {"sensor-0": Lane.URGENT_BULK, "sensor-1": Lane.BULK}
 
 
-def test_tried_again_among_many_a_change_arrives_and_its_activity_says_so(
+def test_a_change_in_a_bulk_retry_arrives_and_settles_its_activity(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     rows = parked_edits(arm, ada, factory, 2)
@@ -83,7 +83,7 @@ def test_tried_again_among_many_a_change_arrives_and_its_activity_says_so(
 # Discard
 
 
-def test_a_worker_discards_many_with_one_listing_while_the_page_counts(
+def test_a_worker_discards_many_rows_with_one_listing(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discards, "LISTED_FROM", 3)
@@ -99,7 +99,7 @@ def test_a_worker_discards_many_with_one_listing_while_the_page_counts(
     assert Activity.objects.filter(verb="Discard change", actor=ada).count() == 3
 
 
-def test_a_resource_missing_from_a_listing_is_read_before_its_row_goes(
+def test_a_resource_missing_from_a_listing_is_read_by_itself(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discards, "LISTED_FROM", 2)
@@ -111,7 +111,9 @@ def test_a_resource_missing_from_a_listing_is_read_before_its_row_goes(
     assert list(Client.objects.values_list("pk", flat=True)) == [shown.pk]
 
 
-def test_an_outage_leaves_the_rest_for_later(arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser) -> None:
+def test_an_outage_leaves_the_remaining_discards_for_later(
+    arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
+) -> None:
     rows = parked_edits(arm, ada, factory, 2)
     browser.post(reverse("sync:sync_discard", args=[factory.pk]))
     arm.script("GET", refused("ServiceUnavailable", 503))
@@ -121,7 +123,7 @@ def test_an_outage_leaves_the_rest_for_later(arm: ScriptedArm, ada: User, factor
     assert {again(row).description for row in rows} == {"first"}
 
 
-def test_a_worker_gives_others_their_turn_and_goes_on(
+def test_discarding_pauses_for_other_tasks_and_continues(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     parked_edits(arm, ada, factory, 2)
@@ -132,7 +134,7 @@ def test_a_worker_gives_others_their_turn_and_goes_on(
     assert not discards.run(seconds=0)
 
 
-def test_a_worker_that_dies_while_discarding_delays_others_only_briefly(
+def test_a_worker_killed_while_discarding_delays_others_briefly(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     parked_edits(arm, ada, factory, 3)
@@ -147,7 +149,7 @@ def test_a_worker_that_dies_while_discarding_delays_others_only_briefly(
     assert len(renewed) == 3
 
 
-def test_what_was_tried_again_since_is_not_discarded(
+def test_a_change_retried_since_is_not_discarded(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     tried, other = parked_edits(arm, ada, factory, 2)
@@ -159,7 +161,7 @@ def test_what_was_tried_again_since_is_not_discarded(
     assert not Discard.objects.exists()
 
 
-def test_a_read_that_azure_refuses_is_reported_and_the_others_go_on(
+def test_a_rejected_read_is_reported_and_the_others_continue(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser
 ) -> None:
     hidden, other = parked_edits(arm, ada, factory, 2)

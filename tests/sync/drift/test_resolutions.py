@@ -34,7 +34,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_keep_ours_brings_ours_back_to_azure(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_keep_ours_restores_our_state_in_azure(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = changed(arm, ada, factory)
     resolutions.keep_ours(ada, finding=the_finding())
     assert push(again(client)) is Pushed.SUCCEEDED
@@ -44,7 +44,7 @@ def test_keep_ours_brings_ours_back_to_azure(arm: ScriptedArm, ada: User, factor
     assert scan(factory).found == 0
 
 
-def test_keep_ours_stops_when_azure_has_changed_once_more(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_keep_ours_stops_when_azure_has_changed_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = changed(arm, ada, factory)
     resolutions.keep_ours(ada, finding=the_finding())
     change_in_azure(arm, client, description="theirs again")
@@ -64,7 +64,7 @@ def test_take_azures_changes_the_row_and_sends_nothing(arm: ScriptedArm, ada: Us
     assert (entry.before["description"], entry.after["description"]) == ("ours", "theirs")
 
 
-def test_fields_are_taken_one_by_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_single_fields_can_be_taken(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = changed(arm, ada, factory)
     resolutions.take_azures(ada, finding=the_finding(), fields=["state"])
     assert push(again(client)) is Pushed.SUCCEEDED
@@ -73,7 +73,7 @@ def test_fields_are_taken_one_by_one(arm: ScriptedArm, ada: User, factory: Names
     assert again(client).state == "Disabled"
 
 
-def test_what_was_deleted_in_azure_is_made_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_resource_deleted_in_azure_is_recreated(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     delete_in_azure(arm, client)
     scan(factory)
@@ -82,7 +82,7 @@ def test_what_was_deleted_in_azure_is_made_again(arm: ScriptedArm, ada: User, fa
     assert arm.held(client.arm_id()) is not None
 
 
-def test_what_was_deleted_in_azure_goes_from_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_row_deleted_in_azure_is_removed_from_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     delete_in_azure(arm, client)
     scan(factory)
@@ -91,7 +91,7 @@ def test_what_was_deleted_in_azure_goes_from_the_portal(arm: ScriptedArm, ada: U
     assert Activity.objects.filter(verb="Take Azure's", object_pk=client.pk).exists()
 
 
-def test_what_appeared_is_adopted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_appeared_resource_is_adopted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     pem = to_azure_pem(make_ca_der())
     arm.hold(f"{factory.resource_id}/caCertificates/stranger", {"encodedCertificate": pem})
     scan(factory)
@@ -101,9 +101,7 @@ def test_what_appeared_is_adopted(arm: ScriptedArm, ada: User, factory: Namespac
     assert scan(factory).found == 0
 
 
-def test_an_ignored_finding_comes_back_when_either_side_changes_again(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_ignored_finding_reopens_when_either_side_changes(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = changed(arm, ada, factory)
     resolutions.ignore(ada, finding=the_finding())
     scan(factory)
@@ -113,7 +111,7 @@ def test_an_ignored_finding_comes_back_when_either_side_changes_again(
     assert the_finding().state == Finding.State.OPEN
 
 
-def test_a_decision_is_made_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_finding_is_resolved_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     changed(arm, ada, factory)
     finding = the_finding()
     resolutions.take_azures(ada, finding=finding)
@@ -123,7 +121,7 @@ def test_a_decision_is_made_once(arm: ScriptedArm, ada: User, factory: Namespace
         assert fault.value.code == "resolved"
 
 
-def test_azures_authentication_name_that_another_row_uses_cannot_be_taken(
+def test_an_authentication_name_used_by_another_row_is_not_taken(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = settled(ada, factory, "one")
@@ -135,7 +133,7 @@ def test_azures_authentication_name_that_another_row_uses_cannot_be_taken(
     assert fault.value.code == "name-taken"
 
 
-def test_no_decision_is_about_what_azure_held_before_the_newest_scan(
+def test_a_decision_about_a_state_before_the_last_scan_is_rejected(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = changed(arm, ada, factory)
@@ -149,9 +147,7 @@ def test_no_decision_is_about_what_azure_held_before_the_newest_scan(
     assert again(client).description == "ours"
 
 
-def test_what_appeared_with_text_that_no_database_stores_is_adopted(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_appeared_resource_with_unstorable_text_is_adopted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     odd = {"description": "a\x00b\ud800c \U0001f600", "attributes": {"k": ["\udc00"]}}
     arm.hold(f"{factory.resource_id}/clients/odd-1", {"authenticationName": "odd-1", **odd})
     scan(factory)
@@ -162,7 +158,7 @@ def test_what_appeared_with_text_that_no_database_stores_is_adopted(
     assert not Finding.objects.exclude(state="resolved").exists()
 
 
-def test_what_appeared_is_adopted_as_it_was_shown(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_appeared_resource_is_adopted_as_shown(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     stranger = f"{factory.resource_id}/clients/stranger"
     arm.hold(stranger, {"authenticationName": "stranger"})
     scan(factory)
@@ -176,7 +172,7 @@ def test_what_appeared_is_adopted_as_it_was_shown(arm: ScriptedArm, ada: User, f
 
 
 @pytest.mark.parametrize("fields", [None, ["state"]])
-def test_azures_side_is_not_taken_over_an_edit_newer_than_the_comparison(
+def test_azures_side_does_not_replace_an_edit_made_after_the_scan(
     arm: ScriptedArm, ada: User, factory: Namespace, fields: list[str] | None
 ) -> None:
     client = changed(arm, ada, factory)
@@ -192,7 +188,7 @@ def test_azures_side_is_not_taken_over_an_edit_newer_than_the_comparison(
 # A change of ours that waits
 
 
-def test_discarding_a_parked_change_takes_what_azure_holds(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_discarding_a_parked_change_takes_azures_state(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="first")
     edit(ada, client, description="second")
     arm.script("PUT", refused("InvalidInput"))
@@ -202,7 +198,7 @@ def test_discarding_a_parked_change_takes_what_azure_holds(arm: ScriptedArm, ada
     assert (row.description, row.sync_state) == ("first", SyncState.SUCCEEDED)
 
 
-def test_discarding_what_azure_never_had_takes_it_out(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_discarding_a_row_that_azure_never_had_deletes_it(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", refused("InvalidInput"))
     push(client)
@@ -220,7 +216,7 @@ def test_discarding_a_conflict_closes_its_finding(arm: ScriptedArm, ada: User, f
     assert Finding.objects.get().state == Finding.State.RESOLVED
 
 
-def test_a_deletion_that_waits_can_be_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_waiting_deletion_can_be_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     delete_client(ada, client=client)
     resolutions.discard_change(ada, row=again(client))
@@ -241,7 +237,7 @@ def meanwhile(*steps: Callable[[], object]) -> ArmGateway:
     return Meanwhile()
 
 
-def test_a_change_sent_while_azure_was_read_is_not_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_change_sent_during_the_read_is_not_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="first")
     edit(ada, client, description="second")
     arm.script("PUT", refused("InvalidInput"))
@@ -257,9 +253,7 @@ def test_a_change_sent_while_azure_was_read_is_not_discarded(arm: ScriptedArm, a
     assert (again(client).description, again(client).sync_state) == ("third", SyncState.PENDING)
 
 
-def test_a_push_lost_while_azure_was_read_is_not_forgotten_by_discarding(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_push_lost_during_the_read_is_not_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="first")
     edit(ada, client, description="second")
     arm.script("PUT", Answer(wire="none", apply="later"))
@@ -269,15 +263,13 @@ def test_a_push_lost_while_azure_was_read_is_not_forgotten_by_discarding(
     assert again(client).recheck_at is not None
 
 
-def test_nothing_is_discarded_where_nothing_waits(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_without_a_waiting_change_nothing_is_discarded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     with pytest.raises(CannotResolve) as fault:
         resolutions.discard_change(ada, row=settled(ada, factory))
     assert fault.value.code == "nothing-waits"
 
 
-def test_bringing_in_again_leaves_what_was_changed_in_azure_to_people(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_importing_again_leaves_changes_in_azure_as_findings(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     changed_one, same = settled(ada, factory, "changed"), settled(ada, factory, "same")
     change_in_azure(arm, changed_one, description="theirs")
     change_in_azure(arm, same, tagsOfTomorrow=[1])

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
 # Found
 
 
-def test_where_nothing_differs_nothing_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_equal_states_give_no_finding(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     for number in range(3):
         settled(ada, factory, f"sensor-{number}")
     run = scan(factory)
@@ -54,7 +54,7 @@ def test_where_nothing_differs_nothing_is_found(arm: ScriptedArm, ada: User, fac
     assert not Finding.objects.exists()
 
 
-def test_a_change_in_azure_is_found_with_each_field(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_change_in_azure_is_found_by_field(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="ours")
     change_in_azure(arm, client, description="theirs", state="Disabled")
     scan(factory)
@@ -74,7 +74,7 @@ def test_a_change_on_both_sides_is_found_as_such(arm: ScriptedArm, ada: User, fa
     assert the_finding().drift == Finding.Class.BOTH
 
 
-def test_what_was_deleted_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_resource_deleted_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     delete_in_azure(arm, client)
     scan(factory)
@@ -83,7 +83,7 @@ def test_what_was_deleted_in_azure_is_found(arm: ScriptedArm, ada: User, factory
     assert Client.objects.exists()
 
 
-def test_what_appeared_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_resource_that_appeared_in_azure_is_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     arm.hold(f"{factory.resource_id}/clients/stranger", {"authenticationName": "stranger"})
     scan(factory)
     finding = the_finding()
@@ -137,23 +137,21 @@ def test_a_client_that_was_enabled_again_in_azure_is_loud(arm: ScriptedArm, ada:
     assert the_finding().is_loud
 
 
-def test_what_says_the_same_in_other_words_is_no_drift(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_equivalent_notation_is_no_drift(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_in_azure(arm, client, description=None, tagsOfTomorrow=[1])
     assert scan(factory).found == 0
     assert "tagsOfTomorrow" in again(client).base["properties"]
 
 
-def test_rows_on_their_way_are_left_to_the_next_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_rows_being_pushed_are_left_to_the_next_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     made, going = make(ada, factory, "new"), settled(ada, factory, "going")
     delete_client(ada, client=going)
     assert scan(factory).found == 0
     assert push(again(made)) is Pushed.SUCCEEDED
 
 
-def test_what_goes_while_another_one_comes_has_not_appeared_in_azure(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_resource_deleted_during_a_scan_has_not_appeared(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     going = settled(ada, factory, "going")
 
     class Meanwhile(ArmGateway):
@@ -169,9 +167,7 @@ def test_what_goes_while_another_one_comes_has_not_appeared_in_azure(
     assert (run.found, run.error) == (0, "")
 
 
-def test_a_finding_seen_often_stays_one_and_ends_when_azure_is_restored(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_repeated_finding_stays_one_and_ends_with_its_cause(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_in_azure(arm, client, description="theirs")
     assert (scan(factory).found, scan(factory).found) == (1, 0)
@@ -181,7 +177,7 @@ def test_a_finding_seen_often_stays_one_and_ends_when_azure_is_restored(
     assert Finding.objects.get().state == Finding.State.RESOLVED
 
 
-def test_a_finding_about_what_is_nowhere_any_more_ends(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_finding_about_a_deleted_resource_ends(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_in_azure(arm, client, description="theirs")
     scan(factory)
@@ -191,7 +187,7 @@ def test_a_finding_about_what_is_nowhere_any_more_ends(arm: ScriptedArm, ada: Us
     assert Finding.objects.get().state == Finding.State.RESOLVED
 
 
-def test_a_scan_that_azure_refuses_says_so_and_finds_nothing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejected_scan_has_an_error_and_no_findings(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     settled(ada, factory)
     arm.script("GET", refused("AuthorizationFailed", 403))
     run = scan(factory)
@@ -199,7 +195,7 @@ def test_a_scan_that_azure_refuses_says_so_and_finds_nothing(arm: ScriptedArm, a
     assert not Finding.objects.exists()
 
 
-def test_a_namespace_has_its_turn_again_after_a_while(arm: ScriptedArm, factory: Namespace, settings: Any) -> None:
+def test_a_namespace_is_compared_again_after_the_period(arm: ScriptedArm, factory: Namespace, settings: Any) -> None:
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
     scan(factory)
     assert list(drift.due_for_a_scan(timezone.now())) == []
@@ -207,14 +203,14 @@ def test_a_namespace_has_its_turn_again_after_a_while(arm: ScriptedArm, factory:
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
 
 
-def test_one_hiccup_of_azure_does_not_end_a_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_single_fault_of_azure_does_not_end_a_scan(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     settled(ada, factory)
     arm.script("GET", refused("ServiceUnavailable", 503, Retry_After="0"))
     run = scan(factory)
     assert (run.error, run.resources, run.requests) == ("", 1, len(registry.models()) + 1)
 
 
-def test_a_scan_that_failed_is_made_up_for_soon_and_then_less_often(arm: ScriptedArm, factory: Namespace) -> None:
+def test_a_failed_scan_is_repeated_soon_and_then_less_often(arm: ScriptedArm, factory: Namespace) -> None:
     at = timezone.now()
 
     def is_due(seconds: float) -> bool:
@@ -235,7 +231,7 @@ def test_a_scan_that_failed_is_made_up_for_soon_and_then_less_often(arm: Scripte
     assert (is_due(900), is_due(902)) == (False, True)  # since it began, as ever
 
 
-def test_a_scan_that_broke_off_is_made_up_for(arm: ScriptedArm, factory: Namespace) -> None:
+def test_an_interrupted_scan_is_repeated(arm: ScriptedArm, factory: Namespace) -> None:
     Scan.objects.create(scope=factory.pk, started_at=timezone.now() - timedelta(seconds=90))
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
     with exclusive(drift.lease_of(factory.pk), seconds=60):
@@ -285,7 +281,7 @@ def test_the_sweep_deletes_findings_of_a_scan_that_outlived_its_namespace(
     assert list(Scan.objects.values_list("scope", flat=True)) == [elsewhere.pk]
 
 
-def test_only_what_was_resolved_long_ago_is_forgotten(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_only_findings_resolved_long_ago_are_deleted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     for name in ("old", "fresh", "ignored"):
         change_in_azure(arm, settled(ada, factory, name), description="theirs")
     scan(factory)

@@ -23,7 +23,7 @@ def park(rows: Any, code: str) -> None:
     rows.update(synced_generation=0, parked_code=code, parked_message=f"{code}, says Azure.")
 
 
-def test_a_reason_of_one_is_seen_beside_a_reason_of_many(ada: User, factory: Namespace) -> None:
+def test_a_rare_reason_is_listed_beside_a_frequent_one(ada: User, factory: Namespace) -> None:
     for number in range(102):
         make_client(factory, f"sensor-{number:03}")
     park(Client.objects.all(), "QuotaExceeded")
@@ -41,7 +41,7 @@ def test_a_reason_of_one_is_seen_beside_a_reason_of_many(ada: User, factory: Nam
     assert "and 82 more" in text
 
 
-def test_every_refused_change_can_be_looked_up_by_its_reason(ada: User, factory: Namespace) -> None:
+def test_rejected_changes_are_listed_by_reason(ada: User, factory: Namespace) -> None:
     for number in range(60):
         make_client(factory, f"sensor-{number:03}")
     park(Client.objects.all(), "QuotaExceeded")
@@ -59,7 +59,7 @@ def test_every_refused_change_can_be_looked_up_by_its_reason(ada: User, factory:
     assert "data-no-rejections" in text("code=Unknown")
 
 
-def test_the_numbers_of_one_namespace_are_not_those_of_another(ada: User, factory: Namespace) -> None:
+def test_numbers_are_counted_per_namespace(ada: User, factory: Namespace) -> None:
     elsewhere = make_namespace("elsewhere", contributor=ada)
     make_client(factory, synced_generation=0)
     make_client(elsewhere, synced_generation=0)
@@ -79,7 +79,7 @@ def test_the_numbers_of_one_namespace_are_not_those_of_another(ada: User, factor
     assert overview.queue_overview().waiting == 2
 
 
-def test_the_page_of_all_namespaces_asks_as_little_of_five_as_of_one(ada: User, factory: Namespace) -> None:
+def test_the_page_of_all_namespaces_has_a_fixed_number_of_queries(ada: User, factory: Namespace) -> None:
     beating()
     make_client(factory, synced_generation=0)
     browser = signed_in(ada)
@@ -93,7 +93,7 @@ def test_the_page_of_all_namespaces_asks_as_little_of_five_as_of_one(ada: User, 
     assert len(of_five) == len(of_one)
 
 
-def test_what_the_sync_page_asks_while_something_waits_does_not_grow(ada: User, factory: Namespace) -> None:
+def test_the_sync_page_has_a_fixed_number_of_queries(ada: User, factory: Namespace) -> None:
     beating()
     make_client(factory, synced_generation=0)
     browser, address = signed_in(ada), reverse("sync:sync_overview", args=[factory.pk])

@@ -47,7 +47,7 @@ def text_of(response: Any) -> str:
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["without JavaScript", "with JavaScript"])
-def test_before_many_are_tried_again_the_page_says_how_many_and_how_long(
+def test_a_bulk_retry_is_confirmed_with_number_and_duration(
     browser: Browser, factory: Namespace, refused_ones: list[Client], headers: dict[str, str]
 ) -> None:
     beating()
@@ -60,7 +60,7 @@ def test_before_many_are_tried_again_the_page_says_how_many_and_how_long(
     assert Client.objects.exclude(parked_code="").count() == 3
 
 
-def test_what_is_confirmed_is_done_and_gives_way_to_single_changes(
+def test_a_confirmed_bulk_runs_and_yields_to_single_changes(
     browser: Browser, factory: Namespace, refused_ones: list[Client]
 ) -> None:
     asked = text_of(browser.get(url("sync_retry", factory), {"code": "QuotaExceeded"}))
@@ -72,7 +72,7 @@ def test_what_is_confirmed_is_done_and_gives_way_to_single_changes(
     assert again(refused_ones[0]).lane == Lane.BULK
 
 
-def test_before_many_are_discarded_the_page_says_that_azure_stays_as_it_is(
+def test_a_bulk_discard_is_confirmed_as_leaving_azure_unchanged(
     browser: Browser, factory: Namespace, refused_ones: list[Client]
 ) -> None:
     asked = text_of(browser.get(url("sync_discard", factory), {"code": "QuotaExceeded"}, headers=HTMX))
@@ -80,11 +80,11 @@ def test_before_many_are_discarded_the_page_says_that_azure_stays_as_it_is(
     assert overview.announcement(factory.resource_id) in asked
 
 
-def test_where_nothing_is_refused_any_more_nothing_is_asked(browser: Browser, factory: Namespace) -> None:
+def test_without_rejected_changes_nothing_is_confirmed(browser: Browser, factory: Namespace) -> None:
     assert browser.get(url("sync_retry", factory)).headers["Location"] == url("sync_overview", factory)
 
 
-def test_many_differences_are_asked_about_and_then_decided(
+def test_a_decision_about_many_differences_is_confirmed(
     arm: ScriptedArm, ada: User, browser: Browser, factory: Namespace
 ) -> None:
     rows = [settled(ada, factory, name) for name in ("one", "two")]
@@ -105,7 +105,7 @@ def test_many_differences_are_asked_about_and_then_decided(
     assert again(rows[0]).lane == Lane.BULK
 
 
-def test_one_difference_is_decided_without_a_question(
+def test_a_decision_about_one_difference_is_not_confirmed(
     arm: ScriptedArm, ada: User, browser: Browser, factory: Namespace
 ) -> None:
     change_in_azure(arm, settled(ada, factory), description="theirs")
@@ -114,13 +114,13 @@ def test_one_difference_is_decided_without_a_question(
     assert Finding.objects.get().state == Finding.State.RESOLVED
 
 
-def test_what_waits_already_counts_and_is_named(ada: User, factory: Namespace) -> None:
+def test_changes_already_waiting_count_in_the_estimate(ada: User, factory: Namespace) -> None:
     beating()
     make(ada, factory, "waits")
     said = overview.announcement(factory.resource_id, writes=1999)
     assert said.index("1,999") < said.index("3 minutes") < said.index("2,000") < said.index(" 1 ")
 
 
-def test_without_a_worker_nobody_promises_a_time(factory: Namespace) -> None:
+def test_without_a_worker_no_duration_is_shown(factory: Namespace) -> None:
     estimate = overview.estimate(factory.resource_id, deletes=1)
     assert (estimate.seconds, estimate.limited_by) == (None, "no worker")

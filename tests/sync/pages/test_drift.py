@@ -32,7 +32,7 @@ def test_differences_are_listed_shown_and_resolved(arm: ScriptedArm, ada: User, 
     assert 'data-result="same"' in page(ada, "sync:drift_list", factory.pk)
 
 
-def test_what_appeared_has_no_columns_of_the_portal(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_appeared_resource_has_no_portal_column(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     arm.hold(f"{factory.resource_id}/clients/stranger", {"authenticationName": "stranger"})
     scan(factory)
     text = page(ada, "sync:drift_detail", factory.pk, Finding.objects.get().pk)
@@ -40,9 +40,7 @@ def test_what_appeared_has_no_columns_of_the_portal(arm: ScriptedArm, ada: User,
     assert text.count('<th scope="col">') == 2
 
 
-def test_where_all_that_differs_is_ignored_the_page_does_not_say_that_nothing_differs(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_ignored_differences_do_not_count_as_none(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
     scan(factory)
@@ -53,9 +51,7 @@ def test_where_all_that_differs_is_ignored_the_page_does_not_say_that_nothing_di
     assert 'data-result="ignored"' in text
 
 
-def test_a_comparison_that_was_asked_for_is_waited_for_and_then_shown(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_requested_comparison_is_awaited_and_then_shown(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     scan(factory)
     url = reverse("sync:drift_list", args=[factory.pk])
@@ -77,7 +73,7 @@ def test_a_comparison_that_was_asked_for_is_waited_for_and_then_shown(
     assert "hx-get" not in over, "it asks no more"
 
 
-def test_a_comparison_that_never_begins_is_not_waited_for_for_ever(ada: User, factory: Namespace) -> None:
+def test_a_comparison_that_never_begins_is_awaited_for_a_limited_time(ada: User, factory: Namespace) -> None:
     signed_in(ada).post(reverse("sync:drift_refresh", args=[factory.pk]))
     assert 'data-comparison="no-worker"' in page(ada, "sync:drift_list", factory.pk)
     Activity.objects.update(at=timezone.now() - overview.AWAITED)
@@ -86,9 +82,7 @@ def test_a_comparison_that_never_begins_is_not_waited_for_for_ever(ada: User, fa
     assert 'data-result="unknown"' in text
 
 
-def test_fields_that_belong_together_are_taken_together_or_refused_beside_the_field(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_dependent_fields_are_taken_together_or_rejected(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": ["ab" * 32]}
     theirs = {**(arm.held(client.arm_id()) or {}), "clientCertificateAuthentication": authentication}
@@ -120,7 +114,7 @@ def differing(arm: ScriptedArm, ada: User, namespace: Namespace) -> tuple[Client
     return client, Finding.objects.get()
 
 
-def test_a_difference_is_shown_in_the_words_of_the_other_pages(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_difference_uses_the_labels_of_the_other_pages(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     _, finding = differing(arm, ada, factory)
     text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
     for said in ("Connection state", "Dns Matches Authentication Name", "type: press", "floors: 1, 2"):
@@ -132,7 +126,9 @@ def test_a_difference_is_shown_in_the_words_of_the_other_pages(arm: ScriptedArm,
     assert "Connection state" in listed
 
 
-def test_what_was_done_to_what_is_said_and_what_follows(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_resolved_difference_reports_action_object_and_next_step(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
     client, finding = differing(arm, ada, factory)
     assert 'data-hint="fields"' in page(ada, "sync:drift_detail", factory.pk, finding.pk)
     data = {"finding": finding.pk, "decision": "take-fields", "field": "state"}
@@ -162,7 +158,7 @@ def test_each_decision_is_reported_by_its_difference(
     assert finding.state == state
 
 
-def test_no_field_chosen_is_said_beside_the_fields(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_choosing_no_field_is_an_error_at_the_fields(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     _, finding = differing(arm, ada, factory)
     data = {"finding": finding.pk, "decision": "take-fields"}
     answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
@@ -176,7 +172,7 @@ def test_no_field_chosen_is_said_beside_the_fields(arm: ScriptedArm, ada: User, 
     assert finding.state == Finding.State.OPEN
 
 
-def test_a_field_is_taken_where_what_is_wrong_was_so_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_field_is_taken_if_its_fault_existed_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     authentication = {"validationScheme": "ThumbprintMatch", "allowedThumbprints": []}
     theirs = {"clientCertificateAuthentication": authentication, "description": "theirs"}
@@ -188,7 +184,7 @@ def test_a_field_is_taken_where_what_is_wrong_was_so_before(arm: ScriptedArm, ad
 
 
 @pytest.mark.parametrize("name", ["drift_detail", "drift_list"])
-def test_a_decision_is_about_what_the_page_showed(arm: ScriptedArm, ada: User, factory: Namespace, name: str) -> None:
+def test_a_decision_applies_to_the_values_shown(arm: ScriptedArm, ada: User, factory: Namespace, name: str) -> None:
     client = settled(ada, factory)
     arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
     scan(factory)
@@ -207,7 +203,7 @@ def test_a_decision_is_about_what_the_page_showed(arm: ScriptedArm, ada: User, f
 
 
 @pytest.mark.parametrize("decision", ["keep", "take", "adopt", "ignore", "take-fields", "nonsense", ""])
-def test_many_are_decided_at_once_and_what_cannot_be_is_said(
+def test_a_decision_about_many_reports_those_that_failed(
     arm: ScriptedArm, ada: User, factory: Namespace, decision: str
 ) -> None:
     for number in range(3):
@@ -223,7 +219,7 @@ def test_many_are_decided_at_once_and_what_cannot_be_is_said(
     assert Client.objects.count() == (3 if decision == "adopt" else 0)
 
 
-def test_a_difference_of_another_namespace_cannot_be_reached(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_difference_of_another_namespace_is_not_found(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     elsewhere = make_namespace("elsewhere")
     arm.hold(f"{elsewhere.resource_id}/clients/stranger", {"authenticationName": "stranger"})
     scan(elsewhere)

@@ -62,7 +62,7 @@ def test_each_fault_is_turned_on_named_and_turned_off(ada: Browser, factory: Nam
     ]
 
 
-def test_a_fault_strikes_what_is_in_this_namespace_only_and_ends_by_itself(ada: Browser, factory: Namespace) -> None:
+def test_a_fault_affects_one_namespace_and_ends_automatically(ada: Browser, factory: Namespace) -> None:
     page = html(turn_on(ada, factory, count="1"))
     assert 'data-left="1"' in page
     other = factory.resource_id + "-b"
@@ -74,7 +74,7 @@ def test_a_fault_strikes_what_is_in_this_namespace_only_and_ends_by_itself(ada: 
     assert "data-no-fault" in html(ada.get(at(factory)))
 
 
-def test_one_of_two_is_turned_off(ada: Browser, factory: Namespace) -> None:
+def test_one_of_two_faults_is_turned_off(ada: Browser, factory: Namespace) -> None:
     turn_on(ada, factory)
     page = turn_on(ada, factory, fault="slow", share="30")
     first = re.findall(r'name="rule" value="(\w+)"', page.content.decode())[0]
@@ -98,7 +98,9 @@ def test_one_of_two_is_turned_off(ada: Browser, factory: Namespace) -> None:
         ({"count": "²"}, "count"),
     ],
 )
-def test_bad_input_is_named_and_kept(ada: Browser, factory: Namespace, typed: dict[str, str], field: str) -> None:
+def test_invalid_input_is_explained_and_kept(
+    ada: Browser, factory: Namespace, typed: dict[str, str], field: str
+) -> None:
     answer = turn_on(ada, factory, **typed)
     assert answer.status_code == 422
     assert re.findall(r'id="(\w+)-error"', html(answer)) == [field]
@@ -107,7 +109,7 @@ def test_bad_input_is_named_and_kept(ada: Browser, factory: Namespace, typed: di
     assert not Activity.objects.exists()
 
 
-def test_a_reader_sees_what_is_in_force_and_cannot_change_it(ada: Browser, factory: Namespace) -> None:
+def test_a_reader_sees_faults_and_cannot_change_them(ada: Browser, factory: Namespace) -> None:
     turn_on(ada, factory)
     ada.login(username="rea", password=PASSWORD)
     page = ada.get(at(factory)).content.decode()
@@ -125,7 +127,7 @@ def test_another_namespaces_faults_are_only_counted(
     assert 'data-elsewhere="1"' in page
 
 
-def test_an_emulator_that_is_away_is_said(ada: Browser, factory: Namespace, settings: Any) -> None:
+def test_an_unreachable_emulator_is_reported(ada: Browser, factory: Namespace, settings: Any) -> None:
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = "https://127.0.0.1:9"
     arm_gateway.cache_clear()
     assert "data-outage" in html(ada.get(at(factory)))
@@ -133,7 +135,7 @@ def test_an_emulator_that_is_away_is_said(ada: Browser, factory: Namespace, sett
     assert not Activity.objects.exists()
 
 
-def test_where_the_target_makes_no_faults_there_is_no_page(ada: Browser, factory: Namespace, settings: Any) -> None:
+def test_without_fault_control_there_is_no_page(ada: Browser, factory: Namespace, settings: Any) -> None:
     settings.FAULT_CONTROL_GATEWAY = ""
     assert ada.get(at(factory)).status_code == 404
     assert ada.post(at(factory, "fault_on"), {"fault": "slow", "share": "1"}).status_code == 404

@@ -26,9 +26,7 @@ from tests.sync.scripted_arm import ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_metrics_are_for_the_bearer_of_the_token_and_administrators(
-    factory: Namespace, ada: User, settings: Any
-) -> None:
+def test_metrics_need_the_token_or_an_administrator(factory: Namespace, ada: User, settings: Any) -> None:
     make_client(factory)
     make(ada, factory, "waiting")
     settings.METRICS_TOKEN = "t" * 32
@@ -74,7 +72,7 @@ def test_metrics_keep_their_names_types_and_labels(arm: ScriptedArm, ada: User, 
     assert all(family.documentation for family in families)
 
 
-def test_no_token_means_no_open_metrics(settings: Any) -> None:
+def test_without_a_token_metrics_are_not_open(settings: Any) -> None:
     settings.METRICS_TOKEN = ""
     assert Browser().get(reverse("sync:metrics"), headers={"authorization": "Bearer "}).status_code == 401
 
@@ -88,7 +86,7 @@ def test_metrics_have_all_their_digits() -> None:
     assert samples(content, "portal_worker_pushed_total") == [({"worker": "host:1"}, 12_345_678)]
 
 
-def test_a_probe_that_wants_no_body_gets_none() -> None:
+def test_a_head_request_to_a_probe_has_no_body() -> None:
     heartbeats.this_worker().beat()
     periodic.record_run("sweep", timezone.now())
     for url in ("/healthz", "/readyz"):
@@ -96,11 +94,11 @@ def test_a_probe_that_wants_no_body_gets_none() -> None:
         assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_health_needs_nothing_but_the_process() -> None:
+def test_health_needs_only_the_process() -> None:
     assert Browser().get("/healthz").json() == {"status": "ok"}
 
 
-def test_readiness_names_the_part_that_does_not_run() -> None:
+def test_readiness_names_the_part_that_fails() -> None:
     def status() -> tuple[int, dict[str, str]]:
         answer = Browser().get("/readyz")
         return answer.status_code, answer.json()
@@ -133,7 +131,7 @@ def test_ages_of_periodic_jobs_are_metrics() -> None:
     assert ages["scan"] == float("inf")
 
 
-def test_administrators_are_warned_on_every_page_and_nobody_else() -> None:
+def test_only_administrators_are_warned_on_every_page() -> None:
     warning = b"data-administrator-warning"
     account = reverse("portal:account")
     assert warning in signed_in(make_admin()).get(account).content

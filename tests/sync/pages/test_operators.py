@@ -31,9 +31,7 @@ pytestmark = pytest.mark.django_db
 # Sync
 
 
-def test_the_sync_page_shows_what_was_refused_by_reason_and_retries_it(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_the_sync_page_lists_rejected_changes_and_retries_them(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     first, second = make(ada, factory, "one"), make(ada, factory, "two")
     arm.script("PUT", refused("QuotaExceeded"), refused("InvalidInput"))
     push(first)
@@ -48,9 +46,7 @@ def test_the_sync_page_shows_what_was_refused_by_reason_and_retries_it(
     assert again(second).sync_state is SyncState.PENDING
 
 
-def test_a_reason_that_stands_above_is_not_said_again_of_each_change(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_reason_shown_above_is_not_repeated_for_each_change(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     rows = [make(ada, factory, name) for name in ("one", "two", "three")]
     arm.script("PUT", *[refused("QuotaExceeded")] * 3)
     for row in rows:
@@ -63,7 +59,7 @@ def test_a_reason_that_stands_above_is_not_said_again_of_each_change(
     assert page(ada, "sync:sync_refused", factory.pk).count(again(first).parked_message) == 2
 
 
-def test_a_missing_right_is_told_in_words_and_not_as_a_file(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_missing_right_is_explained_as_text(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     row = make(ada, factory, "one")
     arm.script("PUT", refused("AuthorizationFailed"))
     push(row)
@@ -72,7 +68,7 @@ def test_a_missing_right_is_told_in_words_and_not_as_a_file(arm: ScriptedArm, ad
     assert "docs/" not in text
 
 
-def test_a_refused_change_is_discarded_from_the_sync_page(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejected_change_is_discarded_from_the_sync_page(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="first")
     edit(ada, client, description="second")
     arm.script("PUT", refused("InvalidInput"))
@@ -101,14 +97,14 @@ def test_a_stranger_finds_nothing(factory: Namespace) -> None:
     assert browser.post(reverse("sync:sync_retry", args=[factory.pk])).status_code == 404
 
 
-def test_without_a_worker_the_page_says_that_nothing_moves(ada: User, factory: Namespace) -> None:
+def test_without_a_worker_the_page_warns(ada: User, factory: Namespace) -> None:
     make(ada, factory)
     assert 'data-limited-by="no worker"' in page(ada, "sync:sync_overview", factory.pk)
     beating()
     assert 'data-limited-by="no worker"' not in page(ada, "sync:sync_overview", factory.pk)
 
 
-def test_the_queue_is_told_in_numbers(ada: User, factory: Namespace) -> None:
+def test_the_queue_is_shown_in_numbers(ada: User, factory: Namespace) -> None:
     make(ada, factory, "one")
     waiting = make(ada, factory, "two")
     Client.objects.filter(pk=waiting.pk).update(
@@ -119,7 +115,7 @@ def test_the_queue_is_told_in_numbers(ada: User, factory: Namespace) -> None:
     assert queue.delays == (("Azure is away", 1),)
 
 
-def test_the_estimate_is_what_the_budget_allows(ada: User, factory: Namespace) -> None:
+def test_the_estimate_follows_the_budget(ada: User, factory: Namespace) -> None:
     beating()
     budget.reserve(SUBSCRIPTION, "writes", 200)
     estimate = overview.estimate(factory.resource_id, writes=1000)
@@ -129,7 +125,7 @@ def test_the_estimate_is_what_the_budget_allows(ada: User, factory: Namespace) -
     assert overview.estimate(factory.resource_id).seconds == 0
 
 
-def test_the_page_of_all_namespaces_shows_those_one_may_see(ada: User, factory: Namespace) -> None:
+def test_the_page_of_all_namespaces_shows_only_visible_ones(ada: User, factory: Namespace) -> None:
     make_namespace("elsewhere-plant")
     make(ada, factory)
     text = page(ada, "sync:sync_all")
@@ -138,13 +134,13 @@ def test_the_page_of_all_namespaces_shows_those_one_may_see(ada: User, factory: 
     assert "data-no-worker" in text
 
 
-def test_the_page_stops_asking_when_nothing_waits(ada: User, factory: Namespace) -> None:
+def test_the_page_stops_polling_when_nothing_waits(ada: User, factory: Namespace) -> None:
     assert 'hx-trigger="load' not in page(ada, "sync:sync_overview", factory.pk)
     make(ada, factory)
     assert 'hx-trigger="load' in page(ada, "sync:sync_overview", factory.pk)
 
 
-def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory: Namespace) -> None:
+def test_a_running_or_interrupted_comparison_is_shown_as_such(ada: User, factory: Namespace) -> None:
     Scan.objects.create(scope=factory.pk, started_at=timezone.now())
     names = ("sync:sync_overview", "sync:drift_list")
     with exclusive(scan.lease_of(factory.pk), seconds=60):
@@ -159,7 +155,7 @@ def test_a_comparison_that_runs_or_broke_off_is_told_as_such(ada: User, factory:
     assert 'data-comparison="interrupted"' in page(ada, "sync:sync_all")
 
 
-def test_the_numbers_are_read_from_the_index_of_what_is_due(factory: Namespace) -> None:
+def test_the_numbers_are_read_from_the_index_of_due_rows(factory: Namespace) -> None:
     with CaptureQueriesContext(connection) as asked:
         overview.queue_overview(factory.pk)
     steps = plans_of(asked, "namespaces_client")
@@ -170,9 +166,7 @@ def test_the_numbers_are_read_from_the_index_of_what_is_due(factory: Namespace) 
 # Timeline
 
 
-def test_a_timeline_leads_from_saved_to_succeeded_with_request_ids(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_timeline_shows_each_step_with_request_ids(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", refused("TooManyRequests", 429))
     assert push(client) is Pushed.DELAYED
@@ -188,9 +182,7 @@ def test_a_timeline_leads_from_saved_to_succeeded_with_request_ids(
         assert step["azure_request_id"] in text
 
 
-def test_a_change_that_went_out_with_a_later_one_shows_the_later_push(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_superseded_change_shows_the_later_push(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="first")
     edit(ada, client, description="second")

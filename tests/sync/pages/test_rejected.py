@@ -16,7 +16,7 @@ from tests.sync.scripted_arm import ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_a_refused_change_says_what_it_is_of_and_leads_to_where_it_is_edited(
+def test_a_rejected_change_names_its_object_and_links_to_its_form(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client, configuration = make(ada, factory, "one"), make_configuration(factory)
@@ -31,9 +31,7 @@ def test_a_refused_change_says_what_it_is_of_and_leads_to_where_it_is_edited(
         assert "data-deleting" not in text
 
 
-def test_a_change_that_met_another_one_in_azure_leads_to_both_sides(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_conflicting_change_links_to_both_sides(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_in_azure(arm, client, description="theirs")
     assert push(edit(ada, client, description="ours")) is Pushed.PARKED
@@ -42,7 +40,7 @@ def test_a_change_that_met_another_one_in_azure_leads_to_both_sides(
         assert both_sides in page(ada, name, factory.pk)
 
 
-def test_a_refused_deletion_says_that_it_is_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejected_deletion_is_marked_as_one(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory, "one")
     mark_deleted(ada, row=client, verb="Delete client", before={}, scope_name="f")
     Client.objects.filter(pk=client.pk).update(parked_code="ScopeLocked")

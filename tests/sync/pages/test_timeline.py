@@ -23,7 +23,7 @@ def codes(entry: Activity) -> list[str]:
 
 
 @pytest.mark.parametrize("failures", [3, 14, 15, 40])
-def test_a_change_that_took_many_tries_ends_as_it_ended(
+def test_a_change_with_many_tries_shows_its_real_end(
     arm: ScriptedArm, ada: User, factory: Namespace, failures: int
 ) -> None:
     client = make(ada, factory)
@@ -45,7 +45,7 @@ def test_a_change_that_took_many_tries_ends_as_it_ended(
     assert [step.at for step in steps] == sorted(step.at for step in steps)
 
 
-def test_a_client_may_be_called_like_an_operation() -> None:
+def test_a_client_may_have_the_name_of_an_operation() -> None:
     space = "/subscriptions/s/resourceGroups/operations/providers/Microsoft.EventGrid/namespaces/operation"
 
     def step(path: str) -> str:
@@ -61,7 +61,7 @@ def test_a_client_may_be_called_like_an_operation() -> None:
     assert step(f"{space}/operationResults/1") == "Azure's operation"
 
 
-def test_the_push_that_ended_a_change_is_kept_with_its_activity(
+def test_the_push_that_settled_a_change_is_kept_with_its_activity(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = make(ada, factory)
@@ -78,7 +78,7 @@ def test_the_push_that_ended_a_change_is_kept_with_its_activity(
     )
 
 
-def test_a_refusal_is_kept_with_its_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejection_is_kept_with_its_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", refused("InvalidInput"))
     push(client)

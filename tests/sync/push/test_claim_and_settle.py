@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 # Nothing lost
 
 
-def test_a_new_client_arrives_and_its_activity_says_so(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_new_client_arrives_and_settles_its_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="by the door")
     assert client.sync_state is SyncState.SUCCEEDED
     held = arm.held(client.arm_id())
@@ -48,7 +48,7 @@ def test_an_edit_during_a_push_stays_due_and_arrives_with_the_next(
     assert outcomes(client) == ["succeeded"] * 3
 
 
-def test_ten_edits_make_one_put_and_each_is_in_the_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_ten_edits_make_one_put_and_ten_activity_entries(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     arm.methods()
     for number in range(10):
@@ -58,7 +58,7 @@ def test_ten_edits_make_one_put_and_each_is_in_the_activity(arm: ScriptedArm, ad
     assert outcomes(client) == ["succeeded", *["superseded"] * 9, "succeeded"]
 
 
-def test_a_second_worker_loses_the_claim_quietly(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_second_worker_gets_no_claim(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     (claimed,) = claim(Client, [client.pk])
     assert push(client) is Pushed.NOT_CLAIMED
@@ -66,7 +66,7 @@ def test_a_second_worker_loses_the_claim_quietly(arm: ScriptedArm, ada: User, fa
     assert settle([deliver(claimed, arm_gateway())]) == [Pushed.SUCCEEDED]
 
 
-def test_a_worker_whose_lease_ran_out_settles_nothing(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_worker_settles_nothing_after_its_lease(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="first")
     (slow,) = claim(Client, [client.pk])
@@ -79,9 +79,7 @@ def test_a_worker_whose_lease_ran_out_settles_nothing(arm: ScriptedArm, ada: Use
     assert (arm.held(client.arm_id()) or {})["description"] == "second"
 
 
-def test_the_claim_of_a_dead_worker_is_freed_and_the_row_read_back_first(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_freed_claim_is_read_back_before_it_is_sent(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     (dead,) = claim(Client, [client.pk])
     deliver(dead, arm_gateway())  # it arrived, and the worker died before it could say so
@@ -92,9 +90,7 @@ def test_the_claim_of_a_dead_worker_is_freed_and_the_row_read_back_first(
     assert arm.methods() == ["GET"]
 
 
-def test_an_older_edit_sent_by_a_dead_worker_is_not_taken_for_drift(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_older_edit_sent_by_a_killed_worker_is_no_drift(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="sent by the dead")
     (dead,) = claim(Client, [client.pk])
@@ -116,9 +112,7 @@ def test_a_write_that_could_outlast_the_lease_is_not_begun(arm: ScriptedArm, ada
 # Refusals
 
 
-def test_a_refused_row_is_parked_with_azures_reason_and_blocks_nobody(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_rejected_row_is_parked_and_blocks_no_other(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     bad, good = make(ada, factory, "bad"), make(ada, factory, "good")
     arm.script("PUT", refused("InvalidInput"))
     assert push(bad) is Pushed.PARKED
@@ -129,9 +123,7 @@ def test_a_refused_row_is_parked_with_azures_reason_and_blocks_nobody(
     assert push(good) is Pushed.SUCCEEDED
 
 
-def test_an_edit_during_a_push_that_is_refused_is_tried_and_not_parked(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_edit_during_a_rejected_push_is_sent_and_not_parked(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory, description="bad")
     (claimed,) = claim(Client, [client.pk])
     arm.script("PUT", refused("InvalidInput"))
@@ -142,7 +134,7 @@ def test_an_edit_during_a_push_that_is_refused_is_tried_and_not_parked(
     assert outcomes(client) == ["failed", "succeeded"]
 
 
-def test_a_parked_row_goes_again_by_retry(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_parked_row_is_sent_again_by_retry(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", refused("InvalidInput"))
     push(client)
@@ -150,7 +142,7 @@ def test_a_parked_row_goes_again_by_retry(arm: ScriptedArm, ada: User, factory: 
     assert push(again(client)) is Pushed.SUCCEEDED
 
 
-def test_when_azure_keeps_something_else_the_row_says_so(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_row_reports_that_azure_keeps_another_state(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory, description="long text")
     arm.script("PUT", Answer(change=lambda resource: resource["properties"].update(description="cut")))
     assert push(client) is Pushed.PARKED
@@ -163,9 +155,7 @@ def test_when_azure_keeps_something_else_the_row_says_so(arm: ScriptedArm, ada: 
 # Order
 
 
-def test_what_takes_access_away_is_urgent_and_one_of_many_is_bulk(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_removing_access_is_urgent_and_a_bulk_has_its_own_lane(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     assert again(client).lane == Lane.NORMAL
     edit(ada, client, state="Disabled")
@@ -174,7 +164,7 @@ def test_what_takes_access_away_is_urgent_and_one_of_many_is_bulk(
     assert again(client).lane == Lane.URGENT
 
 
-def test_a_row_that_needs_another_one_waits_and_names_it(
+def test_a_row_that_needs_another_waits_and_names_it(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = make(ada, factory)
@@ -200,7 +190,7 @@ def test_long_running_operations_are_followed_to_their_end(arm: ScriptedArm, ada
     assert steps == ["read", "sent", "Azure's operation", "read back"]
 
 
-def test_an_operation_that_fails_in_the_end_parks_the_row(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_operation_that_fails_later_parks_the_row(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     headers = {"Azure-AsyncOperation": f"{arm.url}/operations/1", "Retry-After": "1"}
     failed = {"status": "Failed", "error": {"code": "QuotaExceeded", "message": "There are too many."}}

@@ -30,7 +30,7 @@ def failing_at_first(function: Any, times: int) -> Any:
     return call
 
 
-def test_a_database_that_is_away_for_a_moment_costs_nothing(
+def test_a_short_database_outage_has_no_effect(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue.Queue, "take", failing_at_first(queue.Queue.take, 1))
@@ -40,7 +40,7 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing(
     assert arm.methods().count("PUT") == 5
 
 
-def test_rows_claimed_but_not_sent_when_the_database_failed_go_on_at_once(
+def test_rows_claimed_but_not_sent_are_pushed_after_a_database_fault(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
@@ -59,7 +59,7 @@ def test_an_unsent_claim_is_released_and_one_in_flight_is_not(arm: ScriptedArm, 
     assert claim(Client, [flying.pk, loose.pk], worker="other")[0].row.pk == loose.pk
 
 
-def test_what_a_run_could_not_let_go_the_next_one_does(
+def test_claims_that_one_run_could_not_release_are_released_later(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
@@ -95,7 +95,7 @@ class FakeClock:
         self.slept += seconds
 
 
-def test_a_row_that_cannot_be_settled_does_not_hold_up_the_others(
+def test_a_row_that_cannot_be_settled_does_not_delay_others(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fragile(deliveries: Any) -> Any:

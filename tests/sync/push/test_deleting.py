@@ -61,7 +61,7 @@ def test_another_ca_certificate_under_the_name_of_a_deleted_one_stays(
     assert CACertificate.objects.get().parked_code == "ChangedInAzure"
 
 
-def test_a_person_may_delete_it_all_the_same(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_user_may_delete_it_nevertheless(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = made_anew_by_others(arm, ada, factory)
     push(again(client))
     keep_ours(ada, finding=Finding.objects.get())
@@ -71,7 +71,7 @@ def test_a_person_may_delete_it_all_the_same(arm: ScriptedArm, ada: User, factor
     assert not Client.objects.exists()
 
 
-def test_the_page_of_the_difference_says_that_ours_is_to_delete_it(arm: ScriptedArm, ada: User) -> None:
+def test_the_page_of_the_difference_shows_our_deletion(arm: ScriptedArm, ada: User) -> None:
     factory = make_namespace("plant", contributor=ada)
     client = made_anew_by_others(arm, ada, factory)
     push(again(client))
@@ -91,7 +91,7 @@ def test_the_page_of_the_difference_says_that_ours_is_to_delete_it(arm: Scripted
     assert again(client).sync_state is SyncState.DELETING
 
 
-def test_or_take_it_over(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_user_may_adopt_it_instead(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = made_anew_by_others(arm, ada, factory)
     push(again(client))
     take_azures(ada, finding=Finding.objects.get())
@@ -100,9 +100,7 @@ def test_or_take_it_over(arm: ScriptedArm, ada: User, factory: Namespace) -> Non
     assert arm.held(client.arm_id()) is not None
 
 
-def test_a_mere_change_in_azure_holds_no_deletion_up_and_is_told(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_change_in_azure_delays_no_deletion_and_is_recorded(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_in_azure(arm, client, description="theirs")
     delete_client(ada, client=client)
@@ -112,7 +110,7 @@ def test_a_mere_change_in_azure_holds_no_deletion_up_and_is_told(
         assert f'{Client.label_of("description")}: "theirs"' in told
 
 
-def test_what_is_gone_already_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_missing_resource_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     del arm.store[client.arm_id().lower()]
     delete_client(ada, client=client)
@@ -122,7 +120,7 @@ def test_what_is_gone_already_needs_no_deletion(arm: ScriptedArm, ada: User, fac
     assert not Client.objects.exists()
 
 
-def test_what_is_gone_with_its_namespace_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_resource_of_a_deleted_namespace_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     delete_client(ada, client=client)
     arm.script("GET", refused("ParentResourceNotFound", 404))
@@ -131,7 +129,7 @@ def test_what_is_gone_with_its_namespace_needs_no_deletion(arm: ScriptedArm, ada
 
 
 @pytest.mark.parametrize("others_changed_it", [False, True])
-def test_a_name_of_ours_whose_answer_was_lost_is_no_strangers(
+def test_our_own_state_after_a_lost_response_is_recognized(
     arm: ScriptedArm, ada: User, factory: Namespace, others_changed_it: bool
 ) -> None:
     client = settled(ada, factory)
@@ -169,7 +167,7 @@ def _base_of_before(client: Any) -> None:
     Client.objects.filter(pk=client.pk).update(base=base)
 
 
-def test_a_deletion_takes_a_read_out_of_the_budget_as_a_write_does() -> None:
+def test_a_deletion_also_reserves_a_read() -> None:
     at = timezone.now()
     budget.reserve(SUBSCRIPTION, "reads", 249, at)
     assert budget.reserve(SUBSCRIPTION, "deletes", 5, at).count == 1

@@ -19,9 +19,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-def test_a_client_waits_for_a_name_that_another_one_is_giving_up(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_client_waits_for_a_name_that_another_gives_up(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     giver = settled(ada, factory, "giver")
     change_authentication_name(ada, client=giver, authentication_name="new")
     taker = make(ada, factory, "taker", authentication_name="giver")
@@ -56,7 +54,7 @@ def test_a_name_given_up_while_azure_refused_it_is_tried_again(
 
 
 @pytest.mark.parametrize("leaves", ["is renamed", "is deleted"])
-def test_a_client_waits_for_a_name_that_one_with_a_lost_answer_may_hold(
+def test_a_client_waits_for_a_name_held_after_a_lost_response(
     arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
 ) -> None:
     """What the portal knows of it in Azure is nothing: it was made there, and nobody was told."""
@@ -75,7 +73,7 @@ def test_a_client_waits_for_a_name_that_one_with_a_lost_answer_may_hold(
     assert "giver" in again(taker).waits_for
 
 
-def test_a_refusal_is_final_where_nobody_has_given_the_name_up_since(
+def test_a_rejection_is_final_if_the_name_was_not_given_up_since(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     giver = settled(ada, factory, "giver")
@@ -120,7 +118,7 @@ def test_a_deletion_waits_for_a_binding_that_may_still_be_in_azure(
     assert binding.name in again(group).waits_for
 
 
-def test_a_deletion_is_retried_if_its_binding_went_while_azure_refused_it(
+def test_a_deletion_is_retried_if_its_binding_is_deleted_meanwhile(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     group = make_client_group(factory, synced_generation=0)
@@ -159,9 +157,7 @@ def test_a_refused_binding_whose_group_was_always_in_azure_is_parked(
     assert push(binding) is Pushed.PARKED
 
 
-def test_two_clients_that_swap_their_authentication_names_get_there(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_two_clients_can_swap_their_authentication_names(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     one, two = settled(ada, factory, "one"), settled(ada, factory, "two")
     change_in_azure(arm, one, futureSetting="kept")
 

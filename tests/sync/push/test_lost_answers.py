@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("wire", ["none", "torn"])
-def test_a_put_whose_answer_is_lost_is_read_back_and_not_sent_again(
+def test_a_put_with_a_lost_response_is_read_back_first(
     arm: ScriptedArm, ada: User, factory: Namespace, wire: str
 ) -> None:
     client = make(ada, factory)
@@ -30,7 +30,7 @@ def test_a_put_whose_answer_is_lost_is_read_back_and_not_sent_again(
     assert again(client).recheck_at is None  # it has been seen to land: no doubt is left
 
 
-def test_a_put_that_never_arrived_is_sent_again(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_put_that_never_arrived_is_repeated(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.script("PUT", NEVER_ARRIVED)
     assert push(client) is Pushed.DELAYED
@@ -38,7 +38,7 @@ def test_a_put_that_never_arrived_is_sent_again(arm: ScriptedArm, ada: User, fac
     assert arm.held(client.arm_id()) is not None
 
 
-def test_a_late_put_cannot_win_unseen(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_late_put_is_noticed(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="slow")
     arm.script("PUT", ON_ITS_WAY)
@@ -53,7 +53,7 @@ def test_a_late_put_cannot_win_unseen(arm: ScriptedArm, ada: User, factory: Name
     assert again(client).recheck_at is None
 
 
-def test_a_late_put_cannot_bring_a_deleted_client_back_unseen(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_late_put_of_a_deleted_client_is_noticed(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="slow")
     arm.script("PUT", ON_ITS_WAY)
@@ -68,7 +68,7 @@ def test_a_late_put_cannot_bring_a_deleted_client_back_unseen(arm: ScriptedArm, 
     assert not Client.objects.exists()
 
 
-def test_what_is_not_ours_after_a_lost_answer_is_left_alone(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_foreign_state_after_a_lost_response_is_kept(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     edit(ada, client, description="ours")
     arm.script("PUT", NEVER_ARRIVED)
@@ -79,7 +79,7 @@ def test_what_is_not_ours_after_a_lost_answer_is_left_alone(arm: ScriptedArm, ad
     assert (arm.held(client.arm_id()) or {})["description"] == "theirs"
 
 
-def test_azures_own_hiccups_are_tried_again_and_keep_their_patience(
+def test_faults_of_azure_are_retried_after_the_wait_it_asks_for(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = make(ada, factory)

@@ -74,9 +74,7 @@ def test_a_refused_second_put_that_reads_back_equal_is_succeeded(
     assert push(row) is Pushed.SUCCEEDED
 
 
-def test_what_the_portal_does_not_model_survives_edits_and_replacements(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_unknown_properties_survive_edits_and_replacements(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
 
     def enrich(resource: dict[str, Any]) -> None:
@@ -96,7 +94,7 @@ def test_what_the_portal_does_not_model_survives_edits_and_replacements(
     assert held["clientCertificateAuthentication"]["futureRule"] == "x"
 
 
-def test_a_property_that_became_known_in_azure_since_is_kept(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_property_added_in_azure_since_is_kept(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "tagsOfTomorrow": ["a"]})
     edit(ada, client, description="ours")
@@ -107,7 +105,7 @@ def test_a_property_that_became_known_in_azure_since_is_kept(arm: ScriptedArm, a
 # Nothing is overwritten silently
 
 
-def test_a_name_that_somebody_took_in_azure_is_not_overwritten(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_name_taken_in_azure_is_not_overwritten(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     arm.hold(client.arm_id(), {"authenticationName": "theirs"})
     assert push(client) is Pushed.PARKED
@@ -133,9 +131,7 @@ def test_an_edit_meets_a_change_in_azure_and_becomes_a_finding(arm: ScriptedArm,
     assert values["description"] == ("", "ours", "")
 
 
-def test_an_edit_of_what_was_deleted_in_azure_does_not_bring_it_back(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_edit_does_not_recreate_what_azure_deleted(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     del arm.store[client.arm_id().lower()]
     edit(ada, client, description="ours")

@@ -30,7 +30,7 @@ __all__ = ["_a_worker_of_its_own"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_everything_that_is_due_arrives_many_at_once(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_due_rows_are_pushed_in_parallel(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     inside = 0
     lock = threading.Lock()
     many = threading.Event()
@@ -80,9 +80,7 @@ def change_all(ada: User) -> None:
         commit_change(ada, row=row, verb="Update", before=before, after=row.describe(), scope_name="f", bulk=True)
 
 
-def test_what_others_change_while_a_bulk_is_on_its_way_is_not_overwritten(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_bulk_does_not_overwrite_changes_made_meanwhile(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     add(ada, factory, *names(80), bulk=True)
     run()
     last = Client.objects.select_related("namespace").get(name="sensor-79")
@@ -102,9 +100,7 @@ def test_what_others_change_while_a_bulk_is_on_its_way_is_not_overwritten(
     assert sorted(reads) == sorted(names(80))  # each by itself, and no listing
 
 
-def test_a_name_that_was_found_taken_is_not_free_for_the_next_edit(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_name_found_taken_stays_taken_for_the_next_edit(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     made = add(ada, factory, *names(60), bulk=True)
     candidates = queue.Queue().take(100)
     listed = Collections(arm_gateway())
@@ -121,9 +117,7 @@ def test_a_name_that_was_found_taken_is_not_free_for_the_next_edit(
     assert taken == {"sensor-59"}
 
 
-def test_what_takes_access_away_overtakes_a_bulk(
-    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
-) -> None:
+def test_removing_access_overtakes_a_bulk(arm: ScriptedArm, ada: User, factory: Namespace, settings: Any) -> None:
     settings.SYNC_IN_FLIGHT = 2
     (old,) = add(ada, factory, "old")
     run()
@@ -189,20 +183,20 @@ def test_one_bad_row_does_not_stop_the_others(
     assert "RuntimeError" in Client.objects.get(name="sensor-1").last_error
 
 
-def test_what_is_tried_again_soon_is_waited_for(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_retry_that_is_due_soon_is_awaited(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     add(ada, factory, "one")
     arm.script("PUT", refused("AnotherOperationInProgress", 409))
     assert run().pushed == {Pushed.DELAYED: 1, Pushed.SUCCEEDED: 1}
 
 
-def test_what_fell_due_since_the_last_look_is_not_passed_over(ada: User, factory: Namespace) -> None:
+def test_a_row_due_since_the_last_check_is_not_missed(ada: User, factory: Namespace) -> None:
     add(ada, factory, "one")
     for ago, soonest in ((0.2, 0.0), (3.0, None)):
         Client.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=ago))
         assert queue.soonest(within=5.0) == soonest
 
 
-def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
+def test_one_message_wakes_for_all_rows_of_a_moment(
     ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.db import transaction
@@ -218,15 +212,13 @@ def test_one_message_for_all_rows_of_a_transaction_and_of_a_moment(
     assert sent == ["sync.tasks.pump"]
 
 
-def test_the_sweep_finds_what_no_message_told_of(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_the_sweep_finds_rows_without_a_message(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     add(ada, factory, "one")
     tasks.sweep()
     assert Client.objects.get().sync_state is SyncState.SUCCEEDED
 
 
-def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_a_stopping_pump_settles_rows_in_flight(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     made = Pump()
 
     def stop(method: str, path: str) -> None:
@@ -239,7 +231,7 @@ def test_a_pump_that_is_asked_to_stop_settles_what_is_on_its_way(
     assert 0 < Client.objects.unsettled().count() < 50
 
 
-def test_a_credential_that_cannot_be_made_is_told_on_what_waits(
+def test_an_invalid_credential_is_shown_on_waiting_rows(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
 ) -> None:
     settings.AZURE_ARM_CA = "/nowhere/ca.pem"
@@ -250,7 +242,7 @@ def test_a_credential_that_cannot_be_made_is_told_on_what_waits(
     assert (row.claim_token, row.uncertain) == (None, False)
 
 
-def test_what_takes_long_holds_up_nothing_when_the_time_of_a_run_is_over(
+def test_a_slow_push_delays_no_other_at_the_end_of_a_run(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pump, "WIND_UP", 0.05)
@@ -269,7 +261,7 @@ def test_what_takes_long_holds_up_nothing_when_the_time_of_a_run_is_over(
     assert arrived.is_set()
 
 
-def test_a_slow_azure_finds_no_more_rows_claimed_than_are_sent(
+def test_with_a_slow_azure_no_extra_rows_are_claimed(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
 ) -> None:
     """What is claimed and waits would lose its lease, and would hold up what is saved later and is more urgent."""
@@ -301,7 +293,7 @@ def _run_in_a_thread(made: Pump) -> None:
         connections.close_all()
 
 
-def test_a_fast_azure_finds_rows_claimed_in_large_groups(
+def test_with_a_fast_azure_rows_are_claimed_in_large_groups(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SYNC_IN_FLIGHT = 4
@@ -318,7 +310,7 @@ def test_a_fast_azure_finds_rows_claimed_in_large_groups(
     assert max(sizes) <= 4 * (1 + pump.MOST_AHEAD)
 
 
-def test_the_threads_are_kept_from_run_to_run(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_threads_are_kept_between_runs(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     """Threads that come and go leave memory behind."""
     add(ada, factory, *names(40), bulk=True)
     run()

@@ -42,7 +42,7 @@ def test_creating_while_deleting_revives_the_row(arm: ScriptedArm, ada: User, fa
     assert (arm.held(client.arm_id()) or {})["description"] == "back again"
 
 
-def test_what_never_reached_azure_is_deleted_without_asking_azure(
+def test_a_row_that_azure_never_had_is_deleted_without_a_request(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = make(ada, factory)
@@ -53,7 +53,9 @@ def test_what_never_reached_azure_is_deleted_without_asking_azure(
     assert arm.held(client.arm_id()) is not None
 
 
-def test_a_lost_delete_is_sent_again_until_it_is_gone(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_lost_delete_is_repeated_until_the_resource_is_deleted(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
     row = make_ca_certificate(factory, synced_generation=0)
     push(row)
     delete_ca_certificate(ada, certificate=again(row))
@@ -63,7 +65,7 @@ def test_a_lost_delete_is_sent_again_until_it_is_gone(arm: ScriptedArm, ada: Use
     assert not CACertificate.objects.exists()
 
 
-def test_a_refused_replacement_puts_the_former_one_back(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejected_replacement_restores_the_former_resource(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="taken-elsewhere")
     arm.script("PUT", refused("AuthenticationNameTaken", 409))
@@ -72,9 +74,7 @@ def test_a_refused_replacement_puts_the_former_one_back(arm: ScriptedArm, ada: U
     assert again(client).parked_code == "AuthenticationNameTaken"
 
 
-def test_a_replacement_that_azure_took_and_holds_otherwise_is_not_undone(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_accepted_replacement_is_not_undone(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     arm.methods()
@@ -85,7 +85,7 @@ def test_a_replacement_that_azure_took_and_holds_otherwise_is_not_undone(
     assert again(client).parked_code == "NotAsSent"
 
 
-def test_a_replacement_that_breaks_off_half_way_goes_on(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_an_interrupted_replacement_is_completed(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     arm.script("PUT", refused("TooManyRequests", 429, Retry_After="1"))

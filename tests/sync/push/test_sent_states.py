@@ -51,7 +51,7 @@ def test_a_claim_keeps_what_is_sent_and_what_it_replaces(arm: ScriptedArm, ada: 
     assert claimed.replaced_state["description"] == "old"
 
 
-def test_claims_in_doubt_add_to_what_was_sent(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_uncertain_claims_add_to_the_sent_states(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="old")
     for text in ("lost", "newer"):
         edit(ada, client, description=text)
@@ -61,9 +61,7 @@ def test_claims_in_doubt_add_to_what_was_sent(arm: ScriptedArm, ada: User, facto
     assert again(client).replaced_state["description"] == "old"
 
 
-def test_an_edit_that_was_never_claimed_is_not_among_what_was_sent(
-    arm: ScriptedArm, ada: User, factory: Namespace
-) -> None:
+def test_an_edit_never_claimed_is_not_a_sent_state(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="old")
     edit(ada, client, description="never sent")
     edit(ada, client, description="new")
@@ -82,7 +80,7 @@ def test_a_worker_that_lost_its_claim_writes_no_sent_states(arm: ScriptedArm, ad
     assert again(client).sent_states == kept
 
 
-def test_a_push_record_keeps_what_was_there_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_push_record_keeps_the_former_state(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = settled(ada, factory, description="old")
     assert PushRecord.objects.latest("pk").former_states is None
     edit(ada, client, description="new")
@@ -91,7 +89,7 @@ def test_a_push_record_keeps_what_was_there_before(arm: ScriptedArm, ada: User, 
     assert (former["name"], former["description"]) == ("sensor-1", "old")
 
 
-def test_a_refusal_waits_for_no_name_given_up_long_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
+def test_a_rejection_waits_for_no_name_given_up_long_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     """Only a push that Azure answered after it was asked may have made the refusal out of date."""
     giver = settled(ada, factory, "giver")
     taker = make(ada, factory, "taker")
