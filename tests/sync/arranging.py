@@ -1,4 +1,4 @@
-"""What tests of sync begin with: clients that are made and changed, in Azure too, and a worker that beats."""
+"""Arrange tests of sync: create and change clients, here and in Azure, and add a worker with a heartbeat."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sync.registry import Scope
 from tests.sync.scripted_arm import Answer, ScriptedArm
 
 SUBJECT = "SubjectMatchesAuthenticationName"
-LOST = Answer(wire="none")  # it took effect, and nobody was told
+LOST = Answer(wire="none")  # it took effect, and the response was lost
 NEVER_ARRIVED = Answer(wire="none", apply="never")
 ON_ITS_WAY = Answer(wire="none", apply="later")
 
@@ -40,13 +40,13 @@ def edit(ada: User, client: Client, **fields: Any) -> Client:
 
 
 def again(row: Any) -> Any:
-    """The row as it is now, with its time to try again come."""
+    """Return the row from the database, due for its next attempt."""
     type(row).objects.filter(pk=row.pk).update(next_attempt_at=None)
     return type(row).objects.get(pk=row.pk)
 
 
 def settled(ada: User, factory: Namespace, name: str = "sensor-1", **fields: Any) -> Client:
-    """A client that Azure has."""
+    """Return a client that has been pushed to Azure."""
     client = make(ada, factory, name, **fields)
     assert push(client) is Pushed.SUCCEEDED
     return again(client)  # type: ignore[no-any-return]

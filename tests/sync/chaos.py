@@ -1,8 +1,8 @@
-"""Three workers, rows changed at random, a bad network, workers killed, broker and Azure restarted: does it end well?
+"""Chaos test: three workers, random changes, a bad network, killed workers, restarts of broker and Azure.
 
-`python -m tests.sync.chaos --rows 500 --seed 1 [--postgresql-and-redis]` prints a report as JSON and ends with 0 when it
-became quiet, the final state in Azure is the portal's, no row is stuck, none is lost, none was pushed by two workers at
-once, and each acknowledged change is in the activity log with its end.
+`python -m tests.sync.chaos --rows 500 --seed 1 [--postgresql-and-redis]` prints a report as JSON. It exits with 0
+if all rows were settled in time, Azure equals the portal, no row is stuck or lost, none was pushed by two workers at once,
+and each acknowledged change is in the activity log with its outcome.
 """
 
 import argparse
@@ -31,7 +31,10 @@ from tests.sync.chaos_changes import Changes
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKERS = 3
 OPERATIONS_PER_ROW = 2.2
-KILL_EVERY, RESTART_EVERY = (100, 200), (200, 300)  # changes; not seconds, so that a slow machine suffers no more
+KILL_EVERY, RESTART_EVERY = (
+    (100, 200),
+    (200, 300),
+)  # changes, not seconds, so that slow machines have the same number of faults
 
 
 class FaultyEmulator(EmulatorProcess):
@@ -39,7 +42,7 @@ class FaultyEmulator(EmulatorProcess):
 
 
 class Processes:
-    """Workers and beat, with a log each."""
+    """Workers and clock, each with a log file."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
@@ -76,7 +79,7 @@ class Processes:
 
 @contextlib.contextmanager
 def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
-    """The environment of database and broker, and what restarts the broker."""
+    """Yield the environment variables for database and broker, and a function that restarts the broker."""
     if not real:
         messages = folder / "portal" / "broker" / "messages"
 
@@ -110,7 +113,7 @@ def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
         "PORTAL_STATE_DIR": str(folder / "portal"),
         "PORTAL_SECRET_KEY": "only-for-chaos-" + "x" * 40,
         **emulator.as_azure(),
-        # As in life, and shorter: an answer is waited for less long than the slowest one takes.
+        # Shorter than the slowest responses, as happens in practice.
         "ARM_CONNECT_TIMEOUT": "1",
         "ARM_READ_TIMEOUT": "1",
         "ARM_OPERATION_TIMEOUT": "1",
@@ -122,7 +125,15 @@ def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
 def run(
     *, rows: int, seed: int, real_servers: bool, patience: float, broker: tuple[str, str] | None = None
 ) -> dict[str, Any]:
-    """One run; `broker` is the URL of a broker of one's own, and the command that restarts it."""
+    """Run the test once, and return the report.
+
+    Args:
+        rows: number of clients.
+        seed: of the random changes and faults.
+        real_servers: whether to use PostgreSQL and Redis.
+        patience: seconds to converge after the last change.
+        broker: URL of an existing broker, and the command that restarts it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "portal").mkdir()
     faults = folder / "faults"
@@ -221,21 +232,21 @@ def _change_and_destroy(
 
 
 def _models() -> list[Any]:
-    """The types of resources that are made and deleted."""
+    """Return the models that can be created and deleted."""
     from sync import registry
 
     return [model for model in registry.models() if not model.is_patched]
 
 
 def _is_quiet() -> bool:
-    time.sleep(0.2)  # the database is busy enough
+    time.sleep(0.2)  # leave the database to the workers
     waiting = (model._default_manager.unsettled().filter(parked_code="") for model in _models())
     doubtful = (model._default_manager.filter(recheck_at__isnull=False) for model in _models())
     return not any(rows.exists() for rows in (*waiting, *doubtful))
 
 
 def verdict(changes: Changes, emulator: EmulatorProcess) -> dict[str, Any]:
-    """What is wrong, by name; empty lists when all is well."""
+    """Return what is wrong, by name; all lists are empty in a good run."""
     from portal.models import Activity
     from sync.models import PushRecord
 
@@ -280,7 +291,7 @@ def _in_azure(emulator: EmulatorProcess, namespace_id: str, model: Any) -> dict[
 
 
 def overlapping(pushes: Iterable[tuple[str, int, datetime, datetime]]) -> list[str]:
-    """Rows of which one push began before another one was settled. Each is kind, primary key, begin and end."""
+    """Return rows with a push that began before another was settled. Each push: kind, primary key, begin and end."""
     found = set()
     ends: dict[tuple[str, int], datetime] = {}
     for kind, pk, began, ended in sorted(pushes, key=lambda push: push[2]):

@@ -1,14 +1,14 @@
-"""The changes of the chaos run, as people make them: through the actions, each acknowledged one written down."""
+"""Random changes of the chaos run, made through the actions; acknowledged ones are recorded."""
 
 import random
 from typing import Any
 
-RULES = 0.12  # the share of changes that are about what a namespace has few of
-NAMES = 6  # of each type of these, used again and again
+RULES = 0.12  # share of changes to CA certificates, groups, spaces and bindings
+NAMES = 6  # per type, used repeatedly
 
 
 class Changes:
-    """Clients, and a few CA certificates, groups, spaces and bindings beside them."""
+    """Changes clients, and a few CA certificates, groups, spaces and bindings."""
 
     def __init__(self, namespace: Any, actor: Any, draw: random.Random, rows: int) -> None:
         self.namespace, self.actor, self.draw, self.rows = namespace, actor, draw, rows
@@ -25,7 +25,7 @@ class Changes:
                 self._change_a_rule()
             else:
                 self._change_a_client()
-        except RuleError:  # it went away between the look and the change, or names what is not there
+        except RuleError:  # deleted between query and change, or it references a missing row
             self.refused += 1
 
     def _acknowledge(self, row: Any) -> None:
@@ -49,7 +49,7 @@ class Changes:
     def _create(self) -> None:
         from namespaces.actions.clients import create_client
 
-        # Some names come again: those that were deleted, or are being deleted.
+        # Some names are reused: of deleted clients, or those being deleted.
         number = self.draw.randrange(self.made) if self.made > 20 and self.draw.random() < 0.1 else self.made
         row = create_client(
             self.actor,
@@ -81,7 +81,7 @@ class Changes:
     def _rename(self, row: Any) -> None:
         from namespaces.actions.clients import change_authentication_name
 
-        # Some take the name that another one has given up a moment ago, and which Azure may not know yet.
+        # Some take a name that another client has just given up, which Azure may not know yet.
         name = f"renamed-{self.draw.getrandbits(40):x}"
         if self.given_up and self.draw.random() < 0.4:
             name = self.given_up.pop()
@@ -98,7 +98,7 @@ class Changes:
     def _words(self) -> str:
         return f"{self.draw.choice(['door', 'roof', 'press'])} {self.draw.randrange(1000)}"
 
-    # What there are few of
+    # CA certificates and topic rules
 
     def _change_a_rule(self) -> None:
         from certificates.models import CACertificate

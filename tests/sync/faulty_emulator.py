@@ -1,7 +1,7 @@
-"""The emulator behind a bad network: `python -m tests.sync.faulty_emulator …`, with faults while FAULTS_WHILE exists.
+"""The emulator behind a bad network: `python -m tests.sync.faulty_emulator …` injects faults while FAULTS_WHILE exists.
 
-Each request meets its fate by a seeded draw: refused for a while, reset before or after it took effect, torn, accepted and
-worked on, or so late that the caller has given up on it, and then takes effect all the same.
+A seeded draw decides the outcome of each request: rejected for a while, reset before or after it took effect, cut off,
+long-running, or effective only after the caller has given up.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from emulator.__main__ import main
 from emulator.arm.application import ArmService
 from emulator.fault_rules import Fault
 
-FATES = {  # per mille
+OUTCOMES = {  # per mille
     "throttled": 8,
     "busy": 25,
     "broken": 25,
@@ -29,18 +29,18 @@ FATES = {  # per mille
     "long-running": 25,
 }
 LATE_SECONDS = 2.0
-WORKED_ON_FOR = (0.1, 1.2)  # seconds: some longer than the portal asks how it goes
+WORKED_ON_FOR = (0.1, 1.2)  # seconds: some longer than the portal polls
 _draw = random.Random(int(os.environ.get("FAULTS_SEED", "1")))
 _while = Path(os.environ.get("FAULTS_WHILE", "/nonexistent"))
-_answer_well = ArmService._respond
+_respond_well = ArmService._respond
 
 
-def _fate() -> str:
+def _outcome() -> str:
     number = _draw.randrange(1000)
-    for fate, share in FATES.items():
+    for outcome, share in OUTCOMES.items():
         number -= share
         if number < 0:
-            return fate
+            return outcome
     return "well"
 
 
@@ -49,10 +49,10 @@ def _refusal(status: int, code: str, **headers: str) -> web.Response:
     return web.json_response(body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
 
-async def _answer_badly(self: ArmService, request: web.Request) -> web.StreamResponse:
+async def _respond_badly(self: ArmService, request: web.Request) -> web.StreamResponse:
     is_token = request.path.endswith("/token") or not request.path.startswith("/subscriptions")
-    fate = "well" if is_token or not os.path.exists(_while) else _fate()  # noqa: ASYNC240 - a look, as short as any
-    match fate:
+    outcome = "well" if is_token or not os.path.exists(_while) else _outcome()  # noqa: ASYNC240 - a look, as short as any
+    match outcome:
         case "throttled":
             return _refusal(429, "SubscriptionRequestsThrottled", Retry_After="1")
         case "busy":
@@ -69,16 +69,18 @@ async def _answer_badly(self: ArmService, request: web.Request) -> web.StreamRes
             await asyncio.sleep(LATE_SECONDS)
         case "long-running" if request.method != "GET":
             seconds = _draw.uniform(*WORKED_ON_FOR)
-            self._faults.add(Fault(kind=fate, methods=(request.method,), path=request.path, count=1, seconds=seconds))
-    response = await _answer_well(self, request)
+            self._faults.add(
+                Fault(kind=outcome, methods=(request.method,), path=request.path, count=1, seconds=seconds)
+            )
+    response = await _respond_well(self, request)
     if not is_token:  # it limits nothing, so that the test takes seconds
         for operation in ("reads", "writes", "deletes"):
             name = f"x-ms-ratelimit-remaining-subscription-{operation}"
             if name in response.headers:
                 response.headers[name] = "900"
-    if fate == "reset after":
+    if outcome == "reset after":
         return _reset(request)
-    if fate == "torn" and isinstance(response, web.Response) and isinstance(response.body, bytes):
+    if outcome == "torn" and isinstance(response, web.Response) and isinstance(response.body, bytes):
         torn = web.StreamResponse(status=response.status, headers=response.headers)
         torn.content_length = len(response.body)
         await torn.prepare(request)
@@ -93,7 +95,7 @@ def _reset(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-ArmService._respond = _answer_badly  # type: ignore[method-assign]
+ArmService._respond = _respond_badly  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     sys.exit(main())

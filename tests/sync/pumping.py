@@ -1,4 +1,4 @@
-"""Many rows that are due, and a pump that runs until they have arrived."""
+"""Create many due rows, and run a pump until they are pushed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from sync.workers import heartbeats
 
 
 @pytest.fixture(autouse=True)
-def _a_worker_of_its_own() -> Iterator[None]:
+def _fresh_worker() -> Iterator[None]:
     yield
     heartbeats.this_worker().end()
     heartbeats._worker = None

@@ -1,7 +1,7 @@
-"""A stand-in for Azure whose answers a test decides one by one: refuse, tear, lose or delay exactly this request.
+"""A fake Azure whose responses a test scripts one by one: reject, cut off, lose or delay exactly this request.
 
-It knows no rule of Event Grid: it keeps whatever is PUT. The emulator is the witness for the rules; this one is for what
-happens on the way.
+It implements no rules of Event Grid and stores whatever is PUT. The emulator tests the rules; this server tests faults of
+the network.
 """
 
 import json
@@ -23,14 +23,14 @@ COLLECTIONS = {"cacertificates", "clients", "clientgroups", "topicspaces", "perm
 
 @dataclass
 class Answer:
-    """What to do with one request. `apply`: "now", "never", or "later" (when the test calls `land`)."""
+    """How to treat one request. `apply`: "now", "never", or "later" (when the test calls `land`)."""
 
-    status: int = 0  # 0: what the store says
+    status: int = 0  # 0: by the store
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     apply: str = "now"
-    wire: str = "whole"  # "whole", "torn" (half of it), "none" (closed without an answer)
-    change: Callable[[dict[str, Any]], None] | None = None  # what Azure makes of the resource before it keeps it
+    wire: str = "whole"  # "whole", "torn" (half of it), "none" (closed without a response)
+    change: Callable[[dict[str, Any]], None] | None = None  # changes the resource before it is stored
 
 
 def refused(code: str, status: int = 400, *, apply: str = "never", **headers: str) -> Answer:
@@ -39,17 +39,17 @@ def refused(code: str, status: int = 400, *, apply: str = "never", **headers: st
 
 
 class ScriptedArm:
-    """`script(method, answer, …)` decides the next answers to that method; after them the store answers."""
+    """`script(method, answer, …)` sets the next responses to a method; later requests are answered from the store."""
 
     def __init__(self, authority: Authority) -> None:
         self.store: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.late: list[Callable[[], None]] = []
-        self.before: Callable[[str, str], None] | None = None  # called with each request before it is answered
-        self.rule: Callable[[str, Any], Answer | None] | None = None  # path and body of a PUT → how it is refused
+        self.before: Callable[[str, str], None] | None = None  # called before each response
+        self.rule: Callable[[str, Any], Answer | None] | None = None  # path and body of a PUT → its rejection
         self.token_requests: list[str] = []  # paths
-        self.before_token: Callable[[], Answer | None] | None = None  # how a request for a token is answered instead
-        self.tokens_seen: list[str] = []  # that came with the requests to ARM
+        self.before_token: Callable[[], Answer | None] | None = None  # another response to a token request
+        self.tokens_seen: list[str] = []  # sent with the requests to ARM
         self._script: list[tuple[str, Answer]] = []
         self.lock = threading.RLock()
         arm = self
@@ -80,25 +80,25 @@ class ScriptedArm:
             self._script += [(method, answer) for answer in answers]
 
     def land(self) -> None:
-        """Requests that were delayed on the way take effect now."""
+        """Apply the delayed requests."""
         with self.lock:
             for apply in self.late:
                 apply()
             self.late.clear()
 
     def methods(self) -> list[str]:
-        """What was asked since the last look."""
+        """Return the methods of requests since the last call."""
         with self.lock:
             seen = [method for method, _, _ in self.requests]
             self.requests.clear()
         return seen
 
     def hold(self, resource_id: str, properties: Mapping[str, Any]) -> None:
-        """Put a resource there behind everybody's back."""
+        """Store a resource, as if others had changed Azure."""
         self.store[resource_id.lower()] = _resource(resource_id, properties)
 
     def held(self, resource_id: str) -> dict[str, Any] | None:
-        """The properties there are now."""
+        """Return the stored properties of a resource, or None."""
         found = self.store.get(resource_id.lower())
         return found["properties"] if found else None
 
@@ -124,16 +124,16 @@ class ScriptedArm:
             if answer.apply == "later":
                 self.late.append(lambda: (apply(), None)[1])
             stored = apply() if answer.apply == "now" and answer.status < 300 else Answer(answer.status or 502)
-        told = Answer(
+        response = Answer(
             answer.status or stored.status,
             stored.body if answer.body is None else answer.body,
             {"x-ms-request-id": f"azure-{len(self.requests)}", **answer.headers},
             wire=answer.wire,
         )
-        _write(handler, told)
+        _write(handler, response)
 
     def _identity(self, path: str) -> Answer:
-        """Discovery, and tokens that are numbered."""
+        """Answer discovery and token requests; tokens are numbered."""
         with self.lock:
             self.token_requests.append(path)
             count = sum(each.endswith("/token") for each in self.token_requests)
@@ -169,7 +169,7 @@ class ScriptedArm:
         children = [resource for known, resource in self.store.items() if known.rpartition("/")[0] == key]
         if children or key.rsplit("/", 1)[-1] in COLLECTIONS:
             return Answer(200, {"value": children})
-        return Answer(404, {"error": {"code": "ResourceNotFound", "message": "It is not there."}})
+        return Answer(404, {"error": {"code": "ResourceNotFound", "message": "It does not exist."}})
 
 
 def _resource(resource_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def arm(authority: Authority, settings: Any) -> Iterator[ScriptedArm]:
-    """The settings in force point to it."""
+    """A scripted Azure that the settings point to."""
     scripted = ScriptedArm(authority)
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = scripted.url
     settings.AZURE_ARM_CA = str(authority.ca_path)

@@ -1,4 +1,4 @@
-"""The data migrations change nothing about where a row ends, whatever its push was doing when they ran."""
+"""The data migrations do not change the final state of a row, whatever its push was doing when they ran."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -42,7 +42,7 @@ STATES = import_module("certificates.migrations.0006_copy_sent_states")
 
 
 def migrate(targets: list[tuple[str, str]]) -> Any:
-    """Migrate to these, and return the models as they are there."""
+    """Migrate to the given migrations, and return the models at that point."""
     executor = MigrationExecutor(connection)
     executor.migrate(targets)
     return MigrationExecutor(connection).loader.project_state(targets).apps
@@ -61,7 +61,7 @@ def _newest_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Stage:
-    """Rows of one namespace whose pushes were all doing something else when the workers stopped."""
+    """Rows of one namespace; the workers stopped at a different point of each push."""
 
     def __init__(self, arm: ScriptedArm, ada: User, namespace: Namespace) -> None:
         self.arm, self.ada, self.namespace = arm, ada, namespace
@@ -85,13 +85,13 @@ class Stage:
         return edit(self.ada, client, description="second")
 
     def _claimed(self, name: str) -> Client:
-        """The worker died after Azure had its change, and another edit came."""
+        """The worker was killed after Azure had applied its change, and another edit followed."""
         client = self._pending(name)
         self._die(client)
         return edit(self.ada, client, description="third")
 
     def _claimed_half_replaced(self, name: str) -> Client:
-        """The worker died between DELETE and PUT."""
+        """The worker was killed between DELETE and PUT."""
         client = settled(self.ada, self.namespace, name)
         change_authentication_name(self.ada, client=client, authentication_name=f"{name}-renamed")
         self.arm.script("PUT", refused("TooManyRequests", 429))
@@ -118,7 +118,7 @@ class Stage:
         return edit(self.ada, client, description="third")
 
     def _settled_in_doubt(self, name: str) -> Client:
-        """Replaced at the second try; the DELETE of the first one may still take the successor away."""
+        """Replaced at the second try; the DELETE of the first try may still delete the successor."""
         client = settled(self.ada, self.namespace, name)
         change_authentication_name(self.ada, client=client, authentication_name=f"{name}-renamed")
         self._lose_until_later("DELETE", client)
@@ -150,7 +150,7 @@ class Stage:
         return client
 
     def _kept_ours(self, name: str) -> Client:
-        """A retry of a change in doubt: its generation has no state of its own in the activity log."""
+        """A retry of an uncertain change: the activity log has no state for its generation."""
         client = self._pending(name)
         self.arm.script("PUT", NEVER_ARRIVED)
         assert push(again(client)) is Pushed.DELAYED
@@ -189,7 +189,7 @@ class Stage:
         self.arm.late.clear()
 
     def finish(self) -> dict[str, Any]:
-        """Let what was on its way arrive, push to the end, and return where each row and its resource are."""
+        """Apply delayed requests, push everything, and return the state of each row and its resource."""
         first = {name: self._push(row) for name, row in self.rows.items()}
         for land in self.late:
             land()

@@ -30,7 +30,7 @@ ENVIRONMENT = (
 
 @pytest.fixture
 def azure(emulator: EmulatorProcess, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorProcess]:
-    """The portal as in production, with the emulator in Azure's and Entra ID's place."""
+    """The portal as in production, with the emulator instead of Azure and Entra ID."""
     settings.AZURE_ARM_URL = emulator.url
     settings.AZURE_ARM_CA = emulator.ca
     settings.AZURE_ARM_SCOPE = f"{emulator.url}/.default"
@@ -74,7 +74,7 @@ def test_each_credential_class_gets_a_token_that_arm_accepts(
 
 
 def unreachable() -> AzureUnreachable:
-    """What a call of a new gateway raises."""
+    """Return the error that a call of a new gateway raises."""
     arm_gateway.cache_clear()
     with pytest.raises(AzureUnreachable) as fault:
         arm_gateway().list_namespaces()
@@ -257,7 +257,7 @@ def test_a_failed_token_request_is_not_repeated_at_once(
     azure: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_environment(azure, monkeypatch)
-    azure.token()  # from now on there are none
+    azure.token()  # cached, since later requests fail
     fault = {"kind": "error", "status": 503, "path": "/*/oauth2/v2.0/token*", "methods": ["POST"]}
     azure.call("POST", "/emulator/faults", fault, api_version=None)
     try:

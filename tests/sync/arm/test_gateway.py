@@ -1,4 +1,4 @@
-"""What the gateway reads, and that no link leads it to another server."""
+"""Reads of the gateway, which follows no link to another server."""
 
 from collections.abc import Callable
 from typing import Any

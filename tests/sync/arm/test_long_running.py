@@ -1,4 +1,4 @@
-"""Changes that Azure accepts and works on: they are followed to their end, and what goes wrong on the way is doubt."""
+"""Long-running changes are polled to their end; a fault meanwhile leaves the result uncertain."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""ARM ids: letters of every language where Azure allows them, and nothing that leads a request elsewhere."""
+"""ARM IDs: letters of every language where Azure allows them, and no characters that change the URL of a request."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""The connections to Azure."""
+"""The HTTP session for Azure."""
 
 import threading
 from typing import Any
@@ -40,7 +40,7 @@ def test_a_response_that_is_cut_off_counts_as_none(arm: ScriptedArm, method: str
 
 
 def test_redirects_are_not_followed(arm: ScriptedArm) -> None:
-    """A redirect would carry the token to wherever it points."""
+    """A redirect could send the token to another server."""
     arm.hold(CLIENT, BODY["properties"])
     arm.script("GET", Answer(status=307, headers={"Location": f"{arm.url}{NAMESPACE}/clients/other"}, body={}))
     with pytest.raises(Exception, match="307"):
@@ -65,4 +65,4 @@ def test_many_threads_share_few_connections(arm: ScriptedArm, settings: Any) -> 
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(ports) <= 8 + 1  # one more asks for the token
+    assert len(ports) <= 8 + 1  # one more requests the token

@@ -1,4 +1,4 @@
-"""One credential for all threads: its token endpoint, a fresh token after a rejected one, and an endpoint that is away."""
+"""One credential for all threads: its token endpoint, a fresh token after a rejected one, and an unreachable endpoint."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ THREADS = 32
 
 
 class CountedTurns:
-    """A lock that counts the threads that have come to it."""
+    """A lock that counts the threads that wait for it or hold it."""
 
     def __init__(self) -> None:
         self.wanted = 0

@@ -1,4 +1,4 @@
-"""A lease outlasts all that one push may wait for, by a clock on which every request takes as long as it may."""
+"""A lease outlasts the longest push, on a clock where every request takes as long as its timeouts allow."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ FAILED = Answer(200, {"status": "Failed", "error": {"code": "AuthenticationNameT
 
 
 class Clock:
-    """Time passes where it is slept, and by every request as much as its timeouts allow."""
+    """A clock that advances by each sleep, and by the longest duration of each request."""
 
     def __init__(self, arm: ScriptedArm) -> None:
         self.now = 0.0
@@ -43,8 +43,8 @@ class Clock:
         self.requests.append((method, path, self.now))
         self.now += request_seconds()
 
-    def looks(self) -> list[tuple[float, float]]:
-        """For each question how a write goes: when that write was answered, and when the question began."""
+    def polls(self) -> list[tuple[float, float]]:
+        """Return, for each poll of a write, when the write was answered and when the poll began."""
         found, answered = [], 0.0
         for method, path, began in self.requests:
             if method != "GET":
@@ -70,7 +70,7 @@ def accepted(arm: ScriptedArm, *, apply: str = "now") -> Answer:
 def test_a_lease_outlasts_every_timeout_of_one_push(
     arm: ScriptedArm, clock: Clock, ada: User, factory: Namespace
 ) -> None:
-    """The longest there is: deleted, made anew, refused, looked at, and put back, each done at the last moment."""
+    """The longest push: delete, recreate, rejected, read back and restore, each finished at the last moment."""
     client = settled(ada, factory)
     change_authentication_name(ada, client=client, authentication_name="renamed")
     arm.script("DELETE", accepted(arm))
@@ -84,9 +84,9 @@ def test_a_lease_outlasts_every_timeout_of_one_push(
     assert methods == ["DELETE", "PUT", "PUT"]
     assert clock.now - began < push_seconds()
     assert clock.now < claimed.until
-    looks = clock.looks()
-    assert len(looks) == 6
-    assert all(began < answered + django_settings.ARM_OPERATION_TIMEOUT for answered, began in looks)
+    polls = clock.polls()
+    assert len(polls) == 6
+    assert all(began < answered + django_settings.ARM_OPERATION_TIMEOUT for answered, began in polls)
 
 
 @pytest.mark.parametrize("change", ["write", "deletion"])
@@ -105,5 +105,5 @@ def test_polling_of_a_change_that_does_not_end_stops_in_time(
     assert settle([deliver(claimed, arm_gateway())]) == [Pushed.DELAYED]
     (sent_at,) = (began for method, _, began in clock.requests if method != "GET")
     assert clock.now - sent_at <= write_seconds()
-    assert all(began < answered + django_settings.ARM_OPERATION_TIMEOUT for answered, began in clock.looks())
+    assert all(began < answered + django_settings.ARM_OPERATION_TIMEOUT for answered, began in clock.polls())
     assert again(client).uncertain

@@ -1,4 +1,4 @@
-"""Acting on many refused changes at once: within one request where that is possible, else by a worker, losing nothing."""
+"""Bulk actions on rejected changes: retry within one request, discard by a worker, losing nothing."""
 
 import re
 from datetime import UTC, timedelta
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def parked_edits(arm: ScriptedArm, ada: User, factory: Namespace, count: int) -> list[Client]:
-    """Edits that Azure has refused; it holds what was before them."""
+    """Return clients with rejected edits; Azure holds the former state."""
     rows = [settled(ada, factory, f"sensor-{number}", description="first") for number in range(count)]
     for row in rows:
         edit(ada, row, description="second")
@@ -99,7 +99,7 @@ def test_a_worker_discards_many_rows_with_one_listing(
     assert Activity.objects.filter(verb="Discard change", actor=ada).count() == 3
 
 
-def test_a_resource_missing_from_a_listing_is_read_by_itself(
+def test_a_resource_missing_from_a_listing_is_read_separately(
     arm: ScriptedArm, ada: User, factory: Namespace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discards, "LISTED_FROM", 2)

@@ -1,4 +1,4 @@
-"""A difference is resolved each way, and a change of ours that waits is given up: by a decision about what was seen."""
+"""Each way to resolve a difference, and discarding a waiting change. A decision applies to the values that were shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -185,7 +185,7 @@ def test_azures_side_does_not_replace_an_edit_made_after_the_scan(
     assert again(client).description == ("theirs" if fields is None else "newer")
 
 
-# A change of ours that waits
+# Discard a waiting change
 
 
 def test_discarding_a_parked_change_takes_azures_state(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -225,7 +225,7 @@ def test_a_waiting_deletion_can_be_discarded(arm: ScriptedArm, ada: User, factor
 
 
 def meanwhile(*steps: Callable[[], object]) -> ArmGateway:
-    """A gateway that does all this after it has read and before it answers."""
+    """A gateway that runs functions after a read and before it returns the result."""
 
     class Meanwhile(ArmGateway):
         def get(self, *arguments: Any, **named: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Each class of drift is found and shown, and forgotten when its time is over."""
+"""Each class of drift is found and shown, and deleted after its time."""
 
 from datetime import timedelta
 from typing import Any
@@ -228,7 +228,7 @@ def test_a_failed_scan_is_repeated_soon_and_then_less_often(arm: ScriptedArm, fa
         failed(60 * number)
     assert (is_due(899), is_due(901)) == (False, True)
     Scan.objects.create(scope=factory.pk, started_at=at + timedelta(seconds=1), ended_at=at + timedelta(seconds=9))
-    assert (is_due(900), is_due(902)) == (False, True)  # since it began, as ever
+    assert (is_due(900), is_due(902)) == (False, True)  # counted from its start
 
 
 def test_an_interrupted_scan_is_repeated(arm: ScriptedArm, factory: Namespace) -> None:
@@ -236,7 +236,7 @@ def test_an_interrupted_scan_is_repeated(arm: ScriptedArm, factory: Namespace) -
     assert [scope.pk for scope in drift.due_for_a_scan(timezone.now())] == [factory.pk]
     with exclusive(drift.lease_of(factory.pk), seconds=60):
         tasks.scan_all()
-    assert Scan.objects.count() == 1  # it had not broken off: somebody is still at it
+    assert Scan.objects.count() == 1  # it still runs in another process
     tasks.scan_all()
     assert Scan.objects.count() == 2
 

@@ -1,4 +1,4 @@
-"""What has not reached Azure: no reason is lost among many rows, and many namespaces cost no more questions than one."""
+"""The backlog: every reason is listed, and many namespaces need no more queries than one."""
 
 from typing import Any
 

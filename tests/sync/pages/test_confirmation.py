@@ -1,4 +1,4 @@
-"""Before many things change at once, the page says how many, what happens, and how long that takes."""
+"""A confirmation shows the number of changes, their effect and their duration."""
 
 from datetime import timedelta
 from html import unescape
@@ -23,7 +23,7 @@ HTMX = {"HX-Request": "true", "HX-Target": "pane"}
 
 @pytest.fixture
 def refused_ones(ada: User, factory: Namespace) -> list[Client]:
-    """Three changes that Azure refused, one of them a deletion."""
+    """Arrange three rejected changes, one of them a deletion."""
     rows = [make(ada, factory, name) for name in ("one", "two", "three")]
     Client.objects.update(parked_code="QuotaExceeded", parked_message="Enough.")
     Client.objects.filter(name="three").update(deleted_at=timezone.now(), parked_code="InUse")
@@ -117,8 +117,8 @@ def test_a_decision_about_one_difference_is_not_confirmed(
 def test_changes_already_waiting_count_in_the_estimate(ada: User, factory: Namespace) -> None:
     beating()
     make(ada, factory, "waits")
-    said = overview.announcement(factory.resource_id, writes=1999)
-    assert said.index("1,999") < said.index("3 minutes") < said.index("2,000") < said.index(" 1 ")
+    text = overview.announcement(factory.resource_id, writes=1999)
+    assert text.index("1,999") < text.index("3 minutes") < text.index("2,000") < text.index(" 1 ")
 
 
 def test_without_a_worker_no_duration_is_shown(factory: Namespace) -> None:

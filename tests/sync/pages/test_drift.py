@@ -1,4 +1,4 @@
-"""The pages of what differs in Azure: it is listed, shown side by side and decided."""
+"""The pages of differences: list, comparison side by side, and decisions."""
 
 import re
 
@@ -64,7 +64,7 @@ def test_a_requested_comparison_is_awaited_and_then_shown(arm: ScriptedArm, ada:
     assert re.search(r"<noscript>\s*<a href=", text)
     meanwhile = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
     assert f'hx-get="{asks}"' in meanwhile
-    assert 'id="findings"' not in meanwhile, "what somebody has ticked stays"
+    assert 'id="findings"' not in meanwhile, "selected checkboxes are kept"
     arm.hold(client.arm_id(), {**(arm.held(client.arm_id()) or {}), "description": "theirs"})
     scan(factory)
     over = browser.get(url + asks, headers={"HX-Request": "true"}).content.decode()
@@ -117,8 +117,8 @@ def differing(arm: ScriptedArm, ada: User, namespace: Namespace) -> tuple[Client
 def test_a_difference_uses_the_labels_of_the_other_pages(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     _, finding = differing(arm, ada, factory)
     text = page(ada, "sync:drift_detail", factory.pk, finding.pk)
-    for said in ("Connection state", "Dns Matches Authentication Name", "type: press", "floors: 1, 2"):
-        assert said.lower() in text.lower(), said
+    for text_part in ("Connection state", "Dns Matches Authentication Name", "type: press", "floors: 1, 2"):
+        assert text_part.lower() in text.lower(), text_part
     for raw in ("DnsMatches", "{&#x27;", ">state<"):
         assert raw not in text, raw
     listed = page(ada, "sync:drift_list", factory.pk)
@@ -134,9 +134,9 @@ def test_a_resolved_difference_reports_action_object_and_next_step(
     data = {"finding": finding.pk, "decision": "take-fields", "field": "state"}
     url = reverse("sync:drift_resolve", args=[factory.pk])
     (message,) = signed_in(ada).post(url, data, follow=True).context["messages"]
-    said = str(message)
-    assert said.startswith(f"Client {client.name}: ")
-    assert said.index("Connection state") < said.index("Validation scheme and Attributes")
+    report = str(message)
+    assert report.startswith(f"Client {client.name}: ")
+    assert report.index("Connection state") < report.index("Validation scheme and Attributes")
     finding.refresh_from_db()
     assert finding.resolution == "Took Azure's Connection state, kept ours of Validation scheme and Attributes"
 

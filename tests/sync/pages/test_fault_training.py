@@ -1,4 +1,4 @@
-"""The page Emulator: faults on and off for a training, by a browser, against a running emulator."""
+"""The page Emulator: faults for training are turned on and off against a running emulator."""
 
 import re
 import uuid
@@ -67,7 +67,7 @@ def test_a_fault_affects_one_namespace_and_ends_automatically(ada: Browser, fact
     assert 'data-left="1"' in page
     other = factory.resource_id + "-b"
     with pytest.raises(AzureRefused):
-        list(arm_gateway().list_children(other, "clients"))  # it is not there: ARM's own answer
+        list(arm_gateway().list_children(other, "clients"))  # ARM's own 404
     with pytest.raises(AzureUnreachable):
         list(arm_gateway().list_children(factory.resource_id, "clients"))
     assert list(arm_gateway().list_children(factory.resource_id, "clients")) == []

@@ -1,4 +1,4 @@
-"""The answers for machines: metrics, health and readiness."""
+"""Metrics, health and readiness."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

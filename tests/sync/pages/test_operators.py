@@ -1,4 +1,4 @@
-"""Operators' pages: what waits, what was refused, and how a change went."""
+"""Pages for operators: waiting changes, rejected changes, and the timeline of a change."""
 
 import re
 from datetime import timedelta

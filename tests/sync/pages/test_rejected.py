@@ -1,4 +1,4 @@
-"""What Azure refused, as an operator finds it."""
+"""Rejected changes on the page of operators."""
 
 import pytest
 from django.urls import reverse

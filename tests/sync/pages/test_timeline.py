@@ -1,4 +1,4 @@
-"""The way of one change to Azure: however many tries it took, its beginning and its end are told, and kept."""
+"""The timeline of a change: beginning and end are shown and kept, however many tries it took."""
 
 from datetime import timedelta
 
@@ -33,12 +33,12 @@ def test_a_change_with_many_tries_shows_its_real_end(
     assert push(again(client)) is Pushed.SUCCEEDED
     steps = timeline_of(Activity.objects.get())
     assert (steps[0].code, steps[-1].code, steps[-2].code) == ("queued", "succeeded", "sent")
-    told = sum(step.code == "delayed" for step in steps)
+    shown = sum(step.code == "delayed" for step in steps)
     between = [step for step in steps if step.code == "more_tries"]
     if failures <= 14:
-        assert (told, between) == (failures, [])
+        assert (shown, between) == (failures, [])
     else:
-        assert told == 14
+        assert shown == 14
         count = failures - 14
         assert [step.title for step in between] == ["1 more try" if count == 1 else f"{count} more tries"]
         assert between[0].detail == f"{count} × InternalServerError: InternalServerError, says the script."

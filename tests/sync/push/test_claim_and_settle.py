@@ -1,4 +1,4 @@
-"""Claim, call, settle: nothing lost, nothing doubled, in order, and a refusal blocks nobody."""
+"""Claim, call, settle: no change is lost, doubled or out of order, and a rejection blocks no other row."""
 
 import time
 import uuid
@@ -21,7 +21,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-# Nothing lost
+# No change is lost
 
 
 def test_a_new_client_arrives_and_settles_its_activity(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -82,7 +82,7 @@ def test_a_worker_settles_nothing_after_its_lease(arm: ScriptedArm, ada: User, f
 def test_a_freed_claim_is_read_back_before_it_is_sent(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = make(ada, factory)
     (dead,) = claim(Client, [client.pk])
-    deliver(dead, arm_gateway())  # it arrived, and the worker died before it could say so
+    deliver(dead, arm_gateway())  # it arrived, and the worker was killed before it settled
     arm.methods()
     assert push(again(client)) is Pushed.NOT_CLAIMED
     lease_runs_out(client)
@@ -109,7 +109,7 @@ def test_a_write_that_could_outlast_the_lease_is_not_begun(arm: ScriptedArm, ada
     assert "PUT" not in arm.methods()
 
 
-# Refusals
+# Rejections
 
 
 def test_a_rejected_row_is_parked_and_blocks_no_other(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -149,7 +149,7 @@ def test_a_row_reports_that_azure_keeps_another_state(arm: ScriptedArm, ada: Use
     assert again(client).parked_code == "NotAsSent"
     delete_client(ada, client=client)
     push(again(client))
-    assert arm.held(client.arm_id()) is None  # it is ours, so deleting reaches it
+    assert arm.held(client.arm_id()) is None  # the resource is ours, so it is deleted
 
 
 # Order

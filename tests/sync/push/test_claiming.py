@@ -10,7 +10,7 @@ from namespaces.models import Client, Namespace
 from sync.push.claim_and_settle import claim
 from tests.support.factories import make_client
 
-# SQLite writes one after the other, and in memory refuses whoever comes second: `test_on_postgresql` runs this.
+# SQLite serializes writes, and in memory it rejects the second writer: `test_on_postgresql` runs this test.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_postgresql]
 
 ROWS, WORKERS, ROUNDS = 30, 4, 5
@@ -33,5 +33,5 @@ def test_workers_that_claim_at_the_same_instant_share_the_rows(factory: Namespac
         Client.objects.update(claim_token=None, claimed_until=None, claimed_by="")
         with ThreadPoolExecutor(WORKERS) as threads:
             taken = [pk for found in threads.map(take, range(WORKERS)) for pk in found]
-        assert sorted(taken) == sorted(pks)  # each once, and none left out
+        assert sorted(taken) == sorted(pks)  # each exactly once
         assert set(Client.objects.values_list("claimed_by", flat=True)) <= {f"w{number}" for number in range(WORKERS)}

@@ -1,4 +1,4 @@
-"""A database that is away, for a moment or for minutes, costs no row its way, and Azure no second request."""
+"""A database outage, of a moment or of minutes, loses no row and repeats no request to Azure."""
 
 import time
 from typing import Any
@@ -11,10 +11,10 @@ from portal.models import User
 from sync.push import claim_and_settle, pump, queue
 from sync.push.claim_and_settle import Pushed, claim, settle
 from sync.workers import heartbeats
-from tests.sync.pumping import _a_worker_of_its_own, add, names, run
+from tests.sync.pumping import _fresh_worker, add, names, run
 from tests.sync.scripted_arm import ScriptedArm
 
-__all__ = ["_a_worker_of_its_own"]
+__all__ = ["_fresh_worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -46,7 +46,7 @@ def test_rows_claimed_but_not_sent_are_pushed_after_a_database_fault(
     monkeypatch.setattr(queue, "new_in", failing_at_first(queue.new_in, 1))
     add(ada, factory, *names(5))
     assert run().pushed == {Pushed.SUCCEEDED: 5}
-    assert not Client.objects.filter(recheck_at__isnull=False).exists()  # what was never sent is in no doubt
+    assert not Client.objects.filter(recheck_at__isnull=False).exists()  # a row that was never sent is not uncertain
     assert arm.methods().count("PUT") == 5
 
 
@@ -72,7 +72,7 @@ def test_claims_that_one_run_could_not_release_are_released_later(
 def test_settling_is_tried_for_as_long_as_the_lease_lasts(
     arm: ScriptedArm, ada: User, factory: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another server takes over for a database that failed: that may last minutes."""
+    """A failover to another database server may take minutes."""
     clock = FakeClock()
     monkeypatch.setattr(pump, "time", clock)
     monkeypatch.setattr(claim_and_settle, "settle", failing_at_first(claim_and_settle.settle, 100))
@@ -83,7 +83,7 @@ def test_settling_is_tried_for_as_long_as_the_lease_lasts(
 
 
 class FakeClock:
-    """Where sleeping takes no time."""
+    """A clock on which sleeping takes no time."""
 
     def __init__(self) -> None:
         self.slept = 0.0
@@ -107,6 +107,6 @@ def test_a_row_that_cannot_be_settled_does_not_delay_others(
     add(ada, factory, *names(4))
     assert run().pushed == {Pushed.SUCCEEDED: 3, Pushed.NOT_CLAIMED: 1}
     stuck = Client.objects.get(name="sensor-1")
-    assert stuck.claim_token is not None  # it was sent, so it is not let go: after its lease it is read back
+    assert stuck.claim_token is not None  # it was sent, so its claim is kept; after its lease, the row is read back
     claim_and_settle.let_go(stuck.claimed_by, but=heartbeats.this_worker().unsettled)
     assert Client.objects.get(name="sensor-1").claim_token is not None

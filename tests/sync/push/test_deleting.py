@@ -1,4 +1,4 @@
-"""The portal deletes what it made, at once, and nothing that somebody else has made since under the same name."""
+"""The portal deletes its own resources, and none that others have created since under the same name."""
 
 import re
 from typing import Any
@@ -25,11 +25,11 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db
 
-THEIRS = {"authenticationName": "by-somebody-else", "description": "not the portal's"}
+THEIRS = {"authenticationName": "by-others", "description": "not the portal's"}
 
 
 def made_anew_by_others(arm: ScriptedArm, ada: User, factory: Namespace) -> Client:
-    """A client that was deleted in Azure and made there again, and that is now deleted here."""
+    """A client that was deleted and recreated in Azure, and is now deleted here."""
     client = settled(ada, factory)
     arm.hold(client.arm_id(), THEIRS)
     delete_client(ada, client=client)
@@ -41,7 +41,7 @@ def test_a_resource_recreated_by_others_survives_deleting_the_client(
 ) -> None:
     client = made_anew_by_others(arm, ada, factory)
     assert push(again(client)) is Pushed.PARKED
-    assert (arm.held(client.arm_id()) or {})["authenticationName"] == "by-somebody-else"
+    assert (arm.held(client.arm_id()) or {})["authenticationName"] == "by-others"
     parked = again(client)
     assert parked.parked_code == "ChangedInAzure"
     assert Client.label_of("authentication_name") in parked.parked_message
@@ -65,7 +65,7 @@ def test_a_user_may_delete_it_nevertheless(arm: ScriptedArm, ada: User, factory:
     client = made_anew_by_others(arm, ada, factory)
     push(again(client))
     keep_ours(ada, finding=Finding.objects.get())
-    assert Activity.objects.get(verb="Keep ours").after is None  # what is kept is that it goes
+    assert Activity.objects.get(verb="Keep ours").after is None  # our state is the deletion
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
     assert not Client.objects.exists()
@@ -96,7 +96,7 @@ def test_a_user_may_adopt_it_instead(arm: ScriptedArm, ada: User, factory: Names
     push(again(client))
     take_azures(ada, finding=Finding.objects.get())
     taken = again(client)
-    assert (taken.authentication_name, taken.deleted_at) == ("by-somebody-else", None)
+    assert (taken.authentication_name, taken.deleted_at) == ("by-others", None)
     assert arm.held(client.arm_id()) is not None
 
 
@@ -106,8 +106,8 @@ def test_a_change_in_azure_delays_no_deletion_and_is_recorded(arm: ScriptedArm, 
     delete_client(ada, client=client)
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.held(client.arm_id()) is None
-    for told in (Activity.objects.latest("pk").outcome_message, PushRecord.objects.latest("pk").message):
-        assert f'{Client.label_of("description")}: "theirs"' in told
+    for message in (Activity.objects.latest("pk").outcome_message, PushRecord.objects.latest("pk").message):
+        assert f'{Client.label_of("description")}: "theirs"' in message
 
 
 def test_a_missing_resource_needs_no_deletion(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -162,7 +162,7 @@ def test_a_resource_that_may_be_ours_is_reported_and_not_deleted(
 
 
 def _base_of_before(client: Any) -> None:
-    """As when the worker died before it could write down that it had deleted the former one."""
+    """Arrange a worker that was killed before it recorded that it had deleted the former resource."""
     base = {"name": client.name, "properties": {"authenticationName": "sensor-1"}}
     Client.objects.filter(pk=client.pk).update(base=base)
 

@@ -1,4 +1,4 @@
-"""A client that wants what another one gives up: a refusal that will not last is no refusal."""
+"""A client that takes a name another gives up: a rejection that will pass is not final."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_a_client_waits_for_a_name_that_another_gives_up(arm: ScriptedArm, ada: 
 def test_a_name_given_up_while_azure_refused_it_is_tried_again(
     arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
 ) -> None:
-    """Another worker may settle the one that gives it up before the refusal is settled here."""
+    """Another worker may settle the client that gives up the name before this rejection is settled."""
     giver = settled(ada, factory, "giver")
     taker_name = "Giver"  # casing makes no difference
     if leaves == "is renamed":
@@ -57,7 +57,7 @@ def test_a_name_given_up_while_azure_refused_it_is_tried_again(
 def test_a_client_waits_for_a_name_held_after_a_lost_response(
     arm: ScriptedArm, ada: User, factory: Namespace, leaves: str
 ) -> None:
-    """What the portal knows of it in Azure is nothing: it was made there, and nobody was told."""
+    """Azure has created the client, and the response was lost, so the portal knows no state in Azure."""
     giver = make(ada, factory, "giver")
     arm.script("PUT", Answer(wire="none"))
     assert push(giver) is Pushed.DELAYED
@@ -87,7 +87,7 @@ def test_a_rejection_is_final_if_the_name_was_not_given_up_since(
 def test_a_binding_waits_for_its_group_that_is_deleted_and_recreated(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
-    """Until the deletion is settled the group seems to be in Azure still, and Azure knows better."""
+    """Until its deletion is settled, the row of the group says that Azure has it, although Azure does not."""
     group = make_client_group(factory, synced_generation=0)
     assert push(group) is Pushed.SUCCEEDED
     delete_topic_rule(ada, row=again(group))

@@ -1,4 +1,4 @@
-"""Answers that are lost on their way: what may have arrived is read back, and nothing late wins unseen."""
+"""Lost responses: a request that may have arrived is read back, and one that takes effect late is noticed."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def test_a_put_with_a_lost_response_is_read_back_first(
     arm.methods()
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.methods() == ["GET"]
-    assert again(client).recheck_at is None  # it has been seen to land: no doubt is left
+    assert again(client).recheck_at is None  # it was seen to take effect, so the result is certain
 
 
 def test_a_put_that_never_arrived_is_repeated(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -59,7 +59,7 @@ def test_a_late_put_of_a_deleted_client_is_noticed(arm: ScriptedArm, ada: User, 
     arm.script("PUT", ON_ITS_WAY)
     push(again(client))
     delete_client(ada, client=client)
-    assert push(again(client)) is Pushed.STILL_DUE  # deleted, and waiting for what may still come
+    assert push(again(client)) is Pushed.STILL_DUE  # deleted, and kept until late requests can no longer arrive
     arm.land()
     assert arm.held(client.arm_id()) is not None
     recheck(client)

@@ -1,4 +1,4 @@
-"""What Azure holds is compared by its meaning, and what others did there is kept and never overwritten silently."""
+"""Azure's state is compared by meaning, and changes of others are never overwritten silently."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 pytestmark = pytest.mark.django_db
 
 
-# Equal is equal
+# Comparison
 
 
 def test_equality_is_semantic(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -102,7 +102,7 @@ def test_a_property_added_in_azure_since_is_kept(arm: ScriptedArm, ada: User, fa
     assert (arm.held(client.arm_id()) or {})["tagsOfTomorrow"] == ["a"]
 
 
-# Nothing is overwritten silently
+# Changes of others
 
 
 def test_a_name_taken_in_azure_is_not_overwritten(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -113,7 +113,7 @@ def test_a_name_taken_in_azure_is_not_overwritten(arm: ScriptedArm, ada: User, f
     assert (arm.held(client.arm_id()) or {})["authenticationName"] == "theirs"
     delete_client(ada, client=client)
     assert push(again(client)) is Pushed.SUCCEEDED
-    assert arm.held(client.arm_id()) is not None  # what the portal did not create it does not delete
+    assert arm.held(client.arm_id()) is not None  # the portal does not delete what it did not create
 
 
 def test_an_edit_meets_a_change_in_azure_and_becomes_a_finding(arm: ScriptedArm, ada: User, factory: Namespace) -> None:

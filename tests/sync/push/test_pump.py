@@ -1,4 +1,4 @@
-"""The engine of a worker: many at once, in order, within what Azure allows."""
+"""The pump of a worker: many rows in parallel, in order, within Azure's limits."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +23,10 @@ from sync.push.pump import Pump
 from sync.workers import heartbeats
 from tests.support.waiting import until
 from tests.sync.arranging import change_in_azure
-from tests.sync.pumping import _a_worker_of_its_own, add, names, run
+from tests.sync.pumping import _fresh_worker, add, names, run
 from tests.sync.scripted_arm import ScriptedArm, refused
 
-__all__ = ["_a_worker_of_its_own"]
+__all__ = ["_fresh_worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -36,7 +36,7 @@ def test_due_rows_are_pushed_in_parallel(arm: ScriptedArm, ada: User, factory: N
     many = threading.Event()
 
     def count(method: str, path: str) -> None:
-        """Azure answers the first ones only when nine are asking; one that asked alone would wait in vain."""
+        """Answer the first requests only when nine are waiting, so that sequential requests would time out."""
         nonlocal inside
         if method != "PUT":
             return
@@ -63,7 +63,7 @@ def test_many_new_rows_are_read_by_one_listing(arm: ScriptedArm, ada: User, fact
     def meanwhile(method: str, path: str) -> None:
         if method == "GET" and path.endswith("/clients"):
             is_listed.set()
-        elif method == "GET":  # of the first rows, which do not wait for the listing
+        elif method == "GET":  # for the first rows, which do not wait for the listing
             assert is_listed.wait(10)
 
     arm.before = meanwhile
@@ -88,7 +88,7 @@ def test_a_bulk_does_not_overwrite_changes_made_meanwhile(arm: ScriptedArm, ada:
     arm.requests.clear()
 
     def meanwhile(method: str, path: str) -> None:
-        if method == "PUT":  # the first one: what goes last has not been read yet
+        if method == "PUT":  # the first one: the last row has not been read yet
             arm.before = None
             change_in_azure(arm, last, description="theirs")
 
@@ -97,7 +97,7 @@ def test_a_bulk_does_not_overwrite_changes_made_meanwhile(arm: ScriptedArm, ada:
     assert (arm.held(last.arm_id()) or {})["description"] == "theirs"
     assert Client.objects.get(pk=last.pk).parked_code == "ChangedInAzure"
     reads = [path.rpartition("/")[2] for method, path, _ in arm.requests if method == "GET"]
-    assert sorted(reads) == sorted(names(80))  # each by itself, and no listing
+    assert sorted(reads) == sorted(names(80))  # one read each, and no listing
 
 
 def test_a_name_found_taken_stays_taken_for_the_next_edit(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
@@ -264,7 +264,7 @@ def test_a_slow_push_delays_no_other_at_the_end_of_a_run(
 def test_with_a_slow_azure_no_extra_rows_are_claimed(
     arm: ScriptedArm, ada: User, factory: Namespace, settings: Any
 ) -> None:
-    """What is claimed and waits would lose its lease, and would hold up what is saved later and is more urgent."""
+    """Rows that are claimed too early would lose their lease, and delay more urgent rows that are saved later."""
     settings.SYNC_IN_FLIGHT = 4
     answers = threading.Semaphore(0)
 
@@ -311,7 +311,7 @@ def test_with_a_fast_azure_rows_are_claimed_in_large_groups(
 
 
 def test_threads_are_kept_between_runs(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
-    """Threads that come and go leave memory behind."""
+    """New threads for each run would use more memory."""
     add(ada, factory, *names(40), bulk=True)
     run()
     there = _senders()

@@ -1,4 +1,4 @@
-"""Deleted, made again or replaced: what is wanted in the end is what Azure holds, in whatever order it was said."""
+"""Deleting, recreating and replacing: Azure ends in the desired state, in whatever order the changes were made."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_row_that_azure_never_had_is_deleted_without_a_request(
     arm: ScriptedArm, ada: User, factory: Namespace
 ) -> None:
     client = make(ada, factory)
-    arm.hold(client.arm_id(), {"authenticationName": "somebody-elses"})
+    arm.hold(client.arm_id(), {"authenticationName": "of-others"})
     delete_client(ada, client=client)
     assert push(again(client)) is Pushed.SUCCEEDED
     assert arm.methods() == []

@@ -1,4 +1,4 @@
-"""What was last sent is known from the row: labels may be reworded and the activity log pruned at any time."""
+"""The row stores what was last sent, so labels may be reworded and the activity log pruned at any time."""
 
 import re
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_a_push_record_keeps_the_former_state(arm: ScriptedArm, ada: User, facto
 
 
 def test_a_rejection_waits_for_no_name_given_up_long_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
-    """Only a push that Azure answered after it was asked may have made the refusal out of date."""
+    """Only a push that Azure answered after the rejected request can make the rejection obsolete."""
     giver = settled(ada, factory, "giver")
     taker = make(ada, factory, "taker")
     Client.objects.filter(pk=giver.pk).update(authentication_name="new", authentication_key="new", generation=2)

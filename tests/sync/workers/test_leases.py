@@ -1,4 +1,4 @@
-"""A periodic job runs once at a time."""
+"""Leases let a periodic job run in one process at a time."""
 
 from datetime import timedelta
 
