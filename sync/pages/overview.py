@@ -81,8 +81,9 @@ def estimate(resource_id: str, *, writes: int = 0, deletes: int = 0, at: datetim
     beating = heartbeats.alive(at)
     if not beating:
         return Estimate(None, "No worker is running, so changes do not reach Azure. Start one.", "no worker")
-    waits = _budget_seconds(resource_id, total)
-    outage = next((gauge.blocked_reason for gauge in gauges_of(resource_id) if gauge.blocked_seconds > 5), "")
+    gauges = gauges_of(resource_id)
+    waits = _budget_seconds(gauges, total)
+    outage = next((gauge.blocked_reason for gauge in gauges if gauge.blocked_seconds > 5), "")
     by_budget = max(waits.values())
     by_speed = sum(total.values()) / (speed(resource_id, at) or SPEED_UNMEASURED * len(beating))
     seconds = max(by_budget, by_speed, LATENCY_SECONDS)
@@ -119,11 +120,11 @@ def _queued(subscription: str, at: datetime) -> tuple[int, int]:
     return queued.waiting - queued.deletions, queued.deletions
 
 
-def _budget_seconds(resource_id: str, total: dict[str, int]) -> dict[str, float]:
+def _budget_seconds(gauges: list[Gauge], total: dict[str, int]) -> dict[str, float]:
     """Return the seconds that each operation type takes by the budget alone."""
     if not settings.ARM_BUDGETS:
         return dict.fromkeys(total, 0.0)
-    known = {gauge.operation: gauge for gauge in gauges_of(resource_id)}
+    known = {gauge.operation: gauge for gauge in gauges}
     found = {}
     for operation, count in total.items():
         gauge = known.get(operation)
