@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PRODUCTION := $(VENV)/.production
 PEERS := .local/peers
+AUDIT := .local/audit
 NEXT := .local/next
 PYTEST := $(BIN)/pytest -n 2 --durations=10
 # Unit tests of the pure packages, each beside the package of the same name.
@@ -13,7 +14,7 @@ QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagno
 # Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
+.PHONY: help install audit production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -126,10 +127,22 @@ bench-%: install ## run one benchmark, such as bench-demo
 PIN := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 LTS := $(PIN) --python-version 3.11 --constraints requirements/lts.in
 
+$(AUDIT)/.installed: requirements/audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	touch $@
+
+audit: $(AUDIT)/.installed ## known vulnerabilities in what production installs; needs the advisory database of PyPI
+	@mkdir -p .local; $(AUDIT)/bin/pip-audit --disable-pip --require-hashes -r requirements/production.txt > .local/audit.txt 2>&1; code=$$?; \
+	if grep -q "could not be audited" .local/audit.txt || ! grep -q "known vulnerabilit" .local/audit.txt; then \
+	  echo "The advisory database is out of reach: not every package was checked. Details: .local/audit.txt"; exit 2; fi; \
+	cat .local/audit.txt; exit $$code
+
 pins: ## renew the pinned requirements
 	$(LTS) pyproject.toml -o requirements/runtime.txt
 	$(LTS) --extra postgresql --extra redis pyproject.toml -o requirements/production.txt
 	$(LTS) --group dev pyproject.toml -o requirements/dev.txt
 	$(LTS) --no-deps --group pyproject.toml:clock -o requirements/clock.txt
 	$(LTS) --group pyproject.toml:peers -o requirements/peers.txt
+	$(LTS) --group pyproject.toml:audit -o requirements/audit.txt
 	$(PIN) --python-version 3.12 --constraints requirements/next.in --group dev pyproject.toml -o requirements/next.txt
