@@ -1,4 +1,4 @@
-"""docs/policy.md is true: each row names code that is there, and a test that is there."""
+"""Check docs/policy.md: each row names code that the product uses, and a test that exists."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""Test authentication: a certificate, a user name and a time against the namespace as the portal has it."""
+"""The trace on the page Test authentication: a certificate, a user name and a time, checked against a namespace."""
 
 import base64
 import json

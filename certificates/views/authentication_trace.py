@@ -1,4 +1,4 @@
-"""Test authentication with a chosen certificate, or repeat a past attempt."""
+"""The page Test authentication: trace a decision for a chosen certificate, or repeat a past attempt."""
 
 from typing import Any
 

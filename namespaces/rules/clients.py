@@ -1,4 +1,4 @@
-"""What a client's fields must be. Pure: forms, actions and the import all ask here, so they never disagree.
+"""Rules for the fields of a client. Pure. Forms, actions and the import use them, so that all accept the same values.
 
 The rules are those of Azure Event Grid namespaces (client resource, limits page) and, where stated, our policy.
 """

@@ -1,8 +1,11 @@
-"""The error of every rule."""
+"""The error that all rules raise."""
 
 
 class RuleError(ValueError):
-    """A change that the rules refuse. `field` is the form field ("" for the whole), `code` is for machines."""
+    """Raised when a rule rejects a change.
+
+    Attributes: `field` (the form field, "" for the whole form), `code` (stable), `sentence` (shown to the user).
+    """
 
     def __init__(self, field: str, code: str, sentence: str) -> None:
         super().__init__(sentence)
