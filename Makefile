@@ -53,7 +53,7 @@ check: lint types ## lint and types
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser
 
-programs: install ## install mosquitto's clients for the tests, where Debian's package manager is there
+programs: install ## install mosquitto's clients and strace for the tests, where Debian's package manager is there
 	$(BIN)/python -m tests.support.programs
 
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there

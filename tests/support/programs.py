@@ -1,4 +1,4 @@
-"""External programs that tests run: mosquitto's clients, and Node with the packages of tests/node.
+"""External programs that tests run: mosquitto's clients, strace, nginx, systemd, and Node with the packages of tests/node.
 
 `python -m tests.support.programs` installs the Debian packages when run as root. When a program is missing, its tests are
 skipped with a hint how to install it; in CI they fail instead.
@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 NODE_FOLDER = Path(__file__).resolve().parent.parent / "node"
-PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients"}
+PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients", "strace": "strace"}
+# Installing these starts services, so that is left to people.
+BY_HAND = {"nginx": "nginx", "systemd-analyze": "systemd"}
 
 
 def require_program(name: str) -> str:
     """Return the path of a program. If it is missing, skip the test, or fail it in CI."""
     found = shutil.which(name)
     if found is None:
-        _miss(f"{name} is not installed (Debian: {PACKAGES.get(name, name)}).")
+        _miss(f"{name} is not installed (Debian: {(PACKAGES | BY_HAND).get(name, name)}).")
     return str(found)
 
 
@@ -52,5 +54,7 @@ def ensure() -> list[str]:
 if __name__ == "__main__":
     absent = ensure()
     print(
-        f"Missing, so their tests are skipped: {', '.join(absent)}" if absent else "mosquitto's clients are installed."
+        f"Missing, so their tests are skipped: {', '.join(absent)}"
+        if absent
+        else "All programs that can be installed here are installed."
     )
