@@ -71,7 +71,7 @@ def _pushed(set_stage: Stage, database: str, count: int) -> tuple[float, float, 
     return ROWS / took, busy, split
 
 
-def web(folder: Path) -> list[Measurement]:
+def web(folder: Path, database: str) -> list[Measurement]:
     """Requests a second of a mixed walk with one and two processes, and the times of 50 people."""
     namespace = connect("/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/namespaces/plant", "plant")
     make_clients(namespace, CLIENTS)
@@ -93,12 +93,16 @@ def web(folder: Path) -> list[Measurement]:
             name += f" ({used:.1f} cores of it; all {cores.busy:.0%} busy)"
             found.append(Measurement(name, rate, "/s", None, bare, more_is_better=True))
             if processes == 2:
-                found += _times(open_loop(people, SECONDS, RATE))
+                roots = [pid, postmaster_of(database)]
+                cores, before = Cores(), processor_seconds(roots)
+                results = open_loop(people, SECONDS, RATE)
+                found += _times(results, processor_seconds(roots) - before, cores.busy)
     return found
 
 
-def _times(results: Results) -> list[Measurement]:
-    every = f"{PEOPLE} people, {RATE:g} requests a second"
+def _times(results: Results, used: float, busy: float) -> list[Measurement]:
+    """Return the times of each page, and of all beside the processor time that they took of the portal and PostgreSQL."""
+    every = f"{PEOPLE} people, {RATE:g} requests a second (cores {busy:.0%} busy, load {os.getloadavg()[0]:.1f})"
     pages = [
         Measurement(f"scale p95 of {page} ({len(took)} requests)", results.p95(page) * 1000, " ms", None)
         for page, took in sorted(results.seconds.items())
@@ -107,6 +111,7 @@ def _times(results: Results) -> list[Measurement]:
         print("Errors:", *results.errors[:10], sep="\n  ", file=sys.stderr)
     return [
         *pages,
+        Measurement("scale processor time of a page", used / max(results.count, 1) * 1000, " ms", None),
         Measurement(f"scale errors, {every}", len(results.errors), "", 0),
         Measurement(f"scale p95 of all pages, {every}", results.p95() * 1000, " ms", 500),
     ]
@@ -125,7 +130,7 @@ def _part(name: str) -> list[Measurement]:
         servers: dict[str, Any] = {"DATABASE_URL": database, "CELERY_BROKER_URL": broker.url, "MAX_CLIENTS": "20000"}
         with stage(latency=0.02, ARM_BUDGETS="off", **servers) as set_stage:
             set_stage.set_up_django()
-            return workers(set_stage, database) if name == "workers" else web(Path(folder))
+            return workers(set_stage, database) if name == "workers" else web(Path(folder), database)
 
 
 def main() -> int:
