@@ -13,8 +13,8 @@ import pytest
 
 NODE_FOLDER = Path(__file__).resolve().parent.parent / "node"
 PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients", "strace": "strace"}
-# Installing these starts services, so that is left to people.
-BY_HAND = {"nginx": "nginx", "systemd-analyze": "systemd"}
+# Installing these starts services, so that is left to people, except on a CI machine.
+BY_HAND = {"nginx": "nginx-light", "systemd-analyze": "systemd"}
 
 
 def require_program(name: str) -> str:
@@ -42,13 +42,14 @@ def _miss(reason: str) -> None:
 
 def ensure() -> list[str]:
     """Install missing Debian packages when run as root. Return the programs that are still missing."""
-    packages = sorted({package for name, package in PACKAGES.items() if shutil.which(name) is None})
+    wanted = PACKAGES | BY_HAND if os.environ.get("CI") else PACKAGES
+    packages = sorted({package for name, package in wanted.items() if shutil.which(name) is None})
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "--quiet"], check=False, env=environment)
         install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
         subprocess.run(install, check=False, env=environment)
-    return sorted(name for name in PACKAGES if shutil.which(name) is None)
+    return sorted(name for name in wanted if shutil.which(name) is None)
 
 
 if __name__ == "__main__":
