@@ -174,10 +174,10 @@ def place(settings: Any) -> Namespace:
         namespace=namespace, cursor=1, at=now, accepted=True, code="", reason="", record={}
     )
     entry = {"verb": "Create client", "scope": namespace.pk, "kind": "namespaces.client", "object_name": "press-1"}
-    Activity.objects.create(pk=1, at=now, actor_name="Portal", outcome="local", **entry)
+    Activity.objects.create(pk=1000, at=now, actor_name="Portal", outcome="local", **entry)
     NamespaceRole.objects.create(pk=1000, namespace=namespace, user=make_user("guest"), role="reader")
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
-    Finding.objects.create(pk=1, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
+    Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
     return namespace
 
 
@@ -187,8 +187,8 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "name": "line-a" if name.startswith("certificates:") else "press-1",
         "field": "name",
         "cursor": 1,
-        "entry": 1,
-        "finding": 1,
+        "entry": 1000,
+        "finding": 1000,
         "assignment": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}

@@ -136,12 +136,12 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         after={"description": f"{NASTY} again", NASTY: NASTY},
     )
     type(entry).objects.all().delete()
-    entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1, "failed", NASTY[:60], NASTY
+    entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1000, "failed", NASTY[:60], NASTY
     entry.team_name = SHORT[:80]
     entry.save(force_insert=True)
     now = timezone.now()
     Finding.objects.create(
-        pk=1,
+        pk=1000,
         kind="namespaces.client",
         scope=namespace.pk,
         name="press-1",

@@ -23,6 +23,11 @@ SAME_TESTS = {
         "push/test_sent_states.py",
         "../namespaces/test_name_lookups.py",
     ),
+    "fuzz": tuple(
+        f"../portal/test_fuzz.py::{test}[short {number}]"
+        for test in ("test_forms", "test_parameters")
+        for number in range(12)
+    ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 
