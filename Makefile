@@ -101,7 +101,7 @@ fuzz: install ## the coverage-guided fuzzer of uploads, for longer: make fuzz RU
 
 chaos: install ## the chaos test, longer and with seeds of its own: make chaos ROWS=2000
 	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300
-	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis
+	$(BIN)/python -W error -m tests.sync.chaos --rows $(or $(ROWS),2000) --patience 300 --postgresql-and-redis --outage 15
 
 format: install ## format the code
 	$(BIN)/ruff check --fix .

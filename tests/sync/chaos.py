@@ -12,9 +12,11 @@ import os
 import random
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -44,9 +46,10 @@ class FaultyEmulator(EmulatorProcess):
 class Processes:
     """Workers and clock, each with a log file."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], pool: str) -> None:
         self._folder = folder
         self._environment = environment
+        self._pool = (f"--pool={pool}", "--concurrency=3")
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self.killed = 0
         schedule = folder / "beat-schedule"
@@ -55,30 +58,67 @@ class Processes:
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "--app=portal", *arguments, "--loglevel=INFO"]
         with (self._folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+            return subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
 
     def start_worker(self, number: int) -> None:
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        pool = ("--pool=threads", "--concurrency=3")
         self._workers[number] = self._start(
-            f"worker-{number}", "worker", f"--hostname=w{number}@localhost", *pool, *quiet
+            f"worker-{number}", "worker", f"--hostname=w{number}@localhost", *self._pool, *quiet
         )
 
     def kill_one(self, draw: random.Random) -> None:
         number = draw.choice(sorted(self._workers))
-        self._workers[number].kill()
-        self._workers[number].wait()
+        _kill(self._workers[number])
         self.killed += 1
         self.start_worker(number)
 
+    def ended(self) -> list[str]:
+        """Return the workers, or the clock, that ended without being killed."""
+        named = {"clock": self._beat, **{f"worker {number}": process for number, process in self._workers.items()}}
+        return [
+            f"{name}: exit status {process.poll()}" for name, process in named.items() if process.poll() is not None
+        ]
+
     def stop(self) -> None:
         for process in (self._beat, *self._workers.values()):
-            process.kill()
-            process.wait()
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process with its children, as systemd does with what a killed service leaves."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Outage:
+    """Kill Redis and start it again some seconds later, while changes and pushes go on."""
+
+    def __init__(self, server: Redis, seconds: float) -> None:
+        self._server = server
+        self._seconds = seconds
+        self._return = threading.Thread()
+
+    def begin(self) -> None:
+        self.end()
+        self._server.kill()
+        self._return = threading.Thread(target=self._come_back)
+        self._return.start()
+
+    def _come_back(self) -> None:
+        time.sleep(self._seconds)
+        self._server.start()
+
+    def end(self) -> None:
+        """Wait until Redis is back."""
+        if self._return.ident is not None:
+            self._return.join()
 
 
 @contextlib.contextmanager
-def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+def servers(folder: Path, *, real: bool, outage: float) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
     """Yield the environment variables for database and broker, and a function that restarts the broker."""
     if not real:
         messages = folder / "portal" / "broker" / "messages"
@@ -90,21 +130,15 @@ def servers(folder: Path, *, real: bool) -> Iterator[tuple[dict[str, str], Calla
         yield {"CELERY_BROKER_URL": "filesystem://"}, lose_messages
         return
     with postgresql() as url, redis() as server:
-
-        def restart() -> None:
-            _restart(server)
-
-        yield {"DATABASE_URL": url, "CELERY_BROKER_URL": server.url}, restart
+        away = Outage(server, outage)
+        try:
+            yield {"DATABASE_URL": url, "CELERY_BROKER_URL": server.url}, away.begin
+        finally:
+            away.end()
 
 
 def _run_command(command: str) -> None:
     subprocess.run(shlex.split(command), check=True, capture_output=True)
-
-
-def _restart(server: Redis) -> None:
-    server.kill()
-    time.sleep(0.3)
-    server.start()
 
 
 def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
@@ -123,7 +157,14 @@ def environment_for(folder: Path, emulator: EmulatorProcess) -> dict[str, str]:
 
 
 def run(
-    *, rows: int, seed: int, real_servers: bool, patience: float, broker: tuple[str, str] | None = None
+    *,
+    rows: int,
+    seed: int,
+    real_servers: bool,
+    patience: float,
+    pool: str = "threads",
+    outage: float = 0.3,
+    broker: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run the test once, and return the report.
 
@@ -132,6 +173,8 @@ def run(
         seed: of the random changes and faults.
         real_servers: whether to use PostgreSQL and Redis.
         patience: seconds to converge after the last change.
+        pool: the workers' pool, "threads", "prefork" or "solo".
+        outage: seconds that Redis is away each time.
         broker: URL of an existing broker, and the command that restarts it.
     """
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -140,14 +183,22 @@ def run(
     os.environ.update(FAULTS_WHILE=str(faults), FAULTS_SEED=str(seed))
     emulator = FaultyEmulator(folder / "emulator")
     try:
-        with servers(folder, real=real_servers) as (servers_environment, restart_broker):
+        with servers(folder, real=real_servers, outage=outage) as (servers_environment, restart_broker):
             if broker is not None:
                 url, command = broker
                 servers_environment |= {"CELERY_BROKER_URL": url, "CELERY_TASK_DEFAULT_QUEUE": folder.name}
                 restart_broker = partial(_run_command, command)
             environment = {**os.environ, **environment_for(folder, emulator), **servers_environment}
             os.environ.update(environment)
-            return _run(folder, faults, emulator, environment, restart_broker, rows=rows, seed=seed, patience=patience)
+            return _run(
+                faults,
+                emulator,
+                partial(Processes, folder, environment, pool),
+                restart_broker,
+                rows=rows,
+                seed=seed,
+                patience=patience + outage,
+            )
     finally:
         emulator.kill()
         if broker is not None:
@@ -159,10 +210,9 @@ def run(
 
 
 def _run(
-    folder: Path,
     faults: Path,
     emulator: EmulatorProcess,
-    environment: dict[str, str],
+    start_processes: Callable[[], Processes],
     restart_broker: Callable[[], None],
     *,
     rows: int,
@@ -181,10 +231,11 @@ def _run(
     namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"))
     draw = random.Random(seed)
     changes = Changes(namespace, User.objects.create(username="chaos"), draw, rows)
-    processes = Processes(folder, environment)
+    processes = start_processes()
     began = changed = time.monotonic()
     restarts = 0
     never_quiet = []
+    ended: list[str] = []
     try:
         for number in range(WORKERS):
             processes.start_worker(number)
@@ -196,9 +247,11 @@ def _run(
     except AssertionError as fault:
         never_quiet.append(str(fault))
     finally:
+        ended = processes.ended()
         processes.stop()
     return verdict(changes, emulator) | {
         "never became quiet": never_quiet,
+        "ended without being killed": ended,
         "changed for": round(changed - began, 1),
         "converged after": round(time.monotonic() - began, 1),
         "workers killed": processes.killed,
@@ -304,7 +357,7 @@ def overlapping(pushes: Iterable[tuple[str, int, datetime, datetime]]) -> list[s
 
 WRONG = (
     *("lost", "left over", "different", "pushed twice at once", "stuck", "parked"),
-    *("not in the activity", "without an end", "never became quiet"),
+    *("not in the activity", "without an end", "never became quiet", "ended without being killed"),
 )
 
 
@@ -313,6 +366,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--postgresql-and-redis", action="store_true")
+    parser.add_argument("--pool", choices=["threads", "prefork", "solo"], default="threads", help="the workers' pool")
+    parser.add_argument("--outage", type=float, default=0.3, help="seconds that Redis is away each time")
     parser.add_argument("--broker", help="a broker of your own, such as amqp://guest:guest@localhost//")
     parser.add_argument("--restart-broker", default="true", help="the command that restarts it")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds to converge after the last change")
@@ -323,6 +378,8 @@ def main() -> int:
         real_servers=options.postgresql_and_redis,
         broker=(options.broker, options.restart_broker) if options.broker else None,
         patience=options.patience,
+        pool=options.pool,
+        outage=options.outage,
     )
     print(json.dumps({"seed": options.seed, **report}, indent=2))
     return 1 if any(report[wrong] for wrong in WRONG) else 0

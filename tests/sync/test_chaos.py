@@ -12,7 +12,11 @@ from tests.support import own_broker
 from tests.sync.chaos import WRONG, overlapping
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SERVERS = {"sqlite and files": [], "postgresql and redis": ["--postgresql-and-redis"]}
+REAL = ["--postgresql-and-redis", "--outage=15"]
+SERVERS = {
+    "sqlite and files": [],
+    **{f"postgresql and redis, {pool}": [*REAL, f"--pool={pool}"] for pool in ("threads", "prefork", "solo")},
+}
 if own_broker.URL:
     SERVERS["sqlite and a broker of one's own"] = ["--broker", own_broker.URL]
 
