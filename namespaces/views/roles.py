@@ -41,7 +41,8 @@ def role_add(request: PageRequest, pk: int) -> HttpResponseBase:
         except RuleError as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{granted.holder_name} is {role.label} of {namespace.name} now.")
+            sentence = f"{granted.holder_name} is {role.label} of {namespace.name} now."
+            messages.success(request, sentence, extra_tags="role-granted")
             return _back(request, namespace)
     context = _grid_context(request, namespace, form=form)
     status = 422 if form.is_bound else 200
@@ -66,9 +67,10 @@ def role_delete(request: PageRequest, pk: int, assignment: int) -> HttpResponseB
         try:
             revoke_role(request.user, role=held)
         except RuleError as refusal:
-            messages.error(request, refusal.sentence)
+            messages.error(request, refusal.sentence, extra_tags=refusal.code)
         else:
-            messages.success(request, f"{held.holder_name} is no longer {Role(held.role).label} of {namespace.name}.")
+            sentence = f"{held.holder_name} is no longer {Role(held.role).label} of {namespace.name}."
+            messages.success(request, sentence, extra_tags="role-revoked")
         return _back(request, namespace)
     is_mine = held.user == request.user or (held.team is not None and request.user in held.team.members.all())
     context = _grid_context(request, namespace, held=held, is_mine=is_mine, is_last=is_last_owner(held))
