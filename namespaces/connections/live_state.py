@@ -51,6 +51,7 @@ class LiveSession:
 class MessageCount:
     """One row of the counts: by quality of service, and the newest of them where that is known."""
 
+    name: str  # what is counted, as in the live state
     label: str
     hint: str
     by_qos: tuple[int, ...]
@@ -75,7 +76,7 @@ class RefusedSubscription:
 
 @dataclass(frozen=True)
 class Live:
-    """What the page shows. `problem`: why it cannot be known now."""
+    """What the page shows. `problem`: why it cannot be known now, with the stable `problem_code`."""
 
     sessions: tuple[LiveSession, ...] = ()
     more_sessions: int = 0
@@ -86,6 +87,7 @@ class Live:
     refused_subscriptions: int = 0
     last_refused_subscription: RefusedSubscription | None = None
     problem: str = ""
+    problem_code: str = ""
     fingerprint: str = ""
     began: int = 0
     delay: int = field(default=POLL_SECONDS, init=False)
@@ -118,14 +120,17 @@ def live_of(client: Client, query: QueryDict) -> Live | None:
     try:
         told = gateway.read(client.namespace.resource_id, client.name)
     except AzureNotFound:
-        return _problem("It has not reached the endpoint yet. This page refreshes automatically.", began)
+        return _problem(
+            "not-at-endpoint", "It has not reached the endpoint yet. This page refreshes automatically.", began
+        )
     except (AzureRefused, AzureUnreachable) as fault:
-        return _problem(f"The endpoint cannot be reached now: {fault}. This page refreshes automatically.", began)
+        sentence = f"The endpoint cannot be reached now: {fault}. This page refreshes automatically."
+        return _problem("unreachable", sentence, began)
     return _read(told, began)
 
 
-def _problem(sentence: str, began: int) -> Live:
-    return Live(problem=sentence, fingerprint=_digest(sentence), began=began)
+def _problem(code: str, sentence: str, began: int) -> Live:
+    return Live(problem=sentence, problem_code=code, fingerprint=_digest(sentence), began=began)
 
 
 def _read(told: Mapping[str, Any], began: int) -> Live:
@@ -186,6 +191,7 @@ def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
         numbers = tuple(_whole(each) for each in told.get(name) or ())
         newest = told.get(last) or {}
         return MessageCount(
+            name,
             label,
             hint,
             (*numbers, 0, 0)[: max(len(numbers), 2)],

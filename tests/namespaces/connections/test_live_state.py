@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from namespaces.connections.live_state import WATCHED_SECONDS, live_of
 from namespaces.models import Namespace
+from sync.capabilities.live_state import ArmLiveState
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant, connect, make_plant
 from tests.portal.test_hostile_strings import assert_harmless
@@ -20,6 +21,7 @@ from tests.support.factories import PASSWORD, make_client, make_namespace, make_
 
 pytestmark = pytest.mark.django_db
 
+MOMENT = r"\d\d \w{3} \d{4} [\d:]+ UTC"
 HOSTILE = "a/<hostile-tag onclick=hostile()>{{ 7|add:7 }}\u202e\x1b[31m"
 
 
@@ -46,6 +48,25 @@ def words(page: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page))).strip()
 
 
+def live_part(page: str) -> str:
+    """The part of the page that is replaced every two seconds."""
+    return page[page.index('id="live"') : page.index("</section>", page.index('id="live"'))]
+
+
+def row_of(page: str, hook: str) -> list[str]:
+    """The texts in the cells of the only table row with these attributes."""
+    (row,) = re.findall(rf"<tr {re.escape(hook)}>(.*?)</tr>", page, re.DOTALL)
+    return [words(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+
+
+def reason(plant: Plant, newest: str) -> str:
+    """Why the endpoint refused the newest message or subscription, in its own words."""
+    told = ArmLiveState().read(plant.namespace_id, "press-07")
+    why = told["messages"][newest]["reason"]
+    assert why
+    return str(why)
+
+
 def next_question(page: str) -> str:
     """The address that the page asks by itself, every two seconds."""
     found = re.search(r'id="live" hx-get="([^"]+)" hx-trigger="every 2s"', page)
@@ -54,9 +75,7 @@ def next_question(page: str) -> str:
 
 
 def test_a_client_that_never_came_has_nothing_and_the_page_says_so(client: Browser, namespace: Namespace) -> None:
-    said = words(page(client, namespace))
-    assert "None: it is not connected, and no session is kept for it." in said
-    assert "None yet: counting begins when it first connects." in said
+    assert re.findall(r'data-empty="(\w+)"', live_part(page(client, namespace))) == ["sessions", "counts"]
 
 
 def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
@@ -72,17 +91,23 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         answer = client.get(next_question(first))
         assert answer.status_code == 200
         live = answer.content.decode()
-        said = words(live)
-        assert re.search(r"press-07-try Connected \d\d \w{3} \d{4} [\d:]+ UTC MQTT 5 40 s not at all 0", said), said
-        assert "m/# 1 no rule yet: everything is open press-07-try" in said
-        assert re.search(r"Published by it taken and passed on 0 1 m/press-07 ", said), said
-        assert re.search(r"Delivered to it .* 0 1 m/press-07 ", said), said
-        assert "against a limit 0 0 – – Dropped" in said
-        assert "or too old 0 0 1 session" in said  # no columns for what the live state does not tell of these
-        assert said.endswith("1 session connected, 0 kept, 1 subscription.")  # for who listens
-        whole = words(page(client, namespace))  # the same without JavaScript, by a reload
-        assert "press-07-try Connected" in whole
-        assert 'role="status" id="live-said"' in page(client, namespace)
+        session = row_of(live, 'data-session="press-07-try" data-expiry="0"')
+        assert session[:2] == ["press-07-try", "Connected"]
+        assert re.fullmatch(MOMENT, session[2]), session
+        assert session[3:5] + session[6:] == ["MQTT 5", "40 s", "0", "0"]
+        subscription = row_of(live, 'data-subscription="m/#" data-space=""')
+        assert subscription[:2] + subscription[3:] == ["m/#", "1", "press-07-try"]
+        for counted in ("received", "delivered"):
+            count = row_of(live, f'data-count="{counted}"')
+            assert count[:3] == ["0", "1", "m/press-07"]
+            assert re.fullmatch(MOMENT, count[3]), count
+        assert row_of(live, 'data-count="refused"') == ["0", "0", "–", "–"]
+        assert row_of(live, 'data-count="dropped"') == ["0", "0", ""], "the live state does not report the newest"
+        (news,) = re.findall(r'<div hx-swap-oob="innerHTML:#live-said">([^<]*)</div>\s*$', live)  # for screen readers
+        assert re.findall(r"\d+", news) == ["1", "0", "1"], "connected, kept, subscriptions"
+        whole = page(client, namespace)  # the same without JavaScript, by a reload
+        assert row_of(whole, 'data-session="press-07-try" data-expiry="0"')[:2] == ["press-07-try", "Connected"]
+        assert 'role="status" id="live-said"' in whole
     finally:
         device.disconnect()
 
@@ -93,9 +118,12 @@ def test_a_refused_subscription_is_shown_with_its_reason_which_mqtt_3_1_1_does_n
     with w.connected(plant, "s", version=4) as device:
         device.send(w.subscribe("$share/g/m", version=4))
         assert device.expect(w.SUBACK).codes(4) == [0x80]
-        said = words(page(client, namespace))
-    why = r"\$share/g/m \. Shared subscriptions are not supported\. Test permission tells for any filter what is missing\."
-    assert re.search(rf"1 refused so far, the last \d\d \w{{3}} \d{{4}} [\d:]+ UTC : {why}", said), said
+        shown = page(client, namespace)
+    (refusal,) = re.findall(r'<p class="secondary" data-refused-subscriptions="1">(.*?)</p>', shown, re.DOTALL)
+    assert re.search(
+        rf"{MOMENT} : \$share/g/m \. {re.escape(reason(plant, 'lastRefusedSubscription'))} ", words(refusal)
+    )
+    assert f'href="{reverse("namespaces:permission_test", args=[namespace.pk])}?client=press-07"' in refusal
 
 
 def test_what_was_refused_is_shown_with_its_topic_and_its_reason(
@@ -104,10 +132,12 @@ def test_what_was_refused_is_shown_with_its_topic_and_its_reason(
     with w.connected(plant, "s") as device:
         device.send(w.publish("m/of-qos-2", b"x", qos=2))
         device.expect_end(0x9B)
-    said = words(page(client, namespace))
-    assert re.search(
-        r"against a limit 0 0 and 1 of QoS 2, which Event Grid does not take m/of-qos-2 QoS 2 is not supported\. ", said
-    ), said
+    shown = page(client, namespace)
+    count = row_of(shown, 'data-count="refused"')
+    assert count[0] == "0"
+    assert re.match(r"0\b", count[1]), count
+    assert count[2] == f"m/of-qos-2 {reason(plant, 'lastRefused')}"
+    assert re.findall(r'data-qos-2="(\d+)"', shown) == ["1"]
 
 
 def test_while_nothing_changes_nothing_is_put_in_place_and_nothing_is_said(
@@ -127,7 +157,7 @@ def test_a_page_left_open_stops_asking(client: Browser, namespace: Namespace) ->
     asked = next_question(page(client, namespace))
     late = re.sub(r"began=(\d+)", lambda found: f"began={int(found[1]) - WATCHED_SECONDS}", asked)
     answer = client.get(late)
-    assert "This page has stopped asking for news." in words(answer.content.decode())
+    assert "data-over" in answer.content.decode()
     assert "hx-get" not in answer.content.decode()
 
 
@@ -145,12 +175,12 @@ def test_an_endpoint_that_cannot_be_asked_is_named_and_asked_again(
     client: Browser, namespace: Namespace, plant: Plant
 ) -> None:
     plant.emulator.call("DELETE", f"{plant.namespace_id}/clients/press-07")
-    assert "It has not reached the endpoint yet." in words(page(client, namespace))
+    assert 'data-code="not-at-endpoint"' in page(client, namespace)
     fault = {"kind": "error", "status": 503, "path": f"{plant.namespace_id}/*"}
     plant.emulator.call("POST", "/emulator/faults", fault)
     try:
         shown = page(client, namespace)
-        assert "The endpoint cannot be reached now:" in words(shown)
+        assert 'data-code="unreachable"' in shown
         assert client.get(next_question(shown)).status_code == 204
     finally:
         plant.emulator.request("DELETE", "/emulator/faults")
@@ -161,7 +191,7 @@ def test_where_nothing_of_it_is_told_the_page_says_where_to_look(
 ) -> None:
     settings.LIVE_STATE_GATEWAY = ""
     said = page(client, namespace)
-    assert "Azure Event Grid does not tell which sessions, subscriptions and messages a client has now." in words(said)
+    assert 'data-code="no-live-state"' in said
     assert 'id="live"' not in said
     answer = client.get(reverse("namespaces:client_live", args=[namespace.pk, "press-07"]))
     assert answer.status_code == 404
