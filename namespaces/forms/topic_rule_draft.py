@@ -22,6 +22,7 @@ class Draft:
     initial: dict[str, Any]
     builder: dict[str, str] = field(default_factory=dict)
     problem: str = ""
+    problem_code: str = ""
     rows: list[Row] = field(default_factory=list)  # the topic templates
 
 
@@ -40,6 +41,6 @@ def with_condition(initial: dict[str, Any], builder: dict[str, str]) -> Draft:
     try:
         added = condition(builder["operand"], builder["operator"], builder["value"])
     except RuleError as refusal:
-        return Draft(initial, builder, refusal.sentence)
+        return Draft(initial, builder, refusal.sentence, refusal.code)
     query = joined(str(initial.get("query", "")), builder["join"], added)
     return Draft({**initial, "query": query}, {**builder, "value": ""})

@@ -164,7 +164,7 @@ def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
         try:
             kind.delete(request.user, row, request.POST)
         except RuleError as refusal:
-            messages.warning(request, refusal.sentence)
+            messages.warning(request, refusal.sentence, extra_tags=refusal.code)
         else:
             messages.success(request, f"{kind.button} {row.name} is being deleted.")
         return go_to(request, kind.url("list"), pk)
