@@ -109,6 +109,12 @@ class BindingCheck:
         return self.belongs and self.covers and self.permits
 
     @property
+    def missing_parts(self) -> list[str]:
+        """The parts that do not match: "group", "space", "permission"."""
+        matches = {"group": self.belongs, "space": self.covers, "permission": self.permits}
+        return [part for part, is_matched in matches.items() if not is_matched]
+
+    @property
     def missing(self) -> str:
         """What does not match, in words; "" when the binding allows the operation."""
         if self.allows:

@@ -1,5 +1,6 @@
 """Whom a query finds, and who may publish and subscribe where: asked, not changed."""
 
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -50,7 +51,8 @@ def permission_test(request: PageRequest, pk: int) -> HttpResponse:
         name = form.cleaned_data["client"]
         client = Client.objects.present().named(name).filter(namespace=namespace).first()
         if client is None:
-            form.add_error("client", f"There is no client “{name}” in this namespace.")
+            sentence = f"There is no client “{name}” in this namespace."
+            form.add_error("client", ValidationError(sentence, code="unknown"))
         else:
             explained = explain(client, form.cleaned_data["topic"], form.cleaned_data["permission"])
     to_add = rule_to_add_url(explained) if explained and not explained.explanation.access.allowed else ""
