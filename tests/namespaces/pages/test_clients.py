@@ -82,7 +82,7 @@ def test_what_is_wrong_with_the_attributes_is_said_by_them_and_once(client: Brow
     for attributes in (bad, large):
         page = client.post(url, typed | attributes).content.decode()
         assert page.count('role="alert"') == 1
-        assert "The change is not saved yet." in page
+        assert 'data-code="not-saved" role="alert"' in page
         assert page.count('class="error"') == 1
 
 

@@ -300,5 +300,5 @@ def test_a_reader_sees_the_settings_and_cannot_change_them(client: Browser, name
 
 def test_settings_that_were_not_read_yet_say_so(client: Browser, namespace: Namespace) -> None:
     NamespaceConfiguration.objects.all().delete()
-    assert "still being read from Azure" in text(client.get(page(namespace)))
+    assert 'data-code="not-read-yet"' in client.get(page(namespace)).content.decode()
     assert client.post(page(namespace), GOOD).status_code == 409

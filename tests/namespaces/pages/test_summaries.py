@@ -138,5 +138,5 @@ def test_a_reader_is_not_sent_to_do_what_only_contributors_can(ada: User) -> Non
     namespace = make_namespace("empty", reader=ada)
     make_configuration(namespace, state="Enabled")
     text = signed_in(ada).get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
-    assert "Contributors and owners of this namespace can do it." in text
+    assert 'data-code="contributors-only"' in text
     assert reverse("certificates:ca_certificate_upload", args=[namespace.pk]) not in text
