@@ -80,6 +80,7 @@ def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotR
         and may_change(request.user, scope.pk),
         "ticked": ticked,
         "problem": str(fault) if fault is not None else "",
+        "problem_code": fault.code if fault is not None else "",
         "problem_at": at[0] if fault is not None and at else "",
     }
     return render_page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
