@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+
 RULES = 0.12  # share of changes to CA certificates, groups, spaces and bindings
 NAMES = 6  # per type, used repeatedly
 
@@ -92,7 +94,14 @@ class Changes:
         from namespaces.actions.clients import delete_client
 
         delete_client(self.actor, client=row)
-        row.refresh_from_db()
+        self._acknowledge_deletion(row)
+
+    def _acknowledge_deletion(self, row: Any) -> None:
+        """Acknowledge the generation of a deletion, also when a worker has already removed the row."""
+        try:
+            row.refresh_from_db()
+        except ObjectDoesNotExist:
+            row.generation += 1
         self._acknowledge(row)
 
     def _words(self) -> str:
@@ -173,5 +182,4 @@ class Changes:
             delete_topic_rule(self.actor, row=row, with_bindings=[each.name for each in bindings])
             gone = [row, *bindings]
         for each in gone:
-            each.refresh_from_db()
-            self._acknowledge(each)
+            self._acknowledge_deletion(each)
