@@ -248,7 +248,9 @@ def test_the_sdk_waits_for_long_running_operations(
     emulator: EmulatorProcess, control: EmulatorControl, namespace: str
 ) -> None:
     name = namespace.rpartition("/")[2]
-    control.add(Fault(kind="long-running", seconds=1))
+    # The first two are looked at while they run, so they last longer than a busy machine needs for a request.
+    control.add(Fault(kind="long-running", seconds=5, count=2))
+    control.add(Fault(kind="long-running", seconds=0.3))
     with event_grid_client(emulator) as azure:
         making = azure.clients.begin_create_or_update(GROUP, name, "slow", Client(description="d"))
         seen = emulator.call("GET", f"{namespace}/clients/slow")["properties"]["provisioningState"]
