@@ -61,6 +61,18 @@ def test_a_key_is_found_in_every_notation(traces: KeyTraces, kind: str, how: str
     assert traces.found_in(b"before it " + written[how] + b" and after it")
 
 
+@pytest.mark.parametrize("others", [b"", b"'", b'"', b"'\""], ids=["alone", "with '", 'with "', "with both"])
+def test_a_file_is_found_in_a_log_with_any_two_bytes_side_by_side(others: bytes) -> None:
+    for first in b"\\'\"\n\0nx\xff":
+        for second in b"\\'\"\n\0nx\xff":
+            traces = KeyTraces()
+            pair = bytes([first, second])
+            data = b"0123456789" + bytes(range(97, 118)) + pair + bytes(range(65, 97))
+            traces.add_file(data, public=bytes(range(65, 97)))
+            assert traces.found_in(repr(others + data).encode(), as_brought=True), pair
+            assert traces.found_in(data, as_brought=True), pair
+
+
 def test_an_rsa_key_with_a_short_exponent_is_found() -> None:
     made = rsa_key(2048, "with a short exponent").private_numbers()
     order = math.lcm(made.p - 1, made.q - 1)

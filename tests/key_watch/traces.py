@@ -17,6 +17,7 @@ _PIECE = 24  # bytes of a key
 _HEX = 2 * _PIECE
 _BETWEEN = b"\r\n\0 :\t"  # separators within one text: line breaks, colons, the zero bytes of UTF-16
 _WRITTEN_BREAKS = re.compile(rb"\\+[rn]")  # as JSON and Python escape them, also one within the other
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _DER_NUMBER = re.compile(rb"(?=\x04\x20(.{32}))", re.DOTALL)  # RFC 5915: the private key of P-256
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{%d,}" % _WINDOW)
 _HEX_DIGITS = re.compile(rb"[0-9a-fA-F]{%d,}" % _HEX)
@@ -61,7 +62,7 @@ class KeyTraces:
 
     def found_in(self, data: bytes, *, as_brought: bool = False) -> bool:
         """Return whether one of the keys is in the data; with `as_brought`, also as a piece of an uploaded file."""
-        unquoted = data.replace(b"\\'", b"'")  # a log may have written bytes as Python does
+        unquoted = _without_quote_escapes(data)  # a log may have written bytes as Python does
         pieces = self._pieces | self._as_brought if as_brought else self._pieces
         if any(piece in data or piece in unquoted for piece in pieces):
             return True
@@ -80,7 +81,15 @@ class KeyTraces:
 
 
 def _as_python_writes(data: bytes) -> bytes:
-    return repr(data)[2:-1].replace("\\'", "'").encode()
+    return _without_quote_escapes(repr(data)[2:-1].encode())
+
+
+def _without_quote_escapes(written: bytes) -> bytes:
+    r"""Return a text as Python writes bytes with ' for \': which of the two it writes depends on the other quotes in the text.
+
+    Reads escapes from the left, two characters each: in \\\' the first two are a backslash, and the last two are the quote.
+    """
+    return _ESCAPE.sub(lambda found: found[0].replace(b"\\'", b"'"), written)
 
 
 def _windows(pattern: re.Pattern[bytes], text: bytes, size: int, *, lower: bool = False) -> Iterator[bytes]:
