@@ -9,6 +9,7 @@ from pathlib import Path
 from emulator.arm.limits import add_arm_arguments, arm_limits
 from emulator.fault_rules import Fault, FaultError
 from emulator.mqtt.options import add_mqtt_arguments, mqtt_options, switch
+from emulator.profile import NEWEST, PROFILES
 
 PROGRAM = "eventgrid-emulator"
 STATE = ".local/emulator"
@@ -29,6 +30,7 @@ OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("tenant", "", str, "id of the tenant (default: generated once)"),
     ("client-id", "", str, "client id of the service principal (default: generated once)"),
     ("client-secret", "", str, "its secret; prefer EMULATOR_CLIENT_SECRET (default: generated once)"),
+    ("azure", NEWEST.name, str, f"behave as Azure did at this time: {', '.join(PROFILES)}"),
     ("log-level", "info", str, "debug, info, warning or error"),
     ("parent-fd", "", str, "file descriptor of a pipe: stop when its other end is closed"),
     ("ca-certificate-limit", "10", int, "CA certificates per namespace"),
@@ -39,7 +41,7 @@ OPTIONS: tuple[tuple[str, str, type, str], ...] = (
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options, validated. Exit with status 2 and a message if one is not valid.
 
-    Paths are absolute, or None if not given. `host_name` and `fault` are tuples.
+    Paths are absolute, or None if not given. `host_name` and `fault` are tuples, `azure` is a profile.
     """
     environment = os.environ
     parser = _parser(environment)
@@ -55,6 +57,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         found.fault = tuple(Fault.parse(text) for text in faults if text.strip())
     except FaultError as error:
         parser.error(f"--fault: {error}")
+    if found.azure not in PROFILES:
+        parser.error(f"--azure must be one of: {', '.join(PROFILES)}")
+    found.azure = PROFILES[found.azure]
     _validate(parser, found)
     return found
 

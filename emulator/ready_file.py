@@ -25,7 +25,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def ready_content(
-    url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
+    url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None, *, azure_profile: str
 ) -> dict[str, Any]:
     """Return the JSON of the ready file. `by_name` is host and port of the MQTT listener for all namespaces."""
     content: dict[str, Any] = {
@@ -38,6 +38,7 @@ def ready_content(
         "identity_endpoint": f"{url}/msi/token",
         "identity_header": credentials.identity_header,
         "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),
+        "azure_profile": azure_profile,
         "pid": os.getpid(),
     }
     if by_name is not None:  # one MQTT port for all namespaces, selected by host name

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from aiohttp import web
 
@@ -163,9 +163,17 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         await arm.start(listener, runner.server)
         url = url_of(host, listener.getsockname()[1])
         _warn_if_reachable(options.host)
-        _write_files(options, url, authority, credentials, mqtt.by_name)
+        content = ready_content(url, authority, credentials, mqtt.by_name, azure_profile=options.azure.name)
+        _write_files(options, env_file_lines(url, authority, credentials), content)
         gc.freeze()  # the loaded modules stay: keep the garbage collector from scanning them
-        logger.info("ready: ARM at %s, subscription %s, trust %s", url, credentials.subscription, authority.ca_path)
+        trust = authority.ca_path
+        logger.info(
+            "ready: ARM at %s, as Azure %s, subscription %s, trust %s",
+            url,
+            options.azure.name,
+            credentials.subscription,
+            trust,
+        )
         await stopped.wait()
     finally:
         _remove_files(options)
@@ -203,6 +211,7 @@ def _make_service(
         faults=options.fault,
         bounds=arm_limits(options),
         seed=read_seed(options.seed) if options.seed else (),
+        azure=options.azure,
     )
 
 
@@ -218,17 +227,15 @@ def _warn_if_reachable(host: str) -> None:
     sys.stderr.flush()
 
 
-def _write_files(
-    options: Namespace, url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
-) -> None:
+def _write_files(options: Namespace, variables: str, content: dict[str, Any]) -> None:
     files: list[tuple[Path | None, str]] = [
-        (options.env_file, env_file_lines(url, authority, credentials)),
-        (options.ready_file, json.dumps(ready_content(url, authority, credentials, by_name), indent=2)),
+        (options.env_file, variables),
+        (options.ready_file, json.dumps(content, indent=2)),
     ]
-    for path, content in files:
+    for path, text in files:
         if path is not None:
             try:
-                write_private_file(path, content.encode())
+                write_private_file(path, text.encode())
             except OSError as error:
                 raise StartError(f"Cannot write {path}: {error.strerror}.") from error
 

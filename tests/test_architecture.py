@@ -75,7 +75,7 @@ LAYERS = {
         {"arm", "mqtt"},
         {"ready_file"},
         {"credentials"},
-        {"authority", "storage", "log", "fault_rules", "faults_client"},
+        {"authority", "storage", "log", "profile", "fault_rules", "faults_client"},
     ),
 }
 

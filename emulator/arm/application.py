@@ -28,6 +28,7 @@ from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
 from emulator.arm.visible_state import VisibleState
 from emulator.credentials import Credentials
 from emulator.fault_rules import NO_FAULTS_HEADER, Fault
+from emulator.profile import NEWEST, AzureProfile
 from emulator.storage.store import Store
 
 ON_REQUEST = Fault(kind="long-running")  # for `Prefer: respond-async` (RFC 7240)
@@ -39,7 +40,7 @@ class ArmService:
 
     `mqtt_endpoints` returns host and port of the MQTT endpoints by namespace id, `mqtt_ca` is the path of the PEM file
     that MQTT clients trust, and `live_state` returns what one MQTT client is doing. `faults` are in force from the start.
-    `seed` lists the resources to create at the start and after a reset.
+    `seed` lists the resources to create at the start and after a reset, and `azure` says as of when Event Grid behaves.
     """
 
     def __init__(
@@ -55,17 +56,19 @@ class ArmService:
         faults: tuple[Fault, ...] = (),
         bounds: ArmLimits = ArmLimits(),
         seed: Sequence[Mapping[str, Any]] = (),
+        azure: AzureProfile = NEWEST,
     ) -> None:
         self._store = store
         self._credentials = credentials
         self._throttle = throttle
         self._bounds = bounds
         self._seed = seed
+        self._azure = azure
         self._faults = ActiveFaults(throttle, faults)
         self._visible = VisibleState(store)
         self._operations = LongRunningOperations(store, self._visible)
         self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
-        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state)
+        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state, azure)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 
     def application(self) -> web.Application:
@@ -140,7 +143,7 @@ class ArmService:
     async def _route(self, request: web.Request, segments: tuple[str, ...], plan: Plan) -> web.Response:
         lowered = tuple(segment.casefold() for segment in segments)
         if lowered == ("healthz",):
-            return web.json_response({"status": "ok"})
+            return web.json_response({"status": "ok", "azure_profile": self._azure.name})
         if lowered == ("metadata", "endpoints"):
             return cloud_metadata(request)
         if lowered[1:] in (("v2.0", ".well-known", "openid-configuration"), (".well-known", "openid-configuration")):

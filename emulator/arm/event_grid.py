@@ -20,6 +20,7 @@ from emulator.arm.resource_types.names import SHORT_NAME
 from emulator.arm.resource_types.namespaces import apply_patch, check_namespace
 from emulator.arm.resource_types.registry import CHILD_TYPES
 from emulator.arm.visible_state import VisibleState
+from emulator.profile import AzureProfile
 from emulator.storage.resources import NAMESPACE, Resource, id_key
 from emulator.storage.store import Store
 
@@ -67,9 +68,11 @@ class EventGrid:
         visible: VisibleState,
         operations: LongRunningOperations,
         live_state: LiveState,
+        azure: AzureProfile,
     ) -> None:
         self._store = store
         self._limits = limits
+        self._azure = azure
         self._visible = visible
         self._operations = operations
         self._children = CHILD_TYPES
@@ -280,6 +283,7 @@ class EventGrid:
                 existing,
                 self._store,
                 call.api_version,
+                self._azure,
             )
             checked = child_type.check(draft)
             if existing is None:

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from emulator.profile import NEWEST, AzureProfile
+
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -12,13 +14,14 @@ class MqttOptions:
     """`port_base`: port of the first namespace, 0 = any free ones. `sni_port`: one port for all namespaces, chosen by
     the host name that a client names in TLS; None = no such port, 0 = any free one.
 
-    `open_topics` and `end_sessions` are policy: see docs/policy.md.
+    `open_topics` and `end_sessions` are policy: see docs/policy.md. `azure`: what Event Grid did at a point in time.
     """
 
     port_base: int = 0
     sni_port: int | None = None
     open_topics: bool = True
     end_sessions: bool = True
+    azure: AzureProfile = NEWEST
 
 
 def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
@@ -49,7 +52,7 @@ def mqtt_options(found: argparse.Namespace) -> MqttOptions:
     port = found.mqtt_sni_port
     if port is not None and not 0 <= port <= 65_535:
         raise ValueError("--mqtt-sni-port must be from 0 to 65535")
-    return MqttOptions(found.mqtt_port_base, port, found.open_topics, found.end_sessions)
+    return MqttOptions(found.mqtt_port_base, port, found.open_topics, found.end_sessions, found.azure)
 
 
 def switch(parser: argparse.ArgumentParser, environment: Mapping[str, str], name: str, *, default: bool) -> bool:

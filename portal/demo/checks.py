@@ -53,11 +53,12 @@ class Arm:
     client_id: str
     client_secret: str
     subscription: str
+    azure_profile: str
 
     @classmethod
     def from_ready_file(cls, path: Path) -> "Arm":
         values = json.loads(path.read_text(encoding="utf-8"))
-        names = ("arm", "arm_ca", "tenant", "client_id", "client_secret", "subscription")
+        names = ("arm", "arm_ca", "tenant", "client_id", "client_secret", "subscription", "azure_profile")
         return cls(*(values[name] for name in names))
 
     def answers(self) -> bool:

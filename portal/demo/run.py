@@ -28,15 +28,17 @@ class Demo:
     """One run of the demo, with its data in one state folder.
 
     `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
-    with "", Celery stores its messages as files in the folder.
+    with "", Celery stores its messages as files in the folder. `azure`: the time at which the emulator behaves as Azure
+    did, such as "2025-02"; with "", its newest.
     """
 
     def __init__(
-        self, folder: StateFolder, *, port: int, broker: str, code: Path, report: Callable[[str], None]
+        self, folder: StateFolder, *, port: int, broker: str, azure: str, code: Path, report: Callable[[str], None]
     ) -> None:
         self._folder = folder
         self._port = port
         self._broker = broker
+        self._azure = azure
         self._report = report
         self._seed: dict[str, Any] = {}
         self._is_fresh = True
@@ -89,7 +91,9 @@ class Demo:
         mqtt_port = free_ports(MQTT_PORT if self._port else 0, MQTT_PORTS, self._report, "MQTT")
         folder.emulator.mkdir(mode=0o700, exist_ok=True)
         emulator = {"state": folder.emulator, "host": HOST, "port": arm_port, "mqtt-port-base": mqtt_port}
-        options = [f"--{name}={value}" for name, value in (emulator | {"ready-file": folder.emulator_ready}).items()]
+        chosen = {"azure": self._azure} if self._azure else {}
+        given = emulator | {"ready-file": folder.emulator_ready} | chosen
+        options = [f"--{name}={value}" for name, value in given.items()]
         supervisor.start("emulator", "emulator", options)
         supervisor.run("migrate", "django", ["migrate", "--verbosity=0"])
         supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what=lambda: "the emulator")
@@ -230,6 +234,7 @@ class Demo:
             "portal": self._portal_url(),
             "arm": self._arm.url,
             "arm_ca": self._arm.ca,
+            "azure_profile": self._arm.azure_profile,
             "mqtt": next(iter(mqtt.values()), None),
             "mqtt_by_namespace": mqtt,
             "azure": {
@@ -253,7 +258,7 @@ class Demo:
             *(f"  Sign in   {u['username']:<8} {u['password']}   {u['role']}" for u in ready["users"]),
             "",
             *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
-            f"  ARM       {ready['arm']}",
+            f"  ARM       {ready['arm']}   as Azure {ready['azure_profile']}",
             "",
             f"  Data, logs and endpoints.json are in {self._folder.path}. Ctrl-C stops everything.",
             "",

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.e2e
 def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> None:
     said = demo.wait_ready()
     assert stat.S_IMODE((demo.state / "endpoints.json").stat().st_mode) == 0o600
-    assert set(said) == {"portal", "arm", "arm_ca", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
+    parts = {"portal", "arm", "arm_ca", "azure_profile", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
+    assert set(said) == parts
     assert set(said["azure"]) == {"tenant", "subscription", "resource_group", "client_id", "client_secret"}
     assert said["namespaces"] == ["contoso-plant", "contoso-lab"]
     assert said["mqtt"] == said["mqtt_by_namespace"]["contoso-plant"]

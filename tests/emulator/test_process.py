@@ -37,6 +37,7 @@ def test_the_ready_file_is_private_and_complete(emulator: EmulatorProcess) -> No
         "identity_endpoint",
         "identity_header",
         "federated_token_file",
+        "azure_profile",
         "pid",
     }
     assert emulator.ready["pid"] == emulator.process.pid

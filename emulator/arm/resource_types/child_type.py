@@ -6,6 +6,7 @@ from typing import Any
 
 from emulator.arm.resource_types.fields import Fields
 from emulator.arm.resource_types.names import NameRule
+from emulator.profile import AzureProfile
 from emulator.storage.resources import Resource
 from emulator.storage.store import Store
 
@@ -35,6 +36,7 @@ class Draft:
     existing: Resource | None
     store: Store
     version: str  # the api-version of the request
+    azure: AzureProfile
 
 
 @dataclass(frozen=True)

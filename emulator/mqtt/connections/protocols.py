@@ -10,6 +10,7 @@ from emulator.mqtt.recording.recorder import Peer
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.mqtt.wire.packets import Reason, Will
+from emulator.profile import AzureProfile
 from emulator.storage.connection_records import ConnectionRecord
 
 
@@ -46,6 +47,7 @@ class Namespace(Protocol):
     """What a connection needs of its namespace."""
 
     namespace_id: str
+    azure: AzureProfile
     authenticator: Authenticator
     authorization: Authorization
     broker: Broker

@@ -52,6 +52,7 @@ class NamespaceEndpoint:
     def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
         self.namespace_id = namespace.id
         self.outbox = Outbox()
+        self.azure = options.azure
         self.is_over = False  # the namespace was deleted; a new one of the same name gets its own endpoint
         self._store = store
         self.broker = Broker(self._on_dropped)

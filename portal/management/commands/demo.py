@@ -28,6 +28,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--broker", default="", help="a Redis or RabbitMQ to use, as CELERY_BROKER_URL names it (default: files)"
         )
+        parser.add_argument(
+            "--azure", default="", metavar="MONTH", help="behave as Azure did then, such as 2025-02 (default: newest)"
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,8 +41,8 @@ class Command(BaseCommand):
             if options["reset"]:
                 folder.reset()
             folder.open()
-            code = settings.BASE_DIR
-            Demo(folder, port=options["port"], broker=options["broker"], code=code, report=self._report).run()
+            chosen = {name: options[name] for name in ("port", "broker", "azure")}
+            Demo(folder, **chosen, code=settings.BASE_DIR, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error
         finally:

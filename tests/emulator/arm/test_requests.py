@@ -8,6 +8,7 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
+from emulator.profile import NEWEST
 from tests.support.emulator_process import FORM, GROUP, LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
@@ -38,7 +39,7 @@ def test_a_call_without_a_token_is_rejected_with_the_token_endpoint(emulator: Em
 
 
 def test_health_and_metadata_need_no_token(emulator: EmulatorProcess) -> None:
-    assert emulator.send("GET", "/healthz")[2] == {"status": "ok"}
+    assert emulator.send("GET", "/healthz")[2] == {"status": "ok", "azure_profile": NEWEST.name}
     metadata = emulator.send("GET", "/metadata/endpoints?api-version=2022-09-01")[2]
     assert metadata["resourceManager"] == emulator.url + "/"
     login = metadata["authentication"]["loginEndpoint"].removeprefix(emulator.url)
