@@ -2,7 +2,8 @@
 
 Event Grid's rule: a permission binding lets a client group publish or subscribe in a topic space. A client may publish
 to a topic when a space for which it is a publisher has a template that matches; it may subscribe to a filter when one
-template of a space for which it is a subscriber matches everything that the filter does.
+template of a space for which it is a subscriber matches everything that the filter does. Of a shared subscription
+`$share/{group}/{filter}`, the filter alone counts.
 
 Source: Azure Event Grid "Access control for MQTT clients", "Topic spaces", "MQTT client groups".
 """
@@ -13,6 +14,7 @@ from functools import cached_property
 
 from namespaces.authorization.group_queries import Member, Query, QueryError, parse_query
 from namespaces.authorization.topic_templates import Template, TemplateError, parse_template
+from namespaces.authorization.topics import filter_within
 
 EVERYONE = "$all"
 PUBLISHER, SUBSCRIBER = "Publisher", "Subscriber"
@@ -159,7 +161,7 @@ class TopicAccess:
         return self._decide(member, topic, PUBLISHER)
 
     def may_subscribe(self, member: Member, topic_filter: str) -> Access:
-        """Decide whether a client may subscribe to a topic filter."""
+        """Decide whether a client may subscribe to a topic filter, shared or not."""
         return self._decide(member, topic_filter, SUBSCRIBER)
 
     def groups_of(self, member: Member) -> tuple[str, ...]:
@@ -171,6 +173,7 @@ class TopicAccess:
 
         Arguments: `permission`, `PUBLISHER` or `SUBSCRIBER`.
         """
+        compared = _compared(topic, permission)
         groups = (
             GroupCheck(EVERYONE, "true", True),
             *(GroupCheck(g.name, g.query, self._is_in(member, g)) for g in self.groups if g.name != EVERYONE),
@@ -179,7 +182,7 @@ class TopicAccess:
             SpaceCheck(
                 space.name,
                 tuple(
-                    TemplateCheck(template.text, template.filled(member), template.covers(topic, member))
+                    TemplateCheck(template.text, template.filled(member), template.covers(compared, member))
                     for template in self._templates[space.name.casefold()]
                 ),
             )
@@ -223,7 +226,7 @@ class TopicAccess:
         return found
 
     def _decide(self, member: Member, topic: str, permission: str) -> Access:
-        covering = self._covering(member, topic)
+        covering = self._covering(member, _compared(topic, permission))
         verb = "publish to" if permission == PUBLISHER else "subscribe to"
         if not covering:
             kind = "Topic name" if permission == PUBLISHER else "Topic filter"
@@ -255,6 +258,11 @@ class TopicAccess:
             f"Add a permission binding with the permission {permission} for one of its groups and {spaces}.",
             space=spaces,
         )
+
+
+def _compared(topic: str, permission: str) -> str:
+    """Return what the templates are compared with. A message is published to its topic, whatever it starts with."""
+    return filter_within(topic) if permission == SUBSCRIBER else topic
 
 
 def _valid(texts: Sequence[str]) -> list[Template]:

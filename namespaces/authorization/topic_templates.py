@@ -14,10 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from namespaces.authorization.group_queries import Member
-from namespaces.authorization.topics import is_topic_filter
-
-MAX_SEGMENTS = 8
-MAX_BYTES = 256
+from namespaces.authorization.topics import MAX_BYTES, MAX_SEGMENTS, is_topic_filter
 
 _VARIABLE = re.compile(r"client\.(?:authenticationName|attributes\.(?P<key>\w+))\Z", re.ASCII)
 _IN_BRACES = re.compile(r"\$\{([^{}]*)\}\Z")
@@ -86,8 +83,11 @@ class Template:
 
 
 @lru_cache(maxsize=1024)
-def parse_template(text: str) -> Template:
-    """Parse a template. Raises `TemplateError`, with a code such as `empty`, `too-long` or `unknown-variable`."""
+def parse_template(text: str, *, max_segments: int = MAX_SEGMENTS) -> Template:
+    """Parse a template. Raises `TemplateError`, with a code such as `empty`, `too-long` or `unknown-variable`.
+
+    Arguments: `max_segments`, lower where Event Grid as it was before May 2025 is asked.
+    """
     if not text:
         raise TemplateError("empty", "The topic template is empty.")
     try:
@@ -97,8 +97,8 @@ def parse_template(text: str) -> Template:
     if size > MAX_BYTES:
         raise TemplateError("too-long", f"The topic template is longer than {MAX_BYTES} bytes.")
     levels = _split(text)
-    if len(levels) > MAX_SEGMENTS:
-        raise TemplateError("too-many-segments", f"The topic template has more than {MAX_SEGMENTS} segments.")
+    if len(levels) > max_segments:
+        raise TemplateError("too-many-segments", f"The topic template has more than {max_segments} segments.")
     segments = tuple(_segment(level) for level in levels)
     plain = "/".join("x" if _has_variable(segment) else "".join(map(str, segment)) for segment in segments)
     if not is_topic_filter(plain):

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
+from namespaces.authorization.topic_access import SUBSCRIBER
+from namespaces.authorization.topics import filter_within
 from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import Explained
 from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, check_client_name
@@ -35,7 +37,8 @@ def rule_to_add_url(explained: Explained) -> str:
     """Return the link that creates the rule a denied client lacks: a topic space with the topic, or a binding."""
     pk = explained.client.namespace_id
     if not explained.spaces:
-        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': explained.topic})}"
+        template = filter_within(explained.topic) if explained.permission == SUBSCRIBER else explained.topic
+        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': template})}"
     values = {"topic_space_name": explained.spaces[0], "permission": explained.permission}
     if len(explained.groups) == 1:  # the user chooses among several
         values["client_group_name"] = explained.groups[0]

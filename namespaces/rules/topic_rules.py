@@ -7,8 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from namespaces.authorization.group_queries import QueryError, parse_query
 from namespaces.authorization.topic_access import PUBLISHER, SUBSCRIBER
-from namespaces.authorization.topic_templates import MAX_BYTES, MAX_SEGMENTS, TemplateError, parse_template
-from namespaces.authorization.topics import is_topic_filter, is_topic_name
+from namespaces.authorization.topic_templates import TemplateError, parse_template
+from namespaces.authorization.topics import (
+    MAX_BYTES,
+    MAX_SEGMENTS,
+    filter_within,
+    is_subscription,
+    is_topic_name,
+    shared_filter,
+)
 from namespaces.rules.errors import RuleError
 
 MAX_TEMPLATES = 10
@@ -65,15 +72,19 @@ def check_topic(topic: str, permission: str) -> None:
         raise RuleError("topic", "required", "Type a topic.")
     if permission == PUBLISHER and not is_topic_name(topic):
         raise RuleError("topic", "wildcard", "A message is published to one topic: leave out + and #.")
-    if permission == SUBSCRIBER and not is_topic_filter(topic):
+    if permission == SUBSCRIBER and not is_subscription(topic):
+        shared = shared_filter(topic)
+        if shared is not None and not (is_topic_name(shared.group) and shared.topic_filter):
+            raise RuleError(
+                "topic", "shared", "Write a shared subscription as “$share/GROUP/FILTER”; the group has no + and #."
+            )
         raise RuleError(
             "topic", "wildcard", "“+” must be a whole segment, and “#” the whole last segment, of a filter."
         )
-    if permission == SUBSCRIBER and topic.startswith("$share/"):
-        raise RuleError("topic", "shared", "Event Grid has no shared subscriptions: leave “$share/…/” out.")
-    if topic.count("/") >= MAX_SEGMENTS:
+    compared = filter_within(topic) if permission == SUBSCRIBER else topic
+    if compared.count("/") >= MAX_SEGMENTS:
         raise RuleError("topic", "segments", f"A topic has at most {MAX_SEGMENTS} segments.")
-    if len(topic.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if max(len(part.encode("utf-8", "surrogatepass")) for part in (compared, topic[: -len(compared)])) > MAX_BYTES:
         raise RuleError("topic", "too-long", f"A topic has at most {MAX_BYTES} bytes.")
 
 

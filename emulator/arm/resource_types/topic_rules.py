@@ -64,7 +64,7 @@ def check_topic_space(draft: Draft) -> Checked:
         )
     for number, template in enumerate(templates):
         try:
-            parse_template(template)
+            parse_template(template, max_segments=draft.azure.max_topic_segments)
         except (TemplateError, UnicodeEncodeError) as error:
             raise fields.error(
                 f"topicTemplates[{number}]", f"The topic template '{template[:300]!s}' is not valid. {error}"

@@ -14,6 +14,7 @@ from emulator.mqtt.connect_decision.rules import connack_refusal, session_refusa
 from emulator.mqtt.connect_decision.terms import Terms, terms_of
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.wire.packets import Connect, Reason
+from emulator.profile import AzureProfile
 
 
 class Outcome(NamedTuple):
@@ -27,6 +28,7 @@ class Outcome(NamedTuple):
 class NamespaceSettings(Protocol):
     """What a CONNECT is decided from."""
 
+    azure: AzureProfile
     authenticator: Authenticator
     authorization: Authorization
     broker: Broker
@@ -50,7 +52,7 @@ def decide_connect(
         return Outcome(verdict, Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError", decision.code), terms)
     owner = authentication_name_key(decision.authentication_name)
     refusal = (
-        unsupported_feature(connect)
+        unsupported_feature(connect, namespace.azure)
         or session_refusal(
             connect,
             namespace.broker,

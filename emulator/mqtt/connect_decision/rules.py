@@ -12,6 +12,7 @@ from emulator.mqtt.limits import MAX_SESSION_NAME_BYTES
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_problem
 from emulator.mqtt.wire.packets import MQTT_5, Connect, Property, Reason, property_value
+from emulator.profile import AzureProfile
 
 ASSIGNED_ID_LENGTH = 32
 
@@ -33,7 +34,7 @@ def connack_refusal(connect: Connect, terms: Terms) -> Refusal | None:
     return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence, code="connack-too-large")
 
 
-def unsupported_feature(connect: Connect) -> Refusal | None:
+def unsupported_feature(connect: Connect, azure: AzureProfile) -> Refusal | None:
     """Refuse a CONNECT that asks for what Event Grid does not offer."""
     if property_value(connect.properties, Property.AUTHENTICATION_METHOD) is not None:
         sentence = "Certificate authentication uses no authentication method. Connect without one."
@@ -51,7 +52,7 @@ def unsupported_feature(connect: Connect) -> Refusal | None:
         sentence = "A will with QoS 2 is not supported. Use QoS 0 or 1."
         return Refusal(Reason.QOS_NOT_SUPPORTED, sentence, code="will-qos")
     if connect.will is not None:
-        problem = message_problem(connect.will.topic, connect.will.properties)
+        problem = message_problem(connect.will.topic, connect.will.properties, azure)
         if problem is not None:
             return Refusal(problem.reason, f"The will: {problem}", code="will-limits")
     return None

@@ -105,7 +105,7 @@ class Traffic:
         now = self._clock()
         tally.received[qos] += 1
         tally.last_received_topic, tally.last_received_at = topic, now
-        namespace.publish(message_of(publish, now), session, now)
+        namespace.publish(message_of(publish, now, namespace.azure), session, now)
         if qos:
             self._wire.write(writing.encode_puback(self._terms.version, publish.packet_id))
 
@@ -117,7 +117,7 @@ class Traffic:
             publish = self._resolve_alias(publish)
             if property_value(publish.properties, Property.SUBSCRIPTION_IDENTIFIER) is not None:
                 raise PacketError("A client may not send a subscription identifier.", Reason.PROTOCOL_ERROR)
-        problem = message_problem(publish.topic, publish.properties)
+        problem = message_problem(publish.topic, publish.properties, self._namespace.azure)
         if problem is not None:
             raise problem
         return publish
@@ -190,7 +190,7 @@ class Traffic:
             return PacketError(
                 "The topic filter is empty, or has a wildcard in the wrong place.", Reason.TOPIC_FILTER_INVALID
             )
-        problem = topic_problem(topic_filter)
+        problem = topic_problem(topic_filter, self._namespace.azure)
         if problem:
             return PacketError(problem, Reason.TOPIC_FILTER_INVALID)
         is_new = topic_filter not in self._session.subscriptions

@@ -225,7 +225,7 @@ class NamespaceEndpoint:
         loop = asyncio.get_running_loop()
         if not delay:
             now = loop.time()
-            self.publish(message_of(will, now), None, now)
+            self.publish(message_of(will, now, self.azure), None, now)
             return
         timer = loop.call_later(delay, self._publish_waiting, session.name)
         self._wills[session.name] = _WaitingWill(will, timer)
@@ -235,7 +235,7 @@ class NamespaceEndpoint:
         if waiting is not None:
             waiting.timer.cancel()
             now = asyncio.get_running_loop().time()
-            self.publish(message_of(waiting.will, now), None, now)
+            self.publish(message_of(waiting.will, now, self.azure), None, now)
 
     def _on_dropped(self, session: Session) -> None:
         self._publish_waiting(session.name)

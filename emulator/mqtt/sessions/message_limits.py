@@ -3,28 +3,28 @@
 from emulator.mqtt.limits import (
     MAX_PROPERTY_BYTES,
     MAX_TOPIC_BYTES,
-    MAX_TOPIC_SEGMENTS,
     MAX_USER_PROPERTIES_BYTES,
 )
 from emulator.mqtt.sessions.session import Message
 from emulator.mqtt.wire.packets import PacketError, Properties, Property, Publish, Reason, Will, number
+from emulator.profile import AzureProfile
 
 _BOUNDED = {Property.CONTENT_TYPE, Property.RESPONSE_TOPIC, Property.CORRELATION_DATA}
 _NOT_THE_MESSAGES_OWN = {Property.TOPIC_ALIAS, Property.WILL_DELAY}
 
 
-def topic_problem(topic: str) -> str:
+def topic_problem(topic: str, azure: AzureProfile) -> str:
     """Return why Event Grid does not accept a topic or topic filter; "" when it does."""
-    if topic.count("/") >= MAX_TOPIC_SEGMENTS:
-        return f"The topic has more than {MAX_TOPIC_SEGMENTS} segments."
+    if topic.count("/") >= azure.max_topic_segments:
+        return f"The topic has more than {azure.max_topic_segments} segments."
     if len(topic) > MAX_TOPIC_BYTES or (not topic.isascii() and len(topic.encode()) > MAX_TOPIC_BYTES):
         return f"The topic is longer than {MAX_TOPIC_BYTES} bytes."
     return ""
 
 
-def message_problem(topic: str, properties: Properties) -> PacketError | None:
+def message_problem(topic: str, properties: Properties, azure: AzureProfile) -> PacketError | None:
     """Return why Event Grid does not accept a message, with the reason code; None when it does."""
-    problem = topic_problem(topic)
+    problem = topic_problem(topic, azure)
     if problem:
         return PacketError(problem, Reason.TOPIC_NAME_INVALID)
     if not properties:
@@ -44,12 +44,16 @@ def message_problem(topic: str, properties: Properties) -> PacketError | None:
     return None
 
 
-def message_of(published: Publish | Will, now: float) -> Message:
-    """Return the message of a PUBLISH or a will, as subscribers get it. `now`: seconds on the broker's clock."""
+def message_of(published: Publish | Will, now: float, azure: AzureProfile) -> Message:
+    """Return the message of a PUBLISH or a will, as subscribers get it. `now`: seconds on the broker's clock.
+
+    An expiry of zero seconds means "never" to Event Grid, unlike MQTT 5.
+    """
     properties = published.properties
     expires_at = None
     if properties:
         properties = tuple((n, v) for n, v in properties if n not in _NOT_THE_MESSAGES_OWN)
         expiry = number(properties, Property.MESSAGE_EXPIRY, -1)
-        expires_at = now + expiry if expiry >= 0 else None
+        least = 1 if azure.message_expiry_zero_is_never else 0
+        expires_at = now + expiry if expiry >= least else None
     return Message(published.topic, published.payload, published.qos, published.retain, properties, expires_at)

@@ -52,7 +52,7 @@ class Message:
         return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
 
     def has_expired(self, now: float) -> bool:
-        """Whether the expiry has passed. A message with expiry zero still reaches the clients that are connected."""
+        """Whether the expiry has passed. Before 2026 an expiry of zero still reaches the clients that are connected."""
         return self.expires_at is not None and self.expires_at < now
 
     def properties_at(self, now: float) -> Properties:

@@ -113,7 +113,7 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
     ("topicSpaces", {"topicTemplates": "a"}, "topicTemplates"),
     ("topicSpaces", {"topicTemplates": ["a", 1]}, "topicTemplates"),
     ("topicSpaces", {"topicTemplates": ["a", "a/#/b"]}, "topicTemplates[1]"),
-    ("topicSpaces", {"topicTemplates": ["a/" * 8 + "a"]}, "topicTemplates[0]"),
+    ("topicSpaces", {"topicTemplates": ["a/" * 15 + "a"]}, "topicTemplates[0]"),
     ("topicSpaces", {"topicTemplates": ["x" * 257]}, "topicTemplates[0]"),
     ("topicSpaces", {"topicTemplates": ["${principal.name}"]}, "topicTemplates[0]"),
     ("topicSpaces", {"topicTemplates": ["\ud800"]}, "topicTemplates[0]"),

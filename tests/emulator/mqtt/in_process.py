@@ -17,6 +17,7 @@ from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.transport.server_context import server_context
+from emulator.profile import FEBRUARY_2025
 from emulator.storage.store import (
     CA_CERTIFICATE,
     CLIENT,
@@ -135,6 +136,14 @@ class LocalPlant:
 @pytest.fixture
 def local_plant(tmp_path: Path) -> Iterator[LocalPlant]:
     made = LocalPlant(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plant_of_2025(tmp_path: Path) -> Iterator[LocalPlant]:
+    """One that behaves as Azure did in February 2025."""
+    made = LocalPlant(tmp_path, MqttOptions(azure=FEBRUARY_2025))
     yield made
     made.close()
 

@@ -3,8 +3,7 @@
 import uuid
 
 from tests.emulator.mqtt import raw_client as w
-from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.raw_client import Received, Wire, connected
+from tests.emulator.mqtt.raw_client import Received, Target, Wire, connected
 
 
 def a_topic() -> str:
@@ -16,7 +15,7 @@ def listening(opened: Wire, *filters: str, qos: int = 1, options: int = 0, versi
     assert opened.expect(w.SUBACK).codes(version) == [min(qos, 1)] * len(filters)
 
 
-def published(plant: Plant, *packets: bytes) -> None:
+def published(plant: Target, *packets: bytes) -> None:
     """Publish with QoS 1 and wait until each is acknowledged."""
     with connected(plant, f"p-{uuid.uuid4().hex}", "press-07") as sender:
         for packet in packets:
@@ -24,7 +23,7 @@ def published(plant: Plant, *packets: bytes) -> None:
             assert sender.expect(w.PUBACK).reason == 0
 
 
-def received(plant: Plant, topic: str, *packets: bytes) -> Received:
+def received(plant: Target, topic: str, *packets: bytes) -> Received:
     with connected(plant, f"r-{uuid.uuid4().hex}", "robot-1") as reader:
         listening(reader, topic)
         published(plant, *packets)

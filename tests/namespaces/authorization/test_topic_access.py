@@ -83,7 +83,7 @@ BAD_TEMPLATES = [
     ("a/#/b", "wildcard"),
     ("a/b#", "wildcard"),
     ("a/b+", "wildcard"),
-    ("a/b/c/d/e/f/g/h/i", "too-many-segments"),
+    ("/".join("abcdefghijklmnop"), "too-many-segments"),
     ("x" * 257, "too-long"),
     ("a/\ud800", "not-text"),
     ("a/${client.name}", "unknown-variable"),
@@ -105,6 +105,15 @@ BAD_TEMPLATES = [
 @pytest.mark.parametrize(("template", "topic", "covered"), COVERED)
 def test_a_template_covers_exactly_what_it_should(template: str, topic: str, covered: bool) -> None:
     assert parse_template(template).covers(topic, PRESS) is covered
+
+
+def test_a_template_has_at_most_15_segments_and_had_8() -> None:
+    fifteen = "/".join("abcdefghijklmno")
+    assert parse_template(fifteen).covers(fifteen, PRESS)
+    assert parse_template("a/b/c/d/e/f/g/h", max_segments=8).covers("a/b/c/d/e/f/g/h", PRESS)
+    with pytest.raises(TemplateError) as raised:
+        parse_template("a/b/c/d/e/f/g/h/i", max_segments=8)
+    assert raised.value.code == "too-many-segments"
 
 
 @pytest.mark.parametrize(("template", "code"), BAD_TEMPLATES)
@@ -180,10 +189,24 @@ def test_who_may_publish_where(member: Member, topic: str, binding: str) -> None
         (ROBOT, "cmd/+/go", True),
         (PRESS, "cmd/#", False),
         (PRESS, "plant/north/1", False),
+        (PRESS, "$share/workers/m/press-07/#", True),
+        (PRESS, "$share/workers/m/robot-1/#", False),
+        (ROBOT, "$share/cmd/cmd/#", True),
+        (ROBOT, "$share/cmd/#", False),
     ],
 )
 def test_who_may_subscribe_to_what(member: Member, topic_filter: str, allowed: bool) -> None:
     assert RULES.may_subscribe(member, topic_filter).allowed is allowed
+
+
+def test_a_shared_subscription_is_explained_by_its_filter() -> None:
+    found = RULES.explain(ROBOT, "$share/workers/cmd/#", SUBSCRIBER)
+    assert (found.access.allowed, found.access.binding) == (True, "robots-commands")
+    assert [space.name for space in found.spaces if space.covers] == ["commands"]
+    assert "'$share/workers/cmd/#'" in found.access.sentence
+    assert (
+        not RULES.explain(ROBOT, "$share/workers/cmd/go", PUBLISHER).spaces[2].covers
+    )  # a message's topic is its topic
 
 
 def test_a_refusal_says_which_part_is_missing() -> None:

@@ -11,7 +11,7 @@ from namespaces.actions.topic_rules import create_client_group
 from namespaces.models import Namespace, PermissionBinding, TopicSpace
 from portal.models import User
 from tests.namespaces.topic_pages import _signed_in, at, namespace
-from tests.support.factories import PASSWORD, make_client, make_topic_space
+from tests.support.factories import PASSWORD, make_client, make_permission_binding, make_topic_space
 
 __all__ = ["_signed_in", "namespace"]
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,17 @@ def test_a_denial_names_what_is_missing(
     assert f'data-binding="presses-publish" data-missing="{missing}"' in page
 
 
+def test_a_shared_subscription_is_tested_by_the_filter_behind_its_group(client: Browser, namespace: Namespace) -> None:
+    make_permission_binding(namespace, "presses-hear", permission="Subscriber")
+    shared = {"permission": "Subscriber", "topic": "$share/workers/machines/press-07/#"}
+    page = ask(client, namespace, **shared).content.decode()
+    assert codes_in(page) == ["allowed"]
+    assert 'data-binding="presses-hear" data-missing=""' in page
+    page = unescape(ask(client, namespace, **{**shared, "topic": "$share/workers/else/where"}).content.decode())
+    assert codes_in(page) == ["no-topic-space"]
+    assert "create-topic-space/?templates=else%2Fwhere" in page
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "code"),
     [
@@ -61,9 +72,13 @@ def test_a_denial_names_what_is_missing(
         ({"topic": ""}, "topic", "required"),
         ({"topic": "a/+"}, "topic", "wildcard"),
         ({"topic": "a/#/b", "permission": "Subscriber"}, "topic", "wildcard"),
-        ({"topic": "a/b/c/d/e/f/g/h/i"}, "topic", "segments"),
+        ({"topic": "/".join("abcdefghijklmnop")}, "topic", "segments"),
+        ({"topic": "$share/g/" + "/".join("abcdefghijklmnop"), "permission": "Subscriber"}, "topic", "segments"),
         ({"topic": "x" * 257}, "topic", "too-long"),
-        ({"topic": "$share/g/machines/press-07/x", "permission": "Subscriber"}, "topic", "shared"),
+        ({"topic": f"$share/{'x' * 257}/a", "permission": "Subscriber"}, "topic", "too-long"),
+        ({"topic": "$share/g", "permission": "Subscriber"}, "topic", "shared"),
+        ({"topic": "$share/+/a", "permission": "Subscriber"}, "topic", "shared"),
+        ({"topic": "$share/g/a/#/b", "permission": "Subscriber"}, "topic", "wildcard"),
         ({"permission": "Owner"}, "permission", "invalid_choice"),
         ({"topic": "a\x00"}, "topic", "null_characters_not_allowed"),
     ],

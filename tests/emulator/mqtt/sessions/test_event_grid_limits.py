@@ -3,6 +3,7 @@
 import pytest
 
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.messages import a_topic, listening, published
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import connected, wire
@@ -55,26 +56,34 @@ def test_a_reason_string_is_left_out_where_it_would_be_too_large(plant: Plant) -
 
 
 # Event Grid's limits
-EIGHT, NINE = "a/b/c/d/e/f/g/h", "a/b/c/d/e/f/g/h/i"
+FIFTEEN, SIXTEEN = "/".join("abcdefghijklmno"), "/".join("abcdefghijklmnop")
 
 
-def test_a_topic_of_eight_segments_and_of_256_bytes_is_taken(plant: Plant) -> None:
-    published(plant, w.publish(EIGHT, b"", qos=1), w.publish("x" * 256, b"", qos=1))
+def test_a_topic_of_fifteen_segments_and_of_256_bytes_is_taken(plant: Plant) -> None:
+    published(plant, w.publish(FIFTEEN, b"", qos=1), w.publish("x" * 256, b"", qos=1))
 
 
-@pytest.mark.parametrize("topic", [NINE, "x" * 257, "ä" * 129], ids=["nine segments", "257 bytes", "258 bytes"])
+@pytest.mark.parametrize("topic", [SIXTEEN, "x" * 257, "ä" * 129], ids=["16 segments", "257 bytes", "258 bytes"])
 def test_a_topic_beyond_that_ends_the_connection(plant: Plant, topic: str) -> None:
     with connected(plant, a_topic()) as sender:
         sender.send(w.publish(topic, b"", qos=1))
         sender.expect_end(0x90)
 
 
-def test_a_filter_of_nine_segments_is_refused_alone(plant: Plant) -> None:
+def test_in_2025_a_topic_had_at_most_eight_segments(plant_of_2025: LocalPlant) -> None:
+    with connected(plant_of_2025, "r", "robot-1") as reader:
+        reader.send(w.subscribe("/".join("abcdefghi"), "/".join("abcdefgh")))
+        assert reader.expect(w.SUBACK).codes() == [0x8F, 1]
+        reader.send(w.publish("/".join("abcdefghi"), b"", qos=1))
+        reader.expect_end(0x90)
+
+
+def test_a_filter_of_16_segments_is_refused_alone(plant: Plant) -> None:
     with connected(plant, a_topic(), "robot-1") as reader:
-        reader.send(w.subscribe(NINE, EIGHT))
+        reader.send(w.subscribe(SIXTEEN, FIFTEEN))
         answer = reader.expect(w.SUBACK)
         assert answer.codes() == [0x8F, 1]
-        assert NINE[:100] in answer.properties[0x1F]
+        assert SIXTEEN[:100] in answer.properties[0x1F]
 
 
 @pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, 0x9E)])

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.messages import a_topic, listening, published, received
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import connected
@@ -184,20 +185,32 @@ def test_a_request_is_answered_at_its_response_topic(plant: Plant) -> None:
         assert (got.payload(), got.properties[0x09]) == (b"!", b"42")
 
 
-@pytest.mark.parametrize("qos", [0, 1])
-def test_a_message_with_expiry_zero_reaches_connected_clients_only(own_plant: Plant, qos: int) -> None:
+def test_a_message_with_expiry_zero_never_expires(own_plant: Plant) -> None:
     kept = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60)}
-    at_once = w.publish("now", b"x", qos=1, retain=True, properties=w.four(w.MESSAGE_EXPIRY, 0))
     with connected(own_plant, "away", "robot-2", **kept) as away:
+        listening(away, "now")
+    published(own_plant, w.publish("now", b"x", qos=1, retain=True, properties=w.four(w.MESSAGE_EXPIRY, 0)))
+    with connected(own_plant, "away", "robot-2", **kept) as back:
+        queued = back.expect(w.PUBLISH)
+        assert (queued.payload(), queued.properties[w.MESSAGE_EXPIRY]) == (b"x", 0)
+        back.send(w.puback(queued.packet_id))
+        listening(back, "now")
+        retained = back.expect(w.PUBLISH)
+        assert (retained.payload(), retained.retain, retained.properties[w.MESSAGE_EXPIRY]) == (b"x", True, 0)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_in_2025_a_message_with_expiry_zero_reached_connected_clients_only(plant_of_2025: LocalPlant, qos: int) -> None:
+    kept = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60)}
+    at_once = w.publish("now", b"x", qos=1, properties=w.four(w.MESSAGE_EXPIRY, 0))
+    with connected(plant_of_2025, "away", "robot-2", **kept) as away:
         listening(away, "now", qos=qos)
-    with connected(own_plant, "r", "robot-1") as reader:
+    with connected(plant_of_2025, "r", "robot-1") as reader:
         listening(reader, "now", qos=qos)
-        published(own_plant, at_once)
+        published(plant_of_2025, at_once)
         message = reader.expect(w.PUBLISH)
         assert (message.payload(), message.properties[w.MESSAGE_EXPIRY], message.qos) == (b"x", 0, qos)
-    with connected(own_plant, "away", "robot-2", **kept) as back:
-        assert back.silent()
-        listening(back, "now")
+    with connected(plant_of_2025, "away", "robot-2", **kept) as back:
         assert back.silent()
 
 

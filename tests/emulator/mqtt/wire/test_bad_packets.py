@@ -102,7 +102,7 @@ BAD_CONNECTS = {
         0x81,
     ),
     "will with a wildcard": (w.connect("x", "press-07", will=w.will("a/#", b""), will_flags=4), 0x90),
-    "will with nine segments": (w.connect("x", "press-07", will=w.will("a/" * 9, b""), will_flags=4), 0x90),
+    "will with 16 segments": (w.connect("x", "press-07", will=w.will("a/" * 15, b""), will_flags=4), 0x90),
     "receive maximum 0": (w.connect("x", "press-07", properties=w.two(0x21, 0)), 0x82),
     "maximum packet size 0": (w.connect("x", "press-07", properties=w.four(0x27, 0)), 0x82),
     "session expiry twice": (w.connect("x", "press-07", properties=w.four(0x11, 1) * 2), 0x82),
