@@ -42,6 +42,9 @@ def unsupported_feature(connect: Connect, azure: AzureProfile) -> Refusal | None
     if property_value(connect.properties, Property.USER_PROPERTY) is not None:
         sentence = "Event Grid does not support user properties in CONNECT. Send them with messages."
         return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence, code="user-properties")
+    if not connect.client_id and connect.version == MQTT_5 and not azure.assigned_client_ids:
+        sentence = f"Azure {azure.name} assigned no client ids. Connect with a client id (session name)."
+        return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, sentence, code="no-session-name")
     if not connect.client_id and connect.version != MQTT_5 and not connect.clean:
         sentence = "A session that is kept needs a client id (session name)."
         return Refusal(Reason.CLIENT_IDENTIFIER_NOT_VALID, sentence, code="no-session-name")

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import connected, wire
 from tests.support.waiting import until
@@ -238,6 +239,14 @@ def test_an_empty_client_id_is_assigned_one(plant: Plant) -> None:
         assigned = opened.connack.properties[0x12]
         assert len(assigned) >= 16
         assert plant.attempts_of(assigned)
+
+
+def test_an_empty_client_id_was_refused_in_2025(plant_of_2025: LocalPlant) -> None:
+    with wire(plant_of_2025) as link:
+        link.send(w.connect("", "press-07"))
+        assert link.expect(w.CONNACK).reason == 0x85
+    with connected(plant_of_2025, "", version=4):
+        pass  # 3.1.1 has always had client ids for sessions that are not kept
 
 
 def test_an_empty_client_id_is_no_session_name_to_keep_in_3_1_1(plant: Plant) -> None:
