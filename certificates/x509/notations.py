@@ -1,0 +1,200 @@
+"""Undo the notations in which people paste PEM and DER: source code, mail, office documents, dumps. Pure.
+
+`plain_forms` is called before anything looks for a certificate or a private key. It knows neither: it only undoes escapes. Each step
+takes one pass over at most `MAX_BYTES`, and no step makes the text much longer. `literals` reads bytes written as numbers.
+Sources: RFC 7468 (PEM), RFC 2045 (quoted-printable), RFC 3986 (percent encoding), RFC 8259 (JSON), Rich Text Format 1.9.1.
+"""
+
+import binascii
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from certificates.x509.containers import as_text
+from certificates.x509.literals import written_bytes
+
+MAX_BYTES = 1_048_576
+MAX_ROUNDS = 3  # of text that was escaped more than once
+
+_ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,12});")
+_TAG = re.compile(rb"</?([A-Za-z][A-Za-z0-9:]{0,40})[^<>]{0,1000}>")
+_INLINE = {b"a", b"b", b"code", b"em", b"font", b"i", b"mark", b"o:p", b"span", b"strong", b"u", b"wbr"}
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_FORM_BLANK = re.compile(rb"(?:BEGIN|END)\+[A-Z]", re.IGNORECASE)
+_BACKSLASHES = re.compile(
+    rb"(?<!\\)\\++(\r?\n|[nrt\"'`/$=+*_.#> -]|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]|[01][0-7]{2})"
+)
+_ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_QUOTED_PRINTABLE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n[A-Za-z0-9+/=]{8})")
+_RTF = re.compile(rb"\\(?:'([0-9a-f]{2})|u(-?\d{1,6}) ?\??|([a-z]{1,32})(?:-?\d{1,10})? ?|([^a-z]))|[{}]", re.DOTALL)
+_RTF_WORDS = {b"par": b"\n", b"line": b"\n", b"tab": b"\t", b"endash": b"-", b"emdash": b"-"}
+_RTF_SIGNS = {b"~": b" ", b"_": b"-", b"\n": b"\n", b"\r": b"\n", b"\\": b"\\", b"{": b"{", b"}": b"}"}
+
+# The lines of armour, also with other dashes than five hyphens, blanks around the words or none between them, in any case.
+_ARMOUR = re.compile(
+    rb"(?<![-_=~*])[-_=~*]{1,80}+[ \t]{0,8}+(BEGIN|END)[ \t_]{0,8}+([A-Z0-9#][A-Z0-9#._ \t]{1,60}?)[ \t]{0,8}[-_=~*]{1,80}",
+    re.IGNORECASE,
+)
+_BARE_ARMOUR = re.compile(
+    rb"^[ \t]{0,80}+(BEGIN|END)[ \t_]{1,8}([A-Z0-9 ]{0,20}CERTIFICATE)[ \t\r]{0,80}$", re.I | re.M
+)
+_PLAIN_ARMOUR = re.compile(rb"-----(BEGIN|END) ([A-Z0-9#. ]{1,62})-----")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_ \t\r\n\x0b\x0c"
+_LINE_NUMBER = re.compile(rb"[ \t]{0,20}[\[(]?\d{1,7}[\])]?[ \t]{0,8}[:.|)>\t -][ \t]{0,20}")
+_QUOTE_MARKS = re.compile(rb"[ \t>|#*;:%!]+")
+
+_LINE_BREAKS = "\x0b\x0c\x85\u2028\u2029"
+_DASHES = "\u2212\u2500\u2501\u2504\u2508\u23af\u30fc\u02d7\u2043\u207b\u208b\uff70"  # besides the category Pd
+_DOUBLE_QUOTES, _SINGLE_QUOTES = "“”„‟«»″＂", "‘’‚‛‹›′´"
+# Invisible characters outside the category Cf (Default_Ignorable_Code_Point of Unicode).
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+
+
+def plain_forms(data: bytes) -> list[bytes]:
+    """Return the data as it is, then what remains when its notation is undone: text, and bytes written as numbers.
+
+    Arguments: `data`, raw bytes, of which the first `MAX_BYTES` count. Forms that are equal are returned once.
+    """
+    data = data[:MAX_BYTES]
+    text = as_text(data)
+    plain = unescaped(text)
+    return list(dict.fromkeys([data, text, plain, *written_bytes(text), *written_bytes(plain)]))
+
+
+def unescaped(text: bytes) -> bytes:
+    """Return the text without escapes, markup, quotation marks, line numbers and typographic dashes around PEM."""
+    text = _without_markup(text)
+    for undo in (_without_percent_signs, _without_backslashes, _without_quoted_printable, in_ascii):
+        text = undo(text)
+    return _without_prefixes(_with_plain_armour(text))
+
+
+def _without_markup(text: bytes) -> bytes:
+    if text[:200].lstrip().startswith(b"{\\rtf"):
+        return _RTF.sub(_rtf_part, text)
+    for _ in range(MAX_ROUNDS):
+        if b"&" not in text or not _ENTITY.search(text):
+            break
+        text = _ENTITY.sub(lambda found: html.unescape(found[0].decode("ascii")).encode("utf-8", "replace"), text)
+    return _TAG.sub(lambda tag: b"" if tag[1].lower() in _INLINE else b"\n", text) if b"<" in text else text
+
+
+def _rtf_part(found: re.Match[bytes]) -> bytes:
+    byte, number, word, sign = found.groups()
+    if byte is not None:
+        return bytes.fromhex(byte.decode("ascii")).decode("cp1252", "replace").encode("utf-8")
+    if number is not None:
+        return _character(int(number) % 65536)
+    return _RTF_WORDS.get(word, b"") if word is not None else _RTF_SIGNS.get(sign or b"", b"")
+
+
+def _character(number: int) -> bytes:
+    return chr(number).encode("utf-8", "replace") if number < 0x110000 else b""
+
+
+def _without_percent_signs(text: bytes) -> bytes:
+    for _ in range(MAX_ROUNDS):
+        if b"%" not in text or not _PERCENT.search(text):
+            break
+        if _FORM_BLANK.search(text):
+            text = text.replace(b"+", b" ")
+        text = _PERCENT.sub(lambda found: bytes.fromhex(found[0][1:].decode("ascii")), text)
+    return text
+
+
+def _without_backslashes(text: bytes) -> bytes:
+    """Undo the escapes of JSON, C and shells, also where each backslash was escaped again."""
+    return _BACKSLASHES.sub(_backslash, text) if b"\\" in text else text
+
+
+def _backslash(found: re.Match[bytes]) -> bytes:
+    sign = found[1]
+    if len(sign) == 1 or sign == b"\r\n":
+        return _ESCAPED.get(sign, sign)
+    digits = sign.strip(b"ux{}")
+    return _character(int(digits, 8 if sign[:1].isdigit() else 16))
+
+
+def _without_quoted_printable(text: bytes) -> bytes:
+    return binascii.a2b_qp(text) if b"=" in text and _QUOTED_PRINTABLE.search(text) else text
+
+
+def in_ascii(text: bytes) -> bytes:
+    """Return the text with hyphens for all dashes, blanks for all spaces, and no invisible characters."""
+    if text.isascii():
+        return text
+    try:
+        readable = text.decode("utf-8")
+    except UnicodeDecodeError:
+        readable = text.decode("cp1252", "replace")
+    table = {ord(letter): _ascii(letter) for letter in set(readable) if not letter.isascii()}
+    return readable.translate(table).encode("utf-8", "replace")
+
+
+def _ascii(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category == "Pd" or letter in _DASHES:
+        return "-"
+    if letter in _LINE_BREAKS:
+        return "\n"
+    if category == "Zs":
+        return " "
+    if category == "Cf" or _IGNORABLE.match(letter):
+        return ""
+    if letter in _DOUBLE_QUOTES or letter in _SINGLE_QUOTES:
+        return '"' if letter in _DOUBLE_QUOTES else "'"
+    return chr(ord(letter) - 0xFEE0) if "\uff01" <= letter <= "\uff5e" else letter
+
+
+def _with_plain_armour(text: bytes) -> bytes:
+    return _BARE_ARMOUR.sub(_plain_line, _ARMOUR.sub(_plain_line, text))
+
+
+def _plain_line(found: re.Match[bytes]) -> bytes:
+    label = b" ".join(found[2].upper().replace(b"_", b" ").split())
+    return b"-----" + found[1].upper() + b" " + label + b"-----"
+
+
+def _without_prefixes(text: bytes) -> bytes:
+    """Remove what precedes each line of a PEM block: quotation marks, line numbers, comment signs, timestamps."""
+    return b"".join(_pieces(text))
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    begin: re.Match[bytes] | None = None
+    done = 0
+    for line in _PLAIN_ARMOUR.finditer(text):
+        if line[1] == b"BEGIN":
+            begin = line
+        elif begin is not None and begin[2] == line[2]:
+            yield text[done : begin.end()]
+            yield _body(text, begin.start(), text[begin.end() : line.start()])
+            done, begin = line.start(), None
+    yield text[done:]
+
+
+def _body(text: bytes, begin: int, body: bytes) -> bytes:
+    """Return the body of a PEM block without what precedes each line. `begin` is where its first line starts."""
+    nearest = max(begin - 200, text.rfind(b"\n", max(0, begin - 200), begin) + 1)
+    prefix = text[nearest:begin]
+    quote = prefix.rstrip()[-1:]
+    if quote in (b'"', b"'", b"`") and quote in body:
+        return b"\n".join(body.split(quote)[::2])  # inside and outside of the quotation marks in turn
+    if not prefix.strip() or b"\n" not in body.strip():
+        return body
+    return b"\n".join(_without_prefix(line, prefix) for line in body.replace(b"\r", b"\n").split(b"\n"))
+
+
+def _without_prefix(line: bytes, prefix: bytes) -> bytes:
+    sign = prefix.strip()
+    number = _LINE_NUMBER.match(line)
+    if number is not None and _LINE_NUMBER.fullmatch(prefix):
+        return line[number.end() :]
+    if line.lstrip().startswith(sign):
+        return line.lstrip()[len(sign) :]
+    if _QUOTE_MARKS.fullmatch(prefix):
+        return line.lstrip(b" \t>|#*;:%!")
+    words = line.split()
+    place = len(prefix.split())
+    return words[place] if prefix[-1:] in b" \t" and len(words) > place else line
