@@ -145,6 +145,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         _stop_with_parent(int(options.parent_fd), stopped)
     try:
         authority.certificate_for(options.host_name)
+        authority.mqtt_certificates_for(options.host_name)
     except ValueError as error:
         raise StartError(f"--host-name: {error}") from error
     host = advertised_host(options.host, options.host_name)

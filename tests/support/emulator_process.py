@@ -17,6 +17,7 @@ import pytest
 
 from emulator.faults_client import EmulatorControl
 from emulator.running import ConnectionDetails
+from tests.support.emulator_keys import put_keys
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -42,6 +43,7 @@ class EmulatorProcess(ConnectionDetails):
 
     def start(self) -> Self:
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        put_keys(self.state_dir)
         reading, self._parent_pipe = os.pipe()  # the emulator stops with this process, however that ends
         command: Sequence[str] = (
             *(sys.executable, "-m", self.module, "--state", str(self.state_dir), "--port", str(self._port)),

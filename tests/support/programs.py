@@ -1,4 +1,4 @@
-"""External programs that tests run: mosquitto's clients, strace, nginx, systemd, and Node with the packages of tests/node.
+"""External programs that tests run: mosquitto and its clients, GnuTLS's client, OpenSSL, strace, nginx, systemd, and Node with the packages of tests/node.
 
 `python -m tests.support.programs` installs the Debian packages when run as root. When a program is missing, its tests are
 skipped with a hint how to install it; in CI they fail instead.
@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 NODE_FOLDER = Path(__file__).resolve().parent.parent / "node"
-PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients", "strace": "strace"}
+PACKAGES = {
+    "mosquitto_pub": "mosquitto-clients",
+    "mosquitto_sub": "mosquitto-clients",
+    "gnutls-cli": "gnutls-bin",
+    "openssl": "openssl",
+    "strace": "strace",
+}
 # Installing these starts services, so that is left to people, except on a CI machine.
 BY_HAND = {"nginx": "nginx-light", "systemd-analyze": "systemd"}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.authority import Authority
+from tests.support.emulator_keys import put_keys
 
 HOST = "127.0.0.2"  # for the portal another machine than 127.0.0.1
 DROPPED = ("connection", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-for", "x-forwarded-port")
@@ -28,6 +29,7 @@ class TLSProxy:
 def tls_proxy_to(port: int, folder: Path) -> Iterator[TLSProxy]:
     """Run a proxy to a port of 127.0.0.1 for the block. Its connections come from HOST."""
     folder.mkdir(parents=True, exist_ok=True)
+    put_keys(folder)
     authority = Authority(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.certificate_for([HOST]), authority.key_path)

@@ -26,7 +26,7 @@ class NameListener:
         self._names: Mapping[str, NamespaceEndpoint] = {}
         self._ambiguous: frozenset[str] = frozenset()
         self._transports: dict[TlsTransport, NamespaceEndpoint | None] = {}
-        self._context = server_context(authority.certificate_path, authority.key_path)
+        self._context = server_context(authority.mqtt_certificates_for(()))
 
     async def listen(self, host: str, port: int) -> int:
         """Open the listener; 0 = any free port. Returns the port. Raises `OSError` when it is taken."""
@@ -46,9 +46,8 @@ class NameListener:
                 holders.setdefault(name, []).append(endpoint)
         self._names = {name: held[0] for name, held in holders.items() if len(held) == 1}
         self._warn_of({name: held for name, held in holders.items() if len(held) > 1})
-        path = self._authority.certificate_for(self._names)
         # A context must not change once it is in use: the next connections get a new one.
-        self._context = server_context(path, self._authority.key_path)
+        self._context = server_context(self._authority.mqtt_certificates_for(self._names))
 
     def _warn_of(self, ambiguous: Mapping[str, list[NamespaceEndpoint]]) -> None:
         for name in sorted(ambiguous.keys() - self._ambiguous):

@@ -90,7 +90,7 @@ class NamespaceEndpoint:
 
     async def listen(self, authority: Authority, host: str, wanted: int, *, exact: bool) -> int:
         """Open the listener: at `wanted`, or at the next free port when that is busy. 0 = any. Returns the port."""
-        context = server_context(authority.certificate_for(self.host_names), authority.key_path)
+        context = server_context(authority.mqtt_certificates_for(self.host_names))
         loop = asyncio.get_running_loop()
         for port in [wanted] if wanted == 0 else range(wanted, min(wanted + _PORTS_TRIED, 65_536)):
             try:

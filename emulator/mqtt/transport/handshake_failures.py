@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from OpenSSL import SSL
 
+from emulator.mqtt.transport.server_context import SUITES_1_2, SUITES_1_3
+
 
 class HandshakeFailure(NamedTuple):
     """Why a TLS handshake failed: a stable key and a sentence."""
@@ -14,10 +16,20 @@ class HandshakeFailure(NamedTuple):
 
 TOOK_TOO_LONG = HandshakeFailure("tls-timeout", "The TLS handshake took too long.")
 CLOSED = HandshakeFailure("tls-closed", "The client closed the connection during the TLS handshake.")
+NO_SHARED_SUITE = (
+    "The client offers none of this endpoint's cipher suites. Enable one of these in the client, for TLS 1.3:"
+    f" {', '.join(SUITES_1_3)}; for TLS 1.2: {', '.join(SUITES_1_2)}."
+)
+NO_SHARED_SIGNATURE = (
+    "The client accepts no signature of this endpoint's certificates. Enable one of these in the client:"
+    " ecdsa_secp384r1_sha384 for the P-384 certificate, rsa_pss_rsae_sha256 (in TLS 1.2 also RSA with SHA-256) for the RSA one."
+)
 _FAILURES = {
     "http request": ("tls-plain-http", "The client spoke plain HTTP to the TLS port."),
     "wrong version number": ("tls-not-spoken", "The client did not speak TLS; MQTT without TLS is not offered."),
-    "no shared cipher": ("tls-no-shared-cipher", "Client and endpoint share no cipher."),
+    "no shared cipher": ("tls-no-shared-cipher", NO_SHARED_SUITE),
+    "no suitable signature algorithm": ("tls-no-shared-signature", NO_SHARED_SIGNATURE),
+    "no shared signature algorithms": ("tls-no-shared-signature", NO_SHARED_SIGNATURE),
     "unsupported protocol": ("tls-old-version", "The client offers only TLS versions before 1.2."),
     "tlsv1 alert unknown ca": (
         "tls-endpoint-not-trusted",

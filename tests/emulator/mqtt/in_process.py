@@ -29,6 +29,7 @@ from emulator.storage.store import (
     Store,
 )
 from tests.emulator.mqtt.plant import NAMES
+from tests.support.emulator_keys import put_keys
 from tests.support.waiting import until
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
@@ -42,6 +43,7 @@ class LocalPlant:
         self.namespace_id = f"{GROUP}/providers/Microsoft.EventGrid/namespaces/local"
         self.store = Store(None)
         self.chain: SampleChain = make_sample_chain([ClientName(name) for name in NAMES], at=datetime.now(UTC))
+        put_keys(folder)
         self._authority = Authority(folder)
         self._options = options or MqttOptions()
         self._loop = asyncio.new_event_loop()
@@ -87,7 +89,7 @@ class LocalPlant:
 
     def server_context(self) -> SSL.Context:
         """A TLS context as the namespace's listener has one."""
-        return server_context(self._authority.certificate_for(self.namespace.host_names), self._authority.key_path)
+        return server_context(self._authority.mqtt_certificates_for(self.namespace.host_names))
 
     # Rows
 
