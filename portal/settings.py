@@ -142,6 +142,8 @@ STORAGES = {
 }
 # Before `collectstatic`, files are served from the apps and packages.
 WHITENOISE_USE_FINDERS = True
+# WhiteNoise's default allows every origin, for files that another host serves. Ours come from the portal itself.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Uploads are limited before parsing and stay in memory, so that no private key reaches a temporary file.
 FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]

@@ -11,6 +11,7 @@ from tests.portal.serving.production_server import HOST, ROOT, ProductionServer,
 
 OVER_TLS = "X-Forwarded-Proto: https"
 SECRET = "s3cret-of-a-calendar"
+ICON = "/static/portal/icon.svg"
 CALENDAR = f"/namespaces/calendar/{SECRET}.ics"
 
 
@@ -44,6 +45,14 @@ def test_https_pages_have_every_security_header(behind_proxy: ProductionServer) 
     assert headers["x-content-type-options"] == "nosniff"
     assert {"private", "no-store"} <= {each.strip() for each in headers["cache-control"].split(",")}
     assert "Secure" in headers["set-cookie"]
+
+
+def test_other_origins_may_not_read_static_files(behind_proxy: ProductionServer) -> None:
+    status, headers, body = behind_proxy.request("GET", ICON, OVER_TLS, "Origin: https://evil.example")
+    assert (status, headers["content-type"]) == (200, "image/svg+xml")
+    assert body
+    assert "access-control-allow-origin" not in headers
+    assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("path", ["/nowhere/", CALENDAR, "/account/", "/favicon.ico"], ids=lambda path: path[:12])
@@ -86,7 +95,7 @@ def test_probes_need_no_tls(open_to_all: ProductionServer) -> None:
 
 def test_head_sends_the_length_and_no_body(behind_proxy: ProductionServer) -> None:
     before = behind_proxy.log()
-    for path in ("/healthz", "/sign-in/", "/static/portal/icon.svg", "/nowhere/"):
+    for path in ("/healthz", "/sign-in/", ICON, "/nowhere/"):
         expected, of_get, body = behind_proxy.request("GET", path, OVER_TLS)
         status, of_head, nothing = behind_proxy.request("HEAD", path, OVER_TLS)
         assert (status, nothing) == (expected, b"")
