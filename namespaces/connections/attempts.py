@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -39,8 +40,17 @@ class Watch:
         return self.round >= LAST_ROUND
 
     @property
-    def next_round(self) -> int:
-        return self.round + 1
+    def next_query(self) -> str:
+        """Return the query string of the next request for newer attempts."""
+        return urlencode(
+            {
+                "after": self.after,
+                "round": self.round + 1,
+                "verdict": self.verdict,
+                "q": self.search,
+                "client": self.client,
+            }
+        )
 
 
 def has_connection_log() -> bool:
