@@ -120,8 +120,13 @@ def make_clients(namespace: Any, count: int) -> None:
             row.set_authentication_name(f"sensor-{number:05d}.line.example")
             rows.append(row)
         made = Client.objects.bulk_create(rows)
-        told = {"scope": namespace.pk, "scope_name": namespace.name, "kind": "namespaces.client", "at": timezone.now()}
+        common = {
+            "scope": namespace.pk,
+            "scope_name": namespace.name,
+            "kind": "namespaces.client",
+            "at": timezone.now(),
+        }
         Activity.objects.bulk_create(
-            Activity(**told, verb="Create client", object_pk=row.pk, object_name=row.name, after=row.describe())
+            Activity(**common, verb="Create client", object_pk=row.pk, object_name=row.name, after=row.describe())
             for row in made
         )

@@ -149,7 +149,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     except ValueError as error:
         raise StartError(f"--host-name: {error}") from error
     host = advertised_host(options.host, options.host_name)
-    mqtt = MqttEndpoints(store, authority, options.host, mqtt_options(options), told=host)
+    mqtt = MqttEndpoints(store, authority, options.host, mqtt_options(options), client_host=host)
     service = _make_service(options, authority, credentials, store, mqtt)
     service.apply_seed()
     limits = arm_limits(options)

@@ -123,7 +123,7 @@ def authenticate(
         _check_enabled(walk, client)
         if client.validation_scheme == "ThumbprintMatch":
             for code in ("issuer-found", "chain-verified", "client-authentication-allowed"):
-                walk.not_needed(code, "Thumbprint Match compares the certificate itself, whoever issued it.")
+                walk.not_needed(code, "Thumbprint Match compares the certificate itself, regardless of its issuer.")
         else:
             path = _check_chain(walk, leaf)
             _check_purpose(walk, leaf, path)

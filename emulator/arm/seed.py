@@ -36,7 +36,7 @@ def read_seed(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def seed_call(entry: Mapping[str, Any], number: int, credentials: Credentials) -> Call:
-    """Return the PUT of an entry. `{subscription}` in its id stands for the emulator's subscription. Raise `SeedError`."""
+    """Return the PUT of an entry. `{subscription}` in its id is replaced by the emulator's. Raise `SeedError`."""
     resource_id = entry.get("id")
     if not isinstance(resource_id, str):
         raise SeedError("'id' is missing.", number)

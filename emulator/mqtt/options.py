@@ -31,7 +31,7 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
         type=int,
         default=environment.get("EMULATOR_MQTT_SNI_PORT") or None,  # text, which argparse converts
         metavar="VALUE",
-        help="one more port for all namespaces, told apart by the host name in TLS (SNI); 0 takes any free one",
+        help="one more port for all namespaces, distinguished by the host name in TLS (SNI); 0 takes any free one",
     )
     parser.add_argument(
         "--open-topics",

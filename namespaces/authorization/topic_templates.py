@@ -161,7 +161,7 @@ def _covers_segment(segment: _Segment, wanted: str, member: Member) -> bool:
 
 
 def _texts(segment: _Segment, member: Member) -> list[str]:
-    """Return every text that a segment stands for."""
+    """Return every text that a segment matches."""
     found = [""]
     for part in segment:
         values = part.values(member) if isinstance(part, _Variable) else [part]

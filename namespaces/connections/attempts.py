@@ -21,7 +21,7 @@ POLL_SECONDS = 2
 
 @dataclass(frozen=True)
 class Watch:
-    """What the page shows, and from where it asks on."""
+    """What the page shows, and where its next request continues."""
 
     attempts: list[ConnectionAttempt]
     verdict: str  # "", "accepted" or "refused"
@@ -111,11 +111,11 @@ def protocol_label(protocol: str) -> str:
 
 
 def decision_of(attempt: ConnectionAttempt) -> Decision | None:
-    """The decision with its steps, where the log told it."""
-    told: Any = (attempt.record or {}).get("decision")
-    if not told:
+    """Return the decision with its steps, where the log has it."""
+    recorded: Any = (attempt.record or {}).get("decision")
+    if not recorded:
         return None
     try:
-        return Decision.from_dict(told)
+        return Decision.from_dict(recorded)
     except (KeyError, TypeError, ValueError):
         return None  # a log of another version

@@ -99,7 +99,7 @@ def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetim
 
 
 def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:
-    """The certificates that clients presented lately, with their chains, to tell a root from the issuing CA."""
+    """Return the certificates that clients presented lately, with their chains, to distinguish a root from the issuing CA."""
     found: dict[bytes, Certificate] = {}
     rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-seen_at")[:most]
     for row in rows:
@@ -122,7 +122,7 @@ def presented_ders(pems: Sequence[object]) -> tuple[bytes, ...]:
 def _der_of(pem: str) -> bytes:
     try:
         return from_azure_pem(pem)
-    except DecodingError:  # no certificate, or a damaged one: its bytes tell the engine what is wrong with it
+    except DecodingError:  # no certificate, or a damaged one: the engine reports what is wrong with it
         blocks = pem_blocks(pem.encode("utf-8", "replace"))
         return from_base64(blocks[0][1]) if blocks else b""
 

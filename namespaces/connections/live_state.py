@@ -112,13 +112,16 @@ class Live:
 
 
 def live_of(client: Client, query: QueryDict) -> Live | None:
-    """What the client is doing now; None where the target does not tell. `query` holds what the page knows already."""
+    """Return what the client is doing now; None where the target does not report it.
+
+    `query` holds what the page knows already.
+    """
     gateway = live_state()
     if gateway is None:
         return None
     began = _whole(query.get("began")) or int(time.time())
     try:
-        told = gateway.read(client.namespace.resource_id, client.name)
+        state = gateway.read(client.namespace.resource_id, client.name)
     except AzureNotFound:
         return _problem(
             "not-at-endpoint", "It has not reached the endpoint yet. This page refreshes automatically.", began
@@ -126,70 +129,70 @@ def live_of(client: Client, query: QueryDict) -> Live | None:
     except (AzureRefused, AzureUnreachable) as fault:
         sentence = f"The endpoint cannot be reached now: {fault}. This page refreshes automatically."
         return _problem("unreachable", sentence, began)
-    return _read(told, began)
+    return _read(state, began)
 
 
 def _problem(code: str, sentence: str, began: int) -> Live:
     return Live(problem=sentence, problem_code=code, fingerprint=_digest(sentence), began=began)
 
 
-def _read(told: Mapping[str, Any], began: int) -> Live:
-    raw = [each for each in told.get("sessions") or [] if isinstance(each, dict)]
+def _read(state: Mapping[str, Any], began: int) -> Live:
+    raw = [each for each in state.get("sessions") or [] if isinstance(each, dict)]
     subscriptions = [
         _subscription(each, _text(session.get("sessionName")))
         for session in raw
         for each in session.get("subscriptions") or []
         if isinstance(each, dict)
     ]
-    messages = told.get("messages") or {}
+    messages = state.get("messages") or {}
     return Live(
         sessions=tuple(_session(each) for each in raw),
-        more_sessions=max(_whole(told.get("sessionCount")) - len(raw), 0),
+        more_sessions=max(_whole(state.get("sessionCount")) - len(raw), 0),
         subscriptions=tuple(subscriptions[:SUBSCRIPTIONS_SHOWN]),
         more_subscriptions=max(len(subscriptions) - SUBSCRIPTIONS_SHOWN, 0),
         counts=_counts(messages) if messages else (),
         counted_since=_moment(messages.get("since")),
         refused_subscriptions=_whole(messages.get("refusedSubscriptions")),
         last_refused_subscription=_refused_subscription(messages.get("lastRefusedSubscription")),
-        fingerprint=_digest(json.dumps(told, sort_keys=True, default=str)),
+        fingerprint=_digest(json.dumps(state, sort_keys=True, default=str)),
         began=began,
     )
 
 
-def _session(told: Mapping[str, Any]) -> LiveSession:
+def _session(state: Mapping[str, Any]) -> LiveSession:
     return LiveSession(
-        name=_text(told.get("sessionName")),
-        is_connected=told.get("state") == "Connected",
-        since=_moment(told.get("since")),
-        protocol=_text(told.get("protocol")),
-        keep_alive=_whole(told.get("keepAliveInSeconds")),
-        expiry=_whole(told.get("sessionExpiryInSeconds")),
-        expires_at=_moment(told.get("expiresAt")),
-        queued=_whole(told.get("queuedMessages")),
-        unacknowledged=_whole(told.get("unacknowledgedMessages")),
+        name=_text(state.get("sessionName")),
+        is_connected=state.get("state") == "Connected",
+        since=_moment(state.get("since")),
+        protocol=_text(state.get("protocol")),
+        keep_alive=_whole(state.get("keepAliveInSeconds")),
+        expiry=_whole(state.get("sessionExpiryInSeconds")),
+        expires_at=_moment(state.get("expiresAt")),
+        queued=_whole(state.get("queuedMessages")),
+        unacknowledged=_whole(state.get("unacknowledgedMessages")),
     )
 
 
-def _subscription(told: Mapping[str, Any], session_name: str) -> LiveSubscription:
+def _subscription(state: Mapping[str, Any], session_name: str) -> LiveSubscription:
     return LiveSubscription(
-        topic_filter=_text(told.get("topicFilter")),
-        qos=_whole(told.get("qos")),
-        space=_text(told.get("topicSpace")),
-        binding=_text(told.get("permissionBinding")),
+        topic_filter=_text(state.get("topicFilter")),
+        qos=_whole(state.get("qos")),
+        space=_text(state.get("topicSpace")),
+        binding=_text(state.get("permissionBinding")),
         session_name=session_name,
     )
 
 
-def _refused_subscription(told: Any) -> RefusedSubscription | None:
-    if not isinstance(told, dict):
+def _refused_subscription(state: Any) -> RefusedSubscription | None:
+    if not isinstance(state, dict):
         return None
-    return RefusedSubscription(_text(told.get("topic")), _moment(told.get("time")), _text(told.get("reason")))
+    return RefusedSubscription(_text(state.get("topic")), _moment(state.get("time")), _text(state.get("reason")))
 
 
-def _counts(told: Mapping[str, Any]) -> tuple[MessageCount, ...]:
+def _counts(state: Mapping[str, Any]) -> tuple[MessageCount, ...]:
     def row(name: str, label: str, hint: str, last: str = "") -> MessageCount:
-        numbers = tuple(_whole(each) for each in told.get(name) or ())
-        newest = told.get(last) or {}
+        numbers = tuple(_whole(each) for each in state.get(name) or ())
+        newest = state.get(last) or {}
         return MessageCount(
             name,
             label,

@@ -25,10 +25,10 @@ def source_label(source: str) -> str:
 @register.simple_tag
 def create_client_url(namespace_pk: int, values: Iterable[tuple[str, str]]) -> str:
     """Create client from pairs of "authentication name", "validation scheme" and "thumbprint"."""
-    told = dict(values)
+    facts = dict(values)
     return prefill.create_client_url(
         namespace_pk,
-        authentication_name=told.get("authentication name", ""),
-        scheme=told.get("validation scheme", ""),
-        thumbprint=told.get("thumbprint", ""),
+        authentication_name=facts.get("authentication name", ""),
+        scheme=facts.get("validation scheme", ""),
+        thumbprint=facts.get("thumbprint", ""),
     )

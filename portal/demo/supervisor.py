@@ -58,8 +58,8 @@ class Supervisor:
     """Owns the parts of one running product.
 
     Every part is the leader of a session of its own, so Ctrl-C in the terminal reaches only the supervisor, and what a
-    part has started is found by its process group. A pipe that only the supervisor holds open tells the parts when it
-    ends (see portal.demo.supervised_child).
+    part has started is found by its process group. A pipe that only the supervisor holds open closes when it
+    ends, so the parts notice (see portal.demo.supervised_child).
     """
 
     def __init__(

@@ -111,5 +111,5 @@ class BudgetedReader:
 
 
 def _throttled(seconds: float) -> AzureUnreachable:
-    reason = f"Azure asks us to wait {max(round(seconds), 1)} s"
+    reason = f"Azure is throttling requests: wait {max(round(seconds), 1)} s"
     return AzureUnreachable(reason, seconds, code="throttled", sent=False, throttled=True, answered=True)

@@ -50,7 +50,7 @@ def certificate_rows(p: Plant) -> list[Case]:
             shows=(f"{p.at + DAY:%d %b %Y}",),
         ),
         p.row(
-            "certificate: expired is told before an unknown name", p.leaf(not_after=p.at - DAY), user_name="nobody",
+            "certificate: expired is reported before an unknown name", p.leaf(not_after=p.at - DAY), user_name="nobody",
             fails_at=VALIDITY, shows=(f"to {p.at - DAY:%d %b %Y}",),
         ),
         p.good("certificate: version 1", p.leaf(version_1=True)),

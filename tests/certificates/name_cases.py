@@ -302,7 +302,7 @@ def name_rows(p: Plant) -> list[Case]:
             shows=("press-line-client", "connection state: Disabled"), fix=("press-line-client", "Enabled"),
         ),
         p.row(
-            "name: disabled is told before a wrong chain", self_signed("sensor-1", at=p.at),
+            "name: disabled is reported before a wrong chain", self_signed("sensor-1", at=p.at),
             clients=(a_client(enabled=False),), fails_at=ENABLED, shows=("Disabled",),
         ),
         p.row(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -69,7 +70,7 @@ def test_every_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
         until(lambda: not demo.is_ready, "the endpoints are withdrawn")
         assert demo.wait_ready() == before
         assert all(demo.pid_of(part) != pid for part, pid in pids.items())
-        assert "The worker was killed by SIGKILL. Restarting it." in demo.output
+        assert any({"worker", "SIGKILL"} <= set(re.findall(r"\w+", line)) for line in demo.output.splitlines())
 
 
 @pytest.mark.long
@@ -82,7 +83,9 @@ def test_the_third_death_of_a_part_ends_everything_with_the_reason(tmp_path: Pat
             killed.append(demo.pid_of("portal"))
             os.kill(killed[-1], signal.SIGKILL)
         assert demo.wait_end() == 1
-        assert "The portal was killed by SIGKILL, for the third time." in demo.output
+        last = [line for line in demo.output.splitlines() if "SIGKILL" in line][-1]
+        assert "portal" in last
+        assert "third" in last
         assert "Traceback" not in demo.output
         assert demo.left_over() == []
 
@@ -130,7 +133,8 @@ def test_a_busy_port_is_skipped_and_a_second_demo_refused(tmp_path: Path) -> Non
         demo = DemoProcess(tmp_path / "state", f"--port={port}")
         try:
             said = demo.wait_ready()
-            assert f"Port {port} is busy: the portal uses " in demo.output
+            (busy_line,) = [line for line in demo.output.splitlines() if re.search(rf"\b{port}\b", line)]
+            assert "portal" in busy_line
             assert not said["portal"].endswith(f":{port}/")
             second = DemoProcess(tmp_path / "state", "--port=0")
             assert second.wait_end() == 1
@@ -146,5 +150,5 @@ def test_reset_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
     (state / "thesis.txt").write_text("years of work")
     demo = DemoProcess(state, "--port=0", "--reset")
     assert demo.wait_end() == 1
-    assert "was not made by this demo" in demo.output
+    assert str(state) in demo.output
     assert (state / "thesis.txt").exists()

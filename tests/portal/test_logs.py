@@ -1,4 +1,4 @@
-"""Log lines, for people and for machines: errors are told, secrets are not."""
+"""Log lines, for people and for machines: errors are logged, secrets are not."""
 
 import copy
 import io

@@ -52,7 +52,7 @@ class NameListener:
     def _warn_of(self, ambiguous: Mapping[str, list[NamespaceEndpoint]]) -> None:
         for name in sorted(ambiguous.keys() - self._ambiguous):
             said = " and ".join(endpoint.namespace_id for endpoint in ambiguous[name])
-            logger.warning("the host name %s leads nowhere: it could be %s", name, said)
+            logger.warning("the host name %s is ambiguous: it could be %s", name, said)
         self._ambiguous = frozenset(ambiguous)
 
     async def close(self) -> None:

@@ -27,14 +27,16 @@ class MqttEndpoints:
     """All listeners of the emulator.
 
     A namespace keeps its port over restarts; a port in use is skipped for the next free one. They listen on `host`;
-    `told` is the host for clients.
+    `client_host` is the host name that clients are given.
     """
 
-    def __init__(self, store: Store, authority: Authority, host: str, options: MqttOptions, *, told: str = "") -> None:
+    def __init__(
+        self, store: Store, authority: Authority, host: str, options: MqttOptions, *, client_host: str = ""
+    ) -> None:
         self._store = store
         self._authority = authority
         self._host = host
-        self._told = told or host
+        self._client_host = client_host or host
         self._options = options
         self._endpoints: dict[str, NamespaceEndpoint] = {}
         self._by_key: dict[str, NamespaceEndpoint] = {}
@@ -52,12 +54,12 @@ class MqttEndpoints:
     @property
     def endpoints(self) -> dict[str, tuple[str, int]]:
         """Host and port for clients by canonical namespace id, of those that listen now."""
-        return {n: (self._told, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
+        return {n: (self._client_host, port) for n, port in self._ports.items() if not self._endpoints[n].is_over}
 
     @property
     def by_name(self) -> tuple[str, int] | None:
         """Host and port for clients of the port for all namespaces, if it is enabled."""
-        return (self._told, self._by_name_port) if self._by_name is not None else None
+        return (self._client_host, self._by_name_port) if self._by_name is not None else None
 
     def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
         """Return the live state of a client by the key of its authentication name; empty while its namespace has no MQTT."""

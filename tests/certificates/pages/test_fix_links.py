@@ -62,7 +62,7 @@ WAYS = {
     "name: unknown, with a certificate that several clients may use": CREATE_CLIENT,
     "name: no client in the namespace": CREATE_CLIENT,
     "name: the client is disabled": ENABLE_CLIENT,
-    "name: disabled is told before a wrong chain": ENABLE_CLIENT,
+    "name: disabled is reported before a wrong chain": ENABLE_CLIENT,
     "name: *": ELSEWHERE,
     "source: every one is empty": CHOOSE_SOURCES,
     "source: the name may come from one field and be compared with another": SET_SCHEME,

@@ -1,4 +1,4 @@
-"""What differs in Azure is told on the row itself, not only on the page of differences."""
+"""What differs in Azure is shown on the row itself, not only on the page of differences."""
 
 import re
 

@@ -1,5 +1,6 @@
 """The folder and the ports of a demo."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_a_busy_port_is_reported_and_replaced_by_the_next_free_one() -> None:
         with listen(wanted, reports.append, "the portal") as other:
             port = other.getsockname()[1]
             assert port > wanted
-            assert reports == [f"Port {wanted} is busy: the portal uses {port}."]
+            (report,) = reports
+            assert re.findall(r"\d+|portal", report) == [str(wanted), "portal", str(port)]
 
 
 def test_neighbouring_ports_skip_a_busy_one_and_report_it() -> None:
@@ -95,4 +97,5 @@ def test_neighbouring_ports_skip_a_busy_one_and_report_it() -> None:
         busy.listen()
         port = free_ports(first, 3, reports.append, "MQTT")
     assert port >= first + 2
-    assert reports == [f"A port next to {first} is busy: MQTT uses {port}."]
+    (report,) = reports
+    assert re.findall(r"\d+|MQTT", report) == [str(first), "MQTT", str(port)]

@@ -68,7 +68,9 @@ def test_a_part_that_dies_is_restarted_and_reported(stage: Stage) -> None:
     until(lambda: bool(stage.supervisor.restart_the_dead()), "the death is noticed")
     assert part.process.pid != first
     assert is_running(part.process.pid)
-    assert stage.reports == ["The worker was killed by SIGKILL. Restarting it."]
+    (report,) = stage.reports
+    assert "worker" in report
+    assert "SIGKILL" in report
     assert stage.deaths == 1
     assert json.loads(stage.parts.read_text())["worker"] == part.process.pid
 

@@ -98,8 +98,9 @@ def test_a_short_name_that_two_namespaces_have_leads_to_neither(
     assert reaches(HOST)
     assert reaches(elsewhere)
     named_plant.configure(hostname=HOST)  # applied again, but not logged again
-    (told,) = [each.getMessage() for each in caplog.records if "leads nowhere" in each.getMessage()]
-    assert told == (f"the host name local.localhost leads nowhere: it could be {named_plant.namespace_id} and {second}")
+    (logged,) = [each.getMessage() for each in caplog.records if "local.localhost" in each.getMessage()]
+    assert named_plant.namespace_id in logged
+    assert second in logged
     named_plant.store.delete(second)
     until(lambda: second not in named_plant.endpoints.endpoints, "the second namespace is gone")
     until(lambda: reaches("local.localhost"), "the name is the first one's again")
@@ -136,7 +137,8 @@ def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
         port = busy.getsockname()[1]
         with pytest.raises(EmulatorStartError) as caught:
             RunningEmulator("--mqtt-sni-port", str(port))
-    assert f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Give --mqtt-sni-port" in str(caught.value)
+    assert f"127.0.0.1 port {port}" in str(caught.value)
+    assert "--mqtt-sni-port" in str(caught.value)
     assert "Traceback" not in str(caught.value)
 
 
