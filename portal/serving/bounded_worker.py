@@ -1,9 +1,11 @@
-"""A gunicorn worker in which slow or half-open requests occupy no thread.
+"""A gunicorn worker in which slow or half-open requests occupy no thread, and that shares connections fairly.
 
 gunicorn's threaded worker gives a connection to a thread as soon as its first byte arrives, and the thread waits for the
 rest of the request head without a limit: as many half-open requests as there are threads block the worker. Here the event
 loop waits until the head is complete, and closes the connection when that takes too long. A proxy that buffers requests
 does the same; this worker makes the portal safe without one.
+
+With several processes, each leaves a new connection to one that has fewer (see portal.serving.connection_counts).
 """
 
 import contextlib
@@ -19,13 +21,17 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal.logs import HideSecrets
+from portal.serving.connection_counts import ConnectionCounts
 
 HEAD_SECONDS = 10.0  # for a request head, from the start of the connection or the end of the previous request
 STALL_SECONDS = 20  # without any progress in receiving a request body or sending a response
 REQUEST_SECONDS = 300.0  # for a whole request in a thread, a slow download included
+LEAVE_SECONDS = 0.02  # how long a new connection is left to a process that has fewer
+LEAVE_PAUSE = 0.0005
 HEAD_BYTES = 32_768  # limit of a request head; browsers send a few thousand bytes
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 HIDE_SECRETS = HideSecrets()
+COUNTS = ConnectionCounts()  # made in gunicorn's main process, which imports this module before it forks
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -37,11 +43,39 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self.log.error_log.addFilter(HIDE_SECRETS)  # gunicorn logs the address of a request that fails
         self._lock = threading.Lock()
         self._in_threads: dict[TConn, float] = {}  # connection → deadline of its thread, by time.monotonic()
+        self._left_at = 0.0
+
+    def notify(self) -> None:
+        """Report to gunicorn's main process and to the other processes; the event loop calls this at least every second."""
+        super().notify()
+        if self._accepting:
+            COUNTS.report(self.age, self.nr_conns)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not enabled:
+            COUNTS.withdraw(self.age)
+
+    def _leave_to_another(self) -> bool:
+        """Return whether to leave a new connection to a process with fewer, which was woken too, for LEAVE_SECONDS."""
+        fewest = COUNTS.fewest_of_others(self.age)
+        if fewest is None or fewest >= self.nr_conns:
+            return False
+        now = time.monotonic()
+        if now - self._left_at > 2 * LEAVE_SECONDS:  # another connection than the last one that was left
+            self._left_at = now
+        if now - self._left_at > LEAVE_SECONDS:
+            self._left_at = 0.0
+            return False
+        time.sleep(LEAVE_PAUSE)  # the event loop offers it again until a process accepts it
+        return True
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection and wait for its first request without a thread."""
         if self.cfg.is_ssl:  # a request head cannot be seen in encrypted data
             super().accept(listener)
+            return
+        if self._leave_to_another():
             return
         try:
             client, address = listener.accept()
@@ -50,6 +84,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
                 raise
             return
         self.nr_conns += 1
+        COUNTS.report(self.age, self.nr_conns)
         stall = struct.pack("ll", STALL_SECONDS, 0)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)

@@ -16,6 +16,7 @@ from portal.models import Activity, User
 from portal.registry import menu_for
 from tests.portal.test_access_table import PEOPLE, TABLE, arguments, body_of, place, signed_in
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.markup import on_one_line
 from tests.support.query_plans import plans_of
 
 __all__ = ["place"]
@@ -263,7 +264,7 @@ def test_the_theme_menu_marks_what_is_chosen(browser: Browser) -> None:
     for chosen in ("system", "light", "dark"):
         browser.post(reverse("portal:theme"), {"theme": chosen})
         page = browser.get(reverse("portal:account")).content.decode()
-        assert re.findall(r'name="theme" value="(\w+)" aria-pressed="true"', page) == [chosen]
+        assert re.findall(r'name="theme" value="(\w+)" aria-pressed="true"', on_one_line(page)) == [chosen]
 
 
 def test_a_timeline_leads_back_to_the_activity_log(place: Namespace) -> None:

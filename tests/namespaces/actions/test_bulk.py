@@ -18,6 +18,7 @@ from sync.pages.overview import changes, in_words
 from sync.push.queue import Queue
 from tests.support.browsing import signed_in
 from tests.support.factories import make_client, make_namespace
+from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "pane"}
@@ -152,7 +153,7 @@ def test_below_the_question_the_page_is_that_of_the_clients_with_their_ticks(
     rows = make_clients(factory, "press-1", "press-2", "press-3")
     text = ask(browser, factory, change="disable", which="chosen", client=[rows[0].pk, rows[2].pk])
     assert '<span class="page-name">| Clients</span>' in text
-    assert re.findall(r'name="client" value="(\d+)" checked', text) == [str(rows[0].pk), str(rows[2].pk)]
+    assert re.findall(r'name="client" value="(\d+)" checked', on_one_line(text)) == [str(rows[0].pk), str(rows[2].pk)]
     every = ask(browser, factory, change="disable", which="all")
     assert '<option value="all" selected>' in every
 

@@ -18,6 +18,7 @@ from tests.emulator.mqtt.plant import Plant, connect, make_plant
 from tests.portal.test_hostile_strings import assert_harmless
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def reason(plant: Plant, newest: str, about: str) -> str:
 
 def next_question(page: str) -> str:
     """The address that the page asks by itself, every two seconds."""
-    found = re.search(r'id="live" hx-get="([^"]+)" hx-trigger="every 2s"', page)
+    found = re.search(r'id="live" hx-get="([^"]+)" hx-trigger="every 2s"', on_one_line(page))
     assert found, page
     return unescape(found[1])
 

@@ -16,6 +16,7 @@ from certificates.x509.reading import load_certificate
 from namespaces.forms.client_proposal import propose_for, warnings_of
 from namespaces.models import Client, Namespace
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +71,7 @@ def test_the_proposal_fills_in_names_scheme_and_thumbprint_and_shows_the_file(
     fields = fields_of(page)
     assert (fields["name"], fields["authentication_name"]) == ("press-1", "press-1")
     assert fields["thumbprints"] == [certificate.thumbprint, ""]
-    assert "data-drop-name>from the &lt;press&gt;.crt<" in page
+    assert "data-drop-name>from the &lt;press&gt;.crt<" in on_one_line(page)
     assert "data-typed" in page  # the authentication name that was read does not follow the client name
 
 
@@ -141,7 +142,7 @@ def test_the_proposal_stays_when_the_form_comes_back_with_an_error_or_one_row_mo
         text = page.content.decode()
         assert 'data-code="proposed"' in text
         assert "It expired on" in text
-        assert "from the &lt;press&gt;.crt<" in text
+        assert "from the &lt;press&gt;.crt<" in on_one_line(text)
         assert fields_of(text)["proposed_certificate"] == fields["proposed_certificate"]
 
 

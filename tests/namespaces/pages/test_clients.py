@@ -12,6 +12,7 @@ from namespaces.models import Namespace
 from portal.models import User
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
 from tests.support.form_rows import posted_rows
+from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +58,7 @@ def test_the_tab_of_the_properties_shows_them_and_the_form_is_marked_as_edit(
     page = page_of(client, namespace, "client_update")
     assert page.count('aria-current="page"') == 2  # the menu's entry, and Edit
     detail = reverse("namespaces:client_detail", args=[namespace.pk, "press-1"])
-    assert f'<a href="{detail}" data-tab="detail">' in page
+    assert f'<a href="{detail}" data-tab="detail">' in on_one_line(page)
 
 
 def test_a_filter_without_hits_can_be_cleared(client: Browser, namespace: Namespace) -> None:

@@ -12,6 +12,7 @@ from namespaces.models import Namespace, PermissionBinding, TopicSpace
 from portal.models import User
 from tests.namespaces.topic_pages import _signed_in, at, namespace
 from tests.support.factories import PASSWORD, make_client, make_permission_binding, make_topic_space
+from tests.support.markup import on_one_line
 
 __all__ = ["_signed_in", "namespace"]
 pytestmark = pytest.mark.django_db
@@ -131,7 +132,7 @@ def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
 def test_every_name_in_the_trace_is_a_link_and_an_allowed_topic_needs_no_rule(
     client: Browser, namespace: Namespace
 ) -> None:
-    page = ask(client, namespace).content.decode()
+    page = on_one_line(ask(client, namespace).content.decode())
     for stem, name in (
         ("client_group", "presses"),
         ("topic_space", "machines"),
@@ -144,7 +145,7 @@ def test_every_name_in_the_trace_is_a_link_and_an_allowed_topic_needs_no_rule(
 
 def test_a_template_without_variables_is_said_not_to_cover_the_topic(client: Browser, namespace: Namespace) -> None:
     make_topic_space(namespace, "fixed", "sample")
-    page = ask(client, namespace, topic="elsewhere").content.decode()
+    page = on_one_line(ask(client, namespace, topic="elsewhere").content.decode())
     templates = re.findall(r'>([^<]*)</code><span class="second" data-template="([\w-]+)">([^<]*)<', page)
     assert {template: code for template, code, _ in templates} == {
         "sample": "same-for-all",

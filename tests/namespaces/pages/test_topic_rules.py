@@ -14,6 +14,7 @@ from portal.models import Activity, User
 from tests.namespaces.topic_pages import _signed_in, at, namespace, text
 from tests.support.factories import PASSWORD, make_namespace, make_topic_space
 from tests.support.form_rows import posted_rows
+from tests.support.markup import on_one_line
 
 __all__ = ["_signed_in", "namespace"]
 pytestmark = pytest.mark.django_db
@@ -192,7 +193,7 @@ def matching_in(page: str) -> list[tuple[str, str]]:
 
 def test_deleting_a_group_shows_and_takes_the_bindings_that_rest_on_it(client: Browser, namespace: Namespace) -> None:
     pane = client.get(at(namespace, "client_group_delete", "presses"))
-    (binding,) = re.findall(r'<li data-binding="presses-publish">(.*?)<input', pane.content.decode())
+    (binding,) = re.findall(r'<li data-binding="presses-publish">(.*?)<input', on_one_line(pane.content.decode()))
     assert re.fullmatch(r"presses-publish: presses .*Publisher .*machines", binding)
     shown = re.findall(r'name="binding" value="([^"]+)"', pane.content.decode())
     client.post(at(namespace, "client_group_delete", "presses"), {"binding": shown})
@@ -209,7 +210,7 @@ def test_a_binding_made_meanwhile_is_not_deleted_unseen(client: Browser, namespa
 
 def test_deleting_a_binding_says_whom_it_concerns(client: Browser, namespace: Namespace) -> None:
     pane = client.get(at(namespace, "permission_binding_delete", "presses-publish")).content.decode()
-    assert 'data-group="presses" data-permission="Publisher" data-space="machines"' in pane
+    assert 'data-group="presses" data-permission="Publisher" data-space="machines"' in on_one_line(pane)
     assert matching_in(pane) == [("1", "2")]
 
 
@@ -264,7 +265,7 @@ def test_the_answer_and_the_button_of_the_query_builder_follow_what_is_typed(
     client: Browser, namespace: Namespace
 ) -> None:
     page = client.get(at(namespace, "query_builder"), {"query": "true"}).content.decode()
-    assert f'hx-get="{at(namespace, "query_builder")}?answer=1" hx-trigger="input' in page
+    assert f'hx-get="{at(namespace, "query_builder")}?answer=1" hx-trigger="input' in on_one_line(page)
     button = f"{at(namespace, 'client_group_create')}?query="
     for typed, offers in (("attributes.floor > 3", True), ("attributes.floor > ", False), ("", False)):
         asked = {"query": typed, "answer": "1"}

@@ -15,6 +15,7 @@ from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.capabilities.fault_training import LESSONS
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_namespace, make_user
+from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def test_each_fault_is_turned_on_named_and_turned_off(ada: Browser, factory: Nam
     title = next(lesson.title for lesson in LESSONS if lesson.code == code)
     assert "data-no-fault" in html(ada.get(at(factory)))
     page = html(turn_on(ada, factory, fault=code))
-    assert f'data-fault="{code}" data-share="100" data-left="" data-hits="0"' in page
+    assert f'data-fault="{code}" data-share="100" data-left="" data-hits="0"' in on_one_line(page)
     assert title in page
     assert "data-no-fault" in html(ada.post(at(factory, "fault_off"), follow=True))
     assert list(Activity.objects.order_by("pk").values_list("verb", "object_name")) == [

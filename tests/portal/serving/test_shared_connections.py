@@ -1,0 +1,94 @@
+"""Several web processes share kept connections evenly. A real gunicorn, real sockets."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from portal.serving.connection_counts import ConnectionCounts
+from tests.support.waiting import until
+
+APPLICATION = """
+import os
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % os.getpid()]
+"""
+# On a busy machine, the process with fewer connections may need long to accept one.
+PATIENT = """
+from portal.serving import bounded_worker, connection_counts
+from portal.serving.bounded_worker import BoundedThreadWorker
+bounded_worker.LEAVE_SECONDS = connection_counts.CURRENT_SECONDS = 60.0
+"""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "pid_application.py").write_text(APPLICATION, encoding="utf-8")
+    (tmp_path / "patient_worker.py").write_text(PATIENT, encoding="utf-8")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        number = int(listener.getsockname()[1])
+        command = [
+            *(sys.executable, "-m", "gunicorn", "pid_application:application", f"--bind=fd://{listener.fileno()}"),
+            *("--worker-class=patient_worker.BoundedThreadWorker", "--workers=2", "--threads=2", "--keep-alive=60"),
+            *("--no-control-socket", f"--pythonpath={tmp_path},{Path.cwd()}", "--graceful-timeout=1"),
+        ]
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
+    try:
+        until(lambda: len(held_by(number, 2)) == 2, "both processes accept connections")
+        yield number
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+
+
+def ask(client: socket.socket) -> str:
+    """Make a request on a kept connection, and return the process that answered."""
+    client.sendall(b"GET / HTTP/1.1\r\nHost: local\r\n\r\n")
+    answer = http.client.HTTPResponse(client)
+    answer.begin()
+    return answer.read().decode()
+
+
+def finish(client: socket.socket) -> None:
+    """Make the last request and wait until the process has closed the connection."""
+    client.sendall(b"GET / HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n")
+    while client.recv(65_536):
+        pass
+
+
+def held_by(port: int, count: int) -> Counter[str]:
+    """Return how many of these connections, open together, each process has accepted."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=90)) for _ in range(count)]
+        shares = Counter(ask(client) for client in clients)
+        for client in clients:
+            finish(client)
+    return shares
+
+
+def test_kept_connections_are_shared_evenly(port: int) -> None:
+    assert sorted(held_by(port, 12).values()) == [6, 6]
+
+
+def test_counts_of_other_processes_are_seen_until_they_withdraw() -> None:
+    counts = ConnectionCounts()
+    assert counts.fewest_of_others(1) is None
+    counts.report(1, 3)
+    assert counts.fewest_of_others(1) is None
+    counts.report(2, 7)
+    counts.report(3, 5)
+    assert counts.fewest_of_others(1) == 5
+    assert counts.fewest_of_others(3) == 3
+    counts.withdraw(3)
+    assert counts.fewest_of_others(1) == 7
