@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from portal.models import Activity, Team, User
 
+SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts, which are no news for others
+
 
 class EntryValues(TypedDict):
     """The values of an entry.

@@ -36,6 +36,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     *([] if HAS_PARTIALS else ["template_partials"]),
     "lucide",
@@ -54,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -116,14 +121,48 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
         **DATABASES["default"].get("OPTIONS", {}),
     }
 
+# Rate limits count in the default cache, so all web processes have to share it: the database, or Redis.
+_CACHE_URL = secret("PORTAL_CACHE_URL", "database:")
+_CACHE_BACKENDS = {
+    "database": "portal.serving.shared_cache.SharedCache",
+    "locmem": "django.core.cache.backends.locmem.LocMemCache",  # for one process only
+}
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": _CACHE_BACKENDS.get(_CACHE_URL.partition(":")[0], "django.core.cache.backends.redis.RedisCache"),
+        "LOCATION": _CACHE_URL,
+        "KEY_PREFIX": "portal",
+    },
+    "process": {"BACKEND": _CACHE_BACKENDS["locmem"], "LOCATION": "process"},  # for portal.short_cache
+}
+
 # How long the numbers in the menu and on Sync are kept in a process; 0: they are counted for each page.
 SHORT_CACHE_SECONDS = 2
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "portal.sign_in.password_rules.RepetitionValidator"},
 ]
+# A password stored by another hasher is stored anew when its user signs in.
+PASSWORD_HASHERS = ["portal.sign_in.hashing.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+AUTHENTICATION_BACKENDS = ["portal.sign_in.backend.PasswordBackend"]
+# False: only break-glass administrators (`manage.py create_admin --break-glass`) may use a password.
+LOCAL_ACCOUNTS = flag("PORTAL_LOCAL_ACCOUNTS", True)
+# Failed sign-ins before further ones are refused: from one address in 5 minutes, with one account from one address in
+# 5 minutes, and with one account from all addresses in 15 minutes. After the last, browsers that have not signed in to the
+# account before may try it only every 30 seconds.
+SIGN_IN_FAILURES_PER_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ADDRESS", 100)
+SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS", 5)
+SIGN_IN_FAILURES_PER_ACCOUNT = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT", 20)
+ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_VERIFICATION = "none"  # never needed to sign in: administrators create accounts
+# The limits of sign-in are in portal.sign_in.rate_limits; "login_failed" counts the codes of the second step.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -150,6 +189,12 @@ FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
 
+# Over HTTPS, a browser keeps a cookie with this prefix to exactly this host: no other host of the domain can set it.
+_COOKIE_PREFIX = "__Host-" if PORTAL_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
+THEME_COOKIE_NAME = f"{_COOKIE_PREFIX}theme"
+DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}known_device"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -225,6 +270,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10.0},
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
+    "tidy-sign-ins": {"task": "portal.tasks.tidy_sign_ins", "schedule": 20.0, "options": {"expires": 20.0}},
 }
 WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age shows whether a worker runs
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import TypeVar
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 
 Value = TypeVar("Value")
 
@@ -46,8 +46,8 @@ def kept(key: str, make: Callable[[], Value]) -> Value:
     use = _use.get()
     if use is Use.NONE or not settings.SHORT_CACHE_SECONDS:
         return make()
-    found: Value | None = cache.get(f"short:{key}") if use is Use.READ else None
+    found: Value | None = caches["process"].get(f"short:{key}") if use is Use.READ else None
     if found is None:
         found = make()
-        cache.set(f"short:{key}", found, settings.SHORT_CACHE_SECONDS)
+        caches["process"].set(f"short:{key}", found, settings.SHORT_CACHE_SECONDS)
     return found

@@ -1,19 +1,30 @@
 """Celery tasks of the shell."""
 
+import time
 from typing import Any
 
 from celery import shared_task
 from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from portal.deployment.starting import require_secret_key
+from portal.serving.shared_cache import delete_expired
+from portal.sign_in.records import record_failures
 
 
 @shared_task
 def heartbeat() -> None:
     """Touch a file whose age shows when a worker last ran a task."""
     settings.WORKER_HEARTBEAT.touch()
+
+
+@shared_task
+def tidy_sign_ins() -> None:
+    """Add the failed sign-ins of past minutes to the activity log, and delete expired counts."""
+    record_failures(timezone.now())
+    delete_expired(time.time())
 
 
 @worker_init.connect

@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
+from portal.views import sign_in
+
 urlpatterns = [
+    # Names that django-allauth looks for. What is missing here, such as its sign-up, does not exist.
+    path("sign-in/", sign_in.SignIn.as_view(), name="account_login"),
     path("", include("portal.shell_urls")),
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),

@@ -32,3 +32,6 @@ SHORT_CACHE_SECONDS = 0
 
 # Look static files up when they are asked for: each client of a test would list them all.
 WHITENOISE_AUTOREFRESH = True
+
+# Counts of rate limits stay in the process, apart from the tests of the shared cache.
+CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tests"}  # noqa: F405

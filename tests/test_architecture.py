@@ -60,7 +60,7 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags"},
-        {"web", "serving", "deployment", "logs"},
+        {"web", "serving", "deployment", "logs", "sign_in"},
         {"pages", "demo"},
         {"registry", "activity"},
         {"models"},

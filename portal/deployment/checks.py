@@ -24,11 +24,24 @@ DRIVERS = {
     "redis": ("CELERY_BROKER_URL", "redis"),
     "amqp": ("CELERY_BROKER_URL", "amqp"),
 }
+OWN_TO_A_PROCESS = ("locmem.LocMemCache", "dummy.DummyCache")
 
 
 def find_shortcomings() -> Iterator[Shortcoming]:
     """Yield the shortcomings of every check: settings, database, Django's own, then those of the apps."""
-    for check in (secret_key, debug, state_folder, hosts, proxies, hsts, drivers, servers, static_files, database):
+    for check in (
+        secret_key,
+        debug,
+        state_folder,
+        hosts,
+        proxies,
+        hsts,
+        drivers,
+        servers,
+        shared_cache,
+        static_files,
+        database,
+    ):
         yield from check()
     yield from django_deployment_checks()
     for registered in deployment_checks():
@@ -181,6 +194,16 @@ def servers() -> Iterable[Shortcoming]:
             "broker_files",
             "Messages to workers are files in the state folder, which workers on other machines cannot read.",
             "Set CELERY_BROKER_URL to a Redis or RabbitMQ server.",
+        )
+
+
+def shared_cache() -> Iterable[Shortcoming]:
+    if settings.CACHES["default"]["BACKEND"].endswith(OWN_TO_A_PROCESS):
+        yield Shortcoming(
+            "error",
+            "cache_per_process",
+            "Each web process counts failed sign-ins for itself, so guessing passwords is hardly limited.",
+            "Remove PORTAL_CACHE_URL (the database counts), or set it to a Redis server: redis://host:6379/1",
         )
 
 

@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from portal.activity import seen_until
+from portal.activity import SESSIONS, seen_until
 from portal.models import Activity, User
 from portal.registry import visible_scopes
 
@@ -12,10 +12,11 @@ MOST_LATE = 100  # namespaces filtered by the date the user got access, which bo
 
 
 def visible_activity(user: User) -> QuerySet[Activity]:
-    """Return the changes in the namespaces that the user may see, and the user's own."""
+    """Return the changes in the namespaces that the user may see, and the user's own. Sign-ins are no news."""
+    rows = Activity.objects.exclude(kind=SESSIONS)
     if user.is_superuser:
-        return Activity.objects.all()
-    return Activity.objects.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
+        return rows
+    return rows.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
 
 
 def _failed(user: User) -> QuerySet[Activity]:
@@ -26,7 +27,7 @@ def _failed(user: User) -> QuerySet[Activity]:
 def _by_others(user: User) -> QuerySet[Activity]:
     """Return what other users changed since then, in each namespace only since the user got access."""
     seen = seen_until(user)
-    rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(actor=user)
+    rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(kind=SESSIONS).exclude(actor=user)
     if user.is_superuser:
         return rows
     scopes = visible_scopes(user)

@@ -1,11 +1,11 @@
 """Signing in and out."""
 
+from http import HTTPStatus
 from typing import Any
 
+from allauth.account.views import LoginView
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from portal.activity import mark_first_sign_in
-from portal.web.responses import local_url
+from portal.sign_in import records
+from portal.sign_in.forms import SignInForm
+from portal.web.responses import PageRequest, local_url
 
 
 @require_safe
@@ -23,36 +24,35 @@ def home(request: HttpRequest) -> HttpResponseBase:
     return redirect("namespaces:namespace_list")
 
 
-class SignInForm(AuthenticationForm):
-    """Django's form, with the label that the other pages use."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = "User name"
-
-
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
     """The sign-in page. When a session has expired, an htmx request redirects the whole page here, and back afterwards."""
 
-    template_name = "portal/sign_in.html"
     form_class = SignInForm
-    redirect_authenticated_user = True
+    template_name = "account/login.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
         if htmx and not htmx.boosted:
             back = local_url(request, _current_path(htmx))
             return HttpResponseClientRedirect(reverse("portal:sign_in", query={"next": back}))
-        return super().dispatch(request, *args, **kwargs)
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
 
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        mark_first_sign_in(form.get_user())
-        return super().form_valid(form)
+    def form_invalid(self, form: SignInForm) -> HttpResponse:
+        """Answer 422, or 429 with the time to wait where a rate limit refused the attempt."""
+        response: HttpResponse = super().form_invalid(form)
+        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        for error in form.non_field_errors().as_data():
+            if error.code == "too_many_login_attempts":
+                response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+                response.headers["Retry-After"] = str((error.params or {})["seconds"])
+        return response
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponseBase:
+def sign_out(request: PageRequest) -> HttpResponseBase:
+    records.note("signed_out", request.user, request)
     logout(request)
     return redirect("portal:sign_in")
 

@@ -1,12 +1,13 @@
 """The choice of light or dark."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 from django_htmx.middleware import HtmxDetails
 
 from portal.web.responses import local_url
-from portal.web.shell_context import THEME_COOKIE, THEMES
+from portal.web.shell_context import THEMES
 
 THEME_SECONDS = 365 * 24 * 3600
 
@@ -19,9 +20,10 @@ def theme(request: HttpRequest) -> HttpResponseBase:
     # Not `redirect`: it takes a text without a slash for the name of a view.
     back = HttpResponseRedirect(local_url(request, request.POST.get("next")))
     response: HttpResponse = HttpResponse(status=204) if htmx else back
-    chosen = request.POST.get("theme", "")
+    chosen, name = request.POST.get("theme", ""), settings.THEME_COOKIE_NAME
     if chosen in {value for value, _, _ in THEMES} - {"system"}:
-        response.set_cookie(THEME_COOKIE, chosen, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure())
+        secure = request.is_secure()
+        response.set_cookie(name, chosen, max_age=THEME_SECONDS, samesite="Lax", secure=secure)
     else:
-        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+        response.delete_cookie(name, samesite="Lax")
     return response

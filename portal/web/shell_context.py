@@ -3,13 +3,13 @@
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from portal.models import User
 from portal.pages.bell import unread_count
 from portal.registry import administrator_warnings
 
-THEME_COOKIE = "theme"
 THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 
 
@@ -29,7 +29,7 @@ class Shell:
     @cached_property
     def theme(self) -> str:
         """Return light or dark if the user chose one, else "": the system decides."""
-        chosen = self._request.COOKIES.get(THEME_COOKIE, "")
+        chosen = self._request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
         return chosen if chosen in {"light", "dark"} else ""
 
     @property

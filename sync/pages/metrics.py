@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from portal.sign_in.records import counts
 from sync import registry
 from sync.models import Finding, PushRecord, Scan
 from sync.throttling.budget import gauges
@@ -39,10 +40,18 @@ class DatabaseCollector(Collector):
         yield from _periodic_jobs()
         yield from _pushes()
         yield from _drift()
+        yield from _sign_ins()
 
 
 _REGISTRY = CollectorRegistry()
 _REGISTRY.register(DatabaseCollector())
+
+
+def _sign_ins() -> Iterator[Metric]:
+    events = CounterMetricFamily("portal_sign_in_events", "What happened at sign-in.", labels=("event",))
+    for event, count in counts().items():
+        events.add_metric((event,), count)
+    yield events
 
 
 def _queue() -> Iterator[Metric]:

@@ -30,6 +30,7 @@ PEOPLE = ("anonymous", "stranger", "reader", "contributor", "owner", "admin")
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
+    "account_login": ("GET", "everybody"),
     "portal:sign_out": ("POST", "stranger"),
     "portal:account": ("GET", "stranger"),
     "portal:password_change": ("POST", "stranger"),

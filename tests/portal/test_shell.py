@@ -316,7 +316,14 @@ def test_a_broken_page_says_so_without_a_traceback(
 
 # What is no page: answered by a redirect as it is asked for here, a file, or a part of a page.
 REDIRECTS = {
-    *("portal:home", "portal:favicon", "portal:sign_in", "namespaces:namespace_choices", "namespaces:clients_change"),
+    *(
+        "portal:home",
+        "portal:favicon",
+        "portal:sign_in",
+        "account_login",
+        "namespaces:namespace_choices",
+        "namespaces:clients_change",
+    ),
     *("sync:sync_retry", "sync:sync_discard"),
 }
 FILES = ("_csv", "_pem")

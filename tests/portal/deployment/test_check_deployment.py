@@ -21,7 +21,9 @@ SOUND: dict[str, Any] = {
     "TRUSTED_PROXIES": ["127.0.0.1"],
     "SECURE_HSTS_SECONDS": 3600,
     "CELERY_BROKER_URL": "redis://localhost/0",
+    "CACHES": {"default": {"BACKEND": "portal.serving.shared_cache.SharedCache"}},
 }
+LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 HASHED = "where collectstatic puts files"
 
 
@@ -40,6 +42,7 @@ HASHED = "where collectstatic puts files"
         (checks.hsts, {"PORTAL_HTTPS": False}, "https_off"),
         (checks.hsts, {"SECURE_HSTS_SECONDS": 0}, "hsts_off"),
         (checks.servers, {"CELERY_BROKER_URL": "filesystem://"}, "broker_files"),
+        (checks.shared_cache, {"CACHES": {"default": {"BACKEND": LOCAL_CACHE}}}, "cache_per_process"),
         (checks.static_files, {"STATIC_ROOT": None}, "static_root_missing"),
     ],
 )

@@ -29,6 +29,7 @@ TASKS = {
     "namespaces.tasks.import_namespace",
     "namespaces.tasks.refresh_namespaces",
     "portal.tasks.heartbeat",
+    "portal.tasks.tidy_sign_ins",
 }
 # Django loads these itself, from the settings module of an operator.
 MODULE = """

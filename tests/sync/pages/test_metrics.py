@@ -58,6 +58,7 @@ def test_metrics_keep_their_names_types_and_labels(arm: ScriptedArm, ada: User, 
         "portal_budget_requests": {"subscription", "operation"},
         "portal_budget_refill": {"subscription", "operation"},
         "portal_throttled_total": {"subscription", "operation"},
+        "portal_sign_in_events_total": {"event"},
         "portal_workers": set(),
         "portal_periodic_age_seconds": {"name"},
         "portal_worker_memory_bytes": {"worker"},
@@ -68,7 +69,7 @@ def test_metrics_keep_their_names_types_and_labels(arm: ScriptedArm, ada: User, 
         "portal_drift_last_scan_timestamp_seconds": set(),
     }
     counters = {family.name for family in families if family.type == "counter"}
-    assert counters == {"portal_throttled", "portal_worker_pushed"}
+    assert counters == {"portal_throttled", "portal_worker_pushed", "portal_sign_in_events"}
     assert all(family.documentation for family in families)
 
 

@@ -1,0 +1,1 @@
+"""Signing in: django-allauth with the portal's accounts, rate limits, sessions, second step and records."""

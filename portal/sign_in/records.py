@@ -1,0 +1,111 @@
+"""What happens at sign-in, for the activity log and the metrics."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.activity import SESSIONS, record
+from portal.models import FailedSignIns, SignInCount, User
+from portal.sign_in.addresses import client_address
+
+LONGEST_BROWSER = 200  # characters
+UNKNOWN_ACCOUNT = "An account that does not exist"
+EVENTS = (
+    *("signed_in", "wrong_password", "refused_by_limit", "wrong_code", "signed_out", "signed_out_everywhere"),
+    *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
+    *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed"),
+)
+_VERBS = {
+    "signed_in": "Sign in",
+    "wrong_code": "Wrong code at sign-in",
+    "signed_out": "Sign out",
+    "signed_out_everywhere": "Sign out everywhere",
+    "session_ended": "End session",
+    "password_changed": "Change password",
+    "password_reset": "Reset password",
+    "second_step_added": "Turn on two-step sign-in",
+    "second_step_removed": "Turn off two-step sign-in",
+    "recovery_codes_made": "Generate recovery codes",
+    "recovery_code_used": "Use recovery code",
+    "email_verified": "Verify e-mail address",
+    "email_removed": "Remove e-mail address",
+}
+
+
+def note(event: str, user: User, request: HttpRequest, **more: str) -> None:
+    """Record an event of one user, with address and browser, and count it."""
+    browser = request.META.get("HTTP_USER_AGENT", "")[:LONGEST_BROWSER]
+    record(
+        user,
+        verb=_VERBS[event],
+        kind=SESSIONS,
+        object_pk=user.pk,
+        object_name=user.username,
+        after={"address": client_address(request), "browser": browser, **more},
+    )
+    count(event)
+
+
+def note_failure(username: str, address: str, *, is_refused: bool, now: datetime | None = None) -> None:
+    """Count a failed sign-in. A worker adds the count of each minute to the activity log (`record_failures`)."""
+    user = User.objects.filter(username=username).only("pk").first()
+    values = {
+        "minute": (now or timezone.now()).replace(second=0, microsecond=0),
+        "account": user.pk if user else 0,
+        "address": address,
+    }
+    counted = "refused" if is_refused else "wrong"
+    rows = FailedSignIns.objects.filter(**values)
+    if not rows.update(**{counted: F(counted) + 1}):
+        try:
+            with transaction.atomic():
+                FailedSignIns.objects.create(**values, **{counted: 1})
+        except IntegrityError:  # another process was quicker
+            rows.update(**{counted: F(counted) + 1})
+    count("refused_by_limit" if is_refused else "wrong_password")
+
+
+def record_failures(now: datetime) -> int:
+    """Add one entry for each account, address and past minute to the activity log, and return their number.
+
+    Entries of the log are never edited, so a minute is added when it is over.
+    """
+    over = FailedSignIns.objects.filter(minute__lte=now - timedelta(seconds=65)).order_by("minute", "pk")
+    recorded = 0
+    for row in list(over[:1000]):
+        with transaction.atomic(durable=True):
+            if not FailedSignIns.objects.filter(pk=row.pk).delete()[0]:
+                continue  # another worker has added it
+            user = User.objects.filter(pk=row.account).first()
+            record(
+                None,
+                verb="Failed sign-in",
+                kind=SESSIONS,
+                object_pk=user.pk if user else None,
+                object_name=user.username if user else UNKNOWN_ACCOUNT,
+                after={
+                    "address": row.address,
+                    "minute": row.minute.isoformat(),
+                    "count": row.wrong + row.refused,
+                    "refused_by_limit": row.refused,
+                },
+            )
+        recorded += 1
+    return recorded
+
+
+def count(event: str) -> None:
+    if not SignInCount.objects.filter(pk=event).update(count=F("count") + 1):
+        try:
+            with transaction.atomic():
+                SignInCount.objects.create(pk=event, count=1)
+        except IntegrityError:
+            SignInCount.objects.filter(pk=event).update(count=F("count") + 1)
+
+
+def counts() -> dict[str, int]:
+    """Return how often each event happened, for the metrics."""
+    return dict.fromkeys(EVENTS, 0) | dict(SignInCount.objects.values_list("event", "count"))

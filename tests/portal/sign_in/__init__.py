@@ -1,0 +1,1 @@
+"""Signing in: rules for passwords, rate limits, sessions, the second step and what is recorded."""
