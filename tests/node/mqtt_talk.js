@@ -1,10 +1,11 @@
 // Connects with MQTT.js, subscribes, publishes, and prints what came of it as one line of JSON.
-// usage: node mqtt_talk.js '{"url", "version", "ca", "certificate", "key", "user", "session", "topic", "count", "qos"}'
+// usage: node mqtt_talk.js '{"url", "version", "ca", "certificate", "key", "user", "session", "topic", "count", "qos", "filter", "identifier"}'
 const fs = require("fs");
 const mqtt = require("mqtt");
 
 const wish = JSON.parse(process.argv[2]);
 const got = [];
+const identifiers = new Set();
 
 function end(answer, status) {
   console.log(JSON.stringify(answer));
@@ -22,12 +23,15 @@ const client = mqtt.connect(wish.url, {
   connectTimeout: 15000,
 });
 client.on("error", (error) => end({ refused: error.code, said: error.message }, 0));
-client.on("message", (topic, payload) => {
+client.on("message", (topic, payload, packet) => {
   got.push(payload.toString());
-  if (got.length === wish.count) client.end(false, {}, () => end({ got }, 0));
+  if (wish.identifier) identifiers.add(packet.properties.subscriptionIdentifier);
+  const answer = wish.identifier ? { got, identifiers: [...identifiers] } : { got };
+  if (got.length === wish.count) client.end(false, {}, () => end(answer, 0));
 });
 client.on("connect", () => {
-  client.subscribe(wish.topic, { qos: wish.qos }, (error) => {
+  const options = wish.identifier ? { properties: { subscriptionIdentifier: wish.identifier } } : {};
+  client.subscribe(wish.filter || wish.topic, { qos: wish.qos, ...options }, (error) => {
     if (error) end({ refused: "subscribe", said: error.message }, 0);
     for (let number = 0; number < wish.count; number += 1) {
       client.publish(wish.topic, String(number), { qos: wish.qos });

@@ -9,8 +9,9 @@ from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.limits import MAX_IN_FLIGHT_INCOMING, MAX_PACKET_BYTES, MAX_REASON_STRING, MAX_TOPIC_ALIASES
 from emulator.mqtt.wire.packets import MQTT_3, MQTT_5, Connect, Properties, Property, Reason, Value, number
 from emulator.mqtt.wire.writing import encode_connack
+from emulator.profile import AzureProfile
 
-LARGEST_CONNACK_BYTES = 65  # of a success, with every property
+LARGEST_CONNACK_BYTES = 67  # of a success, with every property
 # MQTT 3.1.1 has five return codes for refusals; any other reason is "not authorized".
 _RETURN_CODES_3 = {
     Reason.UNSUPPORTED_PROTOCOL_VERSION: 1,
@@ -31,7 +32,7 @@ class Refusal:
     code: str = ""
 
 
-def connack_properties(connect: Connect, terms: Terms, session_name: str) -> Properties:
+def connack_properties(connect: Connect, terms: Terms, session_name: str, azure: AzureProfile) -> Properties:
     """Return the properties of a CONNACK: the endpoint's limits, and each value of the client that was cut."""
     if connect.version != MQTT_5:
         return ()
@@ -40,9 +41,11 @@ def connack_properties(connect: Connect, terms: Terms, session_name: str) -> Pro
         (Property.RECEIVE_MAXIMUM, MAX_IN_FLIGHT_INCOMING),
         (Property.MAXIMUM_PACKET_SIZE, MAX_PACKET_BYTES),
         (Property.TOPIC_ALIAS_MAXIMUM, MAX_TOPIC_ALIASES),
-        (Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE, 0),
-        (Property.SHARED_SUBSCRIPTION_AVAILABLE, 0),
+        (Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE, int(azure.subscription_identifiers)),
+        (Property.SHARED_SUBSCRIPTION_AVAILABLE, int(azure.shared_subscriptions)),
     ]
+    if not azure.retain:
+        found.append((Property.RETAIN_AVAILABLE, 0))
     if terms.expiry != number(connect.properties, Property.SESSION_EXPIRY, 0):
         found.append((Property.SESSION_EXPIRY, terms.expiry))
     if not connect.client_id:
@@ -52,9 +55,11 @@ def connack_properties(connect: Connect, terms: Terms, session_name: str) -> Pro
     return tuple(found)
 
 
-def accepting_connack(connect: Connect, terms: Terms, session_name: str, *, session_present: bool = False) -> bytes:
+def accepting_connack(
+    connect: Connect, terms: Terms, session_name: str, azure: AzureProfile, *, session_present: bool = False
+) -> bytes:
     """Return the CONNACK of a client that is connected."""
-    properties = connack_properties(connect, terms, session_name)
+    properties = connack_properties(connect, terms, session_name, azure)
     return encode_connack(terms.version, session_present=session_present, reason=0, properties=properties)
 
 

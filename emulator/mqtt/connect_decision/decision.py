@@ -62,6 +62,6 @@ def decide_connect(
             now=now,
         )
         or will_refusal(connect, namespace.authorization, owner)
-        or connack_refusal(connect, terms)
+        or connack_refusal(connect, terms, namespace.azure)
     )
     return Outcome(verdict, refusal, terms)

@@ -17,14 +17,14 @@ from emulator.profile import AzureProfile
 ASSIGNED_ID_LENGTH = 32
 
 
-def connack_refusal(connect: Connect, terms: Terms) -> Refusal | None:
+def connack_refusal(connect: Connect, terms: Terms, azure: AzureProfile) -> Refusal | None:
     """Refuse a client whose Maximum Packet Size is smaller than its CONNACK.
 
     A larger packet must not be sent (MQTT 5, 3.1.2.11.4), and no property of this CONNACK can be left out.
     """
     if terms.packet_limit >= LARGEST_CONNACK_BYTES:
         return None
-    size = len(accepting_connack(connect, terms, connect.client_id or "0" * ASSIGNED_ID_LENGTH))
+    size = len(accepting_connack(connect, terms, connect.client_id or "0" * ASSIGNED_ID_LENGTH, azure))
     if size <= terms.packet_limit:
         return None
     sentence = (
@@ -54,6 +54,9 @@ def unsupported_feature(connect: Connect, azure: AzureProfile) -> Refusal | None
     if connect.will is not None and connect.will.qos == 2:
         sentence = "A will with QoS 2 is not supported. Use QoS 0 or 1."
         return Refusal(Reason.QOS_NOT_SUPPORTED, sentence, code="will-qos")
+    if connect.will is not None and connect.will.retain and not azure.retain:
+        sentence = "Retained messages are not supported. Connect with a will that is not retained."
+        return Refusal(Reason.RETAIN_NOT_SUPPORTED, sentence, code="will-retain")
     if connect.will is not None:
         problem = message_problem(connect.will.topic, connect.will.properties, azure)
         if problem is not None:

@@ -154,13 +154,16 @@ class Connection:
         session.since, session.keep_alive = now, terms.keep_alive
         session.protocol = protocol_name(terms.version, self.wire.protocol_suffix)
         self._decoder.limit = MAX_PACKET_BYTES
-        self.wire.write(accepting_connack(connect, terms, self.session_name, session_present=is_present))
+        self.wire.write(
+            accepting_connack(connect, terms, self.session_name, namespace.azure, session_present=is_present)
+        )
         self._recorder.version = self._decoder.version
         self._recorder.connect(self.wire, verdict.decision.reason, evidence=verdict.evidence, succeeded=True)
         namespace.connected(self)
         self._watch_keep_alive()
         self._traffic = Traffic(namespace, session, terms, self.wire, clock=self._clock, on_denied=self._record_denial)
         session.attach(self._traffic)
+        namespace.broker.attach(session)
         session.pump(now)
 
     def _record_attempt(self, refusal: Refusal, evidence: str = "") -> None:
@@ -260,11 +263,11 @@ class Connection:
             return
         session, now = self.session, self._clock()
         if session.outlet is self._traffic:
-            session.detach(now)
+            self._namespace.broker.detach(session, now)
         if self._will is not None:
             self._leave_will(self._will, session)
         if self._namespace.is_current(self) and not session.expiry_seconds:
-            self._namespace.broker.drop(session)
+            self._namespace.broker.drop(session, now)
         self._namespace.closed(self)
         self._recorder.disconnected(self.wire, cause, sentence, code)
 

@@ -16,7 +16,7 @@ from emulator.mqtt.limits import (
     MAX_TOPIC_ALIASES,
 )
 from emulator.mqtt.recording.records import PUBLISH, SUBSCRIBE
-from emulator.mqtt.sessions.message_limits import message_of, message_problem, topic_problem
+from emulator.mqtt.sessions.message_limits import filter_problem, message_of, message_problem
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.mqtt.wire import writing
 from emulator.mqtt.wire.packets import (
@@ -30,10 +30,11 @@ from emulator.mqtt.wire.packets import (
     Subscribe,
     Subscription,
     Unsubscribe,
+    number,
     property_value,
 )
 from namespaces.authorization.topic_access import Access
-from namespaces.authorization.topics import is_topic_filter
+from namespaces.authorization.topics import is_subscription, shared_filter
 
 
 class Traffic:
@@ -89,7 +90,7 @@ class Traffic:
     def on_publish(self, publish: Publish) -> None:
         session, namespace = self._session, self._namespace
         tally, qos = session.tally, publish.qos
-        if publish.properties or qos == 2 or publish.topic != self._checked_topic:
+        if publish.properties or qos == 2 or publish.retain or publish.topic != self._checked_topic:
             try:
                 publish = self._checked(publish)
             except PacketError as error:
@@ -113,6 +114,8 @@ class Traffic:
         """Return the message with its topic resolved. Raise `PacketError` when Event Grid does not accept it."""
         if publish.qos == 2:
             raise PacketError("QoS 2 is not supported. Publish with QoS 0 or 1.", Reason.QOS_NOT_SUPPORTED)
+        if publish.retain and not self._namespace.azure.retain:
+            raise PacketError("Retained messages are not supported.", Reason.RETAIN_NOT_SUPPORTED)
         if publish.properties:
             publish = self._resolve_alias(publish)
             if property_value(publish.properties, Property.SUBSCRIPTION_IDENTIFIER) is not None:
@@ -159,20 +162,23 @@ class Traffic:
         self._session.acknowledge(packet_id)
 
     def on_subscribe(self, subscribe: Subscribe) -> None:
-        if property_value(subscribe.properties, Property.SUBSCRIPTION_IDENTIFIER) is not None:
+        identifier = number(subscribe.properties, Property.SUBSCRIPTION_IDENTIFIER, 0)
+        if identifier and not self._namespace.azure.subscription_identifiers:
             sentence = "Subscription identifiers are not supported."
             raise PacketError(sentence, Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED)
         if property_value(subscribe.properties, Property.USER_PROPERTY) is not None:
             raise PacketError("User properties in SUBSCRIBE are not supported.", Reason.IMPLEMENTATION_SPECIFIC)
         if len(subscribe.subscriptions) > MAX_FILTERS_PER_SUBSCRIBE:
             raise PacketError(f"A SUBSCRIBE has at most {MAX_FILTERS_PER_SUBSCRIBE} filters.", Reason.QUOTA_EXCEEDED)
+        for wanted in subscribe.subscriptions:
+            self._check_shared(wanted)
         now = self._clock()
         codes: list[int] = []
         sentences: list[str] = []
         for wanted in subscribe.subscriptions:
             refusal = self._problem_with(wanted)
             if refusal is None:
-                codes.append(self._subscribe(wanted, now))
+                codes.append(self._subscribe(wanted, identifier, now))
             else:
                 self._session.tally.refuse_subscription(wanted.topic_filter, now, str(refusal))
                 codes.append(int(refusal.reason) if self._terms.version == MQTT_5 else 0x80)
@@ -182,15 +188,25 @@ class Traffic:
         )
         self._session.pump(now)
 
+    def _check_shared(self, wanted: Subscription) -> None:
+        """Raise `PacketError` for a shared subscription that ends the connection."""
+        if not self._namespace.azure.shared_subscriptions or shared_filter(wanted.topic_filter) is None:
+            return
+        if self._terms.version != MQTT_5:
+            sentence = "Shared subscriptions need MQTT 5."
+            raise PacketError(sentence, Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
+        if wanted.no_local:  # MQTT 5, 3.8.3.1
+            raise PacketError("No Local is not allowed for a shared subscription.", Reason.PROTOCOL_ERROR)
+
     def _problem_with(self, wanted: Subscription) -> PacketError | None:
-        topic_filter = wanted.topic_filter
-        if topic_filter.startswith("$share/"):
+        topic_filter, azure = wanted.topic_filter, self._namespace.azure
+        if not azure.shared_subscriptions and shared_filter(topic_filter) is not None:
             return PacketError("Shared subscriptions are not supported.", Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
-        if not is_topic_filter(topic_filter):
+        if not is_subscription(topic_filter):
             return PacketError(
                 "The topic filter is empty, or has a wildcard in the wrong place.", Reason.TOPIC_FILTER_INVALID
             )
-        problem = topic_problem(topic_filter, self._namespace.azure)
+        problem = filter_problem(topic_filter, azure)
         if problem:
             return PacketError(problem, Reason.TOPIC_FILTER_INVALID)
         is_new = topic_filter not in self._session.subscriptions
@@ -203,8 +219,8 @@ class Traffic:
             return PacketError(access.sentence, Reason.NOT_AUTHORIZED)
         return None
 
-    def _subscribe(self, wanted: Subscription, now: float) -> int:
-        granted = replace(wanted, qos=min(wanted.qos, 1))
+    def _subscribe(self, wanted: Subscription, identifier: int, now: float) -> int:
+        granted = replace(wanted, qos=min(wanted.qos, 1), identifier=identifier)
         is_new = self._namespace.broker.subscribe(self._session, granted)
         if granted.retain_handling == 0 or (granted.retain_handling == 1 and is_new):
             self._session.deliver_retained(self._namespace.broker.retained_for(granted, now))
@@ -214,7 +230,7 @@ class Traffic:
         codes = []
         for topic_filter in unsubscribe.topic_filters:
             found = self._namespace.broker.unsubscribe(self._session, topic_filter)
-            if not found and not is_topic_filter(topic_filter):
+            if not found and not is_subscription(topic_filter):
                 codes.append(int(Reason.TOPIC_FILTER_INVALID))
             else:
                 codes.append(int(Reason.SUCCESS if found else Reason.NO_SUBSCRIPTION_EXISTED))

@@ -80,6 +80,7 @@ class NamespaceEndpoint:
         self.sessions_per_name = settings.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS_PER_NAME
         own = settings.get("hostname")
         self.host_names = (*([str(own).lower()] if own else []), f"{namespace.name.lower()}.localhost")
+        self.broker.retained.configure(int((namespace.body.get("sku") or {}).get("capacity") or 1))
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
 
@@ -215,7 +216,7 @@ class NamespaceEndpoint:
             connection = self._current.get(session.name)
             if connection is not None:
                 connection.end(Reason.QUOTA_EXCEEDED, "The session's queue overflowed.", "SessionOverflow")
-            self.broker.drop(session)
+            self.broker.drop(session, now)
 
     def publish_will(self, will: Will, session: Session, delay: int) -> None:
         """Publish a will `delay` seconds from now, or when its session ends, whichever is first (MQTT 5, 3.1.3.2.2).

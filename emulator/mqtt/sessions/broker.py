@@ -1,31 +1,33 @@
 """The sessions and retained messages of one namespace. Sans I/O: what is sent goes through each session's outlet."""
 
 from collections.abc import Callable
+from random import Random
 
-from emulator.mqtt.limits import (
-    MAX_RETAINED_BYTES,
-    MAX_RETAINED_MESSAGES,
-    MAX_RETAINED_TOTAL_BYTES,
-    MAX_SESSIONS,
-)
+from emulator.mqtt.limits import MAX_SESSIONS
 from emulator.mqtt.sessions.message_counts import Tallies
-from emulator.mqtt.sessions.session import Ledger, Message, Session
+from emulator.mqtt.sessions.retained import RetainedMessages
+from emulator.mqtt.sessions.session import Delivery, Ledger, Message, Session
+from emulator.mqtt.sessions.shared_groups import SharedGroup
 from emulator.mqtt.sessions.subscriptions import SubscriptionIndex
 from emulator.mqtt.wire.packets import Subscription
-from namespaces.authorization.topics import topic_matches
+from namespaces.authorization.topics import shared_filter
 
 
 class Broker:
-    """The broker of one namespace. `on_dropped` is called for each session that ends, for its delayed will."""
+    """The broker of one namespace. `on_dropped` is called for each session that ends, for its delayed will.
 
-    def __init__(self, on_dropped: Callable[[Session], None] = lambda _: None) -> None:
+    `chance` selects the member of a shared subscription that gets a message.
+    """
+
+    def __init__(self, on_dropped: Callable[[Session], None] = lambda _: None, chance: Random | None = None) -> None:
         self.sessions: dict[str, Session] = {}
-        self.retained: dict[str, Message] = {}
+        self.retained = RetainedMessages()
         self.ledger = Ledger()
         self.tallies = Tallies()
-        self._retained_bytes = 0
         self._by_owner: dict[str, dict[str, Session]] = {}
         self._index = SubscriptionIndex()
+        self._groups: dict[str, SharedGroup] = {}  # by `$share/{group}/{filter}`
+        self._chance = chance or Random()  # noqa: S311  it only spreads load
         self._on_dropped = on_dropped
 
     # Sessions
@@ -34,7 +36,7 @@ class Broker:
         """Return the session with this name, unless it has expired."""
         session = self.sessions.get(name)
         if session is not None and session.expires_at is not None and session.expires_at <= now:
-            self.drop(session)
+            self.drop(session, now)
             return None
         return session
 
@@ -63,13 +65,23 @@ class Broker:
                 session.expires_at = None
                 session.tally = self.tallies.of(owner, now)
                 return session, True
-            self.drop(session)
+            self.drop(session, now)
         session = Session(name, owner, self.ledger, self.tallies.of(owner, now))
         self.sessions[name] = session
         self._by_owner.setdefault(owner, {})[name] = session
         return session, False
 
-    def drop(self, session: Session) -> None:
+    def attach(self, session: Session) -> None:
+        """Note that a session is connected: it can get what other members of its groups could not acknowledge."""
+        for group in session.groups:
+            group.collect()
+
+    def detach(self, session: Session, now: float) -> None:
+        """Keep a session for its expiry. What it shares with others that are connected goes to them at once."""
+        session.detach(now)
+        self._pass_on(session, now, lambda delivery: delivery.group.has_connected_member)
+
+    def drop(self, session: Session, now: float) -> None:
         """End a session and delete its subscriptions and messages. A session that has ended is ignored."""
         if self.sessions.get(session.name) is not session:
             return
@@ -79,32 +91,66 @@ class Broker:
         if not mine:
             del self._by_owner[session.owner]
         for topic_filter in session.subscriptions:
-            self._index.remove(session, topic_filter)
+            self._remove(session, topic_filter)
+        self._pass_on(session, now, lambda _: True)
         session.release()
         self._on_dropped(session)
 
+    @staticmethod
+    def _pass_on(session: Session, now: float, wanted: Callable[[Delivery], bool]) -> None:
+        """Pass unacknowledged messages of shared subscriptions on to other members."""
+        deliveries = session.give_up(wanted)
+        for delivery in reversed(deliveries):
+            delivery.give_back(session)
+        for group in dict.fromkeys(delivery.group for delivery in deliveries):
+            group.distribute(now)
+
     def expire(self, now: float) -> list[Session]:
-        """End disconnected sessions that have expired, and return them."""
+        """End disconnected sessions that have expired, and return them. Retry messages that were not acknowledged."""
         over = [s for s in self.sessions.values() if s.expires_at is not None and s.expires_at <= now]
         for session in over:
-            self.drop(session)
+            self.drop(session, now)
+        for group in self._groups.values():
+            group.retry(now)
         return over
 
     # Subscriptions
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add a subscription. Returns whether its filter is new to the session."""
-        is_new = subscription.topic_filter not in session.subscriptions
-        session.subscriptions[subscription.topic_filter] = subscription
-        self._index.add(session, subscription)
+        topic_filter = subscription.topic_filter
+        is_new = topic_filter not in session.subscriptions
+        session.subscriptions[topic_filter] = subscription
+        shared = shared_filter(topic_filter)
+        if shared is None:
+            self._index.add(session, topic_filter, subscription)
+            return is_new
+        group = self._groups.get(topic_filter)
+        if group is None:
+            group = self._groups[topic_filter] = SharedGroup(self.ledger, self._chance)
+            self._index.add(group, shared.topic_filter, subscription)
+        group.join(session, subscription)
+        group.collect()
         return is_new
 
     def unsubscribe(self, session: Session, topic_filter: str) -> bool:
         """Remove a subscription. Returns whether there was one."""
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
-        self._index.remove(session, topic_filter)
+        self._remove(session, topic_filter)
         return True
+
+    def _remove(self, session: Session, topic_filter: str) -> None:
+        group = self._groups.get(topic_filter)
+        if group is None:
+            self._index.remove(session, topic_filter)
+            return
+        group.leave(session)
+        if group.is_empty:
+            del self._groups[topic_filter]
+            shared = shared_filter(topic_filter)
+            assert shared is not None
+            self._index.remove(group, shared.topic_filter)
 
     # Messages
 
@@ -114,45 +160,36 @@ class Broker:
         Returns the sessions whose queue overflowed.
         """
         if message.retain:
-            self._retain(message)
+            self.retained.keep(message, now)
         overflowed: list[Session] = []
-        for session, subscriptions in self._index.match(message.topic):
+        sessions, groups = self._index.match(message.topic)
+        for session, subscriptions in sessions:
             best = subscriptions[0] if len(subscriptions) == 1 else max(subscriptions, key=lambda s: s.qos)
             if session is publisher:
-                allowed = [s for s in subscriptions if not s.no_local]
-                if not allowed:
+                subscriptions = tuple(s for s in subscriptions if not s.no_local)
+                if not subscriptions:
                     continue
-                best = max(allowed, key=lambda s: s.qos)
+                best = max(subscriptions, key=lambda s: s.qos)
+            identifiers: tuple[int, ...] = ()
+            if best.identifier or len(subscriptions) > 1:
+                identifiers = tuple(s.identifier for s in subscriptions if s.identifier)
             keep_retain = message.retain and best.retain_as_published
             given = message
-            if best.qos < message.qos or keep_retain != message.retain:
-                given = message.at(min(message.qos, best.qos), retain=keep_retain)
+            if best.qos < message.qos or keep_retain != message.retain or identifiers:
+                given = message.at(min(message.qos, best.qos), retain=keep_retain, identifiers=identifiers)
             session.deliver(given, now)
             if session.overflowed:
                 overflowed.append(session)
+        for group in groups:
+            group.publish(message, now)
         return overflowed
 
-    def _retain(self, message: Message) -> None:
-        """Keep the message for later subscribers; an empty one deletes it (MQTT 5, 3.3.1.3)."""
-        old = self.retained.pop(message.topic, None)
-        if old is not None:
-            self._retained_bytes -= old.size
-        if (
-            message.payload
-            and len(message.payload) <= MAX_RETAINED_BYTES
-            and len(self.retained) < MAX_RETAINED_MESSAGES
-            and self._retained_bytes + message.size <= MAX_RETAINED_TOTAL_BYTES
-        ):
-            self.retained[message.topic] = message
-            self._retained_bytes += message.size
-
     def retained_for(self, subscription: Subscription, now: float) -> dict[str, Message]:
-        """Return the retained messages of a new subscription, by topic."""
-        found: dict[str, Message] = {}
-        for message in tuple(self.retained.values()):
-            if message.has_expired(now):
-                del self.retained[message.topic]
-                self._retained_bytes -= message.size
-            elif topic_matches(subscription.topic_filter, message.topic):
-                found[message.topic] = message.at(min(message.qos, subscription.qos), retain=True)
-        return found
+        """Return the retained messages of a new subscription, by topic. Shared ones get none (MQTT 5, 4.8.2)."""
+        if shared_filter(subscription.topic_filter) is not None:
+            return {}
+        identifiers = (subscription.identifier,) if subscription.identifier else ()
+        return {
+            message.topic: message.at(min(message.qos, subscription.qos), retain=True, identifiers=identifiers)
+            for message, _ in self.retained.matching(subscription.topic_filter, now)
+        }

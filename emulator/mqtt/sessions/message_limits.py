@@ -8,18 +8,29 @@ from emulator.mqtt.limits import (
 from emulator.mqtt.sessions.session import Message
 from emulator.mqtt.wire.packets import PacketError, Properties, Property, Publish, Reason, Will, number
 from emulator.profile import AzureProfile
+from namespaces.authorization.topics import filter_within
 
 _BOUNDED = {Property.CONTENT_TYPE, Property.RESPONSE_TOPIC, Property.CORRELATION_DATA}
 _NOT_THE_MESSAGES_OWN = {Property.TOPIC_ALIAS, Property.WILL_DELAY}
 
 
 def topic_problem(topic: str, azure: AzureProfile) -> str:
-    """Return why Event Grid does not accept a topic or topic filter; "" when it does."""
+    """Return why Event Grid does not accept a topic; "" when it does."""
     if topic.count("/") >= azure.max_topic_segments:
         return f"The topic has more than {azure.max_topic_segments} segments."
     if len(topic) > MAX_TOPIC_BYTES or (not topic.isascii() and len(topic.encode()) > MAX_TOPIC_BYTES):
         return f"The topic is longer than {MAX_TOPIC_BYTES} bytes."
     return ""
+
+
+def filter_problem(topic_filter: str, azure: AzureProfile) -> str:
+    """Return why Event Grid does not accept a topic filter; "" when it does. Of a shared one, what follows its group
+    counts.
+    """
+    within = filter_within(topic_filter)
+    if len(topic_filter.encode()) - len(within.encode()) > MAX_TOPIC_BYTES:
+        return f"The group of the shared subscription is longer than {MAX_TOPIC_BYTES} bytes."
+    return topic_problem(within, azure)
 
 
 def message_problem(topic: str, properties: Properties, azure: AzureProfile) -> PacketError | None:

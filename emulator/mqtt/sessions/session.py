@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from emulator.mqtt.limits import MAX_HELD_BYTES, MAX_IN_FLIGHT_OUTGOING, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
@@ -21,10 +22,42 @@ class Outlet(Protocol):
         """Send a message. Returns False when it is larger than the client accepts: it then counts as delivered."""
 
 
-class Message:
-    """A message on its way to subscribers, never changed. `expires_at`: seconds on the broker's clock, or None."""
+class Delivery(Protocol):
+    """A message of a shared subscription: see `emulator.mqtt.sessions.shared_groups`."""
 
-    __slots__ = ("expires_at", "payload", "properties", "qos", "retain", "size", "topic")
+    is_settled: bool  # a member has acknowledged it
+
+    @property
+    def group(self) -> Group: ...
+
+    def settle(self) -> None: ...
+
+    def give_back(self, session: Session) -> None: ...
+
+
+class Group(Protocol):
+    """A shared subscription whose member the session is."""
+
+    @property
+    def has_connected_member(self) -> bool: ...
+
+    @property
+    def has_waiting(self) -> bool: ...
+
+    def collect(self) -> None: ...
+
+    def supply(self, session: Session, now: float) -> None: ...
+
+    def distribute(self, now: float) -> None: ...
+
+
+class Message:
+    """A message on its way to subscribers, never changed. `expires_at`: seconds on the broker's clock, or None.
+
+    `delivery` is set on the copy that a member of a shared subscription gets.
+    """
+
+    __slots__ = ("delivery", "expires_at", "payload", "properties", "qos", "retain", "size", "topic")
 
     def __init__(
         self,
@@ -41,15 +74,23 @@ class Message:
         self.retain = retain
         self.properties = properties
         self.expires_at = expires_at
+        self.delivery: Delivery | None = None
         self.size = len(topic) + len(payload)
         if properties:
             self.size += _size_of(properties)
 
-    def at(self, qos: int, *, retain: bool) -> Message:
-        """Return the message with a subscriber's quality of service and retain flag."""
-        if qos == self.qos and retain == self.retain:
+    def at(self, qos: int, *, retain: bool, identifiers: tuple[int, ...] = ()) -> Message:
+        """Return the message with a subscriber's quality of service, retain flag and subscription identifiers."""
+        if qos == self.qos and retain == self.retain and not identifiers:
             return self
-        return Message(self.topic, self.payload, qos, retain, self.properties, self.expires_at)
+        return self.copy(qos, retain=retain, identifiers=identifiers)
+
+    def copy(self, qos: int, *, retain: bool, identifiers: tuple[int, ...] = ()) -> Message:
+        """Return the same as `at`, as an object that nobody else has."""
+        properties = self.properties
+        if identifiers:
+            properties += tuple((Property.SUBSCRIPTION_IDENTIFIER, identifier) for identifier in identifiers)
+        return Message(self.topic, self.payload, qos, retain, properties, self.expires_at)
 
     def has_expired(self, now: float) -> bool:
         """Whether the expiry has passed. Before 2026 an expiry of zero still reaches the clients that are connected."""
@@ -89,6 +130,7 @@ class Session:
         "_unsent",
         "expires_at",
         "expiry_seconds",
+        "groups",
         "in_flight",
         "keep_alive",
         "name",
@@ -107,7 +149,8 @@ class Session:
         self.name = name
         self.owner = owner  # key of the authentication name it belongs to
         self.expiry_seconds = 0
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, Subscription] = {}  # by topic filter; of shared ones with their group
+        self.groups: dict[Group, None] = {}  # shared subscriptions
         self.queue: deque[Message] = deque()
         self.in_flight: dict[int, Message] = {}
         self.outlet: Outlet | None = None  # set while connected
@@ -150,7 +193,7 @@ class Session:
             return
         self._ledger.held += message.size
         is_full = len(self.in_flight) >= self.receive_maximum
-        if outlet is None or is_full or self.has_waiting or outlet.is_congested:
+        if outlet is None or is_full or self._has_own_waiting or outlet.is_congested:
             self.queue.append(message)  # until `pump`
             self._queued_bytes += message.size
         else:
@@ -159,7 +202,39 @@ class Session:
     @property
     def has_waiting(self) -> bool:
         """Whether messages wait for `pump`."""
+        return self._has_own_waiting or any(group.has_waiting for group in self.groups)
+
+    @property
+    def _has_own_waiting(self) -> bool:
         return bool(self.queue or self._unsent or self._retained)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the client can be sent one more message at once, with no other before it."""
+        outlet = self.outlet
+        return (
+            outlet is not None
+            and len(self.in_flight) < self.receive_maximum
+            and not self._has_own_waiting
+            and not outlet.is_congested
+        )
+
+    def send(self, message: Message, now: float) -> None:
+        """Send a message of a shared subscription to a session that `is_ready`."""
+        assert self.outlet is not None
+        self._ledger.held += message.size if message.qos else 0
+        self._send(self.outlet, message, now)
+
+    def give_up(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Forget unacknowledged messages of shared subscriptions, and return those that were `wanted` in their order."""
+        found: list[Delivery] = []
+        for packet_id, message in tuple(self.in_flight.items()):
+            if message.delivery is not None and wanted(message.delivery):
+                del self.in_flight[packet_id]
+                self._ledger.held -= message.size
+                found.append(message.delivery)
+        self._unsent = deque(packet_id for packet_id in self._unsent if packet_id in self.in_flight)
+        return found
 
     def deliver_retained(self, messages: dict[str, Message]) -> None:
         """Add retained messages for a new subscription: sent as fast as the client reads, outside the queue's limits."""
@@ -186,6 +261,8 @@ class Session:
                     self._send(outlet, message, now)
             else:
                 self._send_queued(outlet, now)
+                for group in self.groups:
+                    group.supply(self, now)
                 return
 
     def _send_queued(self, outlet: Outlet, now: float) -> None:
@@ -214,7 +291,10 @@ class Session:
     def _send_again(self, outlet: Outlet, now: float) -> None:
         packet_id = self._unsent.popleft()
         message = self.in_flight.get(packet_id)
-        if message is not None and not outlet.send(message, packet_id, now, duplicate=True):
+        if message is None:
+            return
+        is_settled = message.delivery is not None and message.delivery.is_settled
+        if is_settled or not outlet.send(message, packet_id, now, duplicate=True):
             self.acknowledge(packet_id)
 
     def acknowledge(self, packet_id: int) -> None:
@@ -224,6 +304,8 @@ class Session:
         message = self.in_flight.pop(packet_id, None)
         if message is not None:
             self._ledger.held -= message.size
+            if message.delivery is not None:
+                message.delivery.settle()
 
     def attach(self, outlet: Outlet) -> None:
         """Connect the session: unacknowledged messages are sent again in order, then waiting ones (see `pump`)."""

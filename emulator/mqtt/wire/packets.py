@@ -169,6 +169,7 @@ class Subscription:
     no_local: bool = False
     retain_as_published: bool = False
     retain_handling: int = 0
+    identifier: int = 0  # 0: none
 
 
 @dataclass(frozen=True, slots=True)

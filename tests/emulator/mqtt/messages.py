@@ -10,8 +10,10 @@ def a_topic() -> str:
     return f"m/{uuid.uuid4().hex}"
 
 
-def listening(opened: Wire, *filters: str, qos: int = 1, options: int = 0, version: int = 5) -> None:
-    opened.send(w.subscribe(*filters, qos=qos, options=options, version=version))
+def listening(
+    opened: Wire, *filters: str, qos: int = 1, options: int = 0, version: int = 5, identifier: int = 0
+) -> None:
+    opened.send(w.subscribe(*filters, qos=qos, options=options, version=version, identifier=identifier))
     assert opened.expect(w.SUBACK).codes(version) == [min(qos, 1)] * len(filters)
 
 

@@ -100,9 +100,17 @@ def publish(
     return packet(0x30 | qos << 1 | (1 if retain else 0), body + payload)
 
 
-def subscribe(*filters: str, qos: int = 1, packet_id: int = 10, version: int = 5, options: int = 0) -> bytes:
+def subscribe(
+    *filters: str,
+    qos: int = 1,
+    packet_id: int = 10,
+    version: int = 5,
+    options: int = 0,
+    identifier: int = 0,
+) -> bytes:
     wanted = b"".join(text(each) + bytes([qos | options]) for each in filters)
-    return packet(0x82, packet_id.to_bytes(2, "big") + (block() if version == 5 else b"") + wanted)
+    properties = (block(b"\x0b" + length(identifier)) if identifier else block()) if version == 5 else b""
+    return packet(0x82, packet_id.to_bytes(2, "big") + properties + wanted)
 
 
 def unsubscribe(*filters: str, packet_id: int = 11, version: int = 5) -> bytes:
@@ -201,6 +209,14 @@ def _properties(data: bytes) -> tuple[dict[int, Any], int]:
             found[code], at = int.from_bytes(data[at : at + 2], "big"), at + 2
         elif code in {0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A}:
             found[code], at = data[at], at + 1
+        elif code == 0x0B:  # several are possible, each of up to four bytes
+            value = shift = 0
+            while True:
+                value |= (data[at] & 127) << shift
+                shift, at = shift + 7, at + 1
+                if not data[at - 1] & 128:
+                    break
+            found.setdefault(code, []).append(value)
         else:
             parts = []
             for _ in range(2 if code == 0x26 else 1):

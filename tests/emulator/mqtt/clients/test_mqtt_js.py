@@ -14,9 +14,12 @@ EVERY_WAY = pytest.mark.parametrize("scheme", ["mqtts", "wss"])
 BOTH = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
 
 
-def talk(plant: Plant, scheme: str, version: int, user: str, qos: int = 1) -> dict[str, Any]:
+def talk(
+    plant: Plant, scheme: str, version: int, user: str, qos: int = 1, *, group: str = "", identifier: int = 0
+) -> dict[str, Any]:
     certificate, key = plant.files(plant.sample("press-07"))
     endpoint = plant.endpoint
+    topic = f"js/{uuid.uuid4().hex}"
     wish = {
         "url": f"{scheme}://localhost:{endpoint['port']}/mqtt",
         "version": version,
@@ -25,7 +28,9 @@ def talk(plant: Plant, scheme: str, version: int, user: str, qos: int = 1) -> di
         "key": key,
         "user": user,
         "session": uuid.uuid4().hex,
-        "topic": f"js/{uuid.uuid4().hex}",
+        "topic": topic,
+        "filter": f"$share/{group}/{topic}" if group else topic,
+        "identifier": identifier,
         "count": 30,
         "qos": qos,
     }
@@ -54,3 +59,14 @@ def test_mqtt_js_publishes_and_receives(plant: Plant, scheme: str, version: int,
 def test_mqtt_js_gets_the_reason_of_a_refusal(plant: Plant, scheme: str, version: int, code: int) -> None:
     answer = talk(plant, scheme, version, "nobody")
     assert answer["refused"] == code, answer
+
+
+@EVERY_WAY
+def test_mqtt_js_shares_a_subscription_and_gets_its_identifier(plant: Plant, scheme: str) -> None:
+    answer = talk(plant, scheme, 5, "press-07", group="workers", identifier=300)
+    assert answer == {"got": [str(n) for n in range(30)], "identifiers": [300]}
+
+
+@EVERY_WAY
+def test_mqtt_js_of_3_1_1_that_shares_is_disconnected(plant: Plant, scheme: str) -> None:
+    assert talk(plant, scheme, 4, "press-07", group="workers")["refused"] == "subscribe"

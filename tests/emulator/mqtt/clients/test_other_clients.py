@@ -1,4 +1,4 @@
-"""aiomqtt and mosquitto_sub, clients that we did not write."""
+"""aiomqtt, mosquitto_sub and paho-mqtt, clients that we did not write."""
 
 import asyncio
 import subprocess
@@ -6,11 +6,15 @@ import uuid
 
 import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.emulator.mqtt import raw_client as w
-from tests.emulator.mqtt.plant import Plant
+from tests.emulator.mqtt.plant import Plant, connect
 from tests.emulator.mqtt.raw_client import client_context, connected
 from tests.support.programs import require_program
+from tests.support.waiting import until
 
 
 def client(
@@ -67,6 +71,23 @@ def test_aiomqtt_leaves_its_will_when_it_is_cut(plant: Plant) -> None:
         assert reader.expect(w.PUBLISH).payload() == b"gone"
 
 
+def mosquitto_sub(
+    program: str, plant: Plant, version: str, topic_filter: str, *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Subscribe as robot-2 with QoS 1."""
+    certificate, key = plant.files(plant.sample("robot-2"))
+    endpoint = plant.endpoint
+    where = ["-h", endpoint["host"], "-p", str(endpoint["port"]), "--cafile", endpoint["ca"]]
+    who = ["--cert", certificate, "--key", key, "-u", "robot-2"]
+    return subprocess.run(
+        [program, "-V", version, *where, *who, "-t", topic_filter, "-q", "1", "-W", "15", *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
 def test_mosquitto_sub_receives_what_was_retained(plant: Plant, version: str) -> None:
     program = require_program("mosquitto_sub")
@@ -74,15 +95,49 @@ def test_mosquitto_sub_receives_what_was_retained(plant: Plant, version: str) ->
     with connected(plant, uuid.uuid4().hex) as sender:
         sender.send(w.publish(topic, b"kept", qos=1, retain=True))
         sender.expect(w.PUBACK)
-    certificate, key = plant.files(plant.sample("robot-2"))
-    endpoint = plant.endpoint
-    where = ["-h", endpoint["host"], "-p", str(endpoint["port"]), "--cafile", endpoint["ca"]]
-    who = ["--cert", certificate, "--key", key, "-u", "robot-2", "-i", uuid.uuid4().hex]
-    done = subprocess.run(
-        [program, "-V", version, *where, *who, "-t", topic, "-q", "1", "-C", "1", "-W", "15", "-d"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = mosquitto_sub(program, plant, version, topic, "-i", uuid.uuid4().hex, "-C", "1", "-d")
     assert (done.returncode, done.stdout.splitlines()[-3:].count("kept")) == (0, 1), done.stdout + done.stderr
+
+
+def test_mosquitto_sub_shares_a_subscription(own_plant: Plant) -> None:
+    program = require_program("mosquitto_sub")
+    kept = ["-i", "worker", "-c", "-x", "60"]
+    joined = mosquitto_sub(program, own_plant, "mqttv5", "$share/workers/jobs/#", *kept, "-E")
+    assert joined.returncode == 0, joined.stderr
+    with connected(own_plant, "p") as sender:
+        for number in range(3):
+            sender.send(w.publish(f"jobs/{number}", str(number).encode(), qos=1))
+            sender.expect(w.PUBACK)
+    done = mosquitto_sub(program, own_plant, "mqttv5", "$share/workers/jobs/#", *kept, "-C", "3")
+    assert (done.returncode, done.stdout.split()) == (0, ["0", "1", "2"]), done.stderr
+
+
+def test_mosquitto_sub_of_3_1_1_cannot_share(own_plant: Plant) -> None:
+    program = require_program("mosquitto_sub")
+    done = mosquitto_sub(program, own_plant, "mqttv311", "$share/workers/jobs/#", "-i", "worker", "-C", "1", "-W", "1")
+    assert done.returncode != 0
+    assert done.stdout == ""
+
+
+def test_paho_clients_share_a_subscription_and_get_its_identifier(own_plant: Plant) -> None:
+    own_plant.configure(maximumClientSessionsPerAuthenticationName=3)
+    devices = [connect(own_plant, own_plant.sample("robot-1"), user_name="robot-1") for _ in range(3)]
+    wanted = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
+    wanted.SubscriptionIdentifier = 5
+    for device in devices:
+        assert device.connack() == (0, "")
+        device.client.subscribe("$share/workers/jobs/#", options=SubscribeOptions(qos=1), properties=wanted)
+        assert device.subscribed.get(timeout=15) == [1]
+    texts = [str(number).encode() for number in range(45)]
+    with connected(own_plant, "p") as sender:
+        for text in texts:
+            sender.send(w.publish("jobs/1", text, qos=1))
+            sender.expect(w.PUBACK)
+    until(lambda: sum(device.messages.qsize() for device in devices) >= 45, "every message has arrived")
+    for device in devices:
+        device.disconnect()
+    found = [[device.messages.get() for _ in range(device.messages.qsize())] for device in devices]
+    assert sorted(message.payload for each in found for message in each) == sorted(texts)
+    assert sum(bool(each) for each in found) >= 2
+    identifiers = {str(getattr(message.properties, "SubscriptionIdentifier", "")) for each in found for message in each}
+    assert identifiers == {"[5]"}

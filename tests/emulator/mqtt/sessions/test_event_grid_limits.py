@@ -18,9 +18,16 @@ def test_the_connack_of_mqtt_5_tells_event_grids_limits(plant: Plant) -> None:
             0x24: 1,
             0x22: 10,
             0x27: 524_288,
-            0x29: 0,
-            0x2A: 0,
+            0x29: 1,
+            0x2A: 1,
         }
+        assert 0x25 not in told
+
+
+def test_the_connack_of_2025_tells_what_was_missing(plant_of_2025: LocalPlant) -> None:
+    with connected(plant_of_2025, a_topic()) as opened:
+        told = opened.connack.properties
+        assert {code: told[code] for code in (0x25, 0x29, 0x2A)} == {0x25: 0, 0x29: 0, 0x2A: 0}
 
 
 @pytest.mark.parametrize("version", [4, 5])
@@ -87,10 +94,33 @@ def test_a_filter_of_16_segments_is_refused_alone(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, 0x9E)])
-def test_shared_subscriptions_are_refused(plant: Plant, version: int, code: int) -> None:
-    with connected(plant, a_topic(), version=version) as opened:
+def test_in_2025_shared_subscriptions_were_refused(plant_of_2025: LocalPlant, version: int, code: int) -> None:
+    with connected(plant_of_2025, a_topic(), version=version) as opened:
         opened.send(w.subscribe("$share/group/a", version=version))
         assert opened.expect(w.SUBACK).codes(version) == [code]
+
+
+def test_in_2025_subscription_identifiers_were_refused(plant_of_2025: LocalPlant) -> None:
+    with connected(plant_of_2025, a_topic()) as opened:
+        opened.send(w.subscribe("a", identifier=1))
+        opened.expect_end(0xA1)
+
+
+@pytest.mark.parametrize(("version", "reason"), [(4, None), (5, 0x9A)])
+def test_in_2025_a_retained_message_ended_the_connection(
+    plant_of_2025: LocalPlant, version: int, reason: int | None
+) -> None:
+    with connected(plant_of_2025, a_topic(), version=version) as opened:
+        opened.send(w.publish("a", b"x", qos=1, version=version))
+        opened.expect(w.PUBACK)
+        opened.send(w.publish("a", b"x", qos=1, retain=True, version=version))
+        opened.expect_end(reason)
+
+
+def test_in_2025_a_retained_will_was_refused(plant_of_2025: LocalPlant) -> None:
+    with wire(plant_of_2025) as opened:
+        opened.send(w.connect("x", "press-07", will=w.will("a", b""), will_flags=0x04 | 0x20))
+        assert opened.expect(w.CONNACK).reason == 0x9A
 
 
 def test_more_than_ten_filters_in_a_subscribe_are_refused(plant: Plant) -> None:

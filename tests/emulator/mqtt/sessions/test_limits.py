@@ -5,10 +5,11 @@ import uuid
 
 import pytest
 
-from emulator.mqtt.limits import MAX_RETAINED_BYTES, MAX_RETAINED_MESSAGES, MAX_RETAINED_TOTAL_BYTES
+from emulator.mqtt.limits import MAX_RETAINED_BYTES, RETAINED_BYTES_PER_UNIT, RETAINED_MESSAGES_PER_UNIT
 from emulator.mqtt.sessions import broker as broker_module
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message
+from emulator.mqtt.wire.packets import Property
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant, make_plant
@@ -267,28 +268,56 @@ def test_a_connect_beyond_128_kib_is_refused(local_plant: LocalPlant, version: i
 # Retained messages
 
 
-def kept(broker: Broker) -> int:
-    return len(broker.retained)
+def keep(broker: Broker, topic: str, payload: bytes = b"x", *, expires_at: float | None = None) -> None:
+    broker.publish(Message(topic, payload, 1, True, expires_at=expires_at), None, 0)
 
 
-def test_a_namespace_keeps_at_most_10_000_retained_messages() -> None:
+def is_kept(broker: Broker, topic: str) -> bool:
+    return broker.retained.get(topic, 0) is not None
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_a_namespace_keeps_10_000_retained_messages_per_throughput_unit(units: int) -> None:
     broker = Broker()
-    for number in range(MAX_RETAINED_MESSAGES + 1):
-        broker.publish(Message(f"t/{number}", b"x", 1, True), None, 0)
-    assert (kept(broker), MAX_RETAINED_MESSAGES) == (10_000, 10_000)
-    broker.publish(Message("t/1", b"newer", 1, True), None, 0)  # replaces the first
-    assert broker.retained["t/1"].payload == b"newer"
-    broker.publish(Message("t/2", b"", 1, True), None, 0)
-    broker.publish(Message("t/10000", b"x", 1, True), None, 0)
-    assert kept(broker) == 10_000
-    assert "t/10000" in broker.retained
+    broker.retained.configure(units)
+    assert RETAINED_MESSAGES_PER_UNIT == 10_000
+    for number in range(10_000 * units + 1):
+        keep(broker, f"t/{number}")
+    assert len(broker.retained) == 10_000 * units
+    assert not is_kept(broker, f"t/{10_000 * units}")
+    keep(broker, "t/1", b"newer")  # replaces the first
+    newer = broker.retained.get("t/1", 0)
+    assert newer is not None
+    assert newer.message.payload == b"newer"
+    keep(broker, "t/2", b"")
+    keep(broker, "t/one-more")
+    assert len(broker.retained) == 10_000 * units
+    assert is_kept(broker, "t/one-more")
 
 
-def test_a_namespace_keeps_64_megabytes_at_most() -> None:
-    broker, payload = Broker(), b"x" * MAX_RETAINED_BYTES
-    for number in range(1_100):
-        broker.publish(Message(f"{number:04}", payload, 1, True), None, 0)
-    assert kept(broker) == MAX_RETAINED_TOTAL_BYTES // (MAX_RETAINED_BYTES + 4)
-    broker.publish(Message("0000", b"", 1, True), None, 0)
-    broker.publish(Message("last", payload, 1, True), None, 0)
-    assert "last" in broker.retained
+def test_a_namespace_keeps_640_megabytes_per_throughput_unit() -> None:
+    """Ten thousand payloads of 64 KB fit, so only their properties lead beyond it."""
+    broker, payload = Broker(), b"x" * MAX_RETAINED_BYTES  # one object: the memory is not used
+    properties = ((Property.USER_PROPERTY, ("n", "v" * 30_000)),)
+
+    def keep_large(topic: str) -> None:
+        broker.publish(Message(topic, payload, 1, True, properties), None, 0)
+
+    assert RETAINED_BYTES_PER_UNIT == 640 * 1024 * 1024
+    most = RETAINED_BYTES_PER_UNIT // (MAX_RETAINED_BYTES + 30_001 + len("00000"))
+    for number in range(most + 1):
+        keep_large(f"{number:05}")
+    assert len(broker.retained) == most < RETAINED_MESSAGES_PER_UNIT
+    keep(broker, "00000", b"")
+    keep_large("last-")
+    assert is_kept(broker, "last-")
+
+
+def test_expired_messages_make_room_for_new_ones() -> None:
+    broker = Broker()
+    for number in range(RETAINED_MESSAGES_PER_UNIT):
+        keep(broker, f"t/{number}", expires_at=float(number))
+    broker.publish(Message("new", b"x", 1, True), None, 4.5)
+    assert [kept.message.topic for kept in broker.retained.matching("new", 4.5)] == ["new"]
+    assert len(broker.retained) == RETAINED_MESSAGES_PER_UNIT - 5 + 1
+    assert broker.retained.get("t/4", 4.5) is None

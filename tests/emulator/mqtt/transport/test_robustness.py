@@ -205,10 +205,10 @@ def test_all_sessions_of_a_namespace_together_hold_a_bounded_amount() -> None:
     overflowed = broker.publish(Message("t", b"x" * 500_000, 1, False), None, 0)
     assert len(overflowed) == 10 - 3
     for session in overflowed:
-        broker.drop(session)
+        broker.drop(session, 0.0)
     assert broker.ledger.held == 3 * 500_001
     for session in tuple(broker.sessions.values()):
-        broker.drop(session)
+        broker.drop(session, 0.0)
     assert broker.ledger.held == 0
 
 
