@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sign_in.session_limits.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -191,6 +192,9 @@ MAX_UPLOAD_BYTES = 1_048_576
 
 # Over HTTPS, a browser keeps a cookie with this prefix to exactly this host: no other host of the domain can set it.
 _COOKIE_PREFIX = "__Host-" if PORTAL_HTTPS else ""
+SESSION_IDLE_SECONDS = whole_number("PORTAL_SESSION_IDLE_SECONDS", 8 * 3600)  # without use
+SESSION_LONGEST_SECONDS = whole_number("PORTAL_SESSION_LONGEST_SECONDS", 7 * 24 * 3600)  # after signing in
+SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS  # begins again while a session is used
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
 THEME_COOKIE_NAME = f"{_COOKIE_PREFIX}theme"

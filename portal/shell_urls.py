@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from portal.views import account, favicon, notifications, search, sign_in, styleguide, theme
+from portal.views import account, favicon, notifications, search, sessions, sign_in, styleguide, theme
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern] = [
     # The user
     path("account/", account.account, name="account"),
     path("account/password/", account.password_change, name="password_change"),
+    path("account/sessions/", sessions.session_list, name="sessions"),
+    path("account/sessions/<int:session>/end/", sessions.session_end, name="session_end"),
+    path("account/sessions/sign-out-everywhere/", sessions.sign_out_everywhere, name="sign_out_everywhere"),
     path("theme/", theme.theme, name="theme"),
     # The top bar
     path("search/", search.search_page, name="search"),

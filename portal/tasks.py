@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.deployment.starting import require_secret_key
 from portal.serving.shared_cache import delete_expired
 from portal.sign_in.records import record_failures
+from portal.sign_in.sessions import delete_expired_sessions
 
 
 @shared_task
@@ -22,9 +23,10 @@ def heartbeat() -> None:
 
 @shared_task
 def tidy_sign_ins() -> None:
-    """Add the failed sign-ins of past minutes to the activity log, and delete expired counts."""
+    """Add the failed sign-ins of past minutes to the activity log, and delete expired counts and sessions."""
     record_failures(timezone.now())
     delete_expired(time.time())
+    delete_expired_sessions(timezone.now())
 
 
 @worker_init.connect

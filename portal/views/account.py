@@ -1,13 +1,14 @@
 """The user's account: roles and password."""
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.registry import held_roles
+from portal.sign_in import records
+from portal.sign_in.sessions import keep_only_this_session
 from portal.web.responses import PageRequest
 
 
@@ -26,6 +27,7 @@ def password_change(request: PageRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _account(request, form, status=422)
     form.save()
-    update_session_auth_hash(request, request.user)
+    keep_only_this_session(request, request.user)
+    records.note("password_changed", request.user, request)
     messages.success(request, "Your password is changed. Other browsers are signed out.")
     return redirect("portal:account")

@@ -34,6 +34,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:sign_out": ("POST", "stranger"),
     "portal:account": ("GET", "stranger"),
     "portal:password_change": ("POST", "stranger"),
+    "portal:sessions": ("GET", "stranger"),
+    "portal:session_end": ("POST", "stranger"),
+    "portal:sign_out_everywhere": ("POST", "stranger"),
     "portal:theme": ("POST", "everybody"),
     "portal:favicon": ("GET", "everybody"),
     "portal:search": ("GET", "stranger"),
@@ -190,6 +193,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "cursor": 1,
         "entry": 1000,
         "finding": 1000,
+        "session": 1000,
         "assignment": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}

@@ -36,6 +36,8 @@ NEED_NO_FIELD = (
     "_refresh",
     "_seen",
     "sign_out",
+    "sign_out_everywhere",
+    "session_end",
     "fault_off",
 )
 # The page that has the controls of a URL without a page of its own.

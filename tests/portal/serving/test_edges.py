@@ -1,6 +1,12 @@
 """The edges of the web: forms behind a proxy, odd headers, and headers of every answer."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from django.conf import settings as django_settings
 from django.test import Client as Browser
 from django.test import override_settings
 from django.urls import reverse
@@ -127,3 +133,28 @@ def test_http_is_led_to_https_except_for_probes() -> None:
     over_tls = browser.get("/sign-in/", headers={"x-forwarded-proto": "https"}, REMOTE_ADDR=PROXY)
     assert over_tls.status_code == 200
     assert over_tls.headers["Strict-Transport-Security"] == "max-age=3600"
+
+
+COOKIES = """
+from django.conf import settings
+print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.THEME_COOKIE_NAME, settings.DEVICE_COOKIE_NAME)
+"""
+
+
+@pytest.mark.parametrize(("https", "prefix"), [("true", "__Host-"), ("false", "")])
+def test_cookies_are_kept_to_this_host_over_https(https: str, prefix: str, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PORTAL_HTTPS": https,
+        "PORTAL_SECRET_KEY": "k" * 50,
+        "PORTAL_STATE_DIR": str(tmp_path),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", COOKIES],
+        cwd=django_settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == [f"{prefix}{name}" for name in ("sessionid", "csrftoken", "theme", "known_device")]
