@@ -1,26 +1,25 @@
 """What more processes bring, on PostgreSQL and Redis: one and two workers, one and two web processes, 50 people at once.
 
-All processes share this machine, so each line about workers has the split of the processor time: where all cores are
-busy, a second worker cannot bring more. `BENCH_ROWS`, `BENCH_CLIENTS` and `BENCH_SECONDS` make it smaller.
+All processes share this machine, this one too, so each line shows how many cores each of them used: where all cores are
+busy, a second process cannot bring more. `BENCH_ROWS`, `BENCH_CLIENTS` and `BENCH_SECONDS` make it smaller.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import Measurement, report
 from benchmarks.scale_stage import (
-    Cores,
+    Spent,
+    Split,
     gunicorn,
     make_clients,
     make_people,
     postmaster_of,
-    processor_seconds,
 )
 from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
 from benchmarks.web_load import Person, Results, bare_loop, closed_loop, open_loop
@@ -39,21 +38,28 @@ ALL_BUSY = 0.9  # share of the cores' time: no more can be had from this machine
 
 def workers(set_stage: Stage, database: str) -> list[Measurement]:
     """Rows a second that one worker and two workers bring to the emulator, whose answers take 20 ms."""
-    one, _, _ = _pushed(set_stage, database, 1)
-    two, busy, split = _pushed(set_stage, database, 2)
-    goal = None if busy >= ALL_BUSY else 1.5
-    name = f"scale 2 workers beside 1 ({split}; cores {busy:.0%} busy)"
-    return [Measurement(name, two, "/s", goal, one, more_is_better=True)]
+    one, two = _pushed(set_stage, database, 1), _pushed(set_stage, database, 2)
+    goal = None if two.busy >= ALL_BUSY else 1.5
+    own = one.seconds["workers"] / ROWS * 1000
+    return [
+        Measurement(f"scale processor time of a row in 1 worker ({one.cores})", own, " ms", None),
+        Measurement(
+            f"scale 2 workers beside 1 ({two.cores})", ROWS / two.took, "/s", goal, ROWS / one.took, more_is_better=True
+        ),
+    ]
 
 
-def _pushed(set_stage: Stage, database: str, count: int) -> tuple[float, float, str]:
-    """Return the rows a second with so many workers, how busy the cores were, and the split of processor time."""
+def _pushed(set_stage: Stage, database: str, count: int) -> Spent:
+    """Push rows with this number of workers, and return what that took."""
     from sync.models import WorkerBeat
 
     namespace = connect(set_stage.emulator.make_namespace(f"workers-{count}"), f"workers-{count}")
     WorkerBeat.objects.all().delete()
     with ExitStack() as running:
-        started = [running.enter_context(set_stage.worker(f"w{count}-{number}")) for number in range(count)]
+        started = [
+            running.enter_context(set_stage.worker(f"w{count}-{number}", with_clock=number == 0))
+            for number in range(count)
+        ]
         until(lambda: WorkerBeat.objects.count() >= count, "the workers are there", 60)
         save_clients(namespace, count, prefix="warm")
         wait_for(namespace, 60)
@@ -63,12 +69,9 @@ def _pushed(set_stage: Stage, database: str, count: int) -> tuple[float, float, 
             "emulator": [set_stage.emulator.pid],
         }
         save_clients(namespace, ROWS)
-        before = {name: processor_seconds(pids) for name, pids in roots.items()}
-        cores, began = Cores(), time.perf_counter()
+        split = Split(roots)
         wait_for(namespace, 300)
-        took, busy = time.perf_counter() - began, cores.busy
-        split = ", ".join(f"{name} {processor_seconds(pids) - before[name]:.1f} s" for name, pids in roots.items())
-    return ROWS / took, busy, split
+        return split.stop()
 
 
 def web(folder: Path, database: str) -> list[Measurement]:
@@ -84,25 +87,23 @@ def web(folder: Path, database: str) -> list[Measurement]:
         with gunicorn("portal.wsgi", folder, processes=processes) as (port, pid):
             people = [Person(port, key, 1000 * processes + at, namespace.pk) for at, key in enumerate(sessions)]
             closed_loop(people[:AT_ONCE], 2.0)
-            cores, before = Cores(), processor_seconds([pid])
+            roots = {"portal": [pid], "postgresql": [postmaster_of(database)]}
+            split = Split(roots)
             rate = closed_loop(people[:AT_ONCE], CLOSED_SECONDS)
-            used = (processor_seconds([pid]) - before) / CLOSED_SECONDS
-            name = (
-                f"scale {processes} web {'process' if processes == 1 else 'processes'}, mixed walk beside a bare view"
-            )
-            name += f" ({used:.1f} cores of it; all {cores.busy:.0%} busy)"
+            name = f"scale {processes} web process{'es' * (processes - 1)}, mixed walk beside a bare view"
+            name += f" ({split.stop().cores})"
             found.append(Measurement(name, rate, "/s", None, bare, more_is_better=True))
             if processes == 2:
-                roots = [pid, postmaster_of(database)]
-                cores, before = Cores(), processor_seconds(roots)
+                split = Split(roots)
                 results = open_loop(people, SECONDS, RATE)
-                found += _times(results, processor_seconds(roots) - before, cores.busy)
+                found += _times(results, split.stop())
     return found
 
 
-def _times(results: Results, used: float, busy: float) -> list[Measurement]:
+def _times(results: Results, spent: Spent) -> list[Measurement]:
     """Return the times of each page, and of all beside the processor time that they took of the portal and PostgreSQL."""
-    every = f"{PEOPLE} people, {RATE:g} requests a second (cores {busy:.0%} busy, load {os.getloadavg()[0]:.1f})"
+    every = f"{PEOPLE} people, {RATE:g} requests a second ({spent.cores}, load {os.getloadavg()[0]:.1f})"
+    used = spent.seconds["portal"] + spent.seconds["postgresql"]
     pages = [
         Measurement(f"scale p95 of {page} ({len(took)} requests)", results.p95(page) * 1000, " ms", None)
         for page, took in sorted(results.seconds.items())

@@ -5,8 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -55,6 +57,39 @@ class Cores:
     def busy(self) -> float:
         spent = [now - before for now, before in zip(self._read(), self._before, strict=True)]
         return 1 - (spent[3] + spent[4]) / max(sum(spent), 1)  # idle, and waiting for a disk
+
+
+class Split:
+    """What the processor time went to, from its construction on: groups of processes, and this one as `load`."""
+
+    def __init__(self, roots: Mapping[str, Iterable[int]]) -> None:
+        self._roots = {name: tuple(pids) for name, pids in roots.items()}
+        self._cores = Cores()
+        self._before = self._read()
+        self._began = time.perf_counter()
+
+    def _read(self) -> dict[str, float]:
+        return {name: processor_seconds(pids) for name, pids in self._roots.items()} | {"load": time.process_time()}
+
+    def stop(self) -> "Spent":
+        took = time.perf_counter() - self._began
+        seconds = {name: now - self._before[name] for name, now in self._read().items()}
+        return Spent(took, seconds, self._cores.busy)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """`took`: seconds passed; `seconds`: processor time of each group; `busy`: the cores, by whatever process."""
+
+    took: float
+    seconds: dict[str, float]
+    busy: float
+
+    @property
+    def cores(self) -> str:
+        """Return how many cores each group used, as text."""
+        used = ", ".join(f"{name} {seconds / self.took:.2f}" for name, seconds in self.seconds.items())
+        return f"cores: {used}; {self.busy:.0%} of {os.cpu_count()} busy"
 
 
 @contextmanager

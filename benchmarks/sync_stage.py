@@ -33,14 +33,14 @@ class Stage:
         call_command("migrate", verbosity=0)
 
     @contextmanager
-    def worker(self, name: str = "bench") -> Iterator["subprocess.Popen[bytes]"]:
+    def worker(self, name: str = "bench", *, with_clock: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
         """Run a Celery worker as the demo does."""
+        clock = ("--beat", f"--schedule={self.folder / name}-schedule") if with_clock else ()
         command = [
             *(sys.executable, "-m", "celery", "--app=portal", "worker", f"--hostname={name}@localhost"),
             *("--pool=threads", "--concurrency=4", "--loglevel=WARNING", "--without-gossip", "--without-mingle"),
             "--without-heartbeat",
-            "--beat",
-            f"--schedule={self.folder / name}-schedule",
+            *clock,
         ]
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

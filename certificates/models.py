@@ -21,12 +21,12 @@ from certificates.x509.reading import (
     to_pem,
 )
 from certificates.x509.thumbprints import grouped_thumbprint
-from namespaces.models import Namespace
+from namespaces.models import Namespace, NamespaceResource
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
 from sync.models import SyncedModel, SyncedQuerySet
 
 
-class CACertificate(SyncedModel):
+class CACertificate(NamespaceResource, SyncedModel):
     """A CA certificate that may sign client certificates of the namespace. Stored as DER."""
 
     arm_type: ClassVar[str] = "caCertificates"
@@ -73,9 +73,6 @@ class CACertificate(SyncedModel):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.name
-
     def set_certificate(self, certificate: Certificate) -> None:
         self.der = certificate.der
         self.subject = certificate.subject
@@ -97,15 +94,6 @@ class CACertificate(SyncedModel):
     @property
     def pem(self) -> str:
         return to_pem(bytes(self.der)) if self.der else ""
-
-    def arm_id(self) -> str:
-        return f"{self.namespace.resource_id}/caCertificates/{self.name}"
-
-    def scope_pk(self) -> int:
-        return self.namespace_id
-
-    def scope_name(self) -> str:
-        return self.namespace.name
 
     @classmethod
     def shown(cls, field: str, value: Any) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from django.utils import timezone
 from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
 from namespaces.actions.teams import check_team
 from namespaces.models import Namespace
 from namespaces.rules.clients import check_description, check_resource_name
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
-from sync.actions import commit_change, mark_deleted
 
 
 def upload_ca_certificate(
@@ -22,24 +22,14 @@ def upload_ca_certificate(
     check_description(description)
     check_team(actor, team)
     with transaction.atomic(durable=True):
-        row = _row_for_new_name(namespace, name)
+        row = row_for_name(CACertificate, namespace, name)
         _check_certificate(namespace, certificate, row)
         row.name, row.description, row.team, row.created_by = name, description, team, actor
         row.deleted_at = None
         row.rule_notes = []
         row.set_certificate(certificate)
-        commit_change(
-            actor, row=row, verb="Upload certificate", before=None, after=row.describe(), scope_name=namespace.name
-        )
+        commit(actor, row, "Upload certificate", None)
     return row
-
-
-def _row_for_new_name(namespace: Namespace, name: str) -> CACertificate:
-    rows = CACertificate.objects.filter(namespace=namespace)
-    existing = rows.select_for_update().named(name).first()
-    if existing is not None and existing.deleted_at is None:
-        raise RuleError("name", "taken", f"A certificate named “{existing.name}” already exists in this namespace.")
-    return existing or CACertificate(namespace=namespace)
 
 
 def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACertificate) -> None:
@@ -58,35 +48,14 @@ def update_ca_certificate(actor: User, *, certificate: CACertificate, descriptio
     """Change the description, if it differs. Raises RuleError."""
     check_description(description)
     with transaction.atomic(durable=True):
-        row = _present(certificate)
+        row = current(certificate)
         before = row.describe()
         row.description = description
-        if row.describe() != before:
-            commit_change(
-                actor,
-                row=row,
-                verb="Update certificate",
-                before=before,
-                after=row.describe(),
-                scope_name=row.namespace.name,
-            )
+        commit_if_changed(actor, row, "Update certificate", before)
     return row
 
 
 def delete_ca_certificate(actor: User, *, certificate: CACertificate) -> None:
     """Mark a CA certificate for deletion. The row stays until Azure confirms. Raises RuleError."""
     with transaction.atomic(durable=True):
-        row = _present(certificate)
-        mark_deleted(actor, row=row, verb="Delete certificate", before=row.describe(), scope_name=row.namespace.name)
-
-
-def _present(certificate: CACertificate) -> CACertificate:
-    row: CACertificate | None = (
-        CACertificate.objects.select_for_update(of=("self",))
-        .select_related("namespace", "team")
-        .filter(pk=certificate.pk)
-        .first()
-    )
-    if row is None or row.deleted_at is not None:
-        raise RuleError("", "gone", f"Certificate “{certificate.name}” has been deleted.")
-    return row
+        delete(actor, current(certificate), "Delete certificate")

@@ -17,9 +17,15 @@ from certificates.diagnosis.upload_checks import limit_reached
 from certificates.models import CACertificate, full_at_limit
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.reading import to_pem
-from namespaces.access import teams_of
 from namespaces.connections.client_certificates import shown_certificates
-from namespaces.forms.base import GuardedForm, ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.base import (
+    GuardedForm,
+    ResourceForm,
+    TeamField,
+    check_name_is_free,
+    offer_teams,
+    rule_as_field_error,
+)
 from namespaces.models import Namespace
 from namespaces.rules import clients as rules
 from portal.models import User
@@ -178,17 +184,13 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
 
     def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, namespace=namespace, **kwargs)
-        team = self.fields["team"]
-        assert isinstance(team, TeamField)
-        team.offer(teams_of(user))
+        offer_teams(self, user)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         with rule_as_field_error():
             rules.check_resource_name(name)
-        taken = CACertificate.objects.present().named(name).filter(namespace=self.namespace).first()
-        if taken is not None:
-            raise ValidationError(f"A certificate named “{taken.name}” already exists in this namespace.", code="taken")
+        check_name_is_free(CACertificate, self.namespace, name)
         return name
 
     def clean_description(self) -> str:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from certificates.authentication.engine import authentication_name_key
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
 from namespaces.actions.teams import check_team
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import (
@@ -20,7 +21,6 @@ from namespaces.rules.clients import (
 )
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
-from sync.actions import commit_change, mark_deleted
 
 
 def create_client(
@@ -42,29 +42,14 @@ def create_client(
     check_authentication_name(authentication_name)
     check_team(actor, team)
     with transaction.atomic(durable=True):
-        client = _row_for_new_client(namespace, name)
+        client = row_for_name(Client, namespace, name, limit=settings.MAX_CLIENTS)
         _check_authentication_name_is_free(namespace, authentication_name, client)
         client.name, client.team, client.created_by = name, team, actor
         client.deleted_at = None
         client.set_authentication_name(authentication_name)
         _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
-        _commit(actor, client, verb="Create client", before=None)
+        commit(actor, client, "Create client", None)
     return client
-
-
-def _row_for_new_client(namespace: Namespace, name: str) -> Client:
-    existing = Client.objects.filter(namespace=namespace).named(name).select_for_update().first()
-    if existing is not None and existing.deleted_at is None:
-        raise RuleError(
-            "name", "taken", f"There is already a client “{existing.name}”. Names must differ in more than case."
-        )
-    if existing is None and Client.objects.filter(namespace=namespace).count() >= settings.MAX_CLIENTS:
-        raise RuleError(
-            "",
-            "limit",
-            f"A namespace holds at most {settings.MAX_CLIENTS} clients, also counting those still being deleted.",
-        )
-    return existing or Client(namespace=namespace)
 
 
 def _check_authentication_name_is_free(namespace: Namespace, authentication_name: str, client: Client) -> None:
@@ -100,11 +85,10 @@ def update_client(
 ) -> Client:
     """Change the settings of a client. Do nothing when they are unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = _present_client(client)
+        row = current(client)
         before = row.describe()
         _set_editable(row, validation_scheme, thumbprints, state, description, attributes)
-        if row.describe() != before:
-            _commit(actor, row, verb="Update client", before=before)
+        commit_if_changed(actor, row, "Update client", before)
     return row
 
 
@@ -112,30 +96,20 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
     """Change the authentication name. Azure cannot, so the worker deletes the client and creates it again."""
     check_authentication_name(authentication_name)
     with transaction.atomic(durable=True):
-        row = _present_client(client)
+        row = current(client)
         before = row.describe()
         if row.authentication_name == authentication_name:
             return row
         _check_authentication_name_is_free(row.namespace, authentication_name, row)
         row.set_authentication_name(authentication_name)
-        _commit(actor, row, verb="Change authentication name", before=before)
+        commit(actor, row, "Change authentication name", before)
     return row
 
 
 def delete_client(actor: User, *, client: Client) -> None:
     """Mark a client as deleted. The row stays until Azure confirms."""
     with transaction.atomic(durable=True):
-        row = _present_client(client)
-        mark_deleted(actor, row=row, verb="Delete client", before=row.describe(), scope_name=row.namespace.name)
-
-
-def _present_client(client: Client) -> Client:
-    row: Client | None = (
-        Client.objects.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=client.pk).first()
-    )
-    if row is None or row.deleted_at is not None:
-        raise RuleError("", "gone", f"Client “{client.name}” has been deleted.")
-    return row
+        delete(actor, current(client), "Delete client")
 
 
 def _set_editable(
@@ -156,9 +130,3 @@ def _set_editable(
     client.description = description
     client.attributes = dict(attributes)
     client.rule_notes = []
-
-
-def _commit(actor: User, client: Client, *, verb: str, before: Mapping[str, Any] | None) -> None:
-    commit_change(
-        actor, row=client, verb=verb, before=before, after=client.describe(), scope_name=client.namespace.name
-    )

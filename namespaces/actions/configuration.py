@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from namespaces.actions.resources import commit_if_changed
 from namespaces.models import NamespaceConfiguration
 from namespaces.rules.configuration import check_configuration
 from namespaces.rules.errors import RuleError
 from portal.models import User
-from sync.actions import commit_change
 
 
 def update_configuration(
@@ -30,13 +30,5 @@ def update_configuration(
         before = row.describe()
         row.state, row.sources = state, list(sources)
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []
-        if row.describe() != before:
-            commit_change(
-                actor,
-                row=row,
-                verb="Change configuration",
-                before=before,
-                after=row.describe(),
-                scope_name=row.scope_name(),
-            )
+        commit_if_changed(actor, row, "Change configuration", before)
     return row

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import transaction
 
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
 from namespaces.actions.teams import check_team
 from namespaces.authorization.topic_access import EVERYONE
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
@@ -16,7 +17,6 @@ from namespaces.rules.clients import check_description, check_resource_name
 from namespaces.rules.errors import RuleError
 from namespaces.rules.topic_rules import check_permission, check_query, check_templates
 from portal.models import Team, User
-from sync.actions import commit_change, mark_deleted
 
 Rule = TypeVar("Rule", bound=TopicRule)
 
@@ -38,17 +38,17 @@ def create_client_group(
     with transaction.atomic(durable=True):
         group = _new_row(actor, ClientGroup, namespace, name, team)
         _set_group(group, query, description)
-        _commit(actor, group, "Create client group", None)
+        commit(actor, group, "Create client group", None)
     return group
 
 
 def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
     """Change the query of a client group. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = _present(group)
+        row = current(group)
         before = row.describe()
         _set_group(row, query, description)
-        _commit_if_changed(actor, row, "Update client group", before)
+        commit_if_changed(actor, row, "Update client group", before)
     return row
 
 
@@ -71,17 +71,17 @@ def create_topic_space(
     with transaction.atomic(durable=True):
         space = _new_row(actor, TopicSpace, namespace, name, team)
         _set_space(space, templates, description)
-        _commit(actor, space, "Create topic space", None)
+        commit(actor, space, "Create topic space", None)
     return space
 
 
 def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
     """Change the topics of a space. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = _present(space)
+        row = current(space)
         before = row.describe()
         _set_space(row, templates, description)
-        _commit_if_changed(actor, row, "Update topic space", before)
+        commit_if_changed(actor, row, "Update topic space", before)
     return row
 
 
@@ -106,7 +106,7 @@ def create_permission_binding(
     with transaction.atomic(durable=True):
         binding = _new_row(actor, PermissionBinding, namespace, name, team)
         _set_binding(binding, client_group_name, topic_space_name, permission, description)
-        _commit(actor, binding, "Create permission binding", None)
+        commit(actor, binding, "Create permission binding", None)
     return binding
 
 
@@ -121,10 +121,10 @@ def update_permission_binding(
 ) -> PermissionBinding:
     """Change a permission binding. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = _present(binding)
+        row = current(binding)
         before = row.describe()
         _set_binding(row, client_group_name, topic_space_name, permission, description)
-        _commit_if_changed(actor, row, "Update permission binding", before)
+        commit_if_changed(actor, row, "Update permission binding", before)
     return row
 
 
@@ -156,53 +156,19 @@ def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[
     `with_bindings`: names of the bindings that the actor was shown. Raise RuleError when others use it by now.
     """
     with transaction.atomic(durable=True):
-        current = _present(row)
-        bindings = list(current.bindings().present().select_for_update(of=("self",)).select_related("namespace"))
+        locked = current(row)
+        bindings = list(locked.bindings().present().select_for_update(of=("self",)).select_related("namespace"))
         unseen = {binding.name for binding in bindings} - set(with_bindings)
         if unseen:
             names = ", ".join(sorted(unseen))
             raise RuleError("", "bound-meanwhile", f"“{row.name}” is also used by {names}. Look again, then delete it.")
-        for each in [*bindings, current]:
-            verb = f"Delete {each._meta.verbose_name}"
-            mark_deleted(actor, row=each, verb=verb, before=each.describe(), scope_name=each.scope_name())
+        for each in [*bindings, locked]:
+            delete(actor, each, f"Delete {each._meta.verbose_name}")
 
 
 def _new_row(actor: User, model: type[Rule], namespace: Namespace, name: str, team: Team | None) -> Rule:
     check_resource_name(name)
     check_team(actor, team)
-    rows: Any = model._default_manager
-    noun = model._meta.verbose_name
-    existing: Rule | None = rows.named(name).filter(namespace=namespace).select_for_update().first()
-    if existing is not None and existing.deleted_at is None:
-        raise RuleError(
-            "name", "taken", f"There is already a {noun} “{existing.name}”. Names must differ in more than case."
-        )
-    if existing is None and rows.filter(namespace=namespace).count() >= most_of(model):
-        raise RuleError(
-            "",
-            "limit",
-            f"A namespace holds at most {most_of(model)} {model._meta.verbose_name_plural}, those still being deleted "
-            "included. Delete one that is no longer used.",
-        )
-    row = existing or model(namespace=namespace)
+    row = row_for_name(model, namespace, name, limit=most_of(model))
     row.name, row.team, row.created_by, row.deleted_at = name, team, actor, None
     return row
-
-
-def _present(row: Rule) -> Rule:
-    rows: Any = type(row)._default_manager
-    found: Rule | None = (
-        rows.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=row.pk).first()
-    )
-    if found is None or found.deleted_at is not None:
-        raise RuleError("", "gone", f"The {row._meta.verbose_name} “{row.name}” has been deleted.")
-    return found
-
-
-def _commit_if_changed(actor: User, row: TopicRule, verb: str, before: dict[str, Any]) -> None:
-    if row.describe() != before:
-        _commit(actor, row, verb, before)
-
-
-def _commit(actor: User, row: TopicRule, verb: str, before: dict[str, Any] | None) -> None:
-    commit_change(actor, row=row, verb=verb, before=before, after=row.describe(), scope_name=row.scope_name())

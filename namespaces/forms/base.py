@@ -14,8 +14,12 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from certificates.x509.private_keys import private_key_kind
+from namespaces.access import teams_of
+from namespaces.actions.resources import name_taken
+from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
-from portal.models import Team
+from portal.models import Team, User
+from sync.models import SyncedModel
 
 if TYPE_CHECKING:  # generic in the type stubs only
     ModelChoiceField = forms.ModelChoiceField[Team]
@@ -105,6 +109,21 @@ class TeamField(ModelChoiceField):
         first = list(teams[:2])
         if len(first) == 1:
             self.initial = first[0]
+
+
+def offer_teams(form: forms.Form, user: User) -> None:
+    """Offer the user's teams in the field `team` of a form."""
+    team = form.fields["team"]
+    assert isinstance(team, TeamField)
+    team.offer(teams_of(user))
+
+
+def check_name_is_free(model: type[SyncedModel], namespace: Namespace, name: str) -> None:
+    """Raise ValidationError "taken" when a resource of the namespace has this name."""
+    rows: Any = model._default_manager
+    taken = rows.present().named(name).filter(namespace=namespace).first()
+    if taken is not None:
+        raise ValidationError(name_taken(taken), code="taken")
 
 
 def problem_of_one_field(form: forms.Form, field: str) -> str:

@@ -8,9 +8,16 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
-from namespaces.access import teams_of
 from namespaces.forms.attributes import AttributeFormSet
-from namespaces.forms.base import IN_A_ROW, GuardedForm, ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.base import (
+    IN_A_ROW,
+    GuardedForm,
+    ResourceForm,
+    TeamField,
+    check_name_is_free,
+    offer_teams,
+    rule_as_field_error,
+)
 from namespaces.forms.client_proposal import CertificateReading
 from namespaces.forms.repeated import RepeatedField
 from namespaces.forms.rows import Row
@@ -149,9 +156,7 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
     def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.namespace = namespace
-        team = self.fields["team"]
-        assert isinstance(team, TeamField)
-        team.offer(teams_of(user))
+        offer_teams(self, user)
 
     def show_reading(self, reading: CertificateReading) -> None:
         """Show what the certificate proposes. A name read from it does not follow the client name being typed."""
@@ -167,11 +172,7 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
         name: str = self.cleaned_data["name"]
         with rule_as_field_error():
             rules.check_client_name(name)
-        taken = Client.objects.present().named(name).filter(namespace=self.namespace).first()
-        if taken is not None:
-            raise ValidationError(
-                f"There is already a client “{taken.name}”. Names must differ in more than case.", code="taken"
-            )
+        check_name_is_free(Client, self.namespace, name)
         return name
 
     def clean_authentication_name(self) -> str:

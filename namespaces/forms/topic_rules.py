@@ -8,9 +8,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from namespaces.access import teams_of
 from namespaces.authorization.topic_access import EVERYONE
-from namespaces.forms.base import IN_A_ROW, ResourceForm, TeamField, rule_as_field_error
+from namespaces.forms.base import (
+    IN_A_ROW,
+    ResourceForm,
+    TeamField,
+    check_name_is_free,
+    offer_teams,
+    rule_as_field_error,
+)
 from namespaces.forms.rows import Row, RowForm, RowFormSet
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules import clients as rules
@@ -46,21 +52,13 @@ class TopicRuleForm(ResourceForm):
         if row is not None:
             del self.fields["name"], self.fields["team"]
             return
-        team = self.fields["team"]
-        assert isinstance(team, TeamField)
-        team.offer(teams_of(user))
+        offer_teams(self, user)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         with rule_as_field_error():
             rules.check_resource_name(name)
-        existing: Any = self.model._default_manager
-        taken = existing.present().named(name).filter(namespace=self.namespace).first()
-        if taken is not None:
-            noun = self.model._meta.verbose_name
-            raise ValidationError(
-                f"There is already a {noun} “{taken.name}”. Names must differ in more than case.", code="taken"
-            )
+        check_name_is_free(self.model, self.namespace, name)
         return name
 
     def clean_description(self) -> str:

@@ -2,6 +2,7 @@
 
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.core import Client, ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
+from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ConnectionAttempt",
     "Namespace",
     "NamespaceConfiguration",
+    "NamespaceResource",
     "NamespaceRole",
     "PermissionBinding",
     "Role",

@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from certificates.x509.thumbprints import grouped_thumbprint, thumbprint_digits
 from namespaces.models.configuration import NamespaceConfiguration
+from namespaces.models.resource import NamespaceResource
 from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 
@@ -110,7 +111,7 @@ class NamespaceRole(models.Model):
 _SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
 
 
-class Client(SyncedModel):
+class Client(NamespaceResource, SyncedModel):
     """An MQTT client that may connect to the namespace."""
 
     arm_type: ClassVar[str] = "clients"
@@ -167,18 +168,6 @@ class Client(SyncedModel):
         indexes = [
             models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
         ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def arm_id(self) -> str:
-        return f"{self.namespace.resource_id}/clients/{self.name}"
-
-    def scope_pk(self) -> int:
-        return self.namespace_id
-
-    def scope_name(self) -> str:
-        return self.namespace.name
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -14,12 +14,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
+from namespaces.models.resource import NamespaceResource
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
 from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder, same_name
 
 
-class TopicRule(SyncedModel):
+class TopicRule(NamespaceResource, SyncedModel):
     """What the three have in common: a namespace, a name unique in it ignoring case, and a description."""
 
     named_by: ClassVar[str] = ""  # the column in which a permission binding names it
@@ -34,18 +35,6 @@ class TopicRule(SyncedModel):
     class Meta:
         abstract = True
         ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def arm_id(self) -> str:
-        return f"{self.namespace.resource_id}/{self.arm_type}/{self.name}"
-
-    def scope_pk(self) -> int:
-        return self.namespace_id
-
-    def scope_name(self) -> str:
-        return str(self.namespace.name)
 
     def matches(self, resource: Mapping[str, Any]) -> bool:
         theirs = type(self)()

@@ -65,7 +65,17 @@ def _delete(actor: User, row: TopicRule, data: QueryDict) -> None:
     actions.delete_topic_rule(actor, row=row, with_bindings=data.getlist("binding"))
 
 
-CLIENT_GROUPS = Kind(
+def _kind(
+    form: Callable[..., TopicRuleForm], commands: str = "namespaces/topic_rule_commands.html", **differs: Any
+) -> Kind:
+    """Return a type with what all three share. `commands` is the template of the commands above its list."""
+    extras = {"list_commands": commands, "below": "namespaces/topic_rule_reach.html", **differs.pop("extras", {})}
+    return Kind(form=form, delete=_delete, detail_context=_reach, extras=extras, **differs)
+
+
+CLIENT_GROUPS = _kind(
+    _form_of(ClientGroupForm),
+    "namespaces/client_group_commands.html",
     stem="client_group",
     listing=lists.CLIENT_GROUP_LIST,
     icon="users",
@@ -74,20 +84,14 @@ CLIENT_GROUPS = Kind(
     intro="A client group holds the clients that need the same topics, found by a query on their attributes or names.",
     empty="No client group yet",
     next_step="Create one by a query on the clients' attributes, such as attributes.type = 'press'.",
-    form=_form_of(ClientGroupForm),
     create=actions.create_client_group,
     update=lambda actor, row, **values: actions.update_client_group(actor, group=row, **values),
-    delete=_delete,
     draft=_group_draft,
-    detail_context=_reach,
     form_context=_query_context,
-    extras={
-        "list_commands": "namespaces/client_group_commands.html",
-        "first_row": "namespaces/client_group_first_row.html",
-        "below": "namespaces/topic_rule_reach.html",
-    },
+    extras={"first_row": "namespaces/client_group_first_row.html"},
 )
-TOPIC_SPACES = Kind(
+TOPIC_SPACES = _kind(
+    _space_form,
     stem="topic_space",
     listing=lists.TOPIC_SPACE_LIST,
     icon="folder-tree",
@@ -96,18 +100,12 @@ TOPIC_SPACES = Kind(
     intro="A topic space names topics by templates. Permission bindings let client groups publish or subscribe in it.",
     empty="No topic space yet",
     next_step="List the topics that belong together. Permission bindings then define which clients may use them.",
-    form=_space_form,
     create=actions.create_topic_space,
     update=lambda actor, row, **values: actions.update_topic_space(actor, space=row, **values),
-    delete=_delete,
     draft=_space_draft,
-    detail_context=_reach,
-    extras={
-        "list_commands": "namespaces/topic_rule_commands.html",
-        "below": "namespaces/topic_rule_reach.html",
-    },
 )
-PERMISSION_BINDINGS = Kind(
+PERMISSION_BINDINGS = _kind(
+    _form_of(PermissionBindingForm),
     stem="permission_binding",
     listing=lists.PERMISSION_BINDING_LIST,
     icon="key-round",
@@ -116,14 +114,7 @@ PERMISSION_BINDINGS = Kind(
     intro="A permission binding lets a client group publish or subscribe in a topic space. Anything else is denied.",
     empty="No permission binding yet",
     next_step="Without one, Azure lets no client publish or subscribe. Bind a client group to a topic space.",
-    form=_form_of(PermissionBindingForm),
     create=actions.create_permission_binding,
     update=lambda actor, row, **values: actions.update_permission_binding(actor, binding=row, **values),
-    delete=_delete,
-    detail_context=_reach,
-    extras={
-        "list_commands": "namespaces/topic_rule_commands.html",
-        "below": "namespaces/topic_rule_reach.html",
-    },
 )
 KINDS = (CLIENT_GROUPS, TOPIC_SPACES, PERMISSION_BINDINGS)

@@ -1,0 +1,60 @@
+"""What changes of every resource in a namespace share. All of it runs inside the caller's transaction."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from namespaces.models import Namespace
+from namespaces.rules.errors import RuleError
+from portal.models import User
+from sync.actions import commit_change, mark_deleted
+from sync.models import SyncedModel
+
+Row = TypeVar("Row", bound=SyncedModel)
+
+
+def row_for_name(model: type[Row], namespace: Namespace, name: str, *, limit: int | None = None) -> Row:
+    """Return the row that waits for deletion under this name, or a new one. Raise RuleError "taken" or "limit"."""
+    rows: Any = model._default_manager.filter(namespace=namespace)
+    existing: Row | None = rows.named(name).select_for_update().first()
+    if existing is not None and existing.deleted_at is None:
+        raise RuleError("name", "taken", name_taken(existing))
+    if existing is None and limit is not None and rows.count() >= limit:
+        raise RuleError(
+            "",
+            "limit",
+            f"A namespace holds at most {limit} {model._meta.verbose_name_plural}, those still being deleted included. "
+            "Delete one that is no longer used.",
+        )
+    return existing or model(namespace=namespace)
+
+
+def name_taken(row: Any) -> str:
+    """Return the sentence for a name that another resource has."""
+    return f"There is already a {row._meta.verbose_name} “{row.name}”. Names must differ in more than case."
+
+
+def current(row: Row) -> Row:
+    """Return the row as it is now, locked. Raise RuleError "gone" when it has been deleted."""
+    rows: Any = type(row)._default_manager
+    found: Row | None = (
+        rows.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=row.pk).first()
+    )
+    if found is None or found.deleted_at is not None:
+        raise RuleError("", "gone", f"The {row._meta.verbose_name} “{row}” has been deleted.")
+    return found
+
+
+def commit(actor: User, row: SyncedModel, verb: str, before: Mapping[str, Any] | None) -> None:
+    """Save the row and record what changed; `before` is None for a new one."""
+    commit_change(actor, row=row, verb=verb, before=before, after=row.describe(), scope_name=row.scope_name())
+
+
+def commit_if_changed(actor: User, row: SyncedModel, verb: str, before: Mapping[str, Any]) -> None:
+    """Save the row and record what changed, if anything did."""
+    if row.describe() != before:
+        commit(actor, row, verb, before)
+
+
+def delete(actor: User, row: SyncedModel, verb: str) -> None:
+    """Mark the row as deleted. It stays until Azure confirms."""
+    mark_deleted(actor, row=row, verb=verb, before=row.describe(), scope_name=row.scope_name())
