@@ -26,6 +26,9 @@ from portal.serving.connection_counts import ConnectionCounts
 HEAD_SECONDS = 10.0  # for a request head, from the start of the connection or the end of the previous request
 STALL_SECONDS = 20  # without any progress in receiving a request body or sending a response
 REQUEST_SECONDS = 300.0  # for a whole request in a thread, a slow download included
+LINGER_SECONDS = 2.0  # for a client to close its side after the last response
+LINGER_BYTES = 65_536  # of unread data, such as a request body that nobody wanted
+LINGERING = 1000
 LEAVE_SECONDS = 0.02  # how long a new connection is left to a process that has fewer
 LEAVE_PAUSE = 0.0005
 HEAD_BYTES = 32_768  # limit of a request head; browsers send a few thousand bytes
@@ -33,6 +36,24 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 HIDE_SECRETS = HideSecrets()
 COUNTS = ConnectionCounts()  # made in gunicorn's main process, which imports this module before it forks
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class Connection(TConn):  # type: ignore[misc]  # gunicorn has no type hints
+    """A connection that is closed without blocking the event loop.
+
+    After the last response, gunicorn waits in the event loop until the client closes its side, for two seconds at most:
+    every client that leaves its side open would stop the whole process for so long.
+    """
+
+    def __init__(self, worker: "BoundedThreadWorker", *args: Any) -> None:
+        super().__init__(*args)
+        self._worker = worker
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self._worker.linger(self)
+        else:
+            super().close()
 
 
 class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type hints
@@ -43,6 +64,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self.log.error_log.addFilter(HIDE_SECRETS)  # gunicorn logs the address of a request that fails
         self._lock = threading.Lock()
         self._in_threads: dict[TConn, float] = {}  # connection → deadline of its thread, by time.monotonic()
+        self._lingering: dict[Connection, tuple[float, int]] = {}  # deadline, and how many bytes may still come
         self._left_at = 0.0
 
     def notify(self) -> None:
@@ -88,7 +110,8 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         stall = struct.pack("ll", STALL_SECONDS, 0)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
-        self._wait_for_head(TConn(self.cfg, client, address, listener.getsockname()), time.monotonic() + HEAD_SECONDS)
+        connection = Connection(self, self.cfg, client, address, listener.getsockname())
+        self._wait_for_head(connection, time.monotonic() + HEAD_SECONDS)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Read the next request of a connection that was kept alive."""
@@ -119,9 +142,47 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
+    def linger(self, conn: Connection) -> None:
+        """Close our side of a connection now, and the rest when the client has closed its side or after LINGER_SECONDS.
+
+        Closing at once could make the client lose the end of the response, when it is still sending.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+            if len(self._lingering) >= LINGERING:
+                raise BlockingIOError
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
+        except (OSError, KeyError, ValueError):
+            conn.close()
+            return
+        self._lingering[conn] = (time.monotonic() + LINGER_SECONDS, LINGER_BYTES)
+
+    def _discard(self, conn: Connection, client: socket.socket) -> None:
+        """Read what the client still sends, and close the connection at its end."""
+        deadline, rest = self._lingering[conn]
+        try:
+            arrived = len(client.recv(LINGER_BYTES))
+        except BlockingIOError:
+            return
+        except OSError:
+            arrived = 0
+        if arrived == 0 or arrived > rest:
+            self._close_lingering(conn)
+        else:
+            self._lingering[conn] = (deadline, rest - arrived)
+
+    def _close_lingering(self, conn: Connection) -> None:
+        del self._lingering[conn]
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        conn.close()
+
     def murder_pending(self) -> None:
-        """Close connections whose request head is late, and those whose request takes too long in a thread."""
+        """Close connections whose request head is late, whose request takes too long, or whose client does not close."""
         now = time.monotonic()
+        for conn in [each for each, (deadline, _) in self._lingering.items() if deadline <= now]:
+            self._close_lingering(conn)
         for conn in [each for each in self.pending_conns if each.timeout <= now]:
             self.pending_conns.remove(conn)
             with contextlib.suppress(OSError, KeyError, ValueError):

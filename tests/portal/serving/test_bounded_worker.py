@@ -69,6 +69,31 @@ def opened(port: int, data: bytes = b"") -> socket.socket:
     return client
 
 
+def received(client: socket.socket) -> bytes:
+    """Return everything until the server closes its side."""
+    answer = b""
+    while data := client.recv(4096):
+        answer += data
+    return answer
+
+
+LAST = b"GET / HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n"
+
+
+def test_clients_that_do_not_close_delay_nobody(port: int) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(opened(port, LAST)) for _ in range(10)]
+        for client in clients:
+            assert received(client).startswith(b"HTTP/1.1 200 OK")
+        # gunicorn alone waits two seconds for each of them, one after the other, and `get` has five.
+        assert get(port) == "0"
+
+
+def test_a_body_that_nobody_reads_does_not_cut_the_response_off(port: int) -> None:
+    with opened(port, b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello" + b"x" * 20_000) as client:
+        assert received(client).endswith(b"5")
+
+
 @pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nHost: local"], ids=["silent", "half-open"])
 def test_slow_clients_take_no_thread(port: int, data: bytes) -> None:
     with ExitStack() as stack:
@@ -90,10 +115,7 @@ def test_a_head_in_pieces_is_a_request(port: int) -> None:
     with opened(port) as client:
         for piece in (b"GET / HT", b"TP/1.1\r\nHost: a\r", b"\nConnection: close\r\n", b"\r\n"):
             client.sendall(piece)
-        answer = b""
-        while data := client.recv(4096):
-            answer += data
-    assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert received(client).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_kept_connection_serves_one_request_after_the_other(port: int) -> None:
