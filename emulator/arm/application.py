@@ -16,6 +16,7 @@ from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import LiveState
+from emulator.arm.provider_operations import provider_operations
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
@@ -189,7 +190,7 @@ class ArmService:
     def _operate(self, call: Call) -> ArmResponse:
         path = call.path
         if not path.subscription:
-            return self._subscriptions.list_all(call)
+            return provider_operations(call) if path.provider else self._subscriptions.list_all(call)
         is_event_grid = path.provider.casefold() == EVENT_GRID.casefold()
         if is_event_grid and path.types and path.types[0].casefold() != "register":
             self._subscriptions.require_subscription(call)

@@ -6,8 +6,10 @@ Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/ and recorde
 from collections.abc import Callable
 from typing import Any
 
+from emulator.arm.access_keys import AccessKeys
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import EMULATOR_ACTIONS, LiveState, NamespaceActions
+from emulator.arm.private_links import PRIVATE_LINKS, private_links
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.arm.requests.paging import list_page
@@ -76,25 +78,32 @@ class EventGrid:
         self._visible = visible
         self._operations = operations
         self._children = CHILD_TYPES
-        self._actions = NamespaceActions(store, live_state).all
+        self._keys = AccessKeys(store)
+        self._actions = NamespaceActions(store, self._keys, live_state).all
 
     def handle(self, call: Call) -> ArmResponse:
         """Respond to a call whose path names this provider. Raise `ArmError`."""
         path = call.path
         if path.types[0].casefold() == "locations":
             return self._operations.handle(call)
-        if path.types[0].casefold() != "namespaces" or len(path.types) > 2:
+        if path.types[0].casefold() != "namespaces" or len(path.types) > 3:
             raise self._unknown_type(call)
-        action = self._actions.get(path.types[1].casefold()) if len(path.types) == 2 and path.is_collection else None
-        if action is None or path.types[1].casefold() not in EMULATOR_ACTIONS:
+        if len(path.types) == 1:
+            call.require_api_version(EVENT_GRID_VERSIONS)
+            return self._list_namespaces(call) if path.is_collection else self._namespace(call)
+        kind = path.types[1].casefold()
+        action = self._actions.get(kind) if len(path.types) == 2 and path.is_collection else None
+        if action is None or kind not in EMULATOR_ACTIONS:
             call.require_api_version(EVENT_GRID_VERSIONS)
         if action is not None:
             return action(call, self._parent(call))
-        if len(path.types) == 1:
-            return self._list_namespaces(call) if path.is_collection else self._namespace(call)
-        child = self._children.get(path.types[1].casefold())
+        if kind in PRIVATE_LINKS and len(path.types) == 2:
+            return private_links(call, self._parent(call))
+        child = self._children.get(kind)
         if child is None:
             raise self._unknown_type(call)
+        if len(path.types) == 3:
+            return self._keys_of_child(call, child)
         return self._list_children(call, child) if path.is_collection else self._child(call, child)
 
     def resource_types(self) -> list[str]:
@@ -138,7 +147,7 @@ class EventGrid:
 
     @staticmethod
     def _not_found(call: Call) -> ArmError:
-        pairs = zip(call.path.types, call.path.names, strict=True)
+        pairs = zip(call.path.types, call.path.names, strict=False)  # an action has no name
         name = "/".join(part for pair in pairs for part in pair)
         return ArmError(
             404,
@@ -263,14 +272,31 @@ class EventGrid:
             )
         if call.method == "DELETE":
             return self._delete(call, child_id, lambda found: child_type.check_delete(namespace, found, self._store))
-        if call.method == "PUT":
+        if call.method == "PUT" or (call.method == "PATCH" and child_type.has_patch):
             return self._write_child(call, child_type, namespace, child_id)
-        raise call.method_not_allowed("GET", "HEAD", "PUT", "DELETE")
+        raise call.method_not_allowed("GET", "HEAD", "PUT", *(["PATCH"] if child_type.has_patch else []), "DELETE")
+
+    def _keys_of_child(self, call: Call, child_type: ChildType) -> ArmResponse:
+        """Respond to `listKeys` or `regenerateKey` of a child."""
+        action = {"listkeys": self._keys.list_keys, "regeneratekey": self._keys.regenerate_key}.get(
+            call.path.types[2].casefold()
+        )
+        if action is None or not child_type.has_keys or not call.path.is_collection:
+            raise self._unknown_type(call)
+        found = self._store.get(f"{self._parent(call).id}/{child_type.segment}/{call.path.names[1]}")
+        if found is None:
+            raise self._not_found(call)
+        return action(call, found)
 
     def _write_child(self, call: Call, child_type: ChildType, namespace: Resource, child_id: str) -> ArmResponse:
         properties = unwrap_properties(call.members())
         with self._store.transaction():
             existing = self._store.get(child_id)
+            if call.method == "PATCH":
+                if existing is None:
+                    raise self._not_found(call)
+                kept = {name: value for name, value in existing.properties.items() if name not in READ_ONLY}
+                properties = {**kept, **properties}
             name = existing.name if existing else call.path.names[1]
             resource_id = existing.id if existing else child_id
             child_type.name_rule.check(name, child_type.label)

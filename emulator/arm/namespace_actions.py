@@ -3,19 +3,16 @@
 Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
 """
 
-import base64
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from emulator.arm.access_keys import AccessKeys
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.responses import ArmResponse
-from emulator.arm.resource_types.fields import Fields
-from emulator.storage.resources import CLIENT, Resource, id_key
+from emulator.storage.resources import CLIENT, Resource
 from emulator.storage.store import Store
 
-KEYS = ("key1", "key2")
 MAX_LOG_PAGE = 1000  # records
 EMULATOR_ACTIONS = frozenset({"connectionlog", "livestate"})  # not part of Azure; api-version is optional
 
@@ -26,43 +23,20 @@ LiveState = Callable[[str, str], Mapping[str, Any]]
 class NamespaceActions:
     """The actions by path segment in lower case. Each takes the call and its namespace, and raises `ArmError`."""
 
-    def __init__(self, store: Store, live_state: LiveState) -> None:
+    def __init__(self, store: Store, keys: AccessKeys, live_state: LiveState) -> None:
         self._store = store
         self._live_state = live_state
         self.all = {
-            "listkeys": self.list_keys,
-            "regeneratekey": self.regenerate_key,
+            "listkeys": keys.list_keys,
+            "regeneratekey": keys.regenerate_key,
             "validatecustomdomainownership": self.validate_custom_domains,
             "connectionlog": self.connection_log,
             "livestate": self.live_state,
         }
 
-    def list_keys(self, call: Call, namespace: Resource) -> ArmResponse:
-        """Respond to `POST …/listKeys`. The keys are for publishing over HTTP, which is not emulated; tools read them."""
-        _require_method(call, "POST")
-        return ArmResponse(200, {name: self._key(namespace, name) for name in KEYS})
-
-    def regenerate_key(self, call: Call, namespace: Resource) -> ArmResponse:
-        """Respond to `POST …/regenerateKey` with `{"keyName": "key1"}`."""
-        _require_method(call, "POST")
-        fields = Fields(call.members(), "")
-        name = fields.choice("keyName", KEYS, None)
-        if name is None:
-            raise fields.error("keyName", "'keyName' is missing. Use one of: key1, key2.")
-        self._store.set_setting(_setting_name(namespace, name), _new_key())
-        return ArmResponse(200, {name: self._key(namespace, name) for name in KEYS})
-
-    def _key(self, namespace: Resource, name: str) -> str:
-        with self._store.transaction():
-            found = self._store.setting(_setting_name(namespace, name))
-            if found is None:
-                found = _new_key()
-                self._store.set_setting(_setting_name(namespace, name), found)
-        return found
-
     def validate_custom_domains(self, call: Call, namespace: Resource) -> ArmResponse:
         """Respond to `POST …/validateCustomDomainOwnership`. The emulator does not query DNS: each domain stays Pending."""
-        _require_method(call, "POST")
+        call.require_method("POST")
 
         def domains(part: str) -> list[Any]:
             return list((namespace.properties.get(part) or {}).get("customDomains") or ())
@@ -78,7 +52,7 @@ class NamespaceActions:
 
         Not part of Azure. The `cursor` of the response is the next `after`.
         """
-        _require_method(call, "GET")
+        call.require_method("GET")
         after = _whole_number(call, "after", 0, 2**63 - 1)
         limit = min(_whole_number(call, "limit", 100, 2**31), MAX_LOG_PAGE)
         records = self._store.connections(namespace.id, after, limit)
@@ -89,26 +63,12 @@ class NamespaceActions:
 
         Not part of Azure.
         """
-        _require_method(call, "GET")
+        call.require_method("GET")
         name = call.query.get("client", "")
         client = self._store.get(f"{namespace.id}/clients/{name}") if name and "/" not in name else None
         if client is None or client.type != CLIENT:
             raise ArmError(404, "ResourceNotFound", f"This namespace has no client '{name[:128]}'.", target="client")
         return ArmResponse(200, dict(self._live_state(namespace.id, client.unique_key or "")))
-
-
-def _require_method(call: Call, method: str) -> None:
-    if call.method != method:
-        raise call.method_not_allowed(method)
-
-
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def _setting_name(namespace: Resource, name: str) -> str:
-    """Return the name of the setting. A namespace that is deleted and recreated has new keys."""
-    return f"access-{name} {namespace.system_data.get('createdAt', '')} {id_key(namespace.id)}"
 
 
 def _whole_number(call: Call, name: str, default: int, most: int) -> int:

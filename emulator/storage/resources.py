@@ -9,6 +9,7 @@ CA_CERTIFICATE = "Microsoft.EventGrid/namespaces/caCertificates"
 CLIENT = "Microsoft.EventGrid/namespaces/clients"
 CLIENT_GROUP = "Microsoft.EventGrid/namespaces/clientGroups"
 TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
+NAMESPACE_TOPIC = "Microsoft.EventGrid/namespaces/topics"
 PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 
 

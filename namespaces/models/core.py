@@ -109,6 +109,7 @@ class NamespaceRole(models.Model):
 
 
 _SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
+_SCHEMES_IN_LOWER_CASE = {scheme.value.lower(): scheme.value for scheme in VALIDATION_SCHEMES}
 
 
 class Client(NamespaceResource, SyncedModel):
@@ -259,8 +260,11 @@ class Client(NamespaceResource, SyncedModel):
         authentication = properties.get("clientCertificateAuthentication") or {}
         self.name = str(resource.get("name", self.name))
         self.set_authentication_name(properties.get("authenticationName") or self.name)
-        self.validation_scheme = authentication.get("validationScheme") or "SubjectMatchesAuthenticationName"
         self.thumbprints = [thumbprint_digits(text) for text in authentication.get("allowedThumbprints") or []]
+        # Microsoft's quickstart sends thumbprints without a scheme.
+        default = "ThumbprintMatch" if self.thumbprints else "SubjectMatchesAuthenticationName"
+        scheme = authentication.get("validationScheme") or default
+        self.validation_scheme = _SCHEMES_IN_LOWER_CASE.get(str(scheme).lower(), scheme)
         self.state = properties.get("state") or "Enabled"
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""

@@ -65,6 +65,11 @@ class Call:
             raise ArmError(400, "InvalidRequestContent", "The request content must be a JSON object.")
         return members
 
+    def require_method(self, method: str) -> None:
+        """Raise `ArmError` (405) for any other method."""
+        if self.method != method:
+            raise self.method_not_allowed(method)
+
     def method_not_allowed(self, *allowed: str) -> ArmError:
         """Return the error (405) for a method that this path does not support. `allowed` lists those it supports."""
         return ArmError(

@@ -30,7 +30,7 @@ def split_path(raw_path: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ArmPath:
-    """A path below a subscription.
+    """A path below a subscription, or below a provider outside subscriptions: then `subscription` is empty.
 
     `types` and `names` alternate in the path. A collection has one more type than names.
     """
@@ -48,6 +48,9 @@ class ArmPath:
 
 def parse_arm_path(segments: tuple[str, ...]) -> ArmPath | None:
     """Return the ARM path in these segments, or None if they are not one."""
+    if len(segments) > 2 and segments[0].casefold() == "providers":
+        tail = segments[2:]
+        return ArmPath("", "", segments[1], tail[0::2], tail[1::2])
     if len(segments) < 2 or segments[0].casefold() != "subscriptions":
         return None
     subscription, rest = segments[1], segments[2:]

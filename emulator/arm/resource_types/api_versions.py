@@ -2,9 +2,9 @@
 
 A version that does not have a property does not return it, rejects it in a request, and keeps its stored value.
 
-Source: the models of azure-mgmt-eventgrid 10.3.0b2 (2023-06-01-preview), 10.4.0 (2025-02-15), 10.5.0b1
-(2025-04-01-preview) and 10.5.0b2 (2025-07-15-preview). A version between them behaves like the nearest earlier one of its
-kind, stable or preview.
+Source: the models of azure-mgmt-eventgrid 10.3.0b2 (2023-06-01-preview), 10.3.0b3 (2023-12-15-preview), 10.3.0b4
+(2024-06-01-preview), 10.4.0 (2025-02-15), 10.5.0b1 (2025-04-01-preview) and 10.5.0b2 (2025-07-15-preview). A version
+between them behaves like the nearest earlier one of its kind, stable or preview.
 """
 
 import copy
@@ -50,8 +50,8 @@ _VARYING = (
     _Property(NAMESPACE, _CLIENT_AUTHENTICATION, is_preview=True),
     _Property(NAMESPACE, (*_CLIENT_AUTHENTICATION, "customJwtAuthentication"), first="2024-06-01", is_preview=True),
     _Property(NAMESPACE, (*_CLIENT_AUTHENTICATION, "webhookAuthentication"), first="2025-04-01", is_preview=True),
-    _Property(NAMESPACE, ("topicSpacesConfiguration", "customDomains"), first="2023-12-15"),
-    _Property(NAMESPACE, ("topicsConfiguration", "customDomains"), first="2023-12-15"),
+    _Property(NAMESPACE, ("topicSpacesConfiguration", "customDomains"), first="2024-06-01"),
+    _Property(NAMESPACE, ("topicsConfiguration", "customDomains"), first="2024-06-01"),
 )
 
 
@@ -104,17 +104,27 @@ def without_unknown(resource: Resource, version: str) -> Resource:
     return resource.with_properties(properties)
 
 
-def carry_over_unknown(resource_type: str, properties: dict[str, Any], existing: Resource | None, version: str) -> None:
-    """Copy the properties that this version does not have from the stored resource into `properties`."""
+def carry_over_unknown(
+    resource_type: str, properties: Mapping[str, Any], existing: Resource | None, version: str
+) -> Mapping[str, Any]:
+    """Return what a request means: its properties, and the stored ones that its version does not have."""
     if existing is None:
-        return
+        return properties
+    whole = copy.deepcopy(dict(properties))
     for each in _unknown(resource_type, version):
         kept = _holder(existing.properties, each.path).get(each.path[-1])
-        if kept is None:
-            continue
-        holder = properties
-        for name in each.path[:-1]:
-            if not isinstance(holder.get(name), dict):
-                holder[name] = {}
-            holder = holder[name]
-        holder.setdefault(each.path[-1], kept)
+        if kept is not None:
+            _set_missing(whole, each.path, kept)
+    return whole
+
+
+def _set_missing(holder: dict[str, Any], path: Path, value: Any) -> None:
+    """Set a member that is missing or null. What is no object is left to its own check."""
+    for name in path[:-1]:
+        if holder.get(name) is None:
+            holder[name] = {}
+        holder = holder[name]
+        if not isinstance(holder, dict):
+            return
+    if holder.get(path[-1]) is None:
+        holder[path[-1]] = value

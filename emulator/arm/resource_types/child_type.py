@@ -23,6 +23,7 @@ class Limits:
     client_groups: int = 10
     topic_spaces: int = 10
     permission_bindings: int = 100
+    namespace_topics: int = 100
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class ChildType:
     limit: Callable[[Limits, Resource], int]
     built_in: Callable[[Resource], Resource | None] = _has_none
     check_delete: Callable[[Resource, Resource, Store], None] = _may_be_deleted
+    has_patch: bool = False
+    has_keys: bool = False  # `listKeys` and `regenerateKey`
 
     @property
     def segment(self) -> str:

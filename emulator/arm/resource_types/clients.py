@@ -13,8 +13,14 @@ from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.api_versions import has_property
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft, throughput_units
 from emulator.arm.resource_types.fields import Fields, is_utf8
-from emulator.arm.resource_types.legacy_authentication import check_legacy, check_thumbprint, current_form_of
+from emulator.arm.resource_types.legacy_authentication import (
+    check_distinct,
+    check_legacy,
+    check_thumbprint,
+    current_form_of,
+)
 from emulator.arm.resource_types.names import CLIENT_NAME
+from emulator.arm.resource_types.published import without_published
 from emulator.storage.resources import CLIENT, parent_of
 
 # `authentication` was removed after 2023-06-01-preview, but some tools still send it as null.
@@ -56,33 +62,34 @@ def _certificate_authentication(fields: Fields) -> dict[str, Any] | None:
     authentication = fields.object("clientCertificateAuthentication")
     if authentication is None:
         return None
+    authentication = without_published(authentication, "clientCertificateAuthentication")
     authentication.require_known(("validationScheme", "allowedThumbprints"))
     thumbprints = authentication.texts("allowedThumbprints")
-    scheme = authentication.choice("validationScheme", SCHEMES, None)
-    if scheme is None and thumbprints:
-        raise authentication.error("validationScheme", "Thumbprints need the validation scheme 'ThumbprintMatch'.")
+    # Microsoft's quickstart sends thumbprints without a scheme.
+    scheme = authentication.choice("validationScheme", SCHEMES, THUMBPRINT_MATCH if thumbprints else DEFAULT_SCHEME)
     if scheme != THUMBPRINT_MATCH:
         if thumbprints:
             raise authentication.error(
                 "allowedThumbprints", f"Thumbprints are for 'ThumbprintMatch' only, not for '{scheme}'."
             )
-        return {"validationScheme": scheme or DEFAULT_SCHEME}
+        return {"validationScheme": scheme}
     if not 1 <= len(thumbprints) <= 2:
         raise authentication.error(
             "allowedThumbprints", f"'ThumbprintMatch' needs 1 or 2 thumbprints; there are {len(thumbprints)}."
         )
     for thumbprint in thumbprints:
         check_thumbprint(authentication, "allowedThumbprints", thumbprint)
+    check_distinct(authentication, "allowedThumbprints", thumbprints)
     return {"validationScheme": scheme, "allowedThumbprints": thumbprints}
 
 
-def _authentication(draft: Draft, authentication_name: str) -> dict[str, Any]:
+def _authentication(draft: Draft) -> dict[str, Any]:
     """Return `clientCertificateAuthentication`, and the legacy `authentication` as long as both mean the same."""
     given = _certificate_authentication(draft.fields)
     has_legacy = has_property(draft.version, CLIENT, ("authentication",))
     legacy: dict[str, Any] | None
     if has_legacy:
-        legacy = check_legacy(draft.fields, authentication_name)
+        legacy = check_legacy(draft.fields)
     else:
         legacy = draft.existing.properties.get("authentication") if draft.existing else None
     if legacy is None:
@@ -149,7 +156,7 @@ def check_client(draft: Draft) -> Checked:
         {
             "description": fields.description(),
             "authenticationName": name,
-            **_authentication(draft, name),
+            **_authentication(draft),
             "state": fields.choice("state", ("Enabled", "Disabled"), "Enabled"),
             "attributes": _attributes(fields),
             "provisioningState": "Succeeded",

@@ -16,6 +16,11 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def _enum_key(value: str) -> str:
+    """Return the form of an enumerated value for comparison. Case is ignored, and the blank in `"A, B"` is optional."""
+    return value.casefold().replace(", ", ",")
+
+
 class Fields:
     """The members of one JSON object. `path` is its place in the body, such as "properties".
 
@@ -71,7 +76,7 @@ class Fields:
 
     def _match(self, name: str, value: str, values: tuple[str, ...]) -> str:
         for known in values:
-            if known.casefold() == value.casefold():
+            if _enum_key(known) == _enum_key(value):
                 return known
         raise self.error(name, f"'{value[:100]}' is not valid for '{self.at(name)}'. Use one of: {', '.join(values)}.")
 
@@ -110,6 +115,15 @@ class Fields:
         if not isinstance(value, list):
             raise self.error(name, f"'{self.at(name)}' must be an array.")
         return value
+
+    def objects(self, name: str) -> list["Fields"]:
+        """Return an array of objects. The path of each has its number: "properties.rules[0]"."""
+        found = []
+        for number, value in enumerate(self.array(name)):
+            if not isinstance(value, dict):
+                raise self.error(name, f"'{self.at(name)}' must be an array of objects.")
+            found.append(Fields(value, f"{self.at(name)}[{number}]"))
+        return found
 
     def texts(self, name: str) -> list[str]:
         values = self.array(name)

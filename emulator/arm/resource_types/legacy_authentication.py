@@ -4,10 +4,9 @@ Source: the models of azure-mgmt-eventgrid 10.3.0b2.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from certificates.authentication.engine import authentication_name_key
 from emulator.arm.resource_types.fields import Fields
 
 THUMBPRINT = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
@@ -24,10 +23,16 @@ def check_thumbprint(fields: Fields, name: str, thumbprint: str) -> None:
         )
 
 
-def check_legacy(fields: Fields, authentication_name: str) -> dict[str, Any] | None:
+def check_distinct(fields: Fields, name: str, thumbprints: Sequence[str]) -> None:
+    """Raise `ArmError` (400) if two thumbprints are the same, in whatever case. The portal answers the same."""
+    if len({thumbprint.casefold() for thumbprint in thumbprints}) != len(thumbprints):
+        raise fields.error(name, "The two thumbprints are the same. Send it once.")
+
+
+def check_legacy(fields: Fields) -> dict[str, Any] | None:
     """Return a valid `authentication`, or None if it is missing. Raise `ArmError` (400).
 
-    The common name of a subject must be the client's authentication name, which the emulator compares at CONNECT.
+    A subject is stored and returned. At CONNECT, the emulator compares the authentication name, as for every client.
     """
     authentication = fields.object("authentication")
     if authentication is None:
@@ -40,7 +45,7 @@ def check_legacy(fields: Fields, authentication_name: str) -> dict[str, Any] | N
         raise fields.error(
             "authentication", "'authentication' needs either 'certificateThumbprint' or 'certificateSubject'."
         )
-    return {"certificateSubject": _subject(subject, authentication_name)}
+    return {"certificateSubject": _subject(subject)}
 
 
 def _thumbprints(fields: Fields) -> dict[str, str | None]:
@@ -51,22 +56,17 @@ def _thumbprints(fields: Fields) -> dict[str, str | None]:
     for name, thumbprint in found.items():
         if thumbprint is not None:
             check_thumbprint(fields, name, thumbprint)
+    check_distinct(fields, "secondary", [thumbprint for thumbprint in found.values() if thumbprint])
     return found
 
 
-def _subject(fields: Fields, authentication_name: str) -> dict[str, str | None]:
+def _subject(fields: Fields) -> dict[str, str | None]:
     fields.require_known(SUBJECT_LENGTHS)
     found = {name: fields.text(name) for name in SUBJECT_LENGTHS}
     for name, value in found.items():
         low, high = SUBJECT_LENGTHS[name]
         if value is not None and not low <= len(value) <= high:
             raise fields.error(name, f"'{fields.at(name)}' must have {low} to {high} characters.")
-    common_name = found["commonName"]
-    if common_name is None or authentication_name_key(common_name) != authentication_name_key(authentication_name):
-        raise fields.error(
-            "commonName",
-            f"'{fields.at('commonName')}' must be the client's authentication name, '{authentication_name[:128]}'.",
-        )
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from emulator.arm.requests.errors import ArmError, conflict, invalid
 from emulator.arm.resource_types.api_versions import carry_over_unknown, reject_unknown
 from emulator.arm.resource_types.fields import Fields
+from emulator.arm.resource_types.published import with_current_names, without_published
 from emulator.arm.resource_types.topic_spaces_configuration import (
     check_custom_domains,
     check_topic_spaces_configuration,
@@ -45,11 +46,11 @@ def normalize_location(text: object) -> str:
     return location
 
 
-def check_tags(fields: Fields) -> dict[str, str]:
-    """Return the tags of a resource. Raise `ArmError` (400)."""
+def check_tags(fields: Fields) -> dict[str, str] | None:
+    """Return the tags of a resource; None if they are not given. Raise `ArmError` (400)."""
     tags = fields.object("tags")
     if tags is None:
-        return {}
+        return None
     if len(tags.members) > 50 or not all(isinstance(value, str) for value in tags.members.values()):
         raise fields.error("tags", "'tags' must have at most 50 members, each a string.")
     return dict(tags.members)
@@ -65,25 +66,31 @@ def _sku(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _ip_rules(fields: Fields) -> list[dict[str, str]]:
-    rules = fields.array("inboundIpRules")
+def _ip_rules(fields: Fields) -> list[dict[str, str]] | None:
+    """Return the inbound IP rules; None if they are not given."""
+    if fields.members.get("inboundIpRules") is None:
+        return None
+    rules = fields.objects("inboundIpRules")
     if len(rules) > MAX_IP_RULES:
         raise fields.error("inboundIpRules", f"A namespace has at most {MAX_IP_RULES} inbound IP rules.")
+    checked = []
     for rule in rules:
+        mask = rule.text("ipMask") or ""
         try:
-            ipaddress.ip_network(rule["ipMask"], strict=False)
-        except (KeyError, TypeError, ValueError) as error:
+            ipaddress.ip_network(mask, strict=False)
+        except ValueError as error:
             raise fields.error(
                 "inboundIpRules", "Each inbound IP rule needs an 'ipMask' such as '10.0.0.0/8'."
             ) from error
-    return [{"ipMask": rule["ipMask"], "action": "Allow"} for rule in rules]
+        checked.append({"ipMask": mask, "action": rule.choice("action", ("Allow",), "Allow") or "Allow"})
+    return checked
 
 
-def _identity(fields: Fields, resource_id: str) -> dict[str, Any]:
-    """Return the managed identity. Its ids are derived from the resource id, so they do not change."""
+def _identity(fields: Fields, resource_id: str) -> dict[str, Any] | None:
+    """Return the managed identity; None for none. Its ids are derived from the resource id, so they do not change."""
     identity = fields.object("identity")
     if identity is None:
-        return {"type": "None"}
+        return None
     kind = identity.choice("type", IDENTITY_TYPES, "None") or "None"
     checked: dict[str, Any] = {"type": kind}
     if "SystemAssigned" in kind:
@@ -102,7 +109,7 @@ def _identity(fields: Fields, resource_id: str) -> dict[str, Any]:
             each: {"principalId": _derived_id(each), "clientId": _derived_id(each + " client")}
             for each in given.members
         }
-    return checked
+    return None if kind == "None" else checked
 
 
 def _derived_id(text: str) -> str:
@@ -125,34 +132,37 @@ def check_namespace(
             f"The namespace '{name}' already exists in location '{existing.body['location']}'; it cannot be created in"
             f" location '{location}'.",
         )
-    properties = (fields.object("properties") or Fields({}, "properties")).without(READ_ONLY)
-    properties.require_known(PROPERTIES)
-    reject_unknown(NAMESPACE, properties.members, version)
+    given = (fields.object("properties") or Fields({}, "properties")).without(READ_ONLY)
+    given = without_published(Fields(with_current_names(given.members), given.path), "properties")
+    given.require_known(PROPERTIES)
+    reject_unknown(NAMESPACE, given.members, version)
+    properties = Fields(carry_over_unknown(NAMESPACE, given.members, existing, version), "properties")
+    configuration = check_topic_spaces_configuration(properties, name, location)
+    identity = _identity(fields, resource_id)
     checked: dict[str, Any] = {
         "provisioningState": "Succeeded",
-        "isZoneRedundant": _zone_redundancy(properties, existing),
-        "minimumTlsVersionAllowed": _minimum_tls_version(properties),
         "topicsConfiguration": _topics(properties, name, location),
-        "topicSpacesConfiguration": check_topic_spaces_configuration(properties, name, location),
+        **({} if configuration is None else {"topicSpacesConfiguration": configuration}),
+        "isZoneRedundant": _zone_redundancy(properties, existing),
         "publicNetworkAccess": _public_network_access(properties, existing, version),
         "inboundIpRules": _ip_rules(properties),
-        "privateEndpointConnections": [],
+        "minimumTlsVersionAllowed": _minimum_tls_version(properties),
     }
-    carry_over_unknown(NAMESPACE, checked, existing, version)
     body = {
         "sku": _sku(fields),
+        **({} if identity is None else {"identity": identity}),
         "location": location,
         "tags": check_tags(fields),
-        "identity": _identity(fields, resource_id),
         "properties": checked,
     }
     return Resource(resource_id, NAMESPACE, name, body)
 
 
 def _zone_redundancy(properties: Fields, existing: Resource | None) -> bool:
+    """Return whether the namespace is zone redundant: yes by default, in recorded traffic."""
     given = properties.boolean("isZoneRedundant", None)
     if existing is None:
-        return bool(given)
+        return given is not False
     kept = bool(existing.properties["isZoneRedundant"])
     if given not in (None, kept):
         raise conflict("'isZoneRedundant' cannot be changed.", "properties.isZoneRedundant")
@@ -166,17 +176,17 @@ def _minimum_tls_version(properties: Fields) -> str:
 
 
 def _public_network_access(properties: Fields, existing: Resource | None, version: str) -> str | None:
-    values = ["Enabled", "Disabled", *(["SecuredByPerimeter"] if version.endswith("-preview") else [])]
+    has_perimeter = version.endswith("-preview") and version >= "2023-12-15"
+    values = ["Enabled", "Disabled", *(["SecuredByPerimeter"] if has_perimeter else [])]
     if existing is not None:  # the stored value can be one that only other versions accept
         values.append(existing.properties["publicNetworkAccess"])
     return properties.choice("publicNetworkAccess", tuple(values), "Enabled")
 
 
 def _topics(properties: Fields, name: str, location: str) -> dict[str, Any]:
-    """Return `topicsConfiguration`. Namespace topics (pull delivery) are not emulated."""
-    topics = (properties.object("topicsConfiguration") or Fields({}, "properties.topicsConfiguration")).without(
-        ("hostname",)
-    )
+    """Return `topicsConfiguration`: the host to which events are published, which the emulator does not offer."""
+    topics = properties.object("topicsConfiguration") or Fields({}, "properties.topicsConfiguration")
+    topics = without_published(topics.without(("hostname",)), "topicsConfiguration")
     topics.require_known(("customDomains",))
     domains = check_custom_domains(topics)
     hostname = f"{name.lower()}.{location}-1.eventgrid.localhost"

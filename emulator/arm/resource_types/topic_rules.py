@@ -7,6 +7,7 @@ from emulator.arm.requests.errors import ArmError, conflict
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.fields import Fields
 from emulator.arm.resource_types.names import SHORT_NAME
+from emulator.arm.resource_types.published import without_published
 from emulator.storage.resources import CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE, Resource
 from emulator.storage.store import Store
 from namespaces.authorization.group_queries import QueryError, parse_query
@@ -54,7 +55,7 @@ def all_clients_group(namespace: Resource) -> Resource:
 
 def check_topic_space(draft: Draft) -> Checked:
     """Validate a topic space. Raise `ArmError` (400) for an invalid template."""
-    fields = draft.fields
+    fields = without_published(draft.fields, "topicSpace")
     fields.require_known(("description", "topicTemplates"))
     templates = fields.texts("topicTemplates")
     if not 1 <= len(templates) <= MAX_TEMPLATES:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from emulator.arm.resource_types.fields import Fields
+from emulator.arm.resource_types.published import without_published
 
 MEMBERS = (
     "clientAuthentication",
@@ -38,14 +39,18 @@ def mqtt_hostname(name: str, location: str) -> str:
     return f"{name.lower()}.{location}-1.ts.eventgrid.localhost"
 
 
-def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -> dict[str, Any]:
-    """Validate the configuration and fill in Azure's defaults. Raise `ArmError` (400)."""
-    configuration = fields.object("topicSpacesConfiguration") or Fields({}, fields.at("topicSpacesConfiguration"))
-    configuration = configuration.without(READ_ONLY)
+def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -> dict[str, Any] | None:
+    """Validate the configuration and fill in Azure's defaults; None if there is none. Raise `ArmError` (400).
+
+    The host name is null while the MQTT broker is disabled, and members without a value are left out: recorded traffic.
+    """
+    configuration = fields.object("topicSpacesConfiguration")
+    if configuration is None:
+        return None
+    configuration = without_published(configuration.without(READ_ONLY), "topicSpacesConfiguration")
     configuration.require_known(MEMBERS)
+    state = configuration.choice("state", ("Disabled", "Enabled"), "Disabled")
     checked: dict[str, Any] = {
-        "state": configuration.choice("state", ("Disabled", "Enabled"), "Disabled"),
-        "hostname": mqtt_hostname(name, location),
         "routeTopicResourceId": _route(configuration),
         "routingEnrichments": _enrichments(configuration),
         "routingIdentityInfo": _routing_identity(configuration),
@@ -56,7 +61,11 @@ def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -
         "clientAuthentication": _client_authentication(configuration),
         "customDomains": check_custom_domains(configuration),
     }
-    return {key: value for key, value in checked.items() if value is not None or key == "routeTopicResourceId"}
+    return {
+        "state": state,
+        "hostname": mqtt_hostname(name, location) if state == "Enabled" else None,
+        **{key: value for key, value in checked.items() if value is not None},
+    }
 
 
 def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
@@ -72,12 +81,19 @@ def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
             "alternativeAuthenticationNameSources", "Each source of authentication names can be listed once."
         )
     # Tokens and webhooks are stored unchanged: the emulator authenticates by certificate.
-    others = {
-        part: found.members
-        for part in ("customJwtAuthentication", "webhookAuthentication")
-        if (found := authentication.object(part)) is not None
-    }
-    return {"alternativeAuthenticationNameSources": given, **others}
+    checked: dict[str, Any] = {}
+    if authentication.members.get("alternativeAuthenticationNameSources") is not None:
+        checked["alternativeAuthenticationNameSources"] = given
+    if (jwt := authentication.object("customJwtAuthentication")) is not None:
+        checked["customJwtAuthentication"] = {**jwt.members, **_issuer_certificates(jwt)}
+    if (webhook := authentication.object("webhookAuthentication")) is not None:
+        checked["webhookAuthentication"] = {**webhook.members, **_identity(webhook)}
+    return checked
+
+
+def _issuer_certificates(jwt: Fields) -> dict[str, Any]:
+    found = jwt.objects("issuerCertificates")
+    return {"issuerCertificates": [{**each.members, **_identity(each)} for each in found]} if found else {}
 
 
 def _route(configuration: Fields) -> str | None:
@@ -96,10 +112,13 @@ def _enrichments(configuration: Fields) -> dict[str, Any] | None:
     if enrichments is None:
         return None
     enrichments.require_known(("static", "dynamic"))
-    checked = {"static": _keyed(enrichments, "static"), "dynamic": _keyed(enrichments, "dynamic")}
-    for each in checked["static"]:
-        if each.setdefault("valueType", "String") != "String":
-            raise enrichments.error("static", "'valueType' of a static enrichment can only be 'String'.")
+    checked = {
+        "static": [
+            {**each.members, "valueType": each.choice("valueType", ("String",), "String")}
+            for each in _keyed(enrichments, "static")
+        ],
+        "dynamic": [dict(each.members) for each in _keyed(enrichments, "dynamic")],
+    }
     count = sum(len(each) for each in checked.values())
     if count > MAX_ENRICHMENTS:
         raise configuration.error(
@@ -108,11 +127,12 @@ def _enrichments(configuration: Fields) -> dict[str, Any] | None:
     return checked
 
 
-def _keyed(enrichments: Fields, part: str) -> list[dict[str, Any]]:
-    for each in enrichments.array(part):
-        if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in ("key", "value")):
+def _keyed(enrichments: Fields, part: str) -> list[Fields]:
+    found = enrichments.objects(part)
+    for each in found:
+        if each.text("key") is None or each.text("value") is None:
             raise enrichments.error(part, f"Each {part} routing enrichment needs a 'key' and a 'value'.")
-    return [dict(each) for each in enrichments.array(part)]
+    return found
 
 
 def _routing_identity(configuration: Fields) -> dict[str, Any] | None:
@@ -132,12 +152,18 @@ def _routing_identity(configuration: Fields) -> dict[str, Any] | None:
 
 def check_custom_domains(configuration: Fields) -> list[dict[str, Any]] | None:
     """Return the custom domains, or None. They stay Pending, since the emulator does not query DNS."""
-    domains = configuration.array("customDomains")
     checked = []
-    for domain in domains:
-        name = domain.get("fullyQualifiedDomainName") if isinstance(domain, dict) else None
-        if not isinstance(name, str) or not name:
+    for domain in configuration.objects("customDomains"):
+        if not domain.text("fullyQualifiedDomainName"):
             raise configuration.error("customDomains", "Each custom domain needs a 'fullyQualifiedDomainName'.")
-        writable = {key: value for key, value in domain.items() if key not in READ_ONLY}
-        checked.append({**writable, "validationState": "Pending"})
+        checked.append({**domain.without(READ_ONLY).members, **_identity(domain), "validationState": "Pending"})
     return checked or None
+
+
+def _identity(holder: Fields) -> dict[str, Any]:
+    """Return the member `identity` of a custom domain or an authentication method, its type as Azure spells it."""
+    identity = holder.object("identity")
+    if identity is None:
+        return {}
+    kind = identity.choice("type", ("SystemAssigned", "UserAssigned"), None)
+    return {"identity": {**identity.members, **({"type": kind} if kind else {})}}

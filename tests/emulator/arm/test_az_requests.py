@@ -1,6 +1,7 @@
 """Recorded requests of az 2.91.0, replayed.
 
-az_requests.json lists each command with its requests and the status that az accepted.
+az_requests.json lists each command with its requests and the status that az accepted. Bodies that az made from an answer
+hold what the emulator answers now.
 """
 
 import json

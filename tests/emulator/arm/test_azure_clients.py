@@ -40,9 +40,7 @@ def test_a_namespace_is_created_changed_listed_and_deleted(emulator: EmulatorPro
         made = azure.namespaces.begin_create_or_update(GROUP, name, wanted).result()
         assert made.location == LOCATION
         assert made.provisioning_state == "Succeeded"
-        assert made.topic_spaces_configuration is not None
-        assert made.topic_spaces_configuration.state == "Disabled"
-        assert made.topic_spaces_configuration.hostname == f"{name}.westeurope-1.ts.eventgrid.localhost"
+        assert made.topic_spaces_configuration is None
         patch = NamespaceUpdateParameters(
             topic_spaces_configuration=UpdateTopicSpacesConfigurationInfo(
                 state="Enabled", maximum_session_expiry_in_hours=8
@@ -52,6 +50,7 @@ def test_a_namespace_is_created_changed_listed_and_deleted(emulator: EmulatorPro
         changed = azure.namespaces.get(GROUP, name)
         assert changed.topic_spaces_configuration is not None
         assert changed.topic_spaces_configuration.state == "Enabled"
+        assert changed.topic_spaces_configuration.hostname == f"{name}.westeurope-1.ts.eventgrid.localhost"
         assert changed.topic_spaces_configuration.maximum_session_expiry_in_hours == 8
         assert (changed.tags, changed.sku and changed.sku.capacity) == ({"a": "b"}, 2)
         assert name in [found.name for found in azure.namespaces.list_by_resource_group(GROUP)]

@@ -36,7 +36,6 @@ INVALID_CLIENTS: list[tuple[dict[str, Any], str]] = [
     (scheme("ThumbprintMatch", ":".join(["ab"] * 32)), f"{AUTHENTICATION}.allowedThumbprints"),
     (scheme("ThumbprintMatch", 1), f"{AUTHENTICATION}.allowedThumbprints"),
     (scheme("DnsMatchesAuthenticationName", THUMBPRINT), f"{AUTHENTICATION}.allowedThumbprints"),
-    (scheme(None, THUMBPRINT), f"{AUTHENTICATION}.validationScheme"),
     ({"clientCertificateAuthentication": []}, AUTHENTICATION),
     ({"state": "Paused"}, "state"),
     ({"state": 1}, "state"),
@@ -74,6 +73,7 @@ def test_an_invalid_client_is_rejected_with_the_field(
 VALID_CLIENTS: list[dict[str, Any]] = [
     scheme("ThumbprintMatch", THUMBPRINT.upper(), "cd" * 32),
     scheme("thumbprintmatch", THUMBPRINT),
+    scheme(None, THUMBPRINT),
     scheme("UriMatchesAuthenticationName"),
     {"attributes": {"a": "x", "B_1": 2**63 - 1, "c": ["x", "y"], "d": True}},
     {"attributes": {"a": "x" * 4087}},  # {"a":"…"} of 4095 bytes

@@ -218,4 +218,5 @@ def test_the_provider_lists_every_type(emulator: EmulatorProcess) -> None:
         "namespaces/clientGroups",
         "namespaces/topicSpaces",
         "namespaces/permissionBindings",
+        "namespaces/topics",
     ]

@@ -79,6 +79,7 @@ def held(azure: EmulatorProcess, namespace: Namespace) -> dict[str, Any]:
     part = found["properties"]["topicSpacesConfiguration"]
     for name in (
         "state",
+        "hostname",
         "clientAuthentication",
         "maximumClientSessionsPerAuthenticationName",
         "maximumSessionExpiryInHours",

@@ -1,0 +1,360 @@
+"""What Microsoft publishes: bodies as the quickstarts, sample scripts and the specification's examples send them.
+
+The values are our own. Each body is sent in every API version that has its properties.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import to_azure_pem
+from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
+from tests.support.emulator_process import LOCATION, EmulatorProcess
+
+CHAIN = make_sample_chain([ClientName("press-4")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
+PEM = to_azure_pem(CHAIN.intermediate.certificate_der)
+GA = "2025-02-15"
+OLDEST = "2023-06-01-preview"
+CLOUD_EVENTS = "CloudEventSchemaV1_0"
+ENABLED = {"state": "Enabled"}
+THUMBPRINT = "3f" * 32
+
+each_version = pytest.mark.parametrize("version", EVENT_GRID_VERSIONS)
+
+
+@pytest.fixture(scope="module")
+def shared(emulator: EmulatorProcess) -> str:
+    return emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def new_id(emulator: EmulatorProcess) -> str:
+    emulator.call("PUT", emulator.group_id, {"location": LOCATION})
+    return f"{emulator.group_id}/providers/Microsoft.EventGrid/namespaces/ns-{uuid.uuid4().hex[:12]}"
+
+
+# Namespaces
+
+NAMESPACES: dict[str, dict[str, Any]] = {
+    "quickstart with az": {"inputSchema": CLOUD_EVENTS, "topicSpacesConfiguration": ENABLED},
+    "sample script": {"topicsConfiguration": {"inputSchema": CLOUD_EVENTS}, "topicSpacesConfiguration": ENABLED},
+    "setup of the samples": {
+        "isZoneRedundant": True,
+        "topicsConfiguration": {"inputSchema": CLOUD_EVENTS},
+        "topicSpacesConfiguration": ENABLED,
+    },
+    "the schema in the other configuration": {"topicSpacesConfiguration": {**ENABLED, "inputSchema": CLOUD_EVENTS}},
+    "another case": {"inputSchema": "cloudeventschemav1_0", "topicSpacesConfiguration": {"state": "ENABLED"}},
+    "routing page": {
+        "inputSchema": CLOUD_EVENTS,
+        "topicSpacesConfiguration": {
+            **ENABLED,
+            "routeTopicResourceId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/plant",
+        },
+        "isZoneRedundant": True,
+    },
+}
+
+
+@each_version
+@pytest.mark.parametrize("kind", NAMESPACES)
+def test_a_published_namespace_is_created(emulator: EmulatorProcess, new_id: str, kind: str, version: str) -> None:
+    body = {"location": "West Europe", "sku": {"name": "standard", "capacity": 1}, "properties": NAMESPACES[kind]}
+    status, _, made = emulator.request("PUT", new_id, body, api_version=version)
+    assert status == 201, made
+    properties = made["properties"]
+    assert properties["topicSpacesConfiguration"]["state"] == "Enabled"
+    for holder in (properties, properties["topicsConfiguration"], properties["topicSpacesConfiguration"]):
+        assert "inputSchema" not in holder
+    patched = emulator.call("PATCH", new_id, {"properties": NAMESPACES[kind]}, api_version=version)
+    assert patched["properties"] == properties
+
+
+@pytest.mark.parametrize("holder", ["", "topicsConfiguration", "topicSpacesConfiguration"])
+def test_another_input_schema_is_rejected_with_the_field(emulator: EmulatorProcess, shared: str, holder: str) -> None:
+    other = {"inputSchema": "EventGridSchema"}
+    status, _, answer = emulator.request("PATCH", shared, {"properties": {holder: other} if holder else other})
+    path = ".".join(part for part in ("properties", holder, "inputSchema") if part)
+    assert (status, answer["error"]["target"]) == (400, path)
+
+
+def test_a_misspelt_property_is_still_rejected(emulator: EmulatorProcess, shared: str) -> None:
+    status, _, answer = emulator.request("PATCH", shared, {"properties": {"inputschema": CLOUD_EVENTS}})
+    assert (status, answer["error"]["target"]) == (400, "properties.inputschema")
+
+
+# Enumerated values, in any case
+
+
+def in_capitals(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: in_capitals(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [in_capitals(each) for each in value]
+    return value.upper() if isinstance(value, str) else value
+
+
+USER_ASSIGNED = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/plant".upper()
+)
+ENUMERATED: dict[str, Any] = {
+    "publicNetworkAccess": "Disabled",
+    "inboundIpRules": [{"ipMask": "10.1.0.0/16", "action": "Allow"}],
+    "topicSpacesConfiguration": {
+        "state": "Enabled",
+        "routingEnrichments": {"static": [{"key": "PLANT", "valueType": "String", "value": "4"}], "dynamic": []},
+        "routingIdentityInfo": {"type": "UserAssigned", "userAssignedIdentity": USER_ASSIGNED},
+        "clientAuthentication": {
+            "alternativeAuthenticationNameSources": ["ClientCertificateEmail"],
+            "customJwtAuthentication": {
+                "tokenIssuer": "HTTPS://ISSUER.EXAMPLE",
+                "issuerCertificates": [
+                    {"certificateUrl": "HTTPS://KEYS.EXAMPLE/1", "identity": {"type": "SystemAssigned"}}
+                ],
+            },
+            "webhookAuthentication": {
+                "identity": {"type": "UserAssigned", "userAssignedIdentity": USER_ASSIGNED},
+                "endpointUrl": "HTTPS://HOOK.EXAMPLE",
+            },
+        },
+        "customDomains": [
+            {
+                "fullyQualifiedDomainName": "MQTT.EXAMPLE",
+                "identity": {"type": "SystemAssigned"},
+                "validationState": "Pending",
+            }
+        ],
+    },
+}
+
+
+def test_every_enumerated_value_of_a_namespace_is_accepted_in_any_case(emulator: EmulatorProcess, new_id: str) -> None:
+    identity = {"type": "SYSTEMASSIGNED,USERASSIGNED", "userAssignedIdentities": {USER_ASSIGNED: {}}}
+    body = {"location": LOCATION, "identity": identity, "properties": in_capitals(ENUMERATED)}
+    newest = "2025-07-15-preview"
+    emulator.call("PUT", new_id, body, api_version=newest)
+    found = emulator.call("GET", new_id, api_version=newest)
+    assert found["identity"]["type"] == "SystemAssigned, UserAssigned"
+    for name, value in ENUMERATED.items():
+        if name != "topicSpacesConfiguration":
+            assert found["properties"][name] == value
+    configuration = found["properties"]["topicSpacesConfiguration"]
+    for name, value in ENUMERATED["topicSpacesConfiguration"].items():
+        assert configuration[name] == value
+    again = emulator.call("PUT", new_id, found, api_version=newest)
+    assert again["properties"] == found["properties"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "target"),
+    [
+        ({"inboundIpRules": [{"ipMask": "10.1.0.0/16", "action": "Deny"}]}, "inboundIpRules[0].action"),
+        (
+            {
+                "topicSpacesConfiguration": {
+                    "routingEnrichments": {"static": [{"key": "a", "value": "b", "valueType": "Int"}]}
+                }
+            },
+            "topicSpacesConfiguration.routingEnrichments.static[0].valueType",
+        ),
+        (
+            {"topicSpacesConfiguration": {"routingEnrichments": {"dynamic": [{"key": "a"}]}}},
+            "topicSpacesConfiguration.routingEnrichments.dynamic",
+        ),
+        (
+            {
+                "topicSpacesConfiguration": {
+                    "customDomains": [{"fullyQualifiedDomainName": "a.b", "identity": {"type": "None"}}]
+                }
+            },
+            "topicSpacesConfiguration.customDomains[0].identity.type",
+        ),
+    ],
+)
+def test_an_unknown_enumerated_value_is_rejected_with_the_field(
+    emulator: EmulatorProcess, shared: str, properties: dict[str, Any], target: str
+) -> None:
+    status, _, answer = emulator.request("PATCH", shared, {"properties": properties})
+    assert (status, answer["error"]["target"]) == (400, f"properties.{target}")
+
+
+def test_webhook_authentication_is_accepted_in_both_spellings(emulator: EmulatorProcess, new_id: str) -> None:
+    hook = {"endpointUrl": "https://hook.example", "identity": {"type": "SystemAssigned"}}
+    configuration = {"clientAuthentication": {"webHookAuthentication": hook}}
+    body = {"location": LOCATION, "properties": {"topicSpacesConfiguration": configuration}}
+    status, _, answer = emulator.request("PUT", new_id, body, api_version=OLDEST)
+    assert (status, answer["error"]["target"].rpartition(".")[2]) == (400, "webhookAuthentication")
+    made = emulator.call("PUT", new_id, body, api_version="2025-07-15-preview")
+    authentication = made["properties"]["topicSpacesConfiguration"]["clientAuthentication"]
+    assert authentication["webhookAuthentication"] == hook
+    assert "webHookAuthentication" not in authentication
+
+
+# Clients, topic spaces and permission bindings
+
+
+def put_client(emulator: EmulatorProcess, namespace: str, version: str, **properties: Any) -> dict[str, Any]:
+    path = f"{namespace}/clients/c-{uuid.uuid4().hex}"
+    made: dict[str, Any] = emulator.call("PUT", path, {"properties": properties}, api_version=version)["properties"]
+    return made
+
+
+@each_version
+@pytest.mark.parametrize("scheme", [{}, {"validationScheme": None}, {"validationScheme": "thumbprintmatch"}])
+def test_thumbprints_without_a_scheme_are_thumbprint_match(
+    emulator: EmulatorProcess, shared: str, version: str, scheme: dict[str, Any]
+) -> None:
+    authentication = {"allowedThumbprints": [THUMBPRINT], **scheme}
+    made = put_client(emulator, shared, version, state="Enabled", clientCertificateAuthentication=authentication)
+    assert made["clientCertificateAuthentication"] == {
+        "validationScheme": "ThumbprintMatch",
+        "allowedThumbprints": [THUMBPRINT],
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "properties", "target"),
+    [
+        (
+            GA,
+            {"clientCertificateAuthentication": {"allowedThumbprints": [THUMBPRINT, THUMBPRINT.upper()]}},
+            "clientCertificateAuthentication.allowedThumbprints",
+        ),
+        (
+            GA,
+            {"clientCertificateAuthentication": {"allowedThumbprints": [THUMBPRINT, THUMBPRINT]}},
+            "clientCertificateAuthentication.allowedThumbprints",
+        ),
+        (
+            OLDEST,
+            {
+                "authentication": {
+                    "certificateThumbprint": {"primary": THUMBPRINT.upper(), "secondary": THUMBPRINT.lower()}
+                }
+            },
+            "authentication.certificateThumbprint.secondary",
+        ),
+    ],
+)
+def test_the_same_thumbprint_twice_is_rejected_as_in_the_portal(
+    emulator: EmulatorProcess, shared: str, version: str, properties: dict[str, Any], target: str
+) -> None:
+    status, _, answer = emulator.request(
+        "PUT", f"{shared}/clients/twice", {"properties": properties}, api_version=version
+    )
+    assert (status, answer["error"]["target"]) == (400, f"properties.{target}")
+
+
+SUBJECTS: list[dict[str, str]] = [
+    {"commonName": "Filler of hall 4", "organization": "Fabrikam", "organizationUnit": "Plant", "countryCode": "NZ"},
+    {"commonName": "Filler of hall 4"},
+    {"organization": "Fabrikam"},
+]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_legacy_subject_may_differ_from_the_clients_name(
+    emulator: EmulatorProcess, shared: str, subject: dict[str, str]
+) -> None:
+    made = put_client(
+        emulator,
+        shared,
+        OLDEST,
+        state="Enabled",
+        authentication={"certificateSubject": subject},
+        attributes={"room": "17b", "floor": 2, "deviceTypes": ["Fan", "Pump"]},
+        description="a client of the example's form",
+    )
+    found = made["authentication"]["certificateSubject"]
+    assert {name: value for name, value in found.items() if value is not None} == subject
+    assert made["clientCertificateAuthentication"] == {"validationScheme": "SubjectMatchesAuthenticationName"}
+
+
+@each_version
+def test_the_sample_script_of_the_private_preview_runs(emulator: EmulatorProcess, shared: str, version: str) -> None:
+    made = put_client(
+        emulator,
+        shared,
+        version,
+        state="Enabled",
+        clientCertificateAuthentication={"certificateSubject": {"commonName": "press-4"}},
+        attributes={},
+        description="publishes",
+    )
+    assert made["clientCertificateAuthentication"] == {"validationScheme": "SubjectMatchesAuthenticationName"}
+    name = f"space-{uuid.uuid4().hex[:8]}"
+    own = emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}", mqtt=False)
+    space = {"topicTemplates": ["plant/#"], "subscriptionSupport": "lowfanout"}
+    kept = emulator.call("PUT", f"{own}/topicSpaces/{name}", {"properties": space}, api_version=version)["properties"]
+    assert "subscriptionSupport" not in kept
+    for permission in ("Publisher", "subscriber"):
+        binding = {"clientGroupName": "$all", "topicSpaceName": name, "permission": permission}
+        path = f"{own}/permissionBindings/bind-{permission}"
+        answer = emulator.call("PUT", path, {"location": LOCATION, "properties": binding}, api_version=version)
+        assert answer["properties"]["permission"] == permission.capitalize()
+    ca = emulator.call("PUT", f"{own}/caCertificates/issuer", {"properties": {"encodedCertificate": PEM}})
+    assert ca["properties"]["encodedCertificate"] == PEM
+
+
+# Keys, private endpoints and operations
+
+
+@each_version
+def test_a_namespace_has_no_private_endpoints_but_can_be_asked(
+    emulator: EmulatorProcess, shared: str, version: str
+) -> None:
+    connections = f"{shared}/privateEndpointConnections"
+    assert emulator.call("GET", connections, api_version=version) == {"value": []}
+    approval = {"properties": {"privateLinkServiceConnectionState": {"status": "Approved", "description": "by us"}}}
+    for method in ("GET", "PUT"):
+        status, _, answer = emulator.request(method, f"{connections}/pe-1", approval, api_version=version)
+        assert (status, answer["error"]["code"]) == (404, "ResourceNotFound")
+    assert emulator.request("DELETE", f"{connections}/pe-1", api_version=version)[0] == 204
+    assert emulator.request("POST", connections, {}, api_version=version)[0] == 405
+
+
+def test_private_link_resources_name_both_hosts_of_a_namespace(emulator: EmulatorProcess, shared: str) -> None:
+    found = emulator.call("GET", f"{shared}/privateLinkResources")["value"]
+    assert [each["properties"]["groupId"] for each in found] == ["topic", "topicspace"]
+    for each in found:
+        assert emulator.call("GET", each["id"]) == each
+    assert emulator.request("GET", f"{shared}/privateLinkResources/domain")[0] == 404
+    assert emulator.request("PUT", f"{shared}/privateLinkResources/topic", {})[0] == 405
+    missing = f"{shared}-none/privateLinkResources"
+    assert emulator.request("GET", missing)[2]["error"]["code"] == "ParentResourceNotFound"
+
+
+def test_the_provider_lists_its_operations(emulator: EmulatorProcess) -> None:
+    for path in ("/providers/Microsoft.EventGrid/operations", "/providers/microsoft.eventgrid/Operations"):
+        found = emulator.call("GET", path)["value"]
+        names = [each["name"] for each in found]
+        assert len(set(names)) == len(names)
+        assert {each["origin"] for each in found} == {"UserAndSystem"}
+        for name in ("namespaces/caCertificates/write", "namespaces/topics/listKeys/action", "namespaces/read"):
+            assert f"Microsoft.EventGrid/{name}" in names
+        assert {each["name"].rpartition("/")[0] for each in found if each["isDataAction"]} == {
+            "Microsoft.EventGrid/topicSpaces/publish",
+            "Microsoft.EventGrid/topicSpaces/subscribe",
+        }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "version", "status", "code"),
+    [
+        ("GET", "/providers/Microsoft.Storage/operations", GA, 404, "InvalidResourceNamespace"),
+        ("GET", "/providers/Microsoft.EventGrid/topicTypes", GA, 404, "InvalidResourceType"),
+        ("GET", "/providers/Microsoft.EventGrid/operations/read", GA, 404, "InvalidResourceType"),
+        ("GET", "/providers/Microsoft.EventGrid/operations", None, 400, "MissingApiVersionParameter"),
+        ("GET", "/providers/Microsoft.EventGrid/operations", "2021-12-01", 400, "NoRegisteredProviderFound"),
+        ("PUT", "/providers/Microsoft.EventGrid/operations", GA, 405, "MethodNotAllowed"),
+    ],
+)
+def test_what_is_no_list_of_operations_is_rejected(
+    emulator: EmulatorProcess, method: str, path: str, version: str | None, status: int, code: str
+) -> None:
+    answered, _, answer = emulator.request(method, path, {} if method == "PUT" else None, api_version=version)
+    assert (answered, answer["error"]["code"]) == (status, code)
+    assert emulator.send("GET", path)[0] == 401, "operations need a token, as everything below ARM"
