@@ -17,6 +17,8 @@ from tests.support.nginx import write_configuration
 from tests.support.programs import require_program
 
 DEPLOY = ROOT / "deploy"
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+BASE_IMAGES = re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)
 PORTAL_PACKAGES = ("portal", "namespaces", "certificates", "sync", "emulator", "templates", "static", "manage.py")
 
 
@@ -121,8 +123,7 @@ def compose() -> dict[str, Any]:
 
 def test_compose_runs_the_commands_of_the_page() -> None:
     services = compose()
-    containerfile = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^CMD (\[.*\])$", containerfile, re.MULTILINE)
+    (command,) = re.findall(r"^CMD (\[.*\])$", CONTAINERFILE, re.MULTILINE)
     assert joined(yaml.safe_load(command)) == joined(COMMANDS["web"])
     assert "command" not in services["web"]
     assert joined(services["worker"]["command"]) == joined(COMMANDS["worker"])
@@ -141,12 +142,12 @@ def test_compose_sets_only_variables_that_are_read() -> None:
 
 def test_images_are_named_without_a_registry() -> None:
     images = [service["image"] for service in compose().values()]
-    images += re.findall(r"^FROM (\S+)", (DEPLOY / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    images += BASE_IMAGES
     assert [image for image in images if "/" in image] == []
 
 
 def test_the_image_has_all_parts_of_the_portal() -> None:
-    copied = re.findall(r"^COPY (.*) \S+$", (DEPLOY / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    copied = re.findall(r"^COPY (.*) \S+$", CONTAINERFILE, re.MULTILINE)
     sources = {source for line in copied for source in line.split()}
     assert sources >= {*PORTAL_PACKAGES, "requirements/production.txt", "deploy/gunicorn.conf.py"}
     assert [source for source in sources if not (ROOT / source).exists()] == []
@@ -159,6 +160,8 @@ def test_the_image_can_be_built() -> None:
         pytest.skip("Neither podman nor buildah is installed: the Containerfile was only checked as text.")
     command = [tool, "build", "--file", "deploy/Containerfile", "--tag", "mqtt-namespace-portal:test", "."]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+    if run.returncode != 0 and subprocess.run([tool, "pull", "--quiet", *BASE_IMAGES], check=False).returncode != 0:
+        pytest.skip(f"{tool} cannot pull {', '.join(BASE_IMAGES)}: the Containerfile was only checked as text.")
     assert run.returncode == 0, run.stderr[-4000:]
 
 
