@@ -3,6 +3,7 @@
 To find RSA keys takes half a second, which a test of something else need not spend again.
 """
 
+import atexit
 import shutil
 import tempfile
 from functools import cache
@@ -16,6 +17,7 @@ KEPT = ("emulator-ca.pem", "emulator-*-key.pem")
 @cache
 def _prepared() -> tempfile.TemporaryDirectory[str]:
     folder = tempfile.TemporaryDirectory(prefix="emulator-keys-")
+    atexit.register(folder.cleanup)
     Authority(Path(folder.name))
     return folder
 
