@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = ("portal", "sync", "namespaces", "certificates", "emulator")
 MOST_MODULES = 14  # in one folder
+LONGEST_TEMPLATE_LINE = 140
 
 # Pure: no Django, no input or output, time as an argument. Everything inside these folders counts.
 PURE = (
@@ -218,6 +219,17 @@ def test_names_are_compared_by_the_index(name: str) -> None:
 
 
 WRITES = {"save", "create", "get_or_create", "update", "update_or_create", "delete", "bulk_create", "bulk_update"}
+
+
+def test_template_lines_are_short_enough_to_read() -> None:
+    """Break them between elements and attributes; move a long text of an `include` into a `with` around it."""
+    long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "templates").rglob("*.html"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LONGEST_TEMPLATE_LINE
+    ]
+    assert long == []
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[1:2] == ["pages"]])
