@@ -1,8 +1,10 @@
-"""Access checks: the only way to a namespace and its resources. 404 without a role, 403 when the role is too weak."""
+"""Access checks: the only way to a namespace and its resources. 404 without a role, 403 when the role is too weak.
+
+What a role allows is decided in `namespaces.rights`.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
@@ -10,6 +12,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
+from namespaces.rights import MANAGED, Rights, Verb, held_roles_of, rights_in
 from portal.models import Team, User
 from portal.registry import HeldRole
 from portal.web.access_denied import Denied
@@ -17,21 +20,6 @@ from sync.models import SyncedModel
 
 Resource = TypeVar("Resource", bound=SyncedModel)
 
-
-class Verb(StrEnum):
-    """What a user wants to do in a namespace."""
-
-    READ = "read"
-    CONTRIBUTE = "contribute"  # create, edit and delete what is in it
-    OWN = "own"  # roles, disconnect
-
-
-_ALLOWED: dict[Role, frozenset[Verb]] = {
-    Role.READER: frozenset({Verb.READ}),
-    Role.CONTRIBUTOR: frozenset({Verb.READ, Verb.CONTRIBUTE}),
-    Role.OWNER: frozenset({Verb.READ, Verb.CONTRIBUTE, Verb.OWN}),
-}
-STRONGEST_FIRST = (Role.OWNER, Role.CONTRIBUTOR, Role.READER)
 NAMED = 5  # owners named in the hint whom to ask
 
 
@@ -39,35 +27,20 @@ NAMED = 5  # owners named in the hint whom to ask
 HOLDS = Q(user__is_active=True) | Q(team__members__is_active=True)
 
 
-def _roles_of(user: User) -> QuerySet[NamespaceRole]:
-    if not user.is_authenticated or not user.is_active:
-        return NamespaceRole.objects.none()
-    return NamespaceRole.objects.filter(Q(user=user) | Q(team__members=user))
-
-
 def visible_namespaces(user: User) -> QuerySet[Namespace]:
     """Namespaces in which the user has any role; all of them for an administrator."""
     if user.is_active and user.is_superuser:
         return Namespace.objects.all()
-    return Namespace.objects.filter(pk__in=_roles_of(user).values("namespace"))
+    return Namespace.objects.filter(pk__in=held_roles_of(user).values("namespace"))
 
 
 def role_in(user: User, namespace: Namespace) -> Role | None:
     """The strongest role of the user in the namespace, own or through a team."""
-    if user.is_active and user.is_superuser:
-        return Role.OWNER
-    held = set(_roles_of(user).filter(namespace=namespace).values_list("role", flat=True))
-    return next((role for role in STRONGEST_FIRST if role.value in held), None)
+    return rights_in(user, namespace.pk).role
 
 
 def may(user: User, namespace: Namespace, verb: Verb) -> bool:
-    return verb in allowed_verbs(user, namespace)
-
-
-def allowed_verbs(user: User, namespace: Namespace) -> frozenset[Verb]:
-    """Return all that the user may do in the namespace."""
-    role = role_in(user, namespace)
-    return frozenset() if role is None else _ALLOWED[role]
+    return verb in rights_in(user, namespace.pk).verbs
 
 
 def may_connect(user: User) -> bool:
@@ -75,21 +48,53 @@ def may_connect(user: User) -> bool:
     return user.has_perm("namespaces.add_namespace")
 
 
-def get_namespace(user: User, pk: int, verb: Verb = Verb.READ) -> Namespace:
-    """Return the namespace. Raise Http404 without any role in it, PermissionDenied when the role does not allow `verb`."""
+def get_namespace(user: User, pk: int, verb: Verb = Verb.READ, *, model: type[SyncedModel] | None = None) -> Namespace:
+    """Return the namespace, with the user's rights as `rights`.
+
+    With `model`, `verb` CONTRIBUTE asks only whether the user may change some resource of this type.
+
+    Raise Http404 without any role in it, PermissionDenied when no role allows `verb`.
+    """
     namespace = visible_namespaces(user).filter(pk=pk).first()
     if namespace is None:
         raise Http404("There is no such namespace.")
-    if not may(user, namespace, verb):
-        raise _too_weak(user, namespace, verb)
+    rights = rights_in(user, namespace.pk)
+    is_allowed = rights.reach(model) if model is not None and verb is Verb.CONTRIBUTE else verb in rights.verbs
+    if not is_allowed:
+        raise _too_weak(rights, namespace, verb, model)
+    namespace.rights = rights
     return namespace
 
 
-def _too_weak(user: User, namespace: Namespace, verb: Verb) -> Denied:
-    held = role_in(user, namespace)
-    needed = Role.OWNER if verb is Verb.OWN else Role.CONTRIBUTOR
-    sentence = f"Your role in {namespace.name} is {held.label if held else 'none'}; this takes {needed.label}."
+def rights_of(user: User, namespace: Namespace) -> Rights:
+    """Return the user's rights in a namespace; those that `get_namespace` read, where it did."""
+    read: Rights | None = namespace.rights
+    return rights_in(user, namespace.pk) if read is None else read
+
+
+def _too_weak(rights: Rights, namespace: Namespace, verb: Verb, model: type[SyncedModel] | None) -> Denied:
+    held = " and ".join(role.label for role in rights.roles) or "none"
+    managing = next((role.label for role, managed in MANAGED.items() if model and managed == model.arm_type), "")
+    needed = Role.OWNER.label if verb is Verb.OWN else Role.CONTRIBUTOR.label
+    takes = f"{needed} or {managing}" if managing else str(needed)
+    if any(MANAGED[role] == model.arm_type for role in rights.roles if role in MANAGED and model):
+        sentence = (
+            f"Your role in {namespace.name} is {held}, and you are a member of no team whose resources it covers."
+        )
+    else:
+        sentence = f"Your role in {namespace.name} is {held}; this takes {takes}."
     return Denied(sentence, lambda: f"{whom_to_ask(namespace)} Roles are given under Access control (IAM).")
+
+
+def _of_another_team(namespace: Namespace, row: SyncedModel) -> Denied:
+    return Denied(not_yours(row), lambda: f"Ask a member of that team. {whom_to_ask(namespace)}")
+
+
+def not_yours(row: SyncedModel) -> str:
+    """Say why a resource may not be changed."""
+    if row.team is None:
+        return f"{row} belongs to no team. Contributors and Owners change it."
+    return f"{row} belongs to team {row.team.name}. Its members and Owners of the namespace change it."
 
 
 def not_an_administrator() -> Denied:
@@ -117,8 +122,11 @@ def _ask(kind: str, who: QuerySet[User] | QuerySet[NamespaceRole]) -> str:
 
 
 def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Verb = Verb.READ) -> Resource:
-    """Return the row `name` of a synced model in namespace `pk`. Raise Http404 when the user cannot see it."""
-    namespace = get_namespace(user, pk, verb)
+    """Return the row `name` of a synced model in namespace `pk`.
+
+    Raise Http404 when the user cannot see it, PermissionDenied when `verb` is CONTRIBUTE and it is another team's.
+    """
+    namespace = get_namespace(user, pk, verb, model=model)
     rows: Any = model._default_manager
     row: Resource | None = (
         rows.with_findings()
@@ -129,6 +137,9 @@ def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Ve
     )
     if row is None:
         raise Http404(f"There is no such {model._meta.verbose_name}.")
+    row.namespace = namespace  # type: ignore[attr-defined]  # every resource has one
+    if verb is Verb.CONTRIBUTE and not namespace.rights.covers(row):
+        raise _of_another_team(namespace, row)
     return row
 
 
@@ -145,10 +156,17 @@ def get_configuration(namespace: Namespace) -> NamespaceConfiguration | None:
 
 
 def teams_of(user: User) -> QuerySet[Team]:
-    """Teams for which the user may create resources."""
+    """Return the teams of a user; all of them for an administrator."""
     if user.is_active and user.is_superuser:
         return Team.objects.order_by("name")
     return Team.objects.filter(members=user).order_by("name")
+
+
+def teams_for_new(user: User, namespace: Namespace, model: type[SyncedModel]) -> QuerySet[Team]:
+    """Return the teams for which the user may create a resource of this type."""
+    reach = rights_of(user, namespace).reach(model)
+    mine = teams_of(user)
+    return mine if reach.everything else mine.filter(pk__in=sorted(reach.teams))
 
 
 def visible_scopes(user: User) -> Mapping[int, datetime | None]:
@@ -156,7 +174,7 @@ def visible_scopes(user: User) -> Mapping[int, datetime | None]:
     if user.is_active and user.is_superuser:
         return dict.fromkeys(visible_namespaces(user).values_list("pk", flat=True))
     found: dict[int, datetime | None] = {}
-    for pk, since in _roles_of(user).values_list("namespace_id", "since"):
+    for pk, since in held_roles_of(user).values_list("namespace_id", "since"):
         before = found.get(pk, since)
         found[pk] = None if since is None or before is None else min(since, before)
     return found
@@ -164,7 +182,9 @@ def visible_scopes(user: User) -> Mapping[int, datetime | None]:
 
 def held_roles(user: User) -> Iterable[HeldRole]:
     """Yield every role of the user, own and through teams, for the account page."""
-    for row in _roles_of(user).select_related("namespace", "user", "team").order_by("namespace__name", "pk").distinct():
+    for row in (
+        held_roles_of(user).select_related("namespace", "user", "team").order_by("namespace__name", "pk").distinct()
+    ):
         through = f"team {row.team}" if row.team else "yourself"
         url = reverse("namespaces:namespace_overview", args=[row.namespace_id])
         yield HeldRole(row.namespace.name, Role(row.role).label, through, url, row.since)

@@ -1,15 +1,43 @@
 """Give `sync` the namespaces as scopes: all of them, those that a user may see, and one for reading or changing."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
-from namespaces.access import Verb, get_namespace, visible_namespaces
+from django.db.models import Q
+
+from namespaces.access import get_namespace, visible_namespaces
 from namespaces.models import Namespace
+from namespaces.rights import Rights, Verb, rights_now
 from portal.models import User
-from sync.registry import Scope
+from sync import registry
+from sync.models import SyncedModel
+from sync.registry import RowRights, Scope
 
 
 def _scope(namespace: Namespace) -> Scope:
     return Scope(namespace.pk, namespace.resource_id, namespace.name)
+
+
+@dataclass(frozen=True)
+class _RowRights:
+    """The rights in a namespace, as `sync` asks for them."""
+
+    rights: Rights
+
+    @property
+    def may_contribute(self) -> bool:
+        return Verb.CONTRIBUTE in self.rights.verbs
+
+    @property
+    def may_change_some(self) -> bool:
+        return any(self.rights.reach(model) for model in registry.models())
+
+    def condition(self, model: type[SyncedModel]) -> Q:
+        reach = self.rights.reach(model)
+        return reach.condition if reach else Q(pk__in=())
+
+    def covers(self, model: type[SyncedModel], team_pk: int | None) -> bool:
+        return self.rights.reach(model).covers(team_pk)
 
 
 class NamespaceScopes:
@@ -25,6 +53,9 @@ class NamespaceScopes:
 
     def visible(self, user: User) -> Iterable[Scope]:
         return [_scope(namespace) for namespace in visible_namespaces(user)]
+
+    def rights(self, user: User, pk: int) -> RowRights:
+        return _RowRights(rights_now(user, pk))
 
     def get(self, user: User, pk: int, *, may_change: bool) -> Scope:
         return _scope(get_namespace(user, pk, Verb.CONTRIBUTE if may_change else Verb.READ))

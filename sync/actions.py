@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity, User
+from sync import registry
 from sync.models import Lane, SyncedModel
 from sync.registry import Scope
 from sync.workers.wakeups import send_on_commit, wake_on_commit
@@ -25,6 +27,10 @@ _TRIED_AFRESH: dict[str, Any] = {
     "next_attempt_at": None,
     "waits_for": "",
 }
+
+
+class NotAllowed(PermissionDenied):
+    """The actor may not change this resource, or no longer."""
 
 
 class NothingToRetry(ValueError):  # noqa: N818 - reads as a sentence
@@ -71,12 +77,19 @@ def mark_deleted(
     commit_change(actor, row=row, verb=verb, before=before, after=None, scope_name=scope_name, bulk=bulk)
 
 
+def check_rights(actor: User, row: SyncedModel) -> None:
+    """Check, inside the transaction, that the actor may change the row. Raise NotAllowed."""
+    if not registry.scopes().rights(actor, row.scope_pk()).covers(type(row), row.team_id):
+        raise NotAllowed(f"You may not change {row}. It belongs to another team, or your role has changed.")
+
+
 def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
     """Retry a parked row. Like every push, it reads Azure first and overwrites nothing of others.
 
-    Raises NothingToRetry when the row is not parked.
+    Raise NothingToRetry when the row is not parked, NotAllowed when the actor may not change it.
     """
     with transaction.atomic(durable=True):
+        check_rights(actor, row)
         row = type(row)._default_manager.select_for_update().get(pk=row.pk)
         if not row.parked_code:
             raise NothingToRetry("This change is not waiting for a retry.")
@@ -92,7 +105,7 @@ def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
 
 
 def retry_many(actor: User, *, model: type[SyncedModel], pks: Sequence[int]) -> int:
-    """Retry those of many rows that are still parked, and return their number.
+    """Retry those of many rows that are still parked and that the actor may change, and return their number.
 
     Few statements for each hundred, in a durable transaction of its own: ten thousand are done within one request.
     """
@@ -106,7 +119,7 @@ def retry_many(actor: User, *, model: type[SyncedModel], pks: Sequence[int]) -> 
 def _retry_batch(actor: User, model: type[SyncedModel], pks: Sequence[int]) -> int:
     manager: Any = model._default_manager
     parked = manager.parked().filter(pk__in=pks).select_related(*model.scope_relations, "team").order_by("pk")
-    rows: list[SyncedModel] = list(parked.select_for_update(of=("self",)))
+    rows: list[SyncedModel] = _allowed(actor, list(parked.select_for_update(of=("self",))))
     lanes: dict[Lane, list[int]] = defaultdict(list)
     for row in rows:
         lanes[Lane.of(urgent=row.is_urgent(), bulk=True)].append(row.pk)
@@ -117,6 +130,11 @@ def _retry_batch(actor: User, model: type[SyncedModel], pks: Sequence[int]) -> i
     if rows:
         wake_on_commit(rows[0])
     return len(rows)
+
+
+def _allowed(actor: User, rows: Sequence[SyncedModel]) -> list[SyncedModel]:
+    rights = {pk: registry.scopes().rights(actor, pk) for pk in {row.scope_pk() for row in rows}}
+    return [row for row in rows if rights[row.scope_pk()].covers(type(row), row.team_id)]
 
 
 def _retry_entry(actor: User, row: SyncedModel) -> Activity:

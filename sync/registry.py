@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.apps import apps
+from django.db.models import Q
 
 from portal.models import User
 from sync.models import SyncedModel
@@ -32,6 +33,24 @@ class Scope:
     name: str
 
 
+class RowRights(Protocol):
+    """What a user may change in one namespace."""
+
+    @property
+    def may_contribute(self) -> bool:
+        """Return whether the user may change what belongs to no team, and the namespace's own settings."""
+
+    @property
+    def may_change_some(self) -> bool:
+        """Return whether there are resources of any type that the user may change."""
+
+    def condition(self, model: type[SyncedModel]) -> Q:
+        """Return the condition for the rows of a model that the user may change."""
+
+    def covers(self, model: type[SyncedModel], team_pk: int | None) -> bool:
+        """Return whether the user may change a row of this model that this team owns, or no team."""
+
+
 class Scopes(Protocol):
     """The namespaces, as the app that stores them provides them."""
 
@@ -49,6 +68,9 @@ class Scopes(Protocol):
 
         Raise Http404 when the user may not view it, PermissionDenied when they may only view it and `may_change` is set.
         """
+
+    def rights(self, user: User, pk: int) -> RowRights:
+        """Return what the user may change in a namespace, as the database has it now; nothing for a disabled user."""
 
 
 class ConnectionStore(Protocol):

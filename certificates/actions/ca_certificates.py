@@ -6,8 +6,7 @@ from django.utils import timezone
 from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
-from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
-from namespaces.actions.teams import check_team
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
 from namespaces.models import Namespace
 from namespaces.rules.clients import check_description, check_resource_name
 from namespaces.rules.errors import RuleError
@@ -20,12 +19,10 @@ def upload_ca_certificate(
     """Add a CA certificate. The name of one being deleted can be reused. Raises RuleError."""
     check_resource_name(name)
     check_description(description)
-    check_team(actor, team)
     with transaction.atomic(durable=True):
-        row = row_for_name(CACertificate, namespace, name)
+        row = row_for_new(actor, CACertificate, namespace, name, team)
         _check_certificate(namespace, certificate, row)
-        row.name, row.description, row.team, row.created_by = name, description, team, actor
-        row.deleted_at = None
+        row.name, row.description = name, description
         row.rule_notes = []
         row.set_certificate(certificate)
         commit(actor, row, "Upload certificate", None)
@@ -48,7 +45,7 @@ def update_ca_certificate(actor: User, *, certificate: CACertificate, descriptio
     """Change the description, if it differs. Raises RuleError."""
     check_description(description)
     with transaction.atomic(durable=True):
-        row = current(certificate)
+        row = current(actor, certificate)
         before = row.describe()
         row.description = description
         commit_if_changed(actor, row, "Update certificate", before)
@@ -58,4 +55,4 @@ def update_ca_certificate(actor: User, *, certificate: CACertificate, descriptio
 def delete_ca_certificate(actor: User, *, certificate: CACertificate) -> None:
     """Mark a CA certificate for deletion. The row stays until Azure confirms. Raises RuleError."""
     with transaction.atomic(durable=True):
-        delete(actor, current(certificate), "Delete certificate")
+        delete(actor, current(actor, certificate), "Delete certificate")

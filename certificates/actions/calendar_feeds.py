@@ -8,8 +8,9 @@ from django.http import Http404
 from django.utils import timezone
 
 from certificates.models import ExpiryFeed
-from namespaces.access import Verb, may
+from namespaces.access import may
 from namespaces.models import Namespace
+from namespaces.rights import Verb
 from portal import activity
 from portal.models import User
 

@@ -184,7 +184,7 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
 
     def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, namespace=namespace, **kwargs)
-        offer_teams(self, user)
+        offer_teams(self, user, namespace, CACertificate)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

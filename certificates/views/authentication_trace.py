@@ -13,10 +13,11 @@ from certificates.authentication.matching import matches_scheme
 from certificates.forms.authentication_trace import TestAuthenticationForm
 from certificates.pages.authentication_trace import AuthenticationTest, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
-from namespaces.access import Verb, get_namespace, may
+from namespaces.access import get_namespace
 from namespaces.connections.attempts import decision_of, protocol_of
 from namespaces.connections.client_certificates import Showing, remember
-from namespaces.models import ConnectionAttempt, Namespace
+from namespaces.models import Client, ConnectionAttempt, Namespace
+from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, render_page
@@ -30,7 +31,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
     """Show the form and, once a certificate is presented, the trace. `attempt` is the cursor of a past attempt."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     attempt = _attempt(namespace, (request.POST if request.method == "POST" else request.GET).get("attempt", ""))
-    may_change = may(request.user, namespace, Verb.CONTRIBUTE)
+    may_change = bool(namespace.rights.reach(Client))
     test, status = None, 200
     if request.method == "POST":
         form = TestAuthenticationForm(request.POST, request.FILES)

@@ -10,8 +10,9 @@ from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
-from namespaces.access import Verb, get_namespace, get_resource
+from namespaces.access import get_namespace, get_resource
 from namespaces.models import Namespace
+from namespaces.rights import Verb
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
 from portal.models import User
@@ -94,7 +95,7 @@ CA_CERTIFICATES = Kind(
 @require_POST
 def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
     """Check a chosen or pasted certificate before it is uploaded. Nothing is stored."""
-    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=CACertificate)
     if request.htmx:
         live = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
         live.is_valid()

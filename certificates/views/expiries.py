@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from certificates.actions.calendar_feeds import create_calendar_feed, open_calendar_feed, revoke_calendar_feed
 from certificates.models import ExpiryFeed
 from certificates.pages.expiries import calendar_of, expiries_of
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
+from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
 

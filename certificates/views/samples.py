@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from certificates.actions.sample_registration import CA, CLIENT, Registration, register_samples
 from certificates.forms.samples import SampleFormSet, posted_samples
 from certificates.samples.chain import make_sample_chain, sample_chain_zip
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
+from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, render_page
 

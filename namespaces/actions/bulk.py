@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from namespaces.models import Client, Namespace
+from namespaces.rights import Reach, rights_now
 from portal.models import User
 from sync.actions import commit_change, mark_deleted
 
@@ -85,25 +86,36 @@ class Chosen:
     change: BulkChange
     pks: tuple[int, ...]
     unchanged: int  # the number of chosen clients that are in this state already
+    others: int = 0  # the number of chosen clients that the actor may not change
 
 
-def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q) -> Chosen:
-    """Return the clients of a namespace that `among` selects and `change` would change, at most `MOST`."""
-    rows = Client.objects.present().filter(among, namespace=namespace)
+def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q, reach: Reach) -> Chosen:
+    """Return the clients of a namespace that `among` selects and `change` would change, at most `MOST`.
+
+    `reach`: which of them the actor may change; the others are only counted.
+    """
+    every = Client.objects.present().filter(among, namespace=namespace)
+    rows = every.filter(reach.condition)
     concerned = change.concerned(rows)
     pks = tuple(concerned.order_by("pk").values_list("pk", flat=True)[:MOST])
-    return Chosen(change, pks, rows.count() - concerned.count())
+    mine = rows.count()
+    return Chosen(change, pks, mine - concerned.count(), 0 if reach.everything else every.count() - mine)
 
 
-def change_clients(actor: User, *, change: BulkChange, pks: Sequence[int]) -> int:
+def change_clients(actor: User, *, namespace: Namespace, change: BulkChange, pks: Sequence[int]) -> int:
     """Make the change to those clients that still exist and are not in this state already. Return their number.
 
-    Each hundred is a durable transaction of its own, so that other writers wait only briefly for the database.
+    Each hundred is a durable transaction of its own, so that other writers wait only briefly for the database. The
+    actor's rights are read again in each: it stops where they end, and what is done stays.
     """
     done = 0
     for first in range(0, len(pks), AT_ONCE):
         with transaction.atomic(durable=True):
-            present = Client.objects.filter(pk__in=pks[first : first + AT_ONCE], deleted_at=None)
+            reach = rights_now(actor, namespace.pk).reach(Client)
+            if not reach:
+                break
+            chosen = Client.objects.filter(pk__in=pks[first : first + AT_ONCE], namespace=namespace, deleted_at=None)
+            present = chosen.filter(reach.condition)
             rows = change.concerned(present).select_related("namespace", "team").order_by("pk")
             for row in rows.select_for_update(of=("self",)):
                 change.apply(actor, row)

@@ -7,8 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from certificates.authentication.engine import authentication_name_key
-from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
-from namespaces.actions.teams import check_team
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import (
     check_attributes,
@@ -40,12 +39,10 @@ def create_client(
     authentication_name = authentication_name or name
     check_client_name(name)
     check_authentication_name(authentication_name)
-    check_team(actor, team)
     with transaction.atomic(durable=True):
-        client = row_for_name(Client, namespace, name, limit=settings.MAX_CLIENTS)
+        client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
         _check_authentication_name_is_free(namespace, authentication_name, client)
-        client.name, client.team, client.created_by = name, team, actor
-        client.deleted_at = None
+        client.name = name
         client.set_authentication_name(authentication_name)
         _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
         commit(actor, client, "Create client", None)
@@ -85,7 +82,7 @@ def update_client(
 ) -> Client:
     """Change the settings of a client. Do nothing when they are unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(client)
+        row = current(actor, client)
         before = row.describe()
         _set_editable(row, validation_scheme, thumbprints, state, description, attributes)
         commit_if_changed(actor, row, "Update client", before)
@@ -96,7 +93,7 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
     """Change the authentication name. Azure cannot, so the worker deletes the client and creates it again."""
     check_authentication_name(authentication_name)
     with transaction.atomic(durable=True):
-        row = current(client)
+        row = current(actor, client)
         before = row.describe()
         if row.authentication_name == authentication_name:
             return row
@@ -109,7 +106,7 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
 def delete_client(actor: User, *, client: Client) -> None:
     """Mark a client as deleted. The row stays until Azure confirms."""
     with transaction.atomic(durable=True):
-        delete(actor, current(client), "Delete client")
+        delete(actor, current(actor, client), "Delete client")
 
 
 def _set_editable(

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from namespaces.actions.resources import commit_if_changed
+from namespaces.actions.teams import check_verb
 from namespaces.models import NamespaceConfiguration
+from namespaces.rights import Verb
 from namespaces.rules.configuration import check_configuration
 from namespaces.rules.errors import RuleError
 from portal.models import User
@@ -27,6 +29,7 @@ def update_configuration(
         row: NamespaceConfiguration | None = rows.filter(pk=configuration.pk).first()
         if row is None:
             raise RuleError("", "gone", "The settings of this namespace are being read again. Try again in a moment.")
+        check_verb(actor, row.namespace, Verb.CONTRIBUTE)
         before = row.describe()
         row.state, row.sources = state, list(sources)
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []

@@ -7,8 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from namespaces.access import may_connect, not_an_administrator
+from namespaces.actions.teams import check_verb
 from namespaces.importing.runs import queue_again
 from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
@@ -70,6 +72,7 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
     """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost."""
     with transaction.atomic(durable=True):
+        check_verb(actor, namespace, Verb.OWN)
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
         forget_scope(namespace.pk)
         namespace.delete()
@@ -78,6 +81,7 @@ def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
 def retry_import(actor: User, *, namespace: Namespace) -> bool:
     """Try a failed import again now. Return False when the import has not failed."""
     with transaction.atomic(durable=True):
+        check_verb(actor, namespace, Verb.CONTRIBUTE)
         queued = queue_again(namespace)
         if queued:
             _record_namespace(actor, namespace, verb="Retry import")

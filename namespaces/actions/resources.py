@@ -3,17 +3,24 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from namespaces.actions.teams import check_change, check_new
 from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
-from portal.models import User
+from portal.models import Team, User
 from sync.actions import commit_change, mark_deleted
 from sync.models import SyncedModel
 
 Row = TypeVar("Row", bound=SyncedModel)
 
 
-def row_for_name(model: type[Row], namespace: Namespace, name: str, *, limit: int | None = None) -> Row:
-    """Return the row that waits for deletion under this name, or a new one. Raise RuleError "taken" or "limit"."""
+def row_for_new(
+    actor: User, model: type[Row], namespace: Namespace, name: str, team: Team | None, *, limit: int | None = None
+) -> Row:
+    """Return the row that waits for deletion under this name, or a new one, for this actor and team.
+
+    Raise RuleError "taken", "limit", or when the actor may not create it for the team.
+    """
+    check_new(actor, namespace, model, team)
     rows: Any = model._default_manager.filter(namespace=namespace)
     existing: Row | None = rows.named(name).select_for_update().first()
     if existing is not None and existing.deleted_at is None:
@@ -25,7 +32,9 @@ def row_for_name(model: type[Row], namespace: Namespace, name: str, *, limit: in
             f"A namespace holds at most {limit} {model._meta.verbose_name_plural}, those still being deleted included. "
             "Delete one that is no longer used.",
         )
-    return existing or model(namespace=namespace)
+    row = existing or model(namespace=namespace)
+    row.team, row.created_by, row.deleted_at = team, actor, None
+    return row
 
 
 def name_taken(row: Any) -> str:
@@ -33,14 +42,15 @@ def name_taken(row: Any) -> str:
     return f"There is already a {row._meta.verbose_name} “{row.name}”. Names must differ in more than case."
 
 
-def current(row: Row) -> Row:
-    """Return the row as it is now, locked. Raise RuleError "gone" when it has been deleted."""
+def current(actor: User, row: Row) -> Row:
+    """Return the row as it is now, locked. Raise RuleError when it has been deleted, or the actor may not change it."""
     rows: Any = type(row)._default_manager
     found: Row | None = (
         rows.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=row.pk).first()
     )
     if found is None or found.deleted_at is not None:
         raise RuleError("", "gone", f"The {row._meta.verbose_name} “{row}” has been deleted.")
+    check_change(actor, found)
     return found
 
 

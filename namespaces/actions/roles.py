@@ -7,7 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from namespaces.access import HOLDS
+from namespaces.actions.teams import check_verb
 from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.rights import MANAGED, Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Team, User
@@ -18,19 +20,26 @@ LONGEST_NAME = 120  # of a person or team in the activity log
 def grant_role(
     actor: User, *, namespace: Namespace, role: Role, user: User | None = None, team: Team | None = None
 ) -> NamespaceRole:
-    """Give one person or one team a role in the namespace, replacing the one held before. Raises RuleError."""
+    """Give one person or one team a role in the namespace, replacing the one held before. Raise RuleError.
+
+    The roles that manage one type are held side by side.
+    """
     if (user is None) == (team is None):
         raise RuleError("", "one-holder", "Give the role to one person or to one team.")
     with transaction.atomic(durable=True):
         _one_at_a_time(namespace)
-        held = NamespaceRole.objects.filter(namespace=namespace, user=user, team=team).first()
-        before = {"role": _label(held)} if held else None
-        granted = held or NamespaceRole(namespace=namespace, user=user, team=team, since=timezone.now())
-        if held and held.role == role:
-            raise RuleError("role", "held", f"{held.holder_name} is {role.label} here already.")
-        if role != Role.OWNER:
-            _keep_an_owner(granted)
-        granted.role = role
+        check_verb(actor, namespace, Verb.OWN)
+        every = list(NamespaceRole.objects.filter(namespace=namespace, user=user, team=team))
+        if any(each.role == role for each in every):
+            raise RuleError("role", "held", f"{every[0].holder_name} is {role.label} here already.")
+        replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
+        for each in replaced:
+            _keep_an_owner(each)
+        before = {"role": ", ".join(map(_label, replaced))} if replaced else None
+        since = min((each.since for each in every if each.since), default=timezone.now())
+        granted = NamespaceRole(namespace=namespace, user=user, team=team, role=role)
+        granted.since = since if all(each.since for each in every) else None
+        NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
         granted.save()
         _record(actor, granted, verb="Grant role", before=before, after={"role": _label(granted)})
     return granted
@@ -40,6 +49,7 @@ def revoke_role(actor: User, *, role: NamespaceRole) -> None:
     """Take a role away. The last owner's cannot be taken. Raises RuleError."""
     with transaction.atomic(durable=True):
         _one_at_a_time(role.namespace)
+        check_verb(actor, role.namespace, Verb.OWN)
         _keep_an_owner(role)
         _record(actor, role, verb="Revoke role", before={"role": _label(role)})
         role.delete()

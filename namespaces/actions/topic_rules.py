@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import transaction
 
-from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_name
-from namespaces.actions.teams import check_team
+from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
+from namespaces.actions.teams import check_change
 from namespaces.authorization.topic_access import EVERYONE
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules.clients import check_description, check_resource_name
@@ -45,7 +45,7 @@ def create_client_group(
 def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
     """Change the query of a client group. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(group)
+        row = current(actor, group)
         before = row.describe()
         _set_group(row, query, description)
         commit_if_changed(actor, row, "Update client group", before)
@@ -78,7 +78,7 @@ def create_topic_space(
 def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
     """Change the topics of a space. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(space)
+        row = current(actor, space)
         before = row.describe()
         _set_space(row, templates, description)
         commit_if_changed(actor, row, "Update topic space", before)
@@ -121,7 +121,7 @@ def update_permission_binding(
 ) -> PermissionBinding:
     """Change a permission binding. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(binding)
+        row = current(actor, binding)
         before = row.describe()
         _set_binding(row, client_group_name, topic_space_name, permission, description)
         commit_if_changed(actor, row, "Update permission binding", before)
@@ -156,8 +156,10 @@ def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[
     `with_bindings`: names of the bindings that the actor was shown. Raise RuleError when others use it by now.
     """
     with transaction.atomic(durable=True):
-        locked = current(row)
-        bindings = list(locked.bindings().present().select_for_update(of=("self",)).select_related("namespace"))
+        locked = current(actor, row)
+        bindings = list(locked.bindings().present().select_for_update(of=("self",)).select_related("namespace", "team"))
+        for binding in bindings:
+            check_change(actor, binding)
         unseen = {binding.name for binding in bindings} - set(with_bindings)
         if unseen:
             names = ", ".join(sorted(unseen))
@@ -168,7 +170,6 @@ def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[
 
 def _new_row(actor: User, model: type[Rule], namespace: Namespace, name: str, team: Team | None) -> Rule:
     check_resource_name(name)
-    check_team(actor, team)
-    row = row_for_name(model, namespace, name, limit=most_of(model))
-    row.name, row.team, row.created_by, row.deleted_at = name, team, actor, None
+    row = row_for_new(actor, model, namespace, name, team, limit=most_of(model))
+    row.name = name
     return row

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from certificates.x509.private_keys import private_key_kind
-from namespaces.access import teams_of
+from namespaces.access import rights_of, teams_for_new
 from namespaces.actions.resources import name_taken
 from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
@@ -104,18 +104,23 @@ class TeamField(ModelChoiceField):
         super().__init__(label="Team", **kwargs)
         self.error_messages["invalid_choice"] = "Choose one of your teams."
 
-    def offer(self, teams: QuerySet[Team]) -> None:
+    def offer(self, teams: QuerySet[Team], *, needs_team: bool) -> None:
         self.queryset = teams
+        if needs_team:
+            self.required, self.empty_label = True, None if teams else "None of your teams"
+            self.error_messages["required"] = "Choose the team that owns it. Your role covers your teams only."
         first = list(teams[:2])
         if len(first) == 1:
             self.initial = first[0]
 
 
-def offer_teams(form: forms.Form, user: User) -> None:
-    """Offer the user's teams in the field `team` of a form."""
+def offer_teams(form: forms.Form, user: User, namespace: Namespace, model: type[SyncedModel]) -> None:
+    """Offer, in the field `team` of a form, the teams for which the user may create a resource of this type."""
     team = form.fields["team"]
     assert isinstance(team, TeamField)
-    team.offer(teams_of(user))
+    reach = rights_of(user, namespace).reach(model)
+    needs_team = not (reach.everything or reach.without_team)
+    team.offer(teams_for_new(user, namespace, model), needs_team=needs_team)
 
 
 def check_name_is_free(model: type[SyncedModel], namespace: Namespace, name: str) -> None:

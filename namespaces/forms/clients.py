@@ -156,7 +156,7 @@ class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):
     def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.namespace = namespace
-        offer_teams(self, user)
+        offer_teams(self, user, namespace, Client)
 
     def show_reading(self, reading: CertificateReading) -> None:
         """Show what the certificate proposes. A name read from it does not follow the client name being typed."""

@@ -25,7 +25,7 @@ class RoleForm(GuardedForm):
         label="Role",
         choices=Role.choices,
         initial=Role.READER,
-        error_messages={"required": "Choose a role.", "invalid_choice": "Choose one of the three roles."},
+        error_messages={"required": "Choose a role.", "invalid_choice": "Choose one of the roles."},
     )
 
     @property

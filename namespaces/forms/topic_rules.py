@@ -52,7 +52,7 @@ class TopicRuleForm(ResourceForm):
         if row is not None:
             del self.fields["name"], self.fields["team"]
             return
-        offer_teams(self, user)
+        offer_teams(self, user, namespace, self.model)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

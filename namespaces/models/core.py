@@ -21,6 +21,8 @@ from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"
     CONTRIBUTOR = "contributor", "Contributor"
+    CERTIFICATE_UPLOADER = "certificate_uploader", "Certificate uploader"
+    CLIENT_MANAGER = "client_manager", "Client manager"
     READER = "reader", "Reader"
 
 
@@ -53,6 +55,8 @@ class Namespace(models.Model):
     connections_read_at = models.DateTimeField(null=True)
     connections_error = models.TextField(blank=True)
 
+    rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
+
     class Meta:
         ordering = ["name"]
 
@@ -76,14 +80,14 @@ class Namespace(models.Model):
 
 
 class NamespaceRole(models.Model):
-    """A person or a team, and what it may do in one namespace."""
+    """A person or a team, and one role in one namespace. Only the roles that manage one type are held side by side."""
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="roles")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="namespace_roles"
     )
     team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="namespace_roles")
-    role = models.CharField(max_length=12, choices=Role)
+    role = models.CharField(max_length=24, choices=Role)
     since = models.DateTimeField(null=True)  # since when the holder has a role here; None: not recorded
 
     class Meta:
@@ -92,8 +96,8 @@ class NamespaceRole(models.Model):
                 name="role_of_one_user_or_one_team",
                 condition=Q(user__isnull=False, team__isnull=True) | Q(user__isnull=True, team__isnull=False),
             ),
-            models.UniqueConstraint(name="one_role_per_user", fields=["namespace", "user"]),
-            models.UniqueConstraint(name="one_role_per_team", fields=["namespace", "team"]),
+            models.UniqueConstraint(name="role_once_per_user", fields=["namespace", "user", "role"]),
+            models.UniqueConstraint(name="role_once_per_team", fields=["namespace", "team", "role"]),
         ]
 
     def __str__(self) -> str:

@@ -9,8 +9,9 @@ from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Concat, Lower, NullIf, Trim
 from django.http import QueryDict
 
-from namespaces.access import STRONGEST_FIRST, administrators
+from namespaces.access import administrators
 from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.rights import STRONGEST_FIRST
 from portal.listing import (
     Column,
     Columns,
@@ -25,8 +26,11 @@ from portal.models import Team, User
 
 MEANINGS: dict[Role, str] = {
     Role.READER: "Sees everything here and tests certificates and permissions. Changes nothing.",
-    Role.CONTRIBUTOR: "As a Reader; also creates, edits and deletes what is in the namespace, and decides about drift.",
-    Role.OWNER: "As a Contributor; also gives and takes roles, and disconnects the namespace.",
+    Role.CERTIFICATE_UPLOADER: "As a Reader; also uploads, edits and deletes the CA certificates of their teams.",
+    Role.CLIENT_MANAGER: "As a Reader; also registers, edits and deletes the clients of their teams.",
+    Role.CONTRIBUTOR: "As a Reader; also creates, edits and deletes what their teams or no team owns, and decides about "
+    "drift.",
+    Role.OWNER: "As a Contributor for every team; also gives and takes roles, and disconnects the namespace.",
 }
 MOST_FOUND = 8  # people and teams offered at once
 

@@ -6,7 +6,9 @@ from django import template
 
 from namespaces.connections import attempts
 from namespaces.forms import prefill
+from namespaces.models import Namespace
 from namespaces.rules.configuration import SOURCES
+from sync.models import SyncedModel
 
 register = template.Library()
 
@@ -14,6 +16,12 @@ register = template.Library()
 @register.filter
 def protocol_label(protocol: str) -> str:
     return attempts.protocol_label(protocol)
+
+
+@register.filter
+def may_change(namespace: Namespace, row: SyncedModel) -> bool:
+    """Return whether the user of this page may change a resource of the namespace."""
+    return namespace.rights is not None and bool(namespace.rights.covers(row))
 
 
 @register.filter

@@ -3,8 +3,9 @@
 from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
 from namespaces.pages.history import differences, listed_activities, namespace_history
+from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, render_page

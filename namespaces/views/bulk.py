@@ -8,9 +8,10 @@ from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
 from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chosen_clients
 from namespaces.models import Client, Namespace
+from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.pages import grid_context
 from portal.listing import whole_number
@@ -24,15 +25,20 @@ NAMES_SHOWN = 8
 @require_http_methods(["GET", "HEAD", "POST"])
 def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
     """Enable, disable or delete the chosen clients. Ask first, and again when a POST matches other clients by now."""
-    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=Client)
     asked = request.POST if request.method == "POST" else request.GET
     chosen = _chosen(namespace, asked)
     if chosen is None or not chosen.pks:
         messages.info(request, _nothing_to_do(chosen))
         return go_to(request, CLIENTS.url("list"), pk)
     if request.method == "POST" and asked.get("count") == str(len(chosen.pks)):
-        done = change_clients(request.user, change=chosen.change, pks=chosen.pks)
+        done = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks)
         messages.success(request, f"{chosen.change.label}: {_clients(done)} saved and on the way to Azure.")
+        if done < len(chosen.pks):
+            left = (
+                f"{_clients(len(chosen.pks) - done)} left: changed by others meanwhile, or no longer yours to change."
+            )
+            messages.warning(request, left, extra_tags="bulk-left")
         return go_to(request, CLIENTS.url("list"), pk)
     return _question_page(request, namespace, chosen, asked)
 
@@ -42,15 +48,18 @@ def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
     change = CHANGES.get(asked.get("change", ""))
     if change is None:
         return None
+    reach = namespace.rights.reach(Client)
     if asked.get("which") == "all":
-        return chosen_clients(namespace, change=change, among=CLIENTS.listing.condition(asked))
+        return chosen_clients(namespace, change=change, among=CLIENTS.listing.condition(asked), reach=reach)
     ticked = [pk for text in asked.getlist("client")[:MOST] if (pk := whole_number(text)) is not None]
-    return chosen_clients(namespace, change=change, among=Q(pk__in=ticked))
+    return chosen_clients(namespace, change=change, among=Q(pk__in=ticked), reach=reach)
 
 
 def _nothing_to_do(chosen: Chosen | None) -> str:
     if chosen is not None and chosen.unchanged:
         return f"Nothing to do: {_clients(chosen.unchanged)} chosen, already in this state."
+    if chosen is not None and chosen.others:
+        return f"Nothing to do: {_clients(chosen.others)} chosen, owned by other teams."
     return "Choose at least one client, and what to do."
 
 
@@ -77,6 +86,8 @@ def _question(namespace: Namespace, chosen: Chosen, asked: QueryDict) -> Questio
     ]
     if chosen.unchanged:
         sentences.append(f"{chosen.unchanged:,} of the chosen clients {_is(chosen.unchanged)} already in this state.")
+    if chosen.others:
+        sentences.append(f"{_clients(chosen.others)} of other teams {_is(chosen.others)} left as {_it(chosen.others)}.")
     if count == MOST:
         sentences.append(f"At most {MOST:,} are changed at once. Do the same again for the others.")
     kept = [(name, value) for name in ("which", "q", "team", "client") for value in asked.getlist(name)]
@@ -97,6 +108,10 @@ def _clients(count: int) -> str:
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _it(count: int) -> str:
+    return "it is" if count == 1 else "they are"
 
 
 def _named(pks: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
-from namespaces.access import Verb, get_client
+from namespaces.access import get_client
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
 from namespaces.forms.attributes import rows_of
 from namespaces.forms.client_draft import draft_of
@@ -19,6 +19,7 @@ from namespaces.forms.prefill import filled_in, filled_in_settings
 from namespaces.models import Client, Namespace
 from namespaces.pages.lists import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context

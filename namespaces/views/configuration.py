@@ -4,13 +4,14 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import Verb, get_configuration, get_namespace, may
+from namespaces.access import get_configuration, get_namespace, may
 from namespaces.actions.configuration import update_configuration
 from namespaces.forms.configuration import ConfigurationForm
 from namespaces.models import NamespaceConfiguration
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.pages import retry_with_message

@@ -3,10 +3,11 @@
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import ConnectionAttempt
+from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response

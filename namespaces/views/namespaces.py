@@ -7,7 +7,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import Verb, get_namespace, may_connect, not_an_administrator, visible_namespaces
+from namespaces.access import get_namespace, may_connect, not_an_administrator, visible_namespaces
 from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, retry_import
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.forms.clients import ConnectNamespaceForm
@@ -15,6 +15,7 @@ from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.runs import next_try
 from namespaces.models import Namespace
 from namespaces.pages.health import next_step, summarize, summarize_all
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page

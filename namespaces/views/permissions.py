@@ -4,12 +4,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from namespaces.access import Verb, get_namespace
+from namespaces.access import get_namespace
 from namespaces.forms.prefill import rule_to_add_url
 from namespaces.forms.topic_rule_draft import Draft, with_condition
 from namespaces.forms.topic_rules import PermissionTestForm
 from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import explain, matches_of, operands_in
+from namespaces.rights import Verb
 from namespaces.rules.query_builder import OPERATORS
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, render_page

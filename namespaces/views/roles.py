@@ -6,11 +6,12 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_safe
 
-from namespaces.access import Verb, get_namespace, may, role_in
+from namespaces.access import get_namespace, may, rights_of
 from namespaces.actions.roles import grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.pages.role_list import MEANINGS, role_grid
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
@@ -24,10 +25,8 @@ def role_list(request: PageRequest, pk: int) -> HttpResponse:
 
 def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
     """What the grid draws, also below an open pane."""
-    mine = role_in(request.user, namespace)
-    grid = role_grid(namespace, request.GET)
-    meaning = MEANINGS[mine] if mine else ""
-    return namespace_context(request, namespace, grid=grid, mine=mine, meaning=meaning, **more)
+    mine = [(role, MEANINGS[role]) for role in rights_of(request.user, namespace).roles]
+    return namespace_context(request, namespace, grid=role_grid(namespace, request.GET), mine=mine, **more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

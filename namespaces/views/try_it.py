@@ -3,12 +3,13 @@
 from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
-from namespaces.access import Verb, get_client
+from namespaces.access import get_client
 from namespaces.connections.attempts import has_connection_log, watch
 from namespaces.connections.live_state import live_of
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.connections.sample_programs import Trial, programs
 from namespaces.pages.topic_rule_effects import topic_to_try
+from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.pages import row_context
 from portal.web.responses import PageRequest, render_page

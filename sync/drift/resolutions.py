@@ -56,6 +56,7 @@ def discard_change(
     resource = listed.get(str(row).lower()) if listed is not None else _read(row, reader)
     with transaction.atomic(durable=True):
         current = _locked(type(row), row.pk)
+        _check_team(actor, current.scope_pk(), type(current), current.team_id, str(current))
         if current.is_settled:
             raise CannotResolve("nothing-waits", "There is no change to discard: Azure already has this state.")
         if _progress(current) != before:
@@ -76,6 +77,7 @@ def _read(row: SyncedModel, reader: Reader) -> Resource | None:
 def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
     """Push ours over what was found in Azure; what was deleted there is recreated. Raise CannotResolve."""
     with transaction.atomic(durable=True):
+        check_rights(actor, finding)
         row = _row_of(finding)
         before = {"azure": _described(row, finding.resource)}
         _accept_as_base(row, finding.resource)
@@ -99,6 +101,7 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
     with transaction.atomic(durable=True):
         if finding.drift == Finding.Class.APPEARED:
             raise CannotResolve("not-in-portal", "The portal does not have it yet. Adopt it, or ignore it.")
+        check_rights(actor, finding)
         row = _row_of(finding)
         _check_compared(row, finding)
         every = [found["field"] for found in finding.fields]
@@ -116,6 +119,7 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
 def adopt(actor: User, *, finding: Finding) -> SyncedModel:
     """Add a resource that appeared in Azure to the portal, and return its row. Raise CannotResolve."""
     with transaction.atomic(durable=True):
+        check_rights(actor, finding)
         _check_open(finding)
         if finding.drift != Finding.Class.APPEARED or finding.resource is None:
             raise CannotResolve("in-portal", "The portal already has it.")
@@ -133,6 +137,7 @@ def adopt(actor: User, *, finding: Finding) -> SyncedModel:
 def ignore(actor: User, *, finding: Finding) -> None:
     """Leave both sides as they are. The finding reopens if either side changes again. Raise CannotResolve."""
     with transaction.atomic(durable=True):
+        check_rights(actor, finding)
         _check_open(finding)
         finding.state = Finding.State.IGNORED
         finding.resolution, finding.resolved_by, finding.resolved_at = "Ignored", actor, timezone.now()
@@ -148,7 +153,26 @@ def ignore(actor: User, *, finding: Finding) -> None:
         )
 
 
+def owner_of(finding: Finding) -> tuple[type[SyncedModel], int | None]:
+    """Return the model of a finding, and the team that owns the row; None for no team, or no row."""
+    model = registry.model_for(finding.kind)
+    rows: Any = model._default_manager
+    return model, rows.filter(pk=finding.object_pk).values_list("team", flat=True).first()
+
+
+def check_rights(actor: User, finding: Finding) -> None:
+    """Check, inside the transaction, that the actor may decide about this. Raise CannotResolve."""
+    _check_team(actor, finding.scope, *owner_of(finding), finding.name)
+
+
 # Steps
+
+
+def _check_team(actor: User, scope_pk: int, model: type[SyncedModel], team_pk: int | None, name: str) -> None:
+    if not registry.scopes().rights(actor, scope_pk).covers(model, team_pk):
+        raise CannotResolve(
+            "not-yours", f"You may not decide about {name}. It belongs to another team, or your role has changed."
+        )
 
 
 def _locked(model: type[SyncedModel], pk: int) -> SyncedModel:

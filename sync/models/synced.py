@@ -177,6 +177,7 @@ class SyncedModel(models.Model):
     # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
     is_patched: ClassVar[bool] = False
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
+    may_change = False  # whether the user of the page that lists it may change it; set by the view
 
     generation = models.PositiveBigIntegerField(default=1)
     synced_generation = models.PositiveBigIntegerField(default=0)

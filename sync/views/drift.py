@@ -17,7 +17,7 @@ from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
 from sync.models import Finding
 from sync.pages import confirmation, overview
 from sync.registry import Scope
-from sync.views.operators import may_change, render_page
+from sync.views.operators import render_page, rights_on_page, scope_for_rows
 
 FINDINGS_ON_A_PAGE = 50
 COMPARED_MS = 1000
@@ -69,15 +69,17 @@ def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotR
     cures = fault.fields if isinstance(fault, FieldsBelongTogether) else ()
     at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
     is_going = _is_going(finding)
+    may_decide = rights_on_page(request, scope.pk).covers(*resolutions.owner_of(finding))
     context: dict[str, Any] = {
         "finding": finding,
         "is_going": is_going,
         "menu_current": "sync:drift_list",
+        "may_decide": may_decide,
         "may_choose": finding.drift in _MIXABLE
         and not is_going
         and finding.state != Finding.State.RESOLVED
         and finding.fields != []
-        and may_change(request.user, scope.pk),
+        and may_decide,
         "ticked": ticked,
         "problem": str(fault) if fault is not None else "",
         "problem_code": fault.code if fault is not None else "",
@@ -101,7 +103,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many need a confirmation, which
     shows what is sent to Azure and posts them again with `confirmed`.
     """
-    scope = registry.scopes().get(request.user, pk, may_change=True)
+    scope, _ = scope_for_rows(request, pk)
     decision = request.POST.get("decision", "")
     decide = _DECISIONS.get(decision)
     chosen = [found for each in request.POST.getlist("finding") if (found := _finding_shown(pk, each)) is not None]

@@ -10,7 +10,6 @@ from sync import registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.capabilities import fault_training
 from sync.registry import Scope
-from sync.views.operators import may_change
 
 PAGE = "sync:emulator"
 
@@ -39,7 +38,7 @@ def _page(request: PageRequest, scope: Scope, *, problem: fault_training.CannotT
         "namespace": scope,
         "page_title": "Emulator",
         "page_icon": "bug",
-        "may_contribute": may_change(request.user, scope.pk),
+        "may_contribute": registry.scopes().rights(request.user, scope.pk).may_contribute,
         "state": state,
         "outage": outage,
         "lessons": fault_training.LESSONS,

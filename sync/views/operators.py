@@ -1,14 +1,13 @@
 """Pages for operators (waiting and rejected changes, timelines), and endpoints for monitoring."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -28,7 +27,7 @@ from sync.models import SyncedModel, SyncedQuerySet
 from sync.pages import backlog, confirmation, metrics, overview
 from sync.pages.readiness import readiness
 from sync.pages.timeline import timeline_of
-from sync.registry import Scope
+from sync.registry import RowRights, Scope
 from sync.throttling.budget import gauges
 from sync.workers import periodic
 
@@ -39,17 +38,31 @@ POLL_MS = 2000
 def render_page(
     request: PageRequest, template: str, scope: Scope, *, partial: str = "", status: int = 200, **context: Any
 ) -> HttpResponse:
-    """Return a page of one namespace, or its partial."""
-    context |= {"namespace": scope, "may_contribute": may_change(request.user, scope.pk)}
+    """Return a page of one namespace, or its partial, with what the user may change there."""
+    rights = rights_on_page(request, scope.pk)
+    more = {"may_contribute": rights.may_contribute, "may_change_some": rights.may_change_some}
+    context |= {"namespace": scope, **more}
     return responses.render_page(request, template, context, partial=partial, status=status)
 
 
-def may_change(user: User, pk: int) -> bool:
-    try:
-        registry.scopes().get(user, pk, may_change=True)
-    except PermissionDenied:
-        return False
-    return True
+def rights_on_page(request: PageRequest, pk: int) -> RowRights:
+    """Return what the user may change in a namespace, read once for each request. Actions read it again."""
+    read: dict[int, RowRights] = request.__dict__.setdefault("rights_read", {})
+    if pk not in read:
+        read[pk] = registry.scopes().rights(request.user, pk)
+    return read[pk]
+
+
+def scope_for_rows(request: PageRequest, pk: int) -> tuple[Scope, RowRights]:
+    """Return a namespace and what the user may change there. Raise Http404, or PermissionDenied when that is nothing."""
+    rights = rights_on_page(request, pk)
+    return registry.scopes().get(request.user, pk, may_change=not rights.may_change_some), rights
+
+
+def mark_changeable(rows: Iterable[SyncedModel], rights: RowRights) -> None:
+    """Note on each row whether the user may change it, for the page that lists it."""
+    for row in rows:
+        row.may_change = rights.covers(type(row), row.team_id)
 
 
 # Sync
@@ -73,12 +86,14 @@ def sync_all(request: PageRequest) -> HttpResponse:
 def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
     """Show the waiting changes of a namespace, budget, workers and last comparison; the page polls."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    return render_page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(scope))
+    return render_page(request, "sync/sync_overview.html", scope, partial="figures", **_figures(request, scope))
 
 
-def _figures(scope: Scope) -> dict[str, Any]:
+def _figures(request: PageRequest, scope: Scope) -> dict[str, Any]:
+    queue = overview.queue_overview(scope.pk)
+    mark_changeable((row for group in queue.parked for row in group.rows), rights_on_page(request, scope.pk))
     return {
-        "queue": overview.queue_overview(scope.pk),
+        "queue": queue,
         "estimate": overview.estimate(scope.resource_id),
         "gauges": overview.gauges_of(scope.resource_id),
         "workers": overview.workers_alive(),
@@ -97,6 +112,7 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     code = asked_text(request.GET, "code")
     page = Paginator(backlog.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
     rows = backlog.rows_of(page.object_list)
+    mark_changeable(rows, rights_on_page(request, pk))
     return render_page(
         request,
         "sync/refused_list.html",
@@ -112,10 +128,10 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     """Retry parked rows: one (`kind` and `row`), those of one error code (`code`), or all. GET shows a confirmation."""
-    scope = registry.scopes().get(request.user, pk, may_change=True)
+    scope, rights = scope_for_rows(request, pk)
     if request.method != "POST":
-        return _ask(request, scope, confirmation.ask_retry)
-    parked = _parked(request.POST, pk)
+        return _ask(request, scope, rights, confirmation.ask_retry)
+    parked = _parked(request.POST, pk, rights)
     row = _only_one(parked)
     if row is None:
         count = sum(
@@ -136,10 +152,10 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
 
     A single change is discarded at once. Many are left to a worker, since each one reads from Azure.
     """
-    scope = registry.scopes().get(request.user, pk, may_change=True)
+    scope, rights = scope_for_rows(request, pk)
     if request.method != "POST":
-        return _ask(request, scope, confirmation.ask_discard)
-    parked = _parked(request.POST, pk)
+        return _ask(request, scope, rights, confirmation.ask_discard)
+    parked = _parked(request.POST, pk, rights)
     row = _only_one(parked)
     if row is None:
         count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
@@ -155,26 +171,32 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _ask(
-    request: PageRequest, scope: Scope, ask: Callable[[Scope, int, int, str], confirmation.Question]
+    request: PageRequest,
+    scope: Scope,
+    rights: RowRights,
+    ask: Callable[[Scope, int, int, str], confirmation.Question],
 ) -> HttpResponse:
-    parked = _parked(request.GET, scope.pk)
+    parked = _parked(request.GET, scope.pk, rights)
     deletes = sum(rows.filter(deleted_at__isnull=False).count() for rows in parked)
     writes = sum(rows.count() for rows in parked) - deletes
     if not writes + deletes:
         messages.info(request, "There are no rejected changes.")
         return redirect("sync:sync_overview", scope.pk)
     question = ask(scope, writes, deletes, asked_text(request.GET, "code"))
-    return render_page(request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(scope))
+    return render_page(
+        request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(request, scope)
+    )
 
 
-def _parked(chosen: QueryDict, pk: int) -> list[SyncedQuerySet]:
-    """Return the chosen rows of each model."""
+def _parked(chosen: QueryDict, pk: int, rights: RowRights) -> list[SyncedQuerySet]:
+    """Return those chosen rows of each model that the user may change."""
     found = []
     kind, row, code = (asked_text(chosen, name) for name in ("kind", "row", "code"))
     row_pk = whole_number(row)
     for model in registry.models():
         manager: Any = model._default_manager
-        rows = manager.parked().filter(**{model.scope_field: pk}).select_related(*model.scope_relations).order_by("pk")
+        mine = manager.parked().filter(rights.condition(model), **{model.scope_field: pk})
+        rows = mine.select_related(*model.scope_relations).order_by("pk")
         if row:
             is_of_model = kind == model._meta.label_lower and row_pk is not None
             rows = rows.filter(pk=row_pk) if is_of_model else rows.none()

@@ -6,8 +6,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from namespaces.access import Verb, get_client, get_namespace, may, may_connect, role_in, teams_of, visible_namespaces
+from namespaces.access import get_client, get_namespace, may, may_connect, role_in, teams_of, visible_namespaces
 from namespaces.models import Role
+from namespaces.rights import Verb
 from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db

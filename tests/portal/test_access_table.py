@@ -19,6 +19,7 @@ from tests.support.factories import (
     make_configuration,
     make_namespace,
     make_permission_binding,
+    make_team,
     make_topic_space,
     make_user,
 )
@@ -26,6 +27,15 @@ from tests.support.factories import (
 pytestmark = pytest.mark.django_db
 
 PEOPLE = ("anonymous", "stranger", "reader", "contributor", "owner", "admin")
+# Roles of team Line 1, which owns every resource of the place, and of Line 2. Each is at least a Reader.
+OF_TEAMS: dict[str, tuple[str, str]] = {
+    f"{role} of {team}": (role, team)
+    for role in ("contributor", "certificate_uploader", "client_manager")
+    for team in ("Line 1", "Line 2")
+}
+# What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
+MANAGES = {"certificate_uploader": "certificates:ca_certificate_", "client_manager": "namespaces:client"}
+AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
@@ -165,14 +175,23 @@ def place(settings: Any) -> Namespace:
     settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
     people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
     make_user("stranger")
+    make_user("disabled", is_active=False)
     make_admin()
     namespace = make_namespace("factory", **people)
-    make_client(namespace, "press-1")
-    make_ca_certificate(namespace, "line-a")
+    NamespaceRole.objects.create(namespace=namespace, user=User.objects.get(username="disabled"), role="owner")
+    teams = {name: make_team(name) for name in ("Line 1", "Line 2")}
+    teams["Line 1"].members.add(people["contributor"])
+    for person, (role, team) in OF_TEAMS.items():
+        user = make_user(person)
+        teams[team].members.add(user)
+        NamespaceRole.objects.create(namespace=namespace, user=user, role=role)
+    own: dict[str, Any] = {"team": teams["Line 1"]}
+    make_client(namespace, "press-1", **own)
+    make_ca_certificate(namespace, "line-a", **own)
     make_configuration(namespace)
-    make_client_group(namespace, "press-1")
-    make_topic_space(namespace, "press-1")
-    make_permission_binding(namespace, "press-1", group="press-1", space="press-1")
+    make_client_group(namespace, "press-1", **own)
+    make_topic_space(namespace, "press-1", **own)
+    make_permission_binding(namespace, "press-1", group="press-1", space="press-1", **own)
     now = timezone.now()
     ConnectionAttempt.objects.create(
         namespace=namespace, cursor=1, at=now, accepted=True, code="", reason="", record={}
@@ -228,16 +247,35 @@ def signed_in(person: str) -> Browser:
     return browser
 
 
+def is_allowed(person: str, name: str, least: str) -> bool:
+    """Whether a person may open a URL, by the weakest of PEOPLE with access."""
+    if least == "everybody" or person == "disabled":
+        return least == "everybody"
+    role, team = OF_TEAMS.get(person, (person, "Line 1"))
+    if role in PEOPLE:
+        is_strong = PEOPLE.index(role) >= PEOPLE.index(least)
+    else:
+        manages = least == "contributor" and (is_of(role, name) or name in AMONG_ROWS)
+        is_strong = PEOPLE.index("reader") >= PEOPLE.index(least) or manages
+    is_of_a_row = least == "contributor" and "name" in url_arguments()[name]
+    return is_strong and (team == "Line 1" or not is_of_a_row)
+
+
+def is_of(role: str, name: str) -> bool:
+    return name.startswith(MANAGES[role]) and not name.startswith("namespaces:client_group")
+
+
 def test_every_url_has_a_row() -> None:
     assert set(url_arguments()) - OTHER_KEYS == set(TABLE)
 
 
+EVERYONE = (*PEOPLE[::-1], *OF_TEAMS, "disabled")
 REMOVES = ("_disconnect", "_delete", "change_authentication_name")  # a POST leaves nothing for the next person
 # Each case asks as its people in turn, the strongest first: what they did must not help the weaker ones.
 CASES = [
     (name, method, least, people)
     for name, method, least in ROWS
-    for people in ([(each,) for each in PEOPLE] if method == "POST" and name.endswith(REMOVES) else [PEOPLE[::-1]])
+    for people in ([(each,) for each in EVERYONE] if method == "POST" and name.endswith(REMOVES) else [EVERYONE])
 ]
 
 
@@ -249,11 +287,11 @@ CASES = [
 def test_access_by_role(place: Namespace, name: str, method: str, least: str, people: tuple[str, ...]) -> None:
     for person in people:
         answer = ask(signed_in(person), name, method, place.pk)
-        may = least == "everybody" or PEOPLE.index(person) >= PEOPLE.index(least)
+        may = is_allowed(person, name, least)
         if may:
             assert answer.status_code in {200, 204, 286, 302, 422}, f"{person}: {answer.status_code}"
             assert not str(answer.headers.get("Location", "")).startswith(reverse("portal:sign_in") + "?next="), person
-        elif person == "anonymous":
+        elif person in {"anonymous", "disabled"}:
             assert answer.status_code == 302, person
             assert answer.headers["Location"].startswith(reverse("portal:sign_in")), person
         elif person == "stranger" and "pk" in url_arguments()[name]:

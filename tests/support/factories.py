@@ -62,6 +62,13 @@ def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any
     return namespace
 
 
+def owner_of(namespace: Namespace) -> User:
+    """Return a user who owns the namespace, the same at each call."""
+    user, _ = User.objects.get_or_create(username=f"owner-of-{namespace.name}")
+    NamespaceRole.objects.get_or_create(namespace=namespace, user=user, role=Role.OWNER)
+    return user
+
+
 def make_client(namespace: Namespace, name: str = "sensor-1", **fields: Any) -> Client:
     authentication_name = fields.pop("authentication_name", name)
     fields = {"validation_scheme": "SubjectMatchesAuthenticationName", "synced_generation": 1, **fields}

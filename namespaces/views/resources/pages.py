@@ -10,13 +10,14 @@ from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpRe
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import Verb, get_namespace, get_resource
+from namespaces.access import get_namespace, get_resource, rights_of
 from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
+from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.kinds import Kind
@@ -29,9 +30,9 @@ from sync.models import SyncedModel
 def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
     """Return the context of every page of this type."""
     list_url = kind.url("list")
-    return namespace_context(
-        request, namespace, kind=kind, urls=kind.urls, menu_current=list_url, now=timezone.now(), **more
-    )
+    own = {"kind": kind, "urls": kind.urls, "menu_current": list_url, "now": timezone.now()}
+    may_change = bool(rights_of(request.user, namespace).reach(kind.model))
+    return namespace_context(request, namespace, **own | {"may_contribute": may_change} | more)
 
 
 def grid_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
@@ -44,7 +45,9 @@ def row_context(request: PageRequest, row: Any, kind: Kind, *, tab: str = "", **
     """Return the context of a page of one resource; `tab` is the action of the open tab."""
     own = kind.row_context(row)
     tabs = kind.tabs_of(row, own.get("tab_notes", {}))
-    return kind_context(request, row.namespace, kind, row=row, tab=tab, tabs=tabs, **own, **more)
+    may_change = rights_of(request.user, row.namespace).covers(row)
+    context = {"row": row, "tab": tab, "tabs": tabs, "may_contribute": may_change} | own | more
+    return kind_context(request, row.namespace, kind, **context)
 
 
 @require_safe
@@ -74,7 +77,7 @@ def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
-    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
     form = kind.form(request, namespace, None, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -123,7 +126,7 @@ def form_page(
 @require_POST
 def resource_create_draft(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     """Return the form as typed, with one row added or removed. Nothing is saved."""
-    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
     assert kind.draft is not None  # else it has no such url
     form, more = kind.draft(request, namespace, None)
     return form_page(request, namespace, kind, form, **more)
@@ -141,7 +144,7 @@ def resource_update_draft(request: PageRequest, pk: int, name: str, kind: Kind) 
 @require_safe
 def resource_check_name(request: PageRequest, pk: int, kind: Kind, field: str = "name") -> HttpResponse:
     """Check a name while it is being typed."""
-    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
     if field not in kind.checked_fields:
         raise Http404("Only names are checked while typing.")
     form = kind.form(request, namespace, None, request.GET)

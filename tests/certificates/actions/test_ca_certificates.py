@@ -16,14 +16,14 @@ from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity
 from sync.models import SyncState
-from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user
+from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 
 
 def upload(namespace: Namespace, name: str = "line-ca", *, der: bytes = b"", actor: Any = None) -> CACertificate:
     return ca_certificates.upload_ca_certificate(
-        actor or make_user(f"uploader-of-{name}"),
+        actor or owner_of(namespace),
         namespace=namespace,
         team=None,
         name=name,
@@ -87,7 +87,8 @@ def test_the_eleventh_certificate_is_refused(settings: Any) -> None:
 
 
 def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
-    row, user = make_ca_certificate(make_namespace()), make_user()
+    row = make_ca_certificate(make_namespace())
+    user = owner_of(row.namespace)
     ca_certificates.update_ca_certificate(user, certificate=row, description="press line")
     ca_certificates.update_ca_certificate(user, certificate=row, description="press line")
     row.refresh_from_db()
@@ -96,7 +97,8 @@ def test_a_description_is_changed_and_the_same_again_is_no_change() -> None:
 
 
 def test_the_name_of_a_deleted_certificate_can_be_reused() -> None:
-    row, user = make_ca_certificate(make_namespace()), make_user()
+    row = make_ca_certificate(make_namespace())
+    user = owner_of(row.namespace)
     ca_certificates.delete_ca_certificate(user, certificate=row)
     row.refresh_from_db()
     assert row.sync_state is SyncState.DELETING

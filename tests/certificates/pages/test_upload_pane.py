@@ -22,7 +22,7 @@ from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
 from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_client, make_user
+from tests.support.factories import make_ca_certificate, make_client, owner_of
 from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_a_full_namespace_is_reported_at_every_step(
     for answer in answers:
         assert FULL in answer.content.decode()
         assert ACCEPTED not in answer.content.decode()
-    delete_ca_certificate(make_user("grace"), certificate=row)
+    delete_ca_certificate(owner_of(namespace), certificate=row)
     assert ACCEPTED in ada.post(url, {"pem": pem, "name": "FIRST", "team": "x"}).content.decode()
     assert ada.post(url, {"pem": pem, "name": "first"}).status_code == 302
 

@@ -187,8 +187,12 @@ def test_many_are_changed_in_transactions_that_leave_room_for_others(
 ) -> None:
     monkeypatch.setattr(bulk, "AT_ONCE", 2)
     rows = make_clients(factory, *(f"press-{number}" for number in range(5)))
-    assert bulk.change_clients(ada, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 5
-    assert bulk.change_clients(ada, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 0
+    assert (
+        bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 5
+    )
+    assert (
+        bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 0
+    )
     assert Activity.objects.count() == 5
 
 

@@ -13,7 +13,7 @@ from portal.celery import app as celery_app
 from portal.models import Activity
 from sync.models import SyncState
 from sync.workers import wakeups
-from tests.support.factories import make_client, make_namespace, make_team, make_user
+from tests.support.factories import make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ SUBJECT = "SubjectMatchesAuthenticationName"
 
 
 def create(namespace: Namespace, name: str = "sensor-1", **fields: Any) -> Client:
-    actor = fields.pop("actor", None) or make_user(f"maker-of-{name}")
+    actor = fields.pop("actor", None) or owner_of(namespace)
     return actions.create_client(
         actor,
         **{
@@ -44,7 +44,7 @@ def refused(call: Any, *args: Any, **kwargs: Any) -> RuleError:
 def test_a_new_client_is_due_and_its_activity_waits_for_the_sync() -> None:
     user = make_user()
     team = make_team("Line 1", user)
-    client = create(make_namespace(), actor=user, team=team, attributes={"floor": 2})
+    client = create(make_namespace(contributor=user), actor=user, team=team, attributes={"floor": 2})
     assert client.sync_state is SyncState.PENDING
     assert list(Client.objects.due(timezone.now())) == [client]
     entry = Activity.objects.get()
@@ -93,8 +93,8 @@ def test_an_authentication_name_that_differs_only_in_case_is_taken_also_beyond_a
 
 
 def test_the_same_names_are_free_in_another_namespace() -> None:
-    create(make_namespace("one"), "sensor-1", actor=make_user("a"))
-    create(make_namespace("two"), "sensor-1", actor=make_user("b"))
+    create(make_namespace("one"), "sensor-1")
+    create(make_namespace("two"), "sensor-1")
     assert Client.objects.count() == 2
 
 
@@ -125,7 +125,7 @@ def update(client: Client, actor: Any = None, **fields: Any) -> Client:
         "description": client.description,
         "attributes": client.attributes,
     }
-    return actions.update_client(actor or make_user("editor"), client=client, **{**now, **fields})
+    return actions.update_client(actor or owner_of(client.namespace), client=client, **{**now, **fields})
 
 
 def test_an_edit_raises_the_generation_and_tells_before_and_after() -> None:
@@ -164,7 +164,7 @@ def test_an_edit_keeps_what_a_worker_wrote_meanwhile() -> None:
 
 def test_a_changed_authentication_name_is_one_change() -> None:
     client = make_client(make_namespace())
-    actions.change_authentication_name(make_user(), client=client, authentication_name="Halle 7")
+    actions.change_authentication_name(owner_of(client.namespace), client=client, authentication_name="Halle 7")
     client.refresh_from_db()
     assert (client.authentication_name, client.authentication_key) == ("Halle 7", "halle 7")
     assert Activity.objects.get().verb == "Change authentication name"
@@ -174,13 +174,14 @@ def test_an_authentication_name_of_another_client_is_refused_on_change() -> None
     namespace = make_namespace()
     make_client(namespace, "one")
     two = make_client(namespace, "two")
-    user = make_user()
+    user = owner_of(namespace)
     refusal = refused(actions.change_authentication_name, user, client=two, authentication_name="ONE")
     assert refusal.field == "authentication_name"
 
 
 def test_a_deleted_client_stays_until_azure_confirms_and_takes_no_edits() -> None:
-    user, client = make_user(), make_client(make_namespace())
+    client = make_client(make_namespace())
+    user = owner_of(client.namespace)
     actions.delete_client(user, client=client)
     client.refresh_from_db()
     assert client.sync_state is SyncState.DELETING
@@ -189,7 +190,8 @@ def test_a_deleted_client_stays_until_azure_confirms_and_takes_no_edits() -> Non
 
 
 def test_a_name_that_waits_for_deletion_is_revived() -> None:
-    user, client = make_user(), make_client(make_namespace())
+    client = make_client(make_namespace())
+    user = owner_of(client.namespace)
     actions.delete_client(user, client=client)
     again = create(client.namespace, client.name, description="back")
     assert again.pk == client.pk
@@ -198,7 +200,8 @@ def test_a_name_that_waits_for_deletion_is_revived() -> None:
 
 
 def test_an_authentication_name_that_waits_for_deletion_says_so() -> None:
-    user, client = make_user(), make_client(make_namespace(), "old", authentication_name="press")
+    client = make_client(make_namespace(), "old", authentication_name="press")
+    user = owner_of(client.namespace)
     actions.delete_client(user, client=client)
     assert refused(create, client.namespace, "new", authentication_name="press").code == "being-deleted"
 

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def factory() -> Namespace:
-    return make_namespace()
+def factory(ada: User) -> Namespace:
+    return make_namespace(contributor=ada)
 
 
 def group_of(ada: User, factory: Namespace, name: str = "presses", query: str = "true", **more: Any) -> ClientGroup:
@@ -96,7 +96,7 @@ def test_names_that_differ_only_in_case_are_taken(ada: User, factory: Namespace)
     assert problem(group_of, ada, factory, "presses").code == "taken"
     with pytest.raises(IntegrityError), transaction.atomic():
         make_client_group(factory, "PRESSES")
-    group_of(ada, make_namespace("other"), "presses")
+    group_of(ada, make_namespace("other", contributor=ada), "presses")
 
 
 def test_the_database_knows_the_permissions(factory: Namespace) -> None:

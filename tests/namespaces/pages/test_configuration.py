@@ -191,7 +191,7 @@ def test_without_the_preview_version_the_rest_is_still_read(arm: ScriptedArm, ad
     ],
 )
 def test_what_the_rules_refuse_is_not_stored(ada: User, changed: dict[str, Any], field: str) -> None:
-    row = make_configuration(make_namespace())
+    row = make_configuration(make_namespace(contributor=ada))
     with pytest.raises(RuleError) as refusal:
         change(ada, row, **changed)
     assert refusal.value.field == field
@@ -199,7 +199,7 @@ def test_what_the_rules_refuse_is_not_stored(ada: User, changed: dict[str, Any],
 
 
 def test_saving_what_is_there_changes_nothing(ada: User) -> None:
-    assert change(ada, make_configuration(make_namespace())).generation == 1
+    assert change(ada, make_configuration(make_namespace(contributor=ada))).generation == 1
     assert not Activity.objects.exists()
 
 

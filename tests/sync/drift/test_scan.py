@@ -25,7 +25,7 @@ from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from sync.tasks import sweep
 from sync.workers.leases import exclusive
-from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace
+from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, owner_of
 from tests.support.metrics import samples
 from tests.sync.arranging import (
     again,
@@ -259,7 +259,7 @@ def test_a_scan_keeps_its_lease_while_it_waits_for_azure(
 def test_findings_are_deleted_with_their_namespace(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     changed(arm, ada, factory)
     assert samples(metrics.exposition(), "portal_drift_open") == [({"class": "changed"}, 1)]
-    disconnect_namespace(ada, namespace=factory)
+    disconnect_namespace(owner_of(factory), namespace=factory)
     assert not samples(metrics.exposition(), "portal_drift_open")
     assert not Scan.objects.exists()
 
@@ -273,7 +273,7 @@ def test_the_sweep_deletes_findings_of_a_scan_that_outlived_its_namespace(
         arm.hold(f"{namespace.resource_id}/clients/stranger", {"authenticationName": "stranger"})
     scan(elsewhere)
     Namespace.objects.filter(pk=elsewhere.pk).update(unreachable_since=timezone.now())
-    disconnect_namespace(ada, namespace=factory)
+    disconnect_namespace(owner_of(factory), namespace=factory)
     drift.scan(scope)
     assert Finding.objects.count() == 2
     sweep()

@@ -1,0 +1,123 @@
+"""What a person may do in one namespace: the roles held there, and the teams that own its resources.
+
+Owners change everything. Contributors change what their teams own and what no team owns. A certificate uploader changes the CA
+certificates of their teams, a client manager the clients of their teams. A role of a team counts for what that team owns; a role
+of a person for what each of their teams owns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from django.db.models import Q, QuerySet
+
+from namespaces.models import NamespaceRole, Role
+from portal.models import Team, User
+from sync.models import SyncedModel
+
+
+class Verb(StrEnum):
+    """What a user wants to do in a namespace."""
+
+    READ = "read"
+    CONTRIBUTE = "contribute"  # change what belongs to no team: topic rules, configuration, drift
+    OWN = "own"  # roles, disconnect
+
+
+_ALLOWED: Mapping[Role, frozenset[Verb]] = {
+    Role.READER: frozenset({Verb.READ}),
+    Role.CERTIFICATE_UPLOADER: frozenset({Verb.READ}),
+    Role.CLIENT_MANAGER: frozenset({Verb.READ}),
+    Role.CONTRIBUTOR: frozenset({Verb.READ, Verb.CONTRIBUTE}),
+    Role.OWNER: frozenset({Verb.READ, Verb.CONTRIBUTE, Verb.OWN}),
+}
+STRONGEST_FIRST = (Role.OWNER, Role.CONTRIBUTOR, Role.CERTIFICATE_UPLOADER, Role.CLIENT_MANAGER, Role.READER)
+# The one type of resource, by its name in ARM, that a role manages.
+MANAGED: Mapping[Role, str] = {Role.CERTIFICATE_UPLOADER: "caCertificates", Role.CLIENT_MANAGER: "clients"}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which resources of one type a person may change, by the team that owns them."""
+
+    everything: bool = False
+    without_team: bool = False
+    teams: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self.everything or self.without_team or bool(self.teams)
+
+    def covers(self, team_pk: int | None) -> bool:
+        """Return whether a resource of this team, or of none, may be changed."""
+        return self.everything or (self.without_team if team_pk is None else team_pk in self.teams)
+
+    @property
+    def condition(self) -> Q:
+        """Return the condition for the rows that may be changed."""
+        if self.everything:
+            return Q()
+        of_teams = Q(team__in=sorted(self.teams))
+        return of_teams | Q(team=None) if self.without_team else of_teams
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The roles of one person in one namespace. `grants`: each role, with the team through which it is held, or None."""
+
+    grants: tuple[tuple[Role, int | None], ...] = ()
+    member_of: frozenset[int] = field(default_factory=frozenset)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Return the roles that count, the strongest first: an Owner or Contributor needs no other."""
+        held = {role for role, _ in self.grants}
+        found = tuple(role for role in STRONGEST_FIRST if role in held)
+        managing = tuple(role for role in found if role in MANAGED)
+        return managing if found and found[0] in MANAGED else found[:1]
+
+    @property
+    def role(self) -> Role | None:
+        return self.roles[0] if self.grants else None
+
+    @property
+    def verbs(self) -> frozenset[Verb]:
+        return frozenset().union(*(_ALLOWED[role] for role, _ in self.grants))
+
+    def reach(self, model: type[SyncedModel]) -> Reach:
+        """Return which resources of a type may be changed."""
+        everything = without_team = False
+        teams: set[int] = set()
+        for role, through in self.grants:
+            if role is Role.CONTRIBUTOR or MANAGED.get(role) == model.arm_type:
+                without_team |= role is Role.CONTRIBUTOR
+                teams |= self.member_of if through is None else {through}
+            everything |= role is Role.OWNER
+        return Reach(everything, without_team, frozenset(teams))
+
+    def covers(self, row: SyncedModel) -> bool:
+        """Return whether the person may change this resource."""
+        return self.reach(type(row)).covers(row.team_id)
+
+
+def held_roles_of(user: User) -> QuerySet[NamespaceRole]:
+    """Return the roles of a user in all namespaces, own and through teams; none of a user who is disabled."""
+    if not user.is_authenticated or not user.is_active:
+        return NamespaceRole.objects.none()
+    return NamespaceRole.objects.filter(Q(user=user) | Q(team__members=user))
+
+
+def rights_in(user: User, namespace_pk: int) -> Rights:
+    """Read what the user may do in a namespace. An administrator owns every namespace."""
+    if user.is_active and user.is_superuser:
+        return Rights(((Role.OWNER, None),))
+    held = held_roles_of(user).filter(namespace=namespace_pk).values_list("role", "team").distinct()
+    grants = tuple((Role(role), team) for role, team in held)
+    needs_teams = any(role in MANAGED or role is Role.CONTRIBUTOR for role, through in grants if through is None)
+    teams = Team.objects.filter(members=user).values_list("pk", flat=True) if needs_teams else ()
+    return Rights(grants, frozenset(teams))
+
+
+def rights_now(user: User, namespace_pk: int) -> Rights:
+    """Read the rights again, with the account: an action calls this inside its transaction. A disabled user has none."""
+    current = User.objects.filter(pk=user.pk, is_active=True).first()
+    return Rights() if current is None else rights_in(current, namespace_pk)
