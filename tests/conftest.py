@@ -1,5 +1,6 @@
 """Fixtures for all tests: each starts with an empty broker and an empty cache."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.support import own_broker
 # `--hypothesis-profile=default`.
 hypothesis_settings.register_profile("repeatable", derandomize=True)
 hypothesis_settings.load_profile("repeatable")
+
+# Emulators of the tests let a session connect again at once; a test of the limit sets it.
+os.environ.setdefault("EMULATOR_CONNECTS_PER_SECOND", "0")
 
 # Fixtures that several folders share come from plugins, so that each process of a run has one emulator for all of them.
 pytest_plugins = [

@@ -14,7 +14,8 @@ class MqttOptions:
     """`port_base`: port of the first namespace, 0 = any free ones. `sni_port`: one port for all namespaces, chosen by
     the host name that a client names in TLS; None = no such port, 0 = any free one.
 
-    `open_topics` and `end_sessions` are policy: see docs/policy.md. `azure`: what Event Grid did at a point in time.
+    `open_topics`, `end_sessions` and `ip_rules` are policy: see docs/policy.md. `azure`: what Event Grid did at a point in
+    time. `connects_per_second` of one session; None = as Azure did, 0 = no limit.
     """
 
     port_base: int = 0
@@ -22,10 +23,17 @@ class MqttOptions:
     open_topics: bool = True
     end_sessions: bool = True
     azure: AzureProfile = NEWEST
+    ip_rules: bool = True
+    connects_per_second: int | None = None
+
+    @property
+    def connects_each_second(self) -> int:
+        """The CONNECTs that one session may send each second; 0 = no limit."""
+        return self.azure.connects_per_second if self.connects_per_second is None else self.connects_per_second
 
 
 def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
-    """The options `--mqtt-sni-port`, `--open-topics` and `--end-sessions`, each also in the environment."""
+    """The options of MQTT, each also in the environment."""
     parser.add_argument(
         "--mqtt-sni-port",
         type=int,
@@ -45,6 +53,19 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
         default=switch(parser, environment, "EMULATOR_END_SESSIONS", default=True),
         help="end a connection when its client is disabled or deleted, or its CA certificate is deleted or expires",
     )
+    parser.add_argument(
+        "--ip-rules",
+        action=argparse.BooleanOptionalAction,
+        default=switch(parser, environment, "EMULATOR_IP_RULES", default=True),
+        help="refuse MQTT clients by the namespace's publicNetworkAccess and inboundIpRules",
+    )
+    parser.add_argument(
+        "--connects-per-second",
+        type=int,
+        default=environment.get("EMULATOR_CONNECTS_PER_SECOND") or None,
+        metavar="VALUE",
+        help="CONNECTs of one session each second; 0: no limit (default: as Azure, 1)",
+    )
 
 
 def mqtt_options(found: argparse.Namespace) -> MqttOptions:
@@ -52,7 +73,18 @@ def mqtt_options(found: argparse.Namespace) -> MqttOptions:
     port = found.mqtt_sni_port
     if port is not None and not 0 <= port <= 65_535:
         raise ValueError("--mqtt-sni-port must be from 0 to 65535")
-    return MqttOptions(found.mqtt_port_base, port, found.open_topics, found.end_sessions, found.azure)
+    rate = found.connects_per_second
+    if rate is not None and rate < 0:
+        raise ValueError("--connects-per-second must be at least 0")
+    return MqttOptions(
+        found.mqtt_port_base,
+        port,
+        found.open_topics,
+        found.end_sessions,
+        found.azure,
+        ip_rules=found.ip_rules,
+        connects_per_second=rate,
+    )
 
 
 def switch(parser: argparse.ArgumentParser, environment: Mapping[str, str], name: str, *, default: bool) -> bool:

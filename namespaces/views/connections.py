@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 
 from namespaces.access import get_namespace
 from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
+from namespaces.connections.broker_steps import broker_step
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import ConnectionAttempt
 from namespaces.rights import Verb
@@ -42,7 +43,9 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
     attempt = ConnectionAttempt.objects.filter(namespace=namespace, cursor=cursor).first()
     if attempt is None:
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
-    context = namespace_context(request, namespace, attempt=attempt, decision=decision_of(attempt))
+    context = namespace_context(
+        request, namespace, attempt=attempt, decision=decision_of(attempt), broker_step=broker_step(attempt)
+    )
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")
 
 

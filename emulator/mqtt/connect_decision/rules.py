@@ -36,9 +36,6 @@ def connack_refusal(connect: Connect, terms: Terms, azure: AzureProfile) -> Refu
 
 def unsupported_feature(connect: Connect, azure: AzureProfile) -> Refusal | None:
     """Refuse a CONNECT that asks for what Event Grid does not offer."""
-    if property_value(connect.properties, Property.AUTHENTICATION_METHOD) is not None:
-        sentence = "Certificate authentication uses no authentication method. Connect without one."
-        return Refusal(Reason.BAD_AUTHENTICATION_METHOD, sentence, code="authentication-method")
     if property_value(connect.properties, Property.USER_PROPERTY) is not None:
         sentence = "Event Grid does not support user properties in CONNECT. Send them with messages."
         return Refusal(Reason.IMPLEMENTATION_SPECIFIC, sentence, code="user-properties")

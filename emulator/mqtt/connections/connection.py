@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from certificates.authentication.engine import authentication_name_key
+from emulator.mqtt.connect_decision.authentication import Verdict
+from emulator.mqtt.connect_decision.authentication_methods import auth_refusal
 from emulator.mqtt.connect_decision.connack import Refusal, accepting_connack, refusing_connack
-from emulator.mqtt.connect_decision.decision import Outcome, decide_connect
+from emulator.mqtt.connect_decision.decision import decide_connect
 from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.connections.protocols import Namespace, Wire
 from emulator.mqtt.connections.traffic import Traffic
@@ -85,7 +87,7 @@ class Connection:
         except PacketError as error:
             is_denied = error.reason == Reason.NOT_AUTHORIZED
             cause = "ClientAuthorizationError" if is_denied else "ClientError"
-            self.end(error.reason, str(error), cause, code=error.reason.name.lower().replace("_", "-"))
+            self.end(error.reason, str(error), cause, code=error.code)
 
     def connection_lost(self) -> None:
         # A peer that neither sent anything nor presented a certificate only checked whether the port is open.
@@ -124,7 +126,7 @@ class Connection:
             case packets.Connect():
                 raise PacketError("A second CONNECT on the same connection.", Reason.PROTOCOL_ERROR)
             case packets.Auth():
-                raise PacketError("AUTH is not used with certificates.", Reason.PROTOCOL_ERROR)
+                raise auth_refusal(packet)
             case _:
                 assert_never(packet)
 
@@ -132,19 +134,23 @@ class Connection:
 
     def _on_connect(self, connect: packets.Connect) -> None:
         self._cancel_timer()
-        outcome = decide_connect(connect, self.wire.peer_chain, self._namespace, now=self._clock())
-        self.session_name, self.valid_until = connect.client_id, outcome.verdict.valid_until
-        recorder, decision = self._recorder, outcome.verdict.decision
-        recorder.session_name, recorder.user_name, recorder.decision = connect.client_id, connect.user_name, decision
-        if outcome.refusal is None:
-            self._accept(connect, outcome)
-            return
-        refusal = outcome.refusal if decision.accepted else replace(outcome.refusal, sentence=decision.reason)
-        self._record_attempt(refusal, outcome.verdict.evidence)
-        self._close_with(refusing_connack(outcome.refusal, connect.version, outcome.terms.packet_limit))
+        outcome = decide_connect(connect, self.wire, self._namespace, now=self._clock())
+        self.session_name = self._recorder.session_name = connect.client_id
+        self._recorder.user_name = connect.user_name
+        verdict, refusal = outcome.verdict, outcome.refusal
+        if verdict is not None:
+            self._recorder.decision, self.valid_until = verdict.decision, verdict.valid_until
+            if refusal is None:
+                self._accept(connect, outcome.terms, verdict)
+                return
+        assert refusal is not None
+        was_not_accepted = verdict is not None and not verdict.decision.accepted
+        recorded = replace(refusal, sentence=verdict.decision.reason) if verdict and was_not_accepted else refusal
+        self._record_attempt(recorded, verdict.evidence if verdict is not None else "")
+        self._close_with(refusing_connack(refusal, connect.version, outcome.terms.packet_limit))
 
-    def _accept(self, connect: packets.Connect, outcome: Outcome) -> None:
-        now, namespace, terms, verdict = self._clock(), self._namespace, outcome.terms, outcome.verdict
+    def _accept(self, connect: packets.Connect, terms: Terms, verdict: Verdict) -> None:
+        now, namespace = self._clock(), self._namespace
         self.session_name = self._recorder.session_name = connect.client_id or uuid.uuid4().hex
         namespace.take_over(self.session_name, self)
         owner = authentication_name_key(verdict.decision.authentication_name)
@@ -160,6 +166,7 @@ class Connection:
         self._recorder.version = self._decoder.version
         self._recorder.connect(self.wire, verdict.decision.reason, evidence=verdict.evidence, succeeded=True)
         namespace.connected(self)
+        namespace.connect_rate.connected(self.session_name, now)
         self._watch_keep_alive()
         self._traffic = Traffic(namespace, session, terms, self.wire, clock=self._clock, on_denied=self._record_denial)
         session.attach(self._traffic)
@@ -183,6 +190,10 @@ class Connection:
         self.wire.close()
 
     # While connected
+
+    @property
+    def peer(self) -> str:
+        return self.wire.peer
 
     @property
     def ca_name(self) -> str:
@@ -244,9 +255,11 @@ class Connection:
 
     def _refuse_unread(self, refusal: Refusal) -> None:
         """Refuse a client whose CONNECT was not read, in the version that it offered (3.1.4 in MQTT 3.1.1 and 5)."""
-        offered = self._decoder.offered_version
+        offered, refused = self._decoder.offered_version, self._decoder.refused
+        if refused is not None:
+            self._recorder.session_name, self._recorder.user_name = refused.client_id, refused.user_name
         self._record_attempt(refusal)
-        if offered and (offered >= MQTT_5 or refusal.reason == Reason.UNSUPPORTED_PROTOCOL_VERSION):
+        if offered is not None and (offered >= MQTT_5 or refusal.reason == Reason.UNSUPPORTED_PROTOCOL_VERSION):
             self._close_with(refusing_connack(refusal, MQTT_5 if offered >= MQTT_5 else MQTT_3))
         else:
             self._close_with(b"")

@@ -6,6 +6,8 @@ from typing import Protocol
 from emulator.mqtt.authorization.topics import Authorization
 from emulator.mqtt.connect_decision.authentication import Authenticator
 from emulator.mqtt.connect_decision.connack import Refusal
+from emulator.mqtt.connect_decision.connect_rate import ConnectRate
+from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.recording.recorder import Peer
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message, Session
@@ -36,6 +38,10 @@ class ClientConnection(Protocol):
     valid_until: float
 
     @property
+    def peer(self) -> str:
+        """Address and port of the client."""
+
+    @property
     def ca_name(self) -> str: ...
 
     def authenticate_again(self) -> Refusal | None: ...
@@ -51,6 +57,8 @@ class Namespace(Protocol):
     authenticator: Authenticator
     authorization: Authorization
     broker: Broker
+    connect_rate: ConnectRate
+    ip_rules: IpRules
     sessions_per_name: int
     maximum_session_expiry_seconds: int
 

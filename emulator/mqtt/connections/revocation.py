@@ -1,7 +1,7 @@
 """End connections and subscriptions that are no longer allowed.
 
 A client was disabled or deleted, a CA certificate was deleted or a certificate expired, or the permission behind a
-subscription was taken away. Azure drops the connection of a disabled client (lifecycle event reason
+subscription was taken away, or the IP rules of the namespace no longer allow the address. Azure drops the connection of a disabled client (lifecycle event reason
 ClientAuthenticationError) and of one whose certificate has expired; whether it does for a CA is unconfirmed: docs/policy.md.
 """
 
@@ -45,6 +45,15 @@ class Revocation:
             self._authenticate_again(*self._namespace.connections_of(resource.unique_key or ""))
         elif resource.type == CA_CERTIFICATE:
             self._authenticate_again(*(c for c in self._namespace.connections() if c.ca_name == resource.name))
+
+    def check_addresses(self) -> None:
+        """End the connections from addresses that the namespace's IP rules no longer allow."""
+        if not self._end_sessions:
+            return
+        for connection in tuple(self._namespace.connections()):
+            refusal = self._namespace.ip_rules.refusal(connection.peer)
+            if refusal is not None:
+                connection.end(refusal.reason, refusal.sentence, refusal.signature, code=refusal.code)
 
     def sweep(self) -> None:
         """End the connections whose certificates have expired."""

@@ -11,6 +11,8 @@ from typing import Any
 from emulator.authority import Authority
 from emulator.mqtt.authorization.topics import Authorization
 from emulator.mqtt.connect_decision.authentication import Authenticator
+from emulator.mqtt.connect_decision.connect_rate import ConnectRate
+from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.connections.connection import Connection
 from emulator.mqtt.connections.protocols import ClientConnection
 from emulator.mqtt.connections.revocation import Revocation
@@ -58,6 +60,9 @@ class NamespaceEndpoint:
         self.broker = Broker(self._on_dropped)
         self.authorization = Authorization(store, namespace.id, open_topics=options.open_topics)
         self.authenticator = Authenticator(store, namespace.id)
+        self.connect_rate = ConnectRate(options.connects_each_second)
+        self.ip_rules = IpRules()
+        self._has_ip_rules = options.azure.ip_firewall and options.ip_rules
         self.revocation = Revocation(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
@@ -83,6 +88,9 @@ class NamespaceEndpoint:
         self.broker.retained.configure(int((namespace.body.get("sku") or {}).get("capacity") or 1))
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
+        if self._has_ip_rules:
+            self.ip_rules = IpRules.of(namespace.properties)
+            self.revocation.check_addresses()
 
     def forget(self) -> None:
         """Forget every remembered decision: the namespace has changed. May be called from any thread."""
@@ -244,6 +252,7 @@ class NamespaceEndpoint:
     def sweep(self, now: float) -> None:
         """Expire disconnected sessions, and log how many connections were turned away."""
         self.broker.expire(now)
+        self.connect_rate.forget_before(now)
         self.revocation.sweep()
         if self._turned_away:
             logger.warning("%s: %s connections rejected: too many are open", self.namespace_id, self._turned_away)

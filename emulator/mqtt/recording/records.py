@@ -13,6 +13,7 @@ CONNECT = "Microsoft.EventGrid/topicspaces/connect"
 DISCONNECT = "Microsoft.EventGrid/topicspaces/disconnect"
 PUBLISH = "Microsoft.EventGrid/topicspaces/publish"
 SUBSCRIBE = "Microsoft.EventGrid/topicspaces/subscribe"
+AUTHENTICATION_METHOD = "authentication-method"  # code of a client that asks to authenticate by something else
 
 _CATEGORIES = {
     (CONNECT, True): "SuccessfulMqttConnections",
@@ -59,6 +60,7 @@ def record_of(
     """Return one record. Text from the client is cut to a bound; only attempts to connect have `evidence`."""
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
+    by_token = decision is None and code == AUTHENTICATION_METHOD
     return ConnectionRecord(
         namespace_id=namespace_id,
         time=datetime.now(UTC),
@@ -69,7 +71,9 @@ def record_of(
         result_description=description[:4096],
         code=code,
         caller_ip_address=peer,
-        authentication_type="CertificateThumbprintMatch" if by_thumbprint else "CACertificate",
+        authentication_type=(
+            "AccessToken" if by_token else "CertificateThumbprintMatch" if by_thumbprint else "CACertificate"
+        ),
         client_identity_source=decision.authentication_name_source if decision is not None else "",
         session_name=session_name[: 2 * MAX_SESSION_NAME_BYTES],
         protocol=protocol,

@@ -36,6 +36,7 @@ class Reason(IntEnum):
     DISCONNECT_WITH_WILL = 0x04
     NO_MATCHING_SUBSCRIBERS = 0x10
     NO_SUBSCRIPTION_EXISTED = 0x11
+    RE_AUTHENTICATE = 0x19
     UNSPECIFIED = 0x80
     MALFORMED_PACKET = 0x81
     PROTOCOL_ERROR = 0x82
@@ -59,15 +60,20 @@ class Reason(IntEnum):
     RETAIN_NOT_SUPPORTED = 0x9A
     QOS_NOT_SUPPORTED = 0x9B
     SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9E
+    CONNECTION_RATE_EXCEEDED = 0x9F
     SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
 
 
 class PacketError(ValueError):
-    """A packet that breaks the format or the protocol. `reason` is the MQTT 5 code for it."""
+    """A packet that breaks the format or the protocol.
 
-    def __init__(self, sentence: str, reason: Reason = Reason.MALFORMED_PACKET) -> None:
+    `reason` is the MQTT 5 code for it, `code` a stable key for the log: by default the name of the reason.
+    """
+
+    def __init__(self, sentence: str, reason: Reason = Reason.MALFORMED_PACKET, *, code: str = "") -> None:
         super().__init__(sentence)
         self.reason = reason
+        self.code = code or reason.name.lower().replace("_", "-")
 
 
 class Property(IntEnum):
@@ -199,7 +205,8 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    pass
+    reason: int = 0
+    properties: Properties = ()
 
 
 Packet = Connect | Publish | Acknowledgement | Subscribe | Unsubscribe | Ping | Disconnect | Auth

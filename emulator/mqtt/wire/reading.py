@@ -3,6 +3,7 @@
 Sources: OASIS MQTT 3.1.1 (sections 2 and 3) and MQTT 5.0 (sections 1.5, 2 and 3).
 """
 
+import contextlib
 from collections.abc import Iterator
 
 from emulator.mqtt.limits import MAX_PACKET_BYTES
@@ -31,6 +32,7 @@ from emulator.mqtt.wire.packets import (
 )
 from namespaces.authorization.topics import is_topic_name
 
+BRIDGE_BIT = 0x80  # in the protocol level, of mosquitto bridges
 _PROTOCOL_NAME = b"\x00\x04MQTT"
 _PUBLISH = PacketType.PUBLISH.value
 _PLAIN_PUBLISH, _PLAIN_PUBACK = PacketType.PUBLISH << 4, PacketType.PUBACK << 4  # first bytes, without flags
@@ -142,15 +144,17 @@ class Decoder:
     """Decodes a stream of bytes into packets.
 
     `limit` bounds one packet in bytes and may change between packets. `version` is 0 until a CONNECT has named it;
-    `offered_version` is what the CONNECT asked for, also when it is not spoken here.
+    `offered_version` is what the CONNECT asked for, also when it is not spoken here; None = no MQTT was recognized.
+    `refused` is a CONNECT of a version that is not spoken here, as far as it could be read.
     """
 
-    __slots__ = ("_held", "_needed", "limit", "offered_version", "version")
+    __slots__ = ("_held", "_needed", "limit", "offered_version", "refused", "version")
 
     def __init__(self, *, version: int = 0, limit: int = MAX_PACKET_BYTES) -> None:
         self.version = version
         self.limit = limit
-        self.offered_version = version
+        self.offered_version: int | None = version or None
+        self.refused: Connect | None = None
         self._held = bytearray()
         self._needed = 0
 
@@ -196,7 +200,7 @@ class Decoder:
     def _note_offer(self, data: bytes, start: int) -> None:
         """Note the version of a CONNECT that is too large to read, so that its refusal can use it."""
         if not self.version and data[start : start + 6] == _PROTOCOL_NAME and len(data) > start + 6:
-            self.offered_version = data[start + 6]
+            self.offered_version = data[start + 6] & ~BRIDGE_BIT
 
     def _decode(self, first: int, body: bytes) -> Packet:
         kind, flags = first >> 4, first & 0x0F
@@ -211,15 +215,31 @@ class Decoder:
         return packet
 
     def _connect(self, reader: _Reader) -> Connect:
-        name = reader.binary()
-        version = reader.byte()
-        if name == b"MQIsdp" or (name == b"MQTT" and version not in {MQTT_3, MQTT_5}):
-            self.offered_version = version
-            raise PacketError("Only MQTT 3.1.1 and 5 are supported.", Reason.UNSUPPORTED_PROTOCOL_VERSION)
-        if name != b"MQTT":
+        name, level = reader.binary(), reader.byte()
+        if name not in {b"MQTT", b"MQIsdp"}:
             raise PacketError("The protocol name is not MQTT.", Reason.UNSUPPORTED_PROTOCOL_VERSION)
-        self.version = self.offered_version = version
-        return _connect(reader, version)
+        version = self.offered_version = level & ~BRIDGE_BIT
+        if name == b"MQTT" and level in {MQTT_3, MQTT_5}:
+            self.version = version
+            return _connect(reader, version)
+        with contextlib.suppress(PacketError):
+            self.refused = _connect(reader, MQTT_5 if version >= MQTT_5 else MQTT_3)
+        raise _unsupported(name, level)
+
+
+def _unsupported(name: bytes, level: int) -> PacketError:
+    """Return why a protocol level is refused. Mosquitto sets the highest bit of it to say that it is a bridge."""
+    reason = Reason.UNSUPPORTED_PROTOCOL_VERSION
+    if not level & BRIDGE_BIT:
+        return PacketError("Only MQTT 3.1.1 and 5 are supported.", reason)
+    is_old = name == b"MQIsdp"
+    sentence = (
+        f"A mosquitto bridge announces itself as one, with protocol level {level:#04x}, which is not part of MQTT."
+        + (" It speaks MQTT 3.1, which is not supported: set bridge_protocol_version mqttv311." if is_old else "")
+        + " It connects again without that when it has read this answer; try_private false in its configuration spares it the"
+        " first attempt."
+    )
+    return PacketError(sentence, reason, code="mosquitto-bridge")
 
 
 def _connect(reader: _Reader, version: int) -> Connect:
@@ -317,8 +337,7 @@ def _other(kind: int, reader: _Reader, version: int) -> Packet:
     if kind == PacketType.DISCONNECT:
         return _disconnect(reader, version)
     if kind == PacketType.AUTH and version == MQTT_5:
-        reader.take(reader.left)
-        return Auth()
+        return _auth(reader)
     raise PacketError("A client never sends this kind of packet.", Reason.PROTOCOL_ERROR)
 
 
@@ -352,6 +371,13 @@ def _unsubscribe(reader: _Reader, version: int) -> Unsubscribe:
     if not found:
         raise PacketError("An UNSUBSCRIBE without a topic filter.", Reason.PROTOCOL_ERROR)
     return Unsubscribe(packet_id, tuple(found), properties)
+
+
+def _auth(reader: _Reader) -> Auth:
+    if not reader.left:
+        return Auth()
+    reason = reader.byte()
+    return Auth(reason, reader.properties(rules.IN_AUTH) if reader.left else ())
 
 
 def _disconnect(reader: _Reader, version: int) -> Disconnect:

@@ -45,7 +45,8 @@ class LocalPlant:
         self.chain: SampleChain = make_sample_chain([ClientName(name) for name in NAMES], at=datetime.now(UTC))
         put_keys(folder)
         self._authority = Authority(folder)
-        self._options = options or MqttOptions()
+        # Unless a test is about it, a session may connect again at once.
+        self._options = options or MqttOptions(connects_per_second=0)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -111,6 +112,11 @@ class LocalPlant:
         settings = {"topicSpacesConfiguration": {"state": "Enabled", **configuration}}
         self.store.put(Resource(self.namespace_id, NAMESPACE, "local", {"properties": settings}))
 
+    def put_network(self, **properties: Any) -> None:
+        """The IP firewall of the namespace."""
+        settings = {"topicSpacesConfiguration": {"state": "Enabled"}, **properties}
+        self.store.put(Resource(self.namespace_id, NAMESPACE, "local", {"properties": settings}))
+
     def upload(self, name: str, der: bytes) -> None:
         self._put(CA_CERTIFICATE, name, {}, certificate=der)
 
@@ -145,7 +151,7 @@ def local_plant(tmp_path: Path) -> Iterator[LocalPlant]:
 @pytest.fixture
 def plant_of_2025(tmp_path: Path) -> Iterator[LocalPlant]:
     """One that behaves as Azure did in February 2025."""
-    made = LocalPlant(tmp_path, MqttOptions(azure=FEBRUARY_2025))
+    made = LocalPlant(tmp_path, MqttOptions(azure=FEBRUARY_2025, connects_per_second=0))
     yield made
     made.close()
 
@@ -153,7 +159,7 @@ def plant_of_2025(tmp_path: Path) -> Iterator[LocalPlant]:
 @pytest.fixture
 def closed_plant(tmp_path: Path) -> Iterator[LocalPlant]:
     """One in which nothing is allowed without a permission binding, as in Azure."""
-    made = LocalPlant(tmp_path, MqttOptions(open_topics=False))
+    made = LocalPlant(tmp_path, MqttOptions(open_topics=False, connects_per_second=0))
     yield made
     made.close()
 
@@ -161,6 +167,6 @@ def closed_plant(tmp_path: Path) -> Iterator[LocalPlant]:
 @pytest.fixture
 def lenient_plant(tmp_path: Path) -> Iterator[LocalPlant]:
     """A plant whose connections survive the deletion of their client or CA certificate."""
-    made = LocalPlant(tmp_path, MqttOptions(end_sessions=False))
+    made = LocalPlant(tmp_path, MqttOptions(end_sessions=False, connects_per_second=0))
     yield made
     made.close()

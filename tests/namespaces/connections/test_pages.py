@@ -84,3 +84,26 @@ def test_one_attempt_has_a_heading_of_its_own_and_its_facts_in_one_list(client: 
     assert re.search(r"<h1>Connection attempt <span[^>]*>\| stranger</span></h1>", page)
     assert page.count('<dl class="facts">') == 1
     assert "MQTT 3.1.1" in page
+
+
+def trace_of(browser: Browser, attempt: ConnectionAttempt) -> list[str]:
+    """The codes of the steps that the page of an attempt shows."""
+    url = reverse("namespaces:connection_detail", args=[attempt.namespace_id, attempt.cursor])
+    return re.findall(r'data-step="([^"]*)"', browser.get(url).content.decode())
+
+
+@pytest.mark.parametrize(
+    "code", ["ip-forbidden", "authentication-method", "mosquitto-bridge", "connect-rate", "another"]
+)
+def test_a_refusal_beside_the_certificate_is_a_step_of_the_trace(
+    client: Browser, namespace: Namespace, code: str
+) -> None:
+    record = {"code": code, "resultSignature": "ClientError", "decision": None}
+    assert trace_of(client, make_attempt(namespace, accepted=False, record=record)) == [code]
+
+
+def test_azures_word_alone_is_a_step_too(client: Browser, namespace: Namespace) -> None:
+    record = {"resultSignature": "IpForbidden"}
+    assert trace_of(client, make_attempt(namespace, accepted=False, record=record)) == ["IpForbidden"]
+    assert trace_of(client, make_attempt(namespace, 2, accepted=True, record=record)) == []
+    assert trace_of(client, make_attempt(namespace, 3, accepted=False, record={})) == []

@@ -22,7 +22,7 @@ HOST = "local.westeurope-1.ts.eventgrid.localhost"
 
 @pytest.fixture
 def named_plant(tmp_path: Path) -> Iterator[LocalPlant]:
-    made = LocalPlant(tmp_path, MqttOptions(sni_port=0), hostname=HOST)
+    made = LocalPlant(tmp_path, MqttOptions(sni_port=0, connects_per_second=0), hostname=HOST)
     yield made
     made.close()
 
