@@ -90,9 +90,9 @@ def only_tls_1_1(context: ssl.SSLContext) -> None:
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
 
 
-def only_rsa_ciphers(context: ssl.SSLContext) -> None:
+def only_chacha20(context: ssl.SSLContext) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+    context.set_ciphers("ECDHE-RSA-CHACHA20-POLY1305")
 
 
 def trusting_nobody(context: ssl.SSLContext) -> None:
@@ -103,7 +103,7 @@ def trusting_nobody(context: ssl.SSLContext) -> None:
     ("change", "layer", "code"),
     [
         (only_tls_1_1, TLS_OF_ENDPOINT, "tls-old-version"),
-        (only_rsa_ciphers, TLS_OF_ENDPOINT, "tls-no-shared-cipher"),
+        (only_chacha20, TLS_OF_ENDPOINT, "tls-no-shared-cipher"),
         (trusting_nobody, TLS_OF_CLIENT, "tls-endpoint-not-trusted"),
     ],
 )

@@ -228,8 +228,8 @@ def test_the_rules_have_no_effect_where_they_are_off(tmp_path: Path, options: Mq
     plant = LocalPlant(tmp_path, options)
     try:
         plant.put_network(inboundIpRules=[ELSEWHERE])
-        with connected(plant, "s"):
-            pass
+        with connected(plant, "s") as opened:
+            assert opened.silent()
     finally:
         plant.close()
 
