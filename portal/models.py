@@ -117,6 +117,7 @@ class FailedSignIns(models.Model):
     account = models.BigIntegerField()  # primary key of the user; 0 where no account has the typed name
     address = models.CharField(max_length=45)
     wrong = models.PositiveIntegerField(default=0)
+    wrong_codes = models.PositiveIntegerField(default=0)  # of the second step, after the right password
     refused = models.PositiveIntegerField(default=0)  # by a rate limit, without checking the password
 
     class Meta:

@@ -19,6 +19,8 @@ PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
 # Elsewhere a random key is enough: each start signs users out, which is safe. In production, Django does not start without
 # a key; portal.wsgi and the worker explain why.
 SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))
+# Former secret keys, which still verify sessions and decrypt secrets; separated by commas.
+SECRET_KEY_FALLBACKS = [key for key in secret("PORTAL_SECRET_KEY_FALLBACKS").replace(",", " ").split() if key]
 ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
 # Addresses or networks of reverse proxies whose X-Forwarded-* headers are trusted, or "unix" for a Unix domain socket.
@@ -162,6 +164,12 @@ SIGN_IN_FAILURES_PER_ACCOUNT = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_VERIFICATION = "none"  # never needed to sign in: administrators create accounts
+ACCOUNT_REAUTHENTICATION_METHODS = {"password", "mfa"}  # before a change to the account
+MFA_ADAPTER = "portal.sign_in.second_step.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "MQTT Namespace Portal"
+MFA_TOTP_TOLERANCE = 1  # the codes before and after the current one, for clocks that differ
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are created by administrators, not by signing up
 # The limits of sign-in are in portal.sign_in.rate_limits; "login_failed" counts the codes of the second step.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 LANGUAGE_CODE = "en"

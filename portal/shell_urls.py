@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from portal.views import account, favicon, notifications, search, sessions, sign_in, styleguide, theme
+from portal.views import account, favicon, notifications, search, second_step, sessions, sign_in, styleguide, theme
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("favicon.ico", favicon.favicon, name="favicon"),
     # Signing in and out
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
+    path("sign-in/start-over/", second_step.start_over, name="sign_in_start_over"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     # The user
     path("account/", account.account, name="account"),

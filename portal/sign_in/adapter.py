@@ -56,14 +56,14 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             attempt = begin_attempt(known_devices.account_key(username), limited_network(address), device)
         except RateLimitError as refusal:
-            records.note_failure(username, address, is_refused=True)
+            records.note_failure(username, address, "refused")
             message = self.error_messages["too_many_login_attempts"]
             raise ValidationError(
                 message, code="too_many_login_attempts", params={"seconds": refusal.seconds}
             ) from None
         user = authenticate(request, username=username, password=credentials.get("password", ""))
         if user is None:
-            records.note_failure(username, address, is_refused=False)
+            records.note_failure(username, address, "wrong")
         else:
             attempt.forget()
         return user

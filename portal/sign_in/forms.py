@@ -2,10 +2,20 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ReauthenticateForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateByCodeForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from django import forms
 
+from portal.sign_in import records
+from portal.sign_in.addresses import client_address
+from portal.sign_in.encryption import UnreadableSecretError
+from portal.sign_in.second_step import pending_secret
+
 LONGEST_NAME = 150
+LONGEST_CODE = 20
 
 
 class SignInForm(LoginForm):
@@ -19,14 +29,79 @@ class SignInForm(LoginForm):
                 max_length=LONGEST_NAME,
                 widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
             ),
-            "password": forms.CharField(
-                label="Password",
-                strip=False,
-                widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-            ),
+            "password": _password_field("Password"),
         }
 
     def clean(self) -> dict[str, Any]:
         self.cleaned_data["login"] = self.cleaned_data.get("username", "")
         cleaned: dict[str, Any] = super().clean()  # type: ignore[no-untyped-call]
         return cleaned
+
+
+class ConfirmPasswordForm(ReauthenticateForm):
+    """The password again, before a change to the account."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"] = _password_field("Password")
+
+
+class _CodeFormMixin:
+    """The field for a code, and what to do with one that is wrong or cannot be checked."""
+
+    user: Any
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"] = code_field("From your authenticator app, or a recovery code.")
+
+    def clean_code(self) -> str:
+        request = context.request
+        username, address = self.user.get_username(), client_address(request)
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]
+        except UnreadableSecretError:
+            raise forms.ValidationError(
+                "The portal’s secret key was changed, so it cannot check your codes. Ask an administrator to run: "
+                f"manage.py reset_second_step {username}",
+                code="second_step_unreadable",
+            ) from None
+        except forms.ValidationError as fault:
+            is_refused = fault.code == "too_many_login_attempts"
+            records.note_failure(username, address, "refused" if is_refused else "wrong_codes")
+            raise
+        return code
+
+
+class CodeForm(_CodeFormMixin, AuthenticateForm):
+    """The code at sign-in."""
+
+
+class ConfirmCodeForm(_CodeFormMixin, ReauthenticateByCodeForm):
+    """A code instead of the password, before a change to the account."""
+
+
+class ActivateForm(ActivateTOTPForm):
+    """The first code of an app. Until it arrives, the secret is kept encrypted in the session."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.user = kwargs.pop("user")
+        forms.Form.__init__(self, *args, **kwargs)
+        self.fields["code"] = code_field("The six digits that your app shows now.")
+        self.secret = pending_secret(context.request, anew=not self.is_bound)
+
+    @property
+    def secret_in_groups(self) -> str:
+        return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
+
+
+def code_field(help_text: str) -> forms.CharField:
+    attributes = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+    widget = forms.TextInput(attrs=attributes)
+    return forms.CharField(label="Code", max_length=LONGEST_CODE, widget=widget, help_text=help_text)
+
+
+def _password_field(label: str) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    return forms.CharField(label=label, strip=False, widget=widget)

@@ -18,9 +18,10 @@ EVENTS = (
     *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
     *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed"),
 )
+# Column of FailedSignIns → event
+FAILURES = {"wrong": "wrong_password", "wrong_codes": "wrong_code", "refused": "refused_by_limit"}
 _VERBS = {
     "signed_in": "Sign in",
-    "wrong_code": "Wrong code at sign-in",
     "signed_out": "Sign out",
     "signed_out_everywhere": "Sign out everywhere",
     "session_ended": "End session",
@@ -49,15 +50,14 @@ def note(event: str, user: User, request: HttpRequest, **more: str) -> None:
     count(event)
 
 
-def note_failure(username: str, address: str, *, is_refused: bool, now: datetime | None = None) -> None:
-    """Count a failed sign-in. A worker adds the count of each minute to the activity log (`record_failures`)."""
+def note_failure(username: str, address: str, counted: str) -> None:
+    """Count a failed sign-in as one of FAILURES. A worker adds each minute to the activity log (`record_failures`)."""
     user = User.objects.filter(username=username).only("pk").first()
     values = {
-        "minute": (now or timezone.now()).replace(second=0, microsecond=0),
+        "minute": timezone.now().replace(second=0, microsecond=0),
         "account": user.pk if user else 0,
         "address": address,
     }
-    counted = "refused" if is_refused else "wrong"
     rows = FailedSignIns.objects.filter(**values)
     if not rows.update(**{counted: F(counted) + 1}):
         try:
@@ -65,7 +65,7 @@ def note_failure(username: str, address: str, *, is_refused: bool, now: datetime
                 FailedSignIns.objects.create(**values, **{counted: 1})
         except IntegrityError:  # another process was quicker
             rows.update(**{counted: F(counted) + 1})
-    count("refused_by_limit" if is_refused else "wrong_password")
+    count(FAILURES[counted])
 
 
 def record_failures(now: datetime) -> int:
@@ -89,7 +89,8 @@ def record_failures(now: datetime) -> int:
                 after={
                     "address": row.address,
                     "minute": row.minute.isoformat(),
-                    "count": row.wrong + row.refused,
+                    "count": row.wrong + row.wrong_codes + row.refused,
+                    "wrong_codes": row.wrong_codes,
                     "refused_by_limit": row.refused,
                 },
             )

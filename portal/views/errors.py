@@ -75,6 +75,12 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     )
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return _error_page(
+        request, 429, "too-many-requests", "Too many attempts.", "Wait a few minutes, then go back and try again."
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return the page of an unexpected error, without database, session or context processors, which may have caused it."""
     page = loader.get_template("portal/broken.html").render({"request_id": request_id_of(request)})

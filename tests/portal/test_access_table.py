@@ -41,6 +41,16 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
     "account_login": ("GET", "everybody"),
+    "mfa_authenticate": ("GET", "everybody"),
+    "portal:sign_in_start_over": ("POST", "everybody"),
+    "account_reauthenticate": ("GET", "stranger"),
+    "mfa_reauthenticate": ("GET", "stranger"),
+    "mfa_index": ("GET", "stranger"),
+    "mfa_activate_totp": ("GET", "stranger"),
+    "mfa_deactivate_totp": ("GET", "stranger"),
+    "mfa_view_recovery_codes": ("GET", "stranger"),
+    "mfa_generate_recovery_codes": ("GET", "stranger"),
+    "mfa_download_recovery_codes": ("GET", "stranger"),
     "portal:sign_out": ("POST", "stranger"),
     "portal:account": ("GET", "stranger"),
     "portal:password_change": ("POST", "stranger"),
@@ -143,6 +153,10 @@ for stem in ("client_group", "topic_space", "permission_binding"):
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
+    "account_reauthenticate": "stranger",
+    "mfa_activate_totp": "stranger",
+    "mfa_deactivate_totp": "stranger",
+    "mfa_generate_recovery_codes": "stranger",
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
     "namespaces:role_add": "owner",

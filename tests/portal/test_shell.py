@@ -321,6 +321,8 @@ REDIRECTS = {
         "portal:favicon",
         "portal:sign_in",
         "account_login",
+        *("mfa_authenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"),
+        *("mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_download_recovery_codes"),
         "namespaces:namespace_choices",
         "namespaces:clients_change",
     ),

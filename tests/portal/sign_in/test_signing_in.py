@@ -210,7 +210,13 @@ def test_failures_are_one_entry_for_account_address_and_minute(ada: User) -> Non
         ("ada", ada.pk, None),
         (records.UNKNOWN_ACCOUNT, None, None),
     ]
-    first = {"address": "192.0.2.9", "minute": "2026-01-01T12:00:00+00:00", "count": 7, "refused_by_limit": 2}
+    first = {
+        "address": "192.0.2.9",
+        "minute": "2026-01-01T12:00:00+00:00",
+        "count": 7,
+        "wrong_codes": 0,
+        "refused_by_limit": 2,
+    }
     assert entries[0].after == first
     assert "my-password-by-mistake" not in str([vars(entry) for entry in entries])
     assert not FailedSignIns.objects.exists()
