@@ -20,15 +20,20 @@ PACKAGES = {
     "strace": "strace",
 }
 # Installing these starts services, so that is left to people, except on a CI machine.
-BY_HAND = {"nginx": "nginx-light", "systemd-analyze": "systemd"}
+BY_HAND = {"mosquitto": "mosquitto", "nginx": "nginx-light", "systemd-analyze": "systemd"}
 
 
 def require_program(name: str) -> str:
     """Return the path of a program. If it is missing, skip the test, or fail it in CI."""
-    found = shutil.which(name)
+    found = _which(name)
     if found is None:
         _miss(f"{name} is not installed (Debian: {(PACKAGES | BY_HAND).get(name, name)}).")
     return str(found)
+
+
+def _which(name: str) -> str | None:
+    """Return the path of a program; Debian keeps those of services outside the path of ordinary users."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin")
 
 
 def require_node(*packages: str) -> str:
@@ -49,13 +54,13 @@ def _miss(reason: str) -> None:
 def ensure() -> list[str]:
     """Install missing Debian packages when run as root. Return the programs that are still missing."""
     wanted = PACKAGES | BY_HAND if os.environ.get("CI") else PACKAGES
-    packages = sorted({package for name, package in wanted.items() if shutil.which(name) is None})
+    packages = sorted({package for name, package in wanted.items() if _which(name) is None})
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "--quiet"], check=False, env=environment)
         install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages]
         subprocess.run(install, check=False, env=environment)
-    return sorted(name for name in wanted if shutil.which(name) is None)
+    return sorted(name for name in wanted if _which(name) is None)
 
 
 if __name__ == "__main__":
