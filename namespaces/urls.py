@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),
     path("<int:pk>/configuration/activity/", configuration.configuration_activity, name="configuration_activity"),
     path("<int:pk>/configuration/json/", configuration.configuration_json, name="configuration_json"),
+    path("<int:pk>/configuration/commands/", configuration.configuration_commands, name="configuration_commands"),
     path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     *resource_urls(clients.CLIENTS),

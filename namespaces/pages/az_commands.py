@@ -1,10 +1,27 @@
-"""The `az` commands of the guide, filled in for one resource below a namespace. Pure text."""
+"""The `az` commands for a namespace or a resource below one, in both families. Pure text.
+
+`az resource …` is part of az and takes every API version. `az eventgrid namespace …` is an extension, which az installs
+when it is first used.
+"""
 
 import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from namespaces.pages import az_extension
+from namespaces.pages.az_extension import ResourceId
+
+CREATE = "Creates the resource, or replaces one of this name."
+SHOW = "Prints the resource in Azure."
+DELETE = "Deletes it in Azure, outside the portal."
+NEW_NAMESPACE = (
+    "Creates a namespace with these settings. For one that exists, use Update: this command would reset its identity,"
+    " tags and routing."
+)
+PATCH_NAMESPACE = "Changes these settings and keeps all others, such as identity, tags and routing."
+WITH_EVERYTHING = "Deletes the namespace in Azure with everything in it."
 
 
 @dataclass(frozen=True)
@@ -13,22 +30,100 @@ class Command:
     sentence: str
     text: str
 
-    @property
-    def anchor(self) -> str:
-        return self.title.lower()
+
+@dataclass(frozen=True)
+class Family:
+    """Commands of one kind; `key` is its anchor on the page."""
+
+    key: str
+    title: str
+    sentence: str
+    commands: tuple[Command, ...]
 
 
-def az_commands(arm_id: str, name: str, body: Mapping[str, Any], api_version: str) -> tuple[Command, ...]:
-    """Create, show and delete. The create command writes its properties file first, then names it."""
-    file_name = shlex.quote(f"{name}.json")
-    properties = json.dumps({key: value for key, value in body.items() if value is not None}, indent=2)
-    target = f"--id {shlex.quote(arm_id)} --api-version {api_version}"
-    return (
-        Command(
-            "Create",
-            "Writes the properties to a file, then creates the resource or updates it.",
-            f"cat > {file_name} <<'JSON'\n{properties}\nJSON\naz resource create {target} --properties @{file_name}",
-        ),
-        Command("Show", "Prints the resource in Azure.", f"az resource show {target}"),
-        Command("Delete", "Deletes it in Azure, outside the portal.", f"az resource delete {target}"),
+def az_commands(arm_id: str, body: Mapping[str, Any], api_version: str) -> tuple[Family, ...]:
+    """Return both families for a resource below a namespace. `body` holds its properties as the portal sends them."""
+    target = ResourceId.of(arm_id)
+    properties = {key: value for key, value in body.items() if value is not None}
+    written = _file(f"{target.name}.json", properties)
+    new, at = _targets(arm_id, api_version)
+    collection = f"{arm_id.rpartition('/')[0]}?api-version={api_version}"
+    resource = (
+        Command("Create", CREATE, f"{written}\naz resource create {new} --properties @{_quoted(target.name, '.json')}"),
+        Command("Show", SHOW, f"az resource show {at}"),
+        Command("List", "Prints all of its kind.", f"az rest --method get --url {shlex.quote(collection)}"),
+        Command("Update", "Changes one property and keeps the others.", _set_description(at, body)),
+        Command("Delete", DELETE, f"az resource delete {at}"),
     )
+    extension = (
+        Command("Create", CREATE, az_extension.create(target, body)),
+        Command("Show", SHOW, f"{target.command} show {target.options()}"),
+        Command("List", "Prints all of its kind.", f"{target.command} list {target.list_options()}"),
+        Command("Update", "Changes what can be changed, and clears what is empty.", az_extension.update(target, body)),
+        Command("Delete", f"{DELETE} az asks first.", f"{target.command} delete {target.options()}"),
+    )
+    return _families(resource, extension)
+
+
+def namespace_commands(arm_id: str, location: str, body: Mapping[str, Any], api_version: str) -> tuple[Family, ...]:
+    """Return both families for a namespace. `body` holds its `topicSpacesConfiguration` as the portal sends it."""
+    target = ResourceId.of(arm_id)
+    new, at = _targets(arm_id, api_version)
+    file = _quoted(target.namespace, ".json")
+    group = f"--resource-group {shlex.quote(target.group)} --subscription {shlex.quote(target.subscription)}"
+    whole = _file(f"{target.namespace}.json", {"location": location, "properties": body})
+    changed = _file(f"{target.namespace}.json", body)
+    resource = (
+        Command("Create", NEW_NAMESPACE, f"{whole}\naz resource create {new} --is-full-object --properties @{file}"),
+        Command("Show", SHOW, f"az resource show {at}"),
+        Command(
+            "List",
+            "Prints the namespaces of the resource group.",
+            f"az resource list {group} --resource-type Microsoft.EventGrid/namespaces",
+        ),
+        Command("Update", PATCH_NAMESPACE, f"{changed}\naz resource patch {at} --properties @{file}"),
+        Command("Delete", WITH_EVERYTHING, f"az resource delete {at}"),
+    )
+    configuration = body["topicSpacesConfiguration"]
+    extension = (
+        Command("Create", NEW_NAMESPACE, az_extension.create_namespace(target, location, configuration)),
+        Command("Show", SHOW, f"{target.command} show {target.options()}"),
+        Command(
+            "List", "Prints the namespaces of the resource group.", f"{target.command} list {target.list_options()}"
+        ),
+        Command("Update", PATCH_NAMESPACE, az_extension.update_namespace(target, configuration)),
+        Command("Delete", f"{WITH_EVERYTHING} az asks first.", f"{target.command} delete {target.options()}"),
+    )
+    return _families(resource, extension)
+
+
+def _families(resource: tuple[Command, ...], extension: tuple[Command, ...]) -> tuple[Family, ...]:
+    return (
+        Family("az-resource", "az resource", "Part of az, for every API version.", resource),
+        Family(
+            "az-eventgrid",
+            "az eventgrid namespace",
+            "The extension eventgrid, which az installs when it is first used. It uses API version 2023-06-01-preview.",
+            extension,
+        ),
+    )
+
+
+def _targets(arm_id: str, api_version: str) -> tuple[str, str]:
+    """Return the options that name a resource: to create it, and for every other command."""
+    rest = f"{shlex.quote(arm_id)} --api-version {api_version}"
+    return f"--id {rest}", f"--ids {rest}"
+
+
+def _quoted(name: str, ending: str) -> str:
+    return shlex.quote(name + ending)
+
+
+def _file(name: str, content: Mapping[str, Any]) -> str:
+    """Return the lines that write a file. JSON in ASCII has no line that could end it early."""
+    return f"cat > {shlex.quote(name)} <<'JSON'\n{json.dumps(content, indent=2)}\nJSON"
+
+
+def _set_description(at: str, body: Mapping[str, Any]) -> str:
+    # As JSON: az would read other text such as 5 as a number.
+    return f"az resource update {at} --set properties.description={shlex.quote(json.dumps(body.get('description')))}"

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from namespaces.access import get_configuration, get_namespace, may
 from namespaces.actions.configuration import update_configuration
 from namespaces.forms.configuration import ConfigurationForm
-from namespaces.models import NamespaceConfiguration
+from namespaces.models import PREVIEW, NamespaceConfiguration
+from namespaces.pages.az_commands import namespace_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
 from namespaces.pages.sync_polling import poll_of, states_asked_for
@@ -75,6 +76,15 @@ def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
     row = _row(request, pk, Verb.READ)
     context = namespace_context(request, row.namespace, row=row, json_view=json_view_of(row))
     return render_page(request, "namespaces/configuration_json.html", context)
+
+
+@require_safe
+def configuration_commands(request: PageRequest, pk: int) -> HttpResponse:
+    row = _row(request, pk, Verb.READ)
+    namespace = row.namespace
+    families = namespace_commands(namespace.resource_id, namespace.location, row.body(), PREVIEW)
+    context = namespace_context(request, namespace, row=row, families=families)
+    return render_page(request, "namespaces/configuration_commands.html", context)
 
 
 @require_POST

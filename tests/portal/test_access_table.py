@@ -102,6 +102,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:configuration_states": ("GET", "reader"),
     "namespaces:configuration_activity": ("GET", "reader"),
     "namespaces:configuration_json": ("GET", "reader"),
+    "namespaces:configuration_commands": ("GET", "reader"),
     "namespaces:configuration_retry": ("POST", "contributor"),
     "namespaces:query_builder": ("GET", "reader"),
     "namespaces:permission_test": ("GET", "reader"),

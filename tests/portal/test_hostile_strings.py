@@ -352,20 +352,46 @@ def test_a_csv_file_has_no_formula_injected_line_or_hidden_text(owner: Browser, 
         assert not [text for text in cells if re.match(r"\s*[=+\-@]", text)]
 
 
-def test_the_az_commands_do_nothing_else_in_a_shell(tmp_path: Path) -> None:
-    name = "x'$(touch hostile)`touch hostile`; touch hostile #\n"
-    arm_id = f"/subscriptions/1/caCertificates/{name}"
-    body = {"description": f"{NASTY}\nJSON\ntouch hostile\n$(touch hostile)`touch hostile`"}
+HOSTILE = "x'$(touch hostile)`touch hostile`; touch hostile #\n"
+AT_NAMESPACE = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/ns"
+HOSTILE_TEXT = f"{NASTY.replace(chr(0), '')}\nJSON\ntouch hostile\n$(touch hostile)`touch hostile`'; touch hostile"
+HOSTILE_BODIES: dict[str, dict[str, Any]] = {
+    "caCertificates": {"encodedCertificate": HOSTILE_TEXT},
+    "clients": {
+        "authenticationName": HOSTILE_TEXT,
+        "clientCertificateAuthentication": {"validationScheme": HOSTILE_TEXT, "allowedThumbprints": None},
+        "state": HOSTILE_TEXT,
+        "attributes": {"a": HOSTILE_TEXT},
+    },
+    "clientGroups": {"query": HOSTILE_TEXT},
+    "topicSpaces": {"topicTemplates": [HOSTILE_TEXT]},
+    "permissionBindings": {
+        "clientGroupName": HOSTILE_TEXT,
+        "topicSpaceName": HOSTILE_TEXT,
+        "permission": HOSTILE_TEXT,
+    },
+}
+
+
+@pytest.mark.parametrize("segment", HOSTILE_BODIES)
+def test_the_az_commands_do_nothing_else_in_a_shell(tmp_path: Path, segment: str) -> None:
+    body = {**HOSTILE_BODIES[segment], "description": HOSTILE_TEXT}
+    arm_id = f"{AT_NAMESPACE}/{segment}/{HOSTILE}"
     told = 'az() { printf "%s\\0" "$@" >> told; printf "\\n\\n" >> told; }\n'
-    for command in az_commands(arm_id, name.strip(), body, "2025-02-15"):
+    commands = [each for family in az_commands(arm_id, body, "2025-02-15") for each in family.commands]
+    for command in commands:
         assert not re.search("[\x00-\x08\x0b-\x1f\u0080-\u009f\u2028-\u202e]", command.text)
         subprocess.run(["sh", "-c", told + command.text], cwd=tmp_path, check=True, timeout=20)
     assert not (tmp_path / "hostile").exists()
     calls = [call.split("\0") for call in (tmp_path / "told").read_text().split("\0\n\n")]
-    assert [call[:4] for call in calls if len(call) > 1] == [
-        ["resource", verb, "--id", arm_id] for verb in ("create", "show", "delete")
+    assert len(calls) == len(commands) + 1
+    assert [call[:4] for call in calls if call[:1] == ["resource"]] == [
+        ["resource", verb, "--id" if verb == "create" else "--ids", arm_id]
+        for verb in ("create", "show", "update", "delete")
     ]
-    assert json.loads((tmp_path / f"{name.strip()}.json").read_text()) == body
+    named = [call[call.index("--name") + 1] for call in calls if call[:1] == ["eventgrid"] and "list" not in call]
+    assert named == [HOSTILE] * 4
+    assert json.loads((tmp_path / f"{HOSTILE}.json").read_text()) == {k: v for k, v in body.items() if v is not None}
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,6 @@ def resource_json(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpR
 @require_safe
 def resource_commands(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.READ)
-    commands = az_commands(row.arm_id(), row.name, row.body(), api_version_of(row))
-    context = row_context(request, row, kind, tab="commands", az_commands=commands)
+    families = az_commands(row.arm_id(), row.body(), api_version_of(row))
+    context = row_context(request, row, kind, tab="commands", families=families)
     return render_page(request, "namespaces/resource_commands.html", context)
