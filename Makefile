@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 PRODUCTION := $(VENV)/.production
 PEERS := .local/peers
 AUDIT := .local/audit
+AZURE_PREVIEW := .local/azure-preview
 NEXT := .local/next
 PYTEST := $(BIN)/pytest -n 2 --durations=10
 # Unit tests of the pure packages, each beside the package of the same name.
@@ -14,7 +15,7 @@ QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagno
 # Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install audit production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node fuzz chaos format bench pins
+.PHONY: help install audit production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node azure-preview fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -60,7 +61,15 @@ programs: install ## install mosquitto's clients and strace for the tests, where
 node: ## install MQTT.js and @azure/arm-resources for the tests, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix tests/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "The clients in JavaScript could not be installed: their tests are skipped."; else echo "npm is missing: the tests of clients in JavaScript are skipped. On Debian or Ubuntu: apt install npm"; fi
 
-test: lint browser programs node ## lint, types and every test of behaviour, with real processes and a real browser
+$(AZURE_PREVIEW)/.installed: requirements/azure-preview.txt
+	rm -rf $(AZURE_PREVIEW)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(AZURE_PREVIEW) -r requirements/azure-preview.txt
+	touch $@
+
+azure-preview: install ## install the preview of azure-mgmt-eventgrid for the tests, beside the stable version
+	@$(MAKE) --no-print-directory $(AZURE_PREVIEW)/.installed || echo "The preview of azure-mgmt-eventgrid could not be installed: its tests are skipped."
+
+test: lint browser programs node azure-preview ## lint, types and every test of behaviour, with real processes and a real browser
 	@mkdir -p .local
 	@$(BIN)/mypy > .local/types.txt 2>&1 & types=$$!; \
 	$(PYTEST) -m "not long"; tests=$$?; \
@@ -70,7 +79,7 @@ test: lint browser programs node ## lint, types and every test of behaviour, wit
 test-quick: install ## unit tests of the pure packages, in seconds
 	$(PYTEST) -m "not long" $(QUICK)
 
-test-long: browser programs node ## what make test leaves out: chaos, PostgreSQL, fuzzing, memory, the demo's life cycle, test-future
+test-long: browser programs node azure-preview ## what make test leaves out: chaos, PostgreSQL, fuzzing, memory, the demo's life cycle, test-future
 	$(PYTEST) -m long
 	@$(MAKE) --no-print-directory test-future
 
@@ -144,6 +153,7 @@ pins: ## renew the pinned requirements
 	$(LTS) --extra postgresql --extra redis pyproject.toml -o requirements/production.txt
 	$(LTS) --group dev pyproject.toml -o requirements/dev.txt
 	$(LTS) --no-deps --group pyproject.toml:clock -o requirements/clock.txt
+	$(LTS) --no-deps --group pyproject.toml:azure-preview -o requirements/azure-preview.txt
 	$(LTS) --group pyproject.toml:peers -o requirements/peers.txt
 	$(LTS) --group pyproject.toml:audit -o requirements/audit.txt
 	$(PIN) --python-version 3.12 --constraints requirements/next.in --group dev pyproject.toml -o requirements/next.txt

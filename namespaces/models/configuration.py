@@ -13,6 +13,7 @@ from namespaces.rules.configuration import (
     SOURCES,
     configuration_problems,
 )
+from namespaces.rules.enumerated import as_spelt
 from sync.arm.errors import AzureNotFound, AzureRefused
 from sync.models import SyncedModel, SyncedQuerySet
 
@@ -141,9 +142,10 @@ class NamespaceConfiguration(SyncedModel):
     def adopt(self, resource: Mapping[str, Any]) -> None:
         part = _part_of(resource)
         self.name = str(resource.get("name", self.name))
-        self.state = part.get("state") or self.Broker.DISABLED
+        self.state = as_spelt(part.get("state") or self.Broker.DISABLED, self.Broker.values)
         authentication = part.get("clientAuthentication") or {}
-        self.sources = list(authentication.get("alternativeAuthenticationNameSources") or ())
+        given = authentication.get("alternativeAuthenticationNameSources") or ()
+        self.sources = [as_spelt(source, dict(SOURCES)) for source in given]
         self.max_sessions = part.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS
         self.max_expiry_hours = part.get("maximumSessionExpiryInHours") or DEFAULT_EXPIRY_HOURS
 

@@ -14,7 +14,8 @@ from certificates.authentication.engine import VALIDATION_SCHEMES, authenticatio
 from certificates.x509.thumbprints import grouped_thumbprint, thumbprint_digits
 from namespaces.models.configuration import NamespaceConfiguration
 from namespaces.models.resource import NamespaceResource
-from namespaces.rules.clients import CLIENT_NAME_PATTERN, client_problems
+from namespaces.rules.clients import CLIENT_NAME_PATTERN, STATES, client_problems
+from namespaces.rules.enumerated import as_spelt
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 
 
@@ -113,7 +114,6 @@ class NamespaceRole(models.Model):
 
 
 _SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
-_SCHEMES_IN_LOWER_CASE = {scheme.value.lower(): scheme.value for scheme in VALIDATION_SCHEMES}
 
 
 class Client(NamespaceResource, SyncedModel):
@@ -267,9 +267,8 @@ class Client(NamespaceResource, SyncedModel):
         self.thumbprints = [thumbprint_digits(text) for text in authentication.get("allowedThumbprints") or []]
         # Microsoft's quickstart sends thumbprints without a scheme.
         default = "ThumbprintMatch" if self.thumbprints else "SubjectMatchesAuthenticationName"
-        scheme = authentication.get("validationScheme") or default
-        self.validation_scheme = _SCHEMES_IN_LOWER_CASE.get(str(scheme).lower(), scheme)
-        self.state = properties.get("state") or "Enabled"
+        self.validation_scheme = as_spelt(authentication.get("validationScheme") or default, _SCHEME_LABELS)
+        self.state = as_spelt(properties.get("state") or "Enabled", STATES)
         self.attributes = properties.get("attributes") or {}
         self.description = properties.get("description") or ""
 

@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 from namespaces.authorization.topic_access import EVERYONE, PUBLISHER, Binding, Group, Space
 from namespaces.models.resource import NamespaceResource
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN, check_description, check_resource_name
+from namespaces.rules.enumerated import as_spelt
 from namespaces.rules.topic_rules import PERMISSIONS, check_permission, check_query, check_templates, problems
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder, same_name
 
@@ -230,7 +231,7 @@ class PermissionBinding(TopicRule):
     def adopt_properties(self, properties: Mapping[str, Any]) -> None:
         self.client_group_name = str(properties.get("clientGroupName") or "")
         self.topic_space_name = str(properties.get("topicSpaceName") or "")
-        self.permission = str(properties.get("permission") or "")
+        self.permission = as_spelt(properties.get("permission") or "", PERMISSIONS)
 
     def rule_problems(self) -> list[str]:
         return problems(

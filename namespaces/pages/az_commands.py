@@ -56,10 +56,14 @@ def az_commands(arm_id: str, body: Mapping[str, Any], api_version: str) -> tuple
         Command("Delete", DELETE, f"az resource delete {at}"),
     )
     extension = (
-        Command("Create", CREATE, az_extension.create(target, body)),
+        Command("Create", CREATE, az_extension.create_command(target, body)),
         Command("Show", SHOW, f"{target.command} show {target.options()}"),
         Command("List", "Prints all of its kind.", f"{target.command} list {target.list_options()}"),
-        Command("Update", "Changes what can be changed, and clears what is empty.", az_extension.update(target, body)),
+        Command(
+            "Update",
+            "Changes what can be changed, and clears what is empty.",
+            az_extension.update_command(target, body),
+        ),
         Command("Delete", f"{DELETE} az asks first.", f"{target.command} delete {target.options()}"),
     )
     return _families(resource, extension)
@@ -86,12 +90,12 @@ def namespace_commands(arm_id: str, location: str, body: Mapping[str, Any], api_
     )
     configuration = body["topicSpacesConfiguration"]
     extension = (
-        Command("Create", NEW_NAMESPACE, az_extension.create_namespace(target, location, configuration)),
+        Command("Create", NEW_NAMESPACE, az_extension.create_namespace_command(target, location, configuration)),
         Command("Show", SHOW, f"{target.command} show {target.options()}"),
         Command(
             "List", "Prints the namespaces of the resource group.", f"{target.command} list {target.list_options()}"
         ),
-        Command("Update", PATCH_NAMESPACE, az_extension.update_namespace(target, configuration)),
+        Command("Update", PATCH_NAMESPACE, az_extension.update_namespace_command(target, configuration)),
         Command("Delete", f"{WITH_EVERYTHING} az asks first.", f"{target.command} delete {target.options()}"),
     )
     return _families(resource, extension)

@@ -133,14 +133,14 @@ def certificate_file(target: ResourceId) -> str:
     return f"{target.name}.pem"
 
 
-def create(target: ResourceId, body: Mapping[str, Any]) -> str:
+def create_command(target: ResourceId, body: Mapping[str, Any]) -> str:
     """Return the command that creates the resource, or replaces it as a whole."""
     return (
         f"{_file_first(target, body)}{target.command} create {target.options()} {written(arguments_of(target, body))}"
     )
 
 
-def update(target: ResourceId, body: Mapping[str, Any]) -> str:
+def update_command(target: ResourceId, body: Mapping[str, Any]) -> str:
     """Return the command that changes what can be changed; what is empty is cleared."""
     changed = {
         option: "null" if value is None else value
@@ -168,7 +168,7 @@ SETTINGS = {
 SOURCES = "alternative-authentication-name-sources"
 
 
-def create_namespace(target: ResourceId, location: str, configuration: Mapping[str, Any]) -> str:
+def create_namespace_command(target: ResourceId, location: str, configuration: Mapping[str, Any]) -> str:
     """Return the command that creates the namespace with these settings of its MQTT broker."""
     settings: dict[str, Any] = {short: configuration[name] for name, short in SETTINGS.items()}
     sources = _sources(configuration)
@@ -178,7 +178,7 @@ def create_namespace(target: ResourceId, location: str, configuration: Mapping[s
     return f"{target.command} create {target.options()} {options}"
 
 
-def update_namespace(target: ResourceId, configuration: Mapping[str, Any]) -> str:
+def update_namespace_command(target: ResourceId, configuration: Mapping[str, Any]) -> str:
     """Return the command that changes these settings and keeps all others, such as routing."""
     settings = [f"{short}={shorthand(configuration[name])}" for name, short in SETTINGS.items()]
     settings.append(f"client-authentication.{SOURCES}={shorthand(_sources(configuration))}")

@@ -1,15 +1,25 @@
 """The client libraries of Azure, connected to a running emulator."""
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from azure.core.credentials import AccessToken
 from azure.mgmt.eventgrid import EventGridManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from tests.support.emulator_process import EmulatorProcess
-
 FAST: dict[str, Any] = {"polling_interval": 1, "retry_total": 0, "connection_timeout": 5, "read_timeout": 20}
+
+
+class Address(Protocol):
+    """Where an emulator is, and a token for it."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca(self) -> str: ...
+    @property
+    def subscription(self) -> str: ...
+    def token(self) -> str: ...
 
 
 class StaticCredential:
@@ -22,7 +32,7 @@ class StaticCredential:
         return AccessToken(self._token, int(time.time()) + 3600)
 
 
-def resource_client(emulator: EmulatorProcess) -> ResourceManagementClient:
+def resource_client(emulator: Address) -> ResourceManagementClient:
     return ResourceManagementClient(
         StaticCredential(emulator.token()),
         emulator.subscription,
@@ -33,7 +43,7 @@ def resource_client(emulator: EmulatorProcess) -> ResourceManagementClient:
     )
 
 
-def event_grid_client(emulator: EmulatorProcess) -> EventGridManagementClient:
+def event_grid_client(emulator: Address) -> EventGridManagementClient:
     return EventGridManagementClient(
         StaticCredential(emulator.token()),
         emulator.subscription,

@@ -352,7 +352,7 @@ def test_a_csv_file_has_no_formula_injected_line_or_hidden_text(owner: Browser, 
         assert not [text for text in cells if re.match(r"\s*[=+\-@]", text)]
 
 
-HOSTILE = "x'$(touch hostile)`touch hostile`; touch hostile #\n"
+HOSTILE = "x'$(touch hostile)`touch hostile`;\ntouch hostile #"
 AT_NAMESPACE = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/ns"
 HOSTILE_TEXT = f"{NASTY.replace(chr(0), '')}\nJSON\ntouch hostile\n$(touch hostile)`touch hostile`'; touch hostile"
 HOSTILE_BODIES: dict[str, dict[str, Any]] = {

@@ -97,12 +97,12 @@ def _items(value: str) -> tuple[list[Any], str]:
 
 
 def camel(value: Any) -> Any:
-    """Return an object with the names that Azure uses: `validation-scheme` is `validationScheme`. Numbers are numbers."""
+    """Return an object with the names that Azure uses: `validation-scheme` is `validationScheme`."""
     if isinstance(value, dict):
         return {re.sub(r"-(\w)", lambda m: m[1].upper(), name): camel(each) for name, each in value.items()}
     if isinstance(value, list):
         return [camel(each) for each in value]
-    return int(value) if isinstance(value, str) and value.isdigit() else value
+    return value
 
 
 def freeform(value: str, folder: Path) -> Any:
@@ -158,7 +158,7 @@ class Command:
         """Return the `topicSpacesConfiguration` of a create command."""
         assert len(self.settings) == 1
         found: dict[str, Any] = camel(shorthand(self.settings[0]))
-        return found
+        return {name: typed(name, value) for name, value in found.items()}
 
     def changed_configuration(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Return `topicSpacesConfiguration` after an update, which sets the named members only."""
@@ -170,8 +170,13 @@ class Command:
             holder = after
             for step in path:
                 holder = holder.setdefault(step, {})
-            holder[last] = camel(shorthand(match[2]))
+            holder[last] = typed(last, shorthand(match[2]))
         return after
+
+
+def typed(name: str, value: Any) -> Any:
+    """Return a setting of the MQTT broker as its argument's type has it."""
+    return int(value) if name.startswith("maximum") else value
 
 
 def options_of(words: Sequence[str]) -> dict[str, list[str]]:

@@ -1,4 +1,5 @@
-"""External programs that tests run: mosquitto and its clients, GnuTLS's client, OpenSSL, strace, nginx, systemd, and Node with the packages of tests/node.
+"""External programs that tests run: mosquitto and its clients, GnuTLS's client, OpenSSL, strace, nginx, systemd, Node with the
+packages of tests/node, and the preview of azure-mgmt-eventgrid.
 
 `python -m tests.support.programs` installs the Debian packages when run as root. When a program is missing, its tests are
 skipped with a hint how to install it; in CI they fail instead.
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 NODE_FOLDER = Path(__file__).resolve().parent.parent / "node"
+AZURE_PREVIEW = NODE_FOLDER.parent.parent / ".local/azure-preview"
 PACKAGES = {
     "mosquitto_pub": "mosquitto-clients",
     "mosquitto_sub": "mosquitto-clients",
@@ -43,6 +45,13 @@ def require_node(*packages: str) -> str:
     if found is None or missing:
         _miss(f"{', '.join(missing) or 'Node'} is not installed: make node (needs Node.js and npm).")
     return str(found)
+
+
+def require_azure_preview() -> str:
+    """Return the folder of azure-mgmt-eventgrid's preview. If it is not installed, act as `require_program`."""
+    if not (AZURE_PREVIEW / ".installed").is_file():
+        _miss("The preview of azure-mgmt-eventgrid is not installed: make azure-preview.")
+    return str(AZURE_PREVIEW)
 
 
 def _miss(reason: str) -> None:

@@ -1,162 +1,40 @@
-"""azure-mgmt-eventgrid: every operation of the six MQTT groups, synchronous and asynchronous."""
+"""azure-mgmt-eventgrid: every operation of the groups for MQTT, synchronous and asynchronous, stable and preview."""
 
-import inspect
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
-from typing import Any
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
-from azure.mgmt.eventgrid import models
-from azure.mgmt.eventgrid.aio import EventGridManagementClient as AsyncClient
 
-from certificates.samples.chain import ClientName, make_sample_chain
-from certificates.x509.reading import to_azure_pem
-from tests.emulator.clients import FAST, StaticCredential, event_grid_client
-from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
-
-CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
-GROUPS = ("namespaces", "ca_certificates", "clients", "client_groups", "topic_spaces", "permission_bindings")
-
-
-class AsyncCredential(StaticCredential):
-    async def get_token(self, *scopes: str, **options: Any) -> Any:  # type: ignore[override]
-        return super().get_token(*scopes, **options)
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    async def __aenter__(self) -> "AsyncCredential":
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Nothing is open."""
-
-
-class Calls:
-    """Calls operations of either client in the same way, and records which."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.called: set[tuple[str, str]] = set()
-
-    async def do(self, group: str, operation: str, *arguments: Any, **options: Any) -> Any:
-        """Return the result of an operation: of a poller its result, of a list all items."""
-        self.called.add((group, operation))
-        begun = getattr(getattr(self._client, group), operation)(*arguments, **options)
-        if inspect.isawaitable(begun):
-            begun = await begun
-        if hasattr(begun, "result"):
-            result = begun.result()
-            return await result if inspect.isawaitable(result) else result
-        if isinstance(begun, AsyncIterator):
-            return [item async for item in begun]
-        return list(begun) if hasattr(begun, "__next__") else begun
-
-    def not_called(self) -> set[tuple[str, str]]:
-        """Return the operations of the six groups that were not called."""
-        public = {
-            (group, name)
-            for group in GROUPS
-            for name in dir(getattr(self._client, group))
-            if not name.startswith("_") and name != "models" and callable(getattr(getattr(self._client, group), name))
-        }
-        return public - self.called
-
-
-def client_for(emulator: EmulatorProcess, kind: str) -> Any:
-    if kind == "sync":
-        return event_grid_client(emulator)
-    return AsyncClient(
-        AsyncCredential(emulator.token()),
-        emulator.subscription,
-        base_url=emulator.url,
-        credential_scopes=[f"{emulator.url}/.default"],
-        connection_verify=emulator.ca,
-        **FAST,
-    )
-
-
-BODIES: list[tuple[str, str, Any, str]] = [
-    (
-        "ca_certificates",
-        "ca-1",
-        models.CaCertificate(encoded_certificate=to_azure_pem(CHAIN.intermediate.certificate_der), description="x"),
-        "description",
-    ),
-    ("clients", "client-1", models.Client(attributes={"floor": 3}, description="x"), "description"),
-    ("client_groups", "group-1", models.ClientGroup(query="attributes.floor = 3", description="x"), "query"),
-    ("topic_spaces", "space-1", models.TopicSpace(topic_templates=["a/#"], description="x"), "description"),
-    (
-        "permission_bindings",
-        "bind-1",
-        models.PermissionBinding(client_group_name="group-1", topic_space_name="space-1", permission="Subscriber"),
-        "permission",
-    ),
-]
-
-
-async def walk(calls: Calls) -> None:
-    name = f"ns-{uuid.uuid4().hex[:12]}"
-    at = (GROUP, name)
-    wanted = models.Namespace(
-        location=LOCATION, topic_spaces_configuration=models.TopicSpacesConfiguration(state="Enabled")
-    )
-    made = await calls.do("namespaces", "begin_create_or_update", *at, wanted)
-    assert (made.name, made.provisioning_state) == (name, "Succeeded")
-    update = models.NamespaceUpdateParameters(tags={"a": "b"})
-    assert (await calls.do("namespaces", "begin_update", *at, update)).tags == {"a": "b"}
-    assert (await calls.do("namespaces", "get", *at)).topic_spaces_configuration.state == "Enabled"
-    for listed in (
-        await calls.do("namespaces", "list_by_resource_group", GROUP, filter=f"name eq '{name}'"),
-        await calls.do("namespaces", "list_by_subscription", filter=f"name eq '{name}'"),
-    ):
-        assert [each.name for each in listed] == [name]
-    keys = await calls.do("namespaces", "list_shared_access_keys", *at)
-    renewed = await calls.do(
-        "namespaces", "begin_regenerate_key", *at, models.NamespaceRegenerateKeyRequest(key_name="key1")
-    )
-    assert keys.key1 != renewed.key1
-    assert keys.key2 == renewed.key2
-    domains = await calls.do("namespaces", "begin_validate_custom_domain_ownership", *at)
-    assert domains.custom_domains_for_topics_configuration == []
-    await walk_children(calls, at)
-    await calls.do("namespaces", "begin_delete", *at)
-    with pytest.raises(ResourceNotFoundError):
-        await calls.do("namespaces", "get", *at)
-
-
-async def walk_children(calls: Calls, at: tuple[str, str]) -> None:
-    for group, name, body, field in BODIES:
-        made = await calls.do(group, "begin_create_or_update", *at, name, body)
-        assert (made.name, made.provisioning_state) == (name, "Succeeded")
-        assert getattr(made, field) == getattr(body, field)
-        assert made.system_data.created_by_type == "Application"
-        assert (await calls.do(group, "get", *at, name)).as_dict() == made.as_dict()
-        listed = await calls.do(group, "list_by_namespace", *at, filter=f"name eq '{name}'", top=1)
-        assert [each.as_dict() for each in listed] == [made.as_dict()]
-    for group, name, _, _ in reversed(BODIES):
-        await calls.do(group, "begin_delete", *at, name)
-        with pytest.raises(ResourceNotFoundError):
-            await calls.do(group, "get", *at, name)
+from tests.emulator.event_grid_walk import Settings, walk_everything
+from tests.support.emulator_process import LOCATION, ROOT, EmulatorProcess
+from tests.support.programs import require_azure_preview
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_every_operation_of_the_six_groups_works(emulator: EmulatorProcess, kind: str) -> None:
-    import asyncio
-
-    async def run() -> None:
-        client = client_for(emulator, kind)
-        calls = Calls(client)
-        async with AsyncExitStack() as stack:
-            if kind == "sync":
-                stack.enter_context(client)
-            else:
-                await stack.enter_async_context(client)
-            await walk(calls)
-        assert calls.not_called() == set()
-
+def test_every_operation_of_the_stable_version_works(emulator: EmulatorProcess, kind: str) -> None:
     emulator.call("PUT", emulator.group_id, {"location": LOCATION})
-    asyncio.run(run())
+    asyncio.run(walk_everything(emulator, kind))
+
+
+def test_every_operation_of_the_preview_version_works(emulator: EmulatorProcess) -> None:
+    """Two versions of a package cannot be in one process: the preview is in a folder of its own, found first there."""
+    folder = require_azure_preview()
+    emulator.call("PUT", emulator.group_id, {"location": LOCATION})
+    settings = Settings(emulator.url, emulator.ca, emulator.subscription, emulator.token())
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.emulator.event_grid_walk", json.dumps(asdict(settings))],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": folder},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    pinned = Path(ROOT, "requirements/azure-preview.txt").read_text().partition("==")[2].split()[0]
+    assert done.stdout.strip() == pinned

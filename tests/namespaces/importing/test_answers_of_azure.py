@@ -7,7 +7,7 @@ import pytest
 
 from namespaces.actions.configuration import update_configuration
 from namespaces.importing.runs import run_import
-from namespaces.models import Client, Namespace, NamespaceConfiguration
+from namespaces.models import Client, Namespace, NamespaceConfiguration, PermissionBinding
 from namespaces.tasks import refresh_namespace
 from portal.models import User
 from sync.drift import scan as drift
@@ -80,3 +80,16 @@ def test_thumbprints_without_a_scheme_are_read_as_thumbprint_match(
     row = Client()
     row.adopt({"name": "press-4", "properties": {"clientCertificateAuthentication": authentication}})
     assert (row.validation_scheme, row.thumbprints, row.rule_problems()) == (scheme, thumbprints, [])
+
+
+def test_enumerated_values_are_read_in_any_case() -> None:
+    client, configuration, binding = Client(), NamespaceConfiguration(), PermissionBinding()
+    client.adopt({"name": "press-4", "properties": {"state": "DISABLED"}})
+    sources = {"alternativeAuthenticationNameSources": ["clientcertificateip"]}
+    broker = {"state": "enabled", "clientAuthentication": sources}
+    configuration.adopt({"name": "plant", "properties": {"topicSpacesConfiguration": broker}})
+    names = {"clientGroupName": "$all", "topicSpaceName": "machines"}
+    binding.adopt({"name": "all-read", "properties": {**names, "permission": "subscriber"}})
+    assert (client.state, configuration.state, binding.permission) == ("Disabled", "Enabled", "Subscriber")
+    assert configuration.sources == ["ClientCertificateIp"]
+    assert client.rule_problems() == configuration.rule_problems() == binding.rule_problems() == []
