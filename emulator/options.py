@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emulator.arm.limits import add_arm_arguments, arm_limits
+from emulator.events.options import add_event_arguments, event_options
 from emulator.fault_rules import Fault, FaultError
 from emulator.mqtt.options import add_mqtt_arguments, mqtt_options, switch
 from emulator.profile import NEWEST, PROFILES
@@ -96,6 +97,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add_arm_arguments(parser, environment)
     add_mqtt_arguments(parser, environment)
+    add_event_arguments(parser, environment)
     return parser
 
 
@@ -119,5 +121,6 @@ def _validate(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Non
     try:
         arm_limits(found)
         mqtt_options(found)
+        found.events = event_options(found, os.environ)
     except ValueError as error:
         parser.error(str(error))

@@ -29,6 +29,7 @@ from emulator.arm.seed import read_seed
 from emulator.arm.subscriptions import make_subscription
 from emulator.authority import Authority, write_private
 from emulator.credentials import Credentials
+from emulator.events.publisher import LifeCycleEvents
 from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.options import mqtt_options
 from emulator.ready_file import (
@@ -150,7 +151,9 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         raise StartError(f"--host-name: {error}") from error
     host = advertised_host(options.host, options.host_name)
     mqtt = MqttEndpoints(store, authority, options.host, mqtt_options(options), client_host=host)
-    service = _make_service(options, authority, credentials, store, mqtt)
+    events = LifeCycleEvents(store, options.events)
+    service = _make_service(options, authority, credentials, store, mqtt, events)
+    events.start()
     service.apply_seed()
     limits = arm_limits(options)
     arm = ArmListener(server_context(authority), limits)
@@ -162,25 +165,27 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         # Last, so that a response of /healthz means that all endpoints listen.
         assert runner.server is not None
         await arm.start(listener, runner.server)
-        url = url_of(host, listener.getsockname()[1])
-        _warn_if_reachable(options.host)
-        content = ready_content(url, authority, credentials, mqtt.by_name, azure_profile=options.azure.name)
-        _write_files(options, env_file_lines(url, authority, credentials), content)
+        _report_ready(options, url_of(host, listener.getsockname()[1]), authority, credentials, mqtt.by_name)
         gc.freeze()  # the loaded modules stay: keep the garbage collector from scanning them
-        trust = authority.ca_path
-        logger.info(
-            "ready: ARM at %s, as Azure %s, subscription %s, trust %s",
-            url,
-            options.azure.name,
-            credentials.subscription,
-            trust,
-        )
         await stopped.wait()
     finally:
         _remove_files(options)
         arm.stop()
         await mqtt.stop()
         await runner.cleanup()
+        events.stop()
+
+
+def _report_ready(
+    options: Namespace, url: str, authority: Authority, credentials: Credentials, by_name: tuple[str, int] | None
+) -> None:
+    """Write the files that say that everything listens, and log it."""
+    _warn_if_reachable(options.host)
+    azure = options.azure.name
+    content = ready_content(url, authority, credentials, by_name, azure_profile=azure)
+    _write_files(options, env_file_lines(url, authority, credentials), content)
+    subscription, trust = credentials.subscription, authority.ca_path
+    logger.info("ready: ARM at %s, as Azure %s, subscription %s, trust %s", url, azure, subscription, trust)
 
 
 def _http_runner(application: web.Application, limits: ArmLimits) -> web.AppRunner:
@@ -199,7 +204,12 @@ def _http_runner(application: web.Application, limits: ArmLimits) -> web.AppRunn
 
 
 def _make_service(
-    options: Namespace, authority: Authority, credentials: Credentials, store: Store, mqtt: MqttEndpoints
+    options: Namespace,
+    authority: Authority,
+    credentials: Credentials,
+    store: Store,
+    mqtt: MqttEndpoints,
+    events: LifeCycleEvents,
 ) -> ArmService:
     return ArmService(
         store,
@@ -213,6 +223,7 @@ def _make_service(
         bounds=arm_limits(options),
         seed=read_seed(options.seed) if options.seed else (),
         azure=options.azure,
+        events=events,
     )
 
 

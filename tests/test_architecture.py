@@ -74,6 +74,7 @@ LAYERS = {
         {"__main__", "pytest_plugin"},
         {"server", "running", "options"},
         {"arm", "mqtt"},
+        {"events"},
         {"ready_file"},
         {"credentials"},
         {"authority", "storage", "log", "profile", "fault_rules", "faults_client"},

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.arm.event_grid import EventGrid
+from emulator.arm.event_subscriptions.operations import EventSubscriptions
 from emulator.arm.faults.active_faults import ActiveFaults, Plan, error_of
 from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
@@ -28,6 +29,7 @@ from emulator.arm.sign_in import cloud_metadata, managed_identity_token, openid_
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
 from emulator.arm.visible_state import VisibleState
 from emulator.credentials import Credentials
+from emulator.events.publisher import EventOptions, LifeCycleEvents
 from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.profile import NEWEST, AzureProfile
 from emulator.storage.store import Store
@@ -42,6 +44,7 @@ class ArmService:
     `mqtt_endpoints` returns host and port of the MQTT endpoints by namespace id, `mqtt_ca` is the path of the PEM file
     that MQTT clients trust, and `live_state` returns what one MQTT client is doing. `faults` are in force from the start.
     `seed` lists the resources to create at the start and after a reset, and `azure` says as of when Event Grid behaves.
+    `events` delivers to event subscriptions.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class ArmService:
         bounds: ArmLimits = ArmLimits(),
         seed: Sequence[Mapping[str, Any]] = (),
         azure: AzureProfile = NEWEST,
+        events: LifeCycleEvents | None = None,
     ) -> None:
         self._store = store
         self._credentials = credentials
@@ -68,8 +72,11 @@ class ArmService:
         self._faults = ActiveFaults(throttle, faults)
         self._visible = VisibleState(store)
         self._operations = LongRunningOperations(store, self._visible)
-        self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca)
-        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state, azure)
+        events = events or LifeCycleEvents(store, EventOptions())
+        self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca, events.counts)
+        self._events = EventSubscriptions(store, self._visible, self._operations, events)
+        self._events.fail_unfinished()
+        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state, azure, self._events)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 
     def application(self) -> web.Application:
@@ -81,6 +88,7 @@ class ArmService:
     def reset(self) -> None:
         """Restore the state of the first start: subscription, seed and faults of the command line, no connection log."""
         self._operations.cancel_all()
+        self._events.forget_grants()
         self._visible.clear()
         self._throttle.refill()
         self._faults.restore()
@@ -155,6 +163,8 @@ class ArmService:
             return await self._token(request, segments[0])
         if lowered == ("msi", "token"):
             return managed_identity_token(request, self._credentials)
+        if lowered[:1] == ("eventsubscriptions",):
+            return self._grant(request, lowered)
         self._require_token(request)
         if lowered[:1] == ("emulator",):
             return self._control.respond(request.method, lowered[1:], await self._body(request))
@@ -171,6 +181,15 @@ class ArmService:
         if result.body is None:
             return web.Response(status=result.status, headers=headers)
         return web.json_response(result.body, status=result.status, headers=headers)
+
+    def _grant(self, request: web.Request, lowered: tuple[str, ...]) -> web.Response:
+        """Respond to the callback of a webhook, which knows the secret and needs no token."""
+        query = request.rel_url.query
+        if len(lowered) != 3 or lowered[2] != "validate" or request.method not in ("GET", "POST"):
+            raise ArmError(404, "NotFound", "This path does not exist.")
+        if not self._events.grant(query.get("token", ""), request.headers.get("WebHook-Allowed-Rate")):
+            raise ArmError(400, "InvalidRequest", "This validation URL is unknown, was used, or has expired.")
+        return web.json_response({"message": "The webhook is validated."})
 
     async def _body(self, request: web.Request) -> bytes:
         """Return the body. Raise `ArmError` (408) if it takes too long."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.arm.access_keys import AccessKeys
+from emulator.arm.event_subscriptions.operations import EventSubscriptions, names_event_subscriptions
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import EMULATOR_ACTIONS, LiveState, NamespaceActions
 from emulator.arm.private_links import PRIVATE_LINKS, private_links
@@ -71,10 +72,12 @@ class EventGrid:
         operations: LongRunningOperations,
         live_state: LiveState,
         azure: AzureProfile,
+        events: EventSubscriptions,
     ) -> None:
         self._store = store
         self._limits = limits
         self._azure = azure
+        self._events = events
         self._visible = visible
         self._operations = operations
         self._children = CHILD_TYPES
@@ -86,6 +89,8 @@ class EventGrid:
         path = call.path
         if path.types[0].casefold() == "locations":
             return self._operations.handle(call)
+        if names_event_subscriptions(path):
+            return self._events.handle(call, self._parent(call))
         if path.types[0].casefold() != "namespaces" or len(path.types) > 3:
             raise self._unknown_type(call)
         if len(path.types) == 1:

@@ -74,16 +74,34 @@ class LongRunningOperations:
         operation.is_delete = True
         return ArmResponse(202, None, self._links(call, operation, "Azure-AsyncOperation", "Location"))
 
+    def begin(self, call: Call, in_progress: Resource) -> tuple[dict[str, str], Callable[[ArmError | None], None]]:
+        """Start an operation that ends when its work does. Return the headers to send, and the function that ends it.
+
+        Until then, reads return `in_progress`. The function takes the error, or None for success.
+        """
+        self._visible.show(in_progress.id, in_progress)
+        operation = self._register(call, in_progress.id, lambda: None)
+
+        def end(error: ArmError | None) -> None:
+            operation.error = error
+            self._end(operation)
+
+        return self._links(call, operation, "Azure-AsyncOperation"), end
+
     def _start(self, call: Call, fault: Fault, resource_id: str, finish: Callable[[], None]) -> _Operation:
+        operation = self._register(call, resource_id, finish)
+        if fault.kind == "failing":
+            message = fault.message or "A fault of the emulator lets this operation fail."
+            operation.error = ArmError(fault.status, fault.error_code, message)
+        operation.timer = asyncio.get_running_loop().call_later(fault.duration, self._end, operation)
+        return operation
+
+    def _register(self, call: Call, resource_id: str, finish: Callable[[], None]) -> _Operation:
         name = str(uuid.uuid4()).upper()
         operation_id = (
             f"/subscriptions/{call.path.subscription}/providers/{EVENT_GRID}/locations/emulator/operationsStatus/{name}"
         )
         operation = _Operation(operation_id, name, resource_id, finish)
-        if fault.kind == "failing":
-            message = fault.message or "A fault of the emulator lets this operation fail."
-            operation.error = ArmError(fault.status, fault.error_code, message)
-        operation.timer = asyncio.get_running_loop().call_later(fault.duration, self._end, operation)
         self._all[name] = operation
         while len(self._all) > MAX_KEPT:
             oldest = next(iter(self._all.values()))

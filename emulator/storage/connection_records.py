@@ -32,6 +32,7 @@ class ConnectionRecord:
     user_name: str | None = None
     evidence: str = NO_EVIDENCE  # JSON: the members presentedChain (PEM, leaf first) and decision (Decision.as_dict())
     client_name: str = ""
+    authentication_name: str = ""  # for life-cycle events; not part of the log
     ca_name: str = ""
 
     def as_json(self) -> str:

@@ -11,6 +11,7 @@ CLIENT_GROUP = "Microsoft.EventGrid/namespaces/clientGroups"
 TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
 NAMESPACE_TOPIC = "Microsoft.EventGrid/namespaces/topics"
 PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
+EVENT_SUBSCRIPTION = "Microsoft.EventGrid/eventSubscriptions"  # an extension resource, here of a namespace
 
 
 def id_key(resource_id: str) -> str:

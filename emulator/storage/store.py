@@ -87,6 +87,7 @@ class Store:
         self._depth = 0
         self._pending: list[Change] = []
         self._subscribers: list[Callable[[Change], None]] = []
+        self._followers: list[Callable[[ConnectionRecord], None]] = []
         self._states = AuthenticationStates(self.get, self.children)
         self._counts: dict[tuple[str, str], int] = {}  # by parent key and type
 
@@ -302,7 +303,14 @@ class Store:
         Return True if it is the first that is not in the file yet: call `write_connections` within
         `connection_log.WRITTEN_WITHIN_SECONDS`.
         """
-        return self._log.add(record)
+        is_first = self._log.add(record)
+        for callback in self._followers:
+            callback(record)
+        return is_first
+
+    def follow_connections(self, callback: Callable[[ConnectionRecord], None]) -> None:
+        """Call `callback` with each record, in the thread that records it. It must not wait."""
+        self._followers.append(callback)
 
     def write_connections(self) -> None:
         """Write the waiting records into the file."""

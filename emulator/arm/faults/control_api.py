@@ -17,22 +17,31 @@ class ControlApi:
     """The requests below `/emulator/`.
 
     `reset` restores the state at the start, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
-    id, and `mqtt_ca` is the path of the PEM file that MQTT clients trust.
+    id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, and `event_counts` returns what became of life-cycle
+    events.
     """
 
     def __init__(
-        self, faults: ActiveFaults, reset: Callable[[], None], mqtt_endpoints: MqttEndpointMap, mqtt_ca: str
+        self,
+        faults: ActiveFaults,
+        reset: Callable[[], None],
+        mqtt_endpoints: MqttEndpointMap,
+        mqtt_ca: str,
+        event_counts: Callable[[], dict[str, Any]],
     ) -> None:
         self._faults = faults
         self._reset = reset
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
+        self._event_counts = event_counts
 
     def respond(self, method: str, segments: tuple[str, ...], body: bytes) -> web.Response:
         """Respond to a request with this body; `segments` follow `/emulator/` in the path, in lower case. Raise `ArmError`."""
         match (method, *segments):
             case ("GET", "endpoints"):
                 return web.json_response(self._endpoints())
+            case ("GET", "events"):
+                return web.json_response(self._event_counts())
             case ("GET", "faults"):
                 return web.json_response({"value": [fault.as_dict() for fault in self._faults.all()]})
             case ("POST", "faults"):
@@ -50,7 +59,7 @@ class ControlApi:
         raise ArmError(
             404,
             "NotFound",
-            "The control API has GET /emulator/endpoints, GET, POST and DELETE /emulator/faults,"
+            "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
             " DELETE /emulator/faults/ID, POST /emulator/reset.",
         )
 

@@ -81,5 +81,6 @@ def record_of(
         user_name=user_name[:256] if user_name is not None else None,
         evidence=evidence,
         client_name=client.name if client is not None else "",
+        authentication_name=client.authentication_name if client is not None else "",
         ca_name=decision.anchor if decision is not None else "",
     )

@@ -1,0 +1,1 @@
+"""Event subscriptions of a namespace: the extension type `Microsoft.EventGrid/eventSubscriptions`."""

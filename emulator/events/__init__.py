@@ -1,0 +1,1 @@
+"""Life-cycle events of MQTT clients, delivered to webhooks that the operator allows."""
