@@ -117,12 +117,12 @@ def test_a_refused_subscription_is_shown_with_its_reason_which_mqtt_3_1_1_does_n
     client: Browser, namespace: Namespace, plant: Plant
 ) -> None:
     with w.connected(plant, "s", version=4) as device:
-        device.send(w.subscribe("$share/g/m", version=4))
+        device.send(w.subscribe("/".join("m" * 16), version=4))
         assert device.expect(w.SUBACK).codes(4) == [0x80]
         shown = page(client, namespace)
     (refusal,) = re.findall(r'<p class="secondary" data-refused-subscriptions="1">(.*?)</p>', shown, re.DOTALL)
     assert re.search(
-        rf"{MOMENT} : \$share/g/m \. {re.escape(reason(plant, 'lastRefusedSubscription', 'hared subscription'))} ",
+        rf"{MOMENT} : {'/'.join('m' * 16)} \. {re.escape(reason(plant, 'lastRefusedSubscription', 'segments'))} ",
         words(refusal),
     )
     assert f'href="{reverse("namespaces:permission_test", args=[namespace.pk])}?client=press-07"' in refusal
