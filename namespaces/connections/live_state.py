@@ -205,10 +205,10 @@ def _counts(state: Mapping[str, Any]) -> tuple[MessageCount, ...]:
         )
 
     return (
-        row("received", "Published by it", "taken and passed on", "lastReceived"),
-        row("delivered", "Delivered to it", "each once, however often it was sent again", "lastDelivered"),
+        row("received", "Published by it", "accepted and passed on", "lastReceived"),
+        row("delivered", "Delivered to it", "each counted once, also when it was sent again", "lastDelivered"),
         row("refused", "Refused", "from it, but not permitted or against a limit", "lastRefused"),
-        row("dropped", "Dropped", "for it, but it was away or too slow, or they were too large or too old"),
+        row("dropped", "Dropped", "for it, while it was away or too slow; or too large, or expired"),
     )
 
 
