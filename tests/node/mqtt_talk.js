@@ -1,5 +1,5 @@
 // Connects with MQTT.js, subscribes, publishes, and prints what came of it as one line of JSON.
-// usage: node mqtt_talk.js '{"url", "version", "ca", "certificate", "key", "user", "session", "topic", "count", "qos", "filter", "identifier"}'
+// usage: node mqtt_talk.js '{"url", "version", "ca", "certificate", "key", "user", "session", "topic", "count", "qos", "filter", "identifier", "tls"}'
 const fs = require("fs");
 const mqtt = require("mqtt");
 
@@ -21,6 +21,7 @@ const client = mqtt.connect(wish.url, {
   key: fs.readFileSync(wish.key),
   reconnectPeriod: 0,
   connectTimeout: 15000,
+  ...wish.tls,
 });
 client.on("error", (error) => end({ refused: error.code, said: error.message }, 0));
 client.on("message", (topic, payload, packet) => {

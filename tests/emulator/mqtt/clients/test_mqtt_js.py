@@ -15,7 +15,15 @@ BOTH = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5"])
 
 
 def talk(
-    plant: Plant, scheme: str, version: int, user: str, qos: int = 1, *, group: str = "", identifier: int = 0
+    plant: Plant,
+    scheme: str,
+    version: int,
+    user: str,
+    qos: int = 1,
+    *,
+    group: str = "",
+    identifier: int = 0,
+    tls: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     certificate, key = plant.files(plant.sample("press-07"))
     endpoint = plant.endpoint
@@ -33,6 +41,7 @@ def talk(
         "identifier": identifier,
         "count": 30,
         "qos": qos,
+        "tls": tls or {},
     }
     done = subprocess.run(
         [require_node("mqtt"), "mqtt_talk.js", json.dumps(wish)],
@@ -70,3 +79,9 @@ def test_mqtt_js_shares_a_subscription_and_gets_its_identifier(plant: Plant, sch
 @EVERY_WAY
 def test_mqtt_js_of_3_1_1_that_shares_is_disconnected(plant: Plant, scheme: str) -> None:
     assert talk(plant, scheme, 4, "press-07", group="workers")["refused"] == "subscribe"
+
+
+@EVERY_WAY
+def test_mqtt_js_with_rsa_suites_alone_talks_too(plant: Plant, scheme: str) -> None:
+    tls = {"maxVersion": "TLSv1.2", "ciphers": "ECDHE-RSA-AES256-GCM-SHA384"}
+    assert talk(plant, scheme, 5, "press-07", tls=tls)["got"] == [str(n) for n in range(30)]

@@ -88,14 +88,19 @@ def mosquitto_sub(
     )
 
 
+RSA_ONLY = ["--tls-version", "tlsv1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"]
+
+
+@pytest.mark.parametrize("tls", [[], RSA_ONLY], ids=["any suite", "RSA suites"])
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
-def test_mosquitto_sub_receives_what_was_retained(plant: Plant, version: str) -> None:
+def test_mosquitto_sub_receives_what_was_retained(plant: Plant, version: str, tls: list[str]) -> None:
+    """It is the client of libmosquitto."""
     program = require_program("mosquitto_sub")
     topic = f"mosquitto/{uuid.uuid4().hex}"
     with connected(plant, uuid.uuid4().hex) as sender:
         sender.send(w.publish(topic, b"kept", qos=1, retain=True))
         sender.expect(w.PUBACK)
-    done = mosquitto_sub(program, plant, version, topic, "-i", uuid.uuid4().hex, "-C", "1", "-d")
+    done = mosquitto_sub(program, plant, version, topic, "-i", uuid.uuid4().hex, "-C", "1", "-d", *tls)
     assert (done.returncode, done.stdout.splitlines()[-3:].count("kept")) == (0, 1), done.stdout + done.stderr
 
 
