@@ -1,6 +1,7 @@
-"""The MQTT endpoint compared with mosquitto and its own TLS: the same load and certificates, alternating.
+"""The MQTT endpoint compared with mosquitto and its own TLS: the same load, certificates and cipher suites, alternating.
 
-Both request a client certificate and take the client's name from it or from the user name; mosquitto has TCP_NODELAY on.
+The server certificate is P-384 for clients with an EC certificate, and RSA 2048 for those with an RSA one, which accept no
+other signature. mosquitto has one certificate for each port, and so two ports. Both request a client certificate and take the client's name from it or from the user name; mosquitto has TCP_NODELAY on.
 The load runs in separate processes. mosquitto is the Debian package; without it, only our figures are shown. Whole CONNECTs are measured in
 short rounds, and the median of the ratios of the rounds counts: what else this machine does meets both.
 """
@@ -25,6 +26,7 @@ from benchmarks.mqtt_connect_parts import engine_share
 from benchmarks.mqtt_load import Where, finish, start_load
 from benchmarks.report import Measurement, report
 from certificates.x509.reading import to_azure_pem
+from emulator.mqtt.transport.server_context import SUITES_1_2, SUITES_1_3
 from tests.support.chains import Identity, authority
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
@@ -39,6 +41,16 @@ CONNECT_ROUNDS = 13
 PROCESSES = 2
 PAIRS = 2  # mosquitto 2.0.11 stalls with more at QoS 1
 WINDOW = 64  # less than Event Grid queues for a session
+KEY_BITS = {"EC": 384, "RSA": 2048}  # of the server's certificate
+RSA_ONLY = """\
+openssl_conf = start
+[start]
+ssl_conf = tls
+[tls]
+system_default = clients
+[clients]
+SignatureAlgorithms = rsa_pss_rsae_sha256
+"""
 
 Result = TypeVar("Result")
 
@@ -111,7 +123,12 @@ def emulator(folder: Path, chains: dict[str, Chain], files: dict[str, tuple[str,
             process.call("PUT", f"{namespace_id}/clients/{name}", body)
         until(lambda: namespace_id in process.mqtt_endpoints, "the namespace listens")
         endpoint = process.mqtt_endpoints[namespace_id]
-        where = {label: Where("localhost", endpoint["port"], endpoint["ca"], *files[label]) for label in files}
+        where = {
+            label: Where(
+                "localhost", endpoint["port"], endpoint["ca"], *files[label], client_configuration(folder, label)
+            )
+            for label in files
+        }
         yield Broker("emulator", process.process.pid, where["ec"], where["rsa"])
     finally:
         process.stop()
@@ -127,16 +144,12 @@ def mosquitto(folder: Path, chains: dict[str, Chain], files: dict[str, tuple[str
     trusted = folder / "trusted.pem"
     trusted.write_bytes(b"".join(ca.pem for chain in chains.values() for ca in (chain.root, chain.intermediate)))
     own = folder / "emulator"  # the emulator's server certificate serves both
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"ec": one.getsockname()[1], "rsa": other.getsockname()[1]}
     configuration = folder / "mosquitto.conf"
     lines = [
-        f"listener {port} 127.0.0.1",
-        f"certfile {own / 'emulator-server.pem'}",
-        f"keyfile {own / 'emulator-server-key.pem'}",
-        f"cafile {trusted}",
-        "require_certificate true",
-        "use_identity_as_username true",
+        "per_listener_settings false",
+        *(line for label, port in ports.items() for line in listener(port, own, label, trusted)),
         "set_tcp_nodelay true",
         "max_inflight_messages 0",  # with a limit, 2.0.11 eventually stops delivering QoS 1
         "persistence false",
@@ -148,13 +161,39 @@ def mosquitto(folder: Path, chains: dict[str, Chain], files: dict[str, tuple[str
         [program, "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until(lambda: answers(port), "mosquitto listens")
+        until(lambda: all(answers(port) for port in ports.values()), "mosquitto listens")
         ca = str(own / "emulator-ca.pem")
-        where = {label: Where("localhost", port, ca, *files[label]) for label in files}
+        where = {
+            label: Where("localhost", ports[label], ca, *files[label], client_configuration(folder, label))
+            for label in files
+        }
         yield Broker("mosquitto", process.pid, where["ec"], where["rsa"])
     finally:
         process.terminate()
         process.wait(10)
+
+
+def listener(port: int, own: Path, label: str, trusted: Path) -> list[str]:
+    """Return a listener of mosquitto with the emulator's certificate of one kind and its suites."""
+    return [
+        f"listener {port} 127.0.0.1",
+        f"certfile {own / f'emulator-mqtt-{label}.pem'}",
+        f"keyfile {own / f'emulator-mqtt-{label}-key.pem'}",
+        f"cafile {trusted}",
+        f"ciphers {':'.join(SUITES_1_2)}",
+        f"ciphers_tls1.3 {':'.join(SUITES_1_3)}",
+        "require_certificate true",
+        "use_identity_as_username true",
+    ]
+
+
+def client_configuration(folder: Path, label: str) -> str:
+    """Write the OpenSSL configuration of the clients: those with RSA accept RSA signatures alone, others what they like."""
+    if label != "rsa":
+        return ""
+    path = folder / "rsa-only.cnf"
+    path.write_text(RSA_ONLY)
+    return str(path)
 
 
 def answers(port: int) -> bool:
@@ -173,6 +212,7 @@ def connections(label: str, broker: Broker) -> Counted:
     ]
     before = broker.processor_seconds
     answers = finish(load)
+    assert {answer["server_key_bits"] for answer in answers} == {KEY_BITS[label]}
     worked = broker.processor_seconds - before
     return Counted(per_second(answers), worked / sum(int(answer["count"]) for answer in answers) * 1000)
 

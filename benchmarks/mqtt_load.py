@@ -4,6 +4,7 @@ Raw packets over the standard library's TLS, the same bytes for every broker: MQ
 """
 
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -13,6 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 ROOT = Path(__file__).resolve().parent.parent
 PAYLOAD = b"x" * 100
@@ -26,6 +30,7 @@ class Where:
     ca: str
     certificate: str
     key: str
+    openssl_configuration: str = ""  # a file; "" = OpenSSL's own
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca)
@@ -78,13 +83,16 @@ def log_in(where: Where, context: ssl.SSLContext, session: str, user: str) -> ss
 def connections(where: Where, seconds: float, user: str, name: str) -> dict[str, Any]:
     """Connect and disconnect repeatedly."""
     context, done = where.context(), 0
+    with where.open(context) as tls:
+        server = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"").public_key()
+    assert isinstance(server, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
         tls = log_in(where, context, f"{name}-{done}", user)
         tls.sendall(b"\xe0\x00")
         tls.close()
         done += 1
-    return {"count": done, "seconds": time.perf_counter() - began}
+    return {"count": done, "seconds": time.perf_counter() - began, "server_key_bits": server.key_size}
 
 
 def messages(where: Where, seconds: float, user: str, name: str, qos: int, window: int) -> dict[str, Any]:
@@ -158,6 +166,7 @@ def start_load(work: str, where: Where, **wish: Any) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **({"OPENSSL_CONF": where.openssl_configuration} if where.openssl_configuration else {})},
     )
 
 
