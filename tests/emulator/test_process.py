@@ -44,7 +44,9 @@ def test_the_ready_file_is_private_and_complete(emulator: EmulatorProcess) -> No
 
 
 def test_secrets_in_the_state_folder_are_private(emulator: EmulatorProcess) -> None:
-    for name in ("emulator-ca-key.pem", "emulator-server-key.pem", "emulator-credentials.json"):
+    keys = [path.name for path in emulator.state_dir.glob("*-key.pem")]
+    assert len(keys) == 5  # of two CAs, ARM and the two certificates of MQTT
+    for name in (*keys, "emulator-credentials.json"):
         assert stat.S_IMODE((emulator.state_dir / name).stat().st_mode) == 0o600
 
 
@@ -213,7 +215,7 @@ def test_a_port_in_use_is_reported(emulator: EmulatorProcess, tmp_path: Path) ->
 
 def test_a_damaged_file_in_the_state_folder_is_reported(tmp_path: Path) -> None:
     EmulatorProcess(tmp_path / "intact").stop()
-    for name in ("emulator-credentials.json", "emulator-ca.pem", "emulator.sqlite3"):
+    for name in ("emulator-credentials.json", "emulator-ca.pem", "emulator-mqtt-rsa-key.pem", "emulator.sqlite3"):
         state = tmp_path / name
         shutil.copytree(tmp_path / "intact", state)
         for suffix in ("", "-wal", "-shm"):
