@@ -7,6 +7,7 @@ is stored, once for every thousand connections: a run starts above the mark that
 from collections.abc import Callable
 
 STEP = 1_000  # numbers that one mark allows
+MAX_OPEN = 50_000  # connections whose end has not come
 MAX_SESSIONS = 50_000  # whose numbers are remembered; then all of them start above the greatest
 
 
@@ -22,6 +23,8 @@ class SequenceNumbers:
 
     def connected(self, session_name: str, trace_id: str) -> int:
         """Return the number of a new connection."""
+        if len(self._open) >= MAX_OPEN:  # the ends of the oldest were dropped
+            del self._open[next(iter(self._open))]
         number = self._open[trace_id] = self._next(session_name)
         return number
 

@@ -82,13 +82,14 @@ def _destination(fields: Fields, allowed: AllowedUrls, known_url: str) -> dict[s
         allowed.check(url)
     except WebhookUrlError as error:
         raise settings.error("endpointUrl", str(error)) from error
+    tls = settings.choice("minimumTlsVersionAllowed", ("1.0", "1.1", "1.2"), None)
     return {
         "endpointType": WEBHOOK,
         "properties": {
             "endpointUrl": url,
             "maxEventsPerBatch": settings.integer("maxEventsPerBatch", 1, 5_000, 1),
             "preferredBatchSizeInKilobytes": settings.integer("preferredBatchSizeInKilobytes", 1, 1_024, 64),
-            **({"minimumTlsVersionAllowed": tls} if (tls := settings.text("minimumTlsVersionAllowed")) else {}),
+            **({"minimumTlsVersionAllowed": tls} if tls is not None else {}),
         },
     }
 

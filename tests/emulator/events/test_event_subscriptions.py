@@ -1,5 +1,7 @@
 """Event subscriptions in ARM: the body, the handshake with the webhook, and what is returned."""
 
+import json
+import random
 import ssl
 import uuid
 from pathlib import Path
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from emulator.authority import Authority
+from tests.emulator.arm.test_mutations import mutated
 from tests.emulator.events.conftest import CLOUD_EVENTS, Hooked
 from tests.emulator.events.webhook_server import GRANT, Answer, Seen, webhook_server
 from tests.emulator.mqtt.plant import make_plant
@@ -216,6 +219,43 @@ def test_a_second_write_during_the_handshake_is_rejected(hooked: Hooked) -> None
     hook.on_options = ask_again
     hooked.subscribe(hook, "in-progress")
     assert answered == [(409, "AnotherOperationInProgress")]
+
+
+def test_mutated_requests_get_responses_of_arm(hooked: Hooked) -> None:
+    hook = hooked.hook()
+    body = {
+        "properties": {
+            "destination": {
+                "endpointType": "WebHook",
+                "properties": {"endpointUrl": hook.url, "maxEventsPerBatch": 1, "minimumTlsVersionAllowed": "1.2"},
+            },
+            "filter": {"subjectBeginsWith": "clients/", "includedEventTypes": [], "isSubjectCaseSensitive": False},
+            "retryPolicy": {"maxDeliveryAttempts": 3},
+            "labels": ["a"],
+            "expirationTimeUtc": "2036-01-01T00:00:00Z",
+            "eventDeliverySchema": CLOUD_EVENTS,
+        }
+    }
+    chance = random.Random(20_261_129)
+    logged = len(hooked.emulator.log())
+    paths = [
+        hooked.path("mutated"),
+        hooked.path("mutated/getFullUrl"),
+        hooked.path("mutated/x/y"),
+        hooked.path("a/b/c/d"),
+    ]
+    statuses: dict[int, int] = {}
+    for _ in range(400):
+        method = chance.choice(["PUT", "PUT", "PUT", "PATCH", "GET", "POST", "DELETE"])
+        path = paths[0] if chance.random() < 0.9 else chance.choice(paths)
+        content = json.dumps(mutated(body["properties"] if method == "PATCH" else body, chance)).encode()
+        status, _, answer = hooked.emulator.request(method, path, content)
+        assert status < 500, (method, path, content, answer)
+        statuses[status] = statuses.get(status, 0) + 1
+    assert {200, 201, 400, 404} <= set(statuses), statuses
+    said = hooked.emulator.log()[logged:]
+    assert "Traceback" not in said
+    assert hooked.server.unexpected == []
 
 
 def test_the_sdk_creates_lists_and_deletes_a_subscription(hooked: Hooked) -> None:
