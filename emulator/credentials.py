@@ -13,6 +13,8 @@ from pathlib import Path
 from emulator.authority import AuthorityError, write_private
 
 TOKEN_LIFETIME = 3600  # seconds
+EVENT_GRID_AUDIENCE = "https://eventgrid.azure.net"
+MAX_AUDIENCE_LENGTH = 300
 
 
 @dataclass(frozen=True)
@@ -73,23 +75,39 @@ class Credentials:
         """Return whether this is the secret for the managed identity endpoint."""
         return hmac.compare_digest(header.encode("utf-8", "replace"), self.identity_header.encode())
 
-    def issue_token(self, now: float | None = None) -> str:
-        """Return an opaque bearer token that is valid for `TOKEN_LIFETIME` seconds from `now` (Unix time)."""
+    @property
+    def object_id(self) -> str:
+        """The object id of the service principal in Entra, by which roles are assigned to it."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.tenant}/{self.client_id}"))
+
+    def issue_token(self, now: float | None = None, *, audience: str = "") -> str:
+        """Return an opaque bearer token that is valid for `TOKEN_LIFETIME` seconds from `now` (Unix time).
+
+        Arguments: `audience`, the resource or the scope that was asked for, such as `https://eventgrid.azure.net/.default`.
+        """
         expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME
-        payload = f"{expiry}.{secrets.token_hex(8)}".encode()
+        meant = (audience.split() or [""])[0].removesuffix("/.default").rstrip("/")[:MAX_AUDIENCE_LENGTH]
+        payload = f"{expiry}.{secrets.token_hex(8)}.{_encoded(meant.encode('utf-8', 'replace'))}".encode()
         return _encoded(payload + b"." + self._sign(payload))
 
     def is_valid_token(self, token: str, now: float | None = None) -> bool:
         """Return whether this is a token from `issue_token` that has not expired at `now` (Unix time)."""
+        return self.audience_of(token, now) is not None
+
+    def audience_of(self, token: str, now: float | None = None) -> str | None:
+        """Return the audience of a token from `issue_token`, "" without one; None if it is not valid at `now`."""
         try:
             content = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
             if _encoded(content) != token:  # Python ignores characters that are not base64, and what follows the end
-                return False
+                return None
             payload, _, signature = content.rpartition(b".")
-            expiry = int(payload.partition(b".")[0])
+            expiry, *rest = payload.split(b".")
+            lasts = int(expiry) > (time.time() if now is None else now)
         except ValueError:
-            return False
-        return hmac.compare_digest(signature, self._sign(payload)) and expiry > (time.time() if now is None else now)
+            return None
+        if not hmac.compare_digest(signature, self._sign(payload)) or not lasts:
+            return None
+        return base64.urlsafe_b64decode(rest[-1] + b"=" * (-len(rest[-1]) % 4)).decode() if len(rest) > 1 else ""
 
     def _sign(self, payload: bytes) -> bytes:
         return hmac.new(bytes.fromhex(self.signing_key), payload, hashlib.sha256).hexdigest().encode()

@@ -41,6 +41,7 @@ class EmulatorControl:
         self._prefix = split.path.rstrip("/")
         self._tls = ssl.create_default_context(cafile=str(ca))
         self.token = token
+        self.token_for: Callable[[str], str] = lambda _: token()  # for another resource than ARM
         self._timeout = timeout
 
     @classmethod
@@ -56,19 +57,22 @@ class EmulatorControl:
             "client_secret": ready["client_secret"],
         }
 
-        held: dict[str, Any] = {"token": "", "until": 0.0}
+        held: dict[str, tuple[str, float]] = {}
 
-        def token() -> str:
+        def token(resource: str = "") -> str:
             """Reuse the token, since the token endpoint can have a fault."""
-            if held["until"] < time.monotonic():
+            text, until = held.get(resource, ("", 0.0))
+            if until < time.monotonic():
                 target = f"/{quote(ready['tenant'])}/oauth2/v2.0/token"
                 headers = {"Content-Type": "application/x-www-form-urlencoded"}
-                answer = control._send("POST", target, urlencode(form), headers)
-                held["token"] = str(answer["access_token"])
-                held["until"] = time.monotonic() + float(answer["expires_in"]) / 2
-            return str(held["token"])
+                wish = {**form, "scope": f"{resource}/.default"} if resource else form
+                answer = control._send("POST", target, urlencode(wish), headers)
+                text = str(answer["access_token"])
+                held[resource] = text, time.monotonic() + float(answer["expires_in"]) / 2
+            return text
 
         control = cls(ready["arm"], ca=ready["arm_ca"], token=token)
+        control.token_for = token
         return control
 
     def faults(self) -> list[Fault]:

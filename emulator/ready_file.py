@@ -35,6 +35,7 @@ def ready_content(
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
         "subscription": credentials.subscription,
+        "object_id": credentials.object_id,
         "identity_endpoint": f"{url}/msi/token",
         "identity_header": credentials.identity_header,
         "federated_token_file": str(authority.ca_path.parent / FEDERATED_TOKEN),

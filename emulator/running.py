@@ -123,6 +123,15 @@ class RunningEmulator(ConnectionDetails):
         """Return a bearer token."""
         return self.control.token()
 
+    def event_grid_token(self) -> str:
+        """Return a bearer token for HTTP publish and for reading retained messages."""
+        return self.control.token_for("https://eventgrid.azure.net")
+
+    def http_url(self, namespace_id: str) -> str:
+        """Return the URL below which a namespace takes messages (`/messages`) and shows retained ones."""
+        host, port = self.mqtt_endpoint(namespace_id)
+        return f"https://{f'[{host}]' if ':' in host else host}:{port}/mqtt"
+
     # Resources for tests
 
     def arm(

@@ -150,7 +150,9 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     except ValueError as error:
         raise StartError(f"--host-name: {error}") from error
     host = advertised_host(options.host, options.host_name)
-    mqtt = MqttEndpoints(store, authority, options.host, mqtt_options(options), client_host=host)
+    mqtt = MqttEndpoints(
+        store, authority, options.host, mqtt_options(options), client_host=host, credentials=credentials
+    )
     events = LifeCycleEvents(store, options.events)
     service = _make_service(options, authority, credentials, store, mqtt, events)
     events.start()

@@ -24,11 +24,12 @@ from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
 from emulator.arm.requests.responses import ArmResponse
 from emulator.arm.requests.throttle import Throttle, remaining_header
 from emulator.arm.resource_types.child_type import Limits
+from emulator.arm.role_assignments import RoleAssignments, target_of
 from emulator.arm.seed import SeedError, seed_call
 from emulator.arm.sign_in import cloud_metadata, managed_identity_token, openid_configuration, origin, token
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
 from emulator.arm.visible_state import VisibleState
-from emulator.credentials import Credentials
+from emulator.credentials import EVENT_GRID_AUDIENCE, Credentials
 from emulator.events.publisher import EventOptions, LifeCycleEvents
 from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.profile import NEWEST, AzureProfile
@@ -77,6 +78,7 @@ class ArmService:
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()
         self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state, azure, self._events)
+        self._role_assignments = RoleAssignments(store)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 
     def application(self) -> web.Application:
@@ -210,6 +212,10 @@ class ArmService:
         path = call.path
         if not path.subscription:
             return provider_operations(call) if path.provider else self._subscriptions.list_all(call)
+        role_target = target_of(call)
+        if role_target is not None:
+            self._subscriptions.require_subscription(call)
+            return self._role_assignments.handle(call, role_target)
         is_event_grid = path.provider.casefold() == EVENT_GRID.casefold()
         if is_event_grid and path.types and path.types[0].casefold() != "register":
             self._subscriptions.require_subscription(call)
@@ -218,10 +224,16 @@ class ArmService:
 
     def _require_token(self, request: web.Request) -> None:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        if scheme.casefold() == "bearer" and self._credentials.is_valid_token(value.strip()):
+        audience = self._credentials.audience_of(value.strip()) if scheme.casefold() == "bearer" else None
+        if audience is not None and audience != EVENT_GRID_AUDIENCE:
             return
         if not value:
             code, message = "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+        elif audience is not None:
+            code = "InvalidAuthenticationTokenAudience"
+            message = (
+                f"The access token is for '{audience}', which is the audience of HTTP publish. Request one for ARM."
+            )
         else:
             code, message = "InvalidAuthenticationToken", "The access token is invalid or has expired."
         raise ArmError(

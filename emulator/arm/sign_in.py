@@ -79,7 +79,7 @@ def managed_identity_token(request: web.Request, credentials: Credentials) -> we
     if client_id != credentials.client_id:
         return _oauth_error(400, "invalid_request", "No identity has this client id. See client_id in the ready file.")
     body = {
-        "access_token": credentials.issue_token(),
+        "access_token": credentials.issue_token(audience=request.query.get("resource", "")),
         "expires_on": str(int(time.time()) + TOKEN_LIFETIME),
         "resource": request.query.get("resource", ""),
         "token_type": "Bearer",
@@ -141,6 +141,6 @@ async def token(request: web.Request, tenant: str, credentials: Credentials) -> 
         "token_type": "Bearer",
         "expires_in": TOKEN_LIFETIME,
         "ext_expires_in": TOKEN_LIFETIME,
-        "access_token": credentials.issue_token(),
+        "access_token": credentials.issue_token(audience=form.get("scope") or form.get("resource", "")),
     }
     return web.json_response(body, headers={"Cache-Control": "no-store"})

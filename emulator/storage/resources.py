@@ -12,6 +12,12 @@ TOPIC_SPACE = "Microsoft.EventGrid/namespaces/topicSpaces"
 NAMESPACE_TOPIC = "Microsoft.EventGrid/namespaces/topics"
 PERMISSION_BINDING = "Microsoft.EventGrid/namespaces/permissionBindings"
 EVENT_SUBSCRIPTION = "Microsoft.EventGrid/eventSubscriptions"  # an extension resource, here of a namespace
+ROLE_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+
+# Azure's built-in roles for MQTT by the id of their definition
+PUBLISHER_ROLE = "a12b0b94-b317-4dcd-84a8-502ce99884c6"
+SUBSCRIBER_ROLE = "4b0f2fd7-60b4-4eca-896f-4435034f8bf5"
+ROLE_NAMES = {PUBLISHER_ROLE: "EventGrid TopicSpaces Publisher", SUBSCRIBER_ROLE: "EventGrid TopicSpaces Subscriber"}
 
 
 def id_key(resource_id: str) -> str:

@@ -1,4 +1,4 @@
-"""*Try it*: programs that connect as one client and publish one message, ready to be run. Pure text."""
+"""*Try it*: programs that connect as one client and publish one message, or receive some, ready to be run. Pure text."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from certificates.samples.names import file_stem
+from namespaces.authorization.topics import SHARED, filter_within
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Trial:
     client_name: str
     authentication_name: str
     topic: str
+    topic_filter: str = ""  # that the client may subscribe to; "" for none
 
     @property
     def file_name(self) -> str:
@@ -41,21 +43,35 @@ class Program:
 
 
 def programs(trial: Trial) -> tuple[Program, ...]:
-    """The same attempt with mosquitto_pub, paho-mqtt (Python) and MQTT.js (Node)."""
+    """The same attempt with mosquitto_pub, paho-mqtt (Python) and MQTT.js (Node), and mosquitto_sub to receive messages."""
+    subscriber = Program("mosquitto_sub", "subscribe", "In a shell, to receive messages.", _mosquitto_sub(trial))
     return (
         Program("mosquitto_pub", "mosquitto", "In a shell, with mosquitto-clients.", _mosquitto(trial)),
         Program("paho-mqtt", "paho", "In Python, with paho-mqtt 2.", _paho(trial)),
         Program("MQTT.js", "mqttjs", "In Node, with the package mqtt.", _mqttjs(trial)),
+        *((subscriber,) if trial.topic_filter else ()),
     )
 
 
 def _mosquitto(trial: Trial) -> str:
+    return f"mosquitto_pub {_mosquitto_options(trial)}  -t {shlex.quote(trial.topic)} -m hello -q 1 -d"
+
+
+def _mosquitto_sub(trial: Trial) -> str:
+    command = f"mosquitto_sub {_mosquitto_options(trial)}  -t {shlex.quote(trial.topic_filter)} -q 1 -d"
+    if not trial.topic_filter.isprintable():
+        return command  # a line break would end the comment
+    shared = SHARED + "workers/" + filter_within(trial.topic_filter)
+    sharing = "# To share the messages among several sessions, each with its own -i:"
+    return f"{command}\n{sharing}\n#   -t {shlex.quote(shared)}"
+
+
+def _mosquitto_options(trial: Trial) -> str:
     trust = f"--cafile {shlex.quote(trial.ca)}" if trial.ca else "--tls-use-os-certs"
     return (
-        f"mosquitto_pub -V mqttv5 -h {shlex.quote(trial.host)} -p {trial.port} {trust} \\\n"
+        f"-V mqttv5 -h {shlex.quote(trial.host)} -p {trial.port} {trust} \\\n"
         f"  --cert {trial.file_name}.crt --key {trial.file_name}.key \\\n"
         f"  -u {shlex.quote(trial.authentication_name)} -i {trial.session} \\\n"
-        f"  -t {shlex.quote(trial.topic)} -m hello -q 1 -d"
     )
 
 

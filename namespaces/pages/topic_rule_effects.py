@@ -180,6 +180,14 @@ def topic_to_try(client: Client) -> tuple[str, bool]:
     return "sample", False
 
 
+def filter_to_try(client: Client) -> str:
+    """A topic filter that the client may subscribe to; "" where there is none."""
+    rules = rules_of(client.namespace)
+    member = member_of(client.authentication_name, client.attributes)
+    found = (filled for space in rules.spaces for text in space.templates for filled in _filled(text, client))
+    return next((filled for filled in found if rules.may_subscribe(member, filled).allowed), "")
+
+
 def _filled(text: str, client: Client) -> tuple[str, ...]:
     try:
         return parse_template(text).filled(member_of(client.authentication_name, client.attributes))

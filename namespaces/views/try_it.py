@@ -8,7 +8,7 @@ from namespaces.connections.attempts import has_connection_log, watch
 from namespaces.connections.live_state import live_of
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.connections.sample_programs import Trial, programs
-from namespaces.pages.topic_rule_effects import topic_to_try
+from namespaces.pages.topic_rule_effects import filter_to_try, topic_to_try
 from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.pages import row_context
@@ -35,7 +35,15 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
         watch=watch(client.namespace, request.GET, client=client.name),
     )
     if endpoint is not None:
-        trial = Trial(endpoint.host, endpoint.port, endpoint.ca, client.name, client.authentication_name, topic)
+        trial = Trial(
+            endpoint.host,
+            endpoint.port,
+            endpoint.ca,
+            client.name,
+            client.authentication_name,
+            topic,
+            filter_to_try(client),
+        )
         context |= {"trial": trial, "programs": programs(trial)}
     return render_page(request, "namespaces/client_try.html", context)
 

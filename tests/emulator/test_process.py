@@ -34,6 +34,7 @@ def test_the_ready_file_is_private_and_complete(emulator: EmulatorProcess) -> No
         "client_id",
         "client_secret",
         "subscription",
+        "object_id",
         "identity_endpoint",
         "identity_header",
         "federated_token_file",

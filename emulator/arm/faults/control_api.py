@@ -66,7 +66,12 @@ class ControlApi:
     def _endpoints(self) -> dict[str, Any]:
         return {
             "mqtt": {
-                namespace_id: {"host": host, "port": port, "ca": self._mqtt_ca}
+                namespace_id: {
+                    "host": host,
+                    "port": port,
+                    "ca": self._mqtt_ca,
+                    "http": f"https://{f'[{host}]' if ':' in host else host}:{port}/mqtt",
+                }
                 for namespace_id, (host, port) in self._mqtt_endpoints().items()
             }
         }

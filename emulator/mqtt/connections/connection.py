@@ -220,6 +220,12 @@ class Connection:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(allowed - silent + 0.01, self._watch_keep_alive)
 
+    def withdraw(self) -> None:
+        """Forget this connection without a record: the client does not speak MQTT."""
+        self._cancel_timer()
+        self._ended = True
+        self._namespace.closed(self)
+
     # The end
 
     def _on_disconnect(self, packet: packets.Disconnect) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulator.authority import Authority
+from emulator.credentials import Credentials
 from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.listeners.by_host_name import NameListener
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
@@ -27,17 +28,25 @@ class MqttEndpoints:
     """All listeners of the emulator.
 
     A namespace keeps its port over restarts; a port in use is skipped for the next free one. They listen on `host`;
-    `client_host` is the host name that clients are given.
+    `client_host` is the host name that clients are given, and `credentials` check the tokens of HTTP requests.
     """
 
     def __init__(
-        self, store: Store, authority: Authority, host: str, options: MqttOptions, *, client_host: str = ""
+        self,
+        store: Store,
+        authority: Authority,
+        host: str,
+        options: MqttOptions,
+        *,
+        client_host: str = "",
+        credentials: Credentials | None = None,
     ) -> None:
         self._store = store
         self._authority = authority
         self._host = host
         self._client_host = client_host or host
         self._options = options
+        self._credentials = credentials
         self._endpoints: dict[str, NamespaceEndpoint] = {}
         self._by_key: dict[str, NamespaceEndpoint] = {}
         self._closed: list[NamespaceEndpoint] = []  # those whose last connections are still closing
@@ -171,7 +180,7 @@ class MqttEndpoints:
             self._by_name.route(self._endpoints.values())
 
     async def _open(self, namespace: Resource) -> None:
-        endpoint = NamespaceEndpoint(namespace, self._store, self._options)
+        endpoint = NamespaceEndpoint(namespace, self._store, self._options, self._credentials)
         remembered = self._store.mqtt_port(namespace.id)
         wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
         self._by_key[id_key(namespace.id)] = endpoint  # so that it gets changes while its port is being opened

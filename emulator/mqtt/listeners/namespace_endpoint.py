@@ -6,9 +6,11 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from emulator.authority import Authority
+from emulator.credentials import Credentials
 from emulator.mqtt.authorization.topics import Authorization
 from emulator.mqtt.connect_decision.authentication import Authenticator
 from emulator.mqtt.connect_decision.connect_rate import ConnectRate
@@ -16,6 +18,8 @@ from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.connections.connection import Connection
 from emulator.mqtt.connections.protocols import ClientConnection
 from emulator.mqtt.connections.revocation import Revocation
+from emulator.mqtt.http_api.http_connection import HttpConnection
+from emulator.mqtt.http_api.service import HttpService
 from emulator.mqtt.limits import (
     DEFAULT_SESSION_EXPIRY_HOURS,
     DEFAULT_SESSIONS_PER_NAME,
@@ -51,7 +55,9 @@ class _WaitingWill:
 class NamespaceEndpoint:
     """One namespace's listener with its broker and connections. See `emulator.mqtt.transport.tls.Acceptor`."""
 
-    def __init__(self, namespace: Resource, store: Store, options: MqttOptions) -> None:
+    def __init__(
+        self, namespace: Resource, store: Store, options: MqttOptions, credentials: Credentials | None = None
+    ) -> None:
         self.namespace_id = namespace.id
         self.outbox = Outbox()
         self.azure = options.azure
@@ -71,6 +77,9 @@ class NamespaceEndpoint:
         self._open: set[ClientConnection] = set()
         self._current: dict[str, ClientConnection] = {}
         self._wills: dict[str, _WaitingWill] = {}
+        self._http = HttpService(self, store, credentials, open_topics=options.open_topics)
+        self._http_connections: set[HttpConnection] = set()
+        self.routes_messages = False
         self._handshakes = Handshakes()
         self._turned_away = 0
         self.wall_offset = time.time() - time.monotonic()  # from the broker's clock to Unix time
@@ -85,6 +94,7 @@ class NamespaceEndpoint:
         self.sessions_per_name = settings.get("maximumClientSessionsPerAuthenticationName") or DEFAULT_SESSIONS_PER_NAME
         own = settings.get("hostname")
         self.host_names = (*([str(own).lower()] if own else []), f"{namespace.name.lower()}.localhost")
+        self.routes_messages = bool(settings.get("routeTopicResourceId"))
         self.broker.retained.configure(int((namespace.body.get("sku") or {}).get("capacity") or 1))
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
@@ -118,6 +128,8 @@ class NamespaceEndpoint:
             self._server.close()
         for connection in tuple(self._open):
             connection.end(Reason.SERVER_SHUTTING_DOWN, sentence, "ServerInitiatedDisconnect", code=code)
+        for serving in tuple(self._http_connections):
+            serving.close()
         for waiting in self._wills.values():
             waiting.timer.cancel()
         for transport in tuple(self._transports):
@@ -155,7 +167,12 @@ class NamespaceEndpoint:
         self._handshakes.end(transport)
         connection = Connection(self, transport)
         self._open.add(connection)
-        return Opening(transport, connection)
+        return Opening(transport, connection, partial(self._serve_http, transport))
+
+    def _serve_http(self, transport: TlsTransport) -> Application:
+        serving = HttpConnection(transport, self._http.respond, self._http_connections.discard)
+        self._http_connections.add(serving)
+        return serving
 
     def handshake_failed(self, transport: TlsTransport, failure: HandshakeFailure) -> None:
         self.record(

@@ -202,7 +202,9 @@ class Session:
     @property
     def has_waiting(self) -> bool:
         """Whether messages wait for `pump`."""
-        return self._has_own_waiting or any(group.has_waiting for group in self.groups)
+        if self.queue or self._unsent or self._retained:
+            return True
+        return bool(self.groups) and any(group.has_waiting for group in self.groups)
 
     @property
     def _has_own_waiting(self) -> bool:

@@ -4,6 +4,7 @@ Sources: MQTT 5.0, section 6; RFC 6455. The framing is wsproto's. MQTT packets m
 """
 
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 from wsproto import ConnectionType, WSConnection
@@ -26,6 +27,15 @@ from emulator.mqtt.transport.tls import Application, TlsTransport
 from emulator.mqtt.wire.packets import Reason
 
 PATH = "/mqtt"
+HTTP_BEGINNINGS = (
+    b"POST ",
+    b"PUT ",
+    b"DELETE ",
+    b"HEAD ",
+    b"OPTIONS ",
+    b"PATCH ",
+    b"GET /mqtt/",
+)  # WebSocket: GET /mqtt
 SUBPROTOCOL = "mqtt"
 
 
@@ -34,20 +44,40 @@ class MqttConnection(Application, Protocol):
 
     wire: Wire
 
+    def withdraw(self) -> None:
+        """Forget the connection without a record: the client does not speak MQTT."""
+
     def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None: ...
 
 
 class Opening:
-    """The application until the first byte, which distinguishes an HTTP request from an MQTT packet."""
+    """The application until the first bytes, which distinguish MQTT, MQTT over WebSocket and plain HTTP requests.
 
-    __slots__ = ("_connection", "_transport")
+    No MQTT client starts with the letters of an HTTP method. `serve_http` returns the application for HTTP requests.
+    """
 
-    def __init__(self, transport: TlsTransport, connection: MqttConnection) -> None:
+    __slots__ = ("_connection", "_received", "_serve_http", "_transport")
+
+    def __init__(
+        self, transport: TlsTransport, connection: MqttConnection, serve_http: Callable[[], Application] | None = None
+    ) -> None:
         self._transport = transport
         self._connection = connection
+        self._serve_http = serve_http
+        self._received = b""
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(b"G"):  # "GET"; no MQTT packet that a client sends starts so
+        data = self._received + data
+        if self._serve_http is not None:
+            if any(method.startswith(data) for method in HTTP_BEGINNINGS):
+                self._received = data  # too little to tell
+                return
+            if data.startswith(HTTP_BEGINNINGS):
+                self._connection.withdraw()
+                application = self._transport.application = self._serve_http()
+                application.data_received(data)
+                return
+        if data.startswith(b"G"):
             websocket = WebSocket(self._transport, self._connection)
             self._transport.application = self._connection.wire = websocket
             websocket.data_received(data)
@@ -56,6 +86,8 @@ class Opening:
             self._connection.data_received(data)
 
     def connection_lost(self) -> None:
+        if self._received:
+            self._connection.data_received(self._received)
         self._connection.connection_lost()
 
     def resume_writing(self) -> None:

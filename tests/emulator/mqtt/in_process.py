@@ -13,6 +13,7 @@ from OpenSSL import SSL
 
 from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from emulator.authority import Authority
+from emulator.credentials import Credentials
 from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
@@ -45,6 +46,7 @@ class LocalPlant:
         self.chain: SampleChain = make_sample_chain([ClientName(name) for name in NAMES], at=datetime.now(UTC))
         put_keys(folder)
         self._authority = Authority(folder)
+        self.credentials = Credentials.load(folder)
         # Unless a test is about it, a session may connect again at once.
         self._options = options or MqttOptions(connects_per_second=0)
         self._loop = asyncio.new_event_loop()
@@ -54,7 +56,7 @@ class LocalPlant:
         self.endpoints: MqttEndpoints = self.run(self._start())
 
     async def _start(self) -> MqttEndpoints:
-        endpoints = MqttEndpoints(self.store, self._authority, "127.0.0.1", self._options)
+        endpoints = MqttEndpoints(self.store, self._authority, "127.0.0.1", self._options, credentials=self.credentials)
         await endpoints.start()
         return endpoints
 

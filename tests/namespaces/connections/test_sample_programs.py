@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -41,6 +42,23 @@ def test_the_shell_line_holds_every_word_as_it_is() -> None:
     assert words[words.index("-t") + 1] == ODD.topic
     assert words[words.index("--cafile") + 1] == ODD.ca
     assert words[words.index("--cert") + 1] == "it_s__a____name__.crt"
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "shared"),
+    [
+        ("machines/it's/#", "$share/workers/machines/it's/#"),
+        ("$share/others/machines/#", "$share/workers/machines/#"),
+    ],
+)
+def test_the_subscriber_may_share(topic_filter: str, shared: str) -> None:
+    text = text_of(replace(ODD, topic_filter=topic_filter), "subscribe")
+    words = shlex.split(text.replace("\\\n", " "), comments=True)
+    assert words[:3] == ["mosquitto_sub", "-V", "mqttv5"]
+    assert words[words.index("-t") + 1] == topic_filter
+    assert shlex.split(text.splitlines()[-1].lstrip("# "))[1] == shared
+    assert "#" not in text_of(replace(ODD, topic_filter="a\nrm"), "subscribe")
+    assert [program.anchor for program in programs(ODD)] == ["mosquitto", "paho", "mqttjs"]
 
 
 @pytest.mark.parametrize("name", ["line-😀", "🏭", "ä\u202e\U000e0041", "\x7f\u2028\ud7ff\U0010ffff", '\\"\\'])
@@ -130,6 +148,16 @@ def test_the_page_fills_everything_in(client: Browser, namespace: Namespace, set
     assert [options[each] for each in ("-u", "-i")] == ["Press 7", "press-07-try"]
     assert options["-t"] == "machines/Press 7/test"
     assert 'data-code="no-permission-binding"' not in said
+
+
+def test_a_client_that_may_subscribe_gets_a_program_for_it(client: Browser, namespace: Namespace) -> None:
+    make_topic_space(namespace, "machines", "machines/${client.authenticationName}/#")
+    make_permission_binding(namespace, group="$all")
+    assert 'id="program-subscribe"' not in page(client, namespace)
+    make_permission_binding(namespace, "hear", group="$all", permission="Subscriber")
+    said = page(client, namespace)
+    assert 'id="program-subscribe"' in said
+    assert "machines/Press 7/#" in said
 
 
 def test_a_client_that_may_publish_nowhere_is_told_so(client: Browser, namespace: Namespace) -> None:

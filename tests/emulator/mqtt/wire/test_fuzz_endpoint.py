@@ -7,6 +7,7 @@ real TLS is served all the while, and nothing is left behind.
 
 import asyncio
 import contextlib
+import functools
 import gc
 import random
 import ssl
@@ -19,6 +20,7 @@ import pytest
 from OpenSSL import SSL
 
 from certificates.samples.chain import SampleCertificate
+from emulator.credentials import EVENT_GRID_AUDIENCE
 from emulator.mqtt.connections.connection import Connection
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.transport.tls import Application, TlsTransport
@@ -57,6 +59,28 @@ CONNECTS = [
     w.connect("fuzz-1", "press-07", version=4, will=w.will("a", b"x", version=4), will_flags=0x2C),
     w.connect("", "press-07", will=w.will("a", b"x", properties=w.four(w.WILL_DELAY, 1)), will_flags=0x0C),
     w.connect("fuzz-2", None, clean=False, keep_alive=0, properties=w.two(w.RECEIVE_MAXIMUM, 1)),
+]
+
+
+def http_request(line: str, *headers: str, body: bytes = b"") -> bytes:
+    lines = (f"{line} HTTP/1.1", "Host: x", "Authorization: Bearer TOKEN", *headers)
+    return "".join(f"{each}\r\n" for each in lines).encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+PUBLISHED, RETAINED = "api-version=2025-08-01-preview", "api-version=2025-11-16-preview"
+REQUESTS = [
+    http_request(
+        f"POST /mqtt/messages?topic=a%2Fb&{PUBLISHED}", "mqtt-qos: 1", "Content-Type: text/plain", body=b"x" * 30
+    ),
+    http_request(f"POST /mqtt/messages?topic=a%2Fkept&retain=1&{PUBLISHED}", "mqtt-message-expiry: 1", body=b"kept"),
+    http_request(f"POST /mqtt/messages?topic=b&qos=0&{PUBLISHED}", "mqtt-user-properties: W3siYSI6ICJiIn1d"),
+    http_request(
+        f"POST /mqtt/messages?topic=b&{PUBLISHED}", "mqtt-correlation-data: AAE=", "mqtt-response-topic: a%2Fb"
+    ),
+    http_request(f"GET /mqtt/retainedMessages?topicFilter=%23&maxResults=2&{RETAINED}"),
+    http_request(f"GET /mqtt/retainedMessages/message?topic=a%2Fkept&{RETAINED}"),
+    b"POST /mqtt/messages?topic=a&api-version=2025-08-01-preview HTTP/1.1\r\nHost: x\r\n"
+    b"Authorization: Bearer TOKEN\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
 ]
 
 
@@ -127,6 +151,8 @@ def talk(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random
     kind = chance.random()
     if kind < 0.1:
         return ask_in(namespace, sample, chance)
+    if kind < 0.15:
+        return talk_over_http(namespace, sample, chance)
     if kind < 0.3:
         return talk_over_websocket(namespace, sample, chance)
     return talk_in_packets(namespace, sample, chance)
@@ -157,6 +183,28 @@ def talk_over_websocket(namespace: NamespaceEndpoint, sample: SampleCertificate,
         some = chance.randint(1, 4)
         wire.application.data_received(b"".join(mutated_frame(chance) for _ in range(some)))
         sent += some
+    wire.application.connection_lost()
+    return sent
+
+
+def talk_over_http(namespace: NamespaceEndpoint, sample: SampleCertificate, chance: random.Random) -> int:
+    """One connection with mutated HTTP requests, several in one read and each cut anywhere."""
+    wire = DeadEnd(sample)
+    network: Any = wire
+    serve = functools.partial(namespace._serve_http, network)
+    wire.application = Opening(network, Connection(namespace, wire), serve)
+    credentials = namespace._http._credentials
+    assert credentials is not None
+    token = credentials.issue_token(audience=EVENT_GRID_AUDIENCE)
+    sent = 0
+    while sent < PACKETS_OF_A_CONNECTION // 5 and not wire.is_over:
+        asked = b"".join(mutated(chance.choice(REQUESTS), chance) for _ in range(chance.randint(1, 3)))
+        data = asked.replace(b"TOKEN", token.encode())
+        at = chance.randrange(len(data) + 1)
+        for part in (data[:at], data[at:]):
+            if not wire.is_over:
+                wire.application.data_received(part)
+        sent += 1
     wire.application.connection_lost()
     return sent
 
@@ -219,6 +267,7 @@ def test_a_hundred_thousand_mutated_packets_harm_no_connection(local_plant: Loca
     assert (broker.ledger.held, broker._groups) == (0, {})
     until(lambda: not namespace.connections(), "the witness is gone")
     assert len(broker.tallies) == 2
+    assert not namespace._http_connections
 
 
 def shake_hands(

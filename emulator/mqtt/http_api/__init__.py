@@ -1,0 +1,1 @@
+"""HTTP at the MQTT host: publish a message, list and read retained messages."""
