@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from benchmarks.decisions import decisions_beside_verifier
 from benchmarks.mqtt_connect_parts import engine_share
-from benchmarks.mqtt_load import Where, finish, start_load
+from benchmarks.mqtt_load import Where, client_configuration, finish, start_load
 from benchmarks.report import Measurement, report
 from certificates.x509.reading import to_azure_pem
 from emulator.mqtt.transport.server_context import SUITES_1_2, SUITES_1_3
@@ -42,16 +42,6 @@ PROCESSES = 2
 PAIRS = 2  # mosquitto 2.0.11 stalls with more at QoS 1
 WINDOW = 64  # less than Event Grid queues for a session
 KEY_BITS = {"EC": 384, "RSA": 2048}  # of the server's certificate
-RSA_ONLY = """\
-openssl_conf = start
-[start]
-ssl_conf = tls
-[tls]
-system_default = clients
-[clients]
-SignatureAlgorithms = rsa_pss_rsae_sha256
-"""
-
 Result = TypeVar("Result")
 
 
@@ -185,15 +175,6 @@ def listener(port: int, own: Path, label: str, trusted: Path) -> list[str]:
         "require_certificate true",
         "use_identity_as_username true",
     ]
-
-
-def client_configuration(folder: Path, label: str) -> str:
-    """Write the OpenSSL configuration of the clients: those with RSA accept RSA signatures alone, others what they like."""
-    if label != "rsa":
-        return ""
-    path = folder / "rsa-only.cnf"
-    path.write_text(RSA_ONLY)
-    return str(path)
 
 
 def answers(port: int) -> bool:

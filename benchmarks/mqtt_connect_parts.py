@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL, crypto
 
-from benchmarks.mqtt_load import Where, finish, start_load
+from benchmarks.mqtt_load import Where, client_configuration, finish, start_load
 from certificates.authentication import certification_paths, chain, engine
 from certificates.authentication.types import Decision
 from certificates.x509.certificate import Certificate
@@ -149,7 +150,9 @@ def measure(intermediate: Identity, client: Identity, places: dict[str, list[Pla
             certificate, key = folder / "bench.crt", folder / "bench.key"
             certificate.write_bytes(client.pem)
             key.write_bytes(client.key_pem)
-            where = Where("localhost", plant.endpoint["port"], plant.endpoint["ca"], str(certificate), str(key))
+            label = "rsa" if isinstance(client.key, rsa.RSAPrivateKey) else "ec"
+            files = str(certificate), str(key), client_configuration(folder, label)
+            where = Where("localhost", plant.endpoint["port"], plant.endpoint["ca"], *files)
             rounds = [one_round(plant, where, places) for _ in range(ROUNDS)]
         finally:
             plant.close()

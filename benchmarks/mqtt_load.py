@@ -21,6 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 ROOT = Path(__file__).resolve().parent.parent
 PAYLOAD = b"x" * 100
 STANDSTILL_SECONDS = 10.0
+RSA_ONLY = """\
+openssl_conf = start
+[start]
+ssl_conf = tls
+[tls]
+system_default = clients
+[clients]
+SignatureAlgorithms = rsa_pss_rsae_sha256
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,15 @@ class Where:
         raw = socket.create_connection((self.host, self.port), timeout=60)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context.wrap_socket(raw, server_hostname=self.host)
+
+
+def client_configuration(folder: Path, label: str) -> str:
+    """Write the OpenSSL configuration of the clients: those with RSA accept RSA signatures alone, others what they like."""
+    if label != "rsa":
+        return ""
+    path = folder / "rsa-only.cnf"
+    path.write_text(RSA_ONLY)
+    return str(path)
 
 
 def _length(value: int) -> bytes:
