@@ -29,7 +29,7 @@ class IpRules:
     def of(cls, properties: Mapping[str, Any]) -> "IpRules":
         """Return the rules in a namespace's properties."""
         rules = properties.get("inboundIpRules") or ()
-        ranges = tuple(ipaddress.ip_network(str(rule["ipMask"]), strict=False) for rule in rules)
+        ranges = tuple(ipaddress.ip_network(rule["ipMask"], strict=False) for rule in rules)
         return cls(str(properties.get("publicNetworkAccess") or "Enabled"), ranges)
 
     def refusal(self, peer: str) -> Refusal | None:
