@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from emulator.credentials import Credentials
+from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.http_api.access import PUBLISHER_ROLE, SUBSCRIBER_ROLE, Access, authenticate
 from emulator.mqtt.http_api.exchange import HttpError, HttpRequest, HttpResponse
 from emulator.mqtt.http_api.publishing import published_by
@@ -29,6 +30,7 @@ class HttpNamespace(Protocol):
     namespace_id: str
     azure: AzureProfile
     broker: Broker
+    ip_rules: IpRules
     wall_offset: float
     routes_messages: bool
 
@@ -50,6 +52,9 @@ class HttpService:
         """Return the response to a request, with a request id."""
         request_id = str(uuid.uuid4())
         try:
+            forbidden = self._namespace.ip_rules.refusal(peer)
+            if forbidden is not None:
+                raise HttpError(403, forbidden.signature, forbidden.sentence)
             response = self._operation(request)(request)
         except HttpError as problem:
             response = problem.response()

@@ -11,6 +11,7 @@ from emulator.storage.resources import PUBLISHER_ROLE, ROLE_ASSIGNMENT, SUBSCRIB
 from tests.emulator.mqtt.http_api.calls import listed, publish, read, token_of
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.support.emulator_process import EmulatorProcess
+from tests.support.waiting import until
 
 OTHER = "11111111-2222-3333-4444-555555555555"
 
@@ -179,3 +180,18 @@ def test_an_assignment_of_a_deleted_namespace_is_deleted_with_it(own_emulator: E
     own_emulator.call("DELETE", namespace_id)
     group = namespace_id.partition("/providers/")[0]
     assert arm(own_emulator, "GET", group, "roleAssignments")["value"] == []
+
+
+# The IP firewall
+
+
+def test_an_address_outside_the_inbound_rules_gets_403(local_plant: LocalPlant) -> None:
+    """Before the token is checked, as for MQTT."""
+    local_plant.put_network(inboundIpRules=[{"ipMask": "203.0.113.0/24", "action": "Allow"}])
+    until(lambda: bool(local_plant.namespace.ip_rules.ranges), "the rules apply")
+    for token in ("", token_of(local_plant)):
+        answer = publish(local_plant, "a", token=token)
+        assert (answer.status, answer.code) == (403, "IpForbidden")
+    local_plant.put_network(inboundIpRules=[{"ipMask": "127.0.0.1", "action": "Allow"}])
+    until(lambda: local_plant.namespace.ip_rules.refusal("127.0.0.1:1") is None, "the new rules apply")
+    assert publish(local_plant, "a").status == 204
