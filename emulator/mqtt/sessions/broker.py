@@ -164,19 +164,13 @@ class Broker:
         overflowed: list[Session] = []
         sessions, groups = self._index.match(message.topic)
         for session, subscriptions in sessions:
-            best = subscriptions[0] if len(subscriptions) == 1 else max(subscriptions, key=lambda s: s.qos)
-            if session is publisher:
-                subscriptions = tuple(s for s in subscriptions if not s.no_local)
-                if not subscriptions:
+            given, first = message, subscriptions[0]
+            is_plain = first.qos >= message.qos and not (message.retain or first.identifier or first.no_local)
+            if not is_plain or len(subscriptions) > 1:
+                found = _given_to(subscriptions, message, is_publisher=session is publisher)
+                if found is None:
                     continue
-                best = max(subscriptions, key=lambda s: s.qos)
-            identifiers: tuple[int, ...] = ()
-            if best.identifier or len(subscriptions) > 1:
-                identifiers = tuple(s.identifier for s in subscriptions if s.identifier)
-            keep_retain = message.retain and best.retain_as_published
-            given = message
-            if best.qos < message.qos or keep_retain != message.retain or identifiers:
-                given = message.at(min(message.qos, best.qos), retain=keep_retain, identifiers=identifiers)
+                given = found
             session.deliver(given, now)
             if session.overflowed:
                 overflowed.append(session)
@@ -193,3 +187,15 @@ class Broker:
             message.topic: message.at(min(message.qos, subscription.qos), retain=True, identifiers=identifiers)
             for message, _ in self.retained.matching(subscription.topic_filter, now)
         }
+
+
+def _given_to(subscriptions: tuple[Subscription, ...], message: Message, *, is_publisher: bool) -> Message | None:
+    """Return a message as a session with these matching subscriptions gets it, or None if No Local keeps it away."""
+    if is_publisher:
+        subscriptions = tuple(subscription for subscription in subscriptions if not subscription.no_local)
+        if not subscriptions:
+            return None
+    best = max(subscriptions, key=lambda subscription: subscription.qos)
+    identifiers = tuple(subscription.identifier for subscription in subscriptions if subscription.identifier)
+    retain = message.retain and best.retain_as_published
+    return message.at(min(message.qos, best.qos), retain=retain, identifiers=identifiers)

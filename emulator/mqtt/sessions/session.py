@@ -52,12 +52,11 @@ class Group(Protocol):
 
 
 class Message:
-    """A message on its way to subscribers, never changed. `expires_at`: seconds on the broker's clock, or None.
+    """A message on its way to subscribers, never changed. `expires_at`: seconds on the broker's clock, or None."""
 
-    `delivery` is set on the copy that a member of a shared subscription gets.
-    """
+    delivery: Delivery | None = None  # of a `SharedMessage`
 
-    __slots__ = ("delivery", "expires_at", "payload", "properties", "qos", "retain", "size", "topic")
+    __slots__ = ("expires_at", "payload", "properties", "qos", "retain", "size", "topic")
 
     def __init__(
         self,
@@ -74,7 +73,6 @@ class Message:
         self.retain = retain
         self.properties = properties
         self.expires_at = expires_at
-        self.delivery: Delivery | None = None
         self.size = len(topic) + len(payload)
         if properties:
             self.size += _size_of(properties)
@@ -83,10 +81,6 @@ class Message:
         """Return the message with a subscriber's quality of service, retain flag and subscription identifiers."""
         if qos == self.qos and retain == self.retain and not identifiers:
             return self
-        return self.copy(qos, retain=retain, identifiers=identifiers)
-
-    def copy(self, qos: int, *, retain: bool, identifiers: tuple[int, ...] = ()) -> Message:
-        """Return the same as `at`, as an object that nobody else has."""
         properties = self.properties
         if identifiers:
             properties += tuple((Property.SUBSCRIPTION_IDENTIFIER, identifier) for identifier in identifiers)
@@ -102,6 +96,18 @@ class Message:
             return self.properties
         left = max(int(self.expires_at > now), int(self.expires_at - now + 0.5))  # zero only if the publisher sent zero
         return tuple((n, left if n == Property.MESSAGE_EXPIRY else v) for n, v in self.properties)
+
+
+class SharedMessage(Message):
+    """The copy of a message that one member of a shared subscription gets."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, message: Message, delivery: Delivery) -> None:
+        super().__init__(
+            message.topic, message.payload, message.qos, message.retain, message.properties, message.expires_at
+        )
+        self.delivery = delivery
 
 
 def _size_of(properties: Properties) -> int:

@@ -13,7 +13,7 @@ from collections import deque
 from random import Random
 
 from emulator.mqtt.limits import MAX_GROUP_QUEUED_BYTES, MAX_GROUP_QUEUED_MESSAGES, SHARED_RETRY_SECONDS
-from emulator.mqtt.sessions.session import Ledger, Message, Session
+from emulator.mqtt.sessions.session import Ledger, Message, Session, SharedMessage
 from emulator.mqtt.wire.packets import Subscription
 
 
@@ -116,7 +116,7 @@ class SharedGroup:
     def _send(self, session: Session, delivery: SharedDelivery, now: float) -> None:
         copy = self._copy_for(session, delivery.message)
         if copy.qos:
-            copy.delivery = delivery
+            copy = SharedMessage(copy, delivery)
             delivery.since = now
             delivery.holders[session] = None
             self._unacknowledged.pop(delivery, None)
@@ -127,7 +127,7 @@ class SharedGroup:
 
     def _copy_for(self, session: Session, message: Message) -> Message:
         subscription = self._members[session]
-        return message.copy(
+        return message.at(
             min(message.qos, subscription.qos),
             retain=message.retain and subscription.retain_as_published,
             identifiers=(subscription.identifier,) if subscription.identifier else (),
