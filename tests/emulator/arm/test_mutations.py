@@ -28,7 +28,9 @@ BODIES: dict[str, Any] = {
         "sku": {"name": "Standard", "capacity": 1},
         "identity": {"type": "UserAssigned", "userAssignedIdentities": {}},
         "properties": {
-            "inboundIpRules": [{"ipMask": "10.0.0.0/8"}],
+            "inputSchema": "CloudEventSchemaV1_0",
+            "isZoneRedundant": True,
+            "inboundIpRules": [{"ipMask": "10.0.0.0/8", "action": "Allow"}],
             "topicSpacesConfiguration": {
                 "state": "Disabled",
                 "routingEnrichments": {"static": [{"key": "a", "value": "b"}], "dynamic": []},
@@ -55,6 +57,12 @@ BODIES: dict[str, Any] = {
         "properties": {"clientGroupName": "$all", "topicSpaceName": "space-1", "permission": "Publisher"}
     },
     "/regenerateKey": {"keyName": "key1"},
+    "/topics/topic-1": {"properties": {"publisherType": "Custom", "eventRetentionInDays": 1}},
+    "/topics/topic-1/regenerateKey": {"keyName": "key1"},
+    "/privateEndpointConnections/pe-1": {
+        "properties": {"privateLinkServiceConnectionState": {"status": "Approved", "description": "x"}}
+    },
+    "/privateLinkResources/topic": {},
 }
 QUERIES = (
     "",

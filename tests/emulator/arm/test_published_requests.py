@@ -299,6 +299,67 @@ def test_the_sample_script_of_the_private_preview_runs(emulator: EmulatorProcess
     assert ca["properties"]["encodedCertificate"] == PEM
 
 
+# The bodies of the specification's examples, which differ in their version alone
+
+EXAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("PUT", "/caCertificates/issuer-4", {"description": "of hall 4", "encodedCertificate": PEM}, {}),
+    ("PUT", "/clientGroups/fillers", {"description": "all fillers", "query": "attributes.hall IN ['4', '5']"}, {}),
+    ("PUT", "/topicSpaces/halls", {"topicTemplates": ["hall/4", "hall/5"]}, {"description": None}),
+    (
+        "PUT",
+        "/permissionBindings/fillers-publish",
+        {"clientGroupName": "fillers", "topicSpaceName": "halls", "permission": "Publisher"},
+        {"description": None},
+    ),
+    (
+        "PUT",
+        "/clients/filler-4",
+        {
+            "description": "fills",
+            "state": "Enabled",
+            "clientCertificateAuthentication": {"validationScheme": "SubjectMatchesAuthenticationName"},
+            "attributes": {"room": "17b", "floor": 2, "deviceTypes": ["Fan", "Pump", "Valve"]},
+        },
+        {"authenticationName": "filler-4"},
+    ),
+    (
+        "PUT",
+        "/topics/events-4",
+        {"publisherType": "Custom", "inputSchema": CLOUD_EVENTS, "eventRetentionInDays": 1},
+        {},
+    ),
+    (
+        "PATCH",
+        "/topics/events-4",
+        {"eventRetentionInDays": 1},
+        {"publisherType": "Custom", "inputSchema": CLOUD_EVENTS},
+    ),
+]
+
+
+@each_version
+def test_the_examples_of_the_specification_are_accepted(emulator: EmulatorProcess, new_id: str, version: str) -> None:
+    topic = f"{emulator.group_id}/providers/Microsoft.EventGrid/topics/plant"
+    configuration = {"state": "Enabled", "routeTopicResourceId": topic}
+    tags = {"plant": "4", "line": "b"}
+    body = {"location": "westus", "tags": tags, "properties": {"topicSpacesConfiguration": configuration}}
+    made = emulator.call("PUT", new_id, body, api_version=version)
+    assert made["tags"] == tags
+    assert configuration.items() <= made["properties"]["topicSpacesConfiguration"].items()
+    patched = emulator.call("PATCH", new_id, {"tags": {"plant": "5"}}, api_version=version)
+    assert (patched["tags"], patched["properties"]) == ({"plant": "5"}, made["properties"])
+    for method, tail, properties, added in EXAMPLES:
+        found = emulator.call(method, new_id + tail, {"properties": properties}, api_version=version)["properties"]
+        assert (properties | added).items() <= found.items(), tail
+    for holder in (new_id, f"{new_id}/topics/events-4"):
+        before = emulator.call("POST", f"{holder}/listKeys", api_version=version)
+        after = emulator.call("POST", f"{holder}/regenerateKey", {"keyName": "key1"}, api_version=version)
+        assert (before["key1"] == after["key1"], before["key2"] == after["key2"]) == (False, True)
+    for tail in dict.fromkeys(tail for _, tail, _, _ in reversed(EXAMPLES)):
+        assert emulator.request("DELETE", new_id + tail, api_version=version)[0] == 200
+    assert emulator.request("DELETE", new_id, api_version=version)[0] == 200
+
+
 # Keys, private endpoints and operations
 
 

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,10 +29,7 @@ from tests.support.factories import (
     make_topic_space,
 )
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.skipif(shutil.which("sh") is None, reason="the commands are for a POSIX shell"),
-]
+pytestmark = pytest.mark.django_db
 GA = "2025-02-15"
 AWKWARD = [
     "plain",
