@@ -30,7 +30,8 @@ class User(AbstractUser):
     def _bound_to_sessions(self, auth_hash: str) -> str:
         if self.sessions_ended_at is None:
             return auth_hash
-        return salted_hmac("portal.sessions", f"{auth_hash}{self.sessions_ended_at.timestamp()}", secret="").hexdigest()
+        bound = f"{auth_hash}{self.sessions_ended_at.timestamp()}"
+        return salted_hmac("portal.sessions", bound, secret="", algorithm="sha256").hexdigest()
 
 
 class Team(models.Model):

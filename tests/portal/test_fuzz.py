@@ -21,6 +21,7 @@ from tests.portal.test_logs import console
 
 __all__ = ["console", "place"]
 pytestmark = pytest.mark.django_db
+savepoint = getattr(transaction, "savepoint_create", None) or transaction.savepoint  # renamed in Django 6.1
 GET_URLS = sorted(name for name, (method, _) in TABLE.items() if method == "GET")
 POST_URLS = sorted(
     {name for name, (method, _) in TABLE.items() if method == "POST"} | CHANGES.keys() | {"portal:sign_in"}
@@ -116,7 +117,7 @@ def test_forms(browser: Browser, place: Namespace, console: io.StringIO, names: 
         for number in range(count):
             is_poisoned = number % 2 == 1
             sent = fuzz.poisoned() if is_poisoned else fuzz.fields() | fuzz.files()
-            point, cookies = transaction.savepoint(), dict(browser.cookies)
+            point, cookies = savepoint(), dict(browser.cookies)
             answer = browser.post(url, sent, headers=fuzz.headers())
             check(answer, console, (name, sent))
             if answer.status_code >= 400 or (is_poisoned and not name.endswith(NEED_NO_FIELD)):
