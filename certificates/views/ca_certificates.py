@@ -42,6 +42,11 @@ def _signed_by(row: CACertificate) -> dict[str, Any]:
     return {"impact": impact, "beside": beside, "signed_count": count, "tab_notes": {"clients": note}}
 
 
+def _is_in_use(row: CACertificate, context: dict[str, Any]) -> bool:
+    """Return whether it authenticated a client, or signed one whose certificate is known."""
+    return row.last_used_at is not None or bool(context["signed_count"])
+
+
 def _certificate(row: CACertificate) -> dict[str, Any]:
     issuers = CACertificate.objects.present().filter(namespace=row.namespace, subject=row.issuer).exclude(pk=row.pk)
     return {"certificate": row.certificate if row.der else None, "issuer_row": issuers.first() if row.issuer else None}
@@ -72,6 +77,7 @@ CA_CERTIFICATES = Kind(
     form_templates=("certificates/ca_certificate_upload.html", "namespaces/resource_form.html"),
     row_context=_signed_by,
     detail_context=_certificate,
+    is_in_use=_is_in_use,
     csv={
         "Certificate name": CsvColumn("name"),
         "Description": CsvColumn("description"),

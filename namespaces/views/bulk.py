@@ -1,6 +1,7 @@
 """Change many clients at once: the question with what it sends to Azure, and the change."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.contrib import messages
 from django.db.models import Q
@@ -13,13 +14,14 @@ from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chose
 from namespaces.models import Client, Namespace
 from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
-from namespaces.views.resources.pages import grid_context
+from namespaces.views.resources.pages import grid_context, name_problem
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.pages import overview
 from sync.pages.confirmation import Question
 
 NAMES_SHOWN = 8
+MOST_UNTYPED = 20  # clients that are deleted without typing the name of the namespace
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,7 +33,10 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
     if chosen is None or not chosen.pks:
         messages.info(request, _nothing_to_do(chosen))
         return go_to(request, CLIENTS.url("list"), pk)
-    if request.method == "POST" and asked.get("count") == str(len(chosen.pks)):
+    wanted = namespace.name if chosen.change.deletes and len(chosen.pks) > MOST_UNTYPED else ""
+    is_confirmed = request.method == "POST" and asked.get("count") == str(len(chosen.pks))
+    problem = name_problem(request, wanted) if is_confirmed else ""
+    if is_confirmed and not problem:
         done = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks)
         messages.success(request, f"{chosen.change.label}: {_clients(done)} saved and on the way to Azure.")
         if done < len(chosen.pks):
@@ -40,7 +45,8 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
             )
             messages.warning(request, left, extra_tags="bulk-left")
         return go_to(request, CLIENTS.url("list"), pk)
-    return _question_page(request, namespace, chosen, asked)
+    question = replace(_question(namespace, chosen, asked), wanted=wanted, problem=problem)
+    return _question_page(request, namespace, chosen, asked, question)
 
 
 def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
@@ -63,17 +69,21 @@ def _nothing_to_do(chosen: Chosen | None) -> str:
     return "Choose at least one client, and what to do."
 
 
-def _question_page(request: PageRequest, namespace: Namespace, chosen: Chosen, asked: QueryDict) -> HttpResponse:
+def _question_page(
+    request: PageRequest, namespace: Namespace, chosen: Chosen, asked: QueryDict, question: Question
+) -> HttpResponse:
     context = grid_context(
         request,
         namespace,
         CLIENTS,
-        question=_question(namespace, chosen, asked),
+        question=question,
         chosen=chosen,
         ticked=asked.getlist("client"),
         which=asked.get("which", ""),
     )
-    return render_page(request, "namespaces/clients_change.html", context, partial="pane")
+    return render_page(
+        request, "namespaces/clients_change.html", context, partial="pane", status=422 if question.problem else 200
+    )
 
 
 def _question(namespace: Namespace, chosen: Chosen, asked: QueryDict) -> Question:

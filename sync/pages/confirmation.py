@@ -22,6 +22,8 @@ class Question:
     action: str  # URL to post to
     close_url: str
     values: tuple[tuple[str, str], ...] = ()  # posted with it
+    wanted: str = ""  # the name to type first
+    problem: str = ""  # with what was typed
 
 
 def ask_retry(scope: Scope, writes: int, deletes: int, code: str) -> Question:

@@ -281,6 +281,33 @@ def test_what_appeared_in_azure_is_adopted_by_contributors(place: Place) -> None
     assert not Client.objects.filter(name="unknown").exists()
 
 
+# Deleting what is in use
+
+
+@pytest.mark.parametrize(("typed", "deleted"), [(None, 0), ("", 0), ("Factory", 0), ("factory", 21), (" factory ", 21)])
+def test_more_than_20_clients_are_deleted_by_typing_the_namespace(
+    place: Place, typed: str | None, deleted: int
+) -> None:
+    browser = signed_in(owner_of(place.namespace))
+    for number in range(18):
+        make_client(place.namespace, f"more-{number}")
+    address = reverse("namespaces:clients_change", args=[place.namespace.pk])
+    asked = {"change": "delete", "which": "all", "count": "21"}
+    assert browser.get(address, asked).context["question"].wanted == "factory"
+    answer = browser.post(address, asked if typed is None else asked | {"typed_name": typed})
+    assert answer.status_code == (302 if deleted else 422)
+    assert ('data-code="not-the-name"' in answer.content.decode()) is not bool(deleted)
+    assert Client.objects.exclude(deleted_at=None).count() == deleted
+
+
+def test_20_clients_are_deleted_without_typing(place: Place) -> None:
+    for number in range(17):
+        make_client(place.namespace, f"more-{number}")
+    address = reverse("namespaces:clients_change", args=[place.namespace.pk])
+    asked = {"change": "delete", "which": "all", "count": "20"}
+    assert signed_in(owner_of(place.namespace)).post(address, asked).status_code == 302
+
+
 # Granting
 
 

@@ -64,7 +64,8 @@ def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any
 
 def owner_of(namespace: Namespace) -> User:
     """Return a user who owns the namespace, the same at each call."""
-    user, _ = User.objects.get_or_create(username=f"owner-of-{namespace.name}")
+    name = f"owner-of-{namespace.name}"
+    user = User.objects.filter(username=name).first() or make_user(name)
     NamespaceRole.objects.get_or_create(namespace=namespace, user=user, role=Role.OWNER)
     return user
 

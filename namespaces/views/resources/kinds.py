@@ -80,6 +80,7 @@ class Kind:
     row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
     detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
     form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context
+    is_in_use: Callable[[Any, dict[str, Any]], bool] = lambda row, context: False  # its name is typed to delete it
     csv: Mapping[str, CsvColumn] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)  # templates for the places that few types fill
 

@@ -163,7 +163,10 @@ def resource_detail(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
 def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     """Ask before deleting, and delete."""
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
-    if request.method == "POST":
+    own = kind.row_context(row) | kind.detail_context(row)
+    wanted = row.name if kind.is_in_use(row, own) else ""
+    problem = name_problem(request, wanted) if request.method == "POST" else ""
+    if request.method == "POST" and not problem:
         try:
             kind.delete(request.user, row, request.POST)
         except RuleError as refusal:
@@ -171,9 +174,16 @@ def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
         else:
             messages.success(request, f"{kind.button} {row.name} is being deleted.")
         return go_to(request, kind.url("list"), pk)
-    own = kind.row_context(row) | kind.detail_context(row)
-    context = grid_context(request, row.namespace, kind, row=row, **own)
-    return render_page(request, "namespaces/resource_delete.html", context, partial="pane")
+    context = grid_context(request, row.namespace, kind, row=row, wanted=wanted, problem=problem, **own)
+    status = 422 if problem else 200
+    return render_page(request, "namespaces/resource_delete.html", context, partial="pane", status=status)
+
+
+def name_problem(request: PageRequest, wanted: str) -> str:
+    """Return what is wrong with the name typed to confirm a deletion, or "" where it is right or none is asked for."""
+    if not wanted or request.POST.get("typed_name", "").strip() == wanted:
+        return ""
+    return f"Type “{wanted}” exactly as it is. Nothing was deleted."
 
 
 @require_POST

@@ -177,6 +177,27 @@ def test_the_pages_name_the_clients(ada: Browser, namespace: Namespace, chain: S
     assert "<table" not in unused.content.decode()
 
 
+@pytest.mark.parametrize("typed", [None, "LINE-A", "line-a"])
+def test_the_name_of_one_in_use_is_typed_to_delete_it(
+    ada: Browser, namespace: Namespace, chain: SampleChain, typed: str | None
+) -> None:
+    row = make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
+    show(namespace, "press-1", chain.clients[0])
+    address = reverse("certificates:ca_certificate_delete", args=[namespace.pk, "line-a"])
+    assert 'data-typed-name="line-a"' in ada.get(address).content.decode()
+    answer = ada.post(address, {} if typed is None else {"typed_name": typed})
+    row.refresh_from_db()
+    assert (answer.status_code, row.deleted_at is None) == ((302, False) if typed == "line-a" else (422, True))
+    assert ('data-code="not-the-name"' in answer.content.decode()) is (typed != "line-a")
+
+
+def test_an_unused_one_is_deleted_without_typing(ada: Browser, namespace: Namespace) -> None:
+    make_ca_certificate(namespace, "line-a")
+    address = reverse("certificates:ca_certificate_delete", args=[namespace.pk, "line-a"])
+    assert "data-typed-name" not in ada.get(address).content.decode()
+    assert ada.post(address).status_code == 302
+
+
 def test_the_issuer_is_linked_when_it_is_uploaded_too(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:
     make_ca_certificate(namespace, "line-a", der=chain.intermediate.certificate_der)
     url = reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-a"])
