@@ -1,57 +1,43 @@
-"""Detect private keys in any container, before anything else reads the bytes. Pure.
+"""Detect private keys in any container and notation, before anything else reads the bytes. Pure.
 
-A key is recognised by its armour, however it is spelled, or by the first elements of its DER, wherever they are: after a
-certificate, under a wrong label, in base64 or hex without armour, encoded twice, or in a ZIP archive. No key is parsed,
-and all work is bounded by counting. Sources: X.690 (DER), RFC 5208 and 5958 (PKCS#8), RFC 8017 appendix A (PKCS#1), RFC 5915
-(SEC1), RFC 7292 (PKCS#12), RFC 8018 (PKCS#5), RFC 1421 (encrypted PEM), RFC 7517 (JWK), OpenSSH PROTOCOL.key, PuTTY's
-documentation appendix C, PKWARE's APPNOTE (ZIP), RFC 1952 (gzip).
+This one function decides for uploads, forms, addresses, ARM bodies and logs. A key is recognised by its armour, by a label that names a
+secret number (`key_marks`), or by the first elements of its DER, wherever they are: after a certificate, under a wrong label, encoded
+several times in any notation (`key_notations`), or in an archive. No key is parsed, and all work is bounded by counting. Sources: X.690
+(DER), RFC 5208 and 5958 (PKCS#8), RFC 8017 appendix A (PKCS#1), RFC 5915 (SEC1), RFC 7292 (PKCS#12), RFC 8018 (PKCS#5),
+OpenSSH PROTOCOL.key, MS-CAPI's PRIVATEKEYBLOB, PKWARE's APPNOTE (ZIP), RFC 1950 to 1952 (zlib, gzip).
 """
 
 import re
 import zlib
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from certificates.x509.containers import (
     URL_TO_BASE64,
     as_text,
     from_base64,
-    from_hex,
-    is_base64_text,
     is_hex_text,
-    pem_blocks,
     read_element,
     read_header,
-    without_white_space,
 )
+from certificates.x509.key_marks import kind_of_text
+from certificates.x509.key_notations import in_other_letters, plain_texts, written_bytes
 
-MAX_ENCODED_PARTS = 1000
+SHORTEST_KEY = 20  # characters
+MAX_READINGS = 4000
+MAX_READ_BYTES = 24_000_000
 MAX_KEY_STARTS = 2000
-MAX_LAYERS = 2  # base64 of a PEM file, as a Kubernetes secret holds it
+MAX_LAYERS = 4  # base64 of base64 of gzip of a PEM file, as Helm keeps it in a Kubernetes secret
 MAX_MEMBERS = 50
 MAX_MEMBER_BYTES = 65_536
+MAX_STREAMS = 16
 
-# Hyphens, and the dashes that mail programs and word processors turn them into, in UTF-8 and Windows code pages.
-_DASH = rb"(?:[-_=~\x96\x97]|\xe2\x80[\x90-\x95]|\xe2\x88\x92|\xe2\x94[\x80\x81]|\xef\xb9[\x98\xa3]|\xef\xbc\x8d)"
-_BEFORE_PRIVATE = re.compile(
-    _DASH + rb"[^A-Z0-9]{0,4}(?:BEGIN|END)[^A-Z0-9]{1,6}(?:[A-Z0-9]{1,12}[^A-Z0-9]{1,6}){0,4}\Z"
-)
-_KEY = re.compile(rb"[^A-Z0-9]{1,6}KEY")
-_AFTER_KEY = re.compile(
-    rb"(?:[ _]BLOCK)?\s{0,3}" + _DASH + rb"{3}|:\s{0,4}\(\d"
-)  # ":" where `openssl pkey -text` prints it
-_WORD = b"PRIVATE"
-_MARKS = ((b"PUTTY-USER-KEY-FILE-", "PuTTY"), (b"\nDEK-INFO:", "PEM with a passphrase"))
-MAX_WORDS = 1000
-
-# A JSON Web Key is private when it has "d" (EC, RSA, OKP) or "k" (a symmetric key) beside "kty".
-_JWK_TYPE = re.compile(rb"""["']kty["']\s{0,20}:\s{0,20}["']""")
-_JWK_SECRET = re.compile(rb"""["'](?:d|k|p|q|dp|dq|qi)["']\s{0,20}:\s{0,20}["']""")
 _OPENSSH = b"openssh-key-v1\x00"
 _JAVA_KEY_STORES = tuple(
     bytes.fromhex(f"{magic}000000{version}") for magic in ("feedfeed", "cececece") for version in ("01", "02")
 )
 _MICROSOFT_PVK = bytes.fromhex("1ef1b5b0")
+_MICROSOFT_BLOB = re.compile(rb"\x07\x02\x00\x00\x00[\x22\x24\xa4]\x00\x00(?:RSA2|DSS2|DSS4)")
 
 # Where DER of a private key may begin: a sequence whose first element is the version 0, 1 or 3, or an algorithm of
 # PKCS#5 or PKCS#12. The lookahead finds overlapping starts.
@@ -65,6 +51,8 @@ _KEY_START = re.compile(
     + rb"\x06[\x05-\x0b]\x2a\x86\x48\x86\xf7\x0d\x01))",
     re.DOTALL,
 )
+# RSA, EC and DSA as algorithms of keys, not of signatures.
+_KEY_ALGORITHMS = tuple(map(bytes.fromhex, ("2a864886f70d010101", "2a8648ce3d0201", "2a8648ce380401")))
 _PKCS_OIDS = bytes.fromhex("2a864886f70d01")
 _PKCS7_OIDS = bytes.fromhex("2a864886f70d0107")
 
@@ -75,15 +63,24 @@ _BASE64_RUN = re.compile(
 _DASHED_LINE = re.compile(rb"(?:^|[\r\n])[ \t]{0,80}-[^\r\n]*")
 _KEY_FILE_NAME = re.compile(rb"\.(?:key|pfx|p12|ppk|jks|pvk)(?:\Z|[^A-Za-z0-9])", re.IGNORECASE)
 _LOCAL_FILE = b"PK\x03\x04"
+_PACKED_STREAMS = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # gzip, zlib
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_PRINTABLE = bytes(0x31 if 32 <= byte < 127 or byte in b"\t\n\r" else 0x30 for byte in range(256))
+_READABLE = re.compile(rb"[\t\n\r\x20-\x7e]{16,}+")
 _X509_OIDS = (bytes.fromhex("06035504"), bytes.fromhex("0603551d"))
 
 
 def private_key_kind(data: bytes) -> str:
     """Return the kind of private key found anywhere in the data (such as "PKCS#8"), or "" when there is none.
 
-    Arguments: `data`, raw bytes, at most `MAX_UPLOAD_BYTES`. Never parses a key.
+    Arguments: `data`, raw bytes of a file, or a text in UTF-8. Never parses a key.
     """
-    return _Search().kind_in(data, MAX_LAYERS)
+    return _Search().kind_in(data, MAX_LAYERS) if len(data) >= SHORTEST_KEY else ""
+
+
+def holds_a_private_key(text: str) -> bool:
+    """Return whether there is a private key in the text, in any notation."""
+    return len(text) >= SHORTEST_KEY and bool(private_key_kind(text.encode("utf-8", "surrogatepass")))
 
 
 def may_be_a_private_key(data: bytes) -> bool:
@@ -106,32 +103,59 @@ def may_be_a_private_key(data: bytes) -> bool:
 
 
 class _Search:
-    """One search, with its budget of decoded parts and unpacked members."""
+    """One search, with its budget of decoded bytes and unpacked members."""
 
     def __init__(self) -> None:
-        self.parts_left = MAX_ENCODED_PARTS
+        self.readings_left = MAX_READINGS
+        self.bytes_left = MAX_READ_BYTES
         self.members_left = MAX_MEMBERS
-        self.seen: set[bytes] = set()
+        self.seen: set[int] = set()  # hashes: the bytes themselves would fill the memory
 
     def kind_in(self, data: bytes, layers: int) -> str:
-        views = [data]
-        # Text in UTF-16 and UTF-32, marked or not, is readable when its zero bytes are gone.
-        if b"\x00" in data:
-            views += [data.translate(None, b"\x00")]
+        """Return the kind of private key in a file or text. `layers`: how often what is in it may be encoded again."""
         text = as_text(data)
-        if text is not data:
-            views.append(text)
+        views = [data] if text is data else [data, text]
+        if b"\x00" in data:  # text in UTF-16 and UTF-32, marked or not, is readable when its zero bytes are gone
+            views.append(data.translate(None, b"\x00"))
         for view in views:
-            kind = _kind_of_text(view)
-            if kind:
+            if kind := kind_of_text(view) or _kind_of_binary(view):
                 return kind
-        return _kind_of_binary(data) or self._kind_in_archive(data, layers) or self._kind_in_parts(views, layers)
+        return self._kind_in_archives(data, layers) or self._kind_in_notations(views, layers)
 
-    def _kind_in_archive(self, data: bytes, layers: int) -> str:
-        if data.startswith(_LOCAL_FILE) and (_names_a_key(data) or any(map(self._holds_a_key, self._members(data)))):
+    def _kind_in_notations(self, views: list[bytes], layers: int) -> str:
+        for view in views:
+            readable = _readable_part(view) if _CONTROL.search(view) else view
+            for text in chain(plain_texts(readable), *map(plain_texts, in_other_letters(view))):
+                if text is not view and (kind := kind_of_text(text) or _kind_of_binary(text)):
+                    return kind
+                for found in written_bytes(text) if layers else ():
+                    if kind := self._kind_in_decoded(found, layers - 1):
+                        return kind
+        return ""
+
+    def _kind_in_decoded(self, found: bytes, layers: int) -> str:
+        """Search decoded bytes. Most of them are no text at all, since most alignments are wrong."""
+        if self.readings_left <= 0 or self.bytes_left <= 0 or hash(found) in self.seen:
+            return ""
+        self.readings_left -= 1
+        self.bytes_left -= len(found)
+        self.seen.add(hash(found))
+        if kind := _kind_of_binary(found) or self._kind_in_archives(found, layers):
+            return kind
+        for view in (found, found.translate(None, b"\x00")) if b"\x00" in found else (found,):
+            readable = _readable_part(view)
+            if len(readable) >= SHORTEST_KEY and (kind := self.kind_in(readable, layers)):
+                return kind
+        return ""
+
+    def _kind_in_archives(self, data: bytes, layers: int) -> str:
+        at = data.find(_LOCAL_FILE)
+        if at != -1 and (_names_a_key(data[at:]) or any(map(self._holds_a_key, self._members(data[at:])))):
             return "in a ZIP archive"
-        if data.startswith(b"\x1f\x8b") and layers and self.kind_in(_unpacked(data, 31), layers - 1):
-            return "in a gzip archive"
+        for at in islice(_packed_streams(data), MAX_STREAMS) if layers else ():
+            unpacked = _unpacked(data[at : at + MAX_MEMBER_BYTES], 47)
+            if len(unpacked) >= SHORTEST_KEY and self.kind_in(unpacked, layers - 1):
+                return "in a gzip archive"
         return ""
 
     def _holds_a_key(self, member: bytes) -> bool:
@@ -150,61 +174,21 @@ class _Search:
             piece = data[start : start + MAX_MEMBER_BYTES]
             yield _unpacked(piece, -15) if is_packed else piece
 
-    def _kind_in_parts(self, views: list[bytes], layers: int) -> str:
-        # Only text holds another encoded layer: there is none inside a certificate's DER.
-        if not layers or (layers < MAX_LAYERS and not views[0].isascii()):
-            return ""
-        for view in views:
-            for part in _encoded_parts(view):
-                if not part or part in self.seen:
-                    continue
-                if self.parts_left <= 0:
-                    return ""
-                self.parts_left -= 1
-                self.seen.add(part)
-                kind = self.kind_in(part, layers - 1)
-                if kind:
-                    return kind
-        return ""
+
+def _readable_part(data: bytes) -> bytes:
+    """Return the runs of ASCII text in binary data. By chance, a run is not that long."""
+    if data.translate(_PRINTABLE).find(b"1" * 16) == -1:  # nearly always, and much faster than the expression
+        return b""
+    return b"\n".join(_READABLE.findall(data))
 
 
-def _kind_of_text(text: bytes) -> str:
-    capitals = text.upper()
-    for mark, kind in _MARKS:
-        if mark in capitals:
-            return kind
-    at = capitals.find(_WORD)
-    for _ in range(MAX_WORDS):
-        if at == -1:
-            break
-        kind = _kind_of_armour(capitals, at)
-        if kind:
-            return kind
-        at = capitals.find(_WORD, at + 1)
-    if b"kty" in text and _JWK_TYPE.search(text) and _JWK_SECRET.search(text):
-        return "JSON Web Key"
-    return ""
-
-
-def _kind_of_armour(capitals: bytes, at: int) -> str:
-    """Return the kind of key whose armour has the word PRIVATE at `at`. Prose about private keys has no armour."""
-    end = at + len(_WORD)
-    key = _KEY.match(capitals, end)
-    begin = _BEFORE_PRIVATE.search(capitals[max(0, at - 80) : at])
-    if key is None or (begin is None and not _AFTER_KEY.match(capitals, key.end())):
-        return ""
-    words = re.findall(rb"[A-Z0-9]+", begin.group() if begin is not None else capitals[max(0, at - 10) : at])
-    for word, kind in (
-        (b"PGP", "PGP"),
-        (b"OPENSSH", "OpenSSH"),
-        (b"SSH2", "OpenSSH"),
-        (b"RSA", "PKCS#1"),
-        (b"EC", "SEC1"),
-        (b"ENCRYPTED", "encrypted PKCS#8"),
-    ):
-        if word in words:
-            return kind
-    return "PKCS#8" if len(words) == 1 else "PEM"
+def _packed_streams(data: bytes) -> Iterator[int]:
+    """Yield where a compressed stream may begin."""
+    for magic in _PACKED_STREAMS:
+        at = data.find(magic)
+        while at != -1:
+            yield at
+            at = data.find(magic, at + 1)
 
 
 def _kind_of_binary(data: bytes) -> str:
@@ -212,8 +196,8 @@ def _kind_of_binary(data: bytes) -> str:
         return "OpenSSH"
     if any(magic in data for magic in _JAVA_KEY_STORES):
         return "Java key store"
-    if data.startswith(_MICROSOFT_PVK):
-        return "Microsoft PVK"
+    if data.startswith(_MICROSOFT_PVK) or _MICROSOFT_BLOB.search(data):
+        return "Microsoft key blob"
     if b"\x02\x01" not in data and _PKCS_OIDS not in data:
         return ""
     starts = islice(_KEY_START.finditer(data), MAX_KEY_STARTS)
@@ -238,6 +222,8 @@ def _der_key_kind(der: bytes, at: int) -> str:
         return "PKCS#12"
     if version in (0, 1) and tag == 0x30:
         # A request, a revocation list and a certificate of version 1 begin alike, but have no octets there.
+        if _starts_with_oid(der, start, _KEY_ALGORITHMS):
+            return "PKCS#8"
         third = read_header(der, end)
         return "PKCS#8" if _starts_with_oid(der, start, (b"",)) and third is not None and third[0] == 0x04 else ""
     if version in (0, 1) and tag == 0x02 and 32 <= size <= 4096:
@@ -248,24 +234,6 @@ def _der_key_kind(der: bytes, at: int) -> str:
 def _starts_with_oid(der: bytes, at: int, prefixes: tuple[bytes, ...]) -> bool:
     oid = read_header(der, at)
     return oid is not None and oid[0] == 0x06 and der[oid[1] : oid[2]].startswith(prefixes)
-
-
-def _encoded_parts(view: bytes) -> Iterator[bytes]:
-    """Decode the base64 and hex in the text: each PEM block, each run inside other text, and the text as a whole."""
-    text = view.replace(b"\\r", b"").replace(b"\\n", b"\n").replace(b"\\/", b"/")
-    if is_hex_text(text):
-        yield from_hex(text)
-        return
-    blocks = pem_blocks(text)
-    for _, body in blocks:
-        yield from_base64(body)
-    for run in _BASE64_RUN.finditer(text):
-        packed = without_white_space(run.group())
-        yield from_base64(packed[: len(packed) // 4 * 4])
-        if is_hex_text(packed):
-            yield from_hex(packed)
-    if not blocks and is_base64_text(body := _without_armour(text)):
-        yield from_base64(body)
 
 
 def _without_armour(text: bytes) -> bytes:
