@@ -30,9 +30,7 @@ _MARKS = (
 
 # A JSON Web Key is private when it has "d" (EC, RSA, OKP) or "k" (a symmetric key) beside "kty".
 _JWK_TYPE = re.compile(rb"""(?<![A-Za-z0-9_])kty["']?\s{0,20}[:=]""")
-_JWK_SECRET = re.compile(
-    rb"""["'](?:d|k|p|q|dp|dq|qi)["']\s{0,20}:\s{0,20}["']|(?<![A-Za-z0-9_])(?:d|k|dp|dq|qi)\s{0,4}[:=]\s{0,4}["']?[A-Za-z0-9_-]{16}"""
-)
+_JWK_SECRET = re.compile(rb"""(?<![A-Za-z0-9_])(?:d|k|p|q|dp|dq|qi)["']?\s{0,20}[:=]\s{0,20}["']?[A-Za-z0-9+/_-]{16}""")
 
 _HEX = rb"(?:0[xX])?+(?:[0-9A-Fa-f]{2}[\s:,-]{0,40}+){24}"
 _NOT_A_CERTIFICATE = rb"(?!(?:0[xX])?30[\s:,-]{0,40}8[123])"

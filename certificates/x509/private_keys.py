@@ -22,6 +22,7 @@ from certificates.x509.containers import (
 )
 from certificates.x509.key_marks import kind_of_text
 from certificates.x509.key_notations import in_other_letters, plain_texts, written_bytes
+from certificates.x509.notations import plain_forms
 
 SHORTEST_KEY = 20  # characters
 MAX_READINGS = 4000
@@ -75,7 +76,14 @@ def private_key_kind(data: bytes) -> str:
 
     Arguments: `data`, raw bytes of a file, or a text in UTF-8. Never parses a key.
     """
-    return _Search().kind_in(data, MAX_LAYERS) if len(data) >= SHORTEST_KEY else ""
+    if len(data) < SHORTEST_KEY:
+        return ""
+    search = _Search()
+    if kind := search.kind_in(data, MAX_LAYERS):
+        return kind
+    text = as_text(data)
+    forms = () if _CONTROL.search(text) else plain_forms(text)[1:]  # what a certificate is read in
+    return next(filter(None, (search.kind_in_decoded(form, MAX_LAYERS - 1) for form in forms)), "")
 
 
 def holds_a_private_key(text: str) -> bool:
@@ -129,11 +137,11 @@ class _Search:
                 if text is not view and (kind := kind_of_text(text) or _kind_of_binary(text)):
                     return kind
                 for found in written_bytes(text) if layers else ():
-                    if kind := self._kind_in_decoded(found, layers - 1):
+                    if kind := self.kind_in_decoded(found, layers - 1):
                         return kind
         return ""
 
-    def _kind_in_decoded(self, found: bytes, layers: int) -> str:
+    def kind_in_decoded(self, found: bytes, layers: int) -> str:
         """Search decoded bytes. Most of them are no text at all, since most alignments are wrong."""
         if self.readings_left <= 0 or self.bytes_left <= 0 or hash(found) in self.seen:
             return ""
