@@ -2,14 +2,15 @@
 
 import logging
 
+from certificates.x509.key_masking import masked_text
 from certificates.x509.text import one_line
 
 
 class OneLineFormatter(logging.Formatter):
-    """Escapes line breaks and other invisible characters in messages."""
+    """Masks private keys and escapes line breaks and other invisible characters in messages."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  overrides the standard library
-        record.message = one_line(record.message)
+        record.message = one_line(masked_text(record.message))
         return super().formatMessage(record)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.text import one_line
 from portal.web.request_ids import request_id_of
 
@@ -32,7 +33,7 @@ class HideSecrets(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        hidden = hide_secrets(message)
+        hidden = hide_secrets(masked_text(message))
         if hidden != message:
             record.msg, record.args = hidden, ()
         return True
@@ -75,8 +76,7 @@ class FaultFormatter(logging.Formatter):
         while fault is not None and id(fault) not in seen:
             seen.add(id(fault))
             words = (str(fault).splitlines() or [""])[0][:LONGEST_FAULT]
-            if "PRIVATE KEY" in words:
-                words = "(left out: it may hold a key)"
+            words = masked_text(words)
             parts.insert(0, f"{''.join(traceback.format_tb(fault.__traceback__))}{type(fault).__qualname__}: {words}")
             fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
         return "\nwhich led to\n".join(parts)
@@ -86,7 +86,7 @@ class TextFormatter(FaultFormatter):
     """Format a line of text. Line breaks and other invisible characters in the message are escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  its name in the standard library
-        record.message = one_line(record.message)
+        record.message = one_line(masked_text(record.message))
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -106,4 +106,4 @@ class JsonFormatter(FaultFormatter):
         line |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             line["fault"] = self.formatException(record.exc_info)
-        return hide_secrets(one_line(json.dumps(line, default=str, ensure_ascii=False)))
+        return hide_secrets(one_line(json.dumps(masked(line), default=str, ensure_ascii=False)))

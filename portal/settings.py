@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "portal.serving.head_requests.HeadMiddleware",
     "portal.serving.response_headers.ResponseHeadersMiddleware",
     "portal.serving.probes.ProbesMiddleware",
+    "portal.web.private_keys.PrivateKeyMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -6,6 +6,7 @@ Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from certificates.x509.key_masking import masked
 from emulator.arm.access_keys import AccessKeys
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
@@ -68,7 +69,7 @@ class NamespaceActions:
         client = self._store.get(f"{namespace.id}/clients/{name}") if name and "/" not in name else None
         if client is None or client.type != CLIENT:
             raise ArmError(404, "ResourceNotFound", f"This namespace has no client '{name[:128]}'.", target="client")
-        return ArmResponse(200, dict(self._live_state(namespace.id, client.unique_key or "")))
+        return ArmResponse(200, masked(dict(self._live_state(namespace.id, client.unique_key or ""))))
 
 
 def _whole_number(call: Call, name: str, default: int, most: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from certificates.x509.key_masking import masked
 from namespaces.access import may_connect, not_an_administrator
 from namespaces.actions.teams import check_verb
 from namespaces.importing.runs import queue_again
@@ -56,7 +57,7 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
             "resource_id", "not-a-namespace", f"That is not an Event Grid namespace. Its id looks like {example}."
         )
     try:
-        return arm_gateway().get(resource_id)
+        found = arm_gateway().get(resource_id)
     except AzureRefused as refusal:
         if refusal.status == 404:
             raise RuleError(
@@ -67,6 +68,8 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
         raise RuleError(
             "resource_id", "unreachable", f"Azure cannot be reached now ({outage.reason}). Try again."
         ) from None
+    without_keys: Mapping[str, Any] = masked(found)
+    return without_keys
 
 
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:

@@ -1,5 +1,6 @@
 """Takes connection records in: rows for the Connections page, capped per namespace, and last-seen marks."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.models import ConnectionAttempt, Namespace
@@ -51,7 +53,8 @@ class ConnectionIntake:
 
 
 def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
-    """The row for one record; None for what is no attempt to connect, or cannot be one."""
+    """The row for one record, with private keys masked; None for what is no attempt to connect, or cannot be one."""
+    record = _without_keys(record)
     at = parse_datetime(str(record.get("time") or ""))
     is_connect = str(record.get("operationName") or CONNECT).endswith(CONNECT)
     is_connect = is_connect and record.get("category") != "MqttDisconnections"
@@ -82,6 +85,29 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         caller=_text(record.get("callerIpAddress"), 60),
         record=_without_nul(record),
     )
+
+
+_known_certificates: set[bytes] = set()  # digests of texts in which there is no private key
+_MOST_KNOWN = 20_000
+
+
+def _without_keys(record: Record) -> Record:
+    """Return the record with private keys masked. Clients reconnect, so each certificate is searched once."""
+    chain = [str(pem) for pem in record.get("presentedChain") or []]
+    without: dict[str, Any] = masked({name: value for name, value in record.items() if name != "presentedChain"})
+    return without | {"presentedChain": [_without_key(pem) for pem in chain]}
+
+
+def _without_key(pem: str) -> str:
+    digest = hashlib.sha256(pem.encode("utf-8", "surrogatepass")).digest()
+    if digest in _known_certificates:
+        return pem
+    shown = masked_text(pem)
+    if shown == pem:
+        if len(_known_certificates) >= _MOST_KNOWN:
+            _known_certificates.clear()
+        _known_certificates.add(digest)
+    return shown
 
 
 def _text(value: Any, longest: int) -> str:

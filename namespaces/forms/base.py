@@ -4,7 +4,7 @@ Every rule is checked by `namespaces.rules`, so that each error is shown at its 
 transaction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from certificates.x509.private_keys import private_key_kind
 from namespaces.access import rights_of, teams_for_new
 from namespaces.actions.resources import name_taken
 from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
+from portal.web.private_keys import PostWithoutKeys
 from sync.models import SyncedModel
 
 if TYPE_CHECKING:  # generic in the type stubs only
@@ -27,7 +27,6 @@ else:
     ModelChoiceField = forms.ModelChoiceField
 
 IN_A_ROW = "in-a-row"  # code of the error that only says that a row has errors
-SHORTEST_KEY = 20  # characters: shorter texts are not checked, as a bulk action posts thousands of numbers
 PRIVATE_KEY_SENTENCE = (
     "That is a private key. It was not stored and has been removed from this form. Keep it secret, and send the "
     "certificate instead."
@@ -42,25 +41,20 @@ def rule_as_field_error() -> Iterator[None]:
         raise ValidationError(refusal.sentence, code=refusal.code) from None
 
 
-def without_private_keys(data: QueryDict) -> tuple[QueryDict, list[str]]:
-    """Return a copy of the posted data with every private key blanked, and the names of the fields that held one."""
-    held = [name for name, values in data.lists() if any(_is_private_key(str(value)) for value in values)]
-    clean = data.copy()
-    for name in held:
-        clean.setlist(name, ["" for _ in data.getlist(name)])
-    return clean, held
+def without_private_keys(data: QueryDict) -> tuple[QueryDict, Sequence[str]]:
+    """Return a copy of the posted data with every private key blanked, and the names of the fields that held one.
 
-
-def _is_private_key(text: str) -> bool:
-    """Check every text like an upload, so that no field can be used to store a private key."""
-    return len(text) >= SHORTEST_KEY and bool(private_key_kind(text.encode("utf-8", "surrogatepass")))
+    The middleware has done both already for the data of a request (`portal.web.private_keys`).
+    """
+    clean = data if isinstance(data, PostWithoutKeys) else PostWithoutKeys.of(data)
+    return clean.copy(), clean.fields_with_a_key
 
 
 class GuardedForm(forms.Form):
     """A form that never sends a pasted private key back to the browser."""
 
     def __init__(self, data: QueryDict | None = None, files: Any = None, **kwargs: Any) -> None:
-        self.fields_with_a_key: list[str] = []
+        self.fields_with_a_key: Sequence[str] = ()
         if data is not None:
             data, self.fields_with_a_key = without_private_keys(data)
         super().__init__(data, files, **kwargs)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from certificates.x509.key_masking import masked
 from namespaces.models import Namespace
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 
@@ -27,7 +28,7 @@ class Found:
 
 def namespaces_in_azure() -> Found:
     try:
-        resources = arm_gateway().list_namespaces()
+        resources = [masked(resource) for resource in arm_gateway().list_namespaces()]
     except AzureRefused as refusal:
         return Found(problem=f"Azure refused to list the namespaces: {refusal.message}")
     except AzureUnreachable as outage:

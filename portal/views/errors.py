@@ -9,6 +9,7 @@ from django.template import loader
 from portal.models import User
 from portal.serving.forwarded import explain_refused_form
 from portal.web.access_denied import Denied
+from portal.web.private_keys import PrivateKeyInAddress
 from portal.web.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def _error_page(request: HttpRequest, status: int, code: str, sentence: str, nex
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, PrivateKeyInAddress):
+        return _error_page(request, 400, exception.code, exception.sentence, exception.next_step)
     return _error_page(
         request,
         400,

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 
+from certificates.x509.key_masking import masked_text
 from sync.arm.error_hints import UNTRUSTED, Hint, credential_hint, with_advice
 
 # Two calls at once on one resource, or Azure's own hiccups: the same request passes later.
@@ -152,6 +153,6 @@ def error_of(response: Any) -> tuple[str, str]:
     answer = json_of(response)
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict) and error.get("code"):
-        return str(error["code"])[:120], str(error.get("message") or error["code"])
+        return str(error["code"])[:120], masked_text(str(error.get("message") or error["code"]))
     status = int(getattr(response, "status_code", 0) or 0)
     return f"HTTP{status}", f"Azure answered {status} {getattr(response, 'reason', '') or ''}".strip() + "."

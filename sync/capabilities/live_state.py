@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
+from certificates.x509.key_masking import masked
 from portal.deployment.renamed_paths import load
 from sync.arm.gateway import arm_gateway
 
@@ -24,7 +25,8 @@ class ArmLiveState:
 
     def read(self, namespace_id: str, client_name: str) -> Mapping[str, Any]:
         query = {"client": client_name, "api-version": settings.ARM_API_VERSIONS["namespaces"]}
-        return arm_gateway().read(namespace_id, "liveState", query, patience=PATIENCE)
+        found: Mapping[str, Any] = masked(arm_gateway().read(namespace_id, "liveState", query, patience=PATIENCE))
+        return found
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
+from certificates.x509.key_masking import holds_a_mask, masked, with_originals
 from sync.arm.call_recording import Call, recorded
 from sync.arm.gateway import ArmGateway, AzureNotFound, AzureRefused, AzureUnreachable
 from sync.arm.timeouts import write_seconds
@@ -100,11 +101,14 @@ def deliver(claimed: Claimed, gateway: ArmGateway) -> Delivery:
 def overlay(row: SyncedModel, base: Resource | None) -> dict[str, Any]:
     """Return the `properties` to send: what Azure holds, overlaid with what the portal models.
 
-    Properties the portal does not know survive; those Azure writes itself and those that are None are left out.
+    Properties the portal does not know survive; those Azure writes itself and those that are None are left out. A text that
+    the portal shows masked, since it holds a private key, is sent as Azure holds it.
     """
     known = (base or {}).get("properties") or {}
     properties = {key: value for key, value in known.items() if key not in row.read_only}
-    for key, value in row.body().items():
+    modelled = {key: with_originals(value, properties.get(key)) for key, value in row.body().items()}
+    properties = {key: value for key, value in properties.items() if key in modelled or not holds_a_mask(value)}
+    for key, value in modelled.items():
         if isinstance(value, Mapping) and key in row.merged:
             value = {**(properties.get(key) or {}), **value}
             properties[key] = {inner: content for inner, content in value.items() if content is not None}
@@ -125,6 +129,7 @@ class _Courier:
         self.row = delivery.claimed.row
         self.history = delivery.claimed.history
         self.is_doubtful = self.row.is_in_doubt
+        self.in_azure: Resource | None = None  # as last read, unmasked: never kept, and sent back to Azure only
 
     def delete(self) -> None:
         """Delete the resource, even if others changed it: a client that the user deleted must lose access.
@@ -189,7 +194,7 @@ class _Courier:
             return
         self._refuse_to_overwrite(current)
         # If a replacement stopped between DELETE and PUT, nothing is there. `base` still has the properties we do not model.
-        held = current if current is not None else self.row.base
+        held = self.in_azure if current is not None else self.row.base
         properties = self.row.changed_properties(held) if self.row.is_patched else overlay(self.row, held)
         if current is not None and self.row.replaces(current):
             self._replace(current, properties)
@@ -253,7 +258,8 @@ class _Courier:
             if self.row.waits_for and self.row.attempts >= WAITED_ENOUGH:
                 self.delivery.base = dict(former)  # the next PUT takes the properties from it that we do not model
                 raise
-            kept = {key: value for key, value in former["properties"].items() if key not in self.row.read_only}
+            held = (self.in_azure or former)["properties"]
+            kept = {key: value for key, value in held.items() if key not in self.row.read_only}
             try:
                 self.delivery.base = self._sent_put(kept)
                 self.delivery.touched = False
@@ -287,7 +293,7 @@ class _Courier:
             )
 
     def _sent_put(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._send(lambda: self.row.send(self.gateway, properties))
+        answer: dict[str, Any] = masked(self._send(lambda: self.row.send(self.gateway, properties)))
         return answer
 
     def _send(self, write: Callable[[], Any]) -> Any:
@@ -312,9 +318,13 @@ class _Courier:
             raise
 
     def _read(self) -> dict[str, Any] | None:
-        """Return the resource in Azure, and set `landed` if an earlier write with a lost response has taken effect."""
+        """Return the resource in Azure, with private keys masked, and keep it unmasked in `in_azure`.
+
+        Set `landed` if an earlier write with a lost response has taken effect.
+        """
         try:
-            current: dict[str, Any] | None = self.row.read(self.gateway)
+            self.in_azure = self.row.read(self.gateway)
+            current: dict[str, Any] | None = masked(self.in_azure)
         except AzureNotFound as missing:
             if missing.code in _PARENT_GONE or self.row.is_patched:
                 raise

@@ -1,10 +1,16 @@
-"""Reads of Azure outside of pushes, such as imports and comparisons: within the budget, retried when a fault may pass."""
+"""Reads of Azure outside of pushes, such as imports and comparisons: within the budget, retried when a fault may pass.
 
+What is read is stored and shown, so private keys in it are masked here. A resource whose name holds one is left out.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from certificates.x509.key_masking import mask_of, masked
+from certificates.x509.private_keys import holds_a_private_key
 from sync.arm.call_recording import recorded
 from sync.arm.errors import AzureUnreachable
 from sync.arm.protocols import PagedReader
@@ -16,6 +22,7 @@ PAUSE = 1.0  # seconds before the second try, doubled before each further one, u
 LONGEST_WAIT = 60.0  # seconds per page, in a worker
 LONGEST_WAIT_OF_USER = 3.0  # seconds per page, while a user waits
 PROGRESS_INTERVAL = 5.0  # seconds
+logger = logging.getLogger(__name__)
 
 
 Found = TypeVar("Found")
@@ -51,14 +58,20 @@ class BudgetedReader:
 
     def get(self, arm_id: str, *, api_version: str | None = None) -> dict[str, Any]:
         """Return a resource. Raise as the gateway does, and AzureUnreachable when the budget allows no read for long."""
-        return self._read(arm_id, lambda: self._gateway.get(arm_id, api_version=api_version))
+        found: dict[str, Any] = masked(self._read(arm_id, lambda: self._gateway.get(arm_id, api_version=api_version)))
+        return found
 
     def list_children(self, namespace_id: str, kind: str) -> Iterator[dict[str, Any]]:
         """Yield the children of a kind. Raise as `get`."""
         link = ""
         while True:
             found, link = self._read(namespace_id, partial(self._gateway.page_of_children, namespace_id, kind, link))
-            yield from found
+            for resource in found:
+                name = str(resource.get("name") or "")
+                if holds_a_private_key(name):
+                    logger.warning("Left out a resource of %s: its name is %s.", namespace_id, mask_of(name))
+                else:
+                    yield masked(resource)
             if not link:
                 return
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from certificates.x509.key_masking import masked
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.paths import ArmPath
 from emulator.fault_rules import Fault
@@ -56,14 +57,18 @@ class Call:
             )
 
     def members(self) -> dict[str, Any]:
-        """Return the JSON object in the body. Raise `ArmError` (400 InvalidRequestContent) for anything else."""
+        """Return the JSON object in the body. Raise `ArmError` (400 InvalidRequestContent) for anything else.
+
+        Texts with a private key are masked: the emulator keeps none, also where Azure would.
+        """
         try:
             members = json.loads(self.body.decode("utf-8-sig"), parse_constant=_reject_number, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise ArmError(400, "InvalidRequestContent", "The request content is not valid JSON.") from error
         if not isinstance(members, dict):
             raise ArmError(400, "InvalidRequestContent", "The request content must be a JSON object.")
-        return members
+        found: dict[str, Any] = masked(members)
+        return found
 
     def require_method(self, method: str) -> None:
         """Raise `ArmError` (405) for any other method."""

@@ -5,6 +5,8 @@ Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespac
 
 import re
 
+from certificates.x509.key_masking import mask_of
+from certificates.x509.private_keys import holds_a_private_key
 from emulator.arm.requests.errors import ArmError
 
 
@@ -28,6 +30,10 @@ class NameRule:
                 f"'{name[:200]}' is not a valid {label} name. It must have {self._low} to {self._high} characters: "
                 f"{self._allowed}. It cannot be '.' or '..'.",
                 target="name",
+            )
+        if holds_a_private_key(name):
+            raise ArmError(
+                400, "InvalidResourceName", f"The {label} name is a private key: {mask_of(name)}.", target="name"
             )
 
 

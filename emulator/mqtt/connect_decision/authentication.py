@@ -53,7 +53,7 @@ class Authenticator:
         state = self._store.authentication_state(self._namespace_id)
         leaf = chain[0] if chain else None
         decision = authenticate(presented=leaf, chain=chain[1:], user_name=user_name, state=state, at=now)
-        evidence = evidence_of(chain, decision)
+        evidence = evidence_of(chain, decision, user_name)
         if not decision.accepted:
             return Verdict(decision, float("inf"), evidence)
         if len(self._accepted) >= _REMEMBERED:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from certificates.authentication.engine import Decision
+from certificates.x509.key_masking import masked, masked_text
+from certificates.x509.private_keys import holds_a_private_key, private_key_kind
 from certificates.x509.reading import to_pem
 from emulator.mqtt.limits import MAX_SESSION_NAME_BYTES
 from emulator.storage.connection_records import NO_EVIDENCE, ConnectionRecord
@@ -32,13 +34,17 @@ def protocol_name(version: int, suffix: str) -> str:
     return {5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, "")
 
 
-def evidence_of(chain: Sequence[bytes], decision: Decision | None) -> str:
-    """Return the evidence of an attempt to connect as JSON members: the presented chain and the decision."""
+def evidence_of(chain: Sequence[bytes], decision: Decision | None, user_name: str | None = None) -> str:
+    """Return the evidence of an attempt to connect as JSON members: the presented chain and the decision.
+
+    A certificate or sentence with a private key in it is masked.
+    """
     members = {
         "presentedChain": [to_pem(der) for der in chain],
         "decision": decision.as_dict() if decision is not None else None,
     }
-    return json.dumps(members)[1:-1]
+    has_a_key = holds_a_private_key(user_name or "") or any(map(private_key_kind, chain))
+    return json.dumps(masked(members) if has_a_key else members)[1:-1]
 
 
 def record_of(
@@ -57,7 +63,10 @@ def record_of(
     evidence: str = NO_EVIDENCE,
     trace_id: str = "",
 ) -> ConnectionRecord:
-    """Return one record. Text from the client is cut to a bound; only attempts to connect have `evidence`."""
+    """Return one record. Text from the client is cut to a bound, and masked where it is a private key.
+
+    Only attempts to connect have `evidence`, which is masked already.
+    """
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
     by_token = decision is None and code == AUTHENTICATION_METHOD
@@ -68,17 +77,17 @@ def record_of(
         category=_CATEGORIES[operation, succeeded],
         result_type="Succeeded" if succeeded else "Failed",
         result_signature=signature,
-        result_description=description[:4096],
+        result_description=masked_text(description)[:4096],
         code=code,
         caller_ip_address=peer,
         authentication_type=(
             "AccessToken" if by_token else "CertificateThumbprintMatch" if by_thumbprint else "CACertificate"
         ),
         client_identity_source=decision.authentication_name_source if decision is not None else "",
-        session_name=session_name[: 2 * MAX_SESSION_NAME_BYTES],
+        session_name=masked_text(session_name)[: 2 * MAX_SESSION_NAME_BYTES],
         protocol=protocol,
         trace_id=trace_id,
-        user_name=user_name[:256] if user_name is not None else None,
+        user_name=masked_text(user_name)[:256] if user_name is not None else None,
         evidence=evidence,
         client_name=client.name if client is not None else "",
         authentication_name=client.authentication_name if client is not None else "",
