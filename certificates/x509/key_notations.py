@@ -13,14 +13,17 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 from certificates.x509.containers import URL_TO_BASE64
 
 MAX_ROUNDS = 4  # of text that was escaped more than once
 FEWEST_BYTES = 24
+MOST_ESCAPES = 10_000  # of each kind: a megabyte of escapes must not take a second
+MOST_NUMBERS = 50_000
 
 _PERCENT = re.compile(rb"%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
-_ENTITY = re.compile(rb"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,24};)")
+_ENTITY = re.compile(rb"&(?:#(\d{1,7});?|#[xX]([0-9a-fA-F]{1,6});?|[A-Za-z]{2,24};)")
 _BACKSLASHES = re.compile(
     rb"\\++(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}|[0-7]{1,2})|([nrtfvb])|(?=([^A-Za-z0-9]))|(?=[A-Z]))"
 )
@@ -31,7 +34,7 @@ _DASHES = "\u2212\u2500\u2501\u30fc\u02d7\u2043\u23af"  # besides those that Uni
 
 # Quotation marks with nothing but signs of concatenation between them.
 _JOINED_LITERALS = re.compile(rb"[\"'`][\s+.&|\\,;_()\[\]]{0,80}[\"'`]")
-_LINE_PREFIX = re.compile(rb"^[^A-Za-z0-9/\n]*+(?:\d{1,5}+[^A-Za-z0-9\n]++)?+", re.MULTILINE)
+_LINE_PREFIX = re.compile(rb"^(?:[^A-Za-z0-9/\n]++|(?=\d))(?:\d{1,5}+[^A-Za-z0-9\n]++)?+(?=[A-Za-z0-9/])", re.MULTILINE)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _BASE32_RUN = re.compile(rb"(?<![A-Za-z0-9])[A-Z2-7\s]{56,}+")
 
@@ -65,19 +68,19 @@ def plain_texts(data: bytes) -> Iterator[bytes]:
                 seen.add(plain)
                 yield plain
         following = _without_escapes(text)
-        if following == text:
+        if following == text or len(text) - len(following) > 2 * MOST_ESCAPES:
             break
         text = following
 
 
 def _without_escapes(text: bytes) -> bytes:
     if b"%" in text:
-        text = _PERCENT.sub(_of_percent, text)
+        text = _PERCENT.sub(_of_percent, text, MOST_ESCAPES)
     if b"&" in text and _ENTITY.search(text):
-        text = _ENTITY.sub(_of_entity, text)
+        text = _ENTITY.sub(_of_entity, text, MOST_ESCAPES)
     if b"`" in text:
-        text = _POWERSHELL.sub(b"\n", text)
-    return _BACKSLASHES.sub(_of_backslash, text) if b"\\" in text else text
+        text = _POWERSHELL.sub(b"\n", text, MOST_ESCAPES)
+    return _BACKSLASHES.sub(_of_backslash, text, MOST_ESCAPES) if b"\\" in text else text
 
 
 def _without_escapes_in_literals(text: bytes) -> bytes:
@@ -87,7 +90,7 @@ def _without_escapes_in_literals(text: bytes) -> bytes:
 
 def _joined(text: bytes) -> bytes:
     has_literals = b'"' in text or b"'" in text or b"`" in text
-    return _JOINED_LITERALS.sub(b"", text) if has_literals else text
+    return _JOINED_LITERALS.sub(b"", text, MOST_ESCAPES) if has_literals else text
 
 
 def _of_percent(found: re.Match[bytes]) -> bytes:
@@ -95,6 +98,9 @@ def _of_percent(found: re.Match[bytes]) -> bytes:
 
 
 def _of_entity(found: re.Match[bytes]) -> bytes:
+    number = found[1] or found[2]
+    if number is not None:
+        return _character(int(number, 10 if found[1] else 16))
     return html.unescape(found[0].decode("ascii")).encode("utf-8", "replace")
 
 
@@ -119,7 +125,11 @@ def _character(number: int) -> bytes:
 def _without_quoted_printable(text: bytes) -> bytes:
     if b"=" not in text:
         return text
-    return _QUOTED_PRINTABLE.sub(lambda found: bytes([int(found[1], 16)]) if found[1] else b"", text)
+    return _QUOTED_PRINTABLE.sub(_of_quoted_printable, text, MOST_ESCAPES)
+
+
+def _of_quoted_printable(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 16)]) if found[1] else b""
 
 
 def in_other_letters(data: bytes) -> Iterator[bytes]:
@@ -152,7 +162,7 @@ def written_bytes(text: bytes) -> Iterator[bytes]:
     joined = _joined(text)
     yield from _from_base64(joined)
     if b"\n" in text:
-        stripped = _LINE_PREFIX.sub(b"", joined)
+        stripped = _LINE_PREFIX.sub(b"", joined, MOST_ESCAPES)
         if stripped != joined:
             yield from _from_base64(stripped)
     yield from _from_hex(text)
@@ -225,14 +235,14 @@ def _of_digits(digits: bytes) -> bytes:
 
 
 def _from_numbers(text: bytes) -> Iterator[bytes]:
-    found = _DECIMAL.findall(text)
-    if len(found) >= FEWEST_BYTES:
-        numbers = map(int, found)
-        yield bytes(number % 256 for number in numbers if -128 <= number < 256)
+    numbers = map(int, _matches(_DECIMAL, text))
+    yield bytes(number % 256 for number in numbers if -128 <= number < 256)
     for pattern, read in ((_OCTAL, _byte_of_octal), (_OCTAL_WORD, _word_of_octal)):
-        octal = pattern.findall(text)
-        if len(octal) >= FEWEST_BYTES // 2:
-            yield b"".join(map(read, octal))
+        yield b"".join(map(read, _matches(pattern, text)))
+
+
+def _matches(pattern: re.Pattern[bytes], text: bytes) -> Iterator[bytes]:
+    return (found[found.lastindex or 0] for found in islice(pattern.finditer(text), MOST_NUMBERS))
 
 
 def _byte_of_octal(digits: bytes) -> bytes:

@@ -65,6 +65,7 @@ _DASHED_LINE = re.compile(rb"(?:^|[\r\n])[ \t]{0,80}-[^\r\n]*")
 _KEY_FILE_NAME = re.compile(rb"\.(?:key|pfx|p12|ppk|jks|pvk)(?:\Z|[^A-Za-z0-9])", re.IGNORECASE)
 _LOCAL_FILE = b"PK\x03\x04"
 _PACKED_STREAMS = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # gzip, zlib
+_MARKUP = (b"<", b"{\\rtf", b"','")  # the last between letters of an array in source code
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _PRINTABLE = bytes(0x31 if 32 <= byte < 127 or byte in b"\t\n\r" else 0x30 for byte in range(256))
 _READABLE = re.compile(rb"[\t\n\r\x20-\x7e]{16,}+")
@@ -82,7 +83,9 @@ def private_key_kind(data: bytes) -> str:
     if kind := search.kind_in(data, MAX_LAYERS):
         return kind
     text = as_text(data)
-    forms = () if _CONTROL.search(text) else plain_forms(text)[1:]  # what a certificate is read in
+    if _CONTROL.search(text) or (len(text) > MAX_MEMBER_BYTES and not any(sign in text for sign in _MARKUP)):
+        return ""
+    forms = plain_forms(text)[1:]  # a key is recognised in whatever a certificate is read in
     return next(filter(None, (search.kind_in_decoded(form, MAX_LAYERS - 1) for form in forms)), "")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from certificates.x509.private_keys import holds_a_private_key
+from namespaces.forms.base import PRIVATE_KEY_SENTENCE
 from namespaces.forms.rows import Row, RowForm, RowFormSet
 from namespaces.rules.clients import check_attributes
 from namespaces.rules.errors import RuleError
@@ -70,10 +72,21 @@ class AttributeFormSet(RowFormSet):
             if key in seen:
                 row.add_error("key", ValidationError(f"The key “{key}” is used twice.", code="same-twice"))
             seen.add(key)
+        self._refuse_a_key_in_parts()
         try:
             check_attributes(self.attributes)
         except RuleError as refusal:
             raise ValidationError(refusal.sentence, code=refusal.code) from None
+
+    def _refuse_a_key_in_parts(self) -> None:
+        """Refuse the members of a JSON Web Key, one in each row, and blank them."""
+        lines = (f"{row.cleaned_data['key']}: {row.cleaned_data['value']}" for row in self.filled)
+        if holds_a_private_key("\n".join(lines)):
+            blank = {row.add_prefix("value"): "" for row in self.filled}
+            self.data = {**self.data, **blank}
+            for row in self.filled:
+                row.data = self.data
+            raise ValidationError(PRIVATE_KEY_SENTENCE, code="private-key")
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.certificates.key_notations import keys
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import RSA_SENSOR, SENSOR, uploads
 from tests.key_watch.traces import KeyTraces
@@ -16,10 +17,12 @@ def all_key_files() -> tuple[tuple[str, bytes], ...]:
 
 
 def watch_brought_keys(traces: KeyTraces) -> None:
-    """Look for the keys of the upload fixtures, and for each file whose key cannot be read without unpacking it."""
+    """Look for the keys of the upload fixtures and of the notations, and for each file whose key must be unpacked to be read."""
     for identity in (SENSOR, RSA_SENSOR):
         assert isinstance(identity.key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         traces.add(identity.key, anywhere=True)
+    for written in keys():
+        traces.add_bytes(written.number)
     public = b"".join(upload.data for upload in uploads() if len(upload.data) < 20_000)
     for _, data in all_key_files():
         if not traces.found_in(data):

@@ -8,6 +8,7 @@ import io
 import json
 import plistlib
 import quopri
+import random
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ AnyKey = (
     | dsa.DSAPrivateKey
 )
 Notation = Callable[["Written"], str]
-SECRET = bytes(range(200, 144, -1))  # 56 bytes
+SECRET = random.Random("written").randbytes(56)
 
 
 @dataclass(frozen=True)

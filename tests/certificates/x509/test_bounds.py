@@ -18,6 +18,7 @@ from certificates.authentication.certification_paths import signed_by
 from certificates.diagnosis.chain_roles import MAX_SIGNATURES_CHECKED
 from certificates.diagnosis.upload import diagnose_upload
 from certificates.x509.certificate import MAX_PARTS, Certificate
+from certificates.x509.private_keys import private_key_kind
 from certificates.x509.reading import MAX_CERTIFICATES, MAX_UPLOAD_BYTES, DecodingError, load_certificate
 from tests.support.chains import AT, authority, name_of
 
@@ -72,6 +73,16 @@ SHAPES: dict[str, Callable[[], bytes]] = {
     "wide text": lambda: ("\ufeff" + "\u202e" * 300_000).encode("utf-16")[:MEGABYTE],
     "braces": lambda: b"{" * MEGABYTE,
 }  # fmt: skip
+# What the search for private keys has to undo.
+NOTATIONS: dict[str, Callable[[], bytes]] = {
+    "decimals": lambda: b"48, 130, " * (MEGABYTE // 9),
+    "escapes of JSON": lambda: b"\\u002d" * (MEGABYTE // 6),
+    "escapes of addresses": lambda: b"%2525" * (MEGABYTE // 5),
+    "escapes of HTML": lambda: b"&#45;" * (MEGABYTE // 5),
+    "literals": lambda: b'"a" + ' * (MEGABYTE // 6),
+    "labels": lambda: b"private key: " * (MEGABYTE // 13),
+    "beginnings of gzip in base64": lambda: b64encode(b"\x1f\x8b\x08\x00" * (MEGABYTE // 6)),
+}
 MOST_CALLS = 400_000  # fifty certificates of a thousand names, a handful of calls for each
 MOST_MEGABYTES = 50
 MEASURE = """
@@ -110,6 +121,24 @@ def test_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
         sys.setprofile(None)
     assert found.code
     assert certificates_read <= MAX_CERTIFICATES
+    assert calls < MOST_CALLS, calls
+
+
+@pytest.mark.parametrize("shape", NOTATIONS)
+def test_the_search_for_keys_in_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
+    data = NOTATIONS[shape]()
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        found = private_key_kind(data)
+    finally:
+        sys.setprofile(None)
+    assert found == ""
     assert calls < MOST_CALLS, calls
 
 

@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_azure_pem
 from emulator.profile import NEWEST
+from tests.certificates.key_notations import NOTATIONS, keys
 from tests.support.emulator_process import FORM, GROUP, LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
@@ -384,3 +386,24 @@ def test_a_body_is_json_whatever_its_content_type(emulator: EmulatorProcess, nam
     path = f"{namespace}/clients/plain?api-version=2025-02-15"
     assert emulator.send("PUT", path, b'{"properties": {"state": "Disabled"}}', headers)[0] == 200
     assert emulator.call("GET", f"{namespace}/clients/plain")["properties"]["state"] == "Disabled"
+
+
+# Private keys
+
+
+@pytest.mark.parametrize("name", ["PEM", "JSON object", "hex", "base64 twice", "JSON Web Key"])
+def test_the_emulator_keeps_the_hash_of_a_private_key(emulator: EmulatorProcess, namespace: str, name: str) -> None:
+    key = keys()[1]
+    text = NOTATIONS[name](key)
+    properties = {"description": text, "attributes": {"key": text, "floor": "3"}}
+    made = emulator.call("PUT", f"{namespace}/clients/with-a-key", {"properties": properties})
+    expected = {"description": mask_of(text), "attributes": {"key": mask_of(text), "floor": "3"}}
+    for answer in (made, emulator.call("GET", f"{namespace}/clients/with-a-key")):
+        assert {name: answer["properties"][name] for name in expected} == expected
+
+
+def test_a_private_key_is_no_name(emulator: EmulatorProcess, namespace: str) -> None:
+    name = NOTATIONS["base64url of DER"](keys()[3])
+    answer = emulator.request("PUT", f"{namespace}/clients/{name}", {"properties": {}})
+    assert error_of(answer) == (400, "InvalidResourceName")
+    assert name not in str(answer)

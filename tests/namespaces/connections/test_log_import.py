@@ -1,16 +1,25 @@
 """Connection records become rows, capped, with last-seen marks; whatever strangers sent."""
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from django.core import serializers
+from django.test import Client as Browser
+from django.urls import reverse
 
 from certificates.authentication.engine import NamespaceState, authenticate
 from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_pem
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt
-from tests.support.factories import make_ca_certificate, make_client, make_namespace
+from tests.certificates.key_notations import NOTATIONS, Written, keys
+from tests.support.chains import self_signed
+from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +147,46 @@ def test_a_denied_publish_is_no_attempt_to_connect() -> None:
     denied = record(1) | {"operationName": "Microsoft.EventGrid/topicspaces/publish", "resultType": "Failed"}
     ConnectionIntake().take(namespace.pk, [denied], 1)
     assert not namespace.connection_attempts.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["PEM", "JSON string", "hex", "C array", "base64 twice", "url-encoded", "JSON Web Key"]
+)
+@pytest.mark.parametrize("key", keys(), ids=lambda key: str(key.kind))
+def test_a_key_in_any_part_of_a_record_is_masked(client: Browser, key: Written, name: str) -> None:
+    namespace = make_namespace(reader=make_user("rita"))
+    text = NOTATIONS[name](key)
+    reason = f"No client has the authentication name “{text}”."
+    parts: dict[str, Any] = {
+        "userName": text,
+        "clientName": text,
+        "caName": text,
+        "callerIpAddress": text,
+        "resultDescription": reason,
+        "properties": {"sessionName": text, "protocol": "MQTT5", "topic": text},
+        "decision": {"accepted": False, "code": "unknown-client", "reason": reason, "steps": [{"text": text}]},
+        "presentedChain": [text, subject_of(text)],
+        "other": {"deep": [text]},
+    }
+    ConnectionIntake().take(namespace.pk, [record(1, accepted=False, **parts)], 1)
+    attempt = ConnectionAttempt.objects.get()
+    assert attempt.user_name == mask_of(text)
+    stored = serializers.serialize("json", [attempt])
+    client.login(username="rita", password=PASSWORD)
+    pages = [
+        client.get(reverse(f"namespaces:{page}", args=[namespace.pk])).content.decode()
+        for page in ("connection_list", "connection_newer")
+    ]
+    listed = client.get(reverse("namespaces:connection_csv", args=[namespace.pk]))
+    pages.append(b"".join(listed.streaming_content).decode())  # type: ignore[attr-defined]
+    assert mask_of(text) in pages[0]
+    assert mask_of(text) in pages[2]
+    for place in (stored, *map(unescape, pages)):
+        assert not any(secret in place for secret in key.secrets)
+        assert text[:200] not in place
+
+
+def subject_of(text: str) -> str:
+    """A certificate with the text in its subject."""
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text, _validate=False)])
+    return self_signed("x", subject=name).pem.decode()

@@ -1,5 +1,6 @@
 """The connection log: attempts that fail before CONNECT, successes and disconnections."""
 
+import json
 import socket
 import ssl
 import uuid
@@ -7,11 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
+from certificates.x509.key_masking import mask_of
+from certificates.x509.reading import to_pem
+from emulator.mqtt.recording.records import PUBLISH, evidence_of, record_of
+from tests.certificates.key_notations import NOTATIONS, keys
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import SECONDS, client_context, connected, wire
-from tests.support.chains import authority
+from tests.support.chains import authority, self_signed
 from tests.support.waiting import until
 
 
@@ -162,3 +169,32 @@ def test_a_client_without_a_cipher_in_common_is_named(plant: Plant) -> None:
     with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
         context.wrap_socket(raw, server_hostname="localhost")
     assert newest(plant, before)["code"] == "tls-no-shared-cipher"
+
+
+@pytest.mark.parametrize("name", ["base64 of DER", "hex", "url-encoded", "JSON string"])
+def test_a_key_as_user_name_or_session_name_is_logged_as_its_hash(plant: Plant, name: str) -> None:
+    key = keys()[3]
+    text = NOTATIONS[name](key)
+    before = len(plant.log())
+    with wire(plant) as opened:
+        opened.send(w.connect(text, text))
+        opened.expect(w.CONNACK)
+    told = newest(plant, before)
+    assert told["resultType"] == "Failed"
+    assert (told["userName"], told["properties"]["sessionName"]) == (mask_of(text), mask_of(text))
+    stored = json.dumps(plant.log()[before:])
+    assert text[40:60] not in stored
+    assert not any(secret in stored for secret in key.secrets)
+
+
+def test_a_key_in_a_certificate_or_sentence_is_logged_as_its_hash() -> None:
+    text = NOTATIONS["hex"](keys()[1])
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text, _validate=False)])
+    der = self_signed("press-07", subject=subject).der
+    evidence = evidence_of((der,), None)
+    assert json.loads(f"{{{evidence}}}")["presentedChain"] == [mask_of(to_pem(der))]
+    told = record_of(
+        PUBLISH, namespace_id="/x", succeeded=False, description=f"No topic space contains {text}.", peer="127.0.0.1:1"
+    ).as_json()
+    assert text[:40] not in told
+    assert "private key removed" in told
