@@ -24,7 +24,7 @@ from certificates.x509.key_marks import kind_of_text
 from certificates.x509.key_notations import in_other_letters, plain_texts, written_bytes
 from certificates.x509.notations import plain_forms
 
-SHORTEST_KEY = 20  # characters
+SHORTEST_KEY = 20  # characters, of armour alone; a key itself has twice as many
 MAX_READINGS = 4000
 MAX_READ_BYTES = 24_000_000
 MAX_KEY_STARTS = 2000
@@ -77,7 +77,7 @@ def private_key_kind(data: bytes) -> str:
 
     Arguments: `data`, raw bytes of a file, or a text in UTF-8. Never parses a key.
     """
-    if len(data) < SHORTEST_KEY:
+    if len(data) < SHORTEST_KEY or (len(data) < 2 * SHORTEST_KEY and b"PRIV" not in data.upper()):
         return ""
     search = _Search()
     if kind := search.kind_in(data, MAX_LAYERS):

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from certificates.x509.private_keys import SHORTEST_KEY, holds_a_private_key, private_key_kind
 
 CSRF_FIELD = "csrfmiddlewaretoken"  # random, and never shown or stored
+MOST_KNOWN_HEADERS = 10_000
 LONGEST_TOGETHER = 100  # values of one field that are also searched together, as the lines of a key
 # Where a server keeps the address, beside PATH_INFO and QUERY_STRING.
 _ADDRESSES = ("RAW_URI", "REQUEST_URI", "PATH_TRANSLATED", "UNENCODED_URL")
@@ -70,7 +71,7 @@ class PrivateKeyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         for header in _HEADERS:
-            if len(value := request.META.get(header, "")) >= SHORTEST_KEY and holds_a_private_key(value):
+            if header in request.META and _held_in_header(request.META[header]):
                 del request.META[header]
         is_refused = _holds_a_key(request)
         if is_refused:
@@ -91,6 +92,21 @@ class PrivateKeyMiddleware:
                 for file in files[1]:
                     if holds_a_private_key(str(file.name or "")):
                         file.name = "file"
+
+
+_headers_without_a_key: set[int] = set()  # hashes: browsers send the same headers with each request
+
+
+def _held_in_header(value: str) -> bool:
+    known = hash(value)
+    if len(value) < SHORTEST_KEY or known in _headers_without_a_key:
+        return False
+    if holds_a_private_key(value):
+        return True
+    if len(_headers_without_a_key) >= MOST_KNOWN_HEADERS:
+        _headers_without_a_key.clear()
+    _headers_without_a_key.add(known)
+    return False
 
 
 def _holds_a_key(request: HttpRequest) -> bool:

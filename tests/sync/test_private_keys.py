@@ -118,7 +118,6 @@ def test_a_replacement_keeps_what_the_portal_does_not_know(arm: ScriptedArm, ada
 def test_no_mask_is_sent_for_what_is_no_longer_there(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
     client = imported(arm, factory, properties())
     arm.store.clear()
-    finding = Finding.objects.filter(object_pk=client.pk).first()
     scan(next(each for each in scopes().all() if each.pk == factory.pk))
     finding = Finding.objects.get()
     keep_ours(ada, finding=finding)
@@ -137,7 +136,8 @@ def test_drift_shows_masks(arm: ScriptedArm, browser: Browser, ada: User, factor
     assert scan(scope).error == ""
     changed, appeared = Finding.objects.get(object_pk=client.pk), Finding.objects.get(name="sensor-9")
     pages = [
-        browser.get(reverse("sync:drift_detail", args=[found.pk])).content.decode() for found in (changed, appeared)
+        browser.get(reverse("sync:drift_detail", args=[factory.pk, found.pk])).content.decode()
+        for found in (changed, appeared)
     ]
     assert all("private key removed" in page for page in pages)
     assert_nowhere(TEXTS[name], *pages, *map(str, Activity.objects.values_list("after", flat=True)))
