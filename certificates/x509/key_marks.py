@@ -28,9 +28,11 @@ _MARKS = (
     (b"AGE-SECRET-KEY-", re.compile(rb"AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50}"), "age"),
 )
 
-# A JSON Web Key is private when it has "d" (EC, RSA, OKP) or "k" (a symmetric key) beside "kty".
-_JWK_TYPE = re.compile(rb"""(?<![A-Za-z0-9_])kty["']?\s{0,20}[:=]""")
-_JWK_SECRET = re.compile(rb"""(?<![A-Za-z0-9_])(?:d|k|p|q|dp|dq|qi)["']?\s{0,20}[:=]\s{0,20}["']?[A-Za-z0-9+/_-]{16}""")
+# A JSON Web Key is private when it has "d" (EC, RSA, OKP) or "k" (a symmetric key) beside "kty". A "+" is a blank of an address.
+_JWK_TYPE = re.compile(rb"""(?<![A-Za-z0-9_])kty["']?[\s+]{0,20}[:=]""")
+_JWK_SECRET = re.compile(
+    rb"""(?<![A-Za-z0-9_])(?:d|k|p|q|dp|dq|qi)["']?[\s+]{0,20}[:=][\s+]{0,20}["']?[A-Za-z0-9+/_-]{16}"""
+)
 
 _HEX = rb"(?:0[xX])?+(?:[0-9A-Fa-f]{2}[\s:,-]{0,40}+){24}"
 _NOT_A_CERTIFICATE = rb"(?!(?:0[xX])?30[\s:,-]{0,40}8[123])"
@@ -39,7 +41,7 @@ _BASE64_NUMBER = (
     _MIXED
     + rb"(?:[A-Za-z0-9+/_-]{43}|[A-Za-z0-9+/_-]{64}|[A-Za-z0-9+/_-]{86}|[A-Za-z0-9+/_-]{88})={0,2}(?![A-Za-z0-9+/_=-])"
 )
-_BETWEEN = rb"[\"'`\])}]{0,3}[ \t]{0,8}(?:\([^()\n]{0,40}\))?[\s:=>\"'`(\[{,|]{1,60}+"
+_BETWEEN = rb"[\"'`\])}]{0,3}[ \t]{0,8}(?:\([^()\n]{0,40}\))?[\s+:=>\"'`(\[{,|]{1,60}+"
 _LABEL = re.compile(
     rb"PRIV(?:ATE)?(?:[ _-]?(?:key|exponent|value|number|scalar|part|hex|raw|bytes|base64|b64))*+"
     + _BETWEEN

@@ -406,6 +406,7 @@ NUMBERS: dict[str, Notation] = {
     "JSON Web Key in YAML": lambda key: "\n".join(f"{name}: {value}" for name, value in jwk(key).items()),
     "JSON Web Key in JavaScript": lambda key: "{" + ", ".join(f"{n}: '{value}'" for n, value in jwk(key).items()) + "}",
     "JSON Web Key, url-encoded": lambda key: quote(json.dumps(jwk(key))),
+    "JSON Web Key, url-encoded with plus signs": lambda key: quote_plus(json.dumps(jwk(key))),
 }  # fmt: skip
 
 ENCODED: dict[str, Notation] = {
