@@ -53,7 +53,7 @@ def fields_of_a_client(texts: list[str]) -> dict[str, Any]:
     return dict(zip(names, texts, strict=True)) | fixed | posted_rows("attributes", rows)
 
 
-@pytest.mark.parametrize("first", range(4), ids=[key.kind for key in keys()])
+@pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.long) for first in (1, 2, 3))])
 @pytest.mark.parametrize("group", GROUPS)
 def test_no_field_of_a_client_takes_a_key(ada: Browser, namespace: Namespace, group: str, first: int) -> None:
     """Every notation in every field, and each kind of key in each field: `first` is the kind in the first."""
@@ -69,35 +69,34 @@ def test_no_field_of_a_client_takes_a_key(ada: Browser, namespace: Namespace, gr
     assert not Activity.objects.exists()
 
 
+POSTED = [
+    *[("namespaces:client_create", name) for name in ("name", "authentication_name", "description", "thumbprints", "team")],
+    *[("namespaces:client_create_draft", name) for name in ("name", "description", "attributes-0-value")],
+    *[("namespaces:client_group_create", name) for name in ("name", "description", "query")],
+    *[("namespaces:client_group_create_draft", name) for name in ("query", "operand", "value")],
+    *[("namespaces:topic_space_create", name) for name in ("name", "description", "templates-0-text")],
+    *[("namespaces:permission_binding_create", name) for name in ("name", "description", "client_group_name")],
+    *[("namespaces:role_add", name) for name in ("holder", "role")],
+    *[("certificates:ca_certificate_upload", name) for name in ("name", "pem", "description")],
+    *[("certificates:test_authentication", name) for name in ("pem", "user_name", "at")],
+    *[("certificates:sample_certificates", name) for name in ("clients-0-name", "root_name")],
+    ("portal:sign_in", "username"), ("portal:sign_in", "next"), ("portal:theme", "next"),
+    ("portal:password_change", "old_password"), ("portal:notifications_seen", "until"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", A_FEW)
-@pytest.mark.parametrize(
-    ("page", "field"),
-    [
-        *[("namespaces:client_create", name) for name in ("name", "authentication_name", "description", "thumbprints", "team")],
-        *[("namespaces:client_create_draft", name) for name in ("name", "description", "attributes-0-value")],
-        *[("namespaces:client_group_create", name) for name in ("name", "description", "query")],
-        *[("namespaces:client_group_create_draft", name) for name in ("query", "operand", "value")],
-        *[("namespaces:topic_space_create", name) for name in ("name", "description", "templates-0-text")],
-        *[("namespaces:permission_binding_create", name) for name in ("name", "description", "client_group_name")],
-        *[("namespaces:role_add", name) for name in ("holder", "role")],
-        *[("certificates:ca_certificate_upload", name) for name in ("name", "pem", "description")],
-        *[("certificates:test_authentication", name) for name in ("pem", "user_name", "at")],
-        *[("certificates:sample_certificates", name) for name in ("clients-0-name", "root_name")],
-        ("portal:sign_in", "username"), ("portal:sign_in", "next"), ("portal:theme", "next"),
-        ("portal:password_change", "old_password"), ("portal:notifications_seen", "until"),
-    ],
-)  # fmt: skip
-def test_no_posted_field_comes_back(ada: Browser, namespace: Namespace, page: str, field: str, name: str) -> None:
-    where = address_of(page, namespace)
+def test_no_posted_field_comes_back(ada: Browser, namespace: Namespace, name: str) -> None:
     rows = {f"{set_name}-TOTAL_FORMS": "1" for set_name in ("attributes", "templates", "clients")}
-    for key in (keys()[0], P_256):
+    for at, (page, field) in enumerate(POSTED):
+        key = keys()[at % 4]
         text = NOTATIONS[name](key)
-        before = Client.objects.count(), Activity.objects.count()
-        answer = ada.post(where, rows | {field: text})
-        assert answer.status_code < 500
-        assert not shows(answer.content.decode(), key, text)
-        assert not shows(str(answer.headers), key, text)
-        assert (Client.objects.count(), Activity.objects.count()) == before
+        answer = ada.post(address_of(page, namespace), rows | {field: text})
+        assert answer.status_code < 500, (page, field)
+        assert not shows(answer.content.decode() + str(answer.headers), key, text), (page, field)
+    recorded = str(list(Activity.objects.values()))  # such as refused sign-ins
+    assert not any(shows(recorded, key, NOTATIONS[name](key)) for key in keys())
+    assert Client.objects.count() == 1
 
 
 # Each parameter that a page reads, and others.
@@ -127,20 +126,20 @@ def address_of(page: str, namespace: Namespace) -> str:
     return reverse(page, args=[] if page.startswith("portal:") else [namespace.pk])
 
 
-@pytest.mark.parametrize("signed_in", ["signed in", "signed out"])
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "signed out"])
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["plain", "htmx"])
-@pytest.mark.parametrize(("page", "field"), ADDRESSES)
 def test_no_address_with_a_key_is_answered(
-    ada: Browser, namespace: Namespace, page: str, field: str, headers: dict[str, str], signed_in: str
+    ada: Browser, namespace: Namespace, headers: dict[str, str], is_signed_in: bool
 ) -> None:
-    if signed_in == "signed out":
+    if not is_signed_in:
         ada.logout()
-    where = address_of(page, namespace)
-    for name in A_FEW:
-        text = NOTATIONS[name](P_256)
-        answer = ada.get(f"{where}?{urlencode({'page': '1', field: text})}", headers=headers)
-        assert answer.status_code == 400, name
-        assert not shows(answer.content.decode() + str(answer.headers), P_256, text), name
+    for at, (page, field) in enumerate(ADDRESSES):
+        name, key = A_FEW[at % len(A_FEW)], keys()[at % 4]
+        text = NOTATIONS[name](key)
+        query = urlencode({"page": "1", field: text})
+        answer = ada.get(f"{address_of(page, namespace)}?{query}", headers=headers)
+        assert answer.status_code == 400, (page, field, name)
+        assert not shows(answer.content.decode() + str(answer.headers), key, text), (page, field, name)
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert "default-src" in answer.headers["Content-Security-Policy"]
 
@@ -148,11 +147,10 @@ def test_no_address_with_a_key_is_answered(
 @pytest.mark.parametrize("group", GROUPS)
 def test_an_address_is_refused_with_a_key_in_any_notation(ada: Browser, group: str) -> None:
     for name, notation in GROUPS[group].items():
-        for key in keys():
-            text = notation(key)
-            answer = ada.get(f"/search/?q={quote(text, safe='')}")
-            assert answer.status_code == 400, (name, key.kind)
-            assert not shows(answer.content.decode(), key, text)
+        text = notation(P_256)
+        answer = ada.get(f"/search/?q={quote(text, safe='')}", headers={"HX-Request": "true"})  # a short page
+        assert answer.status_code == 400, name
+        assert not shows(answer.content.decode(), P_256, text), name
 
 
 def test_a_key_in_lines_of_several_parameters_is_refused(ada: Browser) -> None:
