@@ -6,6 +6,7 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from allauth.account.signals import email_removed
         from allauth.mfa import signals
         from django.conf import settings
         from django.contrib.auth.signals import user_logged_in
@@ -14,12 +15,13 @@ class PortalConfig(AppConfig):
         from portal.deployment.starting import make_state_folder
         from portal.pages.menu_items import shell_pages
         from portal.registry import register_pages
-        from portal.sign_in import second_step
+        from portal.sign_in import records, second_step
         from portal.sign_in.session_limits import begin_session
 
         rename_paths(settings)
         register_pages(shell_pages)
         user_logged_in.connect(begin_session)
+        email_removed.connect(records.on_email_removed)
         signals.authenticator_added.connect(second_step.on_added)
         signals.authenticator_reset.connect(second_step.on_reset)
         signals.authenticator_removed.connect(second_step.on_removed)

@@ -162,9 +162,25 @@ LOCAL_ACCOUNTS = flag("PORTAL_LOCAL_ACCOUNTS", True)
 SIGN_IN_FAILURES_PER_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ADDRESS", 100)
 SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS", 5)
 SIGN_IN_FAILURES_PER_ACCOUNT = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT", 20)
+# Mail, for password resets and changes to accounts. Without a host there is none.
+EMAIL_HOST = text("PORTAL_MAIL_HOST")
+EMAIL_PORT = whole_number("PORTAL_MAIL_PORT", 587)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = text("PORTAL_MAIL_USER"), secret("PORTAL_MAIL_PASSWORD")
+MAIL_SECURITY = text("PORTAL_MAIL_SECURITY", "starttls").lower()  # starttls, tls or none
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SECURITY == "starttls", MAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = text("PORTAL_MAIL_FROM", "portal@localhost")
+MAIL_CONFIGURED = bool(EMAIL_HOST)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_CONFIGURED else 'dummy'}.EmailBackend"
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_VERIFICATION = "none"  # never needed to sign in: administrators create accounts
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 3
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
 ACCOUNT_REAUTHENTICATION_METHODS = {"password", "mfa"}  # before a change to the account
 MFA_ADAPTER = "portal.sign_in.second_step.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]

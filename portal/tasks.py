@@ -1,6 +1,7 @@
 """Celery tasks of the shell."""
 
 import time
+from smtplib import SMTPException
 from typing import Any
 
 from celery import shared_task
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from portal.deployment.starting import require_secret_key
 from portal.serving.shared_cache import delete_expired
+from portal.sign_in import mail
 from portal.sign_in.records import record_failures
 from portal.sign_in.sessions import delete_expired_sessions
 
@@ -27,6 +29,20 @@ def tidy_sign_ins() -> None:
     record_failures(timezone.now())
     delete_expired(time.time())
     delete_expired_sessions(timezone.now())
+
+
+# A mail server that is away is tried again for about an hour and a half.
+AWAY = (OSError, SMTPException)
+
+
+@shared_task(autoretry_for=AWAY, retry_backoff=10, max_retries=12)
+def send_mail(to: str, subject: str, text: str) -> None:
+    mail.send_mail(to, subject, text)
+
+
+@shared_task(autoretry_for=AWAY, retry_backoff=10, max_retries=12)
+def send_password_reset(email: str, base_url: str) -> None:
+    mail.send_password_reset(email, base_url)
 
 
 @worker_init.connect

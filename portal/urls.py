@@ -2,12 +2,22 @@
 
 from django.urls import include, path
 
-from portal.views import second_step, sign_in
+from portal.views import email_addresses, password_reset, second_step, sign_in
 
 urlpatterns = [
     # Names that django-allauth looks for. What is missing here, such as its sign-up, does not exist.
     path("sign-in/", sign_in.SignIn.as_view(), name="account_login"),
     path("sign-in/code/", second_step.CodePage.as_view(), name="mfa_authenticate"),
+    path("sign-in/reset/", password_reset.AskForReset.as_view(), name="account_reset_password"),
+    path("sign-in/reset/sent/", password_reset.ResetAsked.as_view(), name="account_reset_password_done"),
+    path("sign-in/reset/done/", password_reset.PasswordWasReset.as_view(), name="account_reset_password_from_key_done"),
+    path(
+        "sign-in/reset/<slug:uidb36>/<str:key>/",
+        password_reset.ResetPassword.as_view(),
+        name="account_reset_password_from_key",
+    ),
+    path("account/email/", email_addresses.EmailAddresses.as_view(), name="account_email"),
+    path("account/email/verify/<str:key>/", email_addresses.VerifyAddress.as_view(), name="account_confirm_email"),
     path("account/confirm/", second_step.ConfirmPassword.as_view(), name="account_reauthenticate"),
     path("account/confirm/code/", second_step.ConfirmCode.as_view(), name="mfa_reauthenticate"),
     path("account/two-step/", second_step.SecondStep.as_view(), name="mfa_index"),

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal.deployment.starting import configured_secret_key
+from portal.models import User
 from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks
 
@@ -24,6 +25,7 @@ DRIVERS = {
     "redis": ("CELERY_BROKER_URL", "redis"),
     "amqp": ("CELERY_BROKER_URL", "amqp"),
 }
+MAIL_SECURITY = ("starttls", "tls", "none")
 OWN_TO_A_PROCESS = ("locmem.LocMemCache", "dummy.DummyCache")
 
 
@@ -204,6 +206,37 @@ def shared_cache() -> Iterable[Shortcoming]:
             "cache_per_process",
             "Each web process counts failed sign-ins for itself, so guessing passwords is hardly limited.",
             "Remove PORTAL_CACHE_URL (the database counts), or set it to a Redis server: redis://host:6379/1",
+        )
+
+
+def accounts() -> Iterable[Shortcoming]:
+    """Yield what keeps users from signing in: no mail, or no account that may use a password."""
+    if settings.MAIL_SECURITY not in MAIL_SECURITY:
+        yield Shortcoming(
+            "error",
+            "mail_security_unknown",
+            f"PORTAL_MAIL_SECURITY is {settings.MAIL_SECURITY[:40]}: passwords would cross the network unencrypted.",
+            f"Use one of: {', '.join(MAIL_SECURITY)}.",
+        )
+    if settings.PRODUCTION and not settings.MAIL_CONFIGURED:
+        yield Shortcoming(
+            "warning",
+            "mail_missing",
+            "PORTAL_MAIL_HOST is not set: users cannot reset a forgotten password.",
+            "Set it to your mail server, and PORTAL_MAIL_FROM to the sender.",
+        )
+    if settings.LOCAL_ACCOUNTS:
+        return
+    try:
+        has_emergency = User.objects.filter(break_glass=True, is_active=True, is_superuser=True).exists()
+    except DatabaseError:
+        return  # reported by the check of the database
+    if not has_emergency:
+        yield Shortcoming(
+            "error",
+            "break_glass_missing",
+            "PORTAL_LOCAL_ACCOUNTS is false, and no administrator can sign in when single sign-on is out of order.",
+            "Run: manage.py create_admin emergency --break-glass, and keep the password in a safe.",
         )
 
 

@@ -3,16 +3,19 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.activity import mark_first_sign_in
 from portal.models import User
 from portal.sign_in import known_devices, records
 from portal.sign_in.addresses import client_address, limited_network
+from portal.sign_in.mail import queue_mail
 from portal.sign_in.rate_limits import RateLimitError, begin_attempt
 
 
@@ -67,6 +70,18 @@ class AccountAdapter(DefaultAccountAdapter):
         else:
             attempt.forget()
         return user
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        return reverse("account_email" if self.request.user.is_authenticated else "account_login")
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        queue_mail(template_prefix, email, {"email": email, **context})
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        is_verified: bool = super().confirm_email(request, email_address)
+        if is_verified:
+            records.note("email_verified", email_address.user, request)
+        return is_verified
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         if isinstance(user, User):

@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm, ReauthenticateForm
+from allauth.account.forms import AddEmailForm, LoginForm, ReauthenticateForm, ResetPasswordForm, ResetPasswordKeyForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateByCodeForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from django import forms
+from django.http import HttpRequest
 
 from portal.sign_in import records
 from portal.sign_in.addresses import client_address
 from portal.sign_in.encryption import UnreadableSecretError
+from portal.sign_in.mail import queue_password_reset
 from portal.sign_in.second_step import pending_secret
 
 LONGEST_NAME = 150
@@ -96,10 +98,55 @@ class ActivateForm(ActivateTOTPForm):
         return " ".join(self.secret[at : at + 4] for at in range(0, len(self.secret), 4))
 
 
+class ResetForm(ResetPasswordForm):
+    """The address of an account. A worker looks for the account, so nothing here depends on whether there is one."""
+
+    is_queued = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = _address_field()
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+    def save(self, request: HttpRequest, **_: Any) -> str:
+        email = str(self.cleaned_data["email"])
+        self.is_queued = queue_password_reset(email, request.build_absolute_uri("/"))
+        if not self.is_queued:
+            self.add_error(None, forms.ValidationError("Mail cannot be sent now. Try again later.", code="no_mail_now"))
+        return email
+
+
+class NewPasswordForm(ResetPasswordKeyForm):
+    """A new password, after a link by mail."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = "New password"
+        self.fields["password1"].help_text = "At least 12 characters that are not easy to guess, such as a few words."
+        self.fields["password2"].label = "New password again"
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+
+
+class AddAddressForm(AddEmailForm):
+    """One more e-mail address, which a link verifies."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = _address_field()
+
+
 def code_field(help_text: str) -> forms.CharField:
     attributes = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
     widget = forms.TextInput(attrs=attributes)
     return forms.CharField(label="Code", max_length=LONGEST_CODE, widget=widget, help_text=help_text)
+
+
+def _address_field() -> forms.EmailField:
+    widget = forms.EmailInput(attrs={"autocomplete": "email"})
+    return forms.EmailField(label="E-mail address", max_length=254, widget=widget)
 
 
 def _password_field(label: str) -> forms.CharField:

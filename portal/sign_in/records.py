@@ -16,7 +16,7 @@ UNKNOWN_ACCOUNT = "An account that does not exist"
 EVENTS = (
     *("signed_in", "wrong_password", "refused_by_limit", "wrong_code", "signed_out", "signed_out_everywhere"),
     *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
-    *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed"),
+    *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed", "reset_link_refused"),
 )
 # Column of FailedSignIns → event
 FAILURES = {"wrong": "wrong_password", "wrong_codes": "wrong_code", "refused": "refused_by_limit"}
@@ -96,6 +96,11 @@ def record_failures(now: datetime) -> int:
             )
         recorded += 1
     return recorded
+
+
+def on_email_removed(request: HttpRequest, user: User, **_: object) -> None:
+    """Record what allauth reports by a signal."""
+    note("email_removed", user, request)
 
 
 def count(event: str) -> None:

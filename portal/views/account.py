@@ -1,5 +1,7 @@
 """The user's account: roles and password."""
 
+from allauth.account.adapter import get_adapter
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse, HttpResponseBase
@@ -23,11 +25,14 @@ def _account(request: PageRequest, form: PasswordChangeForm, status: int = 200) 
 
 @require_POST
 def password_change(request: PageRequest) -> HttpResponseBase:
+    if refused := ratelimit.consume_or_429(request, action="change_password"):
+        return refused
     form = PasswordChangeForm(request.user, request.POST)
     if not form.is_valid():
         return _account(request, form, status=422)
     form.save()
     keep_only_this_session(request, request.user)
     records.note("password_changed", request.user, request)
+    get_adapter().send_notification_mail("account/email/password_changed", request.user)
     messages.success(request, "Your password is changed. Other browsers are signed out.")
     return redirect("portal:account")

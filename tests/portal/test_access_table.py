@@ -43,6 +43,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "account_login": ("GET", "everybody"),
     "mfa_authenticate": ("GET", "everybody"),
     "portal:sign_in_start_over": ("POST", "everybody"),
+    "account_reset_password": ("GET", "everybody"),
+    "account_reset_password_done": ("GET", "everybody"),
+    "account_reset_password_from_key": ("GET", "everybody"),
+    "account_reset_password_from_key_done": ("GET", "everybody"),
+    "account_email": ("GET", "stranger"),
+    "account_confirm_email": ("GET", "everybody"),
     "account_reauthenticate": ("GET", "stranger"),
     "mfa_reauthenticate": ("GET", "stranger"),
     "mfa_index": ("GET", "stranger"),
@@ -154,6 +160,9 @@ for stem in ("client_group", "topic_space", "permission_binding"):
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
+    "account_email": "stranger",
+    "account_reset_password": "everybody",
+    "account_reset_password_from_key": "everybody",
     "account_reauthenticate": "stranger",
     "mfa_activate_totp": "stranger",
     "mfa_deactivate_totp": "stranger",
@@ -228,6 +237,8 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "entry": 1000,
         "finding": 1000,
         "session": 1000,
+        "uidb36": "1",
+        "key": "wrong",
         "assignment": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
@@ -317,7 +328,9 @@ def test_access_by_role(place: Namespace, name: str, method: str, least: str, pe
 
 # The second argument of client_create_check is a field, not an object.
 OF_AN_OBJECT = sorted(
-    name for name in TABLE if len(url_arguments()[name]) > 1 and name != "namespaces:client_create_check"
+    name
+    for name in TABLE
+    if len(url_arguments()[name]) > 1 and "pk" in url_arguments()[name] and name != "namespaces:client_create_check"
 )
 
 

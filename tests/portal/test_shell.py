@@ -329,6 +329,7 @@ REDIRECTS = {
     *("sync:sync_retry", "sync:sync_discard"),
 }
 FILES = ("_csv", "_pem")
+WRONG_LINKS = {"account_reset_password_from_key", "account_confirm_email"}  # with the key of the access table
 PARTS = ("bell", "_states", "_check", "_check_name", "_live", "_newer")
 
 
@@ -349,7 +350,7 @@ def whole_pages(person: str) -> list[str]:
 @pytest.mark.parametrize("name", pages())
 def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
     answer = signed_in("admin").get(reverse(name, kwargs=arguments(name, place.pk)))
-    assert answer.status_code == 200
+    assert answer.status_code == (422 if name in WRONG_LINKS else 200)
     assert answer.headers["Content-Type"].startswith("text/html")
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

@@ -18,10 +18,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username", nargs="?", default="admin", help="user name (default: admin)")
         parser.add_argument("--email", default="", help="e-mail address")
+        parser.add_argument(
+            "--break-glass",
+            action="store_true",
+            help="for emergencies: may use the password also while PORTAL_LOCAL_ACCOUNTS is false",
+        )
 
-    def handle(self, *args: Any, username: str, email: str, **options: Any) -> None:
+    def handle(self, *args: Any, username: str, email: str, break_glass: bool = False, **options: Any) -> None:
         password = generate_password()
-        user = User(username=username, email=email, is_staff=True, is_superuser=True)
+        user = User(username=username, email=email, is_staff=True, is_superuser=True, break_glass=break_glass)
         user.set_password(password)
         try:
             user.clean_fields()
@@ -32,7 +37,8 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 user.save(force_insert=True)
-                record(None, verb="Create administrator", kind="portal.user", object_pk=user.pk, object_name=username)
+                verb = "Create break-glass administrator" if break_glass else "Create administrator"
+                record(None, verb=verb, kind="portal.user", object_pk=user.pk, object_name=username)
         except IntegrityError:
             raise CommandError(_exists(username)) from None
         self.stdout.write(f"User name  {username}\nPassword   {password}")

@@ -21,6 +21,7 @@ SOUND: dict[str, Any] = {
     "TRUSTED_PROXIES": ["127.0.0.1"],
     "SECURE_HSTS_SECONDS": 3600,
     "CELERY_BROKER_URL": "redis://localhost/0",
+    "MAIL_CONFIGURED": True,
     "CACHES": {"default": {"BACKEND": "portal.serving.shared_cache.SharedCache"}},
 }
 LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
@@ -43,6 +44,8 @@ HASHED = "where collectstatic puts files"
         (checks.hsts, {"SECURE_HSTS_SECONDS": 0}, "hsts_off"),
         (checks.servers, {"CELERY_BROKER_URL": "filesystem://"}, "broker_files"),
         (checks.shared_cache, {"CACHES": {"default": {"BACKEND": LOCAL_CACHE}}}, "cache_per_process"),
+        (checks.accounts, {"MAIL_SECURITY": "ssl3"}, "mail_security_unknown"),
+        (checks.accounts, {"MAIL_CONFIGURED": False}, "mail_missing"),
         (checks.static_files, {"STATIC_ROOT": None}, "static_root_missing"),
     ],
 )
@@ -97,3 +100,15 @@ def test_an_account_that_exists_or_has_no_name_is_refused(name: str) -> None:
     with pytest.raises(CommandError):
         call_command("create_admin", name, stdout=StringIO(), stderr=StringIO())
     assert User.objects.get().password == before
+
+
+@pytest.mark.django_db
+def test_without_local_accounts_an_emergency_account_is_needed(settings: Any) -> None:
+    settings.LOCAL_ACCOUNTS = False
+    assert "break_glass_missing" in [found.code for found in checks.accounts()]
+    call_command("create_admin", "root", stdout=StringIO(), stderr=StringIO())
+    assert "break_glass_missing" in [found.code for found in checks.accounts()]
+    out = StringIO()
+    call_command("create_admin", "emergency", "--break-glass", stdout=out, stderr=StringIO())
+    assert "break_glass_missing" not in [found.code for found in checks.accounts()]
+    assert Browser().login(username="emergency", password=out.getvalue().split()[-1])
