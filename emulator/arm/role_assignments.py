@@ -16,6 +16,7 @@ from emulator.storage.resources import ROLE_ASSIGNMENT, ROLE_NAMES, Resource, id
 from emulator.storage.store import Store
 
 AUTHORIZATION = "Microsoft.Authorization"
+PRINCIPAL_TYPES = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
 _MARK = f"/providers/{AUTHORIZATION.casefold()}/"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _ROLE = re.compile(r"(?:/[^?]*)?/providers/microsoft\.authorization/roledefinitions/([-0-9a-f]{36})", re.IGNORECASE)
@@ -85,10 +86,15 @@ class RoleAssignments:
         principal = str(given.get("principalId")).casefold()
         if not _GUID.fullmatch(principal):
             raise invalid("'properties.principalId' is the object id of an identity, a GUID.", "properties.principalId")
+        kind = given.get("principalType") or "ServicePrincipal"
+        if kind not in PRINCIPAL_TYPES:
+            raise invalid(
+                f"'properties.principalType' is one of {', '.join(PRINCIPAL_TYPES)}.", "properties.principalType"
+            )
         properties = {
             "roleDefinitionId": f"/subscriptions/{scope.id.split('/')[2]}{_definition_id(role[1].casefold())}",
             "principalId": principal,
-            "principalType": str(given.get("principalType") or "ServicePrincipal"),
+            "principalType": kind,
             "scope": scope.id,
             "condition": None,
             "conditionVersion": None,

@@ -12,6 +12,7 @@ from typing import Any
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
+from emulator.storage.resources import PUBLISHER_ROLE
 from tests.support.emulator_process import LOCATION, EmulatorProcess
 
 REQUESTS = 2000
@@ -63,6 +64,13 @@ BODIES: dict[str, Any] = {
         "properties": {"privateLinkServiceConnectionState": {"status": "Approved", "description": "x"}}
     },
     "/privateLinkResources/topic": {},
+    "/providers/Microsoft.Authorization/roleAssignments/11111111-2222-3333-4444-555555555555": {
+        "properties": {
+            "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{PUBLISHER_ROLE}",
+            "principalId": "11111111-2222-3333-4444-555555555555",
+            "principalType": "User",
+        }
+    },
 }
 QUERIES = (
     "",

@@ -12,6 +12,7 @@ from emulator.mqtt.options import MqttOptions
 from emulator.running import EmulatorStartError, RunningEmulator
 from emulator.storage.store import NAMESPACE, Resource
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.http_api.calls import PUBLISH_VERSION, token_of
 from tests.emulator.mqtt.in_process import GROUP, LocalPlant
 from tests.emulator.mqtt.raw_client import SECONDS, Wire, client_context
 from tests.support.emulator_process import EmulatorProcess
@@ -44,6 +45,18 @@ def test_a_client_reaches_its_namespace_by_host_name(named_plant: LocalPlant, ho
         assert opened.expect(w.CONNACK).reason == 0
         assert opened.silent()
     assert named_plant.logged("SuccessfulMqttConnections")[0]["clientName"] == "press-07"
+
+
+def test_http_reaches_its_namespace_by_host_name_too(named_plant: LocalPlant) -> None:
+    head = (
+        f"POST /mqtt/messages?topic=a&retain=1&api-version={PUBLISH_VERSION} HTTP/1.1\r\nHost: {HOST}\r\n"
+        f"Authorization: Bearer {token_of(named_plant)}\r\nContent-Length: 1\r\n\r\n"
+    )
+    opened = open_by_name(named_plant, HOST)
+    with opened.tls:
+        opened.send(head.encode() + b"x")
+        assert opened.tls.recv(100).startswith(b"HTTP/1.1 204 ")
+    assert len(named_plant.namespace.broker.retained) == 1
 
 
 @pytest.mark.parametrize("host", [None, "other.localhost"])
