@@ -21,10 +21,10 @@ from emulator.events.life_cycle import LifeCycleEvent, client_event, event_type_
 from emulator.events.outbox import Budget, Outbox
 from emulator.events.schedule import Schedule
 from emulator.events.sequence_numbers import SequenceNumbers
-from emulator.events.subscription import EVENT_SUBSCRIPTION, EventSubscription, subscription_of
+from emulator.events.subscription import EventSubscription, subscription_of
 from emulator.events.webhook_client import Handshake, WebhookClient
 from emulator.storage.connection_records import ConnectionRecord
-from emulator.storage.resources import CLIENT, NAMESPACE, Change, id_key
+from emulator.storage.resources import CLIENT, EVENT_SUBSCRIPTION, NAMESPACE, Change, id_key
 from emulator.storage.store import Store
 
 MAX_INCOMING = 20_000  # records and changes that the thread has not taken yet; more are dropped

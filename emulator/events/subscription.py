@@ -7,19 +7,17 @@ from typing import Any
 
 from emulator.events.life_cycle import EVENT_TYPES, LifeCycleEvent
 from emulator.events.schedule import RetryPolicy
-from emulator.storage.resources import EVENT_SUBSCRIPTION, Resource, parent_of
+from emulator.storage.resources import Resource, parent_of
 
 CLOUD_EVENTS = "CloudEventSchemaV1_0"
 EVENT_GRID_EVENTS = "EventGridSchema"
 SCHEMAS = (EVENT_GRID_EVENTS, CLOUD_EVENTS)
 SUCCEEDED, AWAITING = "Succeeded", "AwaitingManualAction"
 
-__all__ = ["AWAITING", "CLOUD_EVENTS", "EVENT_SUBSCRIPTION", "SUCCEEDED", "EventSubscription", "subscription_of"]
-
 
 @dataclass(frozen=True)
 class EventSubscription:
-    """Who gets which events of a namespace."""
+    """Which events of a namespace go to which webhook."""
 
     id: str
     name: str

@@ -19,22 +19,38 @@ NAME = NameRule(r"[a-zA-Z0-9-]*", 3, 64, "letters, digits and hyphens")
 WEBHOOK = "WebHook"
 MAX_SUBJECT_CHARACTERS = 1_024
 MAX_LABELS = 100
-PROPERTIES = (
-    *("destination", "filter", "labels", "expirationTimeUtc", "eventDeliverySchema", "retryPolicy", "topic"),
-    *("deadLetterDestination", "deadLetterWithResourceIdentity", "deliveryWithResourceIdentity"),
-)
+# What would change deliveries and is not emulated is rejected, so that nobody waits for it.
 NOT_EMULATED = ("deadLetterDestination", "deadLetterWithResourceIdentity", "deliveryWithResourceIdentity")
-DESTINATION = (
-    *("endpointUrl", "endpointBaseUrl", "maxEventsPerBatch", "preferredBatchSizeInKilobytes"),
-    *("azureActiveDirectoryTenantId", "azureActiveDirectoryApplicationIdOrUri", "deliveryAttributeMappings"),
-    "minimumTlsVersionAllowed",
+PROPERTIES = (
+    "destination",
+    "eventDeliverySchema",
+    "expirationTimeUtc",
+    "filter",
+    "labels",
+    "retryPolicy",
+    "topic",
+    *NOT_EMULATED,
 )
 DESTINATION_NOT_EMULATED = (
-    *("azureActiveDirectoryTenantId", "azureActiveDirectoryApplicationIdOrUri", "deliveryAttributeMappings"),
+    "azureActiveDirectoryApplicationIdOrUri",
+    "azureActiveDirectoryTenantId",
+    "deliveryAttributeMappings",
+)
+DESTINATION = (
+    "endpointBaseUrl",
+    "endpointUrl",
+    "maxEventsPerBatch",
+    "minimumTlsVersionAllowed",
+    "preferredBatchSizeInKilobytes",
+    *DESTINATION_NOT_EMULATED,
 )
 FILTER = (
-    *("subjectBeginsWith", "subjectEndsWith", "includedEventTypes", "isSubjectCaseSensitive"),
-    *("enableAdvancedFilteringOnArrays", "advancedFilters"),
+    "advancedFilters",
+    "enableAdvancedFilteringOnArrays",
+    "includedEventTypes",
+    "isSubjectCaseSensitive",
+    "subjectBeginsWith",
+    "subjectEndsWith",
 )
 
 

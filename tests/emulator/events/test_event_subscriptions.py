@@ -3,6 +3,7 @@
 import json
 import random
 import ssl
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from emulator.authority import Authority
 from tests.emulator.arm.test_mutations import mutated
 from tests.emulator.events.conftest import CLOUD_EVENTS, Hooked
-from tests.emulator.events.webhook_server import GRANT, Answer, Seen, webhook_server
+from tests.emulator.events.webhook_server import ACCEPT, GRANT, NOT_FOUND, Answer, Seen, webhook_server
 from tests.emulator.mqtt.plant import make_plant
 from tests.emulator.mqtt.raw_client import connected
 from tests.support.emulator_process import EmulatorProcess
@@ -332,7 +333,9 @@ def test_subscriptions_and_numbers_survive_a_restart(tmp_path: Path) -> None:
 
 def test_http_is_called_where_the_operator_allows_it(tmp_path: Path) -> None:
     with webhook_server() as server:
-        emulator = EmulatorProcess(tmp_path / "emulator", "--allow-webhook", server.root, "--in-memory")
+        options = ("--allow-webhook", server.root, "--in-memory", "--event-time-scale=0.01")
+        emulator = EmulatorProcess(tmp_path / "emulator", *options)
+        release = threading.Event()
         try:
             namespace = emulator.make_namespace("plain")
             hook = server.hook("/plain")
@@ -345,5 +348,11 @@ def test_http_is_called_where_the_operator_allows_it(tmp_path: Path) -> None:
             )
             secure = {"endpointType": "WebHook", "properties": {"endpointUrl": hook.url.replace("http:", "https:")}}
             assert emulator.request("PUT", path, {"properties": {"destination": secure}})[0] == 400
+            hook.on_post = lambda seen: ACCEPT if release.wait(30) else NOT_FOUND
+            emulator.call("PUT", f"{namespace}/clients/c-1", {"properties": {}})
+            until(lambda: len(hook.posts) == 1, "the event arrives, and is not answered")
+            assert emulator.stop() == 0, "a webhook that hangs does not hold up the end"
         finally:
-            emulator.stop()
+            release.set()
+            if not emulator.ended:
+                emulator.stop()
