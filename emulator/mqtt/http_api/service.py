@@ -10,6 +10,7 @@ from typing import Protocol
 from emulator.credentials import Credentials
 from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.http_api.access import PUBLISHER_ROLE, SUBSCRIBER_ROLE, Access, authenticate
+from emulator.mqtt.http_api.denials import DenialLog
 from emulator.mqtt.http_api.exchange import HttpError, HttpRequest, HttpResponse
 from emulator.mqtt.http_api.publishing import published_by
 from emulator.mqtt.http_api.retained_messages import RetainedReader
@@ -17,10 +18,12 @@ from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.message_limits import message_of
 from emulator.mqtt.sessions.session import Message, Session
 from emulator.profile import AzureProfile
+from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.store import Store
 
 PUBLISH_VERSIONS = ("2025-02-15-preview", "2025-08-01-preview", "2025-11-16-preview")
 RETAINED_VERSIONS = ("2025-11-16-preview",)
+DENIALS = ("Forbidden", "InvalidTopic")  # codes of 403
 logger = logging.getLogger("emulator.mqtt.http")
 
 
@@ -36,6 +39,8 @@ class HttpNamespace(Protocol):
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> None: ...
 
+    def record(self, record: ConnectionRecord) -> None: ...
+
 
 class HttpService:
     """The three operations: publish, list retained messages, read one."""
@@ -47,6 +52,7 @@ class HttpService:
         self._store = store
         self._credentials = credentials
         self._open_topics = open_topics
+        self._denials = DenialLog(namespace.namespace_id, namespace.record)
 
     def respond(self, request: HttpRequest, peer: str) -> HttpResponse:
         """Return the response to a request, with a request id."""
@@ -58,7 +64,10 @@ class HttpService:
             response = self._operation(request)(request)
         except HttpError as problem:
             response = problem.response()
-            logger.info("%s from %s: %s %s", request_id, peer, problem.status, problem)
+            logger.info("%s from %s: %s %s", request_id, peer, problem.status, problem.code)
+            if problem.code in DENIALS and request.method == "POST" and self._credentials is not None:
+                now = asyncio.get_running_loop().time()
+                self._denials.add(self._credentials.object_id, peer, str(problem), request_id, now)
         except Exception:  # the outermost level: even a bug leads to a response
             logger.exception("%s from %s failed", request_id, peer)
             failure = HttpError(500, "InternalServerError", f"See request {request_id} in the emulator's log.")
@@ -86,7 +95,8 @@ class HttpService:
         access = self._access(caller, PUBLISHER_ROLE)
         published = published_by(request, namespace.azure)
         if not access.allows(published.topic):
-            raise HttpError(403, "Forbidden", "No topic space in which the identity is a publisher has this topic.")
+            named = published.topic[:100]
+            raise HttpError(403, "Forbidden", f"No topic space in which the identity is a publisher has '{named}'.")
         namespace.publish(message_of(published, now, namespace.azure), None, now)
         return HttpResponse(202 if namespace.routes_messages else 204)
 

@@ -62,10 +62,11 @@ def record_of(
     decision: Decision | None = None,
     evidence: str = NO_EVIDENCE,
     trace_id: str = "",
+    authentication_type: str = "",
 ) -> ConnectionRecord:
     """Return one record. Text from the client is cut to a bound, and masked where it is a private key.
 
-    Only attempts to connect have `evidence`, which is masked already.
+    Only attempts to connect have `evidence`, which is masked already. `authentication_type`: "" for certificates.
     """
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
@@ -80,9 +81,8 @@ def record_of(
         result_description=masked_text(description)[:4096],
         code=code,
         caller_ip_address=peer,
-        authentication_type=(
-            "AccessToken" if by_token else "CertificateThumbprintMatch" if by_thumbprint else "CACertificate"
-        ),
+        authentication_type=authentication_type
+        or ("AccessToken" if by_token else "CertificateThumbprintMatch" if by_thumbprint else "CACertificate"),
         client_identity_source=decision.authentication_name_source if decision is not None else "",
         session_name=masked_text(session_name)[: 2 * MAX_SESSION_NAME_BYTES],
         protocol=protocol,

@@ -7,6 +7,9 @@ import pytest
 
 from emulator.credentials import EVENT_GRID_AUDIENCE
 from emulator.faults_client import ControlError
+from emulator.mqtt.http_api.denials import DenialLog
+from emulator.mqtt.limits import MAX_DENIALS_LOGGED
+from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.resources import PUBLISHER_ROLE, ROLE_ASSIGNMENT, SUBSCRIBER_ROLE, Resource
 from tests.emulator.mqtt.http_api.calls import listed, publish, read, token_of
 from tests.emulator.mqtt.in_process import LocalPlant
@@ -72,6 +75,34 @@ def test_without_role_assignments_a_closed_namespace_allows_nothing(closed_plant
     answer = publish(closed_plant, "lines/1")
     assert (answer.status, answer.code) == (403, "Forbidden")
     assert listed(closed_plant, topicFilter="#").status == 403
+
+
+def test_a_denied_publish_is_in_the_connection_log(closed_plant: LocalPlant) -> None:
+    closed_plant.put_space("lines", "lines/#")
+    assign(closed_plant, closed_plant.namespace_id, PUBLISHER_ROLE)
+    answers = [publish(closed_plant, topic) for topic in ("other", "a/#", "lines/1")]
+    assert [answer.status for answer in answers] == [403, 403, 204]
+    until(lambda: len(closed_plant.log()) == 2, "both are recorded")
+    first, second = closed_plant.logged("FailedMqttPublishedMessages")
+    assert (first["code"], second["code"]) == ("not-permitted", "not-permitted")
+    assert "'other'" in first["resultDescription"]
+    said = first["properties"]
+    assert (said["protocol"], said["sessionName"]) == ("http-publish", closed_plant.credentials.object_id)
+    assert said["traceId"] == answers[0].headers["x-ms-request-id"]
+
+
+def test_a_flood_of_denials_is_recorded_in_part() -> None:
+    records: list[ConnectionRecord] = []
+    log = DenialLog("/n", records.append)
+    for _ in range(3):
+        log.add("caller", "peer", "the same", "id", 0.0)
+    assert len(records) == 1
+    for number in range(100):
+        log.add("caller", "peer", str(number), "id", 1.0)
+    assert len(records) == MAX_DENIALS_LOGGED == 50
+    log.add("caller", "peer", "the same", "id", 61.0)
+    assert len(records) == 51
+    assert records[0].authentication_type == "AccessToken"
 
 
 @pytest.mark.parametrize("depth", [2, 4, 8])  # segments of the subscription, the resource group and the namespace
