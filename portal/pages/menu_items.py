@@ -10,4 +10,7 @@ from portal.registry import SearchHit, page_hit
 
 def shell_pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
     yield page_hit("Account", "your roles, your password", reverse("portal:account"))
+    yield page_hit("Sessions", "where you are signed in", reverse("portal:sessions"))
+    yield page_hit("E-mail addresses", "of your account", reverse("account_email"))
+    yield page_hit("Two-step sign-in", "authenticator app and recovery codes", reverse("mfa_index"))
     yield page_hit("Notifications", "recent changes and failures", reverse("portal:notifications"))

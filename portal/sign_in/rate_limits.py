@@ -60,7 +60,7 @@ def begin_attempt(account: str, network: str, device: str, now: float | None = N
     Raises:
         RateLimitError: it is refused, and no limit but the one it met counts it.
     """
-    now = time.time() if now is None else now
+    now = clock() if now is None else now
     attempt = Attempt()
     for limit in _limits(account, network, device):
         key = limit.key(now)
@@ -70,6 +70,11 @@ def begin_attempt(account: str, network: str, device: str, now: float | None = N
             attempt.forget()
             raise RateLimitError(SLOWED if limit.name == "account" else limit.remaining(now))
     return attempt
+
+
+def clock() -> float:
+    """Return the time that windows are counted by, in seconds since 1970."""
+    return time.time()
 
 
 def _limits(account: str, network: str, device: str) -> Iterator[_Limit]:

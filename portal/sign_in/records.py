@@ -54,7 +54,7 @@ def note_failure(username: str, address: str, counted: str) -> None:
     """Count a failed sign-in as one of FAILURES. A worker adds each minute to the activity log (`record_failures`)."""
     user = User.objects.filter(username=username).only("pk").first()
     values = {
-        "minute": timezone.now().replace(second=0, microsecond=0),
+        "minute": this_minute(),
         "account": user.pk if user else 0,
         "address": address,
     }
@@ -66,6 +66,10 @@ def note_failure(username: str, address: str, counted: str) -> None:
         except IntegrityError:  # another process was quicker
             rows.update(**{counted: F(counted) + 1})
     count(FAILURES[counted])
+
+
+def this_minute() -> datetime:
+    return timezone.now().replace(second=0, microsecond=0)
 
 
 def record_failures(now: datetime) -> int:

@@ -51,6 +51,10 @@ PAGES = (
     "namespaces/1/sync/",
     "namespaces/1/drift/",
     "account/",
+    "account/sessions/",
+    "account/email/",
+    "account/two-step/",
+    "account/confirm/",
     "notifications/",
     "search/?q=press",
 )
