@@ -63,6 +63,12 @@ def looks_like_der(data: bytes) -> bool:
     return data[:1] == b"0" and (not data.isascii() or any(byte < 9 or 13 < byte < 32 for byte in data[:16]))
 
 
+def is_text(data: bytes) -> bool:
+    """Return whether the first bytes are text in UTF-8 or a code page, without control characters."""
+    head = data[:400]
+    return bool(head) and not any(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head)
+
+
 def read_header(data: bytes, at: int = 0) -> tuple[int, int, int] | None:
     """Return (tag, start, end) of the DER element at `at`, even where the data ends before it; None when there is none."""
     if at + 2 > len(data):

@@ -10,11 +10,14 @@ from itertools import islice
 
 MIN_BYTES = 32
 MAX_ARRAYS = 100
+MAX_ESCAPES = 65_536  # bytes of one string: the longest certificate that is read
+MAX_LINES = 8192  # of a dump
 
 _COMMENT = re.compile(rb"/\*[^*]{0,400}\*/|(?:^|[ \t,])//[^\n]{0,400}|(?:^|[ \t,])#[^\n]{0,400}", re.MULTILINE)
 _CAST = re.compile(rb"\((?:unsigned[ \t]{1,4}char|byte|u?char|u?int8(?:_t)?|sbyte)\)", re.IGNORECASE)
 _ARRAY_END = re.compile(rb"[{}\[\]();=]|<<|>>")
-_HEX_NUMBER = re.compile(rb"(?:0[xX]|\$|&[hH])((?:[0-9A-Fa-f]{2}){1,8}|[0-9A-Fa-f])(?![0-9A-Fa-f])")
+_SHORT_NUMBER = re.compile(rb"(?:0[xX]|\$|&[hH])([0-9A-Fa-f])(?![0-9A-Fa-f])")
+_HEX_NUMBER = re.compile(rb"(?:0[xX]|\$|&[hH])((?:[0-9A-Fa-f]{2}){1,8})(?![0-9A-Fa-f])")
 _INTEL_NUMBER = re.compile(rb"(?<![0-9A-Za-z])0?([0-9A-Fa-f]{2})[hH](?![0-9A-Za-z])")
 _CHARACTER = re.compile(rb"'(?:\\(x[0-9A-Fa-f]{2}|[0-7]{1,3}|[nrt0\\'\"])|([^'\\]))'")
 _DECIMAL_LIST = re.compile(rb"[-0-9,\s]+")
@@ -27,7 +30,8 @@ _LITERAL = re.compile(rb"\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|'((?:[^'\\]|\\.)*+)(?:'|
 _DUMP_LINE = re.compile(
     rb"^[ \t]{0,20}(?:0x)?([0-9A-Fa-f]{4,16})[:|]?[ \t]{1,8}([0-9A-Fa-f]{2}[^\r\n]{0,400})", re.MULTILINE
 )
-_HEX_WORD = re.compile(rb"(?:[0-9A-Fa-f]{2}){1,16}")
+_HEX_WORDS = re.compile(rb"(?:(?:[0-9A-Fa-f]{2}){1,16}+[ \t]{0,2}+)*+")
+_NOT_HEX = re.compile(rb"[^0-9A-Fa-f]+")
 _HEX_RUN = re.compile(rb"(?<![0-9A-WYZa-wyz+/])[0-9A-Fa-f]{2}(?:[ :,;_.\-]{0,2}[0-9A-Fa-f]{2})*+")
 
 
@@ -53,18 +57,18 @@ def _all(text: bytes) -> Iterator[bytes]:
         yield _escaped_string(text)
     for run in _HEX_RUN.finditer(text):
         if run.end() - run.start() >= 2 * MIN_BYTES:
-            yield bytes.fromhex(re.sub(rb"[^0-9A-Fa-f]", b"", run[0]).decode("ascii"))
+            yield bytes.fromhex(_NOT_HEX.sub(b"", run[0]).decode("ascii"))
 
 
 def _arrays(text: bytes) -> Iterator[bytes]:
     if b"," not in text:
         return
     if text.count(b"',") >= MIN_BYTES:
-        yield b"".join(_character(*sign) for sign in _CHARACTER.findall(text))
+        yield b"".join(_character(*sign) for sign in _CHARACTER.findall(text)[:MAX_ESCAPES])
     for piece in _ARRAY_END.split(_CAST.sub(b"", _COMMENT.sub(b"\n", text))):
         if piece.count(b",") < MIN_BYTES // 8:
             continue
-        numbers = [number.zfill(2) for number in _HEX_NUMBER.findall(piece)] or _INTEL_NUMBER.findall(piece)
+        numbers = _HEX_NUMBER.findall(_SHORT_NUMBER.sub(rb"0x0\1", piece)) or _INTEL_NUMBER.findall(piece)
         if numbers:
             yield bytes.fromhex(b"".join(numbers).decode("ascii"))
         elif _DECIMAL_LIST.fullmatch(piece):
@@ -72,12 +76,11 @@ def _arrays(text: bytes) -> Iterator[bytes]:
 
 
 def _decimals(piece: bytes) -> bytes:
-    words = [word.strip() for word in piece.split(b",")]
     try:
-        numbers = [int(word) for word in words if 0 < len(word) <= 4]
+        numbers = list(map(int, piece.strip().strip(b",").split(b",")))
     except ValueError:
         return b""
-    return bytes(number % 256 for number in numbers) if all(-128 <= number < 256 for number in numbers) else b""
+    return bytes(number % 256 for number in numbers) if min(numbers) >= -128 and max(numbers) < 256 else b""
 
 
 def _character(escape: bytes, letter: bytes) -> bytes:
@@ -92,7 +95,7 @@ def _escaped_string(text: bytes) -> bytes:
     """Return the bytes of a string in source code, whose parts are concatenated; of bare escapes where it has no quotes."""
     parts = [double or single for double, single in _LITERAL.findall(text)]
     written = b"".join(parts) if any(_ESCAPED_BYTE.search(part) for part in parts) else text.strip()
-    return _ESCAPE.sub(_unescaped, written)
+    return _ESCAPE.sub(_unescaped, written, count=MAX_ESCAPES)
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
@@ -112,12 +115,8 @@ def _dumped(text: bytes) -> Iterator[bytes]:
     width = int(lines[1][0], 16)
     if not 1 <= width <= 64:
         return
-    for number, (offset, rest) in enumerate(lines):
-        if int(offset, 16) != number * width:
+    for number, (offset, rest) in enumerate(lines[:MAX_LINES]):
+        words = _HEX_WORDS.match(rest)
+        if int(offset, 16) != number * width or words is None:
             return
-        line = b""
-        for word in rest.split():
-            if len(line) >= width or not _HEX_WORD.fullmatch(word):
-                break
-            line += bytes.fromhex(word.decode("ascii"))
-        yield line[:width]
+        yield bytes.fromhex(_NOT_HEX.sub(b"", words[0])[: 2 * width].decode("ascii"))

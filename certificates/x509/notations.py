@@ -10,12 +10,14 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
-from certificates.x509.containers import as_text
+from certificates.x509.containers import MAX_ARMOUR_LINES, as_text, is_text
 from certificates.x509.literals import written_bytes
 
 MAX_BYTES = 1_048_576
 MAX_ROUNDS = 3  # of text that was escaped more than once
+MAX_ESCAPES = 20_000  # of each kind: undone one by one, while a certificate has about a thousand characters
 
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,12});")
 _TAG = re.compile(rb"</?([A-Za-z][A-Za-z0-9:]{0,40})[^<>]{0,1000}>")
@@ -54,10 +56,13 @@ _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 def plain_forms(data: bytes) -> list[bytes]:
     """Return the data as it is, then what remains when its notation is undone: text, and bytes written as numbers.
 
-    Arguments: `data`, raw bytes, of which the first `MAX_BYTES` count. Forms that are equal are returned once.
+    Arguments: `data`, raw bytes, of which the first `MAX_BYTES` count. Forms that are equal are returned once, and binary
+    data has no other form.
     """
     data = data[:MAX_BYTES]
     text = as_text(data)
+    if not is_text(text):
+        return [data]
     plain = unescaped(text)
     return list(dict.fromkeys([data, text, plain, *written_bytes(text), *written_bytes(plain)]))
 
@@ -72,12 +77,20 @@ def unescaped(text: bytes) -> bytes:
 
 def _without_markup(text: bytes) -> bytes:
     if text[:200].lstrip().startswith(b"{\\rtf"):
-        return _RTF.sub(_rtf_part, text)
+        return _RTF.sub(_rtf_part, text, count=MAX_ESCAPES)
     for _ in range(MAX_ROUNDS):
         if b"&" not in text or not _ENTITY.search(text):
             break
-        text = _ENTITY.sub(lambda found: html.unescape(found[0].decode("ascii")).encode("utf-8", "replace"), text)
-    return _TAG.sub(lambda tag: b"" if tag[1].lower() in _INLINE else b"\n", text) if b"<" in text else text
+        text = _ENTITY.sub(_entity, text, count=MAX_ESCAPES)
+    return _TAG.sub(_tag, text, count=MAX_ESCAPES) if b"<" in text else text
+
+
+def _entity(found: re.Match[bytes]) -> bytes:
+    return html.unescape(found[0].decode("ascii")).encode("utf-8", "replace")
+
+
+def _tag(found: re.Match[bytes]) -> bytes:
+    return b"" if found[1].lower() in _INLINE else b"\n"
 
 
 def _rtf_part(found: re.Match[bytes]) -> bytes:
@@ -99,13 +112,13 @@ def _without_percent_signs(text: bytes) -> bytes:
             break
         if _FORM_BLANK.search(text):
             text = text.replace(b"+", b" ")
-        text = _PERCENT.sub(lambda found: bytes.fromhex(found[0][1:].decode("ascii")), text)
+        text = binascii.a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))  # the same escapes with another sign
     return text
 
 
 def _without_backslashes(text: bytes) -> bytes:
     """Undo the escapes of JSON, C and shells, also where each backslash was escaped again."""
-    return _BACKSLASHES.sub(_backslash, text) if b"\\" in text else text
+    return _BACKSLASHES.sub(_backslash, text, count=MAX_ESCAPES) if b"\\" in text else text
 
 
 def _backslash(found: re.Match[bytes]) -> bytes:
@@ -148,7 +161,8 @@ def _ascii(letter: str) -> str:
 
 
 def _with_plain_armour(text: bytes) -> bytes:
-    return _BARE_ARMOUR.sub(_plain_line, _ARMOUR.sub(_plain_line, text))
+    text = _ARMOUR.sub(_plain_line, text, count=MAX_ARMOUR_LINES)
+    return _BARE_ARMOUR.sub(_plain_line, text, count=MAX_ARMOUR_LINES)
 
 
 def _plain_line(found: re.Match[bytes]) -> bytes:
@@ -164,7 +178,7 @@ def _without_prefixes(text: bytes) -> bytes:
 def _pieces(text: bytes) -> Iterator[bytes]:
     begin: re.Match[bytes] | None = None
     done = 0
-    for line in _PLAIN_ARMOUR.finditer(text):
+    for line in islice(_PLAIN_ARMOUR.finditer(text), MAX_ARMOUR_LINES):
         if line[1] == b"BEGIN":
             begin = line
         elif begin is not None and begin[2] == line[2]:

@@ -27,10 +27,13 @@ from certificates.x509.containers import (
     is_base64_text,
     is_hex_text,
     is_pkcs7,
+    is_text,
     looks_like_der,
     pem_blocks,
     read_element,
 )
+from certificates.x509.nested import encoded_parts
+from certificates.x509.notations import plain_forms
 from certificates.x509.private_keys import may_be_a_private_key, private_key_kind
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "Certificate",
     "DecodingError",
     "from_azure_pem",
+    "from_request_pem",
     "load_certificate",
     "read_client_upload",
     "read_upload",
@@ -49,6 +53,12 @@ __all__ = [
 
 MAX_UPLOAD_BYTES = 1_048_576
 MAX_CERTIFICATES = MAX_BLOCKS
+MAX_LAYERS = 3  # of text encoded in base64, such as a PEM file in a PEM file
+
+# When no form of a text can be read, the most certain explanation counts.
+_MAY_HOLD_MORE = {"not-a-certificate", "html", "public-key"}
+_CERTAIN = {"csr", "crl", "public-key", "pkcs7", "too-many-certificates"}
+_VAGUENESS = {"broken-certificate": 1, "nul-byte": 1, "html": 2, "zip": 2, "not-a-certificate": 3, "binary": 4}
 
 _EXPOSED = "Treat this key as exposed: create a new key and certificate, and stop using this one. Nothing from the file was kept."
 _UNPACK = (
@@ -71,24 +81,63 @@ _SSH_KEY = re.compile(rb"\s*(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-[a-z0-9]+|sk-[
 def read_upload(data: bytes) -> tuple[Certificate, ...]:
     """Return the certificates in an uploaded file or pasted text, in their order.
 
-    Arguments: `data`, the raw bytes: PEM (any line breaks or none), bare base64, hex or DER, at most `MAX_UPLOAD_BYTES`
-    and `MAX_CERTIFICATES`. Raises `DecodingError` with a code such as `empty`, `too-large`, `private-key`,
+    Arguments: `data`, the raw bytes: PEM (any line breaks or none), bare base64, hex or DER, also in source code, mail,
+    JSON and other notations (`notations`) or encoded once more (`nested`); at most `MAX_UPLOAD_BYTES` and
+    `MAX_CERTIFICATES`. Raises `DecodingError` with a code such as `empty`, `too-large`, `private-key`,
     `not-a-certificate`, `html`, `binary`, `nul-byte`, `zip`, `csr`, `crl`, `public-key`, `pkcs7`,
     `too-many-certificates` or `broken-certificate`. A private key in any container is recognised before anything else is
     parsed, and no message repeats any part of the file.
     """
     if not data.strip():
         raise DecodingError("empty", "This file is empty.", NEXT_CA)
-    _refuse_private_key(data[:MAX_UPLOAD_BYTES])
+    forms = plain_forms(data)
+    for form in forms:
+        _refuse_private_key(form)
     if len(data) > MAX_UPLOAD_BYTES:
         raise DecodingError("too-large", "This file is larger than 1 MB, so it is not a certificate.", NEXT_CA)
+    return _read(forms, MAX_LAYERS)
+
+
+def _read(forms: Sequence[bytes], layers: int) -> tuple[Certificate, ...]:
+    """Read the first of the forms that holds certificates, else what is encoded in one of them."""
+    errors: list[DecodingError] = []
+    for form in forms:
+        try:
+            return _read_form(form)
+        except DecodingError as error:
+            errors.append(error)
+    if layers and all(error.code in _MAY_HOLD_MORE or error.detail == "encoded-twice" for error in errors):
+        for form in forms:
+            found = _read_nested(form, layers, errors)
+            if found:
+                return found
+    raise min(errors, key=lambda error: _VAGUENESS.get(error.code, 0))
+
+
+def _read_nested(form: bytes, layers: int, errors: list[DecodingError]) -> tuple[Certificate, ...]:
+    found: dict[bytes, Certificate] = {}
+    for part in encoded_parts(form):
+        forms = plain_forms(part)
+        for inner in forms:
+            _refuse_private_key(inner)
+        try:
+            found |= {certificate.der: certificate for certificate in _read(forms, layers - 1)}
+        except DecodingError as error:
+            if error.code == "private-key":
+                raise
+            if error.code in _CERTAIN:
+                errors.append(error)
+        if len(found) > MAX_CERTIFICATES:
+            raise _too_many()
+    return tuple(found.values())
+
+
+def _read_form(data: bytes) -> tuple[Certificate, ...]:
     if looks_like_der(data):
         return _load_ders(data)
     if data.startswith(b"PK\x03\x04"):
         raise DecodingError("zip", "This is a ZIP archive, not a certificate.", _UNPACK)
     text = as_text(data)
-    if b"\\n" in text:  # copied out of JSON: line breaks as backslash and n
-        text = text.replace(b"\\r", b"").replace(b"\\n", b"\n")
     if b"\x00" in text:
         if b"-----BEGIN" in text:
             raise DecodingError("nul-byte", "This text file contains zero bytes, so it is damaged.", NEXT_CA)
@@ -153,6 +202,13 @@ def _load_block(label: str, body: bytes) -> Certificate:
             "The text between BEGIN CERTIFICATE and END CERTIFICATE is not base64.",
             _COPY_AGAIN,
             detail="not-base64",
+        )
+    if is_text(as_text(der)):
+        raise DecodingError(
+            "broken-certificate",
+            "This certificate was encoded twice: between BEGIN and END CERTIFICATE is text, not a certificate.",
+            "Decode it once (base64 -d), then check what it contains.",
+            detail="encoded-twice",
         )
     if is_pkcs7(der):  # some tools label it so
         raise _other_block("PKCS7")
@@ -287,3 +343,26 @@ def from_azure_pem(text: str) -> bytes:
     if len(certificates) != 1:
         raise DecodingError("several-certificates", f"There are {len(certificates)} certificates instead of one.")
     return certificates[0].der
+
+
+def from_request_pem(text: str) -> bytes:
+    """Return the DER of the one certificate in an `encodedCertificate` that is sent to Azure: PEM, base64 or hex.
+
+    Raises `DecodingError`: as `from_azure_pem`, and `other-notation` where a person or the portal could read it, but it is
+    encoded once more or has escapes. Azure documents PEM, so that a script must not learn here to send anything else.
+    """
+    der = from_azure_pem(text)
+    data = text.encode("utf-8", "replace")
+    try:
+        _read_form(data)
+    except DecodingError:
+        again = is_base64_text(data)
+        raise DecodingError(
+            "other-notation",
+            "It is encoded once more in base64."
+            if again
+            else "It is PEM in another notation, such as escaped line breaks.",
+            "Decode it once (base64 -d) and send the PEM text." if again else "Send the PEM text itself.",
+            detail="encoded-twice" if again else "",
+        ) from None
+    return der

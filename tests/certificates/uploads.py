@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
+from tests.certificates.written_uploads import broken_again, readable
 from tests.support.chains import (
     AT,
     Identity,
@@ -95,7 +96,7 @@ def good_notations() -> list[Upload]:
         "PEM with words about private keys": b"# Keep the private key on the CA machine - never send it!\n# END. Private key: not here.\n" + pem,
         "PEM as openssl prints it": b"X509v3 extensions:\n    X509v3 Private Key Usage Period: \n        Not Before: Mar  1\n" + pem,
     }  # fmt: skip
-    return [Upload(f"good: {name}", data, "accepted") for name, data in notations.items()]
+    return [Upload(f"good: {name}", data, "accepted") for name, data in (notations | readable(LINE)).items()]
 
 
 def broken_files() -> list[Upload]:
@@ -112,6 +113,7 @@ def broken_files() -> list[Upload]:
         Upload("broken: PEM with a line missing", b"".join(lines[:3] + lines[4:]), "broken-certificate", detail="damaged"),
         Upload("broken: PEM with a NUL", pem[:100] + b"\x00" + pem[100:], "nul-byte"),
         Upload("broken: PEM that is not base64", lines[0] + b"?? not base64 ??\n" + lines[-1], "broken-certificate", detail="not-base64"),
+        Upload("broken: PEM in PEM, damaged inside", broken_again(LINE), "broken-certificate", "encoded twice", "base64 -d", detail="encoded-twice"),
         Upload("broken: a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "binary"),
         Upload("broken: one byte", b"0", "not-a-certificate"),
         Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate"),

@@ -4,7 +4,7 @@ Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespac
 https://learn.microsoft.com/azure/event-grid/mqtt-certificate-chain-client-authentication
 """
 
-from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
+from certificates.x509.reading import Certificate, DecodingError, from_request_pem, load_certificate
 from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.names import SHORT_NAME
@@ -21,7 +21,7 @@ def _decode(draft: Draft) -> Certificate:
             "encodedCertificate", "'properties.encodedCertificate' is missing. Send the CA certificate as PEM."
         )
     try:
-        certificate = load_certificate(from_azure_pem(text))
+        certificate = load_certificate(from_request_pem(text))
     except DecodingError as error:
         message = f"The encoded certificate must be a valid PEM certificate. {error.sentence} {error.next_step}".strip()
         raise fields.error("encodedCertificate", message) from error

@@ -6,8 +6,10 @@ import pytest
 
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.notations import MAX_BYTES, plain_forms
+from certificates.x509.reading import DecodingError, read_upload
 from tests.certificates.notations import OF_BYTES, OF_TEXT
-from tests.certificates.uploads import LINE, ROOT
+from tests.certificates.uploads import LINE, ROOT, RSA_LINE
+from tests.support.chains import Identity
 
 WRITTEN = {name: write for name, write in OF_BYTES.items() if name != "base64"}
 
@@ -47,3 +49,15 @@ def test_a_megabyte_of_anything_takes_bounded_time_and_memory(part: bytes) -> No
     forms = plain_forms(data)
     assert time.process_time() - started < 10  # about one second here; hours where a step is quadratic
     assert sum(map(len, forms)) < 6 * MAX_BYTES
+
+
+@pytest.mark.parametrize("name", [*OF_TEXT, *OF_BYTES])
+@pytest.mark.parametrize("identity", [LINE, RSA_LINE], ids=["EC", "RSA"])
+def test_a_key_is_refused_in_every_notation_that_a_certificate_is_read_in(name: str, identity: Identity) -> None:
+    """Alone, and after a certificate that would be accepted."""
+    key = identity.key_pem if name in OF_TEXT else from_base64(pem_blocks(identity.key_pem)[0][1])
+    written = {**OF_TEXT, **OF_BYTES}[name](key)
+    for data in (written, identity.pem + b"\n" + written):
+        with pytest.raises(DecodingError) as refusal:
+            read_upload(data)
+        assert refusal.value.code == "private-key"

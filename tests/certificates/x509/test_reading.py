@@ -1,11 +1,14 @@
 """Notations of certificates."""
 
+from base64 import b64encode
+
 import pytest
 from cryptography import x509
 
 from certificates.x509.reading import (
     DecodingError,
     from_azure_pem,
+    from_request_pem,
     load_certificate,
     to_azure_pem,
     to_pem,
@@ -39,6 +42,15 @@ def test_what_is_shown_has_64_columns() -> None:
 )
 def test_azures_answer_is_read_in_any_notation(text: str) -> None:
     assert from_azure_pem(text) == LINE.der
+
+
+@pytest.mark.parametrize("text", [b64encode(LINE.pem).decode(), to_pem(LINE.der).replace("\n", "\\n")])
+def test_a_request_that_holds_pem_encoded_again_is_refused_by_name(text: str) -> None:
+    assert from_azure_pem(text) == LINE.der
+    with pytest.raises(DecodingError) as refusal:
+        from_request_pem(text)
+    assert refusal.value.code == "other-notation"
+    assert (refusal.value.detail == "encoded-twice") == ("\\" not in text)
 
 
 def test_two_certificates_in_azures_answer_are_refused() -> None:

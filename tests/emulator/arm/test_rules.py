@@ -1,6 +1,7 @@
 """The rules of resources: an invalid body is rejected with the field, and nothing is stored."""
 
 import uuid
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,6 +167,8 @@ INVALID_CERTIFICATES: dict[str, Any] = {
     "a client certificate": to_pem(CHAIN.clients[0].certificate_der),
     "a private key": CHAIN.clients[0].key_pem.decode(),
     "a NUL before the PEM": "\0" + PEM,
+    "PEM encoded once more in base64": b64encode(PEM.encode()).decode(),
+    "PEM with escaped line breaks": PEM.replace("\n", "\\n"),
 }
 
 
