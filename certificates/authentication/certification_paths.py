@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_key, serial_text
+from certificates.x509.parsing import library_view, signed_bytes
 from certificates.x509.strength import can_check, is_weak_hash
 
 MAX_PATHS = 8
@@ -23,10 +24,35 @@ MAX_STEPS = 100
 load_known = lru_cache(maxsize=256)(load_certificate)
 
 
-def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
-    """Return whether the child's authority key identifier is the issuer's, or one of them states none."""
+class Difference(NamedTuple):
+    """What a certificate states about its issuer's certificate, and what a certificate of that name has instead."""
+
+    part: str
+    stated: str
+    found: str
+
+
+def authority_difference(child: Certificate, issuer: Certificate) -> Difference | None:
+    """Return where the child's authority key identifier does not fit the issuer, as OpenSSL compares it; None if it fits.
+
+    It may state the key identifier, and the serial number and issuer of the issuer's certificate (RFC 5280 section
+    4.2.1.1). A renewed CA certificate with the same key has another serial number.
+    """
     wanted, found = child.authority_key_identifier, issuer.subject_key_identifier
-    return not wanted or not found or wanted == found
+    if wanted and found and wanted != found:
+        return Difference("key identifier", wanted, found)
+    serial = child.authority_serial_number
+    if serial is not None and serial != issuer.serial_number:
+        return Difference("serial number", serial_text(serial), serial_text(issuer.serial_number))
+    name = child.authority_issuer
+    if name and name_key(name) != issuer.issuer_key:
+        return Difference("issuer", name, issuer.issuer)
+    return None
+
+
+def key_identifier_fits(child: Certificate, issuer: Certificate) -> bool:
+    """Return whether the child's authority key identifier fits the issuer."""
+    return authority_difference(child, issuer) is None
 
 
 class TrustAnchors:
@@ -131,9 +157,8 @@ def signed_by(child: Certificate, issuer: Certificate) -> bool:
     The caller compares names, more tolerantly than the library's own function. Costs one verification.
     """
     try:
-        certificate = x509.load_der_x509_certificate(child.der)
-        key = x509.load_der_x509_certificate(issuer.der).public_key()
-        signed, signature = certificate.tbs_certificate_bytes, certificate.signature
+        certificate, key = library_view(child.der), library_view(issuer.der).public_key()
+        signed, signature = signed_bytes(child.der, certificate), certificate.signature
         parameters, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
         if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.PSS | padding.PKCS1v15) and digest:
             key.verify(signature, signed, parameters, digest)

@@ -22,7 +22,7 @@ from certificates.authentication.certification_paths import (
     MAX_PATHS,
     PathFinder,
     TrustAnchors,
-    key_identifier_fits,
+    authority_difference,
 )
 from certificates.authentication.openssl_errors import explain
 from certificates.authentication.types import UPLOAD_CA, USE_THUMBPRINT, Values
@@ -149,10 +149,32 @@ def _explained(
         refusal = _rule_refusal(path) or _dead_end(path)
     else:
         path, refusal = first
+        refusal = _with_renewed_issuer(finder, path, refusal)
     described, values = _described(path[1], name_of), _issuer_values(leaf)
     return ChainVerdict(
         True, False, refusal.sentence, refusal.values, refusal.fix, "", described, values, action=refusal.action
     )
+
+
+def _with_renewed_issuer(finder: PathFinder, path: Path, refusal: _Refusal) -> _Refusal:
+    """Add why a renewed CA certificate does not replace the expired one that the leaf's authority key identifier names."""
+    leaf, issuer = path[0], path[1]
+    if issuer.not_after >= finder.at:
+        return refusal
+    for other in finder.named_issuers(leaf):
+        difference = authority_difference(leaf, other)
+        if difference is not None and other.not_after >= finder.at and finder.signed(leaf, other):
+            part, stated, found = difference
+            return replace(
+                refusal,
+                sentence=f"{refusal.sentence} A renewed one has the same key, but its {part} is {found}, and the certificate"
+                f" states {stated}.",
+                values=(*refusal.values, (f"{part} needed", stated), (f"{part} found", found)),
+                fix="Issue the client certificate again from the renewed CA certificate, by key identifier only "
+                "(authorityKeyIdentifier=keyid).",
+                action="",
+            )
+    return refusal
 
 
 def _wrong_issuer(
@@ -172,15 +194,19 @@ def _wrong_issuer(
             "Upload the CA certificate that actually signed this certificate.",
             action=UPLOAD_CA,
         )
-    if not key_identifier_fits(leaf, issuer):
-        return ChainVerdict(
-            False,
-            False,
-            f"The key identifier does not match: {_described(issuer, name_of)}, has a different one than the certificate states.",
-            values,
-            "Issue the certificate again with the authority key identifier of its CA certificate.",
-        )
-    return None
+    difference = authority_difference(leaf, issuer)
+    if difference is None:
+        return None
+    part, stated, found = difference
+    return ChainVerdict(
+        False,
+        False,
+        f"{_described(issuer, name_of)}, has the issuer's name and key, but its {part} is {found}, and the certificate states"
+        f" {stated}.",
+        (("issuer needed", leaf.issuer), (f"{part} needed", stated), (f"{part} found", found)),
+        "Issue the certificate again with the authority key identifier of the CA certificate that is uploaded"
+        + (", by key identifier only (authorityKeyIdentifier=keyid)." if part != "key identifier" else "."),
+    )
 
 
 def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate]]) -> ChainVerdict:
@@ -256,9 +282,10 @@ def _not_an_issuer(certificate: Certificate) -> _Refusal | None:
     if not certificate.is_ca:
         found = "CA:FALSE" if certificate.has_basic_constraints else "none"
         return _Refusal(
-            f"{certificate.subject} signed a certificate in this chain but is not a CA certificate.",
+            f"{certificate.subject} signed a certificate in this chain but is not marked as a CA (basicConstraints: {found}).",
             (*_at(certificate), ("basic constraints", found)),
-            "Issue the certificate from a CA certificate (basic constraints CA:TRUE) and upload that.",
+            f"Sign {certificate.subject} again with basicConstraints=critical,CA:TRUE (openssl x509 -req needs -extfile), and "
+            "upload it.",
             UPLOAD_CA,
         )
     if certificate.key_usage and "keyCertSign" not in certificate.key_usage:
@@ -285,6 +312,15 @@ def _dead_end(path: Path) -> _Refusal:
 @lru_cache(maxsize=256)
 def _known_x509(der: bytes) -> crypto.X509:
     return _x509(der)
+
+
+def openssl_reads(der: bytes) -> bool:
+    """Return whether OpenSSL can read the certificate. No TLS server accepts one that it cannot."""
+    try:
+        _x509(der)
+    except crypto.Error:
+        return False
+    return True
 
 
 def _x509(der: bytes) -> crypto.X509:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from certificates.authentication import advice
-from certificates.authentication.advice import Advice
 from certificates.authentication.chain import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
 from certificates.authentication.matching import find_client, matches_scheme, presented_values
 from certificates.authentication.types import (
@@ -22,7 +21,6 @@ from certificates.authentication.types import (
     NOT_NEEDED,
     NOT_REACHED,
     PASSED,
-    REGISTER_THUMBPRINT,
     SCHEMES_BY_VALUE,
     SET_SCHEME,
     STEP_TITLES,
@@ -40,7 +38,14 @@ from certificates.authentication.types import (
 )
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.strength import is_too_large
-from certificates.x509.text import MAX_SENTENCE, MAX_VALUE, MAX_VALUES, shortened, shortened_values
+from certificates.x509.text import (
+    MAX_SENTENCE,
+    MAX_VALUE,
+    MAX_VALUES,
+    shortened,
+    shortened_values,
+    visible,
+)
 
 __all__ = [
     "ALTERNATIVE_SOURCES",
@@ -222,7 +227,7 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
     code = "authentication-name"
     if walk.user_name is not None:
         walk.authentication_name, walk.source = walk.user_name, "UserName"
-        shown = _shortened(walk.user_name)
+        shown = visible(_shortened(walk.user_name))
         walk.passed(code, f"MQTT user name: {shown}", ("MQTT user name", shown))
         return
     empty: list[str] = []
@@ -232,7 +237,7 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
         if scheme and values:
             walk.authentication_name, walk.source = values[0], source
             skipped = (("sources without a value", ", ".join(empty)),) if empty else ()
-            shown = _shortened(values[0])
+            shown = visible(_shortened(values[0]))
             walk.passed(
                 code,
                 f"No MQTT user name; the certificate's {scheme.part}: {shown}",
@@ -262,14 +267,14 @@ def _shortened(name: str) -> str:
 
 def _find_client(walk: _Walk, leaf: Certificate) -> ClientRecord:
     code, name = "client-found", walk.authentication_name
-    shown = _shortened(name)
+    shown = visible(_shortened(name))
     client = find_client(walk.state, name, walk.source) if len(name) <= MAX_NAME_LENGTH else None
     if client is None:
         raise walk.refuse(
             code,
             f"No client has the authentication name {shown}.",
             ("authentication name", shown),
-            **advice.on_unknown_client(name, leaf, walk.state)._asdict(),
+            **advice.on_unknown_client(name, leaf, walk.state, walk.source)._asdict(),
         )
     walk.client = client
     walk.passed(
@@ -355,31 +360,14 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
             action=SET_SCHEME,
         )
     found = presented_values(leaf, scheme.value)
-    shown = ", ".join(found) or "none"
+    shown = ", ".join(map(visible, found)) or "none"
     if scheme.value == "ThumbprintMatch":
         expected = ("registered thumbprints", ", ".join(client.thumbprints) or "none")
     else:
-        expected = ("authentication name", client.authentication_name)
+        expected = ("authentication name", visible(client.authentication_name))
     values = (expected, (f"{scheme.part} presented", shown))
     if matches_scheme(leaf, client):
         walk.passed(code, f"{scheme.label}: {shown}", *values)
         return
-    sentence, advised = _mismatch(leaf, client, scheme, found, walk.state)
+    sentence, advised = advice.on_other_name(leaf, client, scheme, found, walk.state)
     raise walk.refuse(code, sentence, *values, **advised._asdict())
-
-
-def _mismatch(
-    leaf: Certificate, client: ClientRecord, scheme: Scheme, found: Sequence[str], state: NamespaceState
-) -> tuple[str, Advice]:
-    if scheme.value == "ThumbprintMatch":
-        fix = f"Register {leaf.thumbprint_sha256} as the primary or secondary thumbprint of {client.name}."
-        sentence = f"The certificate's thumbprint is not registered for {client.name}."
-        return sentence, Advice(fix, REGISTER_THUMBPRINT)
-    advised = advice.on_mismatch(leaf, client, scheme, state)
-    if advice.is_no_address(client, scheme):
-        difference = f"its authentication name {client.authentication_name} is not an IP address"
-    elif found:
-        difference = f"the certificate's {scheme.part} ({', '.join(found)}) does not match {client.authentication_name}"
-    else:
-        difference = f"the certificate has no {scheme.part}"
-    return f"{client.name} uses {scheme.label}, but {difference}.", advised

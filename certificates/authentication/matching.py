@@ -16,6 +16,7 @@ from certificates.authentication.types import (
 from certificates.x509.certificate import Certificate
 
 IP_SCHEME = "IpMatchesAuthenticationName"
+EMAIL_SCHEME = "EmailMatchesAuthenticationName"
 IP_SOURCE = "ClientCertificateIp"
 SUBJECT_SCHEME = "SubjectMatchesAuthenticationName"
 THUMBPRINT_SCHEME = "ThumbprintMatch"
@@ -27,7 +28,7 @@ _ATTRIBUTES = {
     "DnsMatchesAuthenticationName": "dns_names",
     "UriMatchesAuthenticationName": "uris",
     IP_SCHEME: "ip_addresses",
-    "EmailMatchesAuthenticationName": "emails",
+    EMAIL_SCHEME: "emails",
 }
 
 

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from certificates.authentication.types import UPLOAD_CA, Values
 from certificates.x509.certificate import Certificate, describe_general_names
+from certificates.x509.parsing import extensions_of
 
 BAD_SIGNATURE, NOT_YET_VALID, EXPIRED, NO_ISSUER = 7, 9, 10, {2, 20, 21}
 PATH_LENGTH, CRITICAL_EXTENSION, NAME_CONSTRAINTS = 25, 34, range(47, 54)
@@ -108,8 +109,9 @@ def _path_length(depth: int, values: Values, path: Sequence[Certificate]) -> Exp
 
 
 def _critical_extension(name: str, depth: int, values: Values, at_fault: Certificate) -> Explanation:
-    extensions = x509.load_der_x509_certificate(at_fault.der).extensions
-    unknown = [e.oid.dotted_string for e in extensions if e.critical and not isinstance(e.value, _UNDERSTOOD)]
+    unknown = [
+        e.oid.dotted_string for e in extensions_of(at_fault.der) if e.critical and not isinstance(e.value, _UNDERSTOOD)
+    ]
     named = ", ".join(unknown) or "not named"
     without = f"without the critical extension {named}, or with it marked as not critical"
     is_leaf = depth == 0
@@ -140,10 +142,8 @@ def _name_constraint(name: str, depth: int, values: Values, path: Sequence[Certi
 
 def _name_limits(ca: Certificate) -> str | None:
     """Describe the names that a CA certificate permits and excludes; None when it has no name constraints."""
-    try:
-        extensions = x509.load_der_x509_certificate(ca.der).extensions
-        limits = extensions.get_extension_for_class(x509.NameConstraints).value
-    except x509.ExtensionNotFound:
+    limits = next((e.value for e in extensions_of(ca.der) if isinstance(e.value, x509.NameConstraints)), None)
+    if limits is None:
         return None
     parts = (("permitted", limits.permitted_subtrees), ("excluded", limits.excluded_subtrees))
     return "; ".join(f"{word} {', '.join(describe_general_names(names))}" for word, names in parts if names)

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from certificates.authentication.certification_paths import authority_difference
 from certificates.diagnosis import upload_checks
-from certificates.diagnosis.chain_roles import CertificateWithRole, Signatures, lowest_cas, role_of
+from certificates.diagnosis.chain_roles import (
+    UNMARKED_CA,
+    CertificateWithRole,
+    Signatures,
+    looks_like_an_unmarked_ca,
+    lowest_cas,
+    may_be_an_unmarked_ca,
+    role_of,
+)
 from certificates.diagnosis.problems import CHOOSE_CERTIFICATE, Fix, Problem
 from certificates.diagnosis.upload_checks import EXPIRES_SOON, Existing
 from certificates.x509.certificate import Certificate, DecodingError
@@ -117,9 +126,10 @@ def diagnose_ca_upload(
         problem, roles = _Bundle(distinct, existing, known, at, signatures).diagnose()
         return Diagnosis((problem, *full), None, roles)
     certificate = distinct[0]
-    errors = (*upload_checks.errors(certificate, existing, at, signatures), *full)
+    errors = (*upload_checks.errors(certificate, existing, at, signatures, known), *full)
     problems = (*errors, *upload_checks.warnings(certificate, existing, known, at, signatures))
-    roles = (CertificateWithRole(certificate, role_of(certificate), not errors),)
+    unmarked = any(problem.code == "not-marked-as-ca" for problem in errors)
+    roles = (CertificateWithRole(certificate, UNMARKED_CA if unmarked else role_of(certificate), not errors),)
     return Diagnosis(problems, None if errors else certificate, roles)
 
 
@@ -145,7 +155,7 @@ class _Bundle:
 
     def diagnose(self) -> tuple[Problem, tuple[CertificateWithRole, ...]]:
         advice = self._advice([c for c in self.certificates if not self._errors(c)])
-        roles = tuple(CertificateWithRole(c, role_of(c), c is advice.best) for c in self.certificates)
+        roles = tuple(CertificateWithRole(c, self._role(c), c is advice.best) for c in self.certificates)
         problem = Problem(
             "several-certificates",
             "error",
@@ -159,10 +169,32 @@ class _Bundle:
         return problem, roles
 
     def _errors(self, certificate: Certificate) -> list[Problem]:
-        return upload_checks.errors(certificate, self.existing, self.at, self.signatures)
+        return upload_checks.errors(certificate, self.existing, self.at, self.signatures, self._at_hand)
+
+    def _role(self, certificate: Certificate) -> str:
+        return UNMARKED_CA if any(certificate is c for c, _ in self._unmarked) else role_of(certificate)
+
+    @cached_property
+    def _at_hand(self) -> list[Certificate]:
+        return [*self.certificates, *self.known]
+
+    @cached_property
+    def _unmarked(self) -> list[tuple[Certificate, Certificate | None]]:
+        """The certificates of the file that sign others but are no CA certificates, each with one that it signed."""
+        found: list[tuple[Certificate, Certificate | None]] = []
+        for certificate in self.certificates:
+            signed = self.signatures.unmarked_signer([certificate], self._at_hand)
+            if signed is not None or looks_like_an_unmarked_ca(certificate):
+                found.append((certificate, signed[1] if signed is not None else None))
+        return found
 
     def _advice(self, fitting: Sequence[Certificate]) -> _Advice:
+        if self._unmarked:
+            sentence, fix = upload_checks.unmarked_ca(*self._unmarked[0])
+            return _Advice("signer-not-marked", f"{sentence} {fix}")
         leaves = self._leaves
+        if other := self._other_authority(leaves):
+            return _Advice("signer-differs", other)
         cas = [c for c in self.certificates if c.is_ca]
         signer = self.signatures.signer_of(leaves, fitting)
         if signer is None and (name := self._uploaded_signer()):
@@ -173,6 +205,13 @@ class _Bundle:
             sentence = f"The one that signs the clients, {unfit.subject}, cannot be used. {self._why_not(unfit)}"
             return _Advice("signer-unusable", sentence)
         signer = signer or self.signatures.signer_of([c for c in self.known if not c.is_ca], fitting)
+        bare = next((leaf for leaf in leaves if signer is not None and may_be_an_unmarked_ca(leaf)), None)
+        if signer is not None and bare is not None and signer.is_self_issued:
+            sentence = (
+                f"{bare.subject} has no extensions. If it is a client certificate, use {signer.subject}. If it signs clients, it "
+                "is not marked as a CA (basicConstraints CA:TRUE is missing): sign it again with -extfile."
+            )
+            return _Advice("leaf-or-unmarked-ca", sentence, choices=[signer])
         if signer is not None:
             return _Advice("signer", f"Upload only the one that signs the clients: {signer.subject}.", signer)
         if not cas:
@@ -203,9 +242,26 @@ class _Bundle:
         sentence = f"{lowest[0].subject} most likely signs the clients: it is below the others."
         return _Advice("likely-signer", sentence, lowest[0])
 
+    def _other_authority(self, leaves: Sequence[Certificate]) -> str:
+        """Explain that the leaves name another certificate than the CA of the file with their issuer's name and key."""
+        for ca in self.certificates:
+            for leaf in leaves:
+                difference = authority_difference(leaf, ca)
+                if not ca.is_ca or difference is None or not self.signatures.made_signature(ca, leaf):
+                    continue
+                if self.signatures.signer_of([leaf], [c for c in self.certificates if c.is_ca]) is not None:
+                    continue
+                return (
+                    f"{leaf.subject} was signed with the key of {ca.subject}, but names a CA certificate with the "
+                    f"{difference.part} {difference.stated}, and this one has {difference.found}. Upload the one that it names, "
+                    "or issue it again by key identifier only (authorityKeyIdentifier=keyid)."
+                )
+        return ""
+
     @property
     def _leaves(self) -> list[Certificate]:
-        return [c for c in self.certificates if not c.is_ca and not c.is_self_issued]
+        unmarked = [c for c, _ in self._unmarked]
+        return [c for c in self.certificates if not c.is_ca and not c.is_self_issued and c not in unmarked]
 
     @cached_property
     def _uploaded(self) -> list[tuple[str, Certificate]]:

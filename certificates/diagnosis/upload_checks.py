@@ -7,28 +7,52 @@ certificate that directly signs the clients, docs/policy.md.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from certificates.authentication.certification_paths import authority_difference
+from certificates.authentication.chain import openssl_reads
 from certificates.authentication.matching import THUMBPRINT_SCHEME, first_name, fitting_scheme
-from certificates.diagnosis.chain_roles import Signatures, public_web_ca
+from certificates.diagnosis.chain_roles import (
+    Signatures,
+    constraints_of,
+    looks_like_an_unmarked_ca,
+    may_be_an_unmarked_ca,
+    public_web_ca,
+)
 from certificates.diagnosis.problems import CREATE_CLIENT, CREATE_THUMBPRINT_CLIENT, Fix, Problem, Report, reporter
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_bytes
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_bytes, serial_text
 from certificates.x509.strength import key_flaw, signature_flaw
 
 EXPIRES_SOON = timedelta(days=30)
 
+_SIGN_AGAIN = (
+    "Sign it again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign: openssl x509 -req adds them only "
+    "with -extfile. Then upload the new one. The client certificates stay valid if the key stays the same."
+)
+_IF_A_CA = " If it is a CA certificate instead, it lacks basicConstraints CA:TRUE: sign it again with -extfile."
 _RENEW_FIRST = "It has expired and no client can connect with it, so issue it again first."
 
 Existing = Sequence[tuple[str, bytes]]
 
 
-def errors(certificate: Certificate, existing: Existing, at: datetime, signatures: Signatures) -> list[Problem]:
+def errors(
+    certificate: Certificate,
+    existing: Existing,
+    at: datetime,
+    signatures: Signatures,
+    known: Sequence[Certificate] = (),
+) -> list[Problem]:
     """Return why the certificate cannot be uploaded, the most important error first.
 
     Arguments: `existing`, names and DER of the namespace's CA certificates; `at`, an aware datetime; `signatures`, the
-    signature checks of this upload.
+    signature checks of this upload; `known`, the certificates seen from clients.
     """
     found, error = reporter("error")
     if not certificate.is_ca:
-        _not_a_ca(certificate, readable(existing), at, signatures, error)
+        here = readable(existing)
+        signed = signatures.unmarked_signer([certificate], [*known, *(ca for _, ca in here)])
+        if signed is not None or looks_like_an_unmarked_ca(certificate):
+            _unmarked_ca(certificate, signed[1] if signed is not None else None, error)
+        else:
+            _not_a_ca(certificate, here, at, signatures, error)
     elif certificate.key_usage and "keyCertSign" not in certificate.key_usage:
         error(
             "no-key-cert-sign",
@@ -71,6 +95,26 @@ def limit_reached(most: int) -> Problem:
     return found[0]
 
 
+def unmarked_ca(certificate: Certificate, signed: Certificate | None) -> tuple[str, str]:
+    """Return a sentence about a CA certificate that is not marked as one, and what to do.
+
+    Arguments: `signed`, a certificate that it signed, or None where only its name or key usage shows what it is meant for.
+    """
+    name = certificate.subject or "(empty name)"
+    if signed is not None:
+        evidence = f"{name} signed {signed.subject or '(empty name)'} but"
+    else:
+        evidence = f"{name} looks like a CA certificate but"
+    stated = "CA:TRUE is missing" if constraints_of(certificate) == "missing" else "is CA:FALSE"
+    return f"{evidence} is not marked as a CA (basicConstraints {stated}).", _SIGN_AGAIN
+
+
+def _unmarked_ca(certificate: Certificate, signed: Certificate | None, error: Report) -> None:
+    values = (("basic constraints", constraints_of(certificate)),)
+    seen = (("signed", signed.subject),) if signed is not None else ()
+    error("not-marked-as-ca", *unmarked_ca(certificate, signed), *values, *seen)
+
+
 def _not_a_ca(
     certificate: Certificate,
     existing: Sequence[tuple[str, Certificate]],
@@ -81,11 +125,12 @@ def _not_a_ca(
     has_expired = at > certificate.not_after
     renew = _RENEW_FIRST if has_expired else ""
     by_thumbprint = None if has_expired else _thumbprint_fix(certificate)
+    if_a_ca = _IF_A_CA if may_be_an_unmarked_ca(certificate) else ""
     if certificate.is_self_issued:
         error(
             "self-signed-leaf",
             "This is a self-signed client certificate, not a CA certificate.",
-            renew or "Register it as a client with Thumbprint Match, which needs no CA certificate.",
+            (renew or "Register it as a client with Thumbprint Match, which needs no CA certificate.") + if_a_ca,
             ("thumbprint", certificate.thumbprint_sha256),
             fix=by_thumbprint,
         )
@@ -95,7 +140,7 @@ def _not_a_ca(
         error(
             "leaf-of-known-ca",
             f"This is a client certificate. The CA certificate that signed it is already uploaded as {issuer}.",
-            f"There is nothing to upload. {renew or 'Register a client for it.'}",
+            f"There is nothing to upload. {renew or 'Register a client for it.'}{if_a_ca}",
             ("signed by", issuer),
             fix=None if has_expired else client_fix(certificate),
         )
@@ -104,7 +149,7 @@ def _not_a_ca(
         "leaf",
         "This is a client certificate, not the CA certificate that signed it.",
         f"Upload the certificate with subject {certificate.issuer or '(empty name)'}. "
-        f"{renew or 'Or register this one as a client with Thumbprint Match.'}",
+        f"{renew or 'Or register this one as a client with Thumbprint Match.'}{if_a_ca}",
         ("expected subject", certificate.issuer or "(empty name)"),
         ("expected key identifier", certificate.authority_key_identifier or "not stated"),
         fix=by_thumbprint,
@@ -148,6 +193,13 @@ def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> 
 
 
 def _too_weak(certificate: Certificate, error: Report) -> None:
+    if not openssl_reads(certificate.der):
+        error(
+            "not-usable",
+            "OpenSSL and TLS servers cannot read this certificate: a text in it has a type or letters that X.509 forbids.",
+            "Issue it again with names in UTF-8.",
+            ("subject", certificate.subject),
+        )
     flaw = key_flaw(certificate)
     if flaw is not None:
         error(flaw.code, f"This certificate {flaw.claim} ({flaw.value}).", f"Use {flaw.instead}.", ("key", flaw.value))
@@ -180,7 +232,15 @@ def warnings(
             f"This certificate expires in {days} {'day' if days == 1 else 'days'}, on {certificate.not_after:%d %b %Y}.",
             "Plan its renewal. Clients it signed can no longer connect after that date.",
         )
+    if certificate.has_odd_serial_number:
+        warn(
+            "serial-number",
+            f"Its serial number is {certificate.serial_number}, which RFC 5280 forbids.",
+            "It works here, but some programs reject it. Use a positive serial number when you renew it.",
+            ("serial number", serial_text(certificate.serial_number)),
+        )
     if certificate.is_ca:
+        _warn_about_other_authority(certificate, known, signatures, warn)
         _warn_about_client_signer(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
@@ -231,6 +291,27 @@ def _warn_about_client_signer(
             f"Upload {above.issuer} instead.",
             ("CA certificate that signs the clients", above.issuer),
         )
+
+
+def _warn_about_other_authority(
+    certificate: Certificate, known: Sequence[Certificate], signatures: Signatures, warn: Report
+) -> None:
+    """Warn when known clients name another certificate with the same name and key, such as the one before a renewal."""
+    for client in known:
+        difference = authority_difference(client, certificate)
+        if client.is_ca or difference is None or not signatures.made_signature(certificate, client):
+            continue
+        part, stated, found = difference
+        warn(
+            "other-authority",
+            f"{client.subject or 'A client'} was signed with this key, but names a CA certificate with the {part} {stated}. "
+            f"This one has {found}, so its clients are refused with it.",
+            "Upload the CA certificate that they name while it is valid, or issue the client certificates again by key "
+            "identifier only (authorityKeyIdentifier=keyid).",
+            (f"{part} needed", stated),
+            (f"{part} found", found),
+        )
+        return
 
 
 def _warn_about_root(

@@ -9,19 +9,23 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 MAX_EXPONENT_BITS = 64  # of RSA keys: with more, verifying one signature costs as much as a thousand
+EXPLICIT_CURVE = " with explicit curve parameters"
 LARGE_EXPONENT = " with a public exponent of "
 
 _CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
-def describe_key(certificate: x509.Certificate) -> tuple[str, int]:
+def describe_key(certificate: x509.Certificate, *, has_explicit_curve: bool = False) -> tuple[str, int]:
     """Return the name of the public key and its size in bits, such as ("EC P-256", 256) or ("RSA 2048", 2048).
 
-    An unsupported kind of key has the size 0. The name of an RSA key says when its public exponent is large.
+    An unsupported kind of key has the size 0. The name of an RSA key says when its public exponent is large, and that of
+    an EC key when it has `EXPLICIT_CURVE`.
     """
+    if has_explicit_curve:
+        return f"EC{EXPLICIT_CURVE}", 0
     try:
         key = certificate.public_key()
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, ValueError):
         return f"unsupported ({certificate.public_key_algorithm_oid.dotted_string})", 0
     if isinstance(key, ec.EllipticCurvePublicKey):
         curve = key.curve

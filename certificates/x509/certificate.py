@@ -4,7 +4,7 @@ Sources: RFC 5280 (fields and extensions), RFC 4514 (names as text).
 """
 
 import hashlib
-import warnings
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,35 +15,24 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certificates.x509 import repairs
 from certificates.x509.algorithms import describe_key, describe_signature
+from certificates.x509.parsing import LIBRARY_ERRORS, DecodingError, damaged, extensions_of, library_view
 
 MAX_CERTIFICATE_BYTES = 65_536
 MAX_PARTS = 1000  # object identifiers, and names in one extension: each becomes objects a hundred times its size
 NEXT_CA = "Choose the CA certificate that signed the client certificates, as a .pem, .cer or .crt file."
 
+NO_EXPIRY_YEAR = 9999
+_EXPLICIT_CURVE = bytes.fromhex(
+    "06072a8648ce3d020130"
+)  # the algorithm of EC keys, and a sequence instead of a curve's name
+
+__all__ = ["Certificate", "DecodingError", "load_certificate", "name_key", "serial_text"]
+
 T = TypeVar("T", bound=x509.ExtensionType)
-
-# The library warns about a serial number that is not positive. `load_certificate` rejects it.
-warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
-
-
-class DecodingError(ValueError):
-    """Raised when input cannot be read as the certificate that was expected.
-
-    Attributes: `code` (stable, such as "private-key"); `sentence` (what the input is); `next_step` (what to do, or "");
-    `detail` (a finer stable code where one code has several causes, such as "truncated", else "").
-    """
-
-    def __init__(self, code: str, sentence: str, next_step: str = "", *, detail: str = "") -> None:
-        super().__init__(f"{sentence} {next_step}".strip())
-        self.code = code
-        self.detail = detail
-        self.sentence = sentence
-        self.next_step = next_step
-
 
 _EXTENSIONS_KEPT = frozenset(
     {
@@ -104,8 +93,36 @@ class Certificate:
 
     @cached_property
     def is_self_issued(self) -> bool:
-        parsed = x509.load_der_x509_certificate(self.der)
-        return parsed.subject == parsed.issuer
+        return self.subject_key == self.issuer_key
+
+    @property
+    def has_odd_serial_number(self) -> bool:
+        """Whether it is zero or negative, which RFC 5280 forbids CAs and asks programs to accept (section 4.1.2.2)."""
+        return self.serial_number <= 0
+
+    @property
+    def never_expires(self) -> bool:
+        """Whether its last day is that of certificates without a defined expiry (RFC 5280 section 4.1.2.5)."""
+        return self.not_after.year >= NO_EXPIRY_YEAR
+
+    @cached_property
+    def authority_serial_number(self) -> int | None:
+        """The serial number of the issuer's certificate, where the authority key identifier states it."""
+        value = self._extension(x509.AuthorityKeyIdentifier)
+        return value.authority_cert_serial_number if value is not None else None
+
+    @cached_property
+    def authority_issuer(self) -> str:
+        """The issuer of the issuer's certificate, where the authority key identifier states it, else ""."""
+        value = self._extension(x509.AuthorityKeyIdentifier)
+        names = (value.authority_cert_issuer if value is not None else None) or ()
+        return next((name.value.rfc4514_string() for name in names if isinstance(name, x509.DirectoryName)), "")
+
+    @cached_property
+    def subject_emails(self) -> tuple[str, ...]:
+        """E-mail addresses in the subject, which no validation scheme compares."""
+        names = library_view(self.der).subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)
+        return tuple(str(name.value) for name in names)
 
     @cached_property
     def subject_key_identifier(self) -> str:
@@ -168,19 +185,43 @@ class Certificate:
     @cached_property
     def extensions(self) -> tuple[tuple[str, bool, str], ...]:
         """Every extension as (name, critical, text), in the certificate's order."""
-        return tuple(_describe_extension(e) for e in x509.load_der_x509_certificate(self.der).extensions)
+        return tuple(_describe_extension(e) for e in extensions_of(self.der))
+
+
+_NAME_PART = re.compile(r"\\(?P<escaped>.)|(?P<separator>[,+])|[^\\,+]+|\\\Z", re.DOTALL)
+
+
+def serial_text(number: int) -> str:
+    """Return a serial number as OpenSSL prints it: in hex, by bytes."""
+    digits = f"{abs(number):X}"
+    return f"{'-' if number < 0 else ''}{digits.zfill(len(digits) + len(digits) % 2)}"
 
 
 def name_key(name: str) -> str:
-    """Return the form in which issuer and subject are compared: case-folded, spaces collapsed (RFC 5280 section 7.1)."""
-    return " ".join(name.casefold().split())
+    """Return the form in which issuer and subject are compared: case-folded, without blanks at the ends of a value, and with
+    single ones inside (RFC 5280 section 7.1).
+
+    Arguments: `name`, as RFC 4514 writes it. Only there, a value with a blank at an end has a backslash.
+    """
+    folded = name.casefold()
+    if "\\" not in folded:
+        return " ".join(folded.split())
+    values = _NAME_PART.sub(_name_part, folded).split("\0")
+    return "\0".join(" ".join(value.replace("=", "= ", 1).split()) for value in values)
+
+
+def _name_part(found: re.Match[str]) -> str:
+    if found["separator"]:
+        return f"\0{found[0]}"
+    escaped = found["escaped"]
+    return found[0] if escaped is None else " " if escaped == " " else f"\\{escaped}"
 
 
 def load_certificate(der: bytes) -> Certificate:
     """Return the facts of one DER certificate.
 
     Raises `DecodingError` with the code `broken-certificate`, also for more than `MAX_CERTIFICATE_BYTES`, for more than
-    `MAX_PARTS` names, and for a serial number that is not positive (RFC 5280 section 4.1.2.2).
+    `MAX_PARTS` names, and where a used part cannot be read.
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise DecodingError(
@@ -192,38 +233,18 @@ def load_certificate(der: bytes) -> Certificate:
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()
     try:
-        return _facts(der, x509.load_der_x509_certificate(der))
+        return _facts(der, library_view(der))
     except DecodingError:
         raise
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-        UnsupportedAlgorithm,
-        x509.InvalidVersion,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ):
-        raise DecodingError(
-            "broken-certificate",
-            "This certificate is damaged and cannot be read.",
-            "Export or copy it again.",
-            detail="damaged",
-        ) from None
+    except LIBRARY_ERRORS:
+        raise damaged(der) from None
 
 
 def _facts(der: bytes, parsed: x509.Certificate) -> Certificate:
     """Read everything that can fail now. `parsed` is not kept: it would hold on to every object of every extension."""
-    if parsed.serial_number <= 0:
-        raise DecodingError(
-            "broken-certificate",
-            "This certificate's serial number is zero or negative, which RFC 5280 forbids.",
-            "Issue the certificate again with a positive serial number.",
-            detail="serial-number",
-        )
     extensions = {type(e.value): e.value for e in parsed.extensions if type(e.value) in _EXTENSIONS_KEPT}
     subject = parsed.subject
-    key, key_bits = describe_key(parsed)
+    key, key_bits = describe_key(parsed, has_explicit_curve=_has_explicit_curve(der))
     certificate = Certificate(
         der=der,
         subject=subject.rfc4514_string(),
@@ -240,6 +261,10 @@ def _facts(der: bytes, parsed: x509.Certificate) -> Certificate:
     if len(der) > MAX_PARTS:
         _check_number_of_parts(certificate)
     return certificate
+
+
+def _has_explicit_curve(der: bytes) -> bool:
+    return _EXPLICIT_CURVE in der and repairs.has_explicit_curve(repairs.parts_of(der).public_key)
 
 
 def _check_number_of_parts(certificate: Certificate) -> None:
@@ -325,7 +350,7 @@ def _name_value(name: x509.GeneralName) -> str:
 def public_key_bytes(der: bytes) -> bytes:
     """Return the public key as SubjectPublicKeyInfo, to compare keys; b"" for an unsupported kind."""
     try:
-        key = x509.load_der_x509_certificate(der).public_key()
+        key = library_view(der).public_key()
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return b""

@@ -1,21 +1,25 @@
 """Recognise containers by their outermost bytes, and decode PEM, base64 and hex. Pure.
 
 Nothing inside a container is parsed here; `private_keys` looks for keys first. Sources: X.690 (DER), RFC 7468 (textual encodings),
-RFC 2315 (PKCS#7).
+RFC 2315 (PKCS#7), RFC 7517 (x5c). Others hold base64 too: Kubernetes' Secrets, Azure Key Vault's `cer`, SAML's X509Certificate.
 """
 
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 MAX_BLOCKS = 50
 MAX_ARMOUR_LINES = 1000
+MAX_PARTS = 200  # of text that are encoded
 
 _PEM_LINE = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _WHITE = b" \t\r\n\x0b\x0c"
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_" + _WHITE
 URL_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+# Base64 in one line or in lines of some length; the words after it may be read as part of it, which does no harm.
+_RUN = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{40,}+(?:[ \t]{0,8}\r?\n[ \t]{0,80}[A-Za-z0-9+/_-]++)*+")
 _HEX_LETTERS = b"0123456789abcdefABCDEF:" + _WHITE
 
 
@@ -117,3 +121,20 @@ def from_hex(text: bytes) -> bytes:
         return bytes.fromhex("".join(text.decode("ascii", "replace").replace(":", " ").split()))
     except ValueError:
         return b""
+
+
+def encoded_parts(text: bytes) -> Iterator[bytes]:
+    """Yield what the base64 in the text decodes to, where it may be DER or text: at most `MAX_PARTS`, each once."""
+    seen: set[bytes] = set()
+    for part in islice(_decoded(text), MAX_PARTS):
+        if part not in seen and (looks_like_der(part) or is_text(as_text(part))):
+            seen.add(part)
+            yield part
+
+
+def _decoded(text: bytes) -> Iterator[bytes]:
+    for _, body in pem_blocks(text):
+        yield from_base64(body)
+    for run in _RUN.finditer(text):
+        packed = without_white_space(run[0])
+        yield from_base64(packed[:-1] if len(packed) % 4 == 1 else packed)

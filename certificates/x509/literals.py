@@ -68,7 +68,8 @@ def _arrays(text: bytes) -> Iterator[bytes]:
     for piece in _ARRAY_END.split(_CAST.sub(b"", _COMMENT.sub(b"\n", text))):
         if piece.count(b",") < MIN_BYTES // 8:
             continue
-        numbers = _HEX_NUMBER.findall(_SHORT_NUMBER.sub(rb"0x0\1", piece)) or _INTEL_NUMBER.findall(piece)
+        usual, intel = _HEX_NUMBER.findall(_SHORT_NUMBER.sub(rb"0x0\1", piece)), _INTEL_NUMBER.findall(piece)
+        numbers = max(usual, intel, key=len)
         if numbers:
             yield bytes.fromhex(b"".join(numbers).decode("ascii"))
         elif _DECIMAL_LIST.fullmatch(piece):

@@ -14,6 +14,7 @@ from itertools import islice
 
 from certificates.x509.containers import MAX_ARMOUR_LINES, as_text, is_text
 from certificates.x509.literals import written_bytes
+from certificates.x509.text import is_invisible
 
 MAX_BYTES = 1_048_576
 MAX_ROUNDS = 3  # of text that was escaped more than once
@@ -49,8 +50,6 @@ _QUOTE_MARKS = re.compile(rb"[ \t>|#*;:%!]+")
 _LINE_BREAKS = "\x0b\x0c\x85\u2028\u2029"
 _DASHES = "\u2212\u2500\u2501\u2504\u2508\u23af\u30fc\u02d7\u2043\u207b\u208b\uff70"  # besides the category Pd
 _DOUBLE_QUOTES, _SINGLE_QUOTES = "“”„‟«»″＂", "‘’‚‛‹›′´"
-# Invisible characters outside the category Cf (Default_Ignorable_Code_Point of Unicode).
-_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 
 
 def plain_forms(data: bytes) -> list[bytes]:
@@ -153,7 +152,7 @@ def _ascii(letter: str) -> str:
         return "\n"
     if category == "Zs":
         return " "
-    if category == "Cf" or _IGNORABLE.match(letter):
+    if is_invisible(letter):
         return ""
     if letter in _DOUBLE_QUOTES or letter in _SINGLE_QUOTES:
         return '"' if letter in _DOUBLE_QUOTES else "'"

@@ -22,6 +22,7 @@ from certificates.x509.certificate import (
 from certificates.x509.containers import (
     MAX_BLOCKS,
     as_text,
+    encoded_parts,
     from_base64,
     from_hex,
     is_base64_text,
@@ -32,7 +33,6 @@ from certificates.x509.containers import (
     pem_blocks,
     read_element,
 )
-from certificates.x509.nested import encoded_parts
 from certificates.x509.notations import plain_forms
 from certificates.x509.private_keys import may_be_a_private_key, private_key_kind
 
@@ -82,7 +82,7 @@ def read_upload(data: bytes) -> tuple[Certificate, ...]:
     """Return the certificates in an uploaded file or pasted text, in their order.
 
     Arguments: `data`, the raw bytes: PEM (any line breaks or none), bare base64, hex or DER, also in source code, mail,
-    JSON and other notations (`notations`) or encoded once more (`nested`); at most `MAX_UPLOAD_BYTES` and
+    JSON and other notations (`notations`) or encoded once more; at most `MAX_UPLOAD_BYTES` and
     `MAX_CERTIFICATES`. Raises `DecodingError` with a code such as `empty`, `too-large`, `private-key`,
     `not-a-certificate`, `html`, `binary`, `nul-byte`, `zip`, `csr`, `crl`, `public-key`, `pkcs7`,
     `too-many-certificates` or `broken-certificate`. A private key in any container is recognised before anything else is

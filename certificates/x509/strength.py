@@ -1,12 +1,12 @@
 """Check whether a certificate's key and signature are strong enough and supported by TLS servers. Pure.
 
 The upload doctor, the engine and the emulator all ask this module. Sources: NIST SP 800-131A (RSA from 2048 bits, no SHA-1),
-RFC 8446 section 4.2.3 (the signatures of TLS 1.3: P-256, P-384, P-521, Ed25519 and SHA-2, no DSA), docs/policy.md.
+RFC 5480 section 2.1.1 (curves by name only), RFC 8446 section 4.2.3 (the signatures of TLS 1.3: P-256, P-384, P-521, Ed25519 and SHA-2, no DSA), docs/policy.md.
 """
 
 from typing import NamedTuple
 
-from certificates.x509.algorithms import LARGE_EXPONENT
+from certificates.x509.algorithms import EXPLICIT_CURVE, LARGE_EXPONENT
 from certificates.x509.certificate import Certificate
 
 MIN_RSA_BITS = 2048
@@ -37,13 +37,16 @@ class Flaw(NamedTuple):
 
 
 def key_flaw(certificate: Certificate) -> Flaw | None:
-    """Return why the certificate's key is not accepted (codes `weak-key`, `key-too-large`, `key-type`), or None."""
+    """Return why the certificate's key is not accepted (`weak-key`, `key-too-large`, `key-type`, `explicit-curve`), or None."""
     key = certificate.key
     if key in _USUAL_KEYS:
         return None
     if is_too_large(certificate):
         claim = "has a key that is too large"
         return Flaw("key-too-large", claim, "key", key, "RSA 2048 to 4096 bits, or EC P-256")
+    if EXPLICIT_CURVE in key:
+        claim = "describes the curve of its key by parameters instead of by name"
+        return Flaw("explicit-curve", claim, "key", key, "a key on a named curve, EC P-256 (ec_param_enc:named_curve)")
     least = MIN_RSA_BITS if key.startswith("RSA ") else MIN_CURVE_BITS if key.startswith("EC ") else 0
     if certificate.key_bits < least:
         return Flaw("weak-key", "has a weak key", "key", key, "RSA 2048 bits or more, or EC P-256")
@@ -76,4 +79,5 @@ def is_too_large(certificate: Certificate) -> bool:
 
 def can_check(certificate: Certificate) -> bool:
     """Return whether a signature by the certificate's key can be checked: known type of key and not too large."""
-    return certificate.key.startswith(_CHECKED_KEYS) and not is_too_large(certificate)
+    key = certificate.key
+    return key.startswith(_CHECKED_KEYS) and EXPLICIT_CURVE not in key and not is_too_large(certificate)

@@ -1,6 +1,7 @@
 """Shorten untrusted text from certificates, and keep it on one line. Pure."""
 
 import re
+import unicodedata
 
 MAX_SENTENCE = 1000
 MAX_VALUE = 2000
@@ -32,3 +33,59 @@ def one_line(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be")
     return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+
+
+# Invisible characters outside the category Cf (Default_Ignorable_Code_Point of Unicode).
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+
+
+def is_invisible(letter: str) -> bool:
+    """Return whether a character has no shape and no width, such as U+200B, a soft hyphen or a control character."""
+    return unicodedata.category(letter) in {"Cf", "Cc"} or _IGNORABLE.match(letter) is not None
+
+
+def without_hidden(text: str) -> str:
+    """Return what a reader sees: no invisible characters, all spaces alike, single ones inside and none at the ends."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    seen = ("" if is_invisible(letter) and not letter.isspace() else letter for letter in text)
+    return " ".join("".join(seen).split())
+
+
+def visible(text: str) -> str:
+    """Return the text with a sign for each character that a reader would not see: "press-1␠", "[U+200B]press-1"."""
+    inner = text.strip(" ")
+    at = len(text) - len(text.lstrip(" "))
+    if not inner:
+        return "␠" * len(text)
+    if not (inner.isascii() and inner.isprintable()):
+        inner = "".join(_sign(letter) for letter in inner)
+    doubled = re.sub(" {2,}", lambda blanks: "␠" * len(blanks[0]), inner)
+    return "␠" * at + doubled + "␠" * (len(text) - at - len(text.strip(" ")))
+
+
+def _sign(letter: str) -> str:
+    hidden = letter != " " and (is_invisible(letter) or unicodedata.category(letter) in {"Zs", "Zl", "Zp"})
+    return f"[U+{ord(letter):04X}]" if hidden else letter
+
+
+def hidden_difference(text: str, other: str) -> str:
+    """Describe what `text` has that `other` has not where both look alike, such as "a blank at the end"; else ""."""
+    if text == other or without_hidden(text).casefold() != without_hidden(other).casefold():
+        return ""
+    marks = sorted({letter for letter in text if letter != " " and _sign(letter) != letter})
+    if marks:
+        where = "in front" if text[0] in marks else "at the end" if text[-1] in marks else "inside"
+        named = ", ".join(f"U+{ord(mark):04X}" for mark in marks[:3])
+        return f"an invisible character {where} ({named})"
+    if len(text) <= len(other):
+        return ""
+    return (
+        "a blank in front"
+        if text[:1] == " " != other[:1]
+        else "a blank at the end"
+        if text[-1:] == " "
+        else "two blanks"
+    )

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from cryptography import x509
+
 from tests.certificates.cases import (
     CHAIN,
     CONNACK,
@@ -28,15 +30,19 @@ from tests.support.chains import (
 )
 
 
+def _states(serial: int, p: Plant) -> tuple[x509.ExtensionType, bool]:
+    """An authority key identifier with issuer and serial number, as OpenSSL's "issuer:always" writes it."""
+    return x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(p.root.subject)], serial), False
+
+
 def certificate_rows(p: Plant) -> list[Case]:
     return [
         replace(p.row("certificate: none presented", fails_at=READABLE), presented=None),
         p.row(
             "certificate: not readable", raw=b"\x30\x03\x02\x01\x01", fails_at=READABLE, presentable=False, layer=TLS_OF_CLIENT,
         ),
-        p.row(
-            "certificate: negative serial number", p.leaf(serial=b"\x85"), fails_at=READABLE, presentable=False, layer=CONNACK,
-        ),
+        p.good("certificate: negative serial number", p.leaf(serial=b"\x85")),
+        p.good("certificate: serial number zero", p.leaf(serial=b"\x00")),
         p.row(
             "certificate: RSA 16384", p.leaf(key="RSA 16384"), fails_at=READABLE, shows=("RSA 16384",), presentable=False,
             layer=TLS_OF_CLIENT,
@@ -157,6 +163,9 @@ def issuer_rows(p: Plant) -> list[Case]:
     other = authority("Other Root CA", at=p.at)
     twin = p.root.issue("Line 1 CA", ca=True, path_length=0, key_label="twin of line 1")
     alone = self_signed("sensor-1", at=p.at, key_label="alone")
+    old = p.root.issue("Line 1 CA", ca=True, path_length=0, serial=b"\x11", not_after=p.at - DAY)
+    renewed = p.root.issue("Line 1 CA", ca=True, path_length=0, serial=b"\x22")
+    by_serial = p.leaf(aki=None, extensions=[_states(0x11, p)])
     return [
         p.row("issuer: no CA certificate uploaded", uploaded={}, fails_at=ISSUER, shows=("CN=Line 1 CA", "none")),
         p.row(
@@ -181,6 +190,16 @@ def issuer_rows(p: Plant) -> list[Case]:
             "issuer: right key, other key identifier", p.leaf(aki=b"\x01" * 20), fails_at=ISSUER,
             shows=("01" * 20, key_identifier(p.line)),
         ),
+        p.row(
+            "issuer: renewed, the old serial number stated", by_serial, uploaded={"line-1": renewed}, fails_at=ISSUER,
+            shows=("serial number needed: 11", "serial number found: 22"),
+        ),
+        p.row(
+            "issuer: renewed, the old one expired", by_serial, uploaded={"old": old, "line-1": renewed}, fails_at=CHAIN,
+            shows=(f"{p.at - DAY:%d %b %Y}", "serial number is 22", "states 11"),
+        ),
+        p.good("issuer: renewed, the new serial number stated", p.leaf(aki=None, extensions=[_states(0x22, p)]), uploaded={"line-1": renewed}),
+        p.good("issuer: named with other blanks", p.leaf(issuer=name_of("CN= Line  1 CA "))),
         p.good("issuer: named in capitals", p.leaf(issuer=name_of("CN=LINE 1 CA"))),
         p.row(
             "issuer: self-signed with a subject scheme", alone, fails_at=ISSUER, shows=("issuer needed: CN=sensor-1",),

@@ -24,7 +24,55 @@ from tests.support.chains import name_of, self_signed
 def subject_rows(p: Plant) -> list[Case]:
     two_names = p.leaf(subject=name_of("CN=spare", "CN=sensor-1"))
     decomposed, composed = "Pru\u0308fstand-7", "Prüfstand-7"
+    written = name_of("C=NZ", "O=Contoso", "CN=press-1")
     return [
+        *(
+            p.row(
+                f"subject: registered as {tool} writes it",
+                p.leaf(subject=written),
+                clients=(a_client(name),),
+                user_name=name,
+                fails_at=COMPARED,
+                shows=("press-1",),
+                fix=("CN=press-1,O=Contoso,C=NZ", "or press-1"),
+            )
+            for tool, name in (
+                ("OpenSSL 1.0", "/C=NZ/O=Contoso/CN=press-1"),
+                ("OpenSSL", "C = NZ, O = Contoso, CN = press-1"),
+                ("openssl x509 -subject", "subject=C = NZ, O = Contoso, CN = press-1"),
+                ("Windows", "CN=press-1, O=Contoso, C=NZ"),
+            )
+        ),
+        p.row(
+            "subject: a blank at the end",
+            p.leaf(subject=name_of("CN=sensor-1 ")),
+            fails_at=COMPARED,
+            shows=("sensor-1␠", "a blank at the end"),
+            fix=("sensor-1",),
+        ),
+        p.row(
+            "subject: an invisible character in front",
+            p.leaf(subject=name_of("CN=\u2060sensor-1")),
+            fails_at=COMPARED,
+            shows=("[U+2060]sensor-1", "in front"),
+        ),
+        p.row(
+            "subject: a blank at the end of the registered name",
+            clients=(a_client("sensor-1 "),),
+            user_name="sensor-1 ",
+            fails_at=COMPARED,
+            shows=("sensor-1␠", "the authentication name has a blank at the end"),
+        ),
+        p.good(
+            "subject: T61String in Latin-1",
+            p.leaf(subject=name_of("O=Meller", "CN=sensor-1"), swap=(b"\x0c\x06Meller", b"\x14\x06M\xfcller")),
+        ),
+        p.good(
+            "subject: the common name in T61String",
+            p.leaf(swap=(b"\x0c\x08sensor-1", b"\x14\x08s\xe9nsor-1")),
+            clients=(a_client("sénsor-1"),),
+            user_name="sénsor-1",
+        ),
         p.good("subject: the common name"),
         p.good("subject: MQTT user name in capitals", user_name="SENSOR-1"),
         p.good("subject: common name in capitals", p.leaf(subject=name_of("CN=SENSOR-1"))),
@@ -290,11 +338,27 @@ def name_rows(p: Plant) -> list[Case]:
             clients=renamed, fails_at=FOUND, shows=("sensor-1",), fix=("authn-of-press",),
         ),
         p.row(
-            "name: spaces around it", user_name=" sensor-1 ", fails_at=FOUND, shows=(" sensor-1 ",),
+            "name: spaces around it", user_name=" sensor-1 ", fails_at=FOUND, shows=("␠sensor-1␠",),
             fix=("sensor-1 ",),
         ),
         p.row("name: longer than 128 characters", user_name=long_name, fails_at=FOUND, shows=("s" * 128 + "…",), fix=("129", "128")),
-        p.row("name: a line break in it", user_name="sensor-1\n2", fails_at=FOUND, shows=("sensor-1\n2",)),
+        p.row("name: a line break in it", user_name="sensor-1\n2", fails_at=FOUND, shows=("sensor-1[U+000A]2",)),
+        p.row(
+            "name: registered with an invisible character in front", clients=(a_client("\u200bsensor-1"),), fails_at=FOUND,
+            shows=("sensor-1",), fix=("sensor-1 is registered with an invisible character in front (U+200B)", "[U+200B]sensor-1"),
+        ),
+        p.row(
+            "name: registered with a soft hyphen", clients=(a_client("sensor\u00ad-1"),), fails_at=FOUND,
+            fix=("sensor-1 is registered with an invisible character inside (U+00AD)",),
+        ),
+        p.row(
+            "name: registered with a no-break space", clients=(a_client("press\u00a01"),), user_name="press 1", fails_at=FOUND,
+            fix=("press 1 is registered with", "press[U+00A0]1"),
+        ),
+        p.row(
+            "name: sent with an invisible character", user_name="sensor-1\ufeff", fails_at=FOUND, shows=("sensor-1[U+FEFF]",),
+            fix=("sensor-1", "U+FEFF", "at the end"),
+        ),
         p.row("name: a Cyrillic letter that looks the same", user_name="s\u0435nsor-1", fails_at=FOUND, shows=("s\u0435nsor-1",)),
         p.row("name: no client in the namespace", clients=(), fails_at=FOUND, shows=("sensor-1",)),
         p.row(

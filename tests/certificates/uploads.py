@@ -5,7 +5,7 @@ import zipfile
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -30,6 +30,7 @@ from tests.support.chains import (
 from tests.support.der import sequence
 
 DAY = timedelta(days=1)
+BARE: dict[str, Any] = {"ca": None, "key_usage": None, "purposes": None}  # without these extensions
 ROOT = authority("Plant Root CA")
 LINE = ROOT.issue("Line 1 CA", ca=True, path_length=0)
 SENSOR = LINE.issue("sensor-1")
@@ -57,7 +58,17 @@ class Upload:
 
 def uploads() -> list[Upload]:
     """Every file that holds no private key."""
-    return [*good_notations(), *broken_files(), *other_files(), *bundles(), *leaves(), *unfit_cas(), *warned_cas()]
+    return [
+        *good_notations(),
+        *broken_files(),
+        *other_files(),
+        *bundles(),
+        *leaves(),
+        *unmarked_cas(),
+        *other_authorities(),
+        *unfit_cas(),
+        *warned_cas(),
+    ]
 
 
 def in_one_line(pem: bytes) -> bytes:
@@ -119,10 +130,6 @@ def broken_files() -> list[Upload]:
         Upload("broken: plain text", b"hello, is this the right file?", "not-a-certificate"),
         Upload("broken: 51 certificates", pem * 51, "too-many-certificates", "50"),
         Upload("broken: 51 certificates in DER", der * 51, "too-many-certificates", "50"),
-        Upload(
-            "broken: negative serial number", ROOT.issue("Odd CA", ca=True, serial=b"\x90").der, "broken-certificate",
-            detail="serial-number",
-        ),
     ]  # fmt: skip
 
 
@@ -244,10 +251,61 @@ def leaves() -> list[Upload]:
             "leaf: expired, its CA is already here", LINE.issue("s", not_after=AT - DAY).pem, "leaf-of-known-ca",
             "line-1", "", existing=(("line-1", LINE),),
         ),
-        Upload("leaf: CA flag false", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, "leaf", "", "", thumbprint, "CN=Line 3 CA"),
-        Upload("leaf: a version 1 root", authority("Old Root", version_1=True).pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
-        Upload("leaf: a version 1 root with the serial number 1, which begins as a key does", authority("Old Root", version_1=True, serial=b"\x01").pem, "self-signed-leaf", "", "", thumbprint, "CN=Old Root"),
+        Upload("leaf: self-signed, version 1", authority("press-1", version_1=True).pem, "self-signed-leaf", "", "basicConstraints CA:TRUE", thumbprint, "CN=press-1"),
+        Upload("leaf: no extensions", LINE.issue("press-1", **BARE).pem, "leaf", "", "basicConstraints CA:TRUE", thumbprint, "CN=press-1"),
     ]  # fmt: skip
+
+
+def unmarked_cas() -> list[Upload]:
+    """CA certificates that are not marked as one, as `openssl x509 -req` signs them without -extfile."""
+    unmarked, several = "not-marked-as-ca", "several-certificates"
+    line = ROOT.issue("L1", **BARE)
+    device = line.issue("press-1", **BARE)
+    denied = ROOT.issue("L2", ca=False)
+    missing, stated = (
+        "CN=L1 signed CN=press-1 but is not marked as a CA (basicConstraints CA:TRUE is missing)",
+        "CN=L2 signed",
+    )
+    return [
+        Upload("unmarked: alone, by its name", ROOT.issue("Line 1 Intermediate", **BARE).pem, unmarked, "CA:TRUE is missing", "-extfile"),
+        Upload("unmarked: keyCertSign without basic constraints", ROOT.issue("L1", ca=None, key_usage=["keyCertSign"]).pem, unmarked, "CA:TRUE is missing"),
+        Upload("unmarked: CA:FALSE with keyCertSign", ROOT.issue("Line 3 CA", key_usage=["keyCertSign"]).pem, unmarked, "CA:FALSE"),
+        Upload("unmarked: a version 1 root", authority("Old Root", version_1=True).pem, unmarked, "CN=Old Root"),
+        Upload("unmarked: a version 1 root with the serial number 1, which begins as a key does", authority("Old Root", version_1=True, serial=b"\x01").pem, unmarked),
+        Upload("unmarked: alone, its client known", line.pem, unmarked, missing, "-extfile", known=(device,)),
+        Upload("unmarked: CA:FALSE, its client known", denied.pem, unmarked, stated, known=(denied.issue("press-2"),)),
+        Upload("unmarked: with its client", line.pem + device.pem, several, "2 certificates", missing, detail="signer-not-marked"),
+        Upload("unmarked: with its client and root", line.pem + device.pem + ROOT.pem, several, "3 certificates", missing, detail="signer-not-marked"),
+        Upload("unmarked: with its root, its client known", ROOT.pem + line.pem, several, "", missing, detail="signer-not-marked", known=(device,)),
+        Upload("unmarked: with its root, by its name", ROOT.pem + ROOT.issue("Sub-CA 7", **BARE).pem, several, "", "CN=Sub-CA 7", detail="signer-not-marked"),
+        Upload("unmarked: with its root, or a client without extensions", ROOT.pem + line.pem, several, "", "CA:TRUE is missing", detail="leaf-or-unmarked-ca"),
+    ]  # fmt: skip
+
+
+def other_authorities() -> list[Upload]:
+    """A renewed CA with the same key and name, and clients whose authority key identifier names the one before."""
+    old = ROOT.issue("Line 7 CA", ca=True, serial=b"\x11", not_after=AT - DAY)
+    new = ROOT.issue("Line 7 CA", ca=True, serial=b"\x22")
+    client = new.issue("press-7", aki=None, extensions=[names_serial(0x11, ROOT.subject)])
+    stranger = new.issue("press-8", aki=bytes(20))
+    warned = ("other-authority",)
+    return [
+        Upload("authority: renewed, the client names the old serial number", new.pem, "accepted", warns=warned, known=(client,)),
+        Upload("authority: renewed, the old one here", new.pem, "accepted", warns=(*warned, "same-key"), known=(client,), existing=(("old", old),)),
+        Upload("authority: the client names another key identifier", new.pem, "accepted", warns=warned, known=(stranger,)),
+        Upload("authority: renewed, with the client", new.pem + client.pem, "several-certificates", "", "serial number 11", detail="signer-differs"),
+        Upload("authority: both and the client", old.pem + new.pem + client.pem, "several-certificates", "", "28 Feb 2026", detail="signer-unusable"),
+    ]  # fmt: skip
+
+
+def names_serial(serial: int, issuer: x509.Name) -> tuple[x509.ExtensionType, bool]:
+    return x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(issuer)], serial), False
+
+
+def odd_name(tag: bytes, value: bytes) -> bytes:
+    """A CA certificate whose organization is a string of this type, with these six bytes."""
+    swap = (b"\x0c\x06Meller", tag + b"\x06" + value)
+    return ROOT.issue("Line 2 CA", ca=True, subject=name_of("O=Meller", "CN=Line 2 CA"), swap=swap).pem
 
 
 def unfit_cas() -> list[Upload]:
@@ -267,6 +325,9 @@ def unfit_cas() -> list[Upload]:
         Upload("unfit: secp224r1", made(key="secp224r1"), "key-type", "EC secp224r1", "EC P-256"),
         Upload("unfit: secp256k1", made(key="secp256k1"), "key-type", "EC secp256k1", "EC P-256"),
         Upload("unfit: brainpoolP256r1", made(key="brainpoolP256r1"), "key-type", "EC brainpoolP256r1", "EC P-256"),
+        Upload("unfit: explicit curve parameters", made(explicit_curve=True), "explicit-curve", "explicit curve parameters", "P-256"),
+        Upload("unfit: a name in VisibleString", odd_name(b"\x1a", b"Miller"), "not-usable"),
+        Upload("unfit: UTF8String that is not UTF-8", odd_name(b"\x0c", b"M\xfcller"), "not-usable"),
         Upload("unfit: SHA-224", made(digest="SHA-224"), "signature-type", "ECDSA with SHA-224", "SHA-256"),
         Upload("unfit: SHA-3", made(digest="SHA3-256"), "signature-type", "ECDSA with SHA-3-256", "SHA-256"),
         Upload(
@@ -299,6 +360,12 @@ def warned_cas() -> list[Upload]:
 
     return [
         Upload("warned: expires in 30 days", made(not_after=AT + 30 * DAY), ok, warns=("expires-soon",)),
+        Upload("not warned: T61String in Latin-1", odd_name(b"\x14", b"M\xfcller"), ok),
+        Upload("not warned: T61String in UTF-8", odd_name(b"\x14", "Mülle".encode()), ok),
+        Upload("not warned: PrintableString with other letters", odd_name(b"\x13", b"M@ll_*"), ok),
+        Upload("not warned: BMPString", odd_name(b"\x1e", "Mül".encode("utf-16-be")), ok),
+        Upload("warned: serial number zero", made(serial=b"\x00"), ok, warns=("serial-number",)),
+        Upload("warned: negative serial number", made(serial=b"\x90"), ok, warns=("serial-number",)),
         Upload("warned: root", ROOT.pem, ok, warns=("root",)),
         Upload("warned: public CA by its organization", web.pem, ok, warns=("root", "public-ca")),
         Upload("warned: public CA by its policy", issuing.pem, ok, warns=("public-ca",)),

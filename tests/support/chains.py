@@ -10,6 +10,7 @@ which are random. Private keys are made here and kept nowhere.
 
 import ipaddress
 import random
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -148,6 +149,8 @@ class Options:
     digest: str = "SHA-256"
     serial: bytes = b""  # raw INTEGER, also negative
     version_1: bool = False
+    swap: tuple[bytes, bytes] = (b"", b"")  # bytes of the certificate, and as many others instead
+    explicit_curve: bool = False  # the key's curve by its parameters, not by its name
     name_constraints: x509.NameConstraints | None = None
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = ()
 
@@ -168,7 +171,9 @@ class Identity:
 
     @property
     def pem(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.PEM)
+        body = b64encode(self.der)  # the library does not write what it cannot read
+        lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+        return b"\n".join([b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""])
 
     @property
     def key_pem(self) -> bytes:
@@ -235,9 +240,17 @@ def _sign(builder: x509.CertificateBuilder, signer: PrivateKey, options: Options
     )
     der = certificate.public_bytes(Encoding.DER)
     digest = "" if named == "SHA-256" or named in DIGESTS else options.digest
-    if digest or options.serial or options.version_1:
+    if digest or options.serial or options.version_1 or options.swap[0] or options.explicit_curve:
         assert isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
-        return signed_again(der, signer, digest=digest, serial=options.serial, version_1=options.version_1)
+        return signed_again(
+            der,
+            signer,
+            digest=digest,
+            serial=options.serial,
+            version_1=options.version_1,
+            swap=options.swap,
+            explicit_curve=options.explicit_curve,
+        )
     return der
 
 

@@ -64,9 +64,12 @@ def signed_again(
     digest: str = "",
     serial: bytes = b"",
     version_1: bool = False,
+    swap: tuple[bytes, bytes] = (b"", b""),
+    explicit_curve: bool = False,
 ) -> bytes:
     """The same certificate with parts changed and the signature renewed.
 
+    `swap`: bytes to replace by as many others; `explicit_curve`: a key on P-256 with the curve's parameters;
     `digest`: "SHA-1" or "MD5"; `serial`: the bytes of the INTEGER, also negative; `version_1`: without version and
     extensions.
     """
@@ -77,9 +80,16 @@ def signed_again(
         parts[2] = algorithm
     if serial:
         parts[1] = element(0x02, serial)
+    if explicit_curve:
+        place = 6 if parts[0][0] == 0xA0 else 5
+        parts[place] = sequence(sequence(oid("1.2.840.10045.2.1"), P_256), children(parts[place])[1])
     if version_1:
         parts = [part for part in parts if part[0] not in {0xA0, 0xA3}]
     to_be_signed = sequence(*parts)
+    if swap[0]:
+        assert swap[0] in to_be_signed
+        assert len(swap[0]) == len(swap[1])
+        to_be_signed = to_be_signed.replace(*swap)
     signature = _sign(to_be_signed, key, digest)
     return sequence(to_be_signed, algorithm, element(0x03, b"\x00" + signature))
 
@@ -95,3 +105,29 @@ def _sign(data: bytes, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, dige
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, padding.PKCS1v15(), algorithm)
     return key.sign(data, ec.ECDSA(algorithm, deterministic_signing=True))
+
+
+def _integer(digits: str) -> bytes:
+    return element(0x02, bytes.fromhex(digits).lstrip(b"\x00") if digits < "8" else b"\x00" + bytes.fromhex(digits))
+
+
+# The parameters of P-256 (SEC 2, section 2.4.2), as `openssl genpkey -pkeyopt ec_param_enc:explicit` writes them.
+_P = "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
+P_256 = sequence(
+    _integer("01"),
+    sequence(oid("1.2.840.10045.1.1"), _integer(_P)),
+    sequence(
+        element(0x04, bytes.fromhex(_P[:-1] + "c")),
+        element(0x04, bytes.fromhex("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b")),
+    ),
+    element(
+        0x04,
+        bytes.fromhex(
+            "04"
+            "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+            "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+        ),
+    ),
+    _integer("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
+    _integer("01"),
+)

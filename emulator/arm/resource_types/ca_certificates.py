@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/event-grid/mqtt-certificate-chain-client-authe
 """
 
 from certificates.x509.reading import Certificate, DecodingError, from_request_pem, load_certificate
+from certificates.x509.strength import key_flaw
 from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.names import SHORT_NAME
@@ -30,7 +31,14 @@ def _decode(draft: Draft) -> Certificate:
             "encodedCertificate",
             f"The certificate '{certificate.subject[:200]}' is not a CA certificate: its basic constraints do not"
             " include CA:TRUE. Register the CA certificate that signed the client certificates. For a self-signed"
-            " client certificate, use the validation scheme ThumbprintMatch.",
+            " client certificate, use the validation scheme ThumbprintMatch. A CA certificate that signs clients must be"
+            " signed again with CA:TRUE.",
+        )
+    flaw = key_flaw(certificate)
+    if flaw is not None and flaw.code == "explicit-curve":
+        raise fields.error(
+            "encodedCertificate",
+            f"The CA certificate '{certificate.subject[:200]}' {flaw.claim} ({flaw.value}). Use {flaw.instead}.",
         )
     return certificate
 

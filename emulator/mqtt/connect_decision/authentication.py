@@ -10,9 +10,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from cryptography import x509
-
 from certificates.authentication.engine import Decision, NamespaceState, authenticate
+from certificates.x509.certificate import DecodingError, load_certificate
 from emulator.mqtt.recording.records import evidence_of
 from emulator.storage.store import Store
 
@@ -72,8 +71,8 @@ def _digest(chain: tuple[bytes, ...]) -> bytes:
 
 def _valid_until(decision: Decision, chain: tuple[bytes, ...], state: NamespaceState, now: datetime) -> float:
     anchors = [ca.der for ca in state.cas if ca.name == decision.anchor]
-    ends = [x509.load_der_x509_certificate(der).not_valid_after_utc for der in (chain[0], *anchors)]
+    ends = [load_certificate(der).not_after for der in (chain[0], *anchors)]
     for der in chain[1:]:
-        with contextlib.suppress(ValueError):  # an unreadable one was not needed
-            ends.append(x509.load_der_x509_certificate(der).not_valid_after_utc)
+        with contextlib.suppress(DecodingError):  # an unreadable one was not needed
+            ends.append(load_certificate(der).not_after)
     return min((end.timestamp() for end in ends if end > now), default=float("inf"))

@@ -135,3 +135,12 @@ def test_a_diagnosis_of_long_names_is_short_too() -> None:
         assert problem is not None
         assert max(map(len, (problem.sentence, problem.next_step))) <= 1000
         assert all(len(value) <= 2000 for _, value in problem.values)
+
+
+@pytest.mark.parametrize("explicit", ["ca", "client"])
+def test_a_curve_described_by_parameters_is_refused(explicit: str) -> None:
+    ca = Plant(AT).root.issue("Line 1 CA", ca=True, explicit_curve=explicit == "ca")
+    leaf = ca.issue("sensor-1", explicit_curve=explicit == "client")
+    decision = decide(leaf, ca)
+    assert decision.code == "chain-verified"
+    assert "explicit curve parameters" in decision.reason

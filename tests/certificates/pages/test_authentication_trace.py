@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client as Browser
@@ -243,14 +244,15 @@ def test_an_attempt_without_certificate_is_offered_and_shown(ada: Browser, names
 
 def test_an_unreadable_certificate_is_not_replaced_by_its_issuer(ada: Browser, namespace: Namespace) -> None:
     line = authority("Line 2 CA", at=timezone.now())
-    odd = line.issue("press-1", serial=b"\x85")
+    cut_off = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.19"), b"\x30")  # basic constraints
+    odd = line.issue("press-1", ca=None, extensions=[(cut_off, True)])
     keep_attempt(namespace, odd.der, line.der)
     url = reverse("certificates:test_authentication", args=[namespace.pk])
     assert "attempt=7" in ada.get(url).content.decode()
     page = ada.get(url, {"attempt": 7}).content.decode()
     with pytest.raises(DecodingError) as refusal:
         load_certificate(odd.der)
-    assert refusal.value.detail == "serial-number"
+    assert refusal.value.code == "broken-certificate"
     assert unescape(page).count(f"{refusal.value.sentence}</p>") == 3  # the verdict, and its step then and now
 
 

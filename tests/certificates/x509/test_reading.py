@@ -76,17 +76,38 @@ def test_every_name_of_a_certificate_is_read() -> None:
     assert names["subjectAltName"].startswith("DNS:a.example, DNS:b.example, URI:urn:a, IP:192.0.2.1")
 
 
+def with_extension(oid: str, value: bytes) -> bytes:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
+    return LINE.issue("odd", ca=None, aki=None, purposes=None, extensions=[(extension, False)]).der
+
+
 @pytest.mark.parametrize(
     ("oid", "value"),
     [
         ("2.5.29.17", b"\x30\x02\xa3\x00"),  # an X.400 address as alternative name
         ("2.5.29.17", b"\x30\x03\x87\x01\x7f"),  # an IP address of one byte
-        ("2.5.29.19", b"\x30"),  # basic constraints cut off
+        ("2.5.29.17", b"\x30\x03\x82\x01\xfc"),  # a DNS name in Latin-1
+        ("2.5.29.17", b"\x30"),  # cut off
+        ("2.5.29.35", b"\x30"),
+        ("2.5.29.32", b"\x30"),  # policies cut off
+        ("2.5.29.31", b"\x01"),
+        ("1.3.6.1.5.5.7.1.1", b"\x05\x00"),
     ],
 )
-def test_a_certificate_with_an_extension_that_nobody_reads_is_refused(oid: str, value: bytes) -> None:
-    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
-    odd = LINE.issue("odd", ca=None, extensions=[(extension, False)])
+def test_an_unreadable_part_that_nothing_uses_does_not_matter(oid: str, value: bytes) -> None:
+    odd = load_certificate(with_extension(oid, value))
+    assert odd.common_names == ("odd",)
+    assert odd.dns_names == odd.ip_addresses == ()
+    assert len(odd.extensions) == 3
+
+
+def test_of_several_alternative_names_the_readable_ones_count() -> None:
+    odd = load_certificate(with_extension("2.5.29.17", b"\x30\x08\xa3\x00\x82\x01a\x87\x01\x7f"))
+    assert odd.dns_names == ("a",)
+
+
+@pytest.mark.parametrize("oid", ["2.5.29.19", "2.5.29.37"])
+def test_unreadable_rules_are_refused(oid: str) -> None:
     with pytest.raises(DecodingError) as refusal:
-        load_certificate(odd.der)
+        load_certificate(with_extension(oid, b"\x30"))
     assert refusal.value.code == "broken-certificate"

@@ -9,6 +9,7 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem, to_pem
+from tests.support.chains import authority
 from tests.support.emulator_process import LOCATION, EmulatorProcess
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -166,6 +167,7 @@ INVALID_CERTIFICATES: dict[str, Any] = {
     "two certificates": PEM + to_pem(OTHER.intermediate.certificate_der),
     "a client certificate": to_pem(CHAIN.clients[0].certificate_der),
     "a private key": CHAIN.clients[0].key_pem.decode(),
+    "a curve described by parameters": authority("Plant", explicit_curve=True).pem.decode(),
     "a NUL before the PEM": "\0" + PEM,
     "PEM encoded once more in base64": b64encode(PEM.encode()).decode(),
     "PEM with escaped line breaks": PEM.replace("\n", "\\n"),
