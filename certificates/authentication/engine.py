@@ -204,7 +204,8 @@ def _moment(value: datetime) -> str:
 
 def _check_validity(walk: _Walk, leaf: Certificate) -> None:
     code = "within-validity"
-    valid, now = f"{_moment(leaf.not_before)} to {_moment(leaf.not_after)}", _moment(walk.at)
+    end = "no expiry" if leaf.never_expires else _moment(leaf.not_after)
+    valid, now = f"{_moment(leaf.not_before)} to {end}", _moment(walk.at)
     values = (("valid", valid), ("at", now))
     if walk.at < leaf.not_before:
         raise walk.refuse(

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 
 from certificates.authentication.engine import authenticate
@@ -29,8 +29,6 @@ from namespaces.models import Client, Namespace
 
 AFTER_EXPIRY = timedelta(days=10)  # how far the slider goes beyond the expiry, to show the refusal
 MAX_AHEAD = timedelta(days=20 * 365)  # with a longer range, the slider would skip months
-# The date of certificates without a defined expiry, such as those by device manufacturers (RFC 5280 section 4.1.2.5).
-NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 CONNACK = {
     "5": "The client would receive CONNACK 0x87 (Not authorized) with this reason.",
     "3.1.1": "The client would receive CONNACK 5 (not authorized). MQTT 3.1.1 cannot carry a reason.",
@@ -181,7 +179,7 @@ def slider(leaf: Certificate, *, at: datetime, now: datetime) -> Slider:
     """Return a slider from now to shortly after the certificate's expiry, or to `MAX_AHEAD`."""
     beyond = min(leaf.not_after, now + MAX_AHEAD) + AFTER_EXPIRY
     end = max(beyond, now + AFTER_EXPIRY, at)
-    has_expiry = leaf.not_after != NO_EXPIRY
+    has_expiry = not leaf.never_expires
     expires = f"expires {leaf.not_after:%d %b %Y}" if has_expiry else "does not expire"
     return Slider(min(now, at), end, at, f"{end:%d %b %Y}; the certificate {expires}", has_expiry)
 

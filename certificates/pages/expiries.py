@@ -1,19 +1,21 @@
 """Expiry dates in a namespace: of its CA certificates, and of the certificates seen from its clients."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.urls import reverse
 from icalendar import Alarm, Calendar, Event
 
 from certificates.models import CACertificate
-from certificates.pages.authentication_trace import NO_EXPIRY
 from certificates.pages.refused_certificates import RefusedCertificate, refused_certificates
+from certificates.x509.certificate import NO_EXPIRY_YEAR
 from certificates.x509.text import one_line, shortened
 from namespaces.models import Client, ClientCertificate, Namespace
 
 PAST = timedelta(days=30)  # certificates that expired earlier are not listed
 MAX_EXPIRIES = 5000
+# Certificates without a defined expiry, such as those by device manufacturers, expire on the last day of this year.
+BEFORE_NO_EXPIRY = datetime(NO_EXPIRY_YEAR, 1, 1, tzinfo=UTC) - timedelta(seconds=1)
 REMIND_BEFORE = timedelta(days=14)
 
 
@@ -39,7 +41,7 @@ def expiries_of(
     Arguments: `at`, an aware datetime; `within`, how far ahead to look; `with_refused`, whether to include certificates
     of refused clients, which the calendar leaves out.
     """
-    until = at + within if within is not None else NO_EXPIRY
+    until = at + within if within is not None else BEFORE_NO_EXPIRY
     span = {"not_after__gt": at - PAST, "not_after__lte": until}
     cas = CACertificate.objects.present().filter(namespace=namespace, **span)
     names = {

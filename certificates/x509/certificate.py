@@ -206,8 +206,8 @@ def name_key(name: str) -> str:
     folded = name.casefold()
     if "\\" not in folded:
         return " ".join(folded.split())
-    values = _NAME_PART.sub(_name_part, folded).split("\0")
-    return "\0".join(" ".join(value.replace("=", "= ", 1).split()) for value in values)
+    pairs = (pair.partition("=") for pair in _NAME_PART.sub(_name_part, folded).split("\0"))
+    return "".join(f"{kind}{equals}{' '.join(value.split())}" for kind, equals, value in pairs)
 
 
 def _name_part(found: re.Match[str]) -> str:

@@ -10,7 +10,10 @@ DIGITS = 64  # hex digits of SHA-256
 SHA1_DIGITS = 40
 
 # What remains of "SHA256 Fingerprint=", "sha-256:", "Thumbprint:" and "0x" after whitespace and dashes were removed.
-_PREFIX = re.compile(r"(?P<hash>sha256|sha1)?(?:fingerprint|thumbprint)?[:=]*(?:0x)?")
+_PREFIX = re.compile(
+    r"(?:x509|x\.509|certificate|cert)?(?:fingerprint|thumbprint)?\(?(?P<hash>sha256|sha1)?\)?(?:fingerprint|thumbprint)?"
+    r"(?:\((?:hex|sha256|sha1)\))?[:=]*\\?(?:0?x)?"
+)
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
 _QUOTES = "\"'`“”„‘’«»"
 _IGNORED_CATEGORIES = {"Cf", "Pd"}  # invisible marks such as U+200B, U+200E and U+FEFF; dashes
@@ -44,6 +47,7 @@ def normalize_thumbprint(text: str) -> str:
     characters and for none, `length` for any other number of digits.
     """
     named_hash, digits = _split(text)
+    digits = digits.strip("{}[]()")
     is_hex = re.fullmatch(r"[0-9a-f]+", digits) is not None
     if named_hash == "sha1" or (is_hex and len(digits) == SHA1_DIGITS):
         raise ThumbprintError(
@@ -74,7 +78,10 @@ def _split(text: str) -> tuple[str, str]:
     )
     prefix = _PREFIX.match(kept)
     assert prefix is not None  # every part of it is optional
-    return prefix["hash"] or "", kept[prefix.end() :].replace(":", "")
+    digits = kept[prefix.end() :]
+    for sign in (":", ",", ";", ".", "0x", "\\x"):  # between bytes, and before each one in source code
+        digits = digits.replace(sign, "")
+    return prefix["hash"] or "", digits
 
 
 def _is_ignored(character: str) -> bool:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from certificates.x509.certificate import NO_EXPIRY_YEAR
 from portal.registry import MenuEntry, MenuItem, menu_for
 from portal.web.invisible_characters import named
 
@@ -119,10 +120,14 @@ _FORMATS = {"date": "%d %b %Y", "time": "%H:%M:%S", "datetime": "%d %b %Y %H:%M"
 
 @register.simple_tag
 def local_time(value: datetime | None, form: str = "datetime") -> SafeString | str:
-    """Return a time in the reader's time zone, with the UTC time on hover. `form`: date, time, datetime or exact."""
+    """Return a time in the reader's time zone, with the UTC time on hover; "no expiry" for the last day of certificates that
+    have none. `form`: date, time, datetime or exact.
+    """
     if value is None:
         return "–"
     moment = value.astimezone(UTC)
+    if moment.year >= NO_EXPIRY_YEAR:
+        return format_html('<time datetime="{}">no expiry</time>', moment.isoformat(timespec="seconds"))
     text = moment.strftime(_FORMATS[form]) + ("" if form == "date" else " UTC")
     return format_html(
         '<time datetime="{}" data-local="{}" title="{}">{}</time>',
@@ -174,6 +179,8 @@ def validity(not_before: datetime | None, not_after: datetime | None, at: dateti
         return Validity(100, "bad", "Expired today" if ago == 0 else f"Expired {_days(ago)} ago")
     if moment < not_before:
         return Validity(0, "warning", f"Not valid yet: starts in {_days((not_before - moment).days)}")
+    if not_after.year >= NO_EXPIRY_YEAR:
+        return Validity(0, "good", "No expiry")
     return Validity(percent, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
 
 
@@ -185,6 +192,8 @@ def time_left(not_after: datetime, at: datetime | None = None) -> Validity:
     if moment > not_after:
         ago = (moment - not_after).days
         return Validity(100, "bad", "Ended today" if ago == 0 else f"Ended {_days(ago)} ago")
+    if not_after.year >= NO_EXPIRY_YEAR:
+        return Validity(0, "good", "No expiry")
     return Validity(0, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
 
 

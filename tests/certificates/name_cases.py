@@ -348,11 +348,12 @@ def name_rows(p: Plant) -> list[Case]:
             shows=("sensor-1",), fix=("sensor-1 is registered with an invisible character in front (U+200B)", "[U+200B]sensor-1"),
         ),
         p.row(
-            "name: registered with a soft hyphen", clients=(a_client("sensor\u00ad-1"),), fails_at=FOUND,
+            "name: registered with a soft hyphen", clients=(a_client("sensor\u00ad-1"),), fails_at=FOUND, shows=("sensor-1",),
             fix=("sensor-1 is registered with an invisible character inside (U+00AD)",),
         ),
         p.row(
             "name: registered with a no-break space", clients=(a_client("press\u00a01"),), user_name="press 1", fails_at=FOUND,
+            shows=("press 1",),
             fix=("press 1 is registered with", "press[U+00A0]1"),
         ),
         p.row(

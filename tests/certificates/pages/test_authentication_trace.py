@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from certificates.authentication.engine import authenticate
 from certificates.authentication.types import STEP_TITLES
-from certificates.pages.authentication_trace import NO_EXPIRY, differing, namespace_state
+from certificates.pages.authentication_trace import differing, namespace_state
 from certificates.pages.presented_chain import PresentedChain
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from certificates.x509.certificate import DecodingError, load_certificate
@@ -126,7 +126,7 @@ def test_a_certificate_without_expiry_is_tested_as_any_other(ada: Browser, names
     """RFC 5280 lets a device certificate expire in the last second of the year 9999."""
     line = authority("Line 2 CA", at=timezone.now())
     make_ca_certificate(namespace, "line-b", der=line.der)
-    sensor = line.issue("press-1", not_after=NO_EXPIRY)
+    sensor = line.issue("press-1", not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
     url = reverse("certificates:test_authentication", args=[namespace.pk])
     answer = ada.post(url, {"pem": sensor.pem.decode(), "user_name": "press-1", "at": at})
     assert answer.status_code == 200

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certificates.pages.authentication_trace import NO_EXPIRY, run_authentication_test
+from certificates.pages.authentication_trace import run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import Namespace
 from tests.certificates.cases import IP, THUMBPRINT, Plant
@@ -14,6 +14,7 @@ from tests.certificates.x509.test_fuzzing import mutated
 from tests.support.chains import AT, Identity, self_signed
 from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
+NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 PLANT = Plant(AT)
 FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 LEAVES = [

@@ -1,7 +1,7 @@
 """Expiry dates as a page and as a calendar feed, whose secret address works only as long as the user's role."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client as Browser
@@ -15,7 +15,7 @@ from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
-from portal.templatetags.portal import time_left
+from portal.templatetags.portal import time_left, validity
 from tests.support.factories import PASSWORD, make_admin, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +121,16 @@ def test_certificates_that_expired_long_ago_are_left_out(rita: Browser, namespac
     page = rita.get(reverse("certificates:expiries", args=[namespace.pk])).content.decode()
     assert f'data-thumbprint="{namespace.ca_certificates.get().thumbprint}"' in page
     assert time_left(timezone.now() - timedelta(days=3), timezone.now()).text in page
+
+
+@pytest.mark.parametrize("last", [datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+def test_a_certificate_without_expiry_has_no_days_left(rita: Browser, namespace: Namespace, last: datetime) -> None:
+    namespace.ca_certificates.update(not_after=last)
+    assert "line-a" not in Browser().get(make_address(rita, namespace)).content.decode()
+    for page in ("certificates:ca_certificate_list", "namespaces:namespace_overview", "namespaces:namespace_list"):
+        shown = rita.get(reverse(page, args=[] if page.endswith("namespace_list") else [namespace.pk]))
+        assert b"no expiry" in shown.content
+        assert b"9999 " not in shown.content
+    bar = validity(last - timedelta(days=9000), last)
+    assert bar is not None
+    assert time_left(last).text == bar.text == "No expiry"
