@@ -251,10 +251,14 @@ def _find_authentication_name(walk: _Walk, leaf: Certificate) -> None:
     tried = ", ".join(empty)
     unused = advice.unused_source(leaf, walk.state)
     advised = advice.on_missing_name(leaf, walk.state, unused)
+    mails = leaf.subject_emails if "ClientCertificateEmail" in empty else ()
+    in_subject = (
+        f" Its e-mail address {mails[0]} is in the subject; Event Grid reads the alternative name." if mails else ""
+    )
     raise walk.refuse(
         code,
         "The client sent no MQTT user name"
-        + (f", and its certificate has no value for the namespace's sources ({tried})." if tried else "."),
+        + (f", and its certificate has no value for the namespace's sources ({tried}).{in_subject}" if tried else "."),
         ("MQTT user name", "none"),
         ("alternative sources", tried or "none"),
         *(((UNUSED_SOURCE, unused),) if unused else ()),

@@ -192,6 +192,10 @@ def uri_and_email_rows(p: Plant) -> list[Case]:
         p.good("e-mail: capitals before and after the @", p.leaf(emails=["Sensor-1@Plant.Example"]), **by_mail),
         p.good("e-mail: the second of two addresses", p.leaf(emails=["ops@plant.example", mail]), **by_mail),
         p.row(
+            "e-mail: the address only in the subject", p.leaf(subject=name_of("CN=press", f"emailAddress={mail}")),
+            fails_at=COMPARED, shows=(mail, "is in the subject"), fix=("subject alternative name",), **by_mail,
+        ),
+        p.row(
             "e-mail: another address", p.leaf(emails=["sensor-2@plant.example"]), fails_at=COMPARED,
             shows=("sensor-2@plant.example", mail), **by_mail,
         ),
@@ -432,6 +436,10 @@ def source_rows(p: Plant) -> list[Case]:
         p.row(
             "source: every one is empty", sources=(mail, ip), fails_at=NAME,
             shows=("ClientCertificateEmail", "ClientCertificateIp"), source="", **no_name,
+        ),
+        p.row(
+            "source: an e-mail address only in the subject", p.leaf(subject=name_of("O=Plant", "emailAddress=ops@plant.example")),
+            sources=(mail,), fails_at=NAME, shows=("ops@plant.example",), source="", **no_name,
         ),
         p.good("source: the MQTT user name comes first", both, sources=(dns,), clients=(a_client(), a_client(dns_name, DNS, name="by-dns"))),
         p.row(

@@ -76,6 +76,7 @@ ATTRIBUTES = {
     "C": NameOID.COUNTRY_NAME,
     "SERIALNUMBER": NameOID.SERIAL_NUMBER,
     "DC": NameOID.DOMAIN_COMPONENT,
+    "emailAddress": NameOID.EMAIL_ADDRESS,
 }
 UNKNOWN_EXTENSION = ObjectIdentifier("1.3.6.1.4.1.55555.1")
 
