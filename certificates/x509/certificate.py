@@ -233,6 +233,12 @@ def load_certificate(der: bytes) -> Certificate:
     if len(der) > MAX_PARTS and der.count(b"\x06") > MAX_PARTS:
         raise _too_many_parts()
     try:
+        return _facts(der, x509.load_der_x509_certificate(der))
+    except DecodingError:
+        raise
+    except LIBRARY_ERRORS:
+        pass
+    try:
         return _facts(der, library_view(der))
     except DecodingError:
         raise

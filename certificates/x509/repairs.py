@@ -83,12 +83,16 @@ def parts_of(der: bytes) -> Parts:
 
 def _parts(der: bytes) -> Parts:
     signed, *tail = _children(der, SEQUENCE)
+    if _element(SEQUENCE, signed + b"".join(tail)) != der or len(tail) != 2:
+        raise NotDerError  # bytes after the certificate, or lengths that are not DER
     fields = _children(signed, SEQUENCE)
     place = 3 if fields[0][:1] == b"\xa0" else 2
     if len(fields) < place + 4:
         raise NotDerError
     issuer, validity, subject, public_key, *rest = fields[place:]
     extensions = [field for field in rest if field[0] == _EXTENSIONS]
+    if len(extensions) > 1 or extensions != rest[len(rest) - len(extensions) :]:
+        raise NotDerError
     return Parts(
         signed,
         b"".join(fields[:place]),
@@ -204,10 +208,11 @@ def _element(tag: int, value: bytes) -> bytes:
 
 
 def _extensions(field: bytes) -> Iterator[RawExtension]:
-    for extension in _children(_children(field, _EXTENSIONS)[0], SEQUENCE):
+    (listed,) = _children(field, _EXTENSIONS)
+    for extension in _children(listed, SEQUENCE):
         oid, *rest = _children(extension, SEQUENCE)
         critical = bool(rest) and rest[0][0] == BOOLEAN and _value(rest[0]) != b"\x00"
-        if not rest or rest[-1][0] != OCTETS:
+        if not 1 <= len(rest) <= 2 or rest[-1][0] != OCTETS:
             raise NotDerError
         yield RawExtension(_value(oid), critical, _value(rest[-1]))
 

@@ -144,3 +144,13 @@ def test_a_curve_described_by_parameters_is_refused(explicit: str) -> None:
     decision = decide(leaf, ca)
     assert decision.code == "chain-verified"
     assert "explicit curve parameters" in decision.reason
+
+
+@pytest.mark.parametrize("after", [b"\x00", b"\x05\x00", bytes(200)])
+def test_bytes_after_the_certificate_make_it_unreadable(after: bytes) -> None:
+    """Also where the library's objections to other parts are set aside: its thumbprint would be another one."""
+    plant = Plant(AT)
+    odd = plant.leaf(swap=(b"\x0c\x08sensor-1", b"\x14\x08s\xe9nsor-1"))
+    for leaf in (plant.sensor, odd):
+        decision = decide(replace(leaf, der=leaf.der + after), plant.line)
+        assert decision.code == "certificate-readable"
