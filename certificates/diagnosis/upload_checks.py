@@ -240,7 +240,8 @@ def warnings(
             ("serial number", serial_text(certificate.serial_number)),
         )
     if certificate.is_ca:
-        _warn_about_other_authority(certificate, known, signatures, warn)
+        others = _warn_about_other_authority(certificate, known, signatures, warn)
+        known = [client for client in known if client not in others]
         _warn_about_client_signer(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
@@ -295,23 +296,27 @@ def _warn_about_client_signer(
 
 def _warn_about_other_authority(
     certificate: Certificate, known: Sequence[Certificate], signatures: Signatures, warn: Report
-) -> None:
-    """Warn when known clients name another certificate with the same name and key, such as the one before a renewal."""
-    for client in known:
-        difference = authority_difference(client, certificate)
-        if client.is_ca or difference is None or not signatures.made_signature(certificate, client):
-            continue
-        part, stated, found = difference
+) -> list[Certificate]:
+    """Warn when known clients name another certificate of this name and key, as before a renewal, and return them."""
+    found = [
+        (client, difference)
+        for client in known
+        if not client.is_ca
+        and (difference := authority_difference(client, certificate)) is not None
+        and signatures.made_signature(certificate, client)
+    ]
+    if found:
+        client, (part, stated, own) = found[0]
         warn(
             "other-authority",
             f"{client.subject or 'A client'} was signed with this key, but names a CA certificate with the {part} {stated}. "
-            f"This one has {found}, so its clients are refused with it.",
+            f"This one has {own}, so its clients are refused with it.",
             "Upload the CA certificate that they name while it is valid, or issue the client certificates again by key "
             "identifier only (authorityKeyIdentifier=keyid).",
             (f"{part} needed", stated),
-            (f"{part} found", found),
+            (f"{part} found", own),
         )
-        return
+    return [client for client, _ in found]
 
 
 def _warn_about_root(
