@@ -164,11 +164,11 @@ class WebhookClient:
             "eventType": VALIDATION_EVENT,
             "eventTime": azure_time(datetime.now(UTC)),
             "metadataVersion": "1",
-            "dataVersion": "2",
+            "dataVersion": "1",
         }
         headers = _headers(subscription, "SubscriptionValidation", "application/json; charset=utf-8")
         async with self._request("POST", subscription.url, headers, json.dumps([event])) as response:
-            if response.status not in (200, 202):
+            if response.status != 200:  # not even 202
                 return Handshake(reason=f"It answered the validation event with status {response.status}.")
             answered = _validation_response(await response.content.read(MAX_RESPONSE_BYTES))
         if answered is None:

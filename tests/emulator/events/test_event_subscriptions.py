@@ -117,6 +117,9 @@ def test_the_event_grid_schema_needs_its_code(hooked: Hooked) -> None:
     hook.on_post = answers(200, {"Content-Type": "application/json"}, b'{"validationResponse": "guess"}')
     _, headers, body = hooked.request(hook.url, eventDeliverySchema="EventGridSchema")
     assert hooked.operation_of(headers)["error"]["code"] == "URL validation"
+    hook.on_post = answers(202, {}, b"{}")
+    _, headers, _ = hooked.request(hook.url, eventDeliverySchema="EventGridSchema")
+    assert hooked.operation_of(headers)["error"]["code"] == "URL validation", "202 is no answer to a validation event"
     hook.on_post = answers(200, {}, b"thanks")
     made = hooked.subscribe(hook, eventDeliverySchema="EventGridSchema")
     assert hooked.state_of(made) == "AwaitingManualAction"
