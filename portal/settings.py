@@ -8,6 +8,7 @@ import dj_database_url
 import django
 
 from portal.deployment.environment import flag, seconds, secret, text, whole_number, words
+from portal.deployment.mail_settings import mail_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(text("PORTAL_STATE_DIR") or BASE_DIR / ".local")
@@ -163,15 +164,19 @@ SIGN_IN_FAILURES_PER_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ADDRESS
 SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT_AND_ADDRESS", 5)
 SIGN_IN_FAILURES_PER_ACCOUNT = whole_number("PORTAL_SIGN_IN_FAILURES_PER_ACCOUNT", 20)
 # Mail, for password resets and changes to accounts. Without a host there is none.
-EMAIL_HOST = text("PORTAL_MAIL_HOST")
-EMAIL_PORT = whole_number("PORTAL_MAIL_PORT", 587)
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = text("PORTAL_MAIL_USER"), secret("PORTAL_MAIL_PASSWORD")
+MAIL_HOST = text("PORTAL_MAIL_HOST")
+MAIL_CONFIGURED = bool(MAIL_HOST)
 MAIL_SECURITY = text("PORTAL_MAIL_SECURITY", "starttls").lower()  # starttls, tls or none
-EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SECURITY == "starttls", MAIL_SECURITY == "tls"
-EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("PORTAL_MAIL_FROM", "portal@localhost")
-MAIL_CONFIGURED = bool(EMAIL_HOST)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_CONFIGURED else 'dummy'}.EmailBackend"
+vars().update(
+    mail_settings(
+        host=MAIL_HOST,
+        port=whole_number("PORTAL_MAIL_PORT", 587),
+        user=text("PORTAL_MAIL_USER"),
+        password=secret("PORTAL_MAIL_PASSWORD"),
+        security=MAIL_SECURITY,
+    )
+)
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
