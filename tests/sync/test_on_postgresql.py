@@ -28,6 +28,7 @@ SAME_TESTS = {
         for test in ("test_forms", "test_parameters")
         for number in range(12)
     ),
+    "sign-in": tuple(f"../portal/sign_in/test_{name}.py" for name in ("rate_limits", "signing_in", "sessions")),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 

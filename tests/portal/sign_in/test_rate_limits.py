@@ -1,5 +1,6 @@
 """Guessing passwords is limited for all web processes together, and never locks an owner out."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +14,29 @@ from portal.serving.shared_cache import delete_expired
 from portal.sign_in.rate_limits import RateLimitError, begin_attempt
 from tests.portal.sign_in.signing import sign_in
 from tests.support.factories import make_user
+from tests.support.servers import redis
 
 pytestmark = pytest.mark.django_db
 NOON = 1_800_000_000.0  # a whole number of 15-minute windows
 REFUSED, WRONG, DONE = 429, 422, 302
 
 
-@pytest.fixture(autouse=True)
-def _shared(settings: Any) -> None:
-    settings.CACHES = {
-        "default": {"BACKEND": "portal.serving.shared_cache.SharedCache"},
-        "process": settings.CACHES["process"],
-    }
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with redis() as server:
+        yield f"unix://{server.socket}"
+
+
+@pytest.fixture(autouse=True, params=["database", "redis"])
+def store(request: pytest.FixtureRequest, settings: Any) -> str:
+    """Count in each store that web processes can share."""
+    chosen = {"BACKEND": "portal.serving.shared_cache.SharedCache"}
+    if request.param == "redis":
+        location = request.getfixturevalue("redis_url")
+        chosen = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}
+    settings.CACHES = {"default": chosen, "process": settings.CACHES["process"]}
+    cache.clear()
+    return str(request.param)
 
 
 @pytest.fixture
@@ -126,7 +138,7 @@ def test_a_refused_attempt_counts_nowhere_else(settings: Any) -> None:
     begin_attempt("bob", "network", "", NOON)
 
 
-def test_counts_of_the_shared_cache_survive_and_expire() -> None:
+def test_values_of_a_store_expire(store: str) -> None:
     assert cache.add("count", 1, 60)
     assert not cache.add("count", 5, 60)
     assert cache.incr("count") == 2
@@ -140,6 +152,7 @@ def test_counts_of_the_shared_cache_survive_and_expire() -> None:
     assert not cache.delete("list")
     with pytest.raises(ValueError):
         cache.incr("missing")
-    cache.set("old", 1, 0)
+    cache.set("old", 1, 1)
+    assert store == "redis" or CachedValue.objects.count() == 2
     delete_expired(4e9)
     assert not CachedValue.objects.exists()
