@@ -42,7 +42,7 @@ def mail_server() -> Iterator[tuple[int, list[str]]]:
     received: list[str] = []
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox) as server:
         server.received = received  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield server.server_address[1], received
