@@ -127,9 +127,8 @@ def test_certificates_that_expired_long_ago_are_left_out(rita: Browser, namespac
 def test_a_certificate_without_expiry_has_no_days_left(rita: Browser, namespace: Namespace, last: datetime) -> None:
     namespace.ca_certificates.update(not_after=last)
     assert "line-a" not in Browser().get(make_address(rita, namespace)).content.decode()
-    for page, names in (("ca_certificate_list", []), ("ca_certificate_detail", ["line-a"])):
-        shown = rita.get(reverse(f"certificates:{page}", args=[namespace.pk, *names]))
-        assert b"no expiry" in shown.content
-    bar = validity(last - timedelta(days=9000), last)
+    shown = rita.get(reverse("certificates:ca_certificate_list", args=[namespace.pk]))
+    assert b"no expiry" in shown.content
+    bar = validity(timezone.now() - timedelta(days=1), last)
     assert bar is not None
     assert time_left(last).text == bar.text == "No expiry"
