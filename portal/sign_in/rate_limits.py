@@ -61,8 +61,12 @@ def begin_attempt(account: str, network: str, device: str, now: float | None = N
         RateLimitError: it is refused, and no limit but the one it met counts it.
     """
     now = clock() if now is None else now
+    limits = list(_limits(account, network, device))
+    for limit in limits:  # only read at first: an attempt that is refused anyway must not write
+        if limit.name != "account" and int(cache.get(limit.key(now), 0)) >= limit.most:
+            raise RateLimitError(limit.remaining(now))
     attempt = Attempt()
-    for limit in _limits(account, network, device):
+    for limit in limits:
         key = limit.key(now)
         count = _increase(key, limit.seconds)
         attempt._keys.append(key)
