@@ -25,7 +25,7 @@ MOST_NUMBERS = 20_000
 _PERCENT = re.compile(rb"%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))")
 _ENTITY = re.compile(rb"&(?:#(\d{1,7});?|#[xX]([0-9a-fA-F]{1,6});?|[A-Za-z]{2,24};)")
 _BACKSLASHES = re.compile(
-    rb"\\++(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}|[0-7]{1,2})|([nrtfvb])|(?=([^A-Za-z0-9]))|(?=[A-Z]))"
+    rb"\\++(?:u([0-9A-Fa-f]{4})|[ux]\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}|[0-7]{1,2})|([nrtfvb])|(?=([^A-Za-z0-9]))|(?=[A-Z]))"
 )
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"v": b"\v", b"b": b"\b"}
 _QUOTED_PRINTABLE = re.compile(rb"=(?:([0-9A-F]{2})|[ \t]{0,8}\r?\n)")
@@ -39,7 +39,7 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 _BASE32_RUN = re.compile(rb"(?<![A-Za-z0-9])[A-Z2-7\s]{56,}+")
 
 _HEX_RUN = re.compile(rb"(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{0,40}+){%d,}+" % FEWEST_BYTES)
-_HEX_PREFIXES = (b"0x", b"0X", b"&H", b"&h", b"u8")  # the last behind a number of Rust
+_HEX_PREFIXES = (b"0x", b"0X", b"&H", b"&h", b"8'h", b"16#", b"u8")  # the last behind a number of Rust
 _DIGITS, _HEX_DIGITS, _BASE32_LETTERS = b"0123456789", b"0123456789abcdefABCDEF", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _ALPHANUMERIC = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NOT_ALPHANUMERIC = bytes(set(range(256)) - set(_ALPHANUMERIC))
@@ -47,10 +47,12 @@ _NOT_HEX = bytes(set(range(256)) - set(_HEX_DIGITS))
 _HEX_NUMBER = re.compile(rb"0[xX]([0-9A-Fa-f]{1,16})(?![0-9A-Fa-f])")
 _INTEL_NUMBER = re.compile(rb"(?<![0-9A-Za-z])0?([0-9A-Fa-f]{2})[hH](?![0-9A-Za-z])")
 _DUMP_LINE = re.compile(
-    rb"^[^0-9A-Za-z\n]{0,20}(?:0x)?[0-9A-Fa-f]{4,16}[:hH|]?[ \t]{1,8}((?:[0-9A-Fa-f]{2,16}(?:[ \t]{1,3}|-|\r?$)){1,32})",
+    rb"^[^0-9A-Za-z\n]{0,20}(?:0x)?[0-9A-Fa-f]{4,16}[:hH|]?[ \t]{1,8}((?:[0-9A-Fa-f]{2,16}(?:[ \t]{1,5}|-|\r?$)){1,32})",
     re.MULTILINE,
 )
 _BYTES_OF_A_DUMP_LINE = 16
+# Bytes at the end of a line, as a device logs them behind a time and a name.
+_HEX_TAIL = re.compile(rb"[\s:|\]]((?:[0-9A-Fa-f]{2}[ :,-]){7,31}[0-9A-Fa-f]{2})[ ,]{0,4}\r?$", re.MULTILINE)
 _DECIMAL = re.compile(rb"(?<![\w.])-?\d{1,3}(?![\w.])")
 _OCTAL = re.compile(rb"(?<![\w.])0?([0-3][0-7]{2})(?![\w.])")
 _OCTAL_WORD = re.compile(rb"(?<![\w.])([01][0-7]{5})(?![\w.])")
@@ -166,7 +168,7 @@ def written_bytes(text: bytes) -> Iterator[bytes]:
         if stripped != joined:
             yield from _from_base64(stripped)
     yield from _from_hex(text)
-    if _has_run(text, _DIGITS, FEWEST_BYTES):
+    if _has_run(text, _DIGITS, FEWEST_BYTES) or text.count(b"(") >= FEWEST_BYTES:  # CHR(48)||CHR(130)
         yield from _from_numbers(text)
     if _has_run(text, _BASE32_LETTERS, FEWEST_BYTES):
         yield from map(_from_base32, _BASE32_RUN.findall(text))
@@ -212,6 +214,9 @@ def _from_hex(text: bytes) -> Iterator[bytes]:
         words = [line.translate(None, _NOT_HEX) for line in dumped]
         yield from _in_each_order(b"".join(word[: 2 * _BYTES_OF_A_DUMP_LINE] for word in words))
         yield from _in_each_order(b"".join(words))
+    tails = _HEX_TAIL.findall(text) if b"\n" in text else []
+    if tails:
+        yield _of_digits(b"".join(tails).translate(None, _NOT_HEX))
     for run in _HEX_RUN.finditer(text):
         digits = run[0].translate(None, _NOT_HEX)
         yield from _in_each_order(digits)
@@ -222,7 +227,7 @@ def _in_each_order(digits: bytes) -> Iterator[bytes]:
     """Yield the bytes as written, and for words of two and four bytes with the last byte first, as `od` writes them."""
     found = _of_digits(digits)
     yield found
-    for size in (2, 4):
+    for size in (2, 4, 8):
         whole = found[: len(found) // size * size]
         turned = bytearray(len(whole))
         for at in range(size):

@@ -370,6 +370,30 @@ CODE: dict[str, Notation] = {
     "Pascal hex": lambda key: "(" + ", ".join(f"${pair}" for pair in hex_pairs(key.der)) + ")",
 }  # fmt: skip
 
+OF_LANGUAGES: dict[str, Notation] = {
+    "Perl escapes": lambda key: "".join(f"\\x{{{pair}}}" for pair in hex_pairs(key.der)),
+    "Verilog": lambda key: ", ".join(f"8'h{pair}" for pair in hex_pairs(key.der)),
+    "SQL with CHR": lambda key: "||".join(f"CHR({byte})" for byte in key.der),
+    "PHP with chr": lambda key: ".".join(f"chr(0x{pair})" for pair in hex_pairs(key.der)),
+    "Kotlin": lambda key: ", ".join(f"0x{pair}.toByte()" for pair in hex_pairs(key.der)),
+    "Erlang": lambda key: f"<<{','.join(map(str, key.der))}>>",
+    "NSData": lambda key: f"<{' '.join(in_lines(key.der.hex(), 8))}>",
+    "JSON array of hex": lambda key: json.dumps(hex_pairs(key.der)),
+    "JSON array of letters": lambda key: json.dumps(list(key.pem)),
+    "letters of C": lambda key: "{" + ", ".join("'\\n'" if each == "\n" else f"'{each}'" for each in key.pem) + "}",
+    "RTF": lambda key: "{\\rtf1 " + key.pem.replace("\n", "\\par\n") + "}",
+    "HTML with a break in each 20 letters": lambda key: "<br>".join(in_lines(b64(key.der), 20)),
+    "address in an address": lambda key: f"https://x/?next={quote('/a?key=' + quote(key.pem, safe=''), safe='')}",
+    "log of a device": lambda key: "\n".join(
+        f"I ({at}) key: {' '.join(row)}" for at, row in enumerate(rows(hex_pairs(key.der), 16), start=300)
+    ),
+    "words of hexdump -x": lambda key: od_words(key.der, "04x").replace(" ", "    "),
+    "JSON Web Key in a token": lambda key: (
+        f"eyJhbGciOiJub25lIn0.{base64.urlsafe_b64encode(json.dumps(jwk(key)).encode()).decode().rstrip('=')}."
+    ),
+    "service account": lambda key: json.dumps({"type": "service_account", "private_key": key.pem}),
+}  # fmt: skip
+
 NUMBERS: dict[str, Notation] = {
     "xxd": lambda key: xxd(key.der),
     "xxd of PEM": lambda key: xxd(key.pem.encode()),
@@ -440,7 +464,7 @@ ENCODED: dict[str, Notation] = {
     "encrypted DER as base64": lambda key: b64(key.bytes_of(Encoding.DER, PrivateFormat.PKCS8, locked=True)),
 }  # fmt: skip
 
-NOTATIONS: dict[str, Notation] = {**PEM_TEXTS, **ESCAPED, **CODE, **NUMBERS, **ENCODED}
+NOTATIONS: dict[str, Notation] = {**PEM_TEXTS, **ESCAPED, **CODE, **OF_LANGUAGES, **NUMBERS, **ENCODED}
 
 
 def written_keys() -> Iterator[tuple[str, Written, str]]:

@@ -14,14 +14,31 @@ from django.urls import reverse
 from namespaces.models import Client, Namespace
 from portal.models import Activity
 from portal.web.private_keys import PostWithoutKeys
-from tests.certificates.key_notations import CODE, ENCODED, ESCAPED, NOTATIONS, NUMBERS, PEM_TEXTS, Written, keys
+from tests.certificates.key_notations import (
+    CODE,
+    ENCODED,
+    ESCAPED,
+    NOTATIONS,
+    NUMBERS,
+    OF_LANGUAGES,
+    PEM_TEXTS,
+    Written,
+    keys,
+)
 from tests.certificates.uploads import LINE, SENSOR
 from tests.support.factories import PASSWORD, make_client, make_client_group, make_namespace, make_user
 from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 
-GROUPS = {"PEM": PEM_TEXTS, "escaped": ESCAPED, "code": CODE, "numbers": NUMBERS, "encoded": ENCODED}
+GROUPS = {
+    "PEM": PEM_TEXTS,
+    "escaped": ESCAPED,
+    "code": CODE,
+    "languages": OF_LANGUAGES,
+    "numbers": NUMBERS,
+    "encoded": ENCODED,
+}
 A_FEW = ("PEM", "JSON object", "C array", "hex with colons", "base64 twice", "JSON Web Key")
 P_256 = keys()[1]
 

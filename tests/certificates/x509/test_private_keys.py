@@ -12,7 +12,6 @@ from tests.certificates.key_notations import (
     CODE,
     ESCAPED,
     NOTATIONS,
-    NUMBERS,
     PEM_TEXTS,
     Notation,
     Written,
@@ -33,7 +32,7 @@ OF_KEYS = {
         "PKCS#12 in JSON",
         "Java key store as base64",
     ),
-    *("encrypted DER as base64", *(name for name in NUMBERS if name.startswith("JSON Web Key"))),
+    *("encrypted DER as base64", *(name for name in NOTATIONS if name.startswith("JSON Web Key"))),
 }
 TRADITIONAL = {name for name in NOTATIONS if "traditional" in name}
 
