@@ -64,7 +64,7 @@ def plain_texts(data: bytes) -> Iterator[bytes]:
     yield data
     text = data
     for _ in range(MAX_ROUNDS):
-        for undo in (_without_escapes, _without_quoted_printable, _without_escapes_in_literals):
+        for undo in (_without_escapes, _without_plus_signs, _without_quoted_printable, _without_escapes_in_literals):
             plain = undo(text)
             if plain not in seen:
                 seen.add(plain)
@@ -83,6 +83,12 @@ def _without_escapes(text: bytes) -> bytes:
     if b"`" in text:
         text = _POWERSHELL.sub(b"\n", text, MOST_ESCAPES)
     return _BACKSLASHES.sub(_of_backslash, text, MOST_ESCAPES) if b"\\" in text else text
+
+
+def _without_plus_signs(text: bytes) -> bytes:
+    """Undo percent encoding where a blank is a plus sign, as in the query of an address."""
+    is_encoded = b"%" in text and b"+" in text and b" " not in text
+    return _without_escapes(text.replace(b"+", b" ")) if is_encoded else text
 
 
 def _without_escapes_in_literals(text: bytes) -> bytes:

@@ -6,7 +6,9 @@ names of files that hold one are dropped.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -115,7 +117,11 @@ def _holds_a_key(request: HttpRequest) -> bool:
     path = request.path_info.encode("utf-8", "replace")
     if len(query) + len(path) < SHORTEST_KEY:
         return False
-    return bool(private_key_kind(path) or private_key_kind(query.replace(b"&", b"\n")))
+    if private_key_kind(path) or private_key_kind(query.replace(b"&", b"\n")):
+        return True
+    return any(
+        map(holds_a_private_key, chain.from_iterable(parse_qsl(query.decode("latin-1"), keep_blank_values=True)))
+    )
 
 
 def _forget_address(request: HttpRequest) -> None:
