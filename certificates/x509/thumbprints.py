@@ -47,7 +47,6 @@ def normalize_thumbprint(text: str) -> str:
     characters and for none, `length` for any other number of digits.
     """
     named_hash, digits = _split(text)
-    digits = digits.strip("{}[]()")
     is_hex = re.fullmatch(r"[0-9a-f]+", digits) is not None
     if named_hash == "sha1" or (is_hex and len(digits) == SHA1_DIGITS):
         raise ThumbprintError(
@@ -78,7 +77,7 @@ def _split(text: str) -> tuple[str, str]:
     )
     prefix = _PREFIX.match(kept)
     assert prefix is not None  # every part of it is optional
-    digits = kept[prefix.end() :]
+    digits = kept[prefix.end() :].strip("{}[]()").removeprefix("0x")
     for sign in (":", ",", ";", ".", "0x", "\\x"):  # between bytes, and before each one in source code
         digits = digits.replace(sign, "")
     return prefix["hash"] or "", digits
