@@ -116,7 +116,7 @@ def save_clients(namespace: Any, count: int, *, prefix: str = "sensor", first: i
 def _actor() -> Any:
     from portal.models import User
 
-    return User.objects.get_or_create(username="bench")[0]
+    return User.objects.get_or_create(username="bench", defaults={"is_superuser": True})[0]
 
 
 def all_succeeded(namespace: Any) -> bool:

@@ -228,9 +228,10 @@ def _run(
     from tests.support.factories import make_namespace
 
     call_command("migrate", verbosity=0)
-    namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"))
+    actor = User.objects.create(username="chaos")
+    namespace = make_namespace("chaos", resource_id=emulator.make_namespace("chaos"), owner=actor)
     draw = random.Random(seed)
-    changes = Changes(namespace, User.objects.create(username="chaos"), draw, rows)
+    changes = Changes(namespace, actor, draw, rows)
     processes = start_processes()
     began = changed = time.monotonic()
     restarts = 0
