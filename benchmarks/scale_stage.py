@@ -118,6 +118,7 @@ def _listens(port: int) -> bool:
 
 def make_people(namespace: Any, count: int) -> list[str]:
     """Create users with a role in the namespace, and return the session key of each."""
+    from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
@@ -132,7 +133,7 @@ def make_people(namespace: Any, count: int) -> list[str]:
         NamespaceRole.objects.create(namespace=namespace, user=user, role=Role.CONTRIBUTOR)
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.save()
         keys.append(str(session.session_key))
