@@ -103,6 +103,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
     """Calls are counted, not seconds, so that the machine does not matter."""
@@ -124,6 +125,7 @@ def test_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
     assert calls < MOST_CALLS, calls
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", NOTATIONS)
 def test_the_search_for_keys_in_a_megabyte_costs_a_bounded_number_of_calls(shape: str) -> None:
     data = NOTATIONS[shape]()
