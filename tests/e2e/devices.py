@@ -10,6 +10,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.support.paho_loop import stop_loop
+
 V3_1_1 = MQTTProtocolVersion.MQTTv311
 V5 = MQTTProtocolVersion.MQTTv5
 SECONDS = 15.0
@@ -76,7 +78,7 @@ class Device:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        stop_loop(self._client)
         # In a circle with its callbacks it would leave sockets of its own to the garbage collector.
         self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 

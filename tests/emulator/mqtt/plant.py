@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from tests.support.emulator_process import EmulatorProcess
+from tests.support.paho_loop import stop_loop
 from tests.support.waiting import until
 
 NAMES = ("press-07", "robot-1", "robot-2", "disabled-1")
@@ -128,7 +129,7 @@ class Device:
 
     def disconnect(self) -> None:
         self.client.disconnect()
-        self.client.loop_stop()
+        stop_loop(self.client)
         let_go(self.client)
 
 
