@@ -1,7 +1,6 @@
 """Check docs/fidelity.md: each row has a source with a date, a profile, and a test that exists."""
 
 import dataclasses
-import re
 import subprocess
 import sys
 from datetime import date
@@ -11,7 +10,7 @@ import pytest
 
 from emulator.profile import PROFILES, AzureProfile
 from tests.support.fidelity import MOST_DAYS, TABLE, Row, read_rows, warning
-from tests.test_policy import KNOWN, ROOT, collected_from, named_in
+from tests.test_policy import ROOT, assert_tests_exist, named_in
 
 ROWS = read_rows(TABLE.read_text(encoding="utf-8"))
 FIELDS = {field.name for field in dataclasses.fields(AzureProfile)} - {"name"}
@@ -24,19 +23,7 @@ def test_the_test_that_holds_a_row_exists(row: Row) -> None:
     if not row.is_emulated:
         assert row.test == "–", "What is not emulated has no test."
         return
-    named = named_in(row.test)
-    assert named, "A row names the test that holds it."
-    for name in named:
-        kind, _, rest = name.partition(": ")
-        if kind in KNOWN:
-            assert rest in KNOWN[kind], f"There is no {kind} “{rest}”."
-        else:
-            path, _, function = name.partition("::")
-            found = collected_from(ROOT / path).get(function)
-            assert found is not None, f"{path} has no {function}."
-            assert not re.search(r"(pytest|mark)\.(skip|skipif|xfail|importorskip)\b", found), (
-                f"{function} may be skipped."
-            )
+    assert_tests_exist(row.test)
 
 
 @each_row
