@@ -152,7 +152,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "portal.sign_in.password_rules.RepetitionValidator"},
 ]
-# A password stored by another hasher is stored anew when its user signs in.
+# A password stored by another hasher is hashed again when its user signs in.
 PASSWORD_HASHERS = ["portal.sign_in.hashing.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTHENTICATION_BACKENDS = ["portal.sign_in.backend.PasswordBackend"]
 # False: only break-glass administrators (`manage.py create_admin --break-glass`) may use a password.

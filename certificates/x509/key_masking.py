@@ -1,6 +1,6 @@
 """Replace private keys in what comes from outside, such as Azure's resources and the broker's log, by the hash of the text. Pure.
 
-The hash tells two texts apart and finds the same one again, without storing it.
+The hash shows whether two texts are the same, without storing either.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Which webhooks the emulator may call: URL prefixes of the operator, and addresses that are never called.
 
-Whoever can write an event subscription chooses a URL that this process then requests (server-side request forgery), so
+A user who can write an event subscription chooses a URL that this process then requests (server-side request forgery), so
 nothing is allowed unless the operator lists it.
 """
 

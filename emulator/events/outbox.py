@@ -132,7 +132,7 @@ class Outbox:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._budget.held -= 1  # what is tried again has been counted anew
+        self._budget.held -= 1  # a retry has been counted again
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a delivery failed", self._label, exc_info=error)
             self.counts.dead += 1

@@ -19,7 +19,7 @@ NAME = NameRule(r"[a-zA-Z0-9-]*", 3, 64, "letters, digits and hyphens")
 WEBHOOK = "WebHook"
 MAX_SUBJECT_CHARACTERS = 1_024
 MAX_LABELS = 100
-# What would change deliveries and is not emulated is rejected, so that nobody waits for it.
+# These options change deliveries and are not emulated, so they are rejected.
 NOT_EMULATED = ("deadLetterDestination", "deadLetterWithResourceIdentity", "deliveryWithResourceIdentity")
 PROPERTIES = (
     "destination",

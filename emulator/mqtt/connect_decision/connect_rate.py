@@ -12,8 +12,8 @@ CODE = "connect-rate"
 class ConnectRate:
     """The times at which the sessions of a namespace connected last. `per_second`: 0 = no limit.
 
-    Only accepted CONNECTs count, so that a client which tries too early gets in with its first attempt in time, and nobody
-    can keep another client out. Times are in seconds on the broker's clock.
+    Only accepted CONNECTs count. A client that tries too early is accepted at its first attempt in time, and no client can
+    keep another one out. Times are in seconds on the broker's clock.
     """
 
     def __init__(self, per_second: int) -> None:

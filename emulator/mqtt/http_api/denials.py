@@ -20,7 +20,7 @@ class DenialLog:
         self._since = float("-inf")
 
     def add(self, caller: str, peer: str, sentence: str, request_id: str, now: float) -> None:
-        """Record a denied publish. `caller`: the object id, which stands for the session name; `now`: in seconds."""
+        """Record a denied publish. `caller`: the object id, recorded as session name; `now`: in seconds."""
         if now - self._since > _SECONDS:
             self._since = now
             self._recorded.clear()

@@ -23,7 +23,7 @@ class HttpRequest:
     def query(self) -> dict[str, str]:
         """Return the decoded query. Raise `HttpError` (400) for what is not UTF-8 or given twice.
 
-        A plus sign stands for a space, as in a form.
+        A plus sign is a space, as in a form.
         """
         text = self.target.partition("?")[2].partition("#")[0]
         try:

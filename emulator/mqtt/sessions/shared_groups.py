@@ -30,7 +30,7 @@ class SharedDelivery:
         self.since = 0.0  # sent to a member for the last time
 
     def settle(self) -> None:
-        """Note that a member has acknowledged the message: nobody else is sent it from now on."""
+        """Note that a member has acknowledged the message: it is sent to no other member from now on."""
         self.is_settled = True
         self.holders.clear()
         self.group.forget(self)
