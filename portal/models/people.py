@@ -1,0 +1,59 @@
+"""Users, teams and who is in which team."""
+
+from collections.abc import Iterator
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.crypto import salted_hmac
+
+
+class User(AbstractUser):
+    """A user who signs in. `is_superuser` makes an administrator of the portal."""
+
+    activity_seen_at = models.DateTimeField(null=True, blank=True)  # notifications up to then were seen
+    sessions_ended_at = models.DateTimeField(null=True, blank=True)  # "Sign out everywhere" ended all older sessions
+    break_glass = models.BooleanField(default=False)  # may use a password while local accounts are turned off
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+    def get_session_auth_hash(self) -> str:
+        """Return what each session of the user must contain: it ends with the password, and at `sessions_ended_at`."""
+        return self._bound_to_sessions(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for each in super().get_session_auth_fallback_hash():
+            yield self._bound_to_sessions(each)
+
+    def _bound_to_sessions(self, auth_hash: str) -> str:
+        if self.sessions_ended_at is None:
+            return auth_hash
+        bound = f"{auth_hash}{self.sessions_ended_at.timestamp()}"
+        return salted_hmac("portal.sessions", bound, secret="", algorithm="sha256").hexdigest()
+
+
+class Team(models.Model):
+    """Users who own resources together."""
+
+    name = models.CharField(max_length=80, unique=True)
+    members = models.ManyToManyField(User, related_name="teams", blank=True, through="Membership")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """One person in one team."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    is_lead = models.BooleanField(default=False)  # manages the members of this team
+    by_sso = models.BooleanField(default=False)  # follows the groups of the identity provider, and is not edited here
+
+    class Meta:
+        db_table = "portal_team_members"
+        unique_together = [("team", "user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
