@@ -105,10 +105,18 @@ def gunicorn(application: str, folder: Path, *, processes: int, **environment: s
     try:
         until(lambda: _listens(port) or process.poll() is not None, "gunicorn listens")
         assert process.poll() is None, (folder / "gunicorn.log").read_text()
+        until(lambda: _is_idle(process.pid), "every process of gunicorn has loaded the application", every=0.2)
         yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+
+
+def _is_idle(pid: int) -> bool:
+    """Return whether a process and its children use no processor time for half a second."""
+    before = processor_seconds([pid])
+    time.sleep(0.5)
+    return before > 1 / TICKS and processor_seconds([pid]) - before < 0.02
 
 
 def _listens(port: int) -> bool:

@@ -5,7 +5,8 @@ rest of the request head without a limit: as many half-open requests as there ar
 loop waits until the head is complete, and closes the connection when that takes too long. A proxy that buffers requests
 does the same; this worker makes the portal safe without one.
 
-With several processes, each leaves a new connection to one that has fewer (see portal.serving.connection_counts).
+With several processes, each leaves a new connection to one that has fewer, and one that has far more closes some of its own
+when they are kept open after a response (see portal.serving.connection_counts).
 """
 
 import contextlib
@@ -50,6 +51,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no type hints
         self._worker = worker
 
     def close(self, graceful: bool = False) -> None:
+        self._worker.forget(self)
         if graceful:
             self._worker.linger(self)
         else:
@@ -66,6 +68,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self._in_threads: dict[TConn, float] = {}  # connection → deadline of its thread, by time.monotonic()
         self._lingering: dict[Connection, tuple[float, int]] = {}  # deadline, and how many bytes may still come
         self._left_at = 0.0
+        self._to_close: set[TConn] = set()  # after the response that is being made
 
     def notify(self) -> None:
         """Report to gunicorn's main process and to the other processes; the event loop calls this at least every second."""
@@ -201,6 +204,20 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
                 conn.sock.send(answer, socket.MSG_DONTWAIT)
         self.nr_conns -= 1
         conn.close()
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """Answer a request. Close the connection afterwards when another process has far fewer: the client opens a new one."""
+        with self._lock:
+            kept = self.nr_conns - len(self._to_close)
+            if isinstance(conn, Connection) and COUNTS.has_too_many(self.age, kept):
+                self._to_close.add(conn)
+                req.force_close()
+        return super().handle_request(req, conn)
+
+    def forget(self, conn: TConn) -> None:
+        """Note that a connection has been closed."""
+        with self._lock:
+            self._to_close.discard(conn)
 
     def handle(self, conn: TConn) -> Any:
         """Handle a request in a thread, for REQUEST_SECONDS at most."""

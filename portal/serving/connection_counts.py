@@ -2,7 +2,8 @@
 
 The processes accept from one listening socket, and the kernel may hand every connection to the same process. Proxies and
 browsers keep connections for minutes, so that process would then do all the work. With these counts, a process leaves a
-new connection to one that has fewer.
+new connection to one that has fewer, and one with far more closes some of them after their next response: after a start or
+a reload, all connections may belong to the process that was ready first.
 """
 
 import struct
@@ -37,3 +38,8 @@ class ConnectionCounts:
             if at > since and slot != process % SLOTS
         ]
         return min(counts, default=None)
+
+    def has_too_many(self, process: int, connections: int) -> bool:
+        """Return whether the process, with this number of connections, has far more than another: half as many again."""
+        fewest = self.fewest_of_others(process)
+        return fewest is not None and connections > 1.5 * fewest + 1

@@ -19,6 +19,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, InternalError, OperationalError, close_old_connections
 from django.utils import timezone
 
+from portal.celery import send
 from sync.arm.gateway import ArmGateway, AzureUnreachable, arm_gateway
 from sync.arm.resource_ids import subscription_of
 from sync.models import SyncedModel
@@ -28,6 +29,7 @@ from sync.push.delivery import Claimed, Delivery, deliver
 from sync.push.listings import Collections
 from sync.push.log import log_push
 from sync.throttling import budget
+from sync.workers import heartbeats
 from sync.workers.heartbeats import Worker, this_worker
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ PACE_OVER = 0.25  # seconds
 WIND_UP = 1.0  # seconds: when a run's time is over, for what is on its way to come back
 MOST_TURNS = 6  # times its time that a run goes on at most, while something takes longer than that
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # the last: it is read-only while it changes over
+CALL_EVERY = 0.5  # seconds between two messages that wake other workers to help
 SETTLE_AGAIN_AFTER, SETTLE_AGAIN_AT_MOST = 0.2, 2.0  # seconds
 
 
@@ -105,6 +108,8 @@ class Pump:
         self._landed: list[Delivery] = []
         self._pace = _Pace()
         self._stopped = threading.Event()
+        self._call: Future[bool] | None = None
+        self._called_at = -CALL_EVERY
         self.pushed: dict[Pushed, int] = defaultdict(int)
 
     @property
@@ -183,7 +188,10 @@ class Pump:
         if room < wanted // 4 and self._flying:
             return
         by_model: dict[type[SyncedModel], list[queue.Candidate]] = defaultdict(list)
-        for candidate in self._queue.take(room):
+        candidates = self._queue.take(room)
+        if len(candidates) == room:
+            self._call_others()
+        for candidate in candidates:
             by_model[candidate.model].append(candidate)
         for model, group in by_model.items():
             claimed = claim_and_settle.claim(model, [candidate.pk for candidate in group], worker=self._worker.id)
@@ -193,6 +201,20 @@ class Pump:
                 scope_id = each.row.arm_id().rsplit("/", 2)[0]
                 self._send_off(replace(each, taken_names=taken.get(scope_id)))
         self._worker.in_flight = len(self._flying)
+
+    def _call_others(self) -> None:
+        """Wake another worker: more is due than this one can take, and one message woke one worker.
+
+        A broker hands the message to a worker that is idle, or to a busy one, which ignores it: so it is sent again while
+        there is as much to do. In a thread, because a broker that is away takes seconds to fail.
+        """
+        now = time.monotonic()
+        is_sending = self._call is not None and not self._call.done()
+        if is_sending or now - self._called_at < CALL_EVERY:
+            return
+        self._called_at = now
+        if len(heartbeats.alive(timezone.now())) > 1:
+            self._call = self._threads.submit(send, "sync.tasks.pump")
 
     def _send_off(self, claimed: Claimed) -> None:
         future = self._threads.submit(deliver, claimed, self.gateway)

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,19 @@ bounded_worker.LEAVE_SECONDS = connection_counts.CURRENT_SECONDS = 60.0
 """
 
 
+@dataclass(frozen=True)
+class Server:
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+
 @pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
+def port(server: Server) -> int:
+    return server.port
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "pid_application.py").write_text(APPLICATION, encoding="utf-8")
     (tmp_path / "patient_worker.py").write_text(PATIENT, encoding="utf-8")
     with socket.socket() as listener:
@@ -46,7 +58,7 @@ def port(tmp_path: Path) -> Iterator[int]:
             process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
     try:
         until(lambda: len(held_by(number, 2)) == 2, "both processes accept connections")
-        yield number
+        yield Server(number, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
@@ -58,6 +70,21 @@ def ask(client: socket.socket) -> str:
     answer = http.client.HTTPResponse(client)
     answer.begin()
     return answer.read().decode()
+
+
+class KeptClient:
+    """A client that keeps its connection as long as the server does, and opens another one then."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
+
+    def ask(self) -> str:
+        """Make a request, and return the process that answered."""
+        self._connection.request("GET", "/")
+        return self._connection.getresponse().read().decode()
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def finish(client: socket.socket) -> None:
@@ -79,6 +106,36 @@ def held_by(port: int, count: int) -> Counter[str]:
 
 def test_kept_connections_are_shared_evenly(port: int) -> None:
     assert sorted(held_by(port, 12).values()) == [6, 6]
+
+
+def test_a_process_that_starts_later_gets_its_share_of_kept_connections(server: Server) -> None:
+    with ExitStack() as stack:
+        server.process.send_signal(signal.SIGTTOU)
+        until(lambda: len(held_by(server.port, 4)) == 1, "one process is left")
+        clients = [KeptClient(server.port) for _ in range(12)]
+        for client in clients:
+            stack.callback(client.close)
+        (first,) = {client.ask() for client in clients}
+
+        server.process.send_signal(signal.SIGTTIN)
+        until(lambda: len({client.ask() for client in clients}) == 2, "the new process has connections", every=0.1)
+        for client in clients:
+            client.ask()
+        shares = Counter(client.ask() for client in clients)
+    assert 4 <= shares[first] <= 8
+    assert sum(shares.values()) == 12
+    assert len(shares) == 2
+
+
+def test_connections_are_closed_only_where_another_process_has_far_fewer() -> None:
+    counts = ConnectionCounts()
+    assert not counts.has_too_many(1, 100)
+    counts.report(2, 10)
+    assert not counts.has_too_many(1, 16)
+    assert counts.has_too_many(1, 17)
+    counts.report(3, 0)
+    assert counts.has_too_many(1, 2)
+    assert not counts.has_too_many(1, 1)
 
 
 def test_counts_of_other_processes_are_seen_until_they_withdraw() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.signals import before_task_publish
 from django.db import connections
 from django.utils import timezone
 
@@ -137,6 +138,36 @@ def test_a_single_change_overtakes_a_bulk(arm: ScriptedArm, ada: User, factory: 
     run()
     first = PushRecord.objects.order_by("claimed_at").values_list("object_pk", flat=True)[:3]
     assert mine.pk in first
+
+
+@pytest.mark.parametrize(
+    ("others", "rows", "calls"),
+    [pytest.param(1, 60, True, id="many"), pytest.param(1, 4, False, id="few"), pytest.param(0, 60, False, id="alone")],
+)
+def test_other_workers_are_called_to_help_with_many_rows(
+    arm: ScriptedArm, ada: User, factory: Namespace, settings: Any, others: int, rows: int, calls: bool
+) -> None:
+    settings.SYNC_IN_FLIGHT = 8
+    now = timezone.now()
+    for number in range(others):
+        WorkerBeat.objects.create(
+            worker=f"other-{number}", name="far:1", host="far", pid=1, started_at=now, seen_at=now
+        )
+    add(ada, factory, *names(rows), bulk=True)
+    sent: list[str] = []
+
+    def note(sender: str, **_: Any) -> None:
+        sent.append(sender)
+
+    before_task_publish.connect(note)
+    try:
+        made = run()
+        if made._call is not None:
+            made._call.result(timeout=30)
+    finally:
+        before_task_publish.disconnect(note)
+    assert made.pushed == {Pushed.SUCCEEDED: rows}
+    assert set(sent) == ({"sync.tasks.pump"} if calls else set())
 
 
 def test_the_rows_of_a_killed_worker_are_pushed_by_another(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
