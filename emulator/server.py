@@ -220,7 +220,7 @@ def _make_service(
         throttle=Throttle(enforced=options.throttle),
         mqtt_endpoints=lambda: mqtt.endpoints,
         mqtt_ca=str(authority.ca_path),
-        live_state=mqtt.live_state,
+        mqtt=mqtt,
         faults=options.fault,
         bounds=arm_limits(options),
         seed=read_seed(options.seed) if options.seed else (),

@@ -79,8 +79,8 @@ class ConnectionStore(Protocol):
     def sources(self) -> Iterable[ConnectionSource]:
         """Return the namespaces whose log is to be read."""
 
-    def take(self, pk: int, records: Sequence[Mapping[str, Any]], cursor: int) -> None:
-        """Store records of the namespace `pk`, and the cursor after them."""
+    def take(self, pk: int, records: Sequence[Mapping[str, Any]], cursor: int, connected: int | None = None) -> None:
+        """Store records of the namespace `pk`, the cursor after them, and how many clients are connected, where known."""
 
     def failed(self, pk: int, reason: str) -> None:
         """Store why the log of the namespace `pk` could not be read."""

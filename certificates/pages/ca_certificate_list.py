@@ -2,10 +2,12 @@
 
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.urls import reverse
 
 from certificates.models import CACertificate
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.pages.lists import Listing
+from namespaces.registry import UploadedCA
 
 
 def _matches(search: str) -> Q:
@@ -31,7 +33,16 @@ CA_CERTIFICATE_LIST = Listing(
 )
 
 
-def uploaded_subjects(namespace_pk: int) -> dict[str, str]:
-    """Return the subjects of the namespace's CA certificates by thumbprint, for the apps below."""
+def uploaded_cas(namespace_pk: int) -> list[UploadedCA]:
+    """Return the namespace's CA certificates, for the apps below."""
     rows = CACertificate.objects.present().filter(namespace=namespace_pk)
-    return dict(rows.values_list("thumbprint", "subject"))
+    return [
+        UploadedCA(
+            name,
+            subject,
+            thumbprint,
+            not_after,
+            reverse("certificates:ca_certificate_detail", args=[namespace_pk, name]),
+        )
+        for name, subject, thumbprint, not_after in rows.values_list("name", "subject", "thumbprint", "not_after")
+    ]

@@ -210,6 +210,11 @@ def name_key(name: str) -> str:
     return "".join(f"{kind}{equals}{' '.join(value.split())}" for kind, equals, value in pairs)
 
 
+def name_mark(name: str) -> str:
+    """Return a short mark of a name, equal for names that `name_key` makes equal: 16 characters of its hash."""
+    return hashlib.sha256(name_key(name).encode()).hexdigest()[:16]
+
+
 def _name_part(found: re.Match[str]) -> str:
     if found["separator"]:
         return f"\0{found[0]}"

@@ -16,7 +16,7 @@ from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
-from emulator.arm.namespace_actions import LiveState
+from emulator.arm.namespace_actions import MqttState
 from emulator.arm.provider_operations import provider_operations
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
@@ -43,7 +43,7 @@ class ArmService:
     """Responds to every request of the ARM endpoint.
 
     `mqtt_endpoints` returns host and port of the MQTT endpoints by namespace id, `mqtt_ca` is the path of the PEM file
-    that MQTT clients trust, and `live_state` returns what one MQTT client is doing. `faults` are in force from the start.
+    that MQTT clients trust, and `mqtt` reports what MQTT clients are doing. `faults` are in force from the start.
     `seed` lists the resources to create at the start and after a reset, and `azure` says as of when Event Grid behaves.
     `events` delivers to event subscriptions.
     """
@@ -57,7 +57,7 @@ class ArmService:
         throttle: Throttle,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
-        live_state: LiveState,
+        mqtt: MqttState,
         faults: tuple[Fault, ...] = (),
         bounds: ArmLimits = ArmLimits(),
         seed: Sequence[Mapping[str, Any]] = (),
@@ -77,7 +77,7 @@ class ArmService:
         self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca, events.counts)
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()
-        self._event_grid = EventGrid(store, limits, self._visible, self._operations, live_state, azure, self._events)
+        self._event_grid = EventGrid(store, limits, self._visible, self._operations, mqtt, azure, self._events)
         self._role_assignments = RoleAssignments(store)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 

@@ -9,7 +9,7 @@ from typing import Any
 from emulator.arm.access_keys import AccessKeys
 from emulator.arm.event_subscriptions.operations import EventSubscriptions, names_event_subscriptions
 from emulator.arm.long_running import LongRunningOperations
-from emulator.arm.namespace_actions import EMULATOR_ACTIONS, LiveState, NamespaceActions
+from emulator.arm.namespace_actions import EMULATOR_ACTIONS, MqttState, NamespaceActions
 from emulator.arm.private_links import PRIVATE_LINKS, private_links
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError, invalid
@@ -62,7 +62,7 @@ def check_envelope(members: dict[str, Any]) -> None:
 
 
 class EventGrid:
-    """The operations of the resource provider. `live_state` returns what one MQTT client is doing now."""
+    """The operations of the resource provider. `mqtt` reports what MQTT clients are doing now."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class EventGrid:
         limits: Limits,
         visible: VisibleState,
         operations: LongRunningOperations,
-        live_state: LiveState,
+        mqtt: MqttState,
         azure: AzureProfile,
         events: EventSubscriptions,
     ) -> None:
@@ -82,7 +82,7 @@ class EventGrid:
         self._operations = operations
         self._children = CHILD_TYPES
         self._keys = AccessKeys(store)
-        self._actions = NamespaceActions(store, self._keys, live_state).all
+        self._actions = NamespaceActions(store, self._keys, mqtt).all
 
     def handle(self, call: Call) -> ArmResponse:
         """Respond to a call whose path names this provider. Raise `ArmError`."""

@@ -3,8 +3,8 @@
 Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from certificates.x509.key_masking import masked
 from emulator.arm.access_keys import AccessKeys
@@ -17,16 +17,23 @@ from emulator.storage.store import Store
 MAX_LOG_PAGE = 1000  # records
 EMULATOR_ACTIONS = frozenset({"connectionlog", "livestate"})  # not part of Azure; api-version is optional
 
-# Given a namespace id and the key of a client's authentication name, return what that client is doing now.
-LiveState = Callable[[str, str], Mapping[str, Any]]
+
+class MqttState(Protocol):
+    """What the MQTT endpoints are doing now."""
+
+    def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
+        """Return the live state of a client by the key of its authentication name."""
+
+    def connected_clients(self, namespace_id: str) -> int:
+        """Return the number of clients that are connected to a namespace."""
 
 
 class NamespaceActions:
     """The actions by path segment in lower case. Each takes the call and its namespace, and raises `ArmError`."""
 
-    def __init__(self, store: Store, keys: AccessKeys, live_state: LiveState) -> None:
+    def __init__(self, store: Store, keys: AccessKeys, mqtt: MqttState) -> None:
         self._store = store
-        self._live_state = live_state
+        self._mqtt = mqtt
         self.all = {
             "listkeys": keys.list_keys,
             "regeneratekey": keys.regenerate_key,
@@ -51,13 +58,17 @@ class NamespaceActions:
     def connection_log(self, call: Call, namespace: Resource) -> ArmResponse:
         """Respond to `GET …/connectionLog?after=CURSOR&limit=NUMBER` with records after the cursor, oldest first.
 
-        Not part of Azure. The `cursor` of the response is the next `after`.
+        Not part of Azure. The `cursor` of the response is the next `after`, and `connectedClients` how many clients are
+        connected now.
         """
         call.require_method("GET")
         after = _whole_number(call, "after", 0, 2**63 - 1)
         limit = min(_whole_number(call, "limit", 100, 2**31), MAX_LOG_PAGE)
         records = self._store.connections(namespace.id, after, limit)
-        return ArmResponse(200, {"value": records, "cursor": records[-1]["cursor"] if records else after})
+        cursor = records[-1]["cursor"] if records else after
+        return ArmResponse(
+            200, {"value": records, "cursor": cursor, "connectedClients": self._mqtt.connected_clients(namespace.id)}
+        )
 
     def live_state(self, call: Call, namespace: Resource) -> ArmResponse:
         """Respond to `GET …/liveState?client=NAME` with the sessions, subscriptions and message counts of a client.
@@ -69,7 +80,7 @@ class NamespaceActions:
         client = self._store.get(f"{namespace.id}/clients/{name}") if name and "/" not in name else None
         if client is None or client.type != CLIENT:
             raise ArmError(404, "ResourceNotFound", f"This namespace has no client '{name[:128]}'.", target="client")
-        return ArmResponse(200, masked(dict(self._live_state(namespace.id, client.unique_key or ""))))
+        return ArmResponse(200, masked(dict(self._mqtt.live_state(namespace.id, client.unique_key or ""))))
 
 
 def _whole_number(call: Call, name: str, default: int, most: int) -> int:

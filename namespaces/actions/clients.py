@@ -8,6 +8,7 @@ from django.db import transaction
 
 from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
+from namespaces.connections.client_certificates import note_latest
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import (
     check_attributes,
@@ -46,6 +47,7 @@ def create_client(
         client.set_authentication_name(authentication_name)
         _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
         commit(actor, client, "Create client", None)
+        note_latest(namespace.pk, {name})
     return client
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Greatest, Lower
 
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.reading import from_azure_pem, to_azure_pem
 from namespaces.models import Client, ClientCertificate, Namespace
@@ -38,6 +38,7 @@ def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
     ClientCertificate.objects.bulk_create(fresh, ignore_conflicts=True)
     for thumbprint, row in rows.items():
         _show_again(row, newest[thumbprint])
+    note_latest(namespace_pk, {showing.client_name for showing in newest.values()})
     if fresh:
         _drop_oldest(namespace_pk)
 
@@ -48,7 +49,11 @@ def _show_again(row: ClientCertificate, showing: Showing) -> None:
         return
     changes: dict[str, Any] = {}
     if showing.at >= row.seen_at or not row.has_connected:
-        changes = {"client_name": showing.client_name, "chain": _chain_of(showing)}
+        changes = {
+            "client_name": showing.client_name,
+            "chain": _chain_of(showing),
+            "path": path_of(showing.certificates),
+        }
     changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
     ClientCertificate.objects.filter(pk=row.pk).update(
         seen_at=Greatest("seen_at", showing.at), has_connected=showing.has_connected, **changes
@@ -69,10 +74,39 @@ def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
         chain=_chain_of(showing),
         subject=leaf.subject,
         issuer=leaf.issuer,
+        path=path_of(showing.certificates),
         not_after=leaf.not_after,
         seen_at=showing.at,
         has_connected=showing.has_connected,
     )
+
+
+def path_of(certificates: Sequence[Certificate]) -> str:
+    """Return the marks of the issuers of a certificate and of what was sent with it, each once, as one text.
+
+    A CA certificate can only be above the certificate when the mark of its subject is among them.
+    """
+    marks = dict.fromkeys(name_mark(certificate.issuer) for certificate in certificates)
+    return " ".join(marks)
+
+
+def note_latest(namespace_pk: int, names: Collection[str] | None = None) -> None:
+    """Copy what is known of the latest certificate of these clients, or of all, to their rows.
+
+    The latest is that of a connection, else that of a test.
+    """
+    shown = ClientCertificate.objects.filter(namespace=namespace_pk).order_by("has_connected", "seen_at", "pk")
+    clients = Client.objects.filter(namespace=namespace_pk)
+    if names is not None:
+        shown = shown.filter(client_name__in=names)
+        clients = clients.annotate(lower=Lower("name")).filter(lower__in={name.lower() for name in names})
+    columns = shown.values_list("client_name", "thumbprint", "issuer", "path", "not_after")
+    latest = {name.lower(): tuple(values) for name, *values in columns}
+    fields = ("certificate_thumbprint", "certificate_issuer", "certificate_path", "certificate_expires_at")
+    for pk, name, *values in clients.values_list("pk", "name", *fields):
+        found = latest.get(name.lower())
+        if found is not None and found != tuple(values):
+            Client.objects.filter(pk=pk).update(**dict(zip(fields, found, strict=True)))
 
 
 def _drop_oldest(namespace_pk: int) -> None:

@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
+from namespaces.connections.counts import count_attempts
 from namespaces.models import ConnectionAttempt, Namespace
 from sync import registry
 from sync.registry import ConnectionSource
@@ -33,23 +34,32 @@ class ConnectionIntake:
         for pk, resource_id, cursor in reachable.values_list("pk", "resource_id", "connection_cursor"):
             yield ConnectionSource(pk, resource_id, cursor)
 
-    def take(self, pk: int, records: Sequence[Record], cursor: int) -> None:
+    def take(self, pk: int, records: Sequence[Record], cursor: int, connected: int | None = None) -> None:
         """Store a page of records and the cursor behind it. Twice the same page changes nothing."""
         attempts = [a for record in records if (a := attempt_of(pk, record)) is not None]
         with transaction.atomic():
             namespace = Namespace.objects.filter(pk=pk)
-            if not namespace.exists():
+            before = namespace.select_for_update().values_list("connection_cursor", flat=True).first()
+            if before is None:
                 return  # disconnected meanwhile
+            now = timezone.now()
             if attempts:
                 ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
+                count_attempts(pk, _not_counted(attempts, before, cursor), at=now)
                 _mark_seen(pk, attempts)
                 remember(pk, _showings(attempts))
                 _drop_oldest(pk)
-            now = timezone.now()
-            namespace.update(connection_cursor=cursor, connections_read_at=now, connections_error="")
+            namespace.update(
+                connection_cursor=cursor, connections_read_at=now, connections_error="", clients_connected=connected
+            )
 
     def failed(self, pk: int, reason: str) -> None:
         Namespace.objects.filter(pk=pk).exclude(connections_error=reason).update(connections_error=reason)
+
+
+def _not_counted(attempts: Sequence[ConnectionAttempt], before: int, cursor: int) -> list[ConnectionAttempt]:
+    """Return the attempts after the cursor `before`; all of them where the log began anew."""
+    return [attempt for attempt in attempts if attempt.cursor > before or cursor < before]
 
 
 def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:

@@ -13,6 +13,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from namespaces.connections.client_certificates import note_latest
 from namespaces.models import Namespace
 from portal import activity
 from sync import registry
@@ -103,6 +104,7 @@ class Import:
                 f"{len(self.left_out)} could not be imported, because the portal cannot store what Azure allows: "
                 f"{names}{more}. They are unchanged in Azure."
             )
+        note_latest(self.namespace.pk)
         self._save(import_state=Namespace.Import.DONE, import_message=message)
         send_on_commit("sync.tasks.scan", self.namespace.pk)
         activity.record(

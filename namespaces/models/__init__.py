@@ -1,6 +1,7 @@
 """Models of namespaces."""
 
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
+from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.core import Client, ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
@@ -11,11 +12,13 @@ __all__ = [
     "ClientCertificate",
     "ClientGroup",
     "ConnectionAttempt",
+    "ConnectionCount",
     "Namespace",
     "NamespaceConfiguration",
     "NamespaceResource",
     "NamespaceRole",
     "PermissionBinding",
+    "RefusedName",
     "Role",
     "Rule",
     "TopicRule",

@@ -55,6 +55,7 @@ class Namespace(models.Model):
     connection_cursor = models.BigIntegerField(default=0)
     connections_read_at = models.DateTimeField(null=True)
     connections_error = models.TextField(blank=True)
+    clients_connected = models.PositiveIntegerField(null=True)  # at connections_read_at; None where it is not known
 
     rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
 
@@ -153,6 +154,11 @@ class Client(NamespaceResource, SyncedModel):
     description = models.TextField(blank=True, max_length=512)
     attributes: Any = models.JSONField(default=dict, blank=True)
     last_seen_at = models.DateTimeField(null=True)
+    # Of its latest known certificate, set only by namespaces.connections.client_certificates; empty while none is known.
+    certificate_thumbprint = models.CharField(max_length=64, blank=True, default="")
+    certificate_issuer = models.TextField(blank=True, default="")
+    certificate_path = models.CharField(max_length=200, blank=True, default="")  # as ClientCertificate.path
+    certificate_expires_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
     objects = SyncedQuerySet.as_manager()
@@ -172,6 +178,8 @@ class Client(NamespaceResource, SyncedModel):
         ]
         indexes = [
             models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
+            models.Index(name="client_by_expiry", fields=["namespace", "certificate_expires_at"]),
+            models.Index(name="client_by_issuer", fields=["namespace", "certificate_path"]),
         ]
 
     def describe(self) -> dict[str, Any]:
@@ -294,6 +302,9 @@ class ClientCertificate(models.Model):
     chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
     subject = models.TextField(blank=True)
     issuer = models.TextField(blank=True)
+    path = models.CharField(
+        max_length=200, blank=True, default=""
+    )  # marks of the issuers of it and of what was sent with it
     not_after = models.DateTimeField(db_index=True)
     seen_at = models.DateTimeField()
     has_connected = models.BooleanField(default=False)  # else it was only tested

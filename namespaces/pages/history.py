@@ -78,6 +78,13 @@ def namespace_history(namespace: Namespace, query: QueryDict) -> History:
     return history_of(Activity.objects.of_scope(namespace.pk), query)
 
 
+def recent_history(namespace: Namespace, most: int = 5) -> list[Entry]:
+    """Return the newest entries of a namespace."""
+    newest = list(Activity.objects.of_scope(namespace.pk).order_by("-at", "-pk")[:most])
+    urls = _urls_of(newest)
+    return [Entry(each, [], urls.get((each.kind, each.object_pk), "")) for each in newest]
+
+
 def object_history(kind: str, pk: int, query: QueryDict) -> History:
     return history_of(Activity.objects.of_object(kind, pk), query)
 

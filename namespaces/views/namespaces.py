@@ -9,16 +9,23 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from namespaces.access import get_namespace, may_connect, not_an_administrator, visible_namespaces
 from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, retry_import
+from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.forms.clients import ConnectNamespaceForm
 from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.runs import next_try
 from namespaces.models import Namespace
-from namespaces.pages.health import next_step, summarize, summarize_all
+from namespaces.pages.history import recent_history
+from namespaces.pages.overview.attention import attention, has_accepted_any
+from namespaces.pages.overview.connection_chart import SPANS, connection_chart
+from namespaces.pages.overview.expiry_chart import expiry_chart
+from namespaces.pages.overview.health import EXPIRES_SOON, summarize, summarize_all
+from namespaces.pages.overview.trust import trust_in
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from portal.web.responses import PageRequest, go_to, render_page
+from sync.pages.throughput_chart import throughput_chart
 
 
 @require_safe
@@ -65,7 +72,8 @@ def namespace_choices(request: PageRequest) -> HttpResponse:
 @require_safe
 def namespace_overview(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
-    return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace))
+    partial = "connections" if "span" in request.GET else ""  # another period of the chart
+    return render_page(request, "namespaces/namespace_overview.html", _overview(request, namespace), partial=partial)
 
 
 @require_safe
@@ -86,14 +94,24 @@ def namespace_import_retry(request: PageRequest, pk: int) -> HttpResponseBase:
 
 
 def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
-    summary = summarize(namespace, at=timezone.now())
+    now = timezone.now()
+    summary, trust = summarize(namespace, at=now), trust_in(namespace)
+    connections = connection_chart(namespace, request.GET.get("span", ""), at=now)
     return namespace_context(
         request,
         namespace,
         summary=summary,
         importing=_is_importing(namespace),
         moving=_is_importing(namespace) or bool(summary.counts.waiting),
-        to_do=next_step(summary),
+        attention=attention(summary, trust, connections, at=now, has_accepted=has_accepted_any(namespace)),
+        trust=trust,
+        connections=connections,
+        spans=SPANS.values(),
+        has_log=has_connection_log(),
+        expiring=[ca for ca in trust.expiring(until=now + EXPIRES_SOON) if ca.not_after and ca.not_after > now],
+        expiries=expiry_chart(namespace, trust.cas, at=now),
+        throughput=throughput_chart(namespace.pk, at=now),
+        recent=recent_history(namespace),
         endpoint=mqtt_endpoint(namespace),
         import_retried_at=next_try(namespace),
     )

@@ -115,20 +115,29 @@ def visible(value: object) -> str:
     return "" if value is None else named(str(value))
 
 
-_FORMATS = {"date": "%d %b %Y", "time": "%H:%M:%S", "datetime": "%d %b %Y %H:%M", "exact": "%d %b %Y %H:%M:%S"}
+_FORMATS = {
+    "date": "%d %b %Y",
+    "day": "%d %b",
+    "month": "%b",
+    "hour": "%H:%M",
+    "time": "%H:%M:%S",
+    "datetime": "%d %b %Y %H:%M",
+    "exact": "%d %b %Y %H:%M:%S",
+}
+_WITHOUT_ZONE = {"date", "day", "month", "hour"}  # labels of an axis, and days
 
 
 @register.simple_tag
 def local_time(value: datetime | None, form: str = "datetime") -> SafeString | str:
     """Return a time in the reader's time zone, with the UTC time on hover; "no expiry" for the last day of certificates that
-    have none. `form`: date, time, datetime or exact.
+    have none. `form`: date, day, month, hour, time, datetime or exact.
     """
     if value is None:
         return "–"
     moment = value.astimezone(UTC)
     if moment.year >= NO_EXPIRY_YEAR:
         return format_html('<time datetime="{}">no expiry</time>', moment.isoformat(timespec="seconds"))
-    text = moment.strftime(_FORMATS[form]) + ("" if form == "date" else " UTC")
+    text = moment.strftime(_FORMATS[form]) + ("" if form in _WITHOUT_ZONE else " UTC")
     return format_html(
         '<time datetime="{}" data-local="{}" title="{}">{}</time>',
         moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -136,6 +145,23 @@ def local_time(value: datetime | None, form: str = "datetime") -> SafeString | s
         moment.strftime("%d %b %Y %H:%M:%S UTC"),
         text,
     )
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+@register.simple_tag
+def time_ago(value: datetime | None) -> SafeString | str:
+    """Return how long ago a time is, such as "4 min ago", with the exact time on hover. Older than a month: the date."""
+    if value is None:
+        return "–"
+    seconds = (timezone.now() - value).total_seconds()
+    if seconds >= 30 * 86_400:
+        return local_time(value, "date")
+    amount = next((f"{int(seconds // unit)} {word} ago" for unit, word in _UNITS if seconds >= unit), "just now")
+    moment = value.astimezone(UTC)
+    exact = moment.strftime("%d %b %Y %H:%M:%S UTC")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, amount)
 
 
 _KINDS = {

@@ -13,7 +13,8 @@
   const DATE = { day: "2-digit", month: "short", year: "numeric" };
   const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const SECONDS = { ...CLOCK, second: "2-digit" };
-  const SHAPES = { date: DATE, datetime: { ...DATE, ...CLOCK }, time: SECONDS, exact: { ...DATE, ...SECONDS } };
+  const HOUR = CLOCK, DAY = { day: "2-digit", month: "short" }, MONTH = { month: "short" };
+  const SHAPES = { date: DATE, day: DAY, month: MONTH, hour: HOUR, datetime: { ...DATE, ...CLOCK }, time: SECONDS, exact: { ...DATE, ...SECONDS } };
   const formats = {};
   function localise(within) {
     for (const element of all("time[data-local]:not([data-done])", within)) {

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
@@ -19,10 +19,18 @@ READS_IN_A_ROW = 20
 Record = Mapping[str, Any]
 
 
+class LogPage(NamedTuple):
+    """Records, the cursor to continue from, and how many clients are connected now, where the target reports it."""
+
+    records: Sequence[Record]
+    cursor: int
+    connected: int | None = None
+
+
 class ConnectionLog(Protocol):
     """Source of connection records."""
 
-    def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
+    def read(self, namespace_id: str, *, after: int, limit: int) -> LogPage | tuple[Sequence[Record], int]:
         """Return up to `limit` records after cursor `after`, oldest first, and the cursor to continue from.
 
         Raise AzureRefused or AzureUnreachable.
@@ -32,14 +40,19 @@ class ConnectionLog(Protocol):
 class ArmConnectionLog:
     """The log beside ARM: GET {namespace}/connectionLog?after=CURSOR&limit=N."""
 
-    def read(self, namespace_id: str, *, after: int, limit: int) -> tuple[Sequence[Record], int]:
+    def read(self, namespace_id: str, *, after: int, limit: int) -> LogPage:
         query = {
             "after": str(after),
             "limit": str(limit),
             "api-version": settings.ARM_API_VERSIONS["namespaces"],
         }
         answer = arm_gateway().read(namespace_id, "connectionLog", query)
-        return list(answer.get("value") or []), int(answer.get("cursor", after))
+        connected = answer.get("connectedClients")
+        return LogPage(
+            list(answer.get("value") or []),
+            int(answer.get("cursor", after)),
+            connected if isinstance(connected, int) and connected >= 0 else None,
+        )
 
 
 @cache
@@ -69,8 +82,8 @@ def import_records() -> None:
 def _import_source(log: ConnectionLog, store: registry.ConnectionStore, source: registry.ConnectionSource) -> None:
     cursor = source.cursor
     for _ in range(READS_IN_A_ROW):
-        records, reached = log.read(source.resource_id, after=cursor, limit=READ_AT_ONCE)
-        store.take(source.pk, records, reached)
-        if not records or reached <= cursor:
+        page = LogPage(*log.read(source.resource_id, after=cursor, limit=READ_AT_ONCE))
+        store.take(source.pk, page.records, page.cursor, page.connected)
+        if not page.records or page.cursor <= cursor:
             return
-        cursor = reached
+        cursor = page.cursor

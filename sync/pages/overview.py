@@ -181,6 +181,12 @@ def open_findings(scope_pk: int) -> int:
     return Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN).count()
 
 
+def loud_findings(scope_pk: int) -> list[Finding]:
+    """Return the open findings of a namespace by which clients may have gained access, newest first."""
+    found = Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN, is_loud=True)
+    return list(found.only("name").order_by("-found_at", "-pk"))
+
+
 def open_findings_in(scope_pks: Collection[int]) -> dict[int, int]:
     """Return the number of open findings of each namespace that has any."""
     open_ones = Finding.objects.filter(scope__in=scope_pks, state=Finding.State.OPEN).order_by().values_list("scope")

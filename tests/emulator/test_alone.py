@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,16 @@ def test_a_seed_does_not_overwrite_stored_resources(tmp_path: Path) -> None:
         emulator.stop()
 
 
+class NoMqtt:
+    """MQTT endpoints without any client."""
+
+    def live_state(self, namespace_id: str, owner: str) -> Mapping[str, Any]:
+        return {}
+
+    def connected_clients(self, namespace_id: str) -> int:
+        return 0
+
+
 def service_with_seed(folder: Path, content: Any) -> ArmService:
     return ArmService(
         Store(None),
@@ -113,7 +123,7 @@ def service_with_seed(folder: Path, content: Any) -> ArmService:
         throttle=Throttle(),
         mqtt_endpoints=dict,
         mqtt_ca="",
-        live_state=lambda namespace_id, owner: {},
+        mqtt=NoMqtt(),
         seed=read_seed(Path(seed_file(folder, content))),
     )
 

@@ -77,6 +77,11 @@ class MqttEndpoints:
             return NOTHING
         return live_state(endpoint.broker, endpoint.authorization, owner, wall_offset=endpoint.wall_offset)
 
+    def connected_clients(self, namespace_id: str) -> int:
+        """Return the number of clients that are connected to a namespace now; 0 while it has no MQTT."""
+        endpoint = self._by_key.get(id_key(namespace_id))
+        return 0 if endpoint is None or endpoint.is_over else endpoint.broker.connected_clients()
+
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on.
 

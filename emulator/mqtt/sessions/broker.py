@@ -53,6 +53,11 @@ class Broker:
         """Return a client's sessions, connected or not."""
         return tuple(self._by_owner.get(owner, {}).values())
 
+    def connected_clients(self) -> int:
+        """Return the number of clients with a session that is connected."""
+        of_each = tuple(self._by_owner.values())
+        return sum(any(session.is_connected for session in tuple(mine.values())) for mine in of_each)
+
     @property
     def is_full(self) -> bool:
         return len(self.sessions) >= MAX_SESSIONS

@@ -1,4 +1,4 @@
-"""The health of a namespace, and what to do next."""
+"""The health of a namespace in one word."""
 
 import hashlib
 from collections import Counter
@@ -10,8 +10,7 @@ from typing import Any
 from django.db.models import CharField, Count, Q, QuerySet, Value
 
 from namespaces.connections.client_certificates import next_ends
-from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import Client, Namespace
+from namespaces.models import Namespace
 from portal.short_cache import kept
 from sync import registry
 from sync.models import SyncedModel
@@ -41,17 +40,6 @@ class Health:
     tone: str
     word: str
     sentence: str
-
-
-@dataclass(frozen=True)
-class NextStep:
-    """What to do now. `url_name` takes the namespace's primary key; empty where there is no link."""
-
-    sentence: str
-    label: str = ""
-    url_name: str = ""
-    changes: bool = False  # a Reader cannot do it
-    takes_a_certificate: bool = False  # offer sample certificates
 
 
 @dataclass(frozen=True)
@@ -147,7 +135,7 @@ def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: da
             "expired", "bad", "Expired", "A CA certificate has expired. Clients that it signed cannot connect."
         )
     if expiry is not None and expiry <= at + EXPIRES_SOON:
-        return Health("expires-soon", "warning", "Expires soon", f"A CA certificate expires in {_days(expiry - at)}.")
+        return Health("expires-soon", "warning", "Expires soon", f"A CA certificate expires in {in_days(expiry - at)}.")
     if counts.waiting:
         return Health("syncing", "info", "Syncing", f"{_changes(counts.waiting).capitalize()} on the way to Azure.")
     return Health("healthy", "good", "Healthy", "Everything is in sync with Azure.")
@@ -157,63 +145,6 @@ def _changes(number: int) -> str:
     return "one change" if number == 1 else f"{number} changes"
 
 
-def _days(span: timedelta) -> str:
+def in_days(span: timedelta) -> str:
+    """Return a span in whole days, in words."""
     return "1 day" if span.days == 1 else f"{span.days} days" if span.days else "less than a day"
-
-
-def next_step(summary: Summary) -> NextStep:
-    """The one thing to do now, in the order of the guide."""
-    namespace, counts = summary.namespace, summary.counts
-    if namespace.import_state in {Namespace.Import.WAITING, Namespace.Import.RUNNING}:
-        return NextStep(
-            "Certificates and clients that Azure already holds are being imported. You can carry on meanwhile."
-        )
-    if namespace.import_state == Namespace.Import.FAILED:
-        return NextStep("Check the role of the portal's credential in Azure, then try the import again.")
-    if counts.refused:
-        return NextStep(
-            "Azure rejected a change. See the reason, then retry or edit.",
-            "See rejected changes",
-            _where_refused(namespace),
-        )
-    if counts.differing:
-        return NextStep(
-            "Something was changed in Azure outside the portal. Decide what to keep.",
-            "See the differences",
-            "sync:drift_list",
-        )
-    if mqtt_endpoint(namespace) is None:
-        return NextStep(
-            "The MQTT broker of this namespace is off, so no client can connect. Enable it.",
-            "Open Configuration",
-            "namespaces:configuration_detail",
-            changes=True,
-        )
-    if not counts.ca_certificates and not counts.clients:
-        return NextStep(
-            "Upload the CA certificate that directly signed your client certificates: an intermediate or the root.",
-            "Upload certificate",
-            "certificates:ca_certificate_upload",
-            changes=True,
-            takes_a_certificate=True,
-        )
-    if not counts.clients:
-        return NextStep(
-            "Register the first client, so that it can connect.",
-            "Create client",
-            "namespaces:client_create",
-            changes=True,
-        )
-    if not namespace.connection_attempts.filter(accepted=True).exists():
-        return NextStep(
-            "Connect a client with its certificate and watch it arrive.",
-            "Watch connections",
-            "namespaces:connection_list",
-            takes_a_certificate=True,
-        )
-    return NextStep("Nothing to do. Watch the clients connect.", "Watch connections", "namespaces:connection_list")
-
-
-def _where_refused(namespace: Namespace) -> str:
-    in_clients = Client.objects.parked().filter(namespace=namespace).exists()
-    return "namespaces:client_list" if in_clients else "certificates:ca_certificate_list"

@@ -1,0 +1,1 @@
+"""What the Overview of a namespace shows: needs, figures and charts."""

@@ -1,0 +1,69 @@
+"""Which clients a namespace's CA certificates vouch for, by the names in the certificates that the clients have shown."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import Count
+
+from certificates.x509.certificate import name_mark
+from namespaces.models import Client, Namespace
+from namespaces.registry import UploadedCA, uploaded_cas
+from namespaces.rules.clients import THUMBPRINT_SCHEME
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The enabled clients of a namespace that need a CA certificate, by the issuers that their certificates name.
+
+    `paths`: (ClientCertificate.path, issuer) → number of clients; the path is "" where no certificate is known.
+    """
+
+    cas: Sequence[UploadedCA]
+    paths: Counter[tuple[str, str]]
+
+    @cached_property
+    def trusted_marks(self) -> dict[str, UploadedCA]:
+        return {name_mark(ca.subject): ca for ca in self.cas if ca.subject}
+
+    @property
+    def needing(self) -> int:
+        """Return the number of enabled clients that need a CA certificate."""
+        return sum(self.paths.values())
+
+    @cached_property
+    def untrusted(self) -> Counter[str]:
+        """Return the number of clients without a trusted issuer, by issuer; "" for all while there is no CA certificate."""
+        found: Counter[str] = Counter()
+        for (path, issuer), clients in self.paths.items():
+            if not self.cas or (path and not self.trusted_marks.keys() & set(path.split())):
+                found[issuer] += clients
+        return found
+
+    @property
+    def untrusted_count(self) -> int:
+        return sum(self.untrusted.values())
+
+    def behind(self, ca: UploadedCA) -> int:
+        """Return the number of clients that have shown a certificate with this CA certificate's name above it."""
+        mark = name_mark(ca.subject)
+        return sum(clients for (path, _), clients in self.paths.items() if mark in path.split())
+
+    def expiring(self, *, until: datetime) -> list[UploadedCA]:
+        """Return the CA certificates that have expired or expire until then, the first first."""
+        ending = [ca for ca in self.cas if ca.not_after is not None and ca.not_after <= until]
+        return sorted(ending, key=lambda ca: (ca.not_after, ca.name))
+
+
+def trust_in(namespace: Namespace) -> Trust:
+    """Return which clients can be vouched for, with two queries."""
+    clients = Client.objects.present().filter(namespace=namespace, state=Client.ConnectionState.ENABLED)
+    groups = (
+        clients.exclude(validation_scheme=THUMBPRINT_SCHEME)
+        .order_by()
+        .values_list("certificate_path", "certificate_issuer")
+        .annotate(clients=Count("pk"))
+    )
+    return Trust(uploaded_cas(namespace.pk), Counter({(path, issuer): count for path, issuer, count in groups}))
