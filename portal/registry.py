@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from portal.models import User
+from portal.models import Notice, User
 from portal.short_cache import kept
 
 
@@ -65,6 +65,10 @@ SearchSource = Callable[[User, str], Iterable[SearchHit]]
 # The pages that a user may open: of the portal, and of the current namespace (its primary key).
 PageSource = Callable[[User, int | None], Iterable[SearchHit]]
 ActivityScope = Callable[[User], Mapping[int, datetime | None]]
+# Whether a user may get a notice about a namespace that the user may see.
+NoticeCheck = Callable[[User, Notice], bool]
+# Announces what is due at a time, such as expiries.
+NoticeProducer = Callable[[datetime], None]
 RoleSource = Callable[[User], Iterable[HeldRole]]
 
 MOST_PAGES = 5  # in search results
@@ -75,6 +79,8 @@ _page_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 _deployment_checks: list[DeploymentCheck] = []
+_notice_checks: list[NoticeCheck] = []
+_notice_producers: list[NoticeProducer] = []
 _administrator_warnings: list[AdministratorWarnings] = []
 
 
@@ -167,6 +173,34 @@ def register_deployment_check(check: DeploymentCheck) -> None:
 
 def deployment_checks() -> tuple[DeploymentCheck, ...]:
     return tuple(_deployment_checks)
+
+
+def register_notice_check(check: NoticeCheck) -> None:
+    """Let an app withhold notices from users who may see the namespace but not what they are about."""
+    if check not in _notice_checks:
+        _notice_checks.append(check)
+
+
+def may_get(user: User, notice: Notice) -> bool:
+    """Return whether the user is active and may see what the notice is about.
+
+    Asked when it is announced, when it is shown, and again when a mail is sent.
+    """
+    if not user.is_active:
+        return False
+    if notice.scope is None:
+        return True
+    return notice.scope in visible_scopes(user) and all(check(user, notice) for check in _notice_checks)
+
+
+def register_notice_producer(producer: NoticeProducer) -> None:
+    """Let an app announce what is due; a worker calls it every quarter of an hour."""
+    if producer not in _notice_producers:
+        _notice_producers.append(producer)
+
+
+def notice_producers() -> tuple[NoticeProducer, ...]:
+    return tuple(_notice_producers)
 
 
 def register_administrator_warnings(source: AdministratorWarnings) -> None:

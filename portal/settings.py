@@ -177,6 +177,10 @@ vars().update(
         security=MAIL_SECURITY,
     )
 )
+OUTBOX_DAYS = whole_number("PORTAL_OUTBOX_DAYS", 3)  # how long a mail or webhook that cannot be delivered is tried
+NOTICE_DAYS = whole_number("PORTAL_NOTICE_DAYS", 90)  # how long notices are kept
+# Scheme and host of the portal as users open it, for links in mails and webhooks. Without it: the first of ALLOWED_HOSTS.
+PUBLIC_URL = text("PORTAL_PUBLIC_URL").rstrip("/")
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
@@ -304,6 +308,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10.0},
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
+    "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},
+    "tidy-notices": {"task": "portal.tasks.tidy_notices", "schedule": 900.0, "options": {"expires": 900.0}},
     "tidy-sign-ins": {"task": "portal.tasks.tidy_sign_ins", "schedule": 20.0, "options": {"expires": 20.0}},
 }
 WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age shows whether a worker runs

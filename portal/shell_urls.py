@@ -3,7 +3,17 @@
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from portal.views import account, favicon, notifications, search, second_step, sessions, sign_in, styleguide, theme
+from portal.views import (
+    account,
+    favicon,
+    search,
+    second_step,
+    sessions,
+    sign_in,
+    styleguide,
+    theme,
+)
+from portal.views.notices import bell, preferences
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -19,12 +29,18 @@ urlpatterns: list[URLPattern] = [
     path("account/sessions/", sessions.session_list, name="sessions"),
     path("account/sessions/<int:session>/end/", sessions.session_end, name="session_end"),
     path("account/sessions/sign-out-everywhere/", sessions.sign_out_everywhere, name="sign_out_everywhere"),
+    path("account/notifications/", preferences.notification_preferences, name="notification_preferences"),
+    path(
+        "account/notifications/teams/<int:team>/",
+        preferences.team_notifications,
+        name="team_notifications",
+    ),
     path("theme/", theme.theme, name="theme"),
     # The top bar
     path("search/", search.search_page, name="search"),
-    path("notifications/", notifications.notifications, name="notifications"),
-    path("notifications/seen/", notifications.notifications_seen, name="notifications_seen"),
-    path("notifications/bell/", notifications.bell, name="bell"),
+    path("notifications/", bell.notifications, name="notifications"),
+    path("notifications/seen/", bell.notifications_seen, name="notifications_seen"),
+    path("notifications/bell/", bell.bell, name="bell"),
 ]
 if settings.DEBUG:
     urlpatterns.append(path("styleguide/", styleguide.styleguide, name="styleguide"))

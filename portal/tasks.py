@@ -1,7 +1,6 @@
 """Celery tasks of the shell."""
 
 import time
-from smtplib import SMTPException
 from typing import Any
 
 from celery import shared_task
@@ -10,9 +9,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from portal.celery import send
 from portal.deployment.starting import require_secret_key
+from portal.notifications import sending, upkeep
 from portal.serving.shared_cache import delete_expired
-from portal.sign_in import mail
 from portal.sign_in.records import record_failures
 from portal.sign_in.sessions import delete_expired_sessions
 
@@ -31,18 +31,17 @@ def tidy_sign_ins() -> None:
     delete_expired_sessions(timezone.now())
 
 
-# A mail server that is away is tried again for about an hour and a half.
-AWAY = (OSError, SMTPException)
+@shared_task
+def send_mails() -> None:
+    """Send the mails of the outbox that are due."""
+    if sending.send_due():
+        send("portal.tasks.send_mails")
 
 
-@shared_task(autoretry_for=AWAY, retry_backoff=10, max_retries=12)
-def send_mail(to: str, subject: str, text: str) -> None:
-    mail.send_mail(to, subject, text)
-
-
-@shared_task(autoretry_for=AWAY, retry_backoff=10, max_retries=12)
-def send_password_reset(email: str, base_url: str) -> None:
-    mail.send_password_reset(email, base_url)
+@shared_task
+def tidy_notices() -> None:
+    """Announce what is due, such as expiries, and delete what was settled long ago."""
+    upkeep.run(timezone.now())
 
 
 @worker_init.connect

@@ -61,7 +61,7 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags"},
-        {"web", "serving", "deployment", "logs", "sign_in"},
+        {"web", "serving", "deployment", "logs", "sign_in", "notifications"},
         {"pages", "demo"},
         {"registry", "activity"},
         {"models"},

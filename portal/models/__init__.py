@@ -1,6 +1,8 @@
-"""Users, teams, the activity log and what sign-in keeps, independent of resource types."""
+"""Users, teams, the activity log, notices, and what sign-in keeps, independent of resource types."""
 
 from portal.models.activity import Activity, ActivityQuerySet
+from portal.models.notices import Channel, DigestTime, Notice, NoticePreference, NoticeRecipient, Reminder
+from portal.models.outbox import Outgoing, OutgoingMail
 from portal.models.people import Membership, Team, User
 from portal.models.sign_in import CachedValue, FailedSignIns, SignInCount
 
@@ -8,8 +10,16 @@ __all__ = [
     "Activity",
     "ActivityQuerySet",
     "CachedValue",
+    "Channel",
+    "DigestTime",
     "FailedSignIns",
     "Membership",
+    "Notice",
+    "NoticePreference",
+    "NoticeRecipient",
+    "Outgoing",
+    "OutgoingMail",
+    "Reminder",
     "SignInCount",
     "Team",
     "User",

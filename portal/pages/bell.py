@@ -1,10 +1,13 @@
-"""The bell: changes by others and failures in the namespaces that the user may see."""
+"""The bell: notices to the user, changes by others and failures in the namespaces that the user may see."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
 from portal.activity import SESSIONS, seen_until
-from portal.models import Activity, User
-from portal.registry import visible_scopes
+from portal.models import Activity, Notice, User
+from portal.registry import may_get, visible_scopes
 
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
@@ -38,24 +41,55 @@ def _by_others(user: User) -> QuerySet[Activity]:
     return rows
 
 
-def _pks(rows: QuerySet[Activity]) -> set[int]:
+def _notices(user: User) -> QuerySet[Notice]:
+    """Return the notices for the user, apart from those about namespaces that the user may no longer see."""
+    rows = Notice.objects.filter(recipients__user=user, recipients__in_bell=True)
+    if user.is_superuser:
+        return rows
+    return rows.filter(Q(scope=None) | Q(scope__in=visible_scopes(user)))
+
+
+def _pks(rows: QuerySet[Activity] | QuerySet[Notice]) -> set[int]:
     return set(rows.order_by().values_list("pk", flat=True)[:MOST_UNREAD])
 
 
 def unread_count(user: User) -> int:
     """Return the number of unread entries, counted only as far as the badge shows.
 
-    Every page calls this, so each half uses its own index: joined by OR they would read the whole log.
+    Every page calls this, so each part uses its own index: joined by OR they would read the whole log.
     """
-    unread = _pks(_failed(user))
-    if len(unread) < MOST_UNREAD:
+    notices = len(_pks(_notices(user).filter(at__gt=seen_until(user))))
+    unread = _pks(_failed(user)) if notices < MOST_UNREAD else set()
+    if notices + len(unread) < MOST_UNREAD:
         unread |= _pks(_by_others(user))
-    return min(len(unread), MOST_UNREAD)
+    return min(notices + len(unread), MOST_UNREAD)
 
 
-def recent(user: User) -> list[tuple[Activity, bool]]:
-    """Return the newest changes, each with whether it is unread."""
+@dataclass(frozen=True)
+class BellEntry:
+    """One entry of the bell: a notice, or a change from the activity log."""
+
+    at: datetime
+    newest: datetime  # until when it has to be read
+    is_unread: bool
+    notice: Notice | None = None
+    change: Activity | None = None
+
+
+def recent(user: User) -> list[BellEntry]:
+    """Return the newest notices and changes."""
+    found = [*_recent_notices(user), *_recent_changes(user)]
+    return sorted(found, key=lambda entry: entry.at, reverse=True)[:SHOWN]
+
+
+def _recent_notices(user: User) -> list[BellEntry]:
+    seen = seen_until(user)
+    rows = [row for row in _notices(user).select_related("team")[:SHOWN] if may_get(user, row)]
+    return [BellEntry(row.at, row.at, row.at > seen, notice=row) for row in rows]
+
+
+def _recent_changes(user: User) -> list[BellEntry]:
     rows = list(visible_activity(user).select_related("actor")[:SHOWN])
     shown = [row.pk for row in rows]
     unread = _pks(_failed(user).filter(pk__in=shown)) | _pks(_by_others(user).filter(pk__in=shown))
-    return [(row, row.pk in unread) for row in rows]
+    return [BellEntry(row.at, max(row.at, row.settled_at or row.at), row.pk in unread, change=row) for row in rows]

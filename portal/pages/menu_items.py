@@ -14,3 +14,4 @@ def shell_pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
     yield page_hit("E-mail addresses", "of your account", reverse("account_email"))
     yield page_hit("Two-step sign-in", "authenticator app and recovery codes", reverse("mfa_index"))
     yield page_hit("Notifications", "recent changes and failures", reverse("portal:notifications"))
+    yield page_hit("Notification settings", "which you get, and how", reverse("portal:notification_preferences"))

@@ -101,8 +101,6 @@ class ActivateForm(ActivateTOTPForm):
 class ResetForm(ResetPasswordForm):
     """The address of an account. A worker looks for the account, so nothing here depends on whether there is one."""
 
-    is_queued = False
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"] = _address_field()
@@ -112,9 +110,7 @@ class ResetForm(ResetPasswordForm):
 
     def save(self, request: HttpRequest, **_: Any) -> str:
         email = str(self.cleaned_data["email"])
-        self.is_queued = queue_password_reset(email, request.build_absolute_uri("/"))
-        if not self.is_queued:
-            self.add_error(None, forms.ValidationError("Mail cannot be sent now. Try again later.", code="no_mail_now"))
+        queue_password_reset(email, request.build_absolute_uri("/"))
         return email
 
 

@@ -1,48 +1,63 @@
-"""Mail about accounts. Workers send it, so a slow or missing mail server holds up no page.
+"""Mail about accounts, through the outbox: a slow or missing mail server holds up no page and loses no mail.
 
 A worker also looks for the account of a password reset: the page takes as long, and shows the same, whether there is one or not.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.utils import user_pk_to_url_str
-from django.core.mail import EmailMessage
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from portal.celery import send
 from portal.models import User
+from portal.notifications.outbox import enqueue_later_text, enqueue_mail
 from portal.sign_in.backend import may_use_password
 
 PREFIX = "[MQTT Namespace Portal] "
+RESET_ASKED = "password_reset_asked"
+# By the template's name. Mails with a link are worth sending only while it works.
+PURPOSES = {"email_confirmation": "address_verification", "password_reset_key": "password_reset"}
 
 
-def queue_mail(template: str, to: str, context: dict[str, Any]) -> bool:
-    """Let a worker send a mail. Return False where no broker takes the message."""
+def queue_mail(template: str, to: str, context: dict[str, Any]) -> None:
+    """Put a mail of django-allauth into the outbox. `template` is the beginning of the names of its templates."""
     subject, text = _rendered(template, context)
-    return send("portal.tasks.send_mail", to, subject, text)
+    purpose = PURPOSES.get(template.rpartition("/")[2], "account_change")
+    days = (
+        settings.ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS if purpose == "address_verification" else settings.OUTBOX_DAYS
+    )
+    enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=timedelta(days=days))
 
 
-def queue_password_reset(email: str, base_url: str) -> bool:
-    """Let a worker send links to the accounts with this address, if any. `base_url` is the portal's, as the user opened it."""
-    return send("portal.tasks.send_password_reset", email, base_url)
+def queue_password_reset(email: str, base_url: str) -> None:
+    """Let a worker write links to the accounts with this address, if any. `base_url` is the portal's, as the user opened it."""
+    enqueue_later_text(
+        email,
+        purpose=RESET_ASKED,
+        subject=PREFIX + "Choose a new password",
+        lifetime=_reset_lifetime(),
+        data={"email": email, "base_url": base_url},
+    )
 
 
-def send_mail(to: str, subject: str, text: str) -> None:
-    EmailMessage(subject, text, to=[to]).send()
-
-
-def send_password_reset(email: str, base_url: str) -> None:
-    """Send a link for each account that has this address and may use a password."""
+def write_reset_links(data: dict[str, str]) -> None:
+    """Put a link into the outbox for each account that has this address and may use a password."""
+    email = data["email"]
     for user in filter_users_by_email(email, is_active=True, prefer_verified=True, for_login=True):
         if not (isinstance(user, User) and may_use_password(user) and user.has_usable_password()):
             continue
         key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
-        url = base_url.rstrip("/") + reverse("account_reset_password_from_key", kwargs=key)
+        url = data["base_url"].rstrip("/") + reverse("account_reset_password_from_key", kwargs=key)
         subject, text = _rendered("account/email/password_reset_key", {"username": user.username, "url": url})
-        send_mail(email, subject, text)
+        enqueue_mail(email, purpose="password_reset", subject=subject, text=text, user=user, lifetime=_reset_lifetime())
+
+
+def _reset_lifetime() -> timedelta:
+    return timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
 
 
 def _rendered(template: str, context: dict[str, Any]) -> tuple[str, str]:

@@ -37,11 +37,6 @@ class AskForReset(RejectedMixin, PasswordResetView):
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return answer
 
-    def form_valid(self, form: ResetForm) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        was_tried = response.status_code == 302  # else a rate limit refused it
-        return self.form_invalid(form) if was_tried and not form.is_queued else response
-
 
 class ResetAsked(PasswordResetDoneView):
     pass

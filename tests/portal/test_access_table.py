@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
-from portal.models import Activity, User
+from portal.models import Activity, Team, User
 from sync.models import Finding
 from tests.support.factories import (
     make_admin,
@@ -63,6 +63,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:sessions": ("GET", "stranger"),
     "portal:session_end": ("POST", "stranger"),
     "portal:sign_out_everywhere": ("POST", "stranger"),
+    "portal:notification_preferences": ("GET", "stranger"),
+    "portal:team_notifications": ("GET", "admin"),
     "portal:theme": ("POST", "everybody"),
     "portal:favicon": ("GET", "everybody"),
     "portal:search": ("GET", "stranger"),
@@ -158,6 +160,8 @@ for stem in ("client_group", "topic_space", "permission_binding"):
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
 # Protected by keys of their own, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
+# 404 instead of 403: these people must not learn that it exists.
+HIDDEN = {"portal:team_notifications"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
     "account_email": "stranger",
@@ -167,6 +171,8 @@ CHANGES = {
     "mfa_activate_totp": "stranger",
     "mfa_deactivate_totp": "stranger",
     "mfa_generate_recovery_codes": "stranger",
+    "portal:notification_preferences": "stranger",
+    "portal:team_notifications": "admin",
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
     "namespaces:role_add": "owner",
@@ -204,6 +210,7 @@ def place(settings: Any) -> Namespace:
     namespace = make_namespace("factory", **people)
     NamespaceRole.objects.create(namespace=namespace, user=User.objects.get(username="disabled"), role="owner")
     teams = {name: make_team(name) for name in ("Line 1", "Line 2")}
+    Team.objects.create(pk=1000, name="Another team")
     teams["Line 1"].members.add(people["contributor"])
     for person, (role, team) in OF_TEAMS.items():
         user = make_user(person)
@@ -240,6 +247,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,
+        "team": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
 
@@ -335,7 +343,7 @@ def test_access_by_role(place: Namespace, name: str, method: str, least: str, pe
         elif person in {"anonymous", "disabled"}:
             assert answer.status_code == 302, person
             assert answer.headers["Location"].startswith(reverse("portal:sign_in")), person
-        elif person == "stranger" and "pk" in url_arguments()[name]:
+        elif name in HIDDEN or (person == "stranger" and "pk" in url_arguments()[name]):
             assert answer.status_code == 404, person
         else:
             assert answer.status_code == 403, f"{person}: {answer.status_code}"

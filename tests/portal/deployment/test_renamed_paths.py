@@ -30,8 +30,8 @@ TASKS = {
     "namespaces.tasks.refresh_namespaces",
     "portal.tasks.heartbeat",
     "portal.tasks.tidy_sign_ins",
-    "portal.tasks.send_mail",
-    "portal.tasks.send_password_reset",
+    "portal.tasks.send_mails",
+    "portal.tasks.tidy_notices",
 }
 # Django loads these itself, from the settings module of an operator.
 MODULE = """

@@ -15,12 +15,12 @@ from portal.web.responses import PageRequest
 
 @require_safe
 def notifications(request: PageRequest) -> HttpResponse:
-    """Return the newest changes and failures, in the pane or as a page."""
+    """Return the newest notices, changes and failures, in the pane or as a page."""
     entries = recent(request.user)
     context = {
         "entries": entries,
-        "newest": max((moment for row, _ in entries for moment in (row.at, row.settled_at) if moment), default=None),
-        "any_unread": any(unread for _, unread in entries),
+        "newest": max((entry.newest for entry in entries), default=None),
+        "any_unread": any(entry.is_unread for entry in entries),
     }
     in_pane = bool(request.htmx) and not request.htmx.boosted
     response = render(request, "portal/notifications.html#pane" if in_pane else "portal/notifications.html", context)

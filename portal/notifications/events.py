@@ -1,0 +1,47 @@
+"""The events that people and webhooks are told of. Codes are stored and sent to other systems, so they never change."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from portal.models import Channel
+
+
+@dataclass(frozen=True)
+class Event:
+    """One kind of event. `default`: how people get it who have chosen nothing. `wait`: how long events of one group are
+    collected before a mail or webhook reports them together; `in_activity`: the bell shows them from the activity log."""
+
+    code: str
+    label: str
+    hint: str
+    default: Channel
+    wait: timedelta = timedelta(0)
+    in_activity: bool = False
+
+
+COLLECTED = timedelta(minutes=1)
+EVENTS = (
+    Event("ca_expiry", "CA certificate expires", "60, 30, 14, 7 days and 1 day before", Channel.MAIL),
+    Event(
+        "client_expiry",
+        "Certificates of clients expire",
+        "60, 30, 14, 7 days and 1 day before, together for all clients of a team",
+        Channel.DIGEST,
+        COLLECTED,
+    ),
+    Event("sync_rejected", "Azure rejects a change", "with Azure's error", Channel.MAIL, COLLECTED, in_activity=True),
+    Event(
+        "sync_parked",
+        "A change waits for a decision",
+        "because the resource was also changed in Azure",
+        Channel.MAIL,
+        COLLECTED,
+        in_activity=True,
+    ),
+    Event("drift_found", "Azure differs from the portal", "found by comparing them", Channel.DIGEST, COLLECTED),
+    Event("unknown_ca", "Unknown CA certificate in Azure", "created outside the portal", Channel.MAIL),
+    Event("access_asked", "Access is asked for", "in a namespace that you own", Channel.MAIL),
+    Event("access_given", "You get access", "to a namespace", Channel.MAIL),
+    Event("access_declined", "Access is declined", "that you asked for", Channel.MAIL),
+)
+BY_CODE = {event.code: event for event in EVENTS}

@@ -1,0 +1,64 @@
+"""How people get an event: as they chose, else as a team of theirs chose, else by the default of the event."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from portal.models import Channel, Membership, NoticePreference, Team, User
+from portal.notifications.events import BY_CODE, EVENTS
+
+STRONGEST_FIRST = (Channel.MAIL, Channel.DIGEST, Channel.BELL, Channel.NONE)
+
+
+def channels(event: str, users: Collection[User], *, team: Team | None = None) -> dict[int, Channel]:
+    """Return the channel of each user, by primary key. `team` is the one that owns what the event is about.
+
+    The choice of that team counts for its members; otherwise the strongest choice of a user's teams.
+    """
+    pks = [user.pk for user in users]
+    chosen = NoticePreference.objects.filter(event=event)
+    own = dict(chosen.filter(user__in=pks).values_list("user_id", "channel"))
+    of_teams = dict(chosen.filter(team__isnull=False).values_list("team_id", "channel"))
+    teams: dict[int, set[int]] = defaultdict(set)
+    if of_teams:
+        for team_pk, user_pk in Membership.objects.filter(user__in=pks, team__in=of_teams).values_list("team", "user"):
+            teams[user_pk].add(team_pk)
+    found = {}
+    for pk in pks:
+        mine = {team.pk} if team is not None and team.pk in teams[pk] else teams[pk]
+        by_teams = _strongest({of_teams[each] for each in mine})
+        found[pk] = Channel(own.get(pk) or by_teams or BY_CODE[event].default)
+    return found
+
+
+def _strongest(chosen: Collection[str]) -> Channel | None:
+    return next((channel for channel in STRONGEST_FIRST if channel in chosen), None)
+
+
+def chosen_by(*, user: User | None = None, team: Team | None = None) -> dict[str, str]:
+    """Return what a person or a team has chosen, by event; events without a choice are left out."""
+    return dict(NoticePreference.objects.filter(user=user, team=team).values_list("event", "channel"))
+
+
+def choose(choices: Mapping[str, str], *, user: User | None = None, team: Team | None = None) -> None:
+    """Keep what a person or a team chooses, by event; "" removes the choice. Call it in a transaction."""
+    rows = NoticePreference.objects.filter(user=user, team=team)
+    rows.delete()
+    NoticePreference.objects.bulk_create(
+        NoticePreference(user=user, team=team, event=event.code, channel=choices[event.code])
+        for event in EVENTS
+        if choices.get(event.code)
+    )
+
+
+def default_channels() -> dict[str, Channel]:
+    """Return the channel of each event for people whose teams have chosen nothing."""
+    return {event.code: event.default for event in EVENTS}
+
+
+def inherited_channels(user: User) -> dict[str, Channel]:
+    """Return the channel of each event if the person chooses nothing: by the teams, or the default."""
+    chosen: dict[str, set[str]] = defaultdict(set)
+    rows = NoticePreference.objects.filter(team__members=user).values_list("event", "channel")
+    for event, channel in rows:
+        chosen[event].add(channel)
+    return {code: _strongest(chosen[code]) or default for code, default in default_channels().items()}

@@ -1,0 +1,1 @@
+"""Notifications: the bell, what people choose to get, webhooks and the outbox."""

@@ -1,0 +1,69 @@
+"""A real SMTP server in a thread, which does what a test asks of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Mailbox:
+    """What the server has accepted, and how it answers: `refusals` by recipient, `on_data` for the message."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.refusals: dict[str, str] = {}
+        self.data_answer = "250 Message accepted for delivery"
+        self.drop_after_data = False
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refusals:
+            return self.refusals[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content
+        if self.data_answer.startswith("250"):
+            self.messages.append(message_from_bytes(content if isinstance(content, bytes) else str(content).encode()))
+        if self.drop_after_data:
+            transport: Any = server.transport
+            transport.abort()
+        return self.data_answer
+
+    @property
+    def ids(self) -> list[str]:
+        return [message["Message-ID"] for message in self.messages]
+
+
+@contextmanager
+def mail_server(settings: Any) -> Iterator[Mailbox]:
+    """Start a server on a free port, and let Django's settings name it."""
+    mailbox = Mailbox()
+    controller = _AnyPort(mailbox, hostname="127.0.0.1", port=0)
+    controller.start()
+    settings.MAIL_CONFIGURED = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.server.sockets[0].getsockname()[1]
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_TIMEOUT = 5
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
+
+
+class _AnyPort(Controller):
+    """A controller on a port that the system chooses."""
+
+    server: Any
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
