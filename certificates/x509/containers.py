@@ -20,12 +20,20 @@ _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 URL_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 # Base64 in one line or in lines of some length; the words after it may be read as part of it, which does no harm.
 _RUN = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{40,}+(?:[ \t]{0,8}\r?\n[ \t]{0,80}[A-Za-z0-9+/_-]++)*+")
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+GZIP = b"\x1f\x8b\x08"
 _HEX_LETTERS = b"0123456789abcdefABCDEF:" + _WHITE
 
 
 def as_text(data: bytes) -> bytes:
-    """Return the bytes as UTF-8 text: without a byte order mark, and converted from UTF-16 with or without one."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    """Return the bytes as UTF-8 text: without a byte order mark, and converted from UTF-16 (with a mark or not) and UTF-32."""
+    for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace").encode("utf-8", "replace")
     head = data[:64]
@@ -124,10 +132,10 @@ def from_hex(text: bytes) -> bytes:
 
 
 def encoded_parts(text: bytes) -> Iterator[bytes]:
-    """Yield what the base64 in the text decodes to, where it may be DER or text: at most `MAX_PARTS`, each once."""
+    """Yield what the base64 in the text decodes to, where it may be DER, text or gzip: at most `MAX_PARTS`, each once."""
     seen: set[bytes] = set()
     for part in islice(_decoded(text), MAX_PARTS):
-        if part not in seen and (looks_like_der(part) or is_text(as_text(part))):
+        if part not in seen and (looks_like_der(part) or is_text(as_text(part)) or part.startswith(GZIP)):
             seen.add(part)
             yield part
 

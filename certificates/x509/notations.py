@@ -28,14 +28,16 @@ _BACKSLASHES = re.compile(
     rb"(?<!\\)\\++(\r?\n|[nrt\"'`/$=+*_.#> -]|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-7][0-9A-Fa-f]|[01][0-7]{2})"
 )
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_QUOTED_PRINTABLE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n[A-Za-z0-9+/=]{8})")
+_BACKTICK = re.compile(rb"`[nrt]")  # PowerShell's backslash
+_COLOUR = re.compile(rb"\x1b\[[0-9;]{0,20}[A-Za-z]")  # of a terminal
+_QUOTED_PRINTABLE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]{0,8}\r?\n[A-Za-z0-9+/=]{20})")
 _RTF = re.compile(rb"\\(?:'([0-9a-f]{2})|u(-?\d{1,6}) ?\??|([a-z]{1,32})(?:-?\d{1,10})? ?|([^a-z]))|[{}]", re.DOTALL)
 _RTF_WORDS = {b"par": b"\n", b"line": b"\n", b"tab": b"\t", b"endash": b"-", b"emdash": b"-"}
 _RTF_SIGNS = {b"~": b" ", b"_": b"-", b"\n": b"\n", b"\r": b"\n", b"\\": b"\\", b"{": b"{", b"}": b"}"}
 
 # The lines of armour, also with other dashes than five hyphens, blanks around the words or none between them, in any case.
 _ARMOUR = re.compile(
-    rb"(?<![-_=~*])[-_=~*]{1,80}+[ \t]{0,8}+(BEGIN|END)[ \t_]{0,8}+([A-Z0-9#][A-Z0-9#._ \t]{1,60}?)[ \t]{0,8}[-_=~*]{1,80}",
+    rb"(?<![-_=~*])[-_=~*]{1,80}+\s{0,8}+(BEGIN|END)[\s_]{0,8}+([A-Z0-9#][A-Z0-9#._ \t]{1,60}?)\s{0,8}[-_=~*]{1,80}",
     re.IGNORECASE,
 )
 _BARE_ARMOUR = re.compile(
@@ -58,6 +60,11 @@ MAX_LINES = 8192  # of a dump
 
 _COMMENT = re.compile(rb"/\*[^*]{0,400}\*/|(?:^|[ \t,])//[^\n]{0,400}|(?:^|[ \t,])#[^\n]{0,400}", re.MULTILINE)
 _CAST = re.compile(rb"\((?:unsigned[ \t]{1,4}char|byte|u?char|u?int8(?:_t)?|sbyte)\)", re.IGNORECASE)
+# Numbers of Verilog, Erlang and VHDL, what Rust and Kotlin write behind a number, and the names of a JSON object of bytes.
+_OTHER_HEX = re.compile(rb"(?<![0-9A-Za-z])(?:8'[hH]|16#|[xX]\")([0-9A-Fa-f]{2})(?:#|\"|(?![0-9A-Fa-f]))")
+_AROUND_NUMBER = re.compile(
+    rb"(?<=[0-9A-Fa-f])(?:_?u8|[uU]|\.toU?Byte\(\))(?![0-9A-Za-z])|\"\d{1,6}\"\s{0,8}:\s{0,8}(?=\d)"
+)
 _ARRAY_END = re.compile(rb"[{}\[\]();=]|<<|>>")
 _SHORT_NUMBER = re.compile(rb"(?:0[xX]|\$|&[hH])([0-9A-Fa-f])(?![0-9A-Fa-f])")
 _HEX_NUMBER = re.compile(rb"(?:0[xX]|\$|&[hH])((?:[0-9A-Fa-f]{2}){1,8})(?![0-9A-Fa-f])")
@@ -75,7 +82,13 @@ _DUMP_LINE = re.compile(
 )
 _HEX_WORDS = re.compile(rb"(?:(?:[0-9A-Fa-f]{2}){1,16}+[ \t]{0,2}+)*+")
 _NOT_HEX = re.compile(rb"[^0-9A-Fa-f]+")
-_HEX_RUN = re.compile(rb"(?<![0-9A-WYZa-wyz+/])[0-9A-Fa-f]{2}(?:[ :,;_.\-]{0,2}[0-9A-Fa-f]{2})*+")
+_HEX_RUN = re.compile(
+    rb"(?<![0-9A-WYZa-wyz+/])[0-9A-Fa-f]{2}(?:[ :,;_.\-]{0,2}(?:\\?\r?\n[ \t]{0,24})?[0-9A-Fa-f]{2})*+"
+)
+_TURNED = re.compile(rb"[\x81-\x83]0|----B-")  # `hexdump` and `od -x` write words of two bytes, the last byte first
+_HEX_TAIL = re.compile(rb"[\s:|\]]((?:[0-9A-Fa-f]{2}[ :,-])*+[0-9A-Fa-f]{2})[ ,]{0,4}\r?$", re.MULTILINE)  # of a log
+_RECORD = re.compile(rb"^(?:(:)|S([123]))([0-9A-Fa-f]{2})([0-9A-Fa-f]{6,520})\r?$", re.MULTILINE)  # Intel, Motorola
+_SEAM = re.compile(rb"(?:\\[nr]){0,4}+[\"'`][\s+.&|\\,;()]{0,80}[\"'`]|(?m:^)" + _LINE_NUMBER.pattern)
 
 
 def plain_forms(data: bytes) -> list[bytes]:
@@ -89,12 +102,15 @@ def plain_forms(data: bytes) -> list[bytes]:
     if not is_text(text):
         return [data]
     plain = unescaped(text)
-    return list(dict.fromkeys([data, text, plain, *written_bytes(text), *written_bytes(plain)]))
+    joined = (
+        () if b"-----" in plain else (_SEAM.sub(b"\n", text, count=MAX_ESCAPES),)
+    )  # base64 in literals or numbered lines
+    return list(dict.fromkeys([data, text, plain, *written_bytes(text), *written_bytes(plain), *joined]))
 
 
 def unescaped(text: bytes) -> bytes:
     """Return the text without escapes, markup, quotation marks, line numbers and typographic dashes around PEM."""
-    text = _without_markup(text)
+    text = _with_plain_armour(_without_markup(_COLOUR.sub(b"", text)))
     for undo in (_without_percent_signs, _without_backslashes, _without_quoted_printable, in_ascii):
         text = undo(text)
     return _without_prefixes(_with_plain_armour(text))
@@ -143,6 +159,8 @@ def _without_percent_signs(text: bytes) -> bytes:
 
 def _without_backslashes(text: bytes) -> bytes:
     """Undo the escapes of JSON, C and shells, also where each backslash was escaped again."""
+    if b"`" in text:
+        text = _BACKTICK.sub(b"\n", text, count=MAX_ESCAPES)
     return _BACKSLASHES.sub(_backslash, text, count=MAX_ESCAPES) if b"\\" in text else text
 
 
@@ -214,15 +232,26 @@ def _pieces(text: bytes) -> Iterator[bytes]:
 
 
 def _body(text: bytes, begin: int, body: bytes) -> bytes:
-    """Return the body of a PEM block without what precedes each line. `begin` is where its first line starts."""
+    """Return the body of a PEM block without what is around each line. `begin` is where its first line starts."""
     nearest = max(begin - 200, text.rfind(b"\n", max(0, begin - 200), begin) + 1)
     prefix = text[nearest:begin]
     quote = prefix.rstrip()[-1:]
     if quote in (b'"', b"'", b"`") and quote in body:
         return b"\n".join(body.split(quote)[::2])  # inside and outside of the quotation marks in turn
-    if not prefix.strip() or b"\n" not in body.strip():
+    suffix, *lines = body.replace(b"\r", b"\n").split(b"\n")
+    if not lines or not (prefix.strip() or suffix.strip() or all(line[:1] == b"-" for line in lines if line)):
         return body
-    return b"\n".join(_without_prefix(line, prefix) for line in body.replace(b"\r", b"\n").split(b"\n"))
+    if prefix and len(lines[-1]) <= len(prefix) + 3:
+        lines[-1] = b""  # what precedes the END line
+    found = [_without_prefix(line, prefix or b"-") for line in lines]
+    if _is_suffix(suffix):
+        found = [line.partition(suffix.split()[0])[0] for line in found]
+    return b"\n".join((b"", *found))
+
+
+def _is_suffix(text: bytes) -> bool:
+    """Return whether this follows each line, as the "$" of `cat -A`."""
+    return bool(text.strip()) and not text.strip()[:1].translate(None, b"|$^>\\,;\xe2")
 
 
 def _without_prefix(line: bytes, prefix: bytes) -> bytes:
@@ -234,6 +263,10 @@ def _without_prefix(line: bytes, prefix: bytes) -> bytes:
         return line.lstrip()[len(sign) :]
     if _QUOTE_MARKS.fullmatch(prefix):
         return line.lstrip(b" \t>|#*;:%!")
+    if line[len(prefix) - 1 : len(prefix)] == prefix[-1:] and not line[len(prefix) :].translate(None, _BASE64):
+        return line[len(prefix) :]  # a column as wide as that of the first line
+    if prefix[-1:] in b":|)>" and prefix[-1:] in line:
+        return line.rpartition(prefix[-1:])[2]
     words = line.split()
     place = len(prefix.split())
     return words[place] if prefix[-1:] in b" \t" and len(words) > place else line
@@ -242,9 +275,13 @@ def _without_prefix(line: bytes, prefix: bytes) -> bytes:
 def written_bytes(text: bytes) -> Iterator[bytes]:
     """Yield the bytes of each array, escaped string, hex dump and run of hex digits, at least `MIN_BYTES` long.
 
-    Arguments: `text`, of bounded length.
+    Arguments: `text`, of bounded length. What has other bytes before a certificate or key is yielded from there too.
     """
-    yield from islice(filter(_is_long_enough, _all(text)), MAX_ARRAYS)
+    for found in islice(filter(_is_long_enough, _all(text)), MAX_ARRAYS):
+        yield found
+        start = found.find(b"\x30\x82")
+        if start > 0:
+            yield found[start:]
 
 
 def _is_long_enough(found: bytes) -> bool:
@@ -252,25 +289,51 @@ def _is_long_enough(found: bytes) -> bool:
 
 
 def _all(text: bytes) -> Iterator[bytes]:
-    dump = b"".join(_dumped(text))
-    if dump:
-        yield dump
-        return
+    for dump in (_dumped(text), b"".join(map(_of_record, _RECORD.findall(text)))):
+        if dump:
+            yield _turned(dump) if _TURNED.match(dump) else dump
+            return
     yield from _arrays(text)
     if _ESCAPED_BYTE.search(text):
         yield _escaped_string(text)
     for run in _HEX_RUN.finditer(text):
         if run.end() - run.start() >= 2 * MIN_BYTES:
             yield bytes.fromhex(_NOT_HEX.sub(b"", run[0]).decode("ascii"))
+    yield from _logged(text)
+
+
+def _turned(words: bytes) -> bytes:
+    turned = bytearray(len(words) // 2 * 2)
+    turned[0::2], turned[1::2] = words[1::2], words[0 : len(turned) : 2]
+    return bytes(turned)
+
+
+def _of_record(record: tuple[bytes, bytes, bytes, bytes]) -> bytes:
+    """Return the data of a line of a firmware file in Intel's or Motorola's hex."""
+    intel, motorola, count, digits = record
+    size, rest = int(count, 16), bytes.fromhex(digits.decode("ascii")) if len(digits) % 2 == 0 else b""
+    if intel:
+        return rest[3:-1] if len(rest) == size + 4 and rest[2:3] == b"\0" else b""
+    return rest[int(motorola) + 1 : -1] if len(rest) == size else b""
+
+
+def _logged(text: bytes) -> Iterator[bytes]:
+    """Yield the bytes at the ends of lines, as a device logs them behind a time and a name."""
+    tails = [tail.translate(None, b" :,-") for tail in _HEX_TAIL.findall(text)] if b"\n" in text else []
+    whole = [at for at, tail in enumerate(tails) if len(tail) >= 16]
+    if len(whole) > 1:
+        yield bytes.fromhex(b"".join(tails[whole[0] : whole[-1] + 2]).decode("ascii"))
 
 
 def _arrays(text: bytes) -> Iterator[bytes]:
-    if b"," not in text:
+    if b"," not in text and b"[" not in text:
         return
-    if text.count(b"',") >= MIN_BYTES:
-        yield b"".join(_letter(*sign) for sign in _CHARACTER.findall(text)[:MAX_STRING_BYTES])
-    for piece in _ARRAY_END.split(_CAST.sub(b"", _COMMENT.sub(b"\n", text))):
-        if piece.count(b",") < MIN_BYTES // 8:
+    if b"'," in text:
+        form = b"0x%02x" if _HEX_NUMBER.search(text) else b"%d"
+        text = _CHARACTER.sub(lambda found: form % _letter(*found.groups()), text, count=MAX_STRING_BYTES)
+    text = _AROUND_NUMBER.sub(b"", _OTHER_HEX.sub(rb"0x\1", _CAST.sub(b"", _COMMENT.sub(b"\n", text))))
+    for piece in _ARRAY_END.split(text):
+        if piece.count(b",") < MIN_BYTES // 8 and (b"," in piece or len(piece) < 2 * MIN_BYTES):
             continue
         usual, intel = _HEX_NUMBER.findall(_SHORT_NUMBER.sub(rb"0x0\1", piece)), _INTEL_NUMBER.findall(piece)
         numbers = max(usual, intel, key=len)
@@ -281,19 +344,20 @@ def _arrays(text: bytes) -> Iterator[bytes]:
 
 
 def _decimals(piece: bytes) -> bytes:
+    words = piece.replace(b",", b" ").split()
     try:
-        numbers = list(map(int, piece.strip().strip(b",").split(b",")))
+        numbers = [int(word, 8 if words[0][:1] == b"0" < words[0] else 10) for word in words]  # octal as in C
     except ValueError:
         return b""
     return bytes(number % 256 for number in numbers) if min(numbers) >= -128 and max(numbers) < 256 else b""
 
 
-def _letter(escape: bytes, letter: bytes) -> bytes:
-    if letter:
-        return letter
+def _letter(escape: bytes | None, letter: bytes) -> int:
+    if escape is None:
+        return letter[0]
     if escape[:1] == b"x":
-        return bytes.fromhex(escape[1:].decode("ascii"))
-    return bytes([int(escape, 8) % 256]) if escape.isdigit() else _SIGNS.get(escape, escape)
+        return int(escape[1:], 16)
+    return int(escape, 8) % 256 if escape.isdigit() else _SIGNS.get(escape, escape)[0]
 
 
 def _escaped_string(text: bytes) -> bytes:
@@ -312,16 +376,25 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return _SIGNS.get(sign, sign) if sign is not None else other or b""
 
 
-def _dumped(text: bytes) -> Iterator[bytes]:
-    """Yield the bytes of each line of a hex dump. The offsets of two lines say how many bytes the first one has."""
-    lines = _DUMP_LINE.findall(text)
-    if len(lines) < 2 or int(lines[0][0], 16) != 0:
-        return
-    width = int(lines[1][0], 16)
-    if not 1 <= width <= 64:
-        return
-    for number, (offset, rest) in enumerate(lines[:MAX_LINES]):
+def _dumped(text: bytes) -> bytes:
+    """Return the bytes of a hex dump. The offsets of two lines, in hex, octal or decimal, say how many the first one has."""
+    lines = _DUMP_LINE.findall(text)[:MAX_LINES]
+    if len(lines) < 2:
+        return b""
+    return next(filter(None, (_dumped_with(lines, base) for base in (16, 8, 10))), b"")
+
+
+def _dumped_with(lines: list[tuple[bytes, bytes]], base: int) -> bytes:
+    try:
+        offsets = [int(offset, base) for offset, _ in lines]
+    except ValueError:
+        return b""
+    width, found = offsets[1], []
+    if not 1 <= width <= 64 or any(offset != number * width for number, offset in enumerate(offsets)):
+        return b""
+    for _, rest in lines:
         words = _HEX_WORDS.match(rest)
-        if int(offset, 16) != number * width or words is None:
-            return
-        yield bytes.fromhex(_NOT_HEX.sub(b"", words[0])[: 2 * width].decode("ascii"))
+        found.append(_NOT_HEX.sub(b"", words[0])[: 2 * width] if words is not None else b"")
+    if any(len(row) < 2 * width for row in found[:-1]):
+        return b""
+    return bytes.fromhex(b"".join(found).decode("ascii"))

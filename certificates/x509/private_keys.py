@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from certificates.x509.containers import (
+    GZIP,
     URL_TO_BASE64,
     as_text,
     from_base64,
@@ -64,7 +65,7 @@ _BASE64_RUN = re.compile(
 _DASHED_LINE = re.compile(rb"(?:^|[\r\n])[ \t]{0,80}-[^\r\n]*")
 _KEY_FILE_NAME = re.compile(rb"\.(?:key|pfx|p12|ppk|jks|pvk)(?:\Z|[^A-Za-z0-9])", re.IGNORECASE)
 _LOCAL_FILE = b"PK\x03\x04"
-_PACKED_STREAMS = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # gzip, zlib
+_PACKED_STREAMS = (GZIP, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # gzip, zlib
 _MARKUP = (b"<", b"{\\rtf", b"','")  # the last between letters of an array in source code
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _PRINTABLE = bytes(0x31 if 32 <= byte < 127 or byte in b"\t\n\r" else 0x30 for byte in range(256))
@@ -105,6 +106,8 @@ def may_be_a_private_key(data: bytes) -> bool:
     if not _BASE64_RUN.fullmatch(body.strip().rstrip(b"=").translate(URL_TO_BASE64)) or is_hex_text(body):
         return False
     found = from_base64(body)
+    if found.startswith(GZIP):  # which `private_key_kind` has unpacked
+        return False
     element = read_element(found)
     if element is not None and found[:1] == b"\x30" and element[2] == len(found):  # a shorter one may be chance, too
         return False

@@ -20,6 +20,7 @@ from certificates.x509.certificate import (
     load_certificate,
 )
 from certificates.x509.containers import (
+    GZIP,
     MAX_BLOCKS,
     as_text,
     encoded_parts,
@@ -57,7 +58,7 @@ MAX_LAYERS = 3  # of text encoded in base64, such as a PEM file in a PEM file
 
 # When no form of a text can be read, the most certain explanation counts.
 _MAY_HOLD_MORE = {"not-a-certificate", "html", "public-key"}
-_CERTAIN = {"csr", "crl", "public-key", "pkcs7", "too-many-certificates"}
+_CERTAIN = {"csr", "crl", "public-key", "pkcs7", "too-many-certificates", "zip"}
 _VAGUENESS = {"broken-certificate": 1, "nul-byte": 1, "html": 2, "zip": 2, "not-a-certificate": 3, "binary": 4}
 
 _EXPOSED = "Treat this key as exposed: create a new key and certificate, and stop using this one. Nothing from the file was kept."
@@ -135,8 +136,9 @@ def _read_nested(form: bytes, layers: int, errors: list[DecodingError]) -> tuple
 def _read_form(data: bytes) -> tuple[Certificate, ...]:
     if looks_like_der(data):
         return _load_ders(data)
-    if data.startswith(b"PK\x03\x04"):
-        raise DecodingError("zip", "This is a ZIP archive, not a certificate.", _UNPACK)
+    if data.startswith((b"PK\x03\x04", GZIP)):
+        kind = "gzip" if data.startswith(GZIP) else "ZIP"
+        raise DecodingError("zip", f"This is a {kind} archive, not a certificate.", _UNPACK)
     text = as_text(data)
     if b"\x00" in text:
         if b"-----BEGIN" in text:

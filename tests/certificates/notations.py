@@ -31,9 +31,12 @@ def _replaced(*pairs: tuple[str, str], encoding: str = "utf-8") -> Notation:
     return written
 
 
-def _per_byte(form: str, joined: str = ", ", around: str = "{}") -> Notation:
+def _per_byte(form: str, joined: str = ", ", around: str = "{}", *, width: int = 10_000, between: str = "") -> Notation:
     def written(data: bytes) -> bytes:
-        return around.replace("{}", joined.join(form.format(byte) for byte in data)).encode()
+        rows = (data[at : at + width] for at in range(0, len(data), width))
+        return around.replace(
+            "{}", between.join(joined.join(form.format(byte) for byte in row) for row in rows)
+        ).encode()
 
     return written
 
@@ -49,6 +52,24 @@ def _dump(line: str, size: int) -> Notation:
         return "\n".join(found).encode()
 
     return written
+
+
+def _turned_dump(line: str) -> Notation:
+    """A dump of words of two bytes, the last byte first."""
+
+    def written(data: bytes) -> bytes:
+        padded = data + b"\0" * (len(data) % 2)
+        turned = bytes(byte for at in range(0, len(padded), 2) for byte in (padded[at + 1], padded[at]))
+        return _dump(line, 2)(turned)
+
+    return written
+
+
+def _records(data: bytes, line: str, extra: int) -> bytes:
+    """Lines of a firmware file. `extra`: bytes that the size counts besides the data."""
+    rows = ((at, data[at : at + 16]) for at in range(0, len(data), 16))
+    made = (line.format(size=len(row) + extra, at=at, row=row.hex().upper(), sum=sum(row) % 256) for at, row in rows)
+    return "\n".join(made).encode()
 
 
 def _full_width(pem: bytes) -> bytes:
@@ -112,6 +133,20 @@ OF_TEXT: dict[str, Notation] = {
     "a form": lambda pem: quote_plus(pem.decode()).encode(),
     "percent signs, twice": lambda pem: quote(quote(pem.decode())).encode(),
     "UTF-16": lambda pem: pem.decode().encode("utf-16"),
+    "UTF-32": lambda pem: pem.decode().encode("utf-32"),
+    "colours of a terminal": _lines("\x1b[32m{}\x1b[0m"),
+    "cells of a table": _lines("| {} |"),
+    "a box": _lines("│ {} │"),
+    "PowerShell": _lines("{}", "`n", '$ca = "{}"'),
+    "a patch that removes it": _lines("-{}"),
+    "line numbers, as grep -n in files": _lines("ca.pem:{n}:{}"),
+    "a log of a device": _lines("I ({n}) ca: {}"),
+    "git blame": _lines("a1b2c3d4 (Ada 2026-03-01) {}"),
+    "cat -A": _lines("{}^M$"),
+    "shell, with echo": _lines("echo {} >> ca.pem"),
+    "equals signs": _replaced(("-----", "=====")),
+    "armour in two lines": _replaced(("BEGIN ", "BEGIN\n")),
+    "dashes in a line of their own": _replaced(("-----BEGIN", "-----\nBEGIN")),
     "UTF-16 without a mark": lambda pem: pem.decode().encode("utf-16-le"),
     "array of characters": lambda pem: ("{" + ",".join("'\\n'" if b == 10 else f"'{chr(b)}'" for b in pem) + "}").encode(),
 }  # fmt: skip
@@ -134,6 +169,26 @@ OF_BYTES: dict[str, Notation] = {
     "hex with colons": _per_byte("{:02X}", ":", "Raw: {}"),
     "xxd": _dump("{at:08x}: {words:<39}  {text}", 2),
     "hexdump -C": _dump("{at:08x}  {words:<48} |{text}|", 1),
-    "od -t x1": _dump("{at:06x} {words}", 1),
+    "od -A x -t x1": _dump("{at:06x} {words}", 1),
+    "od -t x1": _dump("{at:07o} {words}", 1),
+    "hexdump": _turned_dump("{at:07x} {words}"),
+    "od -x": _turned_dump("{at:07o} {words}"),
+    "a log of bytes": _dump("I (123) ca: {words}", 1),
+    "registry of Windows": _per_byte("{:02x}", ",", '"Blob"=hex:{}', width=25, between=",\\\n  "),
+    "Rust": _per_byte("0x{:02x}_u8", ", ", "&[{}]"),
+    "Rust, decimal": _per_byte("{}u8", ", ", "&[{}]"),
+    "Kotlin": _per_byte("0x{:02x}.toByte()", ", ", "byteArrayOf({})"),
+    "JSON of a typed array": lambda data: json.dumps(dict(enumerate(data))).encode(),
+    "Go, as %v": _per_byte("{}", " ", "[{}]"),
+    "octal array": _per_byte("0{:03o}", ",", "{{}}"),
+    "VHDL": _per_byte('x"{:02X}"', ", "),
+    "Verilog": _per_byte("8'h{:02X}", ", "),
+    "Erlang, base 16": _per_byte("16#{:02X}", ",", "<<{}>>"),
+    "letters and numbers": lambda data: (
+        "{" + ",".join(f"'{chr(b)}'" if chr(b).isascii() and chr(b).isalnum() else str(b) for b in data) + "}"
+    ).encode(),
+    "Intel hex": lambda data: _records(data, ":{size:02X}{at:04X}00{row}{sum:02X}", 0),
+    "Motorola hex": lambda data: _records(data, "S1{size:02X}{at:04X}{row}{sum:02X}", 3),
+    "Python, in a dictionary": lambda data: f"{{'cer': {bytearray(data)!r}, 'id': 'https://v.example'}}".encode(),
     "base64": b64encode,
 }

@@ -1,5 +1,6 @@
 """Files that people really bring, each with the code that must come out. Made by the chain builder, from fixed dates."""
 
+import gzip
 import io
 import zipfile
 from base64 import b64encode
@@ -163,6 +164,8 @@ def other_files() -> list[Upload]:
         Upload("other: web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "html"),
         Upload("other: XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html"),
         Upload("other: ZIP with a certificate", archive.getvalue(), "zip", "ZIP"),
+        Upload("other: gzip with a certificate", gzip.compress(LINE.pem, mtime=0), "zip", "gzip"),
+        Upload("other: base64 of gzip with a certificate", b64encode(gzip.compress(LINE.pem, mtime=0)), "zip", "gzip"),
         Upload("other: base64 of words", b64encode(b"The quick brown fox jumps over the lazy dog. " * 5), "not-a-certificate"),
         Upload(
             "other: key parameters", b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",

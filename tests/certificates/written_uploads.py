@@ -53,5 +53,8 @@ def _in_files(ca: Identity) -> dict[str, bytes]:
         "base64 of PEM with byte order mark": b64encode(b"\xef\xbb\xbf" + ca.pem),
         "base64 of PEM in UTF-16": b64encode(pem.encode("utf-16")),
         "base64 of hex": b64encode(ca.der.hex().encode()),
+        "base64 in string literals": b"\n".join(f'"{body[at : at + 64]}"'.encode() for at in range(0, len(body), 64)),
+        "base64 in a JSON array": json.dumps([body[at : at + 64] for at in range(0, len(body), 64)]).encode(),
+        "base64 in numbered lines": b"\n".join(f"{at}: {body[at * 64 : at * 64 + 64]}".encode() for at in range(len(body) // 64 + 1)),
         "properties file": f"mqtt.ca={body}\nmqtt.host=broker.example\n".encode(),
     }  # fmt: skip

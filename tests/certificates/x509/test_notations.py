@@ -41,6 +41,7 @@ def test_plain_pem_and_der_have_no_other_form() -> None:
         b"\\", b"-", b"<a", b"&#45", b"=\n", b"ab ", b"0x3,", b"'\"", b'"\\', b'\\x30"\\"', b"/*", b"-----BEGIN A-----\n",
         b"> -----BEGIN A-----\n-----END A-----", b"%25", b" //", b"\x00", b"A", b"00000000: 30\n", "\u200b".encode(),
         b"-BEGIN ", b"_ ", b"1,", b"0", b"\n", b"- \t", b"&amp;", b"1:\n",
+        b"\\n", b"aa\n  ", b"1 ", b"1u8", b":00", b"-\n",
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_takes_bounded_time_and_memory(part: bytes) -> None:
