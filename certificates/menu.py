@@ -8,10 +8,11 @@ from django.urls import reverse
 from certificates.models import CACertificate
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import visible_namespaces
-from namespaces.pages.menu import BROKER, FIND_OUT
+from namespaces.pages.menu import BROKER
 from namespaces.pages.search import MOST_HITS
 from portal.models import User
 from portal.registry import MenuItem, SearchHit
+from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
 
 def count_ca_certificates(namespace_pk: int) -> int:
@@ -22,9 +23,9 @@ MENU = (
     MenuItem(
         BROKER, "CA certificates", "award", "certificates:ca_certificate_list", order=110, count=count_ca_certificates
     ),
-    MenuItem(FIND_OUT, "Test authentication", "shield-check", "certificates:test_authentication", order=205),
-    MenuItem(FIND_OUT, "Expiries", "calendar-clock", "certificates:expiries", order=215),
-    MenuItem(FIND_OUT, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=220),
+    MenuItem(TROUBLESHOOTING, "Test authentication", "shield-check", "certificates:test_authentication", order=300),
+    MenuItem(OPERATIONS, "Expiries", "calendar-clock", "certificates:expiries", order=230),
+    MenuItem(TROUBLESHOOTING, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=320),
 )
 
 

@@ -20,6 +20,7 @@ class MenuItem:
     url_name: str
     order: int = 100
     count: Callable[[int], int | None] | None = None
+    need: str = ""  # "warning" or "bad": the count is of what needs a person, a badge; 0 is not shown
 
 
 @dataclass(frozen=True)

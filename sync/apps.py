@@ -9,20 +9,20 @@ class SyncConfig(AppConfig):
         from django.conf import settings
 
         from portal.registry import (
-            MenuItem,
             register_administrator_warnings,
             register_deployment_check,
             register_menu_item,
             register_pages,
         )
-        from sync.pages.overview import open_findings, pages_of_all
+        from sync.pages.menu import EMULATOR, MENU
+        from sync.pages.overview import pages_of_all
         from sync.pages.readiness import deployment_check, warnings_for_administrators
         from sync.self_check import azure_deployment_check
 
-        register_menu_item(MenuItem("", "Sync", "arrow-up-down", "sync:sync_overview", order=30))
-        register_menu_item(MenuItem("", "Drift", "git-compare", "sync:drift_list", order=40, count=open_findings))
+        for item in MENU:
+            register_menu_item(item)
         if settings.FAULT_CONTROL_GATEWAY:
-            register_menu_item(MenuItem("", "Emulator", "bug", "sync:emulator", order=50))
+            register_menu_item(EMULATOR)
         register_pages(pages_of_all)
         register_administrator_warnings(warnings_for_administrators)
         register_deployment_check(deployment_check)

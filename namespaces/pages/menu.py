@@ -6,9 +6,9 @@ from typing import Any
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
 from portal.registry import MenuItem
 from sync.models import SyncedModel
+from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
 BROKER = "MQTT broker"
-FIND_OUT = "Find out why"
 
 
 def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
@@ -37,6 +37,6 @@ MENU = (
         count=count_of(PermissionBinding),
     ),
     MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
-    MenuItem(FIND_OUT, "Connections", "activity", "namespaces:connection_list", order=210),
-    MenuItem(FIND_OUT, "Test permission", "route", "namespaces:permission_test", order=207),
+    MenuItem(OPERATIONS, "Connections", "activity", "namespaces:connection_list", order=200),
+    MenuItem(TROUBLESHOOTING, "Test permission", "route", "namespaces:permission_test", order=310),
 )

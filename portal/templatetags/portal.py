@@ -30,6 +30,7 @@ class DrawnEntry:
     icon: str
     url: str
     count: int | None
+    need: str  # "warning", "bad" or ""
     is_current: bool
 
 
@@ -84,7 +85,8 @@ def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
 
 def _drawn(entry: MenuEntry, namespace_pk: int, current: MenuItem | None) -> DrawnEntry:
     item = entry.item
-    return DrawnEntry(item.label, item.icon, reverse(item.url_name, args=[namespace_pk]), entry.count, item == current)
+    url = reverse(item.url_name, args=[namespace_pk])
+    return DrawnEntry(item.label, item.icon, url, entry.count, item.need, item == current)
 
 
 @register.filter

@@ -256,6 +256,14 @@
     }
     one("[data-menu-none]", menu).hidden = shown > 0;
   }
+  // A group of the menu that was folded stays folded on the next page.
+  function watchMenuGroups() {
+    for (const group of all("details[data-menu-group]")) {
+      const key = `folded:${group.dataset.menuGroup}`;
+      group.open = !localStorage.getItem(key) || Boolean(one('[aria-current="page"]', group));
+      group.addEventListener("toggle", () => { group.open ? localStorage.removeItem(key) : localStorage.setItem(key, "1"); });
+    }
+  }
   function moveInResults(event) {
     const box = one(".search");
     const hits = all("#search-results .hit", box);
@@ -382,6 +390,7 @@
     all("[data-drop-zone]").forEach(describeFiles);
     watchFollowers();
     watchChoices();
+    watchMenuGroups();
     // On narrow screens the menu starts closed.
     const narrow = matchMedia("(max-width: 720px)");
     const fold = () => { for (const menu of all("details[data-menu]")) menu.open = !narrow.matches; };
