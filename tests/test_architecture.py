@@ -63,7 +63,7 @@ LAYERS = {
         {"views", "tasks", "templatetags"},
         {"web", "serving", "deployment", "logs", "sign_in", "notifications"},
         {"pages", "demo"},
-        {"registry", "activity"},
+        {"registry", "activity", "evidence"},
         {"models"},
         {"listing", "celery", "filesystem_transport", "short_cache"},
     ),

@@ -1,6 +1,7 @@
 """Users, teams, the activity log, notices, and what sign-in keeps, independent of resource types."""
 
 from portal.models.activity import Activity, ActivityQuerySet
+from portal.models.evidence import ActivityCheckpoint, ActivityLink, Part, Sealer, UnsealedPart
 from portal.models.notices import Channel, DigestTime, Notice, NoticePreference, NoticeRecipient, Reminder
 from portal.models.outbox import Outgoing, OutgoingMail
 from portal.models.people import Membership, Team, User
@@ -8,6 +9,8 @@ from portal.models.sign_in import CachedValue, FailedSignIns, SignInCount
 
 __all__ = [
     "Activity",
+    "ActivityCheckpoint",
+    "ActivityLink",
     "ActivityQuerySet",
     "CachedValue",
     "Channel",
@@ -19,8 +22,11 @@ __all__ = [
     "NoticeRecipient",
     "Outgoing",
     "OutgoingMail",
+    "Part",
     "Reminder",
+    "Sealer",
     "SignInCount",
     "Team",
+    "UnsealedPart",
     "User",
 ]

@@ -124,7 +124,7 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         [record(namespace, 1, sensor), record(namespace, 2, giant), record(namespace, 3, sensor, user_name=LONG)],
         3,
     )
-    entry = activity.record(
+    entry = activity.entry_of(
         owner,
         verb="Update client",
         kind="namespaces.client",
@@ -135,7 +135,6 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         before={"description": NASTY},
         after={"description": f"{NASTY} again", NASTY: NASTY},
     )
-    type(entry).objects.all().delete()
     entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1000, "failed", NASTY[:60], NASTY
     entry.team_name = SHORT[:80]
     entry.save(force_insert=True)
