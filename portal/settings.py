@@ -22,6 +22,12 @@ PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
 SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))
 # Former secret keys, which still verify sessions and decrypt secrets; separated by commas.
 SECRET_KEY_FALLBACKS = [key for key in secret("PORTAL_SECRET_KEY_FALLBACKS").replace(",", " ").split() if key]
+# Seals the entries of the activity log. Kept outside the database: without it, no one who changes a row can seal the change.
+# In production, entries wait for it; elsewhere one is made in the state folder.
+ACTIVITY_KEY = secret("PORTAL_ACTIVITY_KEY")
+# Former keys, which still verify what they sealed; separated by commas.
+ACTIVITY_KEY_FALLBACKS = [key for key in secret("PORTAL_ACTIVITY_KEY_FALLBACKS").replace(",", " ").split() if key]
+ACTIVITY_KEEP_DAYS = whole_number("PORTAL_ACTIVITY_KEEP_DAYS", 0)  # for `manage.py prune_activity`; 0: all are kept
 ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
 # Addresses or networks of reverse proxies whose X-Forwarded-* headers are trusted, or "unix" for a Unix domain socket.
@@ -310,6 +316,7 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
     "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},
     "tidy-notices": {"task": "portal.tasks.tidy_notices", "schedule": 900.0, "options": {"expires": 900.0}},
+    "seal-activity": {"task": "portal.tasks.seal_activity", "schedule": 5.0, "options": {"expires": 5.0}},
     "tidy-sign-ins": {"task": "portal.tasks.tidy_sign_ins", "schedule": 20.0, "options": {"expires": 20.0}},
 }
 WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age shows whether a worker runs
@@ -387,5 +394,6 @@ LOGGING: dict[str, Any] = {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # requests for missing pages are not logged
         "sync": {"handlers": ["console"], "level": text("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
+        "portal.evidence": {"handlers": ["console"], "level": "INFO", "propagate": False},  # the head of the chain
     },
 }

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal.deployment.starting import configured_secret_key
+from portal.evidence.checks import activity_log
 from portal.models import User
 from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks
@@ -43,6 +44,7 @@ def find_shortcomings() -> Iterator[Shortcoming]:
         shared_cache,
         static_files,
         database,
+        activity_log,
     ):
         yield from check()
     yield from django_deployment_checks()

@@ -44,10 +44,10 @@ def sqlite() -> list[str]:
     queue = "INSERT INTO portal_unsealedpart (entry, part)"
     return [
         *statements,
+        # One trigger for both: SQLite does not promise in which order it runs several.
         f"""CREATE TRIGGER portal_activity_queue_entry AFTER INSERT ON portal_activity BEGIN
-            {queue} VALUES (NEW.id, 'entry'); END""",
-        f"""CREATE TRIGGER portal_activity_queue_settled AFTER INSERT ON portal_activity
-            WHEN NEW.outcome IN {SETTLED} BEGIN {queue} VALUES (NEW.id, 'outcome'); END""",
+            {queue} VALUES (NEW.id, 'entry');
+            {queue} SELECT NEW.id, 'outcome' WHERE NEW.outcome IN {SETTLED}; END""",
         f"""CREATE TRIGGER portal_activity_queue_outcome AFTER UPDATE ON portal_activity BEGIN
             {queue} VALUES (NEW.id, 'outcome'); END""",
     ]
@@ -103,7 +103,7 @@ def create(apps: Any, schema_editor: Any) -> None:
 
 def drop(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.vendor == "sqlite":
-        queues = ("queue_entry", "queue_settled", "queue_outcome")
+        queues = ("queue_entry", "queue_outcome")
         for table in KEYS:
             for name in ("no_update", "no_delete", "no_replace", *(queues if table == "portal_activity" else ())):
                 schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}")

@@ -34,12 +34,13 @@ def triggers_off() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _empty_append_only_tables() -> Iterator[None]:
     """Let tests with transactions of their own delete all rows at their end."""
-    flush = TransactionTestCase._fixture_teardown
+    case: Any = TransactionTestCase
+    flush = case._fixture_teardown
 
-    def flush_without_triggers(self: TransactionTestCase) -> Any:
+    def flush_without_triggers(self: Any) -> Any:
         with triggers_off():
             return flush(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_without_triggers)
+        patch.setattr(case, "_fixture_teardown", flush_without_triggers)
         yield

@@ -8,13 +8,14 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from portal import activity
+from portal.evidence.triggers import EXPECTED, missing_triggers
 from portal.models import Activity, ActivityCheckpoint, ActivityLink, UnsealedPart
 from tests.support.append_only import triggers_off
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
-COLUMNS = {field.column: field for field in Activity._meta.concrete_fields}
+COLUMNS = {str(field.column): field for field in Activity._meta.concrete_fields}
 FIXED = sorted(COLUMNS.keys() - set(Activity.SETTLED_FIELDS))
 TABLES = ("portal_activity", "portal_activitylink", "portal_activitycheckpoint")
 
@@ -139,6 +140,12 @@ def test_each_part_of_an_entry_waits_for_its_place() -> None:
 
 def waiting() -> list[tuple[int, str]]:
     return list(UnsealedPart.objects.order_by("pk").values_list("entry", "part"))
+
+
+def test_every_trigger_is_there() -> None:
+    assert missing_triggers() == []
+    with triggers_off():
+        assert connection.vendor == "postgresql" or missing_triggers() == list(EXPECTED["sqlite"])
 
 
 def test_the_switch_of_the_tests_ends_with_its_block() -> None:
