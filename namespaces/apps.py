@@ -10,12 +10,14 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
+        from namespaces.places import NamespacePlaces
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
         from portal.registry import (
             register_activity_scope,
             register_menu_item,
             register_pages,
+            register_places,
             register_roles,
             register_search,
         )
@@ -27,6 +29,7 @@ class NamespacesConfig(AppConfig):
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
+        register_places(NamespacePlaces())
         register_roles(held_roles)
         for item in menu.MENU:
             register_menu_item(item)

@@ -1,10 +1,11 @@
 """What apps add to the shell in `AppConfig.ready`: menu items, search sources, roles, and visible activity."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Protocol
 
 from portal.models import Notice, User
 from portal.short_cache import kept
@@ -66,8 +67,6 @@ SearchSource = Callable[[User, str], Iterable[SearchHit]]
 # The pages that a user may open: of the portal, and of the current namespace (its primary key).
 PageSource = Callable[[User, int | None], Iterable[SearchHit]]
 ActivityScope = Callable[[User], Mapping[int, datetime | None]]
-# Whether a user may get a notice about a namespace that the user may see.
-NoticeCheck = Callable[[User, Notice], bool]
 # Announces what is due at a time, such as expiries.
 NoticeProducer = Callable[[datetime], None]
 RoleSource = Callable[[User], Iterable[HeldRole]]
@@ -80,7 +79,6 @@ _page_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 _deployment_checks: list[DeploymentCheck] = []
-_notice_checks: list[NoticeCheck] = []
 _notice_producers: list[NoticeProducer] = []
 _administrator_warnings: list[AdministratorWarnings] = []
 
@@ -176,10 +174,31 @@ def deployment_checks() -> tuple[DeploymentCheck, ...]:
     return tuple(_deployment_checks)
 
 
-def register_notice_check(check: NoticeCheck) -> None:
-    """Let an app withhold notices from users who may see the namespace but not what they are about."""
-    if check not in _notice_checks:
-        _notice_checks.append(check)
+class Places(Protocol):
+    """The namespaces, as notices and webhooks ask for them."""
+
+    def audience(self, pk: int, team_pk: int | None, *, owners: bool = False) -> Sequence[User]:
+        """Return the people who look after what this team owns in a namespace, or what no team owns; `owners`: its Owners."""
+
+    def may_see(self, user: User, notice: Notice) -> bool:
+        """Return whether the user may see what a notice about a namespace is about."""
+
+    def owned(self, user: User) -> Mapping[int, str]:
+        """Return the namespaces that the user owns, by primary key, with their names."""
+
+
+_places: list[Places] = []
+
+
+def register_places(places: Places) -> None:
+    _places[:] = [places]
+
+
+def places() -> Places:
+    """Return the registered namespaces. Raise LookupError when no app has registered any."""
+    if not _places:
+        raise LookupError("no app has registered its namespaces")
+    return _places[0]
 
 
 def may_get(user: User, notice: Notice) -> bool:
@@ -187,11 +206,7 @@ def may_get(user: User, notice: Notice) -> bool:
 
     Asked when it is announced, when it is shown, and again when a mail is sent.
     """
-    if not user.is_active:
-        return False
-    if notice.scope is None:
-        return True
-    return notice.scope in visible_scopes(user) and all(check(user, notice) for check in _notice_checks)
+    return user.is_active and (notice.scope is None or places().may_see(user, notice))
 
 
 def register_notice_producer(producer: NoticeProducer) -> None:

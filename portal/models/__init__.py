@@ -6,6 +6,7 @@ from portal.models.notices import Channel, DigestTime, Notice, NoticePreference,
 from portal.models.outbox import Outgoing, OutgoingMail
 from portal.models.people import Membership, Team, User
 from portal.models.sign_in import CachedValue, FailedSignIns, SignInCount
+from portal.models.webhooks import Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
     "Activity",
@@ -29,4 +30,7 @@ __all__ = [
     "Team",
     "UnsealedPart",
     "User",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
 ]
