@@ -187,6 +187,10 @@ OUTBOX_DAYS = whole_number("PORTAL_OUTBOX_DAYS", 3)  # how long a mail or webhoo
 NOTICE_DAYS = whole_number("PORTAL_NOTICE_DAYS", 90)  # how long notices are kept
 # Scheme and host of the portal as users open it, for links in mails and webhooks. Without it: the first of ALLOWED_HOSTS.
 PUBLIC_URL = text("PORTAL_PUBLIC_URL").rstrip("/")
+# Hosts inside the network to which webhooks may go, such as hooks.example.internal, or .example.internal for all below it.
+WEBHOOK_HOSTS = [host.lower() for host in words("PORTAL_WEBHOOK_HOSTS")]
+WEBHOOK_SECONDS = seconds("PORTAL_WEBHOOK_SECONDS", 10)  # how long a receiver may take to answer
+WEBHOOK_CA = text("PORTAL_WEBHOOK_CA")  # PEM file of authorities for webhooks; empty: the public ones
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
@@ -315,6 +319,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
     "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},
+    "send-webhooks": {"task": "portal.tasks.send_webhooks", "schedule": 10.0, "options": {"expires": 10.0}},
     "tidy-notices": {"task": "portal.tasks.tidy_notices", "schedule": 900.0, "options": {"expires": 900.0}},
     "seal-activity": {"task": "portal.tasks.seal_activity", "schedule": 5.0, "options": {"expires": 5.0}},
     "tidy-sign-ins": {"task": "portal.tasks.tidy_sign_ins", "schedule": 20.0, "options": {"expires": 20.0}},

@@ -13,7 +13,7 @@ from portal.views import (
     styleguide,
     theme,
 )
-from portal.views.notices import bell, preferences
+from portal.views.notices import bell, outbox, preferences, webhooks
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -36,6 +36,18 @@ urlpatterns: list[URLPattern] = [
         name="team_notifications",
     ),
     path("theme/", theme.theme, name="theme"),
+    # Administration
+    path("outbox/", outbox.outbox_list, name="outbox_list"),
+    path("outbox/<int:mail>/retry/", outbox.outbox_retry, name="outbox_retry"),
+    path("outbox/<int:mail>/cancel/", outbox.outbox_cancel, name="outbox_cancel"),
+    path("webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("webhooks/create/", webhooks.webhook_create, name="webhook_create"),
+    path("webhooks/<int:webhook>/", webhooks.webhook_detail, name="webhook_detail"),
+    path("webhooks/<int:webhook>/update/", webhooks.webhook_update, name="webhook_update"),
+    path("webhooks/<int:webhook>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("webhooks/<int:webhook>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<int:webhook>/delete/", webhooks.webhook_delete, name="webhook_delete"),
+    path("webhooks/<int:webhook>/deliveries/<int:delivery>/retry/", webhooks.delivery_retry, name="delivery_retry"),
     # The top bar
     path("search/", search.search_page, name="search"),
     path("notifications/", bell.notifications, name="notifications"),

@@ -14,7 +14,7 @@ from portal.celery import send
 from portal.deployment.starting import require_secret_key
 from portal.evidence.keys import KeyMissingError
 from portal.evidence.sealing import seal_entries
-from portal.notifications import sending, upkeep
+from portal.notifications import deliveries, sending, upkeep
 from portal.serving.shared_cache import delete_expired
 from portal.sign_in.records import record_failures
 from portal.sign_in.sessions import delete_expired_sessions
@@ -52,6 +52,13 @@ def send_mails() -> None:
     """Send the mails of the outbox that are due."""
     if sending.send_due():
         send("portal.tasks.send_mails")
+
+
+@shared_task
+def send_webhooks() -> None:
+    """Deliver the messages to webhooks that are due."""
+    if deliveries.deliver_due():
+        send("portal.tasks.send_webhooks")
 
 
 @shared_task

@@ -70,8 +70,9 @@ class Queue(Generic[Message]):
 
     def claim(self, at: datetime, where: Q | None = None) -> Message | None:
         """Claim the row that has waited longest, or return None. No other worker gets it until the claim runs out."""
-        due = self.rows.due(at).filter(where or Q())
-        for pk in due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:CANDIDATES]:
+        due = self.rows.due(at)
+        candidates = due.filter(where or Q()).order_by("next_attempt_at", "pk")
+        for pk in candidates.values_list("pk", flat=True)[:CANDIDATES]:
             values = {"claim_token": uuid.uuid4(), "claimed_at": at, "claimed_until": at + self.lease}
             if due.filter(pk=pk).update(state=State.SENDING, **values, attempts=F("attempts") + 1):
                 claimed: Message = self.rows.select_related(*self.related).get(pk=pk)

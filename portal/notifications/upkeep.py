@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from portal.models import Notice, Reminder
-from portal.notifications import outbox
+from portal.notifications import deliveries, outbox
 from portal.registry import notice_producers
 
 logger = logging.getLogger(__name__)
@@ -22,5 +22,6 @@ def run(at: datetime) -> None:
         except Exception:  # of an app that this package does not know
             logger.exception("Notices of %s could not be announced.", produce.__qualname__)
     outbox.tidy(at)
+    deliveries.tidy(at)
     Notice.objects.filter(at__lt=at - timedelta(days=settings.NOTICE_DAYS)).delete()
     Reminder.objects.filter(expires_at__lt=at - REMINDERS_KEPT).delete()

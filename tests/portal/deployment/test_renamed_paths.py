@@ -31,6 +31,7 @@ TASKS = {
     "portal.tasks.heartbeat",
     "portal.tasks.tidy_sign_ins",
     "portal.tasks.send_mails",
+    "portal.tasks.send_webhooks",
     "portal.tasks.tidy_notices",
 }
 # Django loads these itself, from the settings module of an operator.
