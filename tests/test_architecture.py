@@ -53,7 +53,7 @@ APP_LAYERS = (
     {"forms"},
     {"pages", "menu"},
     {"actions", "importing", "connections", "drift", "capabilities", "self_check"},
-    {"push", "access", "rights", "scopes", "places", "reachability", "throttling", "workers", "registry"},
+    {"push", "access", "rights", "scopes", "places", "notices", "reachability", "throttling", "workers", "registry"},
     {"models"},
     {"arm", "rules"},
 )

@@ -9,7 +9,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
-from portal.models import Activity, Team, User
+from portal.models import Activity, OutgoingMail, Team, User, Webhook, WebhookDelivery
+from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
 from tests.support.factories import (
     make_admin,
@@ -65,6 +66,17 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:sign_out_everywhere": ("POST", "stranger"),
     "portal:notification_preferences": ("GET", "stranger"),
     "portal:team_notifications": ("GET", "admin"),
+    "portal:outbox_list": ("GET", "admin"),
+    "portal:outbox_retry": ("POST", "admin"),
+    "portal:outbox_cancel": ("POST", "admin"),
+    "portal:webhook_list": ("GET", "owner"),
+    "portal:webhook_create": ("GET", "owner"),
+    "portal:webhook_detail": ("GET", "owner"),
+    "portal:webhook_update": ("GET", "owner"),
+    "portal:webhook_rotate": ("GET", "owner"),
+    "portal:webhook_test": ("POST", "owner"),
+    "portal:webhook_delete": ("GET", "owner"),
+    "portal:delivery_retry": ("POST", "owner"),
     "portal:theme": ("POST", "everybody"),
     "portal:favicon": ("GET", "everybody"),
     "portal:search": ("GET", "stranger"),
@@ -173,6 +185,10 @@ CHANGES = {
     "mfa_generate_recovery_codes": "stranger",
     "portal:notification_preferences": "stranger",
     "portal:team_notifications": "admin",
+    "portal:webhook_create": "owner",
+    "portal:webhook_update": "owner",
+    "portal:webhook_rotate": "owner",
+    "portal:webhook_delete": "owner",
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
     "namespaces:role_add": "owner",
@@ -230,6 +246,12 @@ def place(settings: Any) -> Namespace:
     entry = {"verb": "Create client", "scope": namespace.pk, "kind": "namespaces.client", "object_name": "press-1"}
     Activity.objects.create(pk=1000, at=now, actor_name="Portal", outcome="local", **entry)
     NamespaceRole.objects.create(pk=1000, namespace=namespace, user=make_user("guest"), role="reader")
+    times = {"created_at": now, "next_attempt_at": now, "expires_at": now}
+    OutgoingMail.objects.create(pk=1000, purpose="invitation", to="ada@example.com", **times)
+    key = encrypt("whsec_AAAA", SIGNING_KEY)
+    hook = {"name": "Chat", "url": "https://hooks.example.com/", "scope": namespace.pk, "created_at": now}
+    Webhook.objects.create(pk=1000, owner=people["owner"], signing_key=key, events=["ca_expiry"], **hook)
+    WebhookDelivery.objects.create(pk=1000, webhook_id=1000, event="ca_expiry", **times)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
     return namespace
@@ -248,6 +270,9 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "key": "wrong",
         "assignment": 1000,
         "team": 1000,
+        "webhook": 1000,
+        "delivery": 1000,
+        "mail": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0007_notices'),
+        ('portal', '0009_activity_triggers'),
     ]
 
     operations = [
