@@ -14,7 +14,8 @@ from portal.celery import send
 from portal.deployment.starting import require_secret_key
 from portal.evidence.keys import KeyMissingError
 from portal.evidence.sealing import seal_entries
-from portal.notifications import deliveries, sending, upkeep
+from portal.notifications import sending, upkeep
+from portal.notifications.webhooks import deliveries
 from portal.serving.shared_cache import delete_expired
 from portal.sign_in.records import record_failures
 from portal.sign_in.sessions import delete_expired_sessions

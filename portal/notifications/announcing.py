@@ -13,7 +13,7 @@ from portal.models import Channel, Notice, NoticeRecipient, Team, User
 from portal.notifications import outbox
 from portal.notifications.events import BY_CODE, Event
 from portal.notifications.preferences import channels
-from portal.notifications.webhooks import enqueue_for_webhooks
+from portal.notifications.webhooks.changes import enqueue_for_webhooks
 from portal.registry import may_get
 
 LONGEST_COLLECTED = timedelta(hours=1)

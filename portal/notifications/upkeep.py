@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from portal.models import Notice, Reminder
-from portal.notifications import deliveries, outbox
+from portal.notifications import outbox
+from portal.notifications.webhooks import deliveries
 from portal.registry import notice_producers
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.models import User, Webhook
-from portal.notifications import webhooks
 from portal.notifications.events import BY_CODE
 from portal.notifications.forms import WebhookForm
-from portal.notifications.targets import TargetError, origin_of
+from portal.notifications.webhooks import changes as webhooks
+from portal.notifications.webhooks.targets import TargetError, origin_of
 from portal.registry import places
 from portal.web.access_denied import Denied
 from portal.web.responses import PageRequest, go_to

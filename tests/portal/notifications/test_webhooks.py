@@ -18,9 +18,9 @@ from standardwebhooks import WebhookVerificationError
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User, Webhook, WebhookAttempt, WebhookDelivery
 from portal.notifications.announcing import Place, announce
-from portal.notifications.deliveries import DELIVERIES, deliver_due
-from portal.notifications.targets import TargetError, check_target
-from portal.notifications.webhooks import create_webhook
+from portal.notifications.webhooks.changes import create_webhook
+from portal.notifications.webhooks.deliveries import DELIVERIES, deliver_due
+from portal.notifications.webhooks.targets import TargetError, check_target
 from tests.portal.notifications.receiver import Receiver, receiver
 from tests.support.factories import make_admin, make_namespace, make_user
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from portal.activity import record
 from portal.models import Notice, Outgoing, User, Webhook, WebhookDelivery
-from portal.notifications.deliveries import DELIVERIES, enqueue, wake_up
-from portal.notifications.targets import check_target, origin_of
+from portal.notifications.webhooks.deliveries import DELIVERIES, enqueue, wake_up
+from portal.notifications.webhooks.targets import check_target, origin_of
 from portal.registry import places
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 

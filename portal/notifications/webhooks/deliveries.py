@@ -21,7 +21,7 @@ from portal.celery import send
 from portal.models import Notice, Outgoing, Webhook, WebhookAttempt, WebhookDelivery
 from portal.notifications.links import absolute
 from portal.notifications.queue import Queue
-from portal.notifications.targets import TargetError, check_target, manager_for
+from portal.notifications.webhooks.targets import TargetError, check_target, manager_for
 from portal.registry import places
 from portal.sign_in.encryption import SIGNING_KEY, UnreadableSecretError, decrypt
 
