@@ -42,6 +42,7 @@ def find_shortcomings() -> Iterator[Shortcoming]:
         drivers,
         servers,
         shared_cache,
+        accounts,
         static_files,
         database,
         activity_log,

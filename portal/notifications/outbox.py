@@ -17,6 +17,7 @@ from portal.sign_in.encryption import MAIL_BODY, decrypt, encrypt
 
 TASK = "portal.tasks.send_mails"
 ERASED = {"body": ""}
+DIGEST = "digest"
 KEPT = timedelta(days=30)  # settled mails, for the page of the outbox
 State = Outgoing.State
 MAILS = Queue(
@@ -70,6 +71,12 @@ def enqueue_notice(notice: Notice, users: Iterable[User], *, at: datetime) -> No
             _enqueue(address, purpose=notice.event, user=user, notice=notice, at=at)
 
 
+def enqueue_digest(user: User) -> OutgoingMail | None:
+    """Put a daily summary into the outbox. A worker writes its text. Return None where the user has no address."""
+    address = address_of(user)
+    return _enqueue(address, purpose=DIGEST, user=user, lifetime=timedelta(days=1)) if address else None
+
+
 def _enqueue(
     to: str,
     *,
@@ -118,7 +125,7 @@ def body_of(mail: OutgoingMail) -> dict[str, str]:
 # By administrators
 
 # Failed mails whose text the portal still has or can write again.
-REPEATABLE = Q(state=State.FAILED) & (Q(notice__isnull=False) | ~Q(body=""))
+REPEATABLE = Q(state=State.FAILED) & (Q(notice__isnull=False) | Q(purpose=DIGEST) | ~Q(body=""))
 
 
 def retry(pk: int) -> bool:

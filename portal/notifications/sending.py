@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from portal.models import Notice, Outgoing, OutgoingMail
 from portal.notifications.addresses import address_of
+from portal.notifications.digests import notices_of
 from portal.notifications.mails import compose
-from portal.notifications.outbox import MAILS, body_of
+from portal.notifications.outbox import DIGEST, MAILS, body_of
 from portal.notifications.smtp import AnswerLostError, ClaimLostError, MailServer, NotSentError
 from portal.registry import may_get
 from portal.sign_in.encryption import UnreadableSecretError
@@ -91,9 +92,9 @@ def _not_wanted(mail: OutgoingMail) -> str:
     """Return why a mail is no longer sent, as a code, or ""."""
     if mail.user is not None and not mail.user.is_active:
         return "account_disabled"
-    if mail.notice is None or mail.user is None:
+    if mail.user is None or (mail.notice is None and mail.purpose != DIGEST):
         return ""
-    if not may_get(mail.user, mail.notice):
+    if not (may_get(mail.user, mail.notice) if mail.notice is not None else notices_of(mail)):
         return "no_right"
     current = address_of(mail.user)
     if not current:
