@@ -53,10 +53,10 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
 def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Mapping[int, int]) -> HttpResponseBase:
     """Change the clients that are as they were shown, and report the others one by one."""
     changed = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks, seen=seen)
-    not_mine = Client.objects.filter(pk__in=set(seen) - set(chosen.pks)).exclude(
-        namespace.rights.reach(Client).condition
-    )
-    gone = set(seen) - set(chosen.pks) - set(not_mine.values_list("pk", flat=True))
+    missing = Client.objects.filter(pk__in=set(seen) - set(chosen.pks))
+    mine = missing.filter(namespace.rights.reach(Client).condition)
+    others = set(missing.values_list("pk", flat=True)) - set(mine.values_list("pk", flat=True))
+    gone = set(seen) - set(chosen.pks) - others
     left = {pk: seen[pk] for pk in (*changed.left, *sorted(gone))}
     done = f"{chosen.change.label}: {_clients(changed.done)} saved and on the way to Azure."
     if not left:

@@ -56,7 +56,7 @@ def _left_row(scope_pk: int, model: type[SyncedModel], pk: int, generation: int)
     if row is not None and row.scope_pk() != scope_pk:
         return None  # of another namespace: the page that was posted cannot have shown it
     if row is None or row.deleted_at is not None:
-        entries = Activity.objects.of_object(model._meta.label_lower, pk).filter(scope=scope_pk, after=None)
+        entries = Activity.objects.of_object(model._meta.label_lower, pk).filter(scope=scope_pk, after__isnull=True)
         last = entries.exclude(verb="Retry").order_by("-pk").first()
         if row is None and last is None:
             return None

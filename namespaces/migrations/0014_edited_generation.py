@@ -14,7 +14,7 @@ def copy_generation(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("namespaces", "0012_roles_by_team")]
+    dependencies = [("namespaces", "0013_connection_counts")]
 
     operations = [
         *(
