@@ -21,7 +21,8 @@ from portal.celery import send
 from portal.models import Notice, Outgoing, Webhook, WebhookAttempt, WebhookDelivery
 from portal.notifications.links import absolute
 from portal.notifications.queue import Queue
-from portal.notifications.webhooks.targets import TargetError, check_target, manager_for
+from portal.notifications.webhooks.deadline import limit_session
+from portal.notifications.webhooks.targets import CONNECT_SECONDS, TargetError, check_target, manager_for
 from portal.registry import places
 from portal.sign_in.encryption import SIGNING_KEY, UnreadableSecretError, decrypt
 
@@ -186,6 +187,7 @@ def _post(delivery: WebhookDelivery, keys: list[str], at: datetime) -> Outcome:
         with manager_for(url).get_session() as session:
             session.trust_env = False  # no proxy and no credentials of the machine
             session.verify = settings.WEBHOOK_CA or True
+            limit_session(session, CONNECT_SECONDS + 2 * settings.WEBHOOK_SECONDS)
             # The body of the answer is not read: it is of no use, and may be large.
             with session.post(url, data=body.encode(), headers=headers, stream=True) as answer:
                 return _judged(answer.status_code, answer.headers.get("Retry-After", ""))

@@ -22,6 +22,7 @@ class Receiver:
         self.status = 204
         self.headers: dict[str, str] = {}
         self.drops = False
+        self.drips = False
         self.holds = threading.Event()
         self.released = threading.Event()
 
@@ -48,6 +49,9 @@ def receiver(settings: Any, folder: Path) -> Iterator[Receiver]:
             if started.drops:
                 self.close_connection = True
                 return
+            if started.drips:
+                drip(self.wfile)
+                return
             if started.holds.is_set():
                 started.released.wait(20)
             self.send_response(started.status)
@@ -57,6 +61,13 @@ def receiver(settings: Any, folder: Path) -> Iterator[Receiver]:
 
         def log_message(self, *_: Any) -> None:
             pass
+
+    def drip(stream: Any) -> None:
+        """Send a header that never ends, so that each byte comes in time and the answer never does."""
+        stream.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not started.released.wait(0.05):
+            stream.write(b"x")
+            stream.flush()
 
     class Quiet(ThreadingHTTPServer):
         def handle_error(self, *_: Any) -> None:

@@ -135,6 +135,18 @@ def test_a_slow_receiver_makes_the_message_unknown(
     assert len(set(target.ids)) == 1
 
 
+def test_an_answer_that_never_ends_holds_up_no_worker(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, target: Receiver, admin: User, namespace: Namespace
+) -> None:
+    settings.WEBHOOK_SECONDS = 0.3
+    monkeypatch.setattr("portal.notifications.webhooks.deliveries.CONNECT_SECONDS", 0.0)
+    make(admin, target.url)
+    target.drips = True
+    tell(namespace)
+    deliver_due()
+    assert WebhookAttempt.objects.get().milliseconds < 5000, "its status is all that counts"
+
+
 def test_an_answer_that_is_cut_off_makes_the_message_unknown(
     target: Receiver, admin: User, namespace: Namespace
 ) -> None:
