@@ -9,6 +9,7 @@ import django
 
 from portal.deployment.environment import flag, seconds, secret, text, whole_number, words
 from portal.deployment.mail_settings import mail_settings
+from portal.single_sign_on.configuration import read_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(text("PORTAL_STATE_DIR") or BASE_DIR / ".local")
@@ -47,6 +48,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
@@ -160,7 +163,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # A password stored by another hasher is hashed again when its user signs in.
 PASSWORD_HASHERS = ["portal.sign_in.hashing.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-AUTHENTICATION_BACKENDS = ["portal.sign_in.backend.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "portal.sign_in.backend.PasswordBackend",
+    "portal.single_sign_on.backend.SingleSignOnBackend",
+]
+# The identity provider, from the variables PORTAL_SSO_…; None: there is no single sign-on.
+SINGLE_SIGN_ON = read_configuration()
+SOCIALACCOUNT_ADAPTER = "portal.single_sign_on.provider.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # an e-mail address never finds an account
 # False: only break-glass administrators (`manage.py create_admin --break-glass`) may use a password.
 LOCAL_ACCOUNTS = flag("PORTAL_LOCAL_ACCOUNTS", True)
 # Failed sign-ins before further ones are refused: from one address in 5 minutes, with one account from one address in

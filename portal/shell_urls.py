@@ -10,6 +10,7 @@ from portal.views import (
     second_step,
     sessions,
     sign_in,
+    single_sign_on,
     styleguide,
     theme,
 )
@@ -22,6 +23,8 @@ urlpatterns: list[URLPattern] = [
     # Signing in and out
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-in/start-over/", second_step.start_over, name="sign_in_start_over"),
+    path("sign-in/sso/", single_sign_on.start, name="sso_start"),
+    path("sign-in/sso/callback/", single_sign_on.callback, name="sso_callback"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     # The user
     path("account/", account.account, name="account"),

@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.support.distribution",
     "tests.support.emulator_process",
     "tests.support.emulated_azure",
+    "tests.support.identity_provider",
     "tests.sync.scripted_arm",
 ]
 

@@ -61,7 +61,7 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags"},
-        {"web", "serving", "deployment", "logs", "sign_in", "notifications"},
+        {"web", "serving", "deployment", "logs", "sign_in", "single_sign_on", "notifications"},
         {"pages", "demo"},
         {"registry", "activity", "evidence"},
         {"models"},

@@ -13,6 +13,9 @@ class User(AbstractUser):
     activity_seen_at = models.DateTimeField(null=True, blank=True)  # notifications up to then were seen
     sessions_ended_at = models.DateTimeField(null=True, blank=True)  # "Sign out everywhere" ended all older sessions
     break_glass = models.BooleanField(default=False)  # may use a password while local accounts are turned off
+    administrator_by_sso = models.BooleanField(
+        default=False
+    )  # is_superuser follows the groups of the identity provider
 
     @property
     def display_name(self) -> str:
