@@ -8,7 +8,7 @@ from portal.models import User
 AGAIN = "Try again. If it happens again, tell your administrators the reason shown here."
 ASK = "Ask your administrators: the portal's settings and those of the identity provider do not match."
 SOON = "Try again in a few minutes."
-SUSPICIOUS = "You were not signed in. If you did not start this yourself, close the page; otherwise try again."
+SUSPICIOUS = "If you did not start this yourself, close the page; otherwise try again."
 
 
 @dataclass(frozen=True)
