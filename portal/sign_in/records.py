@@ -103,6 +103,7 @@ def record_failures(now: datetime) -> int:
                 object_pk=user.pk if user else None,
                 object_name=user.username if user else UNKNOWN_ACCOUNT,
                 after=_details(row),
+                reason=row.reason,
             )
         recorded += 1
     return recorded
