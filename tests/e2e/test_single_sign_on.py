@@ -90,7 +90,7 @@ def test_a_refusal_is_a_page_of_ours(sso_demo: DemoProcess, chromium: Browser, s
     """In a context of its own: Chromium writes each page of status 400 to the console."""
     endpoints = sso_demo.wait_ready()
     for scheme in ("light", "dark"):
-        context = chromium.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+        context = chromium.new_context(color_scheme=scheme)
         page = context.new_page()
         page.goto(f"{endpoints['portal']}sign-in/sso/callback/?code=stolen&state=guessed")
         expect(page.locator("[data-code=sso-state]")).to_be_visible()
