@@ -42,12 +42,10 @@ def create_client_group(
     return group
 
 
-def update_client_group(
-    actor: User, *, group: ClientGroup, query: str, description: str, opened: str = ""
-) -> ClientGroup:
+def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
     """Change the query of a client group. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, group, opened)
+        row = current(actor, group)
         before = row.describe()
         _set_group(row, query, description)
         commit_if_changed(actor, row, "Update client group", before)
@@ -77,12 +75,10 @@ def create_topic_space(
     return space
 
 
-def update_topic_space(
-    actor: User, *, space: TopicSpace, templates: Sequence[str], description: str, opened: str = ""
-) -> TopicSpace:
+def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
     """Change the topics of a space. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, space, opened)
+        row = current(actor, space)
         before = row.describe()
         _set_space(row, templates, description)
         commit_if_changed(actor, row, "Update topic space", before)
@@ -122,11 +118,10 @@ def update_permission_binding(
     topic_space_name: str,
     permission: str,
     description: str,
-    opened: str = "",
 ) -> PermissionBinding:
     """Change a permission binding. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, binding, opened)
+        row = current(actor, binding)
         before = row.describe()
         _set_binding(row, client_group_name, topic_space_name, permission, description)
         commit_if_changed(actor, row, "Update permission binding", before)
@@ -155,13 +150,13 @@ def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) ->
     return found
 
 
-def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = (), opened: str = "") -> None:
+def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = ()) -> None:
     """Mark a group, space or binding as deleted, with the bindings that use it. The rows stay until Azure confirms.
 
     `with_bindings`: names of the bindings that the actor was shown. Raise RuleError when others use it by now.
     """
     with transaction.atomic(durable=True):
-        locked = current(actor, row, opened)
+        locked = current(actor, row)
         bindings = list(locked.bindings().present().select_for_update(of=("self",)).select_related("namespace", "team"))
         for binding in bindings:
             check_change(actor, binding)

@@ -23,17 +23,13 @@ SUBSCRIPTIONS_SHOWN = 100
 
 @dataclass(frozen=True)
 class LiveSubscription:
-    """A topic filter and what admits it; `space` is "" where nothing is ruled yet.
-
-    `waiting`: messages of a shared subscription that wait until one of its members has room.
-    """
+    """A topic filter and what admits it; `space` is "" where nothing is ruled yet."""
 
     topic_filter: str
     qos: int
     space: str
     binding: str
     session_name: str
-    waiting: int
 
 
 @dataclass(frozen=True)
@@ -184,7 +180,6 @@ def _subscription(state: Mapping[str, Any], session_name: str) -> LiveSubscripti
         space=_text(state.get("topicSpace")),
         binding=_text(state.get("permissionBinding")),
         session_name=session_name,
-        waiting=_whole(state.get("sharedQueuedMessages")),
     )
 
 

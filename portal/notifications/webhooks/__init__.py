@@ -1,1 +1,0 @@
-"""Webhooks: where they may go, deliveries, and changes to them."""
