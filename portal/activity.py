@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.utils import timezone
 
+from portal.evidence import origin
 from portal.models import Activity, Team, User
 
 SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts, which are no news for others
@@ -18,6 +19,7 @@ class EntryValues(TypedDict):
 
     `kind` is a model label such as "namespaces.client"; `scope` is the primary key of the namespace. If `synced`,
     the change still has to reach Azure: the entry stays pending until `settle` is called with the same `generation`.
+    `reason` is what the actor gave for it, or why something was denied.
     """
 
     verb: str
@@ -31,6 +33,7 @@ class EntryValues(TypedDict):
     after: NotRequired[Mapping[str, Any] | None]
     generation: NotRequired[int | None]
     synced: NotRequired[bool]
+    reason: NotRequired[str]
 
 
 def record(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
@@ -43,6 +46,7 @@ def record(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
 def entry_of(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
     """Return an unsaved entry, for `record_many`."""
     team, before, after = values.get("team"), values.get("before"), values.get("after")
+    came_from = origin.current()
     return Activity(
         at=timezone.now(),
         actor=actor,
@@ -57,6 +61,9 @@ def entry_of(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
         before=dict(before) if before is not None else None,
         after=dict(after) if after is not None else None,
         generation=values.get("generation"),
+        address=came_from.address,
+        request_id=came_from.request_id,
+        reason=values.get("reason", ""),
         outcome=Activity.Outcome.PENDING if values.get("synced") else Activity.Outcome.LOCAL,
     )
 
@@ -101,7 +108,7 @@ def settle_many(kind: str, endings: Mapping[int, Ending]) -> None:
         elif generation < ending.generation:
             groups[(Activity.Outcome.SUPERSEDED, "", "")].append(pk)
     for (outcome, code, message), pks in groups.items():
-        Activity.objects.filter(pk__in=pks).update(
+        pending.filter(pk__in=pks).update(  # some may have been settled meanwhile
             outcome=outcome, outcome_code=code, outcome_message=message, settled_at=now
         )
 

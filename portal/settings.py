@@ -9,6 +9,7 @@ import django
 
 from portal.deployment.environment import flag, seconds, secret, text, whole_number, words
 from portal.deployment.mail_settings import mail_settings
+from portal.single_sign_on.configuration import read_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(text("PORTAL_STATE_DIR") or BASE_DIR / ".local")
@@ -22,6 +23,12 @@ PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
 SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))
 # Former secret keys, which still verify sessions and decrypt secrets; separated by commas.
 SECRET_KEY_FALLBACKS = [key for key in secret("PORTAL_SECRET_KEY_FALLBACKS").replace(",", " ").split() if key]
+# Seals the entries of the activity log. Kept outside the database: without it, no one who changes a row can seal the change.
+# In production, entries wait for it; elsewhere one is made in the state folder.
+ACTIVITY_KEY = secret("PORTAL_ACTIVITY_KEY")
+# Former keys, which still verify what they sealed; separated by commas.
+ACTIVITY_KEY_FALLBACKS = [key for key in secret("PORTAL_ACTIVITY_KEY_FALLBACKS").replace(",", " ").split() if key]
+ACTIVITY_KEEP_DAYS = whole_number("PORTAL_ACTIVITY_KEEP_DAYS", 0)  # for `manage.py prune_activity`; 0: all are kept
 ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
 # Addresses or networks of reverse proxies whose X-Forwarded-* headers are trusted, or "unix" for a Unix domain socket.
@@ -41,6 +48,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
@@ -154,7 +163,15 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # A password stored by another hasher is hashed again when its user signs in.
 PASSWORD_HASHERS = ["portal.sign_in.hashing.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-AUTHENTICATION_BACKENDS = ["portal.sign_in.backend.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "portal.sign_in.backend.PasswordBackend",
+    "portal.single_sign_on.backend.SingleSignOnBackend",
+]
+# The identity provider, from the variables PORTAL_SSO_…; None: there is no single sign-on.
+SINGLE_SIGN_ON = read_configuration()
+SOCIALACCOUNT_ADAPTER = "portal.single_sign_on.provider.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # an e-mail address never finds an account
 # False: only break-glass administrators (`manage.py create_admin --break-glass`) may use a password.
 LOCAL_ACCOUNTS = flag("PORTAL_LOCAL_ACCOUNTS", True)
 # Failed sign-ins before further ones are refused: from one address in 5 minutes, with one account from one address in
@@ -181,6 +198,10 @@ OUTBOX_DAYS = whole_number("PORTAL_OUTBOX_DAYS", 3)  # how long a mail or webhoo
 NOTICE_DAYS = whole_number("PORTAL_NOTICE_DAYS", 90)  # how long notices are kept
 # Scheme and host of the portal as users open it, for links in mails and webhooks. Without it: the first of ALLOWED_HOSTS.
 PUBLIC_URL = text("PORTAL_PUBLIC_URL").rstrip("/")
+# Hosts inside the network to which webhooks may go, such as hooks.example.internal, or .example.internal for all below it.
+WEBHOOK_HOSTS = [host.lower() for host in words("PORTAL_WEBHOOK_HOSTS")]
+WEBHOOK_SECONDS = seconds("PORTAL_WEBHOOK_SECONDS", 10)  # how long a receiver may take to answer
+WEBHOOK_CA = text("PORTAL_WEBHOOK_CA")  # PEM file of authorities for webhooks; empty: the public ones
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
@@ -309,7 +330,9 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
     "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},
+    "send-webhooks": {"task": "portal.tasks.send_webhooks", "schedule": 10.0, "options": {"expires": 10.0}},
     "tidy-notices": {"task": "portal.tasks.tidy_notices", "schedule": 900.0, "options": {"expires": 900.0}},
+    "seal-activity": {"task": "portal.tasks.seal_activity", "schedule": 5.0, "options": {"expires": 5.0}},
     "tidy-sign-ins": {"task": "portal.tasks.tidy_sign_ins", "schedule": 20.0, "options": {"expires": 20.0}},
 }
 WORKER_HEARTBEAT = STATE_DIR / "worker-heartbeat"  # touched by a task: its age shows whether a worker runs
@@ -387,5 +410,6 @@ LOGGING: dict[str, Any] = {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # requests for missing pages are not logged
         "sync": {"handlers": ["console"], "level": text("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
+        "portal.evidence": {"handlers": ["console"], "level": "INFO", "propagate": False},  # the head of the chain
     },
 }

@@ -10,11 +10,11 @@ from portal.views import (
     second_step,
     sessions,
     sign_in,
+    single_sign_on,
     styleguide,
     theme,
 )
-from portal.views.notices import bell, preferences
-from portal.views.people.urls import urlpatterns as people_urls
+from portal.views.notices import bell, outbox, preferences, webhooks
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern] = [
     # Signing in and out
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-in/start-over/", second_step.start_over, name="sign_in_start_over"),
+    path("sign-in/sso/", single_sign_on.start, name="sso_start"),
+    path("sign-in/sso/callback/", single_sign_on.callback, name="sso_callback"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     # The user
     path("account/", account.account, name="account"),
@@ -37,7 +39,18 @@ urlpatterns: list[URLPattern] = [
         name="team_notifications",
     ),
     path("theme/", theme.theme, name="theme"),
-    *people_urls,
+    # Administration
+    path("outbox/", outbox.outbox_list, name="outbox_list"),
+    path("outbox/<int:mail>/retry/", outbox.outbox_retry, name="outbox_retry"),
+    path("outbox/<int:mail>/cancel/", outbox.outbox_cancel, name="outbox_cancel"),
+    path("webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("webhooks/create/", webhooks.webhook_create, name="webhook_create"),
+    path("webhooks/<int:webhook>/", webhooks.webhook_detail, name="webhook_detail"),
+    path("webhooks/<int:webhook>/update/", webhooks.webhook_update, name="webhook_update"),
+    path("webhooks/<int:webhook>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("webhooks/<int:webhook>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<int:webhook>/delete/", webhooks.webhook_delete, name="webhook_delete"),
+    path("webhooks/<int:webhook>/deliveries/<int:delivery>/retry/", webhooks.delivery_retry, name="delivery_retry"),
     # The top bar
     path("search/", search.search_page, name="search"),
     path("notifications/", bell.notifications, name="notifications"),

@@ -1,5 +1,6 @@
 """Celery tasks of the shell."""
 
+import logging
 import time
 from typing import Any
 
@@ -11,16 +12,32 @@ from django.utils import timezone
 
 from portal.celery import send
 from portal.deployment.starting import require_secret_key
+from portal.evidence.keys import KeyMissingError
+from portal.evidence.sealing import seal_entries
 from portal.notifications import sending, upkeep
+from portal.notifications.webhooks import deliveries
 from portal.serving.shared_cache import delete_expired
 from portal.sign_in.records import record_failures
 from portal.sign_in.sessions import delete_expired_sessions
+
+logger = logging.getLogger(__name__)
+
+SEALING_SECONDS = 4.0  # of a run; what still waits is left to the next one
 
 
 @shared_task
 def heartbeat() -> None:
     """Touch a file whose age shows when a worker last ran a task."""
     settings.WORKER_HEARTBEAT.touch()
+
+
+@shared_task
+def seal_activity() -> None:
+    """Give the entries of the activity log that were committed since the last run their places in the chain."""
+    try:
+        seal_entries(time.monotonic() + SEALING_SECONDS)
+    except KeyMissingError as fault:
+        logger.error("The activity log is not sealed: %s", fault)
 
 
 @shared_task
@@ -36,6 +53,13 @@ def send_mails() -> None:
     """Send the mails of the outbox that are due."""
     if sending.send_due():
         send("portal.tasks.send_mails")
+
+
+@shared_task
+def send_webhooks() -> None:
+    """Deliver the messages to webhooks that are due."""
+    if deliveries.deliver_due():
+        send("portal.tasks.send_webhooks")
 
 
 @shared_task

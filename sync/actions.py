@@ -46,12 +46,16 @@ def commit_change(
     after: Mapping[str, Any] | None,
     scope_name: str,
     bulk: bool = False,
+    edits: bool = True,
 ) -> None:
     """Save `row` as newly desired, inside the caller's transaction. Only desired fields are written, so that a worker
-    that settles the row at the same moment loses nothing. `bulk` marks one of many: single changes overtake it.
+    that settles the row at the same moment loses nothing. `bulk` marks one of many: single changes overtake it. `edits`:
+    whether its values change or it is deleted, so that forms opened before are out of date.
     """
     if row.pk is not None:
         row.generation += 1
+        if edits:
+            row.edited_generation = row.generation
     for name, value in _TRIED_AFRESH.items():
         setattr(row, name, value)
     row.due_at = timezone.now()
@@ -101,6 +105,7 @@ def retry(actor: User, *, row: SyncedModel, bulk: bool = False) -> None:
             after=None,
             scope_name=row.scope_name(),
             bulk=bulk,
+            edits=False,
         )
 
 

@@ -25,9 +25,11 @@ os.environ.setdefault("EMULATOR_CONNECTS_PER_SECOND", "0")
 # Fixtures that several folders share come from plugins, so that each process of a run has one emulator for all of them.
 pytest_plugins = [
     "tests.key_watch.plugin",
+    "tests.support.append_only",
     "tests.support.distribution",
     "tests.support.emulator_process",
     "tests.support.emulated_azure",
+    "tests.support.identity_provider",
     "tests.sync.scripted_arm",
 ]
 

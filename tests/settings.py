@@ -21,6 +21,7 @@ if os.environ.get("TEST_BROKER_URL"):
     os.environ["CELERY_TASK_DEFAULT_QUEUE"] = f"tests-{uuid.uuid4().hex}"
 os.environ["PORTAL_STATE_DIR"] = str(_state)
 os.environ["PORTAL_SECRET_KEY"] = "only-for-tests-" + "x" * 40
+os.environ["PORTAL_ACTIVITY_KEY"] = "also-only-for-tests-" + "x" * 40
 
 from portal.settings import *  # noqa: E402, F403
 

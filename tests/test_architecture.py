@@ -53,7 +53,7 @@ APP_LAYERS = (
     {"forms"},
     {"pages", "menu"},
     {"actions", "importing", "connections", "drift", "capabilities", "self_check"},
-    {"push", "access", "rights", "explanations", "scopes", "reachability", "throttling", "workers", "registry"},
+    {"push", "access", "rights", "scopes", "places", "notices", "reachability", "throttling", "workers", "registry"},
     {"models"},
     {"arm", "rules"},
 )
@@ -61,9 +61,9 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags"},
-        {"web", "serving", "deployment", "logs", "sign_in", "notifications", "people"},
+        {"web", "serving", "deployment", "logs", "sign_in", "single_sign_on", "notifications"},
         {"pages", "demo"},
-        {"registry", "activity"},
+        {"registry", "activity", "evidence"},
         {"models"},
         {"listing", "celery", "filesystem_transport", "short_cache"},
     ),

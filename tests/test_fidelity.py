@@ -74,6 +74,17 @@ def test_a_source_older_than_180_days_is_warned_about() -> None:
     assert "2026-02-01: 1 row" in warning(rows, date(2026, 8, 1))
 
 
+def test_the_warning_names_the_five_oldest_sources_and_counts_the_rest() -> None:
+    rows = read_rows(
+        HEAD + "".join(row_of("2026-01-02", f"page-{number}") for number in range(7)) + row_of("2025-01-01")
+    )
+    found = warning(rows, date(2026, 12, 1))
+    assert found.startswith("Warning: 8 of 8 rows")
+    assert "mqtt-support of 2025-01-01" in found
+    assert (found.count(" of 2026-01-02"), found.count("and 3 more")) == (4, 1)
+    assert warning(rows, date(2026, 12, 1), named=8).count(" of 2026-01-02") == 7
+
+
 def test_a_month_counts_to_its_last_day() -> None:
     rows = read_rows(HEAD + row_of("2024-02"))
     assert rows[0].last_day == date(2024, 2, 29)

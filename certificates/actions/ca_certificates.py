@@ -41,18 +41,20 @@ def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACe
         raise RuleError("file", problem.code, f"{problem.sentence} {problem.next_step}".strip())
 
 
-def update_ca_certificate(actor: User, *, certificate: CACertificate, description: str) -> CACertificate:
+def update_ca_certificate(
+    actor: User, *, certificate: CACertificate, description: str, opened: str = ""
+) -> CACertificate:
     """Change the description, if it differs. Raises RuleError."""
     check_description(description)
     with transaction.atomic(durable=True):
-        row = current(actor, certificate)
+        row = current(actor, certificate, opened)
         before = row.describe()
         row.description = description
         commit_if_changed(actor, row, "Update certificate", before)
     return row
 
 
-def delete_ca_certificate(actor: User, *, certificate: CACertificate) -> None:
+def delete_ca_certificate(actor: User, *, certificate: CACertificate, opened: str = "") -> None:
     """Mark a CA certificate for deletion. The row stays until Azure confirms. Raises RuleError."""
     with transaction.atomic(durable=True):
-        delete(actor, current(actor, certificate), "Delete certificate")
+        delete(actor, current(actor, certificate, opened), "Delete certificate")

@@ -28,9 +28,9 @@ from certificates.authentication.types import (
     Scheme,
     authentication_name_key,
 )
-from certificates.authentication.written_subjects import is_same_subject
+from certificates.authentication.written_subjects import names_subject
 from certificates.x509.certificate import Certificate
-from certificates.x509.text import hidden_difference, visible, without_hidden
+from certificates.x509.text import hidden_difference, letter_difference, plain_letters, visible
 
 MOST_NAMED = 3  # of the clients that a certificate belongs to
 _NEVER_IN_NAMES = {"Cc", "Cs"}  # control characters and lone surrogates
@@ -100,8 +100,8 @@ def on_unknown_client(name: str, leaf: Certificate, state: NamespaceState, sourc
 
 
 def _alike(name: str, state: NamespaceState) -> ClientRecord | None:
-    """Return a client whose authentication name looks like this one, but for blanks and invisible characters; else None."""
-    seen = authentication_name_key(without_hidden(name))
+    """Return a client whose authentication name looks like this one; else None."""
+    seen = authentication_name_key(plain_letters(name))
     if not seen:
         return None
     keys = (seen, *state.client_index.seen.get(seen, ()))
@@ -110,16 +110,21 @@ def _alike(name: str, state: NamespaceState) -> ClientRecord | None:
 
 def _on_alike(name: str, client: ClientRecord, source: str) -> Advice:
     registered = client.authentication_name
-    extra = hidden_difference(registered, name)
+    extra = _seen_difference(registered, name)
     if extra:
-        plain = without_hidden(registered)
+        plain = plain_letters(registered)
         return Advice(
             f"{plain} is registered with {extra}: {client.name} has the authentication name {visible(registered)}. Change the "
             f"authentication name of {client.name} to {plain}."
         )
-    extra = hidden_difference(name, registered) or "a different blank"
+    extra = _seen_difference(name, registered) or "a different blank"
     change = "Send" if source == "UserName" else "Issue the certificate with"
     return Advice(f"{change} {visible(registered)} instead of {visible(name)}, which has {extra}.")
+
+
+def _seen_difference(text: str, other: str) -> str:
+    """Describe what `text` has that `other` has not, where both look alike; else ""."""
+    return hidden_difference(text, other) or letter_difference(text, other)
 
 
 def _what_to_send(owners: Sequence[ClientRecord]) -> str:
@@ -148,15 +153,19 @@ def _on_mismatch(leaf: Certificate, client: ClientRecord, scheme: Scheme, state:
             SET_SCHEME,
         )
     name = client.authentication_name
-    if scheme.value == SUBJECT_SCHEME and leaf.subject and is_same_subject(name, leaf.subject):
+    if scheme.value == SUBJECT_SCHEME and leaf.subject and names_subject(name, leaf.subject):
         common = f", or {leaf.common_names[0]}" if leaf.common_names else ""
         return Advice(
-            f"Register it as {leaf.subject}{common}: {name} is the same subject in another notation.", CHANGE_NAME
+            f"Register it as {leaf.subject}{common}: {visible(name)} names this subject in another notation.",
+            CHANGE_NAME,
         )
     if _is_no_address(client, scheme):
         found = presented_values(leaf, scheme.value)
         example = f", such as this certificate's {found[0]}" if found else ""
         return Advice(f"Change the authentication name of {client.name} to an IP address{example}.", CHANGE_NAME)
+    alike = next((value for value in presented_values(leaf, scheme.value) if _seen_difference(name, value)), "")
+    if alike:
+        return Advice(f"Change the authentication name of {client.name} to {visible(alike)}.", CHANGE_NAME)
     where = " in its subject alternative name" if scheme.value == EMAIL_SCHEME else ""
     issue = f"ssue the certificate with the {scheme.part} {visible(name)}{where}."
     send = _what_to_send(clients_of(leaf, state))
@@ -170,9 +179,9 @@ def _is_no_address(client: ClientRecord, scheme: Scheme) -> bool:
 
 def _hidden(value: str, name: str) -> str:
     """Describe a difference between the certificate's value and the authentication name that a reader would not see."""
-    if has := hidden_difference(value, name):
+    if has := _seen_difference(value, name):
         return f": the certificate has {has}"
-    has = hidden_difference(name, value)
+    has = _seen_difference(name, value)
     return f": the authentication name has {has}" if has else ""
 
 

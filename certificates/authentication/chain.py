@@ -260,6 +260,17 @@ def _anchor_refusal(anchor: Certificate) -> _Refusal | None:
     return refusal and replace(refusal, action=UPLOAD_CA)
 
 
+def anchor_flaw(certificate: Certificate) -> str:
+    """Return why no client is ever accepted with this CA certificate, and what to do; "" where one may be.
+
+    Its dates do not count. The emulator refuses such a certificate, as the upload pane does.
+    """
+    if not openssl_reads(certificate.der):
+        return "OpenSSL and TLS servers cannot read its names. Issue it again with names in UTF-8."
+    refusal = _anchor_refusal(certificate)
+    return f"{refusal.sentence} {refusal.fix}" if refusal is not None else ""
+
+
 def _weak(
     certificate: Certificate, find_flaw: Callable[[Certificate], Flaw | None], *, is_leaf: bool
 ) -> _Refusal | None:

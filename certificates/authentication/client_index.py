@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from certificates.authentication.ip_addresses import AddressIndex
-from certificates.x509.text import without_hidden
+from certificates.x509.text import plain_letters
 
 
 class _Client(Protocol):
@@ -29,7 +29,7 @@ class KeysByText(dict[str, tuple[str, ...]]):
 
 
 class ClientIndex:
-    """Client keys by address, by thumbprint, by client name and by what is seen of a name with invisible characters, so that no lookup walks through every client.
+    """Client keys by address, by thumbprint, by client name and by what is seen of a name with invisible characters or letters of other alphabets, so that no lookup walks through every client.
 
     The code that changes the clients also updates the index; a reader in another thread sees each entry either before or
     after a change.
@@ -54,7 +54,7 @@ class ClientIndex:
             self.discard(key, before)
         self.addresses.add(key)
         self.names.add(client.name, key)
-        if (seen := without_hidden(key)) != key:
+        if (seen := plain_letters(key)) != key:
             self.seen.add(seen, key)
         for thumbprint in client.thumbprints:
             self.thumbprints.add(thumbprint, key)
@@ -62,7 +62,7 @@ class ClientIndex:
     def discard(self, key: str, client: _Client) -> None:
         self.addresses.discard(key)
         self.names.remove(client.name, key)
-        if (seen := without_hidden(key)) != key:
+        if (seen := plain_letters(key)) != key:
             self.seen.remove(seen, key)
         for thumbprint in client.thumbprints:
             self.thumbprints.remove(thumbprint, key)

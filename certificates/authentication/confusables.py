@@ -7,23 +7,16 @@ width forms and digits, which is what turns up in device names.
 import unicodedata
 
 from certificates.authentication.types import authentication_name_key
+from certificates.x509.text import DASHES, LATIN_LETTERS
 
-_CYRILLIC = "аеорсухіјѕԁһԛԝкмтвнАВЕКМНОРСТХУІЈЅԌ"
-_AS_LATIN = "aeopcyxijsdhqwkmtbhABEKMHOPCTXYIJSG"
-_GREEK = "ονρυικταΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"
-_GREEK_AS_LATIN = "ovpuiktaABEZHIKMNOPTYX"
-_DIGITS = "01|"
-_DIGITS_AS_LETTERS = "oll"
-_LETTERS = str.maketrans(_CYRILLIC + _GREEK, _AS_LATIN + _GREEK_AS_LATIN)
-_SHAPES = str.maketrans(_DIGITS + "I", _DIGITS_AS_LETTERS + "l")
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—−_"), "-")
+_SHAPES = str.maketrans("01|I", "olll")
 
 
 def skeleton(name: str) -> str:
     """Return what a name looks like: equal for names that are easily confused."""
     text = unicodedata.normalize("NFKC", name)
     text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Mn", "Zs"})
-    return text.translate(_LETTERS).translate(_SHAPES).translate(_DASHES).casefold()
+    return text.translate(LATIN_LETTERS).translate(_SHAPES).translate(DASHES).casefold()
 
 
 def is_case_twin(one: str, other: str) -> bool:

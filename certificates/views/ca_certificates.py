@@ -30,8 +30,8 @@ def _form(
     return UploadCertificateForm(data, files, namespace=namespace, user=request.user)
 
 
-def _delete(actor: User, row: CACertificate, data: QueryDict) -> None:
-    delete_ca_certificate(actor, certificate=row)
+def _delete(actor: User, row: CACertificate, data: QueryDict, *, opened: str) -> None:
+    delete_ca_certificate(actor, certificate=row, opened=opened)
 
 
 def _signed_by(row: CACertificate) -> dict[str, Any]:

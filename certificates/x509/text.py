@@ -89,3 +89,31 @@ def hidden_difference(text: str, other: str) -> str:
         if text[-1:] == " "
         else "two blanks"
     )
+
+
+# Letters of other alphabets that look like Latin ones, and signs that look like a hyphen (Unicode Technical Standard 39).
+_CYRILLIC = "аеорсухіјѕԁһԛԝкмтвнАВЕКМНОРСТХУІЈЅԌ"
+_AS_LATIN = "aeopcyxijsdhqwkmtbhABEKMHOPCTXYIJSG"
+_GREEK = "ονρυικταΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"
+_GREEK_AS_LATIN = "ovpuiktaABEZHIKMNOPTYX"
+LATIN_LETTERS = str.maketrans(_CYRILLIC + _GREEK, _AS_LATIN + _GREEK_AS_LATIN)
+DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－_"), "-")
+
+
+def plain_letters(name: str) -> str:
+    """Return a name without invisible characters, and with ASCII letters and hyphens for those that look like them."""
+    seen = without_hidden(name)
+    if seen.isascii():
+        return seen
+    return without_hidden(unicodedata.normalize("NFKC", seen).translate(LATIN_LETTERS).translate(DASHES))
+
+
+def letter_difference(text: str, other: str) -> str:
+    """Describe the letters of `text` that only look like those of `other`, such as an en dash for a hyphen; else ""."""
+    if plain_letters(text).casefold() != plain_letters(other).casefold():
+        return ""
+    odd = dict.fromkeys(letter for letter in without_hidden(text) if not letter.isascii() and letter not in other)
+    if not odd:
+        return ""
+    named = ", ".join(f"U+{ord(letter):04X} {unicodedata.name(letter, '')}".strip() for letter in tuple(odd)[:3])
+    return f"a letter that only looks the same ({named})"

@@ -1,7 +1,7 @@
 """The same change to many clients: enable, disable, delete."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -87,6 +87,15 @@ class Chosen:
     pks: tuple[int, ...]
     unchanged: int  # the number of chosen clients that are in this state already
     others: int = 0  # the number of chosen clients that the actor may not change
+    editions: Mapping[int, int] = field(default_factory=dict)  # the generation of the last edit, by primary key
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How many clients were changed, and the primary keys of those that were left as they are."""
+
+    done: int
+    left: tuple[int, ...]
 
 
 def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q, reach: Reach) -> Chosen:
@@ -97,18 +106,28 @@ def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q, reach:
     every = Client.objects.present().filter(among, namespace=namespace)
     rows = every.filter(reach.condition)
     concerned = change.concerned(rows)
-    pks = tuple(concerned.order_by("pk").values_list("pk", flat=True)[:MOST])
+    editions = dict(concerned.order_by("pk").values_list("pk", "edited_generation")[:MOST])
     mine = rows.count()
-    return Chosen(change, pks, mine - concerned.count(), 0 if reach.everything else every.count() - mine)
+    others = 0 if reach.everything else every.count() - mine
+    return Chosen(change, tuple(editions), mine - concerned.count(), others, editions)
 
 
-def change_clients(actor: User, *, namespace: Namespace, change: BulkChange, pks: Sequence[int]) -> int:
-    """Make the change to those clients that still exist and are not in this state already. Return their number.
+def change_clients(
+    actor: User,
+    *,
+    namespace: Namespace,
+    change: BulkChange,
+    pks: Sequence[int],
+    seen: Mapping[int, int] | None = None,
+) -> Changed:
+    """Make the change to those clients that still exist and are not in this state already.
+
+    `seen`: the generation of the last edit by primary key, as the actor was shown it. A client that was edited since is left.
 
     Each hundred is a durable transaction of its own, so that other writers wait only briefly for the database. The
     actor's rights are read again in each: it stops where they end, and what is done stays.
     """
-    done = 0
+    done: set[int] = set()
     for first in range(0, len(pks), AT_ONCE):
         with transaction.atomic(durable=True):
             reach = rights_now(actor, namespace.pk).reach(Client)
@@ -118,6 +137,7 @@ def change_clients(actor: User, *, namespace: Namespace, change: BulkChange, pks
             present = chosen.filter(reach.condition)
             rows = change.concerned(present).select_related("namespace", "team").order_by("pk")
             for row in rows.select_for_update(of=("self",)):
-                change.apply(actor, row)
-                done += 1
-    return done
+                if seen is None or seen.get(row.pk) == row.edited_generation:
+                    change.apply(actor, row)
+                    done.add(row.pk)
+    return Changed(len(done), tuple(pk for pk in pks if pk not in done))

@@ -81,21 +81,22 @@ def update_client(
     state: str,
     description: str,
     attributes: Mapping[str, Any],
+    opened: str = "",
 ) -> Client:
     """Change the settings of a client. Do nothing when they are unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, client)
+        row = current(actor, client, opened)
         before = row.describe()
         _set_editable(row, validation_scheme, thumbprints, state, description, attributes)
         commit_if_changed(actor, row, "Update client", before)
     return row
 
 
-def change_authentication_name(actor: User, *, client: Client, authentication_name: str) -> Client:
+def change_authentication_name(actor: User, *, client: Client, authentication_name: str, opened: str = "") -> Client:
     """Change the authentication name. Azure cannot, so the worker deletes the client and creates it again."""
     check_authentication_name(authentication_name)
     with transaction.atomic(durable=True):
-        row = current(actor, client)
+        row = current(actor, client, opened)
         before = row.describe()
         if row.authentication_name == authentication_name:
             return row
@@ -105,10 +106,10 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
     return row
 
 
-def delete_client(actor: User, *, client: Client) -> None:
+def delete_client(actor: User, *, client: Client, opened: str = "") -> None:
     """Mark a client as deleted. The row stays until Azure confirms."""
     with transaction.atomic(durable=True):
-        delete(actor, current(actor, client), "Delete client")
+        delete(actor, current(actor, client, opened), "Delete client")
 
 
 def _set_editable(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from namespaces.actions.resources import commit_if_changed
+from namespaces.actions.resources import check_edition, commit_if_changed
 from namespaces.actions.teams import check_verb
 from namespaces.models import NamespaceConfiguration
 from namespaces.rights import Verb
@@ -21,6 +21,7 @@ def update_configuration(
     sources: Sequence[str],
     max_sessions: int,
     max_expiry_hours: int,
+    opened: str = "",
 ) -> NamespaceConfiguration:
     """Want other settings. Changes nothing when everything is as it was. Raises RuleError."""
     check_configuration(state, sources, max_sessions, max_expiry_hours)
@@ -30,6 +31,7 @@ def update_configuration(
         if row is None:
             raise RuleError("", "gone", "The settings of this namespace are being read again. Try again in a moment.")
         check_verb(actor, row.namespace, Verb.CONTRIBUTE)
+        check_edition(row, opened)
         before = row.describe()
         row.state, row.sources = state, list(sources)
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []

@@ -13,6 +13,21 @@ from sync.models import SyncedModel
 Row = TypeVar("Row", bound=SyncedModel)
 
 
+class ChangedMeanwhile(RuleError):  # noqa: N818 - reads as a sentence
+    """The row was edited after the form was opened. `row` is as it is now."""
+
+    def __init__(self, row: SyncedModel) -> None:
+        super().__init__("", "changed-meanwhile", f"“{row}” was changed after this page was opened. Nothing was saved.")
+        self.row = row
+
+
+class Gone(RuleError):  # noqa: N818 - reads as a sentence
+    """The row has been deleted."""
+
+    def __init__(self, row: SyncedModel) -> None:
+        super().__init__("", "gone", f"The {row._meta.verbose_name} “{row}” has been deleted.")
+
+
 def row_for_new(
     actor: User, model: type[Row], namespace: Namespace, name: str, team: Team | None, *, limit: int | None = None
 ) -> Row:
@@ -42,16 +57,26 @@ def name_taken(row: Any) -> str:
     return f"There is already a {row._meta.verbose_name} “{row.name}”. Names must differ in more than case."
 
 
-def current(actor: User, row: Row) -> Row:
-    """Return the row as it is now, locked. Raise RuleError when it has been deleted, or the actor may not change it."""
+def current(actor: User, row: Row, opened: str = "") -> Row:
+    """Return the row as it is now, locked. Raise RuleError when it has been deleted, or the actor may not change it.
+
+    `opened`: the edition that the actor was shown. Raise ChangedMeanwhile when the row has another one by now.
+    """
     rows: Any = type(row)._default_manager
     found: Row | None = (
         rows.select_for_update(of=("self",)).select_related("namespace", "team").filter(pk=row.pk).first()
     )
     if found is None or found.deleted_at is not None:
-        raise RuleError("", "gone", f"The {row._meta.verbose_name} “{row}” has been deleted.")
+        raise Gone(row)
     check_change(actor, found)
+    check_edition(found, opened)
     return found
+
+
+def check_edition(row: SyncedModel, opened: str) -> None:
+    """Raise ChangedMeanwhile when the locked row is not as it was shown. "" does not compare."""
+    if opened and row.edition != opened:
+        raise ChangedMeanwhile(row)
 
 
 def commit(actor: User, row: SyncedModel, verb: str, before: Mapping[str, Any] | None) -> None:

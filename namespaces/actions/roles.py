@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from namespaces.access import HOLDS
@@ -12,53 +13,65 @@ from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.rights import MANAGED, Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
-from portal.models import Team, User
+from portal.models import Activity, Team, User
 
+KIND = "namespaces.namespacerole"
 LONGEST_NAME = 120  # of a person or team in the activity log
 
 
+class RolesChanged(RuleError):  # noqa: N818 - reads as a sentence
+    """The roles of the holder were changed after the form was opened. `entry`: the last change of them."""
+
+    def __init__(self, holder: str, entry: Activity) -> None:
+        what = f"{entry.actor_name}: {entry.verb}, {entry.object_name}"
+        sentence = f"The roles of {holder} were changed after you opened this form ({what}). Select Add again to go on."
+        super().__init__("role", "changed-meanwhile", sentence)
+        self.entry = entry
+
+
 def grant_role(
-    actor: User, *, namespace: Namespace, role: Role, user: User | None = None, team: Team | None = None
+    actor: User,
+    *,
+    namespace: Namespace,
+    role: Role,
+    user: User | None = None,
+    team: Team | None = None,
+    opened: int | None = None,
 ) -> NamespaceRole:
     """Give one person or one team a role in the namespace, replacing the one held before. Raise RuleError.
 
-    The roles that manage one type are held side by side.
+    The roles that manage one type are held side by side. `opened`: the edition of the roles that the actor was shown; raise
+    RolesChanged when others changed the holder's roles since.
     """
     if (user is None) == (team is None):
         raise RuleError("", "one-holder", "Give the role to one person or to one team.")
     with transaction.atomic(durable=True):
-        return grant_in_transaction(actor, namespace=namespace, role=role, user=user, team=team)
-
-
-def grant_in_transaction(
-    actor: User, *, namespace: Namespace, role: Role, user: User | None = None, team: Team | None = None
-) -> NamespaceRole:
-    """Give the role as part of a larger change, in whose transaction it is saved. Raise RuleError."""
-    _one_at_a_time(namespace)
-    check_verb(actor, namespace, Verb.OWN)
-    every = list(NamespaceRole.objects.filter(namespace=namespace, user=user, team=team))
-    if any(each.role == role for each in every):
-        raise RuleError("role", "held", f"{every[0].holder_name} is {role.label} here already.")
-    replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
-    for each in replaced:
-        _keep_an_owner(each)
-    before = {"role": ", ".join(map(_label, replaced))} if replaced else None
-    since = min((each.since for each in every if each.since), default=timezone.now())
-    granted = NamespaceRole(namespace=namespace, user=user, team=team, role=role)
-    granted.since = since if all(each.since for each in every) else None
-    NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
-    granted.save()
-    _record(actor, granted, verb="Grant role", before=before, after={"role": _label(granted)})
+        edition = _next_edition(namespace)
+        check_verb(actor, namespace, Verb.OWN)
+        granted = NamespaceRole(namespace=namespace, user=user, team=team, role=role)
+        _check_edition(granted, opened)
+        every = list(NamespaceRole.objects.filter(namespace=namespace, user=user, team=team))
+        if any(each.role == role for each in every):
+            raise RuleError("role", "held", f"{every[0].holder_name} is {role.label} here already.")
+        replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
+        for each in replaced:
+            _keep_an_owner(each)
+        before = {"role": ", ".join(map(_label, replaced))} if replaced else None
+        since = min((each.since for each in every if each.since), default=timezone.now())
+        granted.since = since if all(each.since for each in every) else None
+        NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
+        granted.save()
+        _record(actor, granted, edition, verb="Grant role", before=before, after={"role": _label(granted)})
     return granted
 
 
 def revoke_role(actor: User, *, role: NamespaceRole) -> None:
     """Take a role away. The last owner's cannot be taken. Raises RuleError."""
     with transaction.atomic(durable=True):
-        _one_at_a_time(role.namespace)
+        edition = _next_edition(role.namespace)
         check_verb(actor, role.namespace, Verb.OWN)
         _keep_an_owner(role)
-        _record(actor, role, verb="Revoke role", before={"role": _label(role)})
+        _record(actor, role, edition, verb="Revoke role", before={"role": _label(role)})
         role.delete()
 
 
@@ -75,33 +88,55 @@ def _keep_an_owner(held: NamespaceRole) -> None:
         raise RuleError("role", "last-owner", "A namespace needs an owner. Assign another owner first.")
 
 
-def _one_at_a_time(namespace: Namespace) -> None:
-    """Two owners that leave at once would each see the other stay."""
-    Namespace.objects.select_for_update().filter(pk=namespace.pk).first()
+def _next_edition(namespace: Namespace) -> int:
+    """Lock the roles of the namespace and return the edition that this change makes.
+
+    One change at a time: two owners that leave at once would each see the other stay.
+    """
+    row = Namespace.objects.filter(pk=namespace.pk)
+    row.update(roles_edition=F("roles_edition") + 1)
+    return row.values_list("roles_edition", flat=True).first() or 0
+
+
+def _check_edition(granted: NamespaceRole, opened: int | None) -> None:
+    if opened is not None:
+        changes = changes_of_holder(granted.namespace_id, granted.holder_name).filter(generation__gt=opened)
+        entry = changes.order_by("-generation").first()
+        if entry is not None:
+            raise RolesChanged(granted.holder_name, entry)
+
+
+def changes_of_holder(namespace_pk: int, holder: str) -> QuerySet[Activity]:
+    """Return the entries of the activity log about the roles of a person or team, by `holder_name`."""
+    return Activity.objects.of_scope(namespace_pk).filter(kind=KIND, object_name__startswith=f"{_shortened(holder)}: ")
 
 
 def _label(held: NamespaceRole) -> str:
     return str(Role(held.role).label)
 
 
+def _shortened(holder: str) -> str:
+    return holder if len(holder) <= LONGEST_NAME else f"{holder[: LONGEST_NAME - 1]}…"
+
+
 def _record(
     actor: User,
     held: NamespaceRole,
+    edition: int,
     *,
     verb: str,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    holder = held.holder_name
-    holder = holder if len(holder) <= LONGEST_NAME else f"{holder[: LONGEST_NAME - 1]}…"
     activity.record(
         actor,
         verb=verb,
-        kind="namespaces.namespacerole",
+        kind=KIND,
         object_pk=held.pk,
-        object_name=f"{holder}: {_label(held)}",
+        object_name=f"{_shortened(held.holder_name)}: {_label(held)}",
         scope=held.namespace_id,
         scope_name=held.namespace.name,
         before=before,
         after=after,
+        generation=edition,
     )

@@ -42,10 +42,12 @@ def create_client_group(
     return group
 
 
-def update_client_group(actor: User, *, group: ClientGroup, query: str, description: str) -> ClientGroup:
+def update_client_group(
+    actor: User, *, group: ClientGroup, query: str, description: str, opened: str = ""
+) -> ClientGroup:
     """Change the query of a client group. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, group)
+        row = current(actor, group, opened)
         before = row.describe()
         _set_group(row, query, description)
         commit_if_changed(actor, row, "Update client group", before)
@@ -75,10 +77,12 @@ def create_topic_space(
     return space
 
 
-def update_topic_space(actor: User, *, space: TopicSpace, templates: Sequence[str], description: str) -> TopicSpace:
+def update_topic_space(
+    actor: User, *, space: TopicSpace, templates: Sequence[str], description: str, opened: str = ""
+) -> TopicSpace:
     """Change the topics of a space. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, space)
+        row = current(actor, space, opened)
         before = row.describe()
         _set_space(row, templates, description)
         commit_if_changed(actor, row, "Update topic space", before)
@@ -118,10 +122,11 @@ def update_permission_binding(
     topic_space_name: str,
     permission: str,
     description: str,
+    opened: str = "",
 ) -> PermissionBinding:
     """Change a permission binding. Do nothing when it is unchanged. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = current(actor, binding)
+        row = current(actor, binding, opened)
         before = row.describe()
         _set_binding(row, client_group_name, topic_space_name, permission, description)
         commit_if_changed(actor, row, "Update permission binding", before)
@@ -150,13 +155,13 @@ def _referred_to(model: type[Rule], namespace_pk: int, name: str, field: str) ->
     return found
 
 
-def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = ()) -> None:
+def delete_topic_rule(actor: User, *, row: TopicRule, with_bindings: Collection[str] = (), opened: str = "") -> None:
     """Mark a group, space or binding as deleted, with the bindings that use it. The rows stay until Azure confirms.
 
     `with_bindings`: names of the bindings that the actor was shown. Raise RuleError when others use it by now.
     """
     with transaction.atomic(durable=True):
-        locked = current(actor, row)
+        locked = current(actor, row, opened)
         bindings = list(locked.bindings().present().select_for_update(of=("self",)).select_related("namespace", "team"))
         for binding in bindings:
             check_change(actor, binding)

@@ -23,13 +23,17 @@ SUBSCRIPTIONS_SHOWN = 100
 
 @dataclass(frozen=True)
 class LiveSubscription:
-    """A topic filter and what admits it; `space` is "" where nothing is ruled yet."""
+    """A topic filter and what admits it; `space` is "" where nothing is ruled yet.
+
+    `waiting`: messages of a shared subscription that wait until one of its members has room.
+    """
 
     topic_filter: str
     qos: int
     space: str
     binding: str
     session_name: str
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,7 @@ def _subscription(state: Mapping[str, Any], session_name: str) -> LiveSubscripti
         space=_text(state.get("topicSpace")),
         binding=_text(state.get("permissionBinding")),
         session_name=session_name,
+        waiting=_whole(state.get("sharedQueuedMessages")),
     )
 
 

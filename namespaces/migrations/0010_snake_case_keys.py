@@ -85,5 +85,6 @@ class Migration(migrations.Migration):
         ("portal", "0003_activity_by_outcome"),
         ("sync", "0005_former_states"),
     ]
+    run_before = [("portal", "0009_activity_triggers")]  # which refuse to change entries
 
     operations = [migrations.RunPython(to_keys, to_labels, elidable=True)]

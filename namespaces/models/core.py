@@ -56,6 +56,7 @@ class Namespace(models.Model):
     connections_read_at = models.DateTimeField(null=True)
     connections_error = models.TextField(blank=True)
     clients_connected = models.PositiveIntegerField(null=True)  # at connections_read_at; None where it is not known
+    roles_edition = models.PositiveBigIntegerField(default=0)  # counts the changes of its role assignments
 
     rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
 

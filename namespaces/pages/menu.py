@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from namespaces.access import visible_namespaces
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
-from portal.registry import MenuItem, ShellItem
+from portal.registry import MenuItem
 from sync.models import SyncedModel
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
@@ -20,14 +19,6 @@ def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
     return count
 
 
-HOME = ShellItem(
-    "",
-    "Namespaces",
-    "network",
-    "namespaces:namespace_list",
-    order=10,
-    count=lambda user: visible_namespaces(user).count(),
-)
 MENU = (
     MenuItem("", "Overview", "house", "namespaces:namespace_overview", order=10),
     MenuItem("", "Activity log", "scroll-text", "namespaces:namespace_activity", order=20),

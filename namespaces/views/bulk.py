@@ -1,6 +1,6 @@
 """Change many clients at once: the question with what it sends to Azure, and the change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from django.contrib import messages
@@ -14,13 +14,17 @@ from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chose
 from namespaces.models import Client, Namespace
 from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
+from namespaces.views.resources.conflicts import NO_GENERATION
 from namespaces.views.resources.pages import grid_context, name_problem
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
+from sync.models import editions
 from sync.pages import overview
 from sync.pages.confirmation import Question
+from sync.pages.left_rows import left_rows
 
 NAMES_SHOWN = 8
+SEEN = "generations"  # the field with the editions of the chosen clients when the question was asked
 MOST_UNTYPED = 20  # clients that are deleted without typing the name of the namespace
 
 
@@ -29,24 +33,40 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
     """Enable, disable or delete the chosen clients. Ask first, and again when a POST matches other clients by now."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=Client)
     asked = request.POST if request.method == "POST" else request.GET
+    seen = editions.read(asked.get(SEEN, "")) or {}
     chosen = _chosen(namespace, asked)
-    if chosen is None or not chosen.pks:
+    if chosen is None or not (chosen.pks or seen):
         messages.info(request, _nothing_to_do(chosen))
         return go_to(request, CLIENTS.url("list"), pk)
     wanted = namespace.name if chosen.change.deletes and len(chosen.pks) > MOST_UNTYPED else ""
-    is_confirmed = request.method == "POST" and asked.get("count") == str(len(chosen.pks))
-    problem = name_problem(request, wanted) if is_confirmed else ""
-    if is_confirmed and not problem:
-        done = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks)
-        messages.success(request, f"{chosen.change.label}: {_clients(done)} saved and on the way to Azure.")
-        if done < len(chosen.pks):
-            left = (
-                f"{_clients(len(chosen.pks) - done)} left: changed by others meanwhile, or no longer yours to change."
-            )
-            messages.warning(request, left, extra_tags="bulk-left")
-        return go_to(request, CLIENTS.url("list"), pk)
+    is_sent = request.method == "POST"
+    if is_sent and seen and set(chosen.pks) <= set(seen):
+        problem = name_problem(request, wanted)
+        if not problem:
+            return _change(request, namespace, chosen, seen)
+    else:
+        problem = "" if seen or not is_sent else NO_GENERATION.sentence
     question = replace(_question(namespace, chosen, asked), wanted=wanted, problem=problem)
     return _question_page(request, namespace, chosen, asked, question)
+
+
+def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Mapping[int, int]) -> HttpResponseBase:
+    """Change the clients that are as they were shown, and report the others one by one."""
+    changed = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks, seen=seen)
+    missing = Client.objects.filter(pk__in=set(seen) - set(chosen.pks))
+    mine = missing.filter(namespace.rights.reach(Client).condition)
+    others = set(missing.values_list("pk", flat=True)) - set(mine.values_list("pk", flat=True))
+    gone = set(seen) - set(chosen.pks) - others
+    left = {pk: seen[pk] for pk in (*changed.left, *sorted(gone))}
+    done = f"{chosen.change.label}: {_clients(changed.done)} saved and on the way to Azure."
+    if not left:
+        messages.success(request, done)
+        return go_to(request, CLIENTS.url("list"), namespace.pk)
+    title = f"{_clients(len(left))} left as {_it(len(left))}"
+    context = grid_context(
+        request, namespace, CLIENTS, left=left_rows(namespace.pk, {Client: left}), done=done, title=title
+    )
+    return render_page(request, "namespaces/clients_left.html", context)
 
 
 def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
@@ -108,7 +128,7 @@ def _question(namespace: Namespace, chosen: Chosen, asked: QueryDict) -> Questio
         "danger" if change.code != "enable" else "primary",
         reverse("namespaces:clients_change", args=[namespace.pk]),
         reverse(CLIENTS.url("list"), args=[namespace.pk]),
-        (("change", change.code), ("count", str(count)), *kept),
+        (("change", change.code), (SEEN, editions.written(chosen.editions)), *kept),
     )
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from certificates.authentication.engine import VALIDATION_SCHEMES
 from namespaces.access import get_client
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
+from namespaces.actions.resources import ChangedMeanwhile
 from namespaces.forms.attributes import rows_of
 from namespaces.forms.client_draft import draft_of
 from namespaces.forms.client_proposal import reading_of
@@ -21,12 +22,14 @@ from namespaces.pages.lists import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
+from namespaces.views.resources.conflicts import CHANGED, edition_to_check, opened_with
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context
 from portal.models import User
 from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.models import STATE_COLUMNS, sync_state_of
+from sync.pages.changes_since import changes_since
 
 SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
 
@@ -61,8 +64,8 @@ def _draft(
     return form, {}
 
 
-def _delete(actor: User, client: Client, data: QueryDict) -> None:
-    delete_client(actor, client=client)
+def _delete(actor: User, client: Client, data: QueryDict, *, opened: str) -> None:
+    delete_client(actor, client=client, opened=opened)
 
 
 CLIENTS = Kind(
@@ -109,14 +112,19 @@ CLIENTS = Kind(
 def client_change_authentication_name(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
     form = AuthenticationNameForm(request.POST if request.method == "POST" else None, client=client)
+    status = 422 if form.is_bound else 200
+    more: dict[str, Any] = {"opened": opened_with(request, client)}
     if form.is_valid():
         try:
-            change_authentication_name(request.user, client=client, **form.cleaned_data)
+            opened = edition_to_check(request)
+            change_authentication_name(request.user, client=client, **form.cleaned_data, opened=opened)
+        except ChangedMeanwhile as changed:
+            client.refresh_from_db()
+            status, more = CHANGED, {"opened": client.edition, "changes": changes_since(changed.row, opened)}
         except RuleError as refusal:
             form.refuse(refusal)
         else:
             messages.success(request, f"{client.name} is being deleted and created again under its new name.")
             return go_to(request, CLIENTS.url("list"), pk)
-    context = row_context(request, client, CLIENTS, form=form)
-    status = 422 if form.is_bound else 200
+    context = row_context(request, client, CLIENTS, form=form, **more)
     return render_page(request, "namespaces/client_change_authentication_name.html", context, status=status)

@@ -1,13 +1,17 @@
 """Configuration of a namespace: the MQTT broker, sources of authentication names, sessions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_configuration, get_namespace, may
 from namespaces.actions.configuration import update_configuration
+from namespaces.actions.resources import ChangedMeanwhile
 from namespaces.forms.configuration import ConfigurationForm
-from namespaces.models import PREVIEW, NamespaceConfiguration
+from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration
 from namespaces.pages.az_commands import namespace_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
@@ -15,8 +19,17 @@ from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
+from namespaces.views.resources.conflicts import (
+    CHANGED,
+    chosen_values,
+    conflict,
+    edition_to_check,
+    is_resolving,
+    opened_with,
+)
 from namespaces.views.resources.pages import retry_with_message
 from portal.web.responses import PageRequest, go_to, render_page
+from sync.models import SyncedModel
 
 HOME = "namespaces:configuration_detail"
 
@@ -32,18 +45,33 @@ def configuration_detail(request: PageRequest, pk: int) -> HttpResponseBase:
     proposed = request.GET.get("source", "") if may(request.user, namespace, Verb.CONTRIBUTE) else ""
     form = ConfigurationForm.of(row, posted, source=proposed)
     if form.is_valid():
+        values = form.values()
         try:
-            update_configuration(request.user, configuration=row, **form.values())
+            opened = edition_to_check(request)
+            update_configuration(request.user, configuration=row, **chosen_values(request, row, values), opened=opened)
+        except ChangedMeanwhile as changed:
+            return _conflict_page(request, namespace, changed.row, values)
         except RuleError as refusal:
+            if is_resolving(request):
+                return _conflict_page(request, namespace, row, values, problem=refusal.sentence)
             form.refuse(refusal)
         else:
             messages.success(
                 request, "The configuration is saved and on its way to Azure. That may take minutes there."
             )
             return go_to(request, HOME, pk)
-    context = namespace_context(request, namespace, row=row, form=form, poll=poll_of([row]))
+    opened = opened_with(request, row)
+    context = namespace_context(request, namespace, row=row, form=form, poll=poll_of([row]), opened=opened)
     status = 422 if form.is_bound else 200
     return render_page(request, "namespaces/configuration_detail.html", context, status=status)
+
+
+def _conflict_page(
+    request: PageRequest, namespace: Namespace, row: SyncedModel, values: Mapping[str, Any], *, problem: str = ""
+) -> HttpResponse:
+    more = conflict(request, row, values, problem=problem)
+    context = namespace_context(request, namespace, row=row, **more)
+    return render_page(request, "namespaces/configuration_conflict.html", context, status=CHANGED)
 
 
 def _not_read_yet(request: PageRequest, pk: int) -> HttpResponse:

@@ -7,13 +7,15 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_safe
 
 from namespaces.access import get_namespace, may, rights_of
-from namespaces.actions.roles import grant_role, is_last_owner, revoke_role
+from namespaces.actions.roles import RolesChanged, changes_of_holder, grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.pages.role_list import MEANINGS, role_grid
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
+from namespaces.views.resources.conflicts import CHANGED, NO_GENERATION
+from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 
 
@@ -33,19 +35,31 @@ def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> di
 def role_add(request: PageRequest, pk: int) -> HttpResponseBase:
     namespace = get_namespace(request.user, pk, Verb.OWN)
     form = RoleForm(request.POST if request.method == "POST" else None)
+    opened = whole_number(request.POST.get("generation", ""), digits=18)
+    status = 422 if form.is_bound else 200
     if form.is_valid():
         holder, role = form.cleaned_data["chosen"], Role(form.cleaned_data["role"])
         try:
-            granted = grant_role(request.user, namespace=namespace, role=role, user=holder.user, team=holder.team)
+            if opened is None:
+                raise NO_GENERATION
+            granted = grant_role(
+                request.user, namespace=namespace, role=role, user=holder.user, team=holder.team, opened=opened
+            )
         except RuleError as refusal:
             form.refuse(refusal)
+            if isinstance(refusal, RolesChanged):
+                opened, status = None, CHANGED
         else:
             sentence = f"{granted.holder_name} is {role.label} of {namespace.name} now."
             messages.success(request, sentence, extra_tags="role-granted")
             return _back(request, namespace)
-    context = _grid_context(request, namespace, form=form)
-    status = 422 if form.is_bound else 200
+    edition = _edition_now(namespace) if opened is None else opened
+    context = _grid_context(request, namespace, form=form, opened=edition)
     return render_page(request, "namespaces/role_add.html", context, partial="pane", status=status)
+
+
+def _edition_now(namespace: Namespace) -> int:
+    return Namespace.objects.values_list("roles_edition", flat=True).get(pk=namespace.pk)
 
 
 @require_safe
@@ -60,6 +74,8 @@ def role_delete(request: PageRequest, pk: int, assignment: int) -> HttpResponseB
     namespace = get_namespace(request.user, pk, Verb.OWN)
     rows = NamespaceRole.objects.filter(namespace=namespace).select_related("namespace", "user", "team")
     held = rows.filter(pk=assignment).first()
+    if held is None and request.method == "POST":
+        return _gone(request, namespace)
     if held is None:
         raise Http404("This role assignment is gone.")
     if request.method == "POST":
@@ -74,6 +90,16 @@ def role_delete(request: PageRequest, pk: int, assignment: int) -> HttpResponseB
     is_mine = held.user == request.user or (held.team is not None and request.user in held.team.members.all())
     context = _grid_context(request, namespace, held=held, is_mine=is_mine, is_last=is_last_owner(held))
     return render_page(request, "namespaces/role_delete.html", context, partial="pane")
+
+
+def _gone(request: PageRequest, namespace: Namespace) -> HttpResponseBase:
+    """Report that others have changed or removed an assignment meanwhile, with the last change of its holder's roles."""
+    holder = request.POST.get("holder", "")[:200].replace("\x00", "")
+    last = changes_of_holder(namespace.pk, holder).order_by("-pk").first() if holder else None
+    by = f" {last.actor_name}: {last.verb}, {last.object_name}." if last is not None else ""
+    sentence = f"This role assignment was changed or removed meanwhile.{by} Nothing was done."
+    messages.warning(request, sentence, extra_tags="changed-meanwhile")
+    return _back(request, namespace)
 
 
 def _back(request: PageRequest, namespace: Namespace) -> HttpResponseBase:

@@ -61,8 +61,8 @@ def _reach(row: TopicRule) -> dict[str, Any]:
     return {"reach": reach_of(row)}
 
 
-def _delete(actor: User, row: TopicRule, data: QueryDict) -> None:
-    actions.delete_topic_rule(actor, row=row, with_bindings=data.getlist("binding"))
+def _delete(actor: User, row: TopicRule, data: QueryDict, *, opened: str) -> None:
+    actions.delete_topic_rule(actor, row=row, with_bindings=data.getlist("binding"), opened=opened)
 
 
 def _kind(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from portal.demo.checks import Arm, mqtt_answers, portal_answers, worker_answers
+from portal.demo.single_sign_on import PORT as PROVIDER_PORT
+from portal.demo.single_sign_on import DemoProvider
 from portal.demo.state import HOST, StateFolder, free_ports, listen
 from portal.demo.supervisor import Part, PartError, Stopped, Supervisor, write_private
 
@@ -29,16 +31,26 @@ class Demo:
 
     `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
     with "", Celery stores its messages as files in the folder. `azure`: the time at which the emulator behaves as Azure
-    did, such as "2025-02"; with "", its newest.
+    did, such as "2025-02"; with "", its newest. `sso`: whether to run an identity provider too.
     """
 
     def __init__(
-        self, folder: StateFolder, *, port: int, broker: str, azure: str, code: Path, report: Callable[[str], None]
+        self,
+        folder: StateFolder,
+        *,
+        port: int,
+        broker: str,
+        azure: str,
+        sso: bool,
+        code: Path,
+        report: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._port = port
         self._broker = broker
         self._azure = azure
+        self._sso = sso
+        self._provider: DemoProvider | None = None
         self._report = report
         self._seed: dict[str, Any] = {}
         self._is_fresh = True
@@ -99,12 +111,19 @@ class Demo:
         supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what=lambda: "the emulator")
         self._arm = Arm.from_ready_file(folder.emulator_ready)
         supervisor.environment |= self._target(self._arm)
+        self._start_provider()
         self._worker = supervisor.start("worker", "celery", self._worker_options())
         supervisor.start("clock", "celery", self._clock_options())
         listener = self._listener.fileno()
         supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
         self._seed = self._read_seed()
         self._wait_for_answers()
+
+    def _start_provider(self) -> None:
+        if self._sso:
+            url, port = self._portal_url(), PROVIDER_PORT if self._port else 0
+            self._provider = DemoProvider(self._folder, portal_url=url, wanted_port=port, report=self._report)
+            self._provider.start(self._supervisor)
 
     def _read_seed(self) -> dict[str, Any]:
         """Return the demo's data. It is created once per folder, so resources that the user deleted do not come back."""
@@ -179,7 +198,7 @@ class Demo:
     def _withdraw(self) -> None:
         """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""
         self._folder.endpoints.unlink(missing_ok=True)
-        self._silent = {"worker", "portal", "ARM", "MQTT"}
+        self._silent = {"worker", "portal", "ARM", "MQTT"} | ({"identity provider"} if self._sso else set())
 
     def _everything_answers(self) -> bool:
         arm, worker = self._arm, self._worker
@@ -190,6 +209,7 @@ class Demo:
             "portal": lambda: portal_answers(self._portal_url()),
             "ARM": arm.answers,
             "MQTT": lambda: self._mqtt_answers(arm),
+            "identity provider": lambda: self._provider is None or self._provider.answers(),
         }
         self._silent = {name for name, answers in asked.items() if name in self._silent and not answers()}
         return not self._silent
@@ -245,6 +265,7 @@ class Demo:
                 "client_secret": self._arm.client_secret,
             },
             "namespaces": list(mqtt),
+            **({"identity_provider": self._provider.endpoints()} if self._provider else {}),
             "users": [person | {"password": passwords[person["username"]]} for person in self._seed["users"]],
         }
 
@@ -257,6 +278,7 @@ class Demo:
             "",
             *(f"  Sign in   {u['username']:<8} {u['password']}   {u['role']}" for u in ready["users"]),
             "",
+            *(self._provider.announcement() if self._provider else []),
             *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
             f"  ARM       {ready['arm']}   as Azure {ready['azure_profile']}",
             "",

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal.deployment.starting import configured_secret_key
+from portal.evidence.checks import activity_log
 from portal.models import User
 from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks
@@ -41,9 +42,10 @@ def find_shortcomings() -> Iterator[Shortcoming]:
         drivers,
         servers,
         shared_cache,
+        accounts,
         static_files,
         database,
-        accounts,
+        activity_log,
     ):
         yield from check()
     yield from django_deployment_checks()

@@ -18,7 +18,8 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
 class Activity(models.Model):
     """One change: actor, time, object, values before and after, and the outcome of its sync.
 
-    Rows are only added and settled, never edited.
+    Rows are only added and settled once, never edited: triggers of the database see to that (`portal.evidence`), and only
+    `manage.py prune_activity` deletes them. `SETTLED_FIELDS` is all that settling changes.
     """
 
     class Outcome(models.TextChoices):
@@ -28,8 +29,12 @@ class Activity(models.Model):
         FAILED = "failed", "Failed"
         SUPERSEDED = "superseded", "Superseded"
 
+    SETTLED_FIELDS = ("outcome", "outcome_code", "outcome_message", "settled_at")
+
     at = models.DateTimeField(db_index=True)
-    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, related_name="+"
+    )  # people are disabled instead
     actor_name = models.CharField(max_length=150)
     team_name = models.CharField(max_length=80, blank=True)
     verb = models.CharField(max_length=120)  # "Upload certificate", "Create client", …
@@ -41,6 +46,9 @@ class Activity(models.Model):
     before: Any = models.JSONField(null=True, blank=True)
     after: Any = models.JSONField(null=True, blank=True)
     generation = models.PositiveBigIntegerField(null=True)
+    address = models.CharField(max_length=45, blank=True)  # of the browser, behind the trusted proxies
+    request_id = models.CharField(max_length=64, blank=True)  # as in the server's log; empty for workers and commands
+    reason = models.TextField(blank=True)  # as the actor gave it, or why something was denied
     outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.LOCAL)
     outcome_code = models.CharField(max_length=120, blank=True)
     outcome_message = models.TextField(blank=True)

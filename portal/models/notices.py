@@ -50,6 +50,7 @@ class NoticeRecipient(models.Model):
     in_bell = models.BooleanField(default=True)
     in_digest = models.BooleanField(default=False)
     digested_at = models.DateTimeField(null=True)
+    digest = models.ForeignKey("OutgoingMail", null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "user"], name="portal_notice_recipient_unique")]

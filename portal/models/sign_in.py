@@ -15,7 +15,7 @@ class CachedValue(models.Model):
 
 
 class FailedSignIns(models.Model):
-    """The failed sign-ins of one account from one address within a minute, until a worker adds them to the activity log.
+    """The failed sign-ins of one account from one address for one reason within a minute, until a worker adds them to the activity log.
 
     The typed name is not kept: where no such account exists, it may be a password.
     """
@@ -23,13 +23,16 @@ class FailedSignIns(models.Model):
     minute = models.DateTimeField()
     account = models.BigIntegerField()  # primary key of the user; 0 where no account has the typed name
     address = models.CharField(max_length=45)
+    reason = models.CharField(max_length=40, default="", blank=True)  # why single sign-on was refused; "" for passwords
     wrong = models.PositiveIntegerField(default=0)
     wrong_codes = models.PositiveIntegerField(default=0)  # of the second step, after the right password
     refused = models.PositiveIntegerField(default=0)  # by a rate limit, without checking the password
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["minute", "account", "address"], name="portal_failed_sign_ins_unique")
+            models.UniqueConstraint(
+                fields=["minute", "account", "address", "reason"], name="portal_failed_sign_ins_unique"
+            )
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from portal.models import Channel, Notice, NoticeRecipient, Team, User
 from portal.notifications import outbox
 from portal.notifications.events import BY_CODE, Event
 from portal.notifications.preferences import channels
+from portal.notifications.webhooks.changes import enqueue_for_webhooks
 from portal.registry import may_get
 
 LONGEST_COLLECTED = timedelta(hours=1)
@@ -80,7 +81,9 @@ def announce(
     )
     with transaction.atomic():
         notice = _saved(notice)
-        _deliver(notice, known, to, _first_attempt(notice, known, now))
+        at = _first_attempt(notice, known, now)
+        _deliver(notice, known, to, at)
+        enqueue_for_webhooks(notice, at=at)
     return notice
 
 

@@ -21,27 +21,34 @@ class Event:
 
 COLLECTED = timedelta(minutes=1)
 EVENTS = (
-    Event("ca_expiry", "CA certificate expires", "60, 30, 14, 7 days and 1 day before", Channel.MAIL),
+    Event("ca_expiry", "CA certificate expires", "60, 30, 14, 7 days and 1 day before.", Channel.MAIL),
     Event(
         "client_expiry",
         "Certificates of clients expire",
-        "60, 30, 14, 7 days and 1 day before, together for all clients of a team",
+        "60, 30, 14, 7 days and 1 day before, together for all clients of a team.",
         Channel.DIGEST,
         COLLECTED,
     ),
-    Event("sync_rejected", "Azure rejects a change", "with Azure's error", Channel.MAIL, COLLECTED, in_activity=True),
     Event(
-        "sync_parked",
-        "A change waits for a decision",
-        "because the resource was also changed in Azure",
+        "sync_rejected",
+        "Azure rejects a change",
+        "With Azure's error. The bell always shows it.",
         Channel.MAIL,
         COLLECTED,
         in_activity=True,
     ),
-    Event("drift_found", "Azure differs from the portal", "found by comparing them", Channel.DIGEST, COLLECTED),
-    Event("unknown_ca", "Unknown CA certificate in Azure", "created outside the portal", Channel.MAIL),
-    Event("access_asked", "Access is asked for", "in a namespace that you own", Channel.MAIL),
-    Event("access_given", "You get access", "to a namespace", Channel.MAIL),
-    Event("access_declined", "Access is declined", "that you asked for", Channel.MAIL),
+    Event(
+        "sync_parked",
+        "A change waits for a decision",
+        "Because the resource was also changed in Azure. The bell always shows it.",
+        Channel.MAIL,
+        COLLECTED,
+        in_activity=True,
+    ),
+    Event("drift_found", "Azure differs from the portal", "Found by comparing them.", Channel.DIGEST, COLLECTED),
+    Event("unknown_ca", "Unknown CA certificate in Azure", "Created or replaced outside the portal.", Channel.MAIL),
+    Event("access_asked", "Access is asked for", "In a namespace that you own.", Channel.MAIL),
+    Event("access_given", "You get access", "To a namespace, after you asked.", Channel.MAIL),
+    Event("access_declined", "Access is declined", "That you asked for.", Channel.MAIL),
 )
 BY_CODE = {event.code: event for event in EVENTS}

@@ -1,5 +1,6 @@
 """Forms of the pages about notifications."""
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -7,6 +8,7 @@ from django import forms
 
 from portal.models import Channel
 from portal.notifications.events import EVENTS, Event
+from portal.notifications.webhooks.targets import LONGEST_URL
 
 HOURS = [(hour, f"{hour:02}:00") for hour in range(24)]
 LONGEST_ZONE = 60
@@ -55,3 +57,39 @@ def choices_of(event: Event) -> list[tuple[str, str]]:
 
 def label_of(event: Event, channel: Channel) -> str:
     return dict(choices_of(event)).get(channel, str(Channel.BELL.label))
+
+
+class WebhookForm(forms.Form):
+    """A webhook. `places`: the namespaces to choose from; `may_all`: whether it may get the events of all."""
+
+    name = forms.CharField(label="Name", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    url = forms.CharField(
+        label="Address",
+        max_length=LONGEST_URL,
+        help_text="It starts with https:// and leads to a host outside the portal's network.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    scope = forms.TypedChoiceField(label="Namespace", coerce=int, empty_value=None, required=False)
+    events = forms.MultipleChoiceField(
+        label="Events",
+        choices=[(event.code, event.label) for event in EVENTS],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one event."},
+    )
+
+    def __init__(self, *args: Any, places: Mapping[int, str], may_all: bool, is_new: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["scope"]
+        field.choices = [
+            *([("", "All namespaces")] if may_all else []),
+            *((str(pk), name) for pk, name in places.items()),
+        ]
+        field.required = not may_all
+        if not is_new:
+            self.fields["is_active"] = forms.BooleanField(
+                label="On", required=False, help_text="Off: messages that wait are cancelled, and no new ones are sent."
+            )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return dict(self.cleaned_data)

@@ -8,9 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import Notice, Outgoing, OutgoingMail
-from portal.notifications import outbox
 from portal.notifications.addresses import address_of
+from portal.notifications.digests import notices_of
 from portal.notifications.mails import compose
+from portal.notifications.outbox import DIGEST, MAILS, body_of
 from portal.notifications.smtp import AnswerLostError, ClaimLostError, MailServer, NotSentError
 from portal.registry import may_get
 from portal.sign_in.encryption import UnreadableSecretError
@@ -29,12 +30,12 @@ WRITERS: Mapping[str, Callable[[dict[str, str]], None]] = {RESET_ASKED: write_re
 def send_due(*, seconds: float = SECONDS) -> bool:
     """Send the mails that are due, and return whether there may be more. A server that is away ends the run."""
     ends = time.monotonic() + seconds
-    outbox.recover(timezone.now())
-    if OutgoingMail.objects.filter(state=State.SENDING).count() >= MOST_SENDERS:
+    MAILS.recover(timezone.now())
+    if MAILS.in_flight() >= MOST_SENDERS:
         return False
     with MailServer() as server:
         while time.monotonic() < ends:
-            mail = outbox.claim(timezone.now())
+            mail = MAILS.claim(timezone.now())
             if mail is None or not send_claimed(mail, server):
                 return False
     return True
@@ -46,13 +47,13 @@ def send_claimed(mail: OutgoingMail, server: MailServer) -> bool:
         _write(mail)
         return True
     if reason := _not_wanted(mail):
-        outbox.settle(mail, State.CANCELLED, code=reason)
+        MAILS.settle(mail, State.CANCELLED, code=reason)
         return True
     try:
         _close_notice(mail)
-        server.send(compose(mail), lambda: outbox.note_hand_over(mail))
+        server.send(compose(mail), lambda: MAILS.note_hand_over(mail))
     except UnreadableSecretError:
-        outbox.settle(mail, State.FAILED, code="unreadable", error="No key of this portal decrypts the text.")
+        MAILS.settle(mail, State.FAILED, code="unreadable", error="No key of this portal decrypts the text.")
     except ClaimLostError:
         logger.warning("Mail %s was claimed by another worker before it was sent.", mail.pk)
     except NotSentError as fault:
@@ -60,27 +61,27 @@ def send_claimed(mail: OutgoingMail, server: MailServer) -> bool:
         return not fault.is_away
     except AnswerLostError as fault:
         logger.warning("The answer to mail %s was lost; it is sent again and may arrive twice: %s", mail.pk, fault)
-        outbox.postpone(mail, code="answer_lost", error=str(fault), answer_lost=True)
+        MAILS.postpone(mail, code="answer_lost", error=str(fault), answer_lost=True)
         return False
     else:
-        outbox.settle(mail, State.SENT)
+        MAILS.settle(mail, State.SENT)
     return True
 
 
 def _keep_for_later(mail: OutgoingMail, fault: NotSentError) -> None:
     if fault.is_final:
         logger.warning("The mail server refused mail %s: %s", mail.pk, fault.code)
-        outbox.settle(mail, State.FAILED, code=fault.code, error=str(fault))
+        MAILS.settle(mail, State.FAILED, code=fault.code, error=str(fault))
     else:
-        outbox.postpone(mail, code=fault.code, error=str(fault))
+        MAILS.postpone(mail, code=fault.code, error=str(fault))
 
 
 def _write(mail: OutgoingMail) -> None:
     """Replace a row by the mails that it asks for."""
     try:
-        data = outbox.body_of(mail)
+        data = body_of(mail)
     except UnreadableSecretError:
-        outbox.settle(mail, State.FAILED, code="unreadable", error="No key of this portal decrypts the text.")
+        MAILS.settle(mail, State.FAILED, code="unreadable", error="No key of this portal decrypts the text.")
         return
     with transaction.atomic():
         if OutgoingMail.objects.filter(pk=mail.pk, claim_token=mail.claim_token).delete()[0]:
@@ -91,9 +92,9 @@ def _not_wanted(mail: OutgoingMail) -> str:
     """Return why a mail is no longer sent, as a code, or ""."""
     if mail.user is not None and not mail.user.is_active:
         return "account_disabled"
-    if mail.notice is None or mail.user is None:
+    if mail.user is None or (mail.notice is None and mail.purpose != DIGEST):
         return ""
-    if not may_get(mail.user, mail.notice):
+    if not (may_get(mail.user, mail.notice) if mail.notice is not None else notices_of(mail)):
         return "no_right"
     current = address_of(mail.user)
     if not current:

@@ -68,6 +68,11 @@ class MailServer:
         except Exception as fault:  # each backend raises errors of its own, and none shows how far it got
             raise AnswerLostError(_reason(fault)) from fault
 
+    def reach(self) -> None:
+        """Connect and sign in. Raise NotSentError where that fails."""
+        if isinstance(self._backend, EmailBackend):
+            self._opened()
+
     def _opened(self) -> smtplib.SMTP:
         """Return the open connection. A server that ended it since the last mail is connected to again."""
         server: smtplib.SMTP | None = self._backend.connection

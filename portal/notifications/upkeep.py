@@ -7,6 +7,8 @@ from django.conf import settings
 
 from portal.models import Notice, Reminder
 from portal.notifications import outbox
+from portal.notifications.digests import enqueue_digests
+from portal.notifications.webhooks import deliveries
 from portal.registry import notice_producers
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ def run(at: datetime) -> None:
             produce(at)
         except Exception:  # of an app that this package does not know
             logger.exception("Notices of %s could not be announced.", produce.__qualname__)
+    enqueue_digests(at)
     outbox.tidy(at)
+    deliveries.tidy(at)
     Notice.objects.filter(at__lt=at - timedelta(days=settings.NOTICE_DAYS)).delete()
     Reminder.objects.filter(expires_at__lt=at - REMINDERS_KEPT).delete()

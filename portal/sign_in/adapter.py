@@ -3,7 +3,9 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -17,6 +19,7 @@ from portal.sign_in import known_devices, records
 from portal.sign_in.addresses import client_address, limited_network
 from portal.sign_in.mail import queue_mail
 from portal.sign_in.rate_limits import RateLimitError, begin_attempt
+from portal.single_sign_on import backend
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -86,11 +89,21 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         if isinstance(user, User):
             mark_first_sign_in(user)
+            if _is_by_sso(request, user):
+                user.backend = backend.PATH
         super().login(request, user)
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **kwargs)
         if isinstance(user, User):
-            records.note("signed_in", user, request)
+            sso = settings.SINGLE_SIGN_ON if _is_by_sso(request, user) else None
+            records.note("signed_in", user, request, **({"through": sso.name} if sso else {}))
             known_devices.remember(request, response, user.username)
         return response
+
+
+def _is_by_sso(request: HttpRequest, user: User) -> bool:
+    """Return whether this sign-in began at the identity provider, also where a code of ours is its second step."""
+    methods = [each.get("method") for each in get_authentication_records(request, user)]
+    first = [method for method in methods if method in ("password", "socialaccount")]
+    return bool(first) and first[-1] == "socialaccount" and settings.SINGLE_SIGN_ON is not None

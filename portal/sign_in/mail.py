@@ -23,20 +23,18 @@ RESET_ASKED = "password_reset_asked"
 PURPOSES = {"email_confirmation": "address_verification", "password_reset_key": "password_reset"}
 
 
-def queue_mail(template: str, to: str, context: dict[str, Any]) -> None:
-    """Put a mail of django-allauth into the outbox. `template` is the beginning of the names of its templates."""
+def queue_mail(template: str, to: str, context: dict[str, Any]) -> bool:
+    """Put a mail into the outbox, in the caller's transaction. Return False where the portal sends no mail.
+
+    `template` is the beginning of the names of its templates, as django-allauth names them.
+    """
     subject, text = _rendered(template, context)
     purpose = PURPOSES.get(template.rpartition("/")[2], "account_change")
     days = (
         settings.ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS if purpose == "address_verification" else settings.OUTBOX_DAYS
     )
-    enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=timedelta(days=days))
-
-
-def queue_link(template: str, to: str, context: dict[str, Any], *, purpose: str, lifetime: timedelta) -> bool:
-    """Put a mail with a link into the outbox. Return False where the portal has no mail server."""
-    subject, text = _rendered(template, context)
-    return enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=lifetime) is not None
+    mail = enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=timedelta(days=days))
+    return mail is not None
 
 
 def queue_password_reset(email: str, base_url: str) -> None:

@@ -17,7 +17,7 @@ EVENTS = (
     *("signed_in", "wrong_password", "refused_by_limit", "wrong_code", "signed_out", "signed_out_everywhere"),
     *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
     *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed", "reset_link_refused"),
-    "link_refused",
+    *("sso_refused", "sso_unavailable"),
 )
 # Column of FailedSignIns → event
 FAILURES = {"wrong": "wrong_password", "wrong_codes": "wrong_code", "refused": "refused_by_limit"}
@@ -54,10 +54,22 @@ def note(event: str, user: User, request: HttpRequest, **more: str) -> None:
 def note_failure(username: str, address: str, counted: str) -> None:
     """Count a failed sign-in as one of FAILURES. A worker adds each minute to the activity log (`record_failures`)."""
     user = User.objects.filter(username=username).only("pk").first()
+    _count_failure(user, address, counted)
+    count(FAILURES[counted])
+
+
+def note_refused_sso(reason: str, user: User | None, address: str, *, is_outage: bool) -> None:
+    """Count a refused single sign-on, for an account that is known or for none. It is recorded as `note_failure` does."""
+    _count_failure(user, address, "wrong", reason)
+    count("sso_unavailable" if is_outage else "sso_refused")
+
+
+def _count_failure(user: User | None, address: str, counted: str, reason: str = "") -> None:
     values = {
         "minute": this_minute(),
         "account": user.pk if user else 0,
         "address": address,
+        "reason": reason,
     }
     rows = FailedSignIns.objects.filter(**values)
     if not rows.update(**{counted: F(counted) + 1}):
@@ -66,7 +78,6 @@ def note_failure(username: str, address: str, counted: str) -> None:
                 FailedSignIns.objects.create(**values, **{counted: 1})
         except IntegrityError:  # another process was quicker
             rows.update(**{counted: F(counted) + 1})
-    count(FAILURES[counted])
 
 
 def this_minute() -> datetime:
@@ -87,20 +98,23 @@ def record_failures(now: datetime) -> int:
             user = User.objects.filter(pk=row.account).first()
             record(
                 None,
-                verb="Failed sign-in",
+                verb="Refused single sign-on" if row.reason else "Failed sign-in",
                 kind=SESSIONS,
                 object_pk=user.pk if user else None,
                 object_name=user.username if user else UNKNOWN_ACCOUNT,
-                after={
-                    "address": row.address,
-                    "minute": row.minute.isoformat(),
-                    "count": row.wrong + row.wrong_codes + row.refused,
-                    "wrong_codes": row.wrong_codes,
-                    "refused_by_limit": row.refused,
-                },
+                after=_details(row),
+                reason=row.reason,
             )
         recorded += 1
     return recorded
+
+
+def _details(row: FailedSignIns) -> dict[str, str | int]:
+    seen: dict[str, str | int] = {"address": row.address, "minute": row.minute.isoformat()}
+    if row.reason:
+        return seen | {"count": row.wrong, "reason": row.reason}
+    total = row.wrong + row.wrong_codes + row.refused
+    return seen | {"count": total, "wrong_codes": row.wrong_codes, "refused_by_limit": row.refused}
 
 
 def on_email_removed(request: HttpRequest, user: User, **_: object) -> None:

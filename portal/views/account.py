@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.registry import held_roles
 from portal.sign_in import records
 from portal.sign_in.sessions import keep_only_this_session
+from portal.single_sign_on.accounts import identity_of
 from portal.web.responses import PageRequest
 
 
@@ -20,7 +21,8 @@ def account(request: PageRequest) -> HttpResponse:
 
 
 def _account(request: PageRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
-    return render(request, "portal/account.html", {"form": form, "roles": held_roles(request.user)}, status=status)
+    context = {"form": form, "roles": held_roles(request.user), "identity": identity_of(request.user)}
+    return render(request, "portal/account.html", context, status=status)
 
 
 @require_POST

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account.views import LoginView
+from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -38,6 +39,10 @@ class SignIn(LoginView):
             return HttpResponseClientRedirect(reverse("portal:sign_in", query={"next": back}))
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"single_sign_on": settings.SINGLE_SIGN_ON, "local_accounts": settings.LOCAL_ACCOUNTS}
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
         """Answer 422, or 429 with the time to wait where a rate limit refused the attempt."""

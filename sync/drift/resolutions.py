@@ -89,6 +89,7 @@ def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
             after=row.describe() if row.deleted_at is None else None,
             scope_name=row.scope_name(),
             bulk=bulk,
+            edits=False,
         )
         _resolve(actor, finding, "Kept ours")
 
@@ -227,7 +228,7 @@ def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str
         return
     _fill(row, resource)
     row.generation += 1
-    row.synced_generation = row.generation
+    row.synced_generation = row.edited_generation = row.generation
     _save(row)
     _supersede(row)
     _record(actor, row, verb=verb, before=before, after=row.describe())

@@ -17,10 +17,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal import activity
+from portal.notifications.announcing import Place
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
 from sync.models import Finding, Scan, SyncedModel
+from sync.notices import Found, announce_found
 from sync.push.comparison import canonical, describe_resource, field_differences
 from sync.push.conflicts import alarm_of, upsert_finding
 from sync.registry import Scope
@@ -179,8 +181,9 @@ def _keep(
     new = [each for each in compared.differences if each.name.lower() not in known]
     for start in range(0, len(compared.differences), BATCH):
         with transaction.atomic():
-            for each in compared.differences[start : start + BATCH]:
-                _keep_one(each, kind, scope, at)
+            batch = [(each, _keep_one(each, kind, scope, at)) for each in compared.differences[start : start + BATCH]]
+            fresh = [_found(each, finding) for each, finding in batch if each.name.lower() not in known]
+            announce_found(fresh, Place(scope.pk, scope.name))
         if meanwhile is not None:
             meanwhile()
     _record(new, kind, scope)
@@ -196,6 +199,11 @@ def _keep(
         rows: Any = type(row)._default_manager
         rows.filter(pk=row.pk, generation=row.generation, claim_token__isnull=True).update(base=dict(resource))
     return len(new)
+
+
+def _found(each: _Difference, finding: Finding) -> Found:
+    team = each.row.team_id if each.row is not None else None
+    return Found(each.model, each.name, str(each.drift.label), team, finding.note)
 
 
 def _keep_one(each: _Difference, kind: str, scope: Scope, at: datetime) -> Finding:

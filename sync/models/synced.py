@@ -181,6 +181,8 @@ class SyncedModel(models.Model):
 
     generation = models.PositiveBigIntegerField(default=1)
     synced_generation = models.PositiveBigIntegerField(default=0)
+    # The generation of the last change of what `describe` returns, or of a deletion: retries only add to `generation`.
+    edited_generation = models.PositiveBigIntegerField(default=1)
     deleted_at = models.DateTimeField(null=True, blank=True)
     base: Any = models.JSONField(null=True, blank=True)  # the resource as last read from Azure
     claim_token = models.UUIDField(null=True, blank=True)
@@ -217,6 +219,11 @@ class SyncedModel(models.Model):
     @property
     def kind(self) -> str:
         return self._meta.label_lower
+
+    @property
+    def edition(self) -> str:
+        """Return what a form keeps of the row that it was opened with. Another edit, or another row, has another one."""
+        return f"{self.pk}.{self.edited_generation}"
 
     @property
     def is_settled(self) -> bool:

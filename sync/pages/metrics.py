@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from portal.pages import outbox
 from portal.sign_in.records import counts
 from sync import registry
 from sync.models import Finding, PushRecord, Scan
@@ -41,6 +42,7 @@ class DatabaseCollector(Collector):
         yield from _pushes()
         yield from _drift()
         yield from _sign_ins()
+        yield from _outgoing()
 
 
 _REGISTRY = CollectorRegistry()
@@ -52,6 +54,23 @@ def _sign_ins() -> Iterator[Metric]:
     for event, count in counts().items():
         events.add_metric((event,), count)
     yield events
+
+
+def _outgoing() -> Iterator[Metric]:
+    now = timezone.now()
+    messages = GaugeMetricFamily(
+        "portal_outgoing_messages", "Mails and messages to webhooks, by state.", labels=("queue", "state")
+    )
+    oldest = GaugeMetricFamily("portal_outgoing_oldest_seconds", "Age of the oldest that waits.", labels=("queue",))
+    overdue = GaugeMetricFamily(
+        "portal_outgoing_overdue_seconds", "Seconds since one is due that no worker has tried.", labels=("queue",)
+    )
+    for queue, state in (("mail", outbox.summarize(now)), ("webhooks", outbox.summarize_webhooks(now))):
+        for name in ("waiting", "unknown", "failed"):
+            messages.add_metric((queue, name), getattr(state, name))
+        oldest.add_metric((queue,), state.oldest_seconds)
+        overdue.add_metric((queue,), state.overdue_seconds)
+    yield from (messages, oldest, overdue)
 
 
 def _queue() -> Iterator[Metric]:

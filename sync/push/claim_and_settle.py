@@ -26,6 +26,7 @@ from sync import registry
 from sync.arm.gateway import ArmGateway, arm_gateway
 from sync.arm.timeouts import lease_seconds
 from sync.models import PushRecord, SyncedModel
+from sync.notices import Parked, announce_parked
 from sync.push.bulk_sql import insert_many, update_each
 from sync.push.conflicts import note_conflict
 from sync.push.delivery import Claimed, Delivery, deliver, overlay
@@ -160,6 +161,7 @@ class _Settlement:
         self.ended: dict[int, activity.Ending] = {}
         self.written: list[Delivery] = []  # confirmed, newest, and without doubt: the many
         self.gone: list[int] = []
+        self.parked: list[Parked] = []
 
     def run(self) -> dict[int, Pushed]:
         pks = [delivery.row.pk for delivery in self.deliveries]
@@ -177,6 +179,7 @@ class _Settlement:
         self._write_the_many()
         activity.settle_many(self.kind, self.ended)
         self._keep_records()
+        announce_parked(self.parked)
         return self.outcomes
 
     def _settle_written(self, delivery: Delivery, is_newest: bool) -> Pushed:
@@ -222,6 +225,8 @@ class _Settlement:
         values = {**_CLEARED, "base": delivery.base, "uncertain": delivery.touched or delivery.row.uncertain}
         if is_newest:
             values |= {"parked_code": delivery.code[:120], "parked_message": delivery.message}
+            is_conflict = delivery.end == "drifted"
+            self.parked.append(Parked(delivery.row, delivery.code, delivery.message, is_conflict))
         # A later edit is another change: it must be tried, not parked with this one.
         self._update(delivery, **values)
         self._ended(delivery, Activity.Outcome.FAILED)

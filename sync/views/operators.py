@@ -1,13 +1,15 @@
 """Pages for operators (waiting and rejected changes, timelines), and endpoints for monitoring."""
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -23,8 +25,9 @@ from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.arm.resource_ids import subscription_of
 from sync.drift import discards, resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models import SyncedModel, SyncedQuerySet
+from sync.models import SyncedModel, SyncedQuerySet, editions
 from sync.pages import backlog, confirmation, metrics, overview
+from sync.pages.left_rows import edited_since, left_rows
 from sync.pages.readiness import readiness
 from sync.pages.timeline import timeline_of
 from sync.registry import RowRights, Scope
@@ -33,6 +36,7 @@ from sync.workers import periodic
 
 REFUSED_ON_A_PAGE = 50
 POLL_MS = 2000
+SEEN = "generations"  # the field with the editions of the rejected rows when the question was asked
 
 
 def render_page(
@@ -131,7 +135,9 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     scope, rights = scope_for_rows(request, pk)
     if request.method != "POST":
         return _ask(request, scope, rights, confirmation.ask_retry)
-    parked = _parked(request.POST, pk, rights)
+    seen = _seen(request)
+    left = {model: edited_since(model, pk, rows) for model, rows in seen.items()}
+    parked = _without(_parked(request.POST, pk, rights), left)
     row = _only_one(parked)
     if row is None:
         count = sum(
@@ -142,8 +148,7 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
         with suppress(actions.NothingToRetry):  # another user has just done so
             actions.retry(request.user, row=row)
         count = 1
-    messages.success(request, f"{overview.changes(count)} will be retried.")
-    return redirect("sync:sync_overview", pk)
+    return _done(request, scope, f"{overview.changes(count)} will be retried.", seen, left)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -155,16 +160,17 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     scope, rights = scope_for_rows(request, pk)
     if request.method != "POST":
         return _ask(request, scope, rights, confirmation.ask_discard)
-    parked = _parked(request.POST, pk, rights)
+    seen = _seen(request)
+    left = {model: edited_since(model, pk, rows) for model, rows in seen.items()}
+    parked = _without(_parked(request.POST, pk, rights), left)
     row = _only_one(parked)
     if row is None:
         count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
         said = f"{overview.changes(count)} will be discarded. This page shows the number left."
-        messages.success(request, said if count else "There are no rejected changes.")
-        return redirect("sync:sync_overview", pk)
+        return _done(request, scope, said if count else "There are no rejected changes.", seen, left)
     try:
         resolutions.discard_change(request.user, row=row)
-        messages.success(request, "1 change discarded. The portal now has Azure's version.")
+        return _done(request, scope, "1 change discarded. The portal now has Azure's version.", seen, left)
     except (CannotResolve, AzureRefused, AzureUnreachable) as fault:
         messages.error(request, f"{row} could not be discarded: {fault}")
     return redirect("sync:sync_overview", pk)
@@ -182,7 +188,13 @@ def _ask(
     if not writes + deletes:
         messages.info(request, "There are no rejected changes.")
         return redirect("sync:sync_overview", scope.pk)
+    shown = tuple(
+        (SEEN, f"{rows.model._meta.label_lower}:{written}")
+        for rows in parked
+        if (written := editions.written(dict(rows.values_list("pk", "edited_generation")[: editions.MOST_EDITIONS])))
+    )
     question = ask(scope, writes, deletes, asked_text(request.GET, "code"))
+    question = replace(question, values=(*question.values, *shown))
     return render_page(
         request, "sync/sync_confirm.html", scope, partial="pane", question=question, **_figures(request, scope)
     )
@@ -204,6 +216,43 @@ def _parked(chosen: QueryDict, pk: int, rights: RowRights) -> list[SyncedQuerySe
             rows = rows.filter(parked_code=code)
         found.append(rows)
     return found
+
+
+def _seen(request: PageRequest) -> dict[type[SyncedModel], dict[int, int]]:
+    """Return the editions of the rows that the question named. Raise BadRequest where they are malformed.
+
+    Requests without them, as of a script, act on what is rejected now: a retry changes no values.
+    """
+    found = {}
+    models = {model._meta.label_lower: model for model in registry.models()}
+    for text in request.POST.getlist(SEEN):
+        kind, _, rest = text.partition(":")
+        read = editions.read(rest)
+        if kind not in models or read is None:
+            raise BadRequest("The editions of the chosen rows are malformed.")
+        found[models[kind]] = read
+    return found
+
+
+def _without(parked: list[SyncedQuerySet], left: Mapping[type[SyncedModel], set[int]]) -> list[SyncedQuerySet]:
+    return [rows.exclude(pk__in=left[rows.model]) if left.get(rows.model) else rows for rows in parked]
+
+
+def _done(
+    request: PageRequest,
+    scope: Scope,
+    done: str,
+    seen: Mapping[type[SyncedModel], Mapping[int, int]],
+    left: Mapping[type[SyncedModel], set[int]],
+) -> HttpResponse:
+    """Report what was done, and one by one the rows that were left because others changed them."""
+    found = left_rows(scope.pk, {model: {pk: seen[model][pk] for pk in sorted(pks)} for model, pks in left.items()})
+    if not found.total:
+        messages.success(request, done)
+        return redirect("sync:sync_overview", scope.pk)
+    title = f"{overview.changes(found.total)} left"
+    context = {"left": found, "done": done, "title": title, **_figures(request, scope)}
+    return render_page(request, "sync/sync_left.html", scope, **context)
 
 
 def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:

@@ -41,6 +41,12 @@ def subject_rows(p: Plant) -> list[Case]:
                 ("OpenSSL", "C = NZ, O = Contoso, CN = press-1"),
                 ("openssl x509 -subject", "subject=C = NZ, O = Contoso, CN = press-1"),
                 ("Windows", "CN=press-1, O=Contoso, C=NZ"),
+                ("certutil", "C=NZ;O=Contoso;CN=press-1"),
+                ("curl", "Subject DN: C=NZ; O=Contoso; CN=press-1"),
+                ("a program with object identifiers", "2.5.4.3=press-1,2.5.4.10=Contoso,2.5.4.6=NZ"),
+                ("JSON", '"CN=press-1,O=Contoso,C=NZ"'),
+                ("LDAP with only its common name", "dn: cn=press-1"),
+                ("a person", "C=NZ/O=Contoso/CN=press-1"),
             )
         ),
         p.row(
@@ -62,6 +68,14 @@ def subject_rows(p: Plant) -> list[Case]:
             user_name="sensor-1 ",
             fails_at=COMPARED,
             shows=("sensor-1␠", "the authentication name has a blank at the end"),
+        ),
+        p.row(
+            "subject: an en dash of the registered name",
+            clients=(a_client("sensor\u20131"),),
+            user_name="sensor\u20131",
+            fails_at=COMPARED,
+            shows=("the authentication name has a letter that only looks the same", "U+2013 EN DASH"),
+            fix=("sensor-1",),
         ),
         p.good(
             "subject: T61String in Latin-1",
@@ -125,7 +139,8 @@ def subject_rows(p: Plant) -> list[Case]:
             "subject: a Cyrillic letter that looks the same",
             p.leaf(subject=name_of("CN=s\u0435nsor-1")),
             fails_at=COMPARED,
-            shows=("s\u0435nsor-1", "sensor-1"),
+            shows=("s\u0435nsor-1", "sensor-1", "U+0435 CYRILLIC SMALL LETTER IE"),
+            fix=("sensor-1",),
         ),
     ]
 
@@ -364,7 +379,14 @@ def name_rows(p: Plant) -> list[Case]:
             "name: sent with an invisible character", user_name="sensor-1\ufeff", fails_at=FOUND, shows=("sensor-1[U+FEFF]",),
             fix=("sensor-1", "U+FEFF", "at the end"),
         ),
-        p.row("name: a Cyrillic letter that looks the same", user_name="s\u0435nsor-1", fails_at=FOUND, shows=("s\u0435nsor-1",)),
+        p.row(
+            "name: a Cyrillic letter that looks the same", user_name="s\u0435nsor-1", fails_at=FOUND, shows=("s\u0435nsor-1",),
+            fix=("sensor-1", "U+0435 CYRILLIC SMALL LETTER IE"),
+        ),
+        p.row(
+            "name: registered with a dash that is no hyphen", clients=(a_client("sensor\u20111"),), fails_at=FOUND,
+            shows=("sensor-1",), fix=("sensor-1 is registered with a letter that only looks the same (U+2011 NON-BREAKING HYPHEN)",),
+        ),
         p.row("name: no client in the namespace", clients=(), fails_at=FOUND, shows=("sensor-1",)),
         p.row(
             "name: the client is disabled", clients=(a_client(enabled=False),), fails_at=ENABLED,

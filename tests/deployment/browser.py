@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+GENERATION = re.compile(r'name="generation" value="([^"]+)"')
 
 
 class Browser:
@@ -35,7 +36,8 @@ class Browser:
         status, page = self.get(form or path)
         token = TOKEN.search(page)
         assert token, (status, page[:500])
-        body = encode_multipart(BOUNDARY, {**fields, "csrfmiddlewaretoken": token[1]})
+        opened = {"generation": found[1]} if (found := GENERATION.search(page)) else {}
+        body = encode_multipart(BOUNDARY, {**opened, **fields, "csrfmiddlewaretoken": token[1]})
         # What a client says about itself must not count: the proxy overwrites it.
         headers = {"Origin": self._url, "Content-Type": MULTIPART_CONTENT, "X-Forwarded-Proto": "http"}
         return self._open(urllib.request.Request(f"{self._url}{path}", body, headers))

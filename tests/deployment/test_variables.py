@@ -16,7 +16,8 @@ OF_LIBRARIES = {"MALLOC_ARENA_MAX"}  # glibc
 
 def read_by_the_code() -> dict[str, bool]:
     """Return the variables that settings and gunicorn's configuration read, and whether each may come from a file."""
-    settings = (ROOT / "portal/settings.py").read_text(encoding="utf-8")
+    places = ("portal/settings.py", "portal/single_sign_on/configuration.py")
+    settings = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
     gunicorn = (ROOT / "deploy/gunicorn.conf.py").read_text(encoding="utf-8")
     found = {name: reader == "secret" for reader, name in IN_SETTINGS.findall(settings)}
     return found | dict.fromkeys(IN_GUNICORN.findall(gunicorn), False)

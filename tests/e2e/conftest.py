@@ -49,7 +49,9 @@ def page(chromium: Browser, storage: StorageState | None) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
-    errors = [each for each in errors if "status of 422" not in each]  # Chromium's own word on a form that is sent back
+    errors = [
+        each for each in errors if not any(f"status of {code}" in each for code in (409, 422))
+    ]  # Chromium's own word on a form that is sent back
     assert errors == [], f"The browser's console: {errors}"
 
 

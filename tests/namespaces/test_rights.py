@@ -20,6 +20,7 @@ from sync.drift.resolutions import CannotResolve
 from sync.models import Finding
 from sync.push.comparison import field_differences
 from tests.support.browsing import signed_in
+from tests.support.editions import editions_of
 from tests.support.factories import (
     make_ca_certificate,
     make_ca_der,
@@ -186,7 +187,8 @@ def test_an_action_reads_account_and_rights_again(place: Place, how: str) -> Non
         with pytest.raises(RuleError):
             refused()
     assert (
-        bulk.change_clients(place.ada, namespace=place.namespace, change=bulk.CHANGES["delete"], pks=[client.pk]) == 0
+        bulk.change_clients(place.ada, namespace=place.namespace, change=bulk.CHANGES["delete"], pks=[client.pk]).done
+        == 0
     )
     assert not Activity.objects.exists()
 
@@ -196,7 +198,10 @@ def test_every_client_that_matches_means_ones_own(place: Place) -> None:
     asked = {"change": "disable", "which": "all"}
     question = browser.get(reverse("namespaces:clients_change", args=[place.namespace.pk]), asked)
     assert (len(question.context["chosen"].pks), question.context["chosen"].others) == (1, 2)
-    answer = browser.post(reverse("namespaces:clients_change", args=[place.namespace.pk]), asked | {"count": "1"})
+    answer = browser.post(
+        reverse("namespaces:clients_change", args=[place.namespace.pk]),
+        asked | editions_of(Client.objects.filter(name=OURS)),
+    )
     assert answer.status_code == 302
     assert list(Client.objects.filter(state="Disabled").values_list("name", flat=True)) == [OURS]
 
@@ -204,7 +209,7 @@ def test_every_client_that_matches_means_ones_own(place: Place) -> None:
 def test_ticked_clients_of_others_stay(place: Place) -> None:
     browser = place.give(Role.CONTRIBUTOR, through_team=True)
     ticked = [str(pk) for pk in Client.objects.values_list("pk", flat=True)]
-    asked = {"change": "delete", "client": ticked, "count": "2"}
+    asked = {"change": "delete", "client": ticked, **editions_of(Client.objects.exclude(name=THEIRS))}
     assert browser.post(reverse("namespaces:clients_change", args=[place.namespace.pk]), asked).status_code == 302
     assert set(Client.objects.filter(deleted_at=None).values_list("name", flat=True)) == {THEIRS}
 
@@ -221,7 +226,7 @@ def test_a_bulk_stops_where_the_rights_end(place: Place, monkeypatch: pytest.Mon
 
     taken_away = bulk.BulkChange(change.code, change.label, change.meaning, change.concerned, apply)
     pks = list(Client.objects.order_by("pk").values_list("pk", flat=True))
-    assert bulk.change_clients(place.ada, namespace=place.namespace, change=taken_away, pks=pks) == 1
+    assert bulk.change_clients(place.ada, namespace=place.namespace, change=taken_away, pks=pks).done == 1
     assert done == [OURS]
 
 
@@ -292,7 +297,7 @@ def test_more_than_20_clients_are_deleted_by_typing_the_namespace(
     for number in range(18):
         make_client(place.namespace, f"more-{number}")
     address = reverse("namespaces:clients_change", args=[place.namespace.pk])
-    asked = {"change": "delete", "which": "all", "count": "21"}
+    asked = {"change": "delete", "which": "all", **editions_of(Client.objects.all())}
     assert browser.get(address, asked).context["question"].wanted == "factory"
     answer = browser.post(address, asked if typed is None else asked | {"typed_name": typed})
     assert answer.status_code == (302 if deleted else 422)
@@ -304,7 +309,7 @@ def test_20_clients_are_deleted_without_typing(place: Place) -> None:
     for number in range(17):
         make_client(place.namespace, f"more-{number}")
     address = reverse("namespaces:clients_change", args=[place.namespace.pk])
-    asked = {"change": "delete", "which": "all", "count": "20"}
+    asked = {"change": "delete", "which": "all", **editions_of(Client.objects.all())}
     assert signed_in(owner_of(place.namespace)).post(address, asked).status_code == 302
 
 

@@ -1,7 +1,6 @@
 """Access to every URL of the portal, checked for every kind of user."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
-from portal.models import AccessLink, Activity, InvitedTeam, Membership, Team, User
+from portal.models import Activity, OutgoingMail, Team, User, Webhook, WebhookDelivery
+from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
 from tests.support.factories import (
     make_admin,
@@ -20,6 +20,7 @@ from tests.support.factories import (
     make_configuration,
     make_namespace,
     make_permission_binding,
+    make_team,
     make_topic_space,
     make_user,
 )
@@ -33,12 +34,10 @@ OF_TEAMS: dict[str, tuple[str, str]] = {
     for role in ("contributor", "certificate_uploader", "client_manager")
     for team in ("Line 1", "Line 2")
 }
-# They lead a team and have no role anywhere. Person, team and invitation of the place belong to Line 1.
-LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
 MANAGES = {"certificate_uploader": "certificates:ca_certificate_", "client_manager": "namespaces:client"}
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
-# The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
+# The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
@@ -66,32 +65,24 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:session_end": ("POST", "stranger"),
     "portal:sign_out_everywhere": ("POST", "stranger"),
     "portal:notification_preferences": ("GET", "stranger"),
-    "portal:team_notifications": ("GET", "lead"),
+    "portal:team_notifications": ("GET", "admin"),
+    "portal:outbox_list": ("GET", "admin"),
+    "portal:outbox_retry": ("POST", "admin"),
+    "portal:outbox_cancel": ("POST", "admin"),
+    "portal:webhook_list": ("GET", "owner"),
+    "portal:webhook_create": ("GET", "owner"),
+    "portal:webhook_detail": ("GET", "owner"),
+    "portal:webhook_update": ("GET", "owner"),
+    "portal:webhook_rotate": ("GET", "owner"),
+    "portal:webhook_test": ("POST", "owner"),
+    "portal:webhook_delete": ("GET", "owner"),
+    "portal:delivery_retry": ("POST", "owner"),
     "portal:theme": ("POST", "everybody"),
     "portal:favicon": ("GET", "everybody"),
     "portal:search": ("GET", "stranger"),
     "portal:notifications": ("GET", "stranger"),
     "portal:notifications_seen": ("POST", "stranger"),
     "portal:bell": ("GET", "everybody"),
-    **{
-        f"portal:{page}": ("GET", "admin")
-        for page in (
-            *("person_list", "person_csv", "invite", "person_create", "person_detail", "person_update"),
-            *("person_give_role", "person_disable", "person_enable", "person_promote", "person_demote"),
-            *("person_sign_out", "person_password_link", "person_reset_second_step"),
-            *("team_create", "team_rename", "team_delete"),
-        )
-    },
-    "portal:team_list": ("GET", "lead"),
-    "portal:team_detail": ("GET", "lead"),
-    "portal:team_invite": ("GET", "lead"),
-    "portal:team_member_add": ("GET", "lead"),
-    "portal:team_member_find": ("GET", "lead"),
-    "portal:team_member_remove": ("GET", "lead"),
-    "portal:team_member_lead": ("POST", "admin"),
-    "portal:invitation_detail": ("GET", "lead"),
-    "portal:invitation_renew": ("POST", "lead"),
-    "portal:invitation_revoke": ("POST", "lead"),
     "namespaces:namespace_list": ("GET", "stranger"),
     "namespaces:namespace_connect": ("GET", "admin"),
     "namespaces:namespace_choices": ("GET", "admin"),
@@ -179,16 +170,10 @@ for stem in ("client_group", "topic_space", "permission_binding"):
     TABLE |= {f"namespaces:{stem}_retry": ("POST", "contributor")}
     if stem != "permission_binding":
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
-# Protected by keys of their own, with tests of their own.
-OTHER_KEYS = {
-    "portal:link",
-    "portal:link_open",
-    "certificates:expiry_feed",
-    "sync:metrics",
-    "sync:health",
-    "sync:ready",
-}
-# 404 instead of 403: people outside of the team must not learn that it exists.
+# Protected by keys of their own, or by an identity provider's answer, with tests of their own.
+OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
+OTHER_KEYS |= {"portal:sso_start", "portal:sso_callback"}
+# 404 instead of 403: these people must not learn that it exists.
 HIDDEN = {"portal:team_notifications"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
@@ -199,13 +184,12 @@ CHANGES = {
     "mfa_activate_totp": "stranger",
     "mfa_deactivate_totp": "stranger",
     "mfa_generate_recovery_codes": "stranger",
-    **{
-        name: least
-        for name, (method, least) in TABLE.items()
-        if name.startswith("portal:") and method == "GET" and least in {"admin", "lead"}
-        if not name.endswith(("_list", "_csv", "_detail", "_find"))
-    },
     "portal:notification_preferences": "stranger",
+    "portal:team_notifications": "admin",
+    "portal:webhook_create": "owner",
+    "portal:webhook_update": "owner",
+    "portal:webhook_rotate": "owner",
+    "portal:webhook_delete": "owner",
     "namespaces:namespace_connect": "admin",
     "namespaces:namespace_disconnect": "owner",
     "namespaces:role_add": "owner",
@@ -242,13 +226,8 @@ def place(settings: Any) -> Namespace:
     make_admin()
     namespace = make_namespace("factory", **people)
     NamespaceRole.objects.create(namespace=namespace, user=User.objects.get(username="disabled"), role="owner")
-    teams = {name: Team.objects.create(pk=1000 + at, name=name) for at, name in enumerate(("Line 1", "Line 2"))}
-    for each in teams.values():
-        Membership.objects.create(team=each, user=make_user(f"lead of {each.name}"), is_lead=True)
-    Membership.objects.create(team=teams["Line 1"], user=make_user("member", pk=1000))
-    far = timezone.now() + timedelta(days=7)
-    link = AccessLink.objects.create(pk=1000, purpose="join", secret_hash="-", created_at=far, expires_at=far, email="new@x.example")  # fmt: skip
-    InvitedTeam.objects.create(link=link, team=teams["Line 1"])
+    teams = {name: make_team(name) for name in ("Line 1", "Line 2")}
+    Team.objects.create(pk=1000, name="Another team")
     teams["Line 1"].members.add(people["contributor"])
     for person, (role, team) in OF_TEAMS.items():
         user = make_user(person)
@@ -268,6 +247,12 @@ def place(settings: Any) -> Namespace:
     entry = {"verb": "Create client", "scope": namespace.pk, "kind": "namespaces.client", "object_name": "press-1"}
     Activity.objects.create(pk=1000, at=now, actor_name="Portal", outcome="local", **entry)
     NamespaceRole.objects.create(pk=1000, namespace=namespace, user=make_user("guest"), role="reader")
+    times = {"created_at": now, "next_attempt_at": now, "expires_at": now}
+    OutgoingMail.objects.create(pk=1000, purpose="invitation", to="ada@example.com", **times)
+    key = encrypt("whsec_AAAA", SIGNING_KEY)
+    hook = {"name": "Chat", "url": "https://hooks.example.com/", "scope": namespace.pk, "created_at": now}
+    Webhook.objects.create(pk=1000, owner=people["owner"], signing_key=key, events=["ca_expiry"], **hook)
+    WebhookDelivery.objects.create(pk=1000, webhook_id=1000, event="ca_expiry", **times)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
     return namespace
@@ -285,9 +270,10 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,
-        "person": 1000,
         "team": 1000,
-        "invitation": 1000,
+        "webhook": 1000,
+        "delivery": 1000,
+        "mail": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
 
@@ -325,10 +311,6 @@ def is_allowed(person: str, name: str, least: str) -> bool:
     """Whether a person may open a URL, by the weakest of PEOPLE with access."""
     if least == "everybody" or person == "disabled":
         return least == "everybody"
-    if person in LEADS:
-        return least == "stranger" or (least == "lead" and (person == LEADS[0] or name == "portal:team_list"))
-    if least == "lead":
-        return person == "admin"
     role, team = OF_TEAMS.get(person, (person, "Line 1"))
     if role in PEOPLE:
         is_strong = PEOPLE.index(role) >= PEOPLE.index(least)
@@ -343,21 +325,11 @@ def is_of(role: str, name: str) -> bool:
     return name.startswith(MANAGES[role]) and not name.startswith("namespaces:client_group")
 
 
-def is_of_line_1(person: str) -> bool:
-    return person == "contributor" or person.endswith("of Line 1")
-
-
 def test_every_url_has_a_row() -> None:
     assert set(url_arguments()) - OTHER_KEYS == set(TABLE)
 
 
-REMOVES = (
-    "_disconnect",
-    "_delete",
-    "change_authentication_name",
-    "_member_remove",
-    "invitation_revoke",
-)  # a POST leaves nothing for the next person
+REMOVES = ("_disconnect", "_delete", "change_authentication_name")  # a POST leaves nothing for the next person
 ONE_OF_TEAMS = "client_manager of Line 2"  # the least of OF_TEAMS
 
 
@@ -368,10 +340,10 @@ def cases() -> Iterator[tuple[str, str, str, tuple[str, ...], bool]]:
     once, and the others in the long tests.
     """
     for name, method, least in ROWS:
-        everyone = (*PEOPLE[::-1], *OF_TEAMS, *LEADS, "disabled")
+        everyone = (*PEOPLE[::-1], *OF_TEAMS, "disabled")
         if least != "contributor":
             yield name, method, least, tuple(OF_TEAMS), True
-            everyone = (*PEOPLE[::-1], ONE_OF_TEAMS, *LEADS, "disabled")
+            everyone = (*PEOPLE[::-1], ONE_OF_TEAMS, "disabled")
         if method == "POST" and name.endswith(REMOVES):
             allowed = [person for person in everyone if is_allowed(person, name, least)]
             for person in allowed:
@@ -397,9 +369,7 @@ def test_access_by_role(place: Namespace, name: str, method: str, least: str, pe
         elif person in {"anonymous", "disabled"}:
             assert answer.status_code == 302, person
             assert answer.headers["Location"].startswith(reverse("portal:sign_in")), person
-        elif (name in HIDDEN and not is_of_line_1(person)) or (
-            person in {"stranger", *LEADS} and "pk" in url_arguments()[name]
-        ):
+        elif name in HIDDEN or (person == "stranger" and "pk" in url_arguments()[name]):
             assert answer.status_code == 404, person
         else:
             assert answer.status_code == 403, f"{person}: {answer.status_code}"

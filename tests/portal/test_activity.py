@@ -1,6 +1,7 @@
 """The activity log: entries are settled once, by the generation that was sent."""
 
 import pytest
+from django.db.models import ProtectedError
 
 from portal import activity
 from portal.models import Activity
@@ -47,10 +48,11 @@ def test_entries_of_other_objects_and_local_ones_are_left_alone() -> None:
     assert outcomes() == ["pending", "local"]
 
 
-def test_names_stay_when_a_person_or_team_is_gone() -> None:
+def test_a_person_in_the_log_is_never_deleted_and_the_name_of_a_team_stays() -> None:
     user, team = make_user("ada", first_name="Ada", last_name="L."), make_team()
     activity.record(user, verb="x", kind="k.k", object_pk=1, object_name="n", team=team)
-    user.delete()
+    with pytest.raises(ProtectedError):
+        user.delete()
     team.delete()
     entry = Activity.objects.get()
-    assert (entry.actor, entry.actor_name, entry.team_name) == (None, "Ada L.", "Line 1")
+    assert (entry.actor, entry.actor_name, entry.team_name) == (user, "Ada L.", "Line 1")

@@ -37,6 +37,7 @@ from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
 from tests.portal.test_access_table import TABLE, arguments, body_of
 from tests.support.chains import Identity, authority
+from tests.support.editions import edition
 from tests.support.factories import (
     make_ca_certificate,
     make_client,
@@ -124,7 +125,7 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         [record(namespace, 1, sensor), record(namespace, 2, giant), record(namespace, 3, sensor, user_name=LONG)],
         3,
     )
-    entry = activity.record(
+    entry = activity.entry_of(
         owner,
         verb="Update client",
         kind="namespaces.client",
@@ -135,7 +136,6 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         before={"description": NASTY},
         after={"description": f"{NASTY} again", NASTY: NASTY},
     )
-    type(entry).objects.all().delete()
     entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1000, "failed", NASTY[:60], NASTY
     entry.team_name = SHORT[:80]
     entry.save(force_insert=True)
@@ -310,7 +310,8 @@ def test_a_toast_and_the_pages_after_a_change_show_what_was_typed_as_text(owner:
     assert place.clients.filter(name="press-9").exists(), answer.content.decode()[-3000:]
     assert_harmless(answer, "after creating")
     assert_harmless(owner.post(reverse("namespaces:client_create", args=[place.pk]), {"name": NASTY}), "refused")
-    deleted = owner.post(reverse("namespaces:client_delete", args=[place.pk, "press-9"]), follow=True)
+    sent = edition(place.clients.get(name="press-9"))
+    deleted = owner.post(reverse("namespaces:client_delete", args=[place.pk, "press-9"]), sent, follow=True)
     assert_harmless(deleted, "after deleting")
 
 

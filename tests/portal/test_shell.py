@@ -228,7 +228,7 @@ def test_what_others_did_before_one_had_access_is_no_news(browser: Browser, name
     assert unread(browser) == "1"
     owner = Browser()
     owner.force_login(bob)
-    owner.post(reverse("namespaces:role_add", args=[other.pk]), {"who": "ada", "role": "reader"})
+    owner.post(reverse("namespaces:role_add", args=[other.pk]), {"who": "ada", "role": "reader", "generation": "0"})
     assert unread(browser) == "2", "the role itself is news"
     page = browser.get(reverse("portal:notifications")).content.decode()
     assert "<strong>Grant role</strong> Ada Lovelace (ada): Reader" in page, "it says to whom"

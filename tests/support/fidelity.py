@@ -1,6 +1,7 @@
 """The table of docs/fidelity.md: what the emulator does because Microsoft documents it.
 
-`python -m tests.support.fidelity`, part of `make check`, warns when a row's source is older than 180 days.
+`python -m tests.support.fidelity`, part of `make check`, warns when a row's source is older than 180 days; with `--all` it
+lists every such source.
 """
 
 import calendar
@@ -14,6 +15,7 @@ from pathlib import Path
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "fidelity.md"
 COLUMNS = ("behaviour", "source", "date", "profile", "test")
 MOST_DAYS = 180
+MOST_NAMED = 5
 _DATE = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?", re.ASCII)
 
 
@@ -63,30 +65,37 @@ def read_rows(text: str) -> list[Row]:
     return rows
 
 
-def warning(rows: Sequence[Row], today: datetime.date) -> str:
-    """Return a warning that names the sources older than 180 days, with the number of their rows; "" for none."""
+def warning(rows: Sequence[Row], today: datetime.date, *, named: int = MOST_NAMED) -> str:
+    """Return a warning that counts the sources older than 180 days and names the oldest ones; "" for none.
+
+    Arguments: `named`, how many to name at most, each with the number of its rows.
+    """
     old: dict[tuple[str, str], int] = {}
     for row in rows:
         if (today - row.last_day).days > MOST_DAYS:
             old[row.source, row.date] = old.get((row.source, row.date), 0) + 1
     if not old:
         return ""
-    named = "".join(
-        f"\n  {source} of {day}: {count} {'row' if count == 1 else 'rows'}"
-        for (source, day), count in sorted(old.items(), key=lambda found: found[0][1])
+    oldest = sorted(old.items(), key=lambda found: found[0][1])
+    lines = "".join(
+        f"\n  {source} of {day}: {count} {'row' if count == 1 else 'rows'}" for (source, day), count in oldest[:named]
     )
+    more = f"\n  and {len(oldest) - named} more: python -m tests.support.fidelity --all" if len(oldest) > named else ""
     return (
-        f"Warning: docs/fidelity.md has sources older than {MOST_DAYS} days. Read them again and date them anew:{named}"
+        f"Warning: {sum(old.values())} of {len(rows)} rows of docs/fidelity.md have sources older than {MOST_DAYS} days "
+        f"({len(oldest)} sources). Read them again and date them anew; the oldest:{lines}{more}"
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print the warning, if there is one. A source that is old is no failure."""
-    found = warning(read_rows(TABLE.read_text(encoding="utf-8")), datetime.datetime.now(datetime.UTC).date())
+    rows = read_rows(TABLE.read_text(encoding="utf-8"))
+    today = datetime.datetime.now(datetime.UTC).date()
+    found = warning(rows, today, named=len(rows) if "--all" in arguments else MOST_NAMED)
     if found:
         print(found)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.authority import Authority
@@ -14,6 +14,52 @@ from tests.support.emulator_keys import put_keys
 HOST = "127.0.0.2"  # for the portal another machine than 127.0.0.1
 DROPPED = ("connection", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-for", "x-forwarded-port")
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Message:
+    """A request or a response: its first line, its header fields and its body."""
+
+    start: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+    @classmethod
+    def read(cls, data: bytes) -> "Message":
+        head, _, body = data.partition(b"\r\n\r\n")
+        start, *lines = head.decode("latin-1").split("\r\n")
+        return cls(start, [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)], body)
+
+    def header(self, name: str) -> str:
+        return next((value for each, value in self.fields if each.lower() == name.lower()), "")
+
+    def set_header(self, name: str, value: str) -> None:
+        self.fields = [(each, held) for each, held in self.fields if each.lower() != name.lower()] + [(name, value)]
+
+    def encoded(self) -> bytes:
+        lines = [self.start, *(f"{name}: {value}" for name, value in self.fields), "", ""]
+        return "\r\n".join(lines).encode("latin-1") + self.body
+
+
+class Tampering:
+    """What a proxy changes on the way: nothing, unless a subclass does. `path` is that of the request."""
+
+    def request(self, path: str, message: Message) -> None:
+        """Change a request before it is passed on."""
+
+    def response(self, path: str, message: Message) -> None:
+        """Change a response before it is passed on."""
+
+    def is_away(self, path: str) -> bool:
+        """Return whether to close the connection without an answer."""
+        return False
+
+
+@dataclass
+class Tamperer:
+    """Who tampers now. A test may replace it while the proxy runs."""
+
+    now: Tampering = field(default_factory=Tampering)
 
 
 @dataclass(frozen=True)
@@ -26,7 +72,7 @@ class TLSProxy:
 
 
 @contextlib.contextmanager
-def tls_proxy_to(port: int, folder: Path) -> Iterator[TLSProxy]:
+def tls_proxy_to(port: int, folder: Path, tamperer: Tamperer | None = None) -> Iterator[TLSProxy]:
     """Run a proxy to a port of 127.0.0.1 for the block. Its connections come from HOST."""
     folder.mkdir(parents=True, exist_ok=True)
     put_keys(folder)
@@ -38,7 +84,7 @@ def tls_proxy_to(port: int, folder: Path) -> Iterator[TLSProxy]:
     thread.start()
 
     async def serve() -> asyncio.Server:
-        return await asyncio.start_server(_Forwarding(port).handle, HOST, 0, ssl=context)
+        return await asyncio.start_server(_Forwarding(port, tamperer).handle, HOST, 0, ssl=context)
 
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result(timeout=20)
     try:
@@ -60,8 +106,9 @@ async def _close(server: asyncio.Server) -> None:
 
 
 class _Forwarding:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tamperer: Tamperer | None) -> None:
         self._port = port
+        self._tamperer = tamperer
         self._running: set[asyncio.Task[None] | None] = set()  # asyncio itself forgets a task whose client has left
 
     async def handle(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
@@ -86,6 +133,10 @@ class _Forwarding:
             f"X-Forwarded-For: {answer.get_extra_info('peername')[0]}",
             "Connection: close",
         ]
+        asked = "\r\n".join([head[0], *kept, *added, "", ""]).encode("latin-1") + body
+        if self._tamperer is not None:
+            await self._tamper(self._tamperer.now, asked, answer)
+            return
         try:
             back, forth = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(HOST, 0))
         except OSError:
@@ -93,10 +144,30 @@ class _Forwarding:
             await answer.drain()
             return
         try:
-            forth.write("\r\n".join([head[0], *kept, *added, "", ""]).encode("latin-1") + body)
+            forth.write(asked)
             await forth.drain()
             while data := await back.read(65_536):
                 answer.write(data)
                 await answer.drain()
         finally:
             forth.close()
+
+    async def _tamper(self, tampering: Tampering, asked: bytes, answer: asyncio.StreamWriter) -> None:
+        request = Message.read(asked)
+        path = request.start.split(" ")[1].partition("?")[0]
+        if tampering.is_away(path):
+            return
+        tampering.request(path, request)
+        if request.body:
+            request.set_header("Content-Length", str(len(request.body)))
+        back, forth = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(HOST, 0))
+        try:
+            forth.write(request.encoded())
+            await forth.drain()
+            response = Message.read(await back.read(-1))
+        finally:
+            forth.close()
+        tampering.response(path, response)
+        response.set_header("Content-Length", str(len(response.body)))
+        answer.write(response.encoded())
+        await answer.drain()

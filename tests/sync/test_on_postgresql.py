@@ -22,6 +22,7 @@ SAME_TESTS = {
         "test_migrations.py",
         "push/test_sent_states.py",
         "../namespaces/test_name_lookups.py",
+        "../namespaces/test_lost_update_race.py",
     ),
     "fuzz": tuple(
         f"../portal/test_fuzz.py::{test}[short {number}]"

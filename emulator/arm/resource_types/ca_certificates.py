@@ -4,8 +4,8 @@ Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespac
 https://learn.microsoft.com/azure/event-grid/mqtt-certificate-chain-client-authentication
 """
 
+from certificates.authentication.chain import anchor_flaw
 from certificates.x509.reading import Certificate, DecodingError, from_request_pem, load_certificate
-from certificates.x509.strength import key_flaw
 from emulator.arm.requests.errors import conflict
 from emulator.arm.resource_types.child_type import Checked, ChildType, Draft
 from emulator.arm.resource_types.names import SHORT_NAME
@@ -34,11 +34,10 @@ def _decode(draft: Draft) -> Certificate:
             " client certificate, use the validation scheme ThumbprintMatch. A CA certificate that signs clients must be"
             " signed again with CA:TRUE.",
         )
-    flaw = key_flaw(certificate)
-    if flaw is not None and flaw.code == "explicit-curve":
+    if flaw := anchor_flaw(certificate):
         raise fields.error(
             "encodedCertificate",
-            f"The CA certificate '{certificate.subject[:200]}' {flaw.claim} ({flaw.value}). Use {flaw.instead}.",
+            f"No client could connect with the CA certificate '{certificate.subject[:200]}'. {flaw[:1000]}",
         )
     return certificate
 

@@ -1,6 +1,6 @@
 """The `authentication` of a client in 2023-06-01-preview, since replaced by `clientCertificateAuthentication`.
 
-Source: the models of azure-mgmt-eventgrid 10.3.0b2.
+Source: the models of azure-mgmt-eventgrid 10.3.0b2; lengths from Azure/aaz, the command models of 2023-06-01-preview.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 from emulator.arm.resource_types.fields import Fields
 
 THUMBPRINT = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
-SUBJECT_LENGTHS = {"commonName": (1, 64), "countryCode": (2, 2), "organization": (1, 64), "organizationUnit": (1, 32)}
+SUBJECT_LENGTHS = {"commonName": (0, 64), "countryCode": (2, 2), "organization": (0, 64), "organizationUnit": (0, 32)}
 
 
 def check_thumbprint(fields: Fields, name: str, thumbprint: str) -> None:

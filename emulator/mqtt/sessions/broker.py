@@ -157,6 +157,10 @@ class Broker:
             assert shared is not None
             self._index.remove(group, shared.topic_filter)
 
+    def group_of(self, topic_filter: str) -> SharedGroup | None:
+        """Return the members of a shared subscription, `$share/{group}/{filter}`; None for any other filter."""
+        return self._groups.get(topic_filter)
+
     # Messages
 
     def publish(self, message: Message, publisher: Session | None, now: float) -> list[Session]:

@@ -26,15 +26,16 @@ def live_state(broker: Broker, authorization: Authorization, owner: str, *, wall
     return {
         "isListening": True,
         "sessionCount": len(found),
-        "sessions": [_session(each, authorization, wall) for each in found[:MAX_SESSIONS_SHOWN]],
+        "sessions": [_session(broker, each, authorization, wall) for each in found[:MAX_SESSIONS_SHOWN]],
         "messages": _messages(tally, wall) if tally is not None else None,
     }
 
 
-def _session(session: Session, authorization: Authorization, wall: float) -> dict[str, Any]:
+def _session(broker: Broker, session: Session, authorization: Authorization, wall: float) -> dict[str, Any]:
     subscriptions = []
     for subscription in session.subscriptions.values():
         access = authorization.may_subscribe(session.owner, subscription.topic_filter)
+        group = broker.group_of(subscription.topic_filter)
         subscriptions.append(
             {
                 "topicFilter": subscription.topic_filter,
@@ -42,6 +43,7 @@ def _session(session: Session, authorization: Authorization, wall: float) -> dic
                 "isPermitted": access.allowed,
                 "topicSpace": access.space if access.allowed else "",
                 "permissionBinding": access.binding,
+                **({"sharedQueuedMessages": group.waiting} if group is not None else {}),
             }
         )
     return {

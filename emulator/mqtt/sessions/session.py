@@ -227,11 +227,11 @@ class Session:
             and not outlet.is_congested
         )
 
-    def send(self, message: Message, now: float) -> None:
-        """Send a message of a shared subscription to a session that `is_ready`."""
+    def send(self, message: Message, now: float) -> bool:
+        """Send a message of a shared subscription to a session that `is_ready`. Return False if it is too large for it."""
         assert self.outlet is not None
         self._ledger.held += message.size if message.qos else 0
-        self._send(self.outlet, message, now)
+        return self._try_to_send(self.outlet, message, now)
 
     def give_up(self, wanted: Callable[[Delivery], bool]) -> list[Delivery]:
         """Forget unacknowledged messages of shared subscriptions, and return those that were `wanted` in their order."""
@@ -285,6 +285,11 @@ class Session:
                 self.tally.dropped[1] += 1
 
     def _send(self, outlet: Outlet, message: Message, now: float) -> None:
+        if not self._try_to_send(outlet, message, now):
+            self.tally.dropped[message.qos] += 1
+
+    def _try_to_send(self, outlet: Outlet, message: Message, now: float) -> bool:
+        """Send a message. Return False, with nothing kept of it, if it is too large for the client."""
         qos, tally, packet_id = message.qos, self.tally, 0
         if qos:
             packet_id = self._next_packet_id()
@@ -292,9 +297,10 @@ class Session:
         if outlet.send(message, packet_id, now):
             tally.delivered[qos] += 1
             tally.last_delivered_topic, tally.last_delivered_at = message.topic, now
-        else:
-            tally.dropped[qos] += 1
-            self.acknowledge(packet_id)
+            return True
+        if self.in_flight.pop(packet_id, None) is not None:
+            self._ledger.held -= message.size
+        return False
 
     def _send_again(self, outlet: Outlet, now: float) -> None:
         packet_id = self._unsent.popleft()
@@ -302,8 +308,13 @@ class Session:
         if message is None:
             return
         is_settled = message.delivery is not None and message.delivery.is_settled
-        if is_settled or not outlet.send(message, packet_id, now, duplicate=True):
+        if is_settled:
             self.acknowledge(packet_id)
+        elif not outlet.send(message, packet_id, now, duplicate=True):  # its client accepts less than before
+            del self.in_flight[packet_id]
+            self._ledger.held -= message.size
+            if message.delivery is not None:
+                message.delivery.give_back(self)
 
     def acknowledge(self, packet_id: int) -> None:
         """Remove a message that the client has acknowledged. An unknown id is ignored, as after a lost session."""

@@ -87,6 +87,11 @@ class SharedGroup:
         """Whether messages wait until a member has room."""
         return bool(self._queue)
 
+    @property
+    def waiting(self) -> int:
+        """The messages that wait until a member has room."""
+        return len(self._queue)
+
     # Messages
 
     def publish(self, message: Message, now: float) -> None:
@@ -100,30 +105,42 @@ class SharedGroup:
 
     def _send_unacknowledged(self, message: Message, now: float) -> None:
         able = [s for s in self._order if s.outlet is not None and not s.outlet.is_congested]
-        if able:
-            session = self._chance.choice(able)
-            session.deliver(self._copy_for(session, message), now)
-        else:
-            self._order[0].tally.dropped[0] += 1
+        while able:
+            session = able.pop(self._chance.randrange(len(able)))
+            if session.send(self._copy_for(session, message), now):
+                return
+        self._order[0].tally.dropped[0] += 1
 
     def _hand_out(self, delivery: SharedDelivery, now: float) -> bool:
+        """Send a message to one member. Return False if none has room.
+
+        One that is too large for all of those with room is lost, as it would be without a shared subscription.
+        """
         able = [s for s in self._order if s.is_ready and s not in delivery.holders]
         if not able:
             return False
-        self._send(self._chance.choice(able) if len(able) > 1 else able[0], delivery, now)
+        while able:
+            if self._send(able.pop(self._chance.randrange(len(able))), delivery, now):
+                return True
+        if not delivery.holders:
+            self._order[0].tally.dropped[1] += 1
+            delivery.settle()
         return True
 
-    def _send(self, session: Session, delivery: SharedDelivery, now: float) -> None:
+    def _send(self, session: Session, delivery: SharedDelivery, now: float) -> bool:
+        """Send a message to a member. Return False if it is too large for its client (MQTT 5, 3.1.2.11.4)."""
         copy = self._copy_for(session, delivery.message)
-        if copy.qos:
-            copy = SharedMessage(copy, delivery)
-            delivery.since = now
-            delivery.holders[session] = None
-            self._unacknowledged.pop(delivery, None)
-            self._unacknowledged[delivery] = None
-        else:
-            delivery.settle()
-        session.send(copy, now)
+        if not copy.qos:
+            if is_sent := session.send(copy, now):
+                delivery.settle()
+            return is_sent
+        if not session.send(SharedMessage(copy, delivery), now):
+            return False
+        delivery.since = now
+        delivery.holders[session] = None
+        self._unacknowledged.pop(delivery, None)
+        self._unacknowledged[delivery] = None
+        return True
 
     def _copy_for(self, session: Session, message: Message) -> Message:
         subscription = self._members[session]
@@ -162,8 +179,8 @@ class SharedGroup:
             delivery = self._next()
             if delivery.message.has_expired(now):
                 session.tally.dropped[1] += 1
-            else:
-                self._send(session, delivery, now)
+            elif not self._send(session, delivery, now):
+                self._hand_out(delivery, now)
 
     def distribute(self, now: float) -> None:
         """Send waiting messages to the members that have room."""

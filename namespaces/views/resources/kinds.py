@@ -11,7 +11,6 @@ from django.utils.text import capfirst
 from namespaces.forms.base import ResourceForm
 from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
-from portal.models import User
 from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel
@@ -64,7 +63,7 @@ class Kind:
     form: Callable[[PageRequest, Namespace, Any, QueryDict | None], ResourceForm]
     create: Callable[..., SyncedModel]
     update: Callable[..., object]
-    delete: Callable[[User, Any, QueryDict], object]
+    delete: Callable[..., object]  # of the actor, the row and what was posted; `opened` is the edition asked about
     app: str = "namespaces"
     create_action: str = "create"
     update_title: str = ""

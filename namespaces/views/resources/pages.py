@@ -3,6 +3,7 @@
 Each view takes the type of the resource as `kind`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_namespace, get_resource, rights_of
+from namespaces.actions.resources import ChangedMeanwhile, Gone
 from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
@@ -20,11 +22,22 @@ from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
+from namespaces.views.resources.conflicts import (
+    CHANGED,
+    NO_GENERATION,
+    chosen_values,
+    conflict,
+    deletion_conflict,
+    edition_to_check,
+    is_resolving,
+    opened_with,
+)
 from namespaces.views.resources.kinds import Kind
 from portal.web.csv_files import csv_response, csv_rows
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
 from sync.models import SyncedModel
+from sync.pages.changes_since import former_names, last_entry_of
 
 
 def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
@@ -92,12 +105,25 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
-    row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    try:
+        row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
+    except Http404:
+        if request.method == "POST":
+            return _gone_page(request, pk, name, kind)
+        raise
     form = kind.form(request, row.namespace, row, request.POST if request.method == "POST" else None)
     if form.is_valid():
+        values = form.values()
         try:
-            kind.update(request.user, row, **form.values())
+            opened = edition_to_check(request)
+            kind.update(request.user, row, **chosen_values(request, row, values), opened=opened)
+        except ChangedMeanwhile as changed:
+            return _conflict_page(request, kind, changed.row, values)
+        except Gone:
+            return _gone_page(request, pk, name, kind)
         except RuleError as refusal:
+            if is_resolving(request):
+                return _conflict_page(request, kind, row, values, problem=refusal.sentence)
             form.refuse(refusal)
         else:
             messages.success(request, f"{kind.button} {row.name} is saved.")
@@ -107,11 +133,45 @@ def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
     return form_page(request, row.namespace, kind, form, row)
 
 
+def _conflict_page(
+    request: PageRequest, kind: Kind, row: Any, values: Mapping[str, Any], *, problem: str = ""
+) -> HttpResponse:
+    """Show what others changed meanwhile beside what was typed, for the user to choose."""
+    more = conflict(request, row, values, problem=problem)
+    context = grid_context(request, row.namespace, kind, row=row, **more)
+    return render_page(request, "namespaces/resource_conflict.html", context, partial="pane", status=CHANGED)
+
+
+def _gone_page(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
+    """Show the form that creates a resource, with what was typed into the form of one that others deleted meanwhile."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
+    last = last_entry_of(kind.model, pk, name)
+    if last is None:
+        raise Http404(f"There is no such {kind.noun}.")
+    typed = request.POST.copy()
+    typed.update({key: value for key, value in former_names(last).items() if key not in typed})
+    if kind.draft is not None:
+        request.POST = typed  # type: ignore[assignment]
+        form, more = kind.draft(request, namespace, None)
+    else:
+        form, more = kind.form(request, namespace, None, typed), {}
+    return form_page(request, namespace, kind, form, status=CHANGED, gone=last, **more)
+
+
 def form_page(
-    request: PageRequest, namespace: Namespace, kind: Kind, form: ResourceForm, row: Any = None, **more: Any
+    request: PageRequest,
+    namespace: Namespace,
+    kind: Kind,
+    form: ResourceForm,
+    row: Any = None,
+    *,
+    status: int = 0,
+    **more: Any,
 ) -> HttpResponse:
     """Return the page or pane with the form; 422 where the form came back with errors."""
     of_form = kind.form_context(request, namespace, form) | more
+    if row is not None:
+        of_form["opened"] = opened_with(request, row)
     if kind.form_is_pane:
         context = grid_context(request, namespace, kind, form=form, row=row, **of_form)
     elif row is None:
@@ -119,7 +179,7 @@ def form_page(
     else:
         context = row_context(request, row, kind, form=form, poll=poll_of([row]), **of_form)
     template = kind.form_templates[0 if row is None else 1]
-    status = 422 if form.is_bound else 200
+    status = status or (422 if form.is_bound else 200)
     return render_page(request, template, context, partial=kind.form_partial, status=status)
 
 
@@ -166,16 +226,22 @@ def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
     own = kind.row_context(row) | kind.detail_context(row)
     wanted = row.name if kind.is_in_use(row, own) else ""
     problem = name_problem(request, wanted) if request.method == "POST" else ""
+    status = 422 if problem else 200
+    more: dict[str, Any] = {"opened": opened_with(request, row)}
     if request.method == "POST" and not problem:
         try:
-            kind.delete(request.user, row, request.POST)
+            kind.delete(request.user, row, request.POST, opened=edition_to_check(request))
+        except ChangedMeanwhile as changed:
+            row, status, more = changed.row, CHANGED, deletion_conflict(request, changed)
         except RuleError as refusal:
-            messages.warning(request, refusal.sentence, extra_tags=refusal.code)
+            if refusal is not NO_GENERATION:
+                messages.warning(request, refusal.sentence, extra_tags=refusal.code)
+                return go_to(request, kind.url("list"), pk)
+            status, more = 422, more | {"refusal": refusal}
         else:
             messages.success(request, f"{kind.button} {row.name} is being deleted.")
-        return go_to(request, kind.url("list"), pk)
-    context = grid_context(request, row.namespace, kind, row=row, wanted=wanted, problem=problem, **own)
-    status = 422 if problem else 200
+            return go_to(request, kind.url("list"), pk)
+    context = grid_context(request, row.namespace, kind, row=row, wanted=wanted, problem=problem, **own | more)
     return render_page(request, "namespaces/resource_delete.html", context, partial="pane", status=status)
 
 

@@ -31,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--azure", default="", metavar="MONTH", help="behave as Azure did then, such as 2025-02 (default: newest)"
         )
+        parser.add_argument(
+            "--sso", action="store_true", help="run an identity provider too, with users and groups for single sign-on"
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +44,7 @@ class Command(BaseCommand):
             if options["reset"]:
                 folder.reset()
             folder.open()
-            chosen = {name: options[name] for name in ("port", "broker", "azure")}
+            chosen = {name: options[name] for name in ("port", "broker", "azure", "sso")}
             Demo(folder, **chosen, code=settings.BASE_DIR, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error

@@ -16,6 +16,7 @@ from certificates.x509.reading import Certificate, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.models import Namespace
 from tests.support.chains import Identity, authority
+from tests.support.editions import edition
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
@@ -185,17 +186,17 @@ def test_the_name_of_one_in_use_is_typed_to_delete_it(
     show(namespace, "press-1", chain.clients[0])
     address = reverse("certificates:ca_certificate_delete", args=[namespace.pk, "line-a"])
     assert 'data-typed-name="line-a"' in ada.get(address).content.decode()
-    answer = ada.post(address, {} if typed is None else {"typed_name": typed})
+    answer = ada.post(address, edition(row) | ({} if typed is None else {"typed_name": typed}))
     row.refresh_from_db()
     assert (answer.status_code, row.deleted_at is None) == ((302, False) if typed == "line-a" else (422, True))
     assert ('data-code="not-the-name"' in answer.content.decode()) is (typed != "line-a")
 
 
 def test_an_unused_one_is_deleted_without_typing(ada: Browser, namespace: Namespace) -> None:
-    make_ca_certificate(namespace, "line-a")
+    row = make_ca_certificate(namespace, "line-a")
     address = reverse("certificates:ca_certificate_delete", args=[namespace.pk, "line-a"])
     assert "data-typed-name" not in ada.get(address).content.decode()
-    assert ada.post(address).status_code == 302
+    assert ada.post(address, edition(row)).status_code == 302
 
 
 def test_the_issuer_is_linked_when_it_is_uploaded_too(ada: Browser, namespace: Namespace, chain: SampleChain) -> None:

@@ -47,6 +47,7 @@ WAYS = {
     "ca: does not permit the client's DNS name": ELSEWHERE,
     "ca: *": UPLOAD_CA,
     "subject: registered as *": CHANGE_NAME,
+    "subject: * of the registered name": CHANGE_NAME,
     "subject: *": ELSEWHERE,
     "dns: the name stands in *": SET_SCHEME,
     "dns: *": ELSEWHERE,

@@ -9,7 +9,7 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem, to_pem
-from tests.support.chains import authority
+from tests.certificates.uploads import Upload, unfit_cas
 from tests.support.emulator_process import LOCATION, EmulatorProcess
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -167,7 +167,6 @@ INVALID_CERTIFICATES: dict[str, Any] = {
     "two certificates": PEM + to_pem(OTHER.intermediate.certificate_der),
     "a client certificate": to_pem(CHAIN.clients[0].certificate_der),
     "a private key": CHAIN.clients[0].key_pem.decode(),
-    "a curve described by parameters": authority("Plant", explicit_curve=True).pem.decode(),
     "a NUL before the PEM": "\0" + PEM,
     "PEM encoded once more in base64": b64encode(PEM.encode()).decode(),
     "PEM with escaped line breaks": PEM.replace("\n", "\\n"),
@@ -190,6 +189,22 @@ def test_anything_but_one_ca_certificate_is_rejected(emulator: EmulatorProcess, 
     assert (status, body["error"]["code"]) == (400, "InvalidRequest")
     assert body["error"]["target"] == "properties.encodedCertificate"
     assert emulator.request("HEAD", path)[0] == 404
+
+
+@pytest.mark.parametrize("upload", unfit_cas(), ids=lambda upload: upload.id)
+def test_what_no_client_can_connect_with_is_rejected_as_by_the_pane(
+    emulator: EmulatorProcess, namespace: str, upload: Upload
+) -> None:
+    """Dates pass, and the signature on a trust anchor is not checked: the pane alone refuses those."""
+    accepted = upload.code in {"expired", "not-yet-valid", "weak-hash", "signature-type", "duplicate"}
+    path = f"{namespace}/caCertificates/unfit"
+    status, _, body = emulator.request("PUT", path, {"properties": {"encodedCertificate": upload.data.decode()}})
+    if accepted:
+        assert status == 200
+        emulator.call("DELETE", path)
+    else:
+        assert (status, body["error"]["target"]) == (400, "properties.encodedCertificate")
+        assert emulator.request("HEAD", path)[0] == 404
 
 
 def test_a_certificate_cannot_be_replaced_under_its_name(emulator: EmulatorProcess, namespace: str) -> None:

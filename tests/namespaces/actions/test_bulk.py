@@ -17,6 +17,7 @@ from sync.models import Lane, WorkerBeat
 from sync.pages.overview import changes, in_words
 from sync.push.queue import Queue
 from tests.support.browsing import signed_in
+from tests.support.editions import editions_of
 from tests.support.factories import make_client, make_namespace
 from tests.support.markup import on_one_line
 
@@ -90,7 +91,7 @@ def test_those_that_are_chosen_are_disabled_at_once_and_before_others(
     browser: Browser, ada: User, factory: Namespace
 ) -> None:
     rows = make_clients(factory, "press-1", "press-2", "press-3")
-    asked = {"change": "disable", "client": [rows[0].pk, rows[1].pk], "count": "2"}
+    asked = {"change": "disable", "client": [rows[0].pk, rows[1].pk], **editions_of(rows[:2])}
     assert browser.post(url(factory), asked).headers["Location"] == reverse("namespaces:client_list", args=[factory.pk])
     states = dict(Client.objects.values_list("name", "state"))
     assert states == {"press-1": "Disabled", "press-2": "Disabled", "press-3": "Enabled"}
@@ -107,7 +108,7 @@ def test_one_that_is_disabled_alone_goes_before_many_and_they_before_other_chang
     (edited, alone) = make_clients(factory, "edited", "alone")
     edited, alone = Client.objects.get(pk=edited.pk), Client.objects.get(pk=alone.pk)
     update_client(ada, client=edited, **{**editable(edited), "description": "new"})
-    browser.post(url(factory), {"change": "disable", "client": [row.pk for row in many], "count": "3"})
+    browser.post(url(factory), {"change": "disable", "client": [row.pk for row in many], **editions_of(many)})
     update_client(ada, client=alone, **{**editable(alone), "state": "Disabled"})
     order = [candidate.pk for candidate in Queue().take(5)]
     assert order == [alone.pk, *(row.pk for row in many), edited.pk]
@@ -123,7 +124,9 @@ def test_enabling_many_gives_way_to_single_changes(browser: Browser, factory: Na
     make_clients(factory, "press-3")
     text = ask(browser, factory, change="enable", which="all")
     assert 'data-chosen="2" data-unchanged="1"' in text
-    browser.post(url(factory), {"change": "enable", "which": "all", "count": "2"})
+    browser.post(
+        url(factory), {"change": "enable", "which": "all", **editions_of(Client.objects.filter(state="Disabled"))}
+    )
     assert not Client.objects.filter(state="Disabled").exists()
     assert set(Client.objects.unsettled().values_list("name", "lane")) == {
         ("press-1", Lane.BULK),
@@ -136,13 +139,14 @@ def test_all_that_match_the_filter_are_deleted_and_no_others(browser: Browser, f
     make_clients(make_namespace("other"), "press-9")
     text = ask(browser, factory, change="delete", which="all", q="press")
     assert 'name="q" value="press"' in text
-    browser.post(url(factory), {"change": "delete", "which": "all", "q": "press", "count": "2"})
+    seen = editions_of(factory.clients.filter(name__startswith="press"))
+    browser.post(url(factory), {"change": "delete", "which": "all", "q": "press", **seen})
     assert set(Client.objects.filter(deleted_at__isnull=False).values_list("name", flat=True)) == {"press-1", "press-2"}
 
 
 def test_where_others_match_by_now_it_is_asked_again(browser: Browser, factory: Namespace) -> None:
-    make_clients(factory, "press-1", "press-2", "press-3")
-    response = browser.post(url(factory), {"change": "delete", "which": "all", "count": "2"})
+    rows = make_clients(factory, "press-1", "press-2", "press-3")
+    response = browser.post(url(factory), {"change": "delete", "which": "all", **editions_of(rows[:2])})
     assert 'data-chosen="3"' in response.content.decode()
     assert not Client.objects.filter(deleted_at__isnull=False).exists()
 
@@ -177,7 +181,7 @@ def test_where_nothing_is_chosen_nothing_happens(browser: Browser, factory: Name
 
 def test_a_client_of_another_namespace_is_never_touched(browser: Browser, factory: Namespace) -> None:
     (strange,) = make_clients(make_namespace("other"), "press-9")
-    browser.post(url(factory), {"change": "delete", "client": strange.pk, "count": "1"})
+    browser.post(url(factory), {"change": "delete", "client": strange.pk, **editions_of([strange])})
     assert Client.objects.get().deleted_at is None
 
 
@@ -187,12 +191,9 @@ def test_many_are_changed_in_transactions_that_leave_room_for_others(
 ) -> None:
     monkeypatch.setattr(bulk, "AT_ONCE", 2)
     rows = make_clients(factory, *(f"press-{number}" for number in range(5)))
-    assert (
-        bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 5
-    )
-    assert (
-        bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=[row.pk for row in rows]) == 0
-    )
+    pks = [row.pk for row in rows]
+    assert bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=pks).done == 5
+    assert bulk.change_clients(ada, namespace=factory, change=bulk.CHANGES["disable"], pks=pks).left == tuple(pks)
     assert Activity.objects.count() == 5
 
 

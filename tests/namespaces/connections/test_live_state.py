@@ -14,7 +14,9 @@ from namespaces.connections.live_state import WATCHED_SECONDS, live_of
 from namespaces.models import Namespace
 from sync.capabilities.live_state import ArmLiveState
 from tests.emulator.mqtt import raw_client as w
+from tests.emulator.mqtt.messages import a_topic, listening
 from tests.emulator.mqtt.plant import Plant, connect, make_plant
+from tests.emulator.mqtt.raw_client import connected
 from tests.portal.test_hostile_strings import assert_harmless
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
@@ -77,6 +79,28 @@ def next_question(page: str) -> str:
 
 def test_a_client_that_never_came_has_nothing_and_the_page_says_so(client: Browser, namespace: Namespace) -> None:
     assert re.findall(r'data-empty="(\w+)"', live_part(page(client, namespace))) == ["sessions", "counts"]
+
+
+def test_messages_that_wait_for_a_member_of_a_shared_subscription_are_shown(
+    client: Browser, namespace: Namespace, plant: Plant
+) -> None:
+    topic = a_topic()
+    one_at_once = b"\x21\x00\x01"  # Receive Maximum
+    with connected(plant, a_topic(), "press-07", properties=one_at_once) as member:
+        listening(member, f"$share/g/{topic}", "m/other")
+        with connected(plant, a_topic(), "robot-1") as sender:
+            for _ in range(3):
+                sender.send(w.publish(topic, b"x", qos=1))
+                sender.expect(w.PUBACK)
+        live = live_part(page(client, namespace))
+        assert re.findall(r'data-waiting="(\d+)"', live) == ["2"]  # one is in flight
+        shared, own = session_subscriptions(plant)
+        assert (shared["sharedQueuedMessages"], "sharedQueuedMessages" in own) == (2, False)
+
+
+def session_subscriptions(plant: Plant) -> list[dict[str, Any]]:
+    (session,) = ArmLiveState().read(plant.namespace_id, "press-07")["sessions"]
+    return list(session["subscriptions"])
 
 
 def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(

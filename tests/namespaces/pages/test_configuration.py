@@ -22,6 +22,7 @@ from sync.drift import scan as drift
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
+from tests.support.editions import edition_of
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_configuration, make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
@@ -231,7 +232,7 @@ def test_a_contributor_changes_the_settings(client: Browser, namespace: Namespac
     shown = client.get(page(namespace)).content.decode()
     selected = re.findall(r'<option value="(\w+)" selected', shown)
     assert selected == SOURCES
-    assert client.post(page(namespace), GOOD).status_code == 302
+    assert client.post(page(namespace), GOOD | edition_of(NamespaceConfiguration)).status_code == 302
     row = NamespaceConfiguration.objects.get()
     assert row.sources == ["ClientCertificateEmail", "ClientCertificateIp"]
     assert (row.state, row.max_sessions, row.max_expiry_hours) == ("Enabled", 3, 2)
@@ -258,7 +259,8 @@ def test_a_source_that_a_link_proposes_stands_behind_those_in_use_and_is_not_sav
 def test_the_json_view_shows_only_what_changes(client: Browser, namespace: Namespace) -> None:
     resource = {"name": "factory", "properties": {"topicSpacesConfiguration": {"state": "Enabled"}}}
     NamespaceConfiguration.objects.update(base=resource, sources=[])
-    client.post(page(namespace), {"enabled": "on", "max_sessions": "3", "max_expiry_hours": "1"})
+    typed = {"enabled": "on", "max_sessions": "3", "max_expiry_hours": "1"}
+    client.post(page(namespace), typed | edition_of(NamespaceConfiguration))
     shown = text(client.get(reverse("namespaces:configuration_json", args=[namespace.pk])))
     assert "PATCH /subscriptions/" in shown
     assert "clientAuthentication" not in shown
@@ -266,7 +268,8 @@ def test_the_json_view_shows_only_what_changes(client: Browser, namespace: Names
 
 
 def test_clearing_the_box_clears_the_sources(client: Browser, namespace: Namespace) -> None:
-    client.post(page(namespace), {name: value for name, value in GOOD.items() if name != "uses_sources"})
+    typed = {name: value for name, value in GOOD.items() if name != "uses_sources"}
+    client.post(page(namespace), typed | edition_of(NamespaceConfiguration))
     assert NamespaceConfiguration.objects.get().sources == []
 
 

@@ -32,7 +32,9 @@ def namespace(olga: User) -> Namespace:
 
 
 def add(actor: User, namespace: Namespace, **data: Any) -> Any:
-    return signed_in(actor).post(reverse("namespaces:role_add", args=[namespace.pk]), data, follow=True)
+    namespace.refresh_from_db()
+    opened = {"generation": str(namespace.roles_edition)}
+    return signed_in(actor).post(reverse("namespaces:role_add", args=[namespace.pk]), opened | data, follow=True)
 
 
 def remove(actor: User, held: NamespaceRole) -> Any:

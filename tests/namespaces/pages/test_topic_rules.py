@@ -12,6 +12,7 @@ from namespaces.actions.topic_rules import create_client_group
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from portal.models import Activity, User
 from tests.namespaces.topic_pages import _signed_in, at, namespace, text
+from tests.support.editions import edition, edition_of
 from tests.support.factories import PASSWORD, make_namespace, make_topic_space
 from tests.support.form_rows import posted_rows
 from tests.support.markup import on_one_line
@@ -57,12 +58,12 @@ def test_one_is_made_shown_changed_and_deleted(ada: Browser, namespace: Namespac
     for page in ("detail", "activity", "json", "commands"):
         assert ada.get(at(namespace, f"{stem}_{page}", "robots")).status_code == 200
     changed = {**GOOD[stem], "description": "line 2"}
-    ada.post(at(namespace, f"{stem}_update", "robots"), changed)
+    ada.post(at(namespace, f"{stem}_update", "robots"), changed | edition(row))
     row.refresh_from_db()
     assert (row.description, row.generation) == ("line 2", 2)
     assert "line 2" in text(ada.get(at(namespace, f"{stem}_detail", "robots")))
     assert "Delete" in text(ada.get(at(namespace, f"{stem}_delete", "robots")))
-    ada.post(at(namespace, f"{stem}_delete", "robots"))
+    ada.post(at(namespace, f"{stem}_delete", "robots"), edition(row))
     row.refresh_from_db()
     assert row.sync_state == "Deleting"
     noun = stem.replace("_", " ")
@@ -196,12 +197,18 @@ def test_deleting_a_group_shows_and_takes_the_bindings_that_rest_on_it(client: B
     (binding,) = re.findall(r'<li data-binding="presses-publish">(.*?)<input', on_one_line(pane.content.decode()))
     assert re.fullmatch(r"presses-publish: presses .*Publisher .*machines", binding)
     shown = re.findall(r'name="binding" value="([^"]+)"', pane.content.decode())
-    client.post(at(namespace, "client_group_delete", "presses"), {"binding": shown})
+    client.post(
+        at(namespace, "client_group_delete", "presses"), {"binding": shown} | edition_of(ClientGroup, "presses")
+    )
     assert PermissionBinding.objects.get().deleted_at is not None
 
 
 def test_a_binding_made_meanwhile_is_not_deleted_unseen(client: Browser, namespace: Namespace) -> None:
-    answer = client.post(at(namespace, "topic_space_delete", "machines"), {"binding": []}, follow=True)
+    answer = client.post(
+        at(namespace, "topic_space_delete", "machines"),
+        {"binding": []} | edition_of(TopicSpace, "machines"),
+        follow=True,
+    )
     (message,) = answer.context["messages"]
     assert (message.level_tag, message.extra_tags) == ("warning", "bound-meanwhile")
     assert "presses-publish" in str(message)

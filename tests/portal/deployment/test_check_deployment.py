@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client as Browser
 from django.test import override_settings
+from django.utils import timezone
 
 from portal.deployment import checks
+from portal.evidence.checks import SEALED_WITHIN, activity_log
 from portal.models import Activity, User
 
 SOUND: dict[str, Any] = {
@@ -112,3 +115,25 @@ def test_without_local_accounts_an_emergency_account_is_needed(settings: Any) ->
     call_command("create_admin", "emergency", "--break-glass", stdout=out, stderr=StringIO())
     assert "break_glass_missing" not in [found.code for found in checks.accounts()]
     assert Browser().login(username="emergency", password=out.getvalue().split()[-1])
+
+
+@pytest.mark.django_db
+def test_a_log_that_is_no_evidence_is_found(settings: Any) -> None:
+    settings.PRODUCTION = True
+    assert not list(activity_log())
+    settings.ACTIVITY_KEY = ""
+    assert [found.code for found in activity_log()] == ["activity_key_missing"]
+    settings.ACTIVITY_KEY = "short"
+    assert [found.code for found in activity_log()] == ["activity_key_short"]
+    settings.ACTIVITY_KEY = settings.SECRET_KEY
+    assert [found.code for found in activity_log()] == ["activity_key_shared"]
+
+
+@pytest.mark.django_db
+def test_missing_triggers_and_entries_that_wait_are_found() -> None:
+    Activity.objects.create(at=timezone.now() - SEALED_WITHIN, verb="v", kind="k.k", object_name="n")
+    assert [found.code for found in activity_log()] == ["activity_unsealed"]
+    with connection.cursor() as cursor:
+        on = " ON portal_activity" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"DROP TRIGGER portal_activity_no_update{on}")
+    assert [found.code for found in activity_log()] == ["activity_triggers_missing", "activity_unsealed"]

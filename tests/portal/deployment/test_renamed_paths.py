@@ -30,7 +30,9 @@ TASKS = {
     "namespaces.tasks.refresh_namespaces",
     "portal.tasks.heartbeat",
     "portal.tasks.tidy_sign_ins",
+    "portal.tasks.seal_activity",
     "portal.tasks.send_mails",
+    "portal.tasks.send_webhooks",
     "portal.tasks.tidy_notices",
 }
 # Django loads these itself, from the settings module of an operator.

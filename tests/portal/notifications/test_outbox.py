@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.models import OutgoingMail, User
 from portal.notifications import outbox
 from portal.notifications.mails import compose
+from portal.notifications.outbox import MAILS
 from portal.notifications.sending import send_due
 from portal.notifications.smtp import ClaimLostError, MailServer
 from tests.portal.notifications.mail_server import Mailbox, mail_server
@@ -123,7 +124,7 @@ def test_a_lost_answer_makes_a_mail_unknown_and_it_is_sent_again(mailbox: Mailbo
 
 def test_a_worker_killed_before_the_hand_over_repeats_nothing(mailbox: Mailbox) -> None:
     put()
-    assert outbox.claim(timezone.now()) is not None
+    assert MAILS.claim(timezone.now()) is not None
     send_due()
     assert not mailbox.messages, "the claim still holds"
     OutgoingMail.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
@@ -134,11 +135,11 @@ def test_a_worker_killed_before_the_hand_over_repeats_nothing(mailbox: Mailbox) 
 
 def test_a_worker_killed_after_the_hand_over_leaves_an_unknown_mail(mailbox: Mailbox) -> None:
     put()
-    mail = outbox.claim(timezone.now())
+    mail = MAILS.claim(timezone.now())
     assert mail is not None
-    assert outbox.note_hand_over(mail)
+    assert MAILS.note_hand_over(mail)
     OutgoingMail.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    outbox.recover(timezone.now())
+    MAILS.recover(timezone.now())
     mail.refresh_from_db()
     assert (mail.state, mail.lost_answers) == ("unknown", 1)
     send_due()
@@ -148,15 +149,15 @@ def test_a_worker_killed_after_the_hand_over_leaves_an_unknown_mail(mailbox: Mai
 
 def test_a_worker_whose_claim_ran_out_sends_nothing(mailbox: Mailbox) -> None:
     put()
-    late = outbox.claim(timezone.now())
+    late = MAILS.claim(timezone.now())
     assert late is not None
     OutgoingMail.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    outbox.recover(timezone.now())
-    assert outbox.claim(timezone.now()) is not None, "another worker"
+    MAILS.recover(timezone.now())
+    assert MAILS.claim(timezone.now()) is not None, "another worker"
     with MailServer() as server, pytest.raises(ClaimLostError):
-        server.send(compose(late), lambda: outbox.note_hand_over(late))
+        server.send(compose(late), lambda: MAILS.note_hand_over(late))
     assert not mailbox.messages
-    assert not outbox.settle(late, "sent")
+    assert not MAILS.settle(late, "sent")
 
 
 def test_an_expired_link_is_not_sent_and_its_text_erased(mailbox: Mailbox) -> None:
@@ -190,12 +191,12 @@ def test_a_failed_mail_keeps_its_text_only_while_it_may_be_retried(mailbox: Mail
 
 def test_a_cancelled_mail_is_not_sent(mailbox: Mailbox) -> None:
     mail = put()
-    assert outbox.cancel(mail.pk)
+    assert MAILS.cancel(mail.pk)
     send_due()
     mail.refresh_from_db()
     assert (mail.state, mail.body) == ("cancelled", "")
     assert not mailbox.messages
-    assert not outbox.cancel(mail.pk)
+    assert not MAILS.cancel(mail.pk)
 
 
 def test_a_disabled_account_gets_no_mail(mailbox: Mailbox) -> None:
@@ -224,6 +225,6 @@ def test_without_a_mail_server_there_is_no_row(settings: Any) -> None:
 
 
 def test_the_wait_grows_and_is_bounded() -> None:
-    waits = [outbox.backoff(attempts) for attempts in range(1, 400)]
+    waits = [MAILS.backoff(attempts) for attempts in range(1, 400)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (timedelta(seconds=10), timedelta(minutes=15))

@@ -1,7 +1,10 @@
 """Shared subscriptions and subscription identifiers over TLS, with packets as they are on the wire."""
 
+import asyncio
+
 import pytest
 
+from emulator.mqtt.limits import SHARED_RETRY_SECONDS
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.messages import a_topic, listening, published
@@ -70,6 +73,55 @@ def test_slow_and_dying_members_lose_no_message_and_repeat_none_that_is_acknowle
     with connected(own_plant, "dying", "robot-2", clean=False) as back:
         assert back.connack.session_present
         assert take("dying", back) == []
+
+
+def test_what_a_member_does_not_acknowledge_goes_to_another_after_a_while(local_plant: LocalPlant) -> None:
+    """The clock is an argument of the sweep: a second before the time nothing happens."""
+    topic = a_topic()
+    broker = local_plant.namespace.broker
+
+    async def sweep_after(seconds: float) -> None:
+        broker.expire(asyncio.get_running_loop().time() + seconds)
+
+    with connected(local_plant, "slow", "robot-1") as slow, connected(local_plant, "other", "robot-2") as other:
+        listening(slow, f"$share/g/{topic}")
+        published(local_plant, w.publish(topic, b"x", qos=1))
+        held = slow.expect(w.PUBLISH)
+        listening(other, f"$share/g/{topic}")
+        local_plant.run(sweep_after(SHARED_RETRY_SECONDS - 10))
+        assert waiting(other) == []
+        local_plant.run(sweep_after(SHARED_RETRY_SECONDS))
+        again = other.expect(w.PUBLISH)
+        assert (again.payload(), again.qos) == (b"x", 1)
+        other.send(w.puback(again.packet_id))
+        slow.send(w.puback(held.packet_id))
+        local_plant.run(sweep_after(3 * SHARED_RETRY_SECONDS))
+        assert waiting(slow) == waiting(other) == []
+
+
+@pytest.mark.parametrize(("published_qos", "wanted_qos"), [(0, 1), (1, 0), (1, 1)])
+def test_a_message_too_large_for_one_member_goes_to_another(plant: Plant, published_qos: int, wanted_qos: int) -> None:
+    topic, small = a_topic(), w.four(w.MAXIMUM_PACKET_SIZE, 200)
+    with (
+        connected(plant, a_topic(), "robot-1", properties=small) as little,
+        connected(plant, a_topic(), "robot-2") as big,
+    ):
+        for member in (little, big):
+            listening(member, f"$share/g/{topic}", qos=wanted_qos)
+        texts = [bytes([number]) * 300 for number in range(8)]
+        sent = b"".join(w.publish(topic, text, qos=published_qos) for text in texts[:-1] if published_qos == 0)
+        sent_with_answers = [w.publish(topic, text, qos=1) for text in texts[len(texts) - 1 if sent else 0 :]]
+        published(plant, sent + sent_with_answers[0], *sent_with_answers[1:])
+        assert sorted(message.payload() for message in waiting(big)) == texts
+        assert waiting(little) == []
+
+
+def test_a_message_too_large_for_every_member_is_dropped_alone(plant: Plant) -> None:
+    topic = a_topic()
+    with connected(plant, a_topic(), "robot-1", properties=w.four(w.MAXIMUM_PACKET_SIZE, 200)) as little:
+        listening(little, f"$share/g/{topic}")
+        published(plant, w.publish(topic, b"x" * 300, qos=1), w.publish(topic, b"y", qos=1))
+        assert [message.payload() for message in waiting(little)] == [b"y"]
 
 
 def test_a_session_may_have_both_kinds_of_subscriptions(plant: Plant) -> None:

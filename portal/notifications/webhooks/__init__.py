@@ -1,0 +1,1 @@
+"""Webhooks: where they may go, deliveries, and changes to them."""

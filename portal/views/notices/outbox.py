@@ -1,0 +1,72 @@
+"""The outbox, for administrators: what waits, what failed and why, with retry and cancel."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.activity import SESSIONS, record
+from portal.models import Outgoing, OutgoingMail, User
+from portal.notifications import outbox
+from portal.pages.outbox import label_of, summarize
+from portal.web.access_denied import Denied
+from portal.web.responses import PageRequest, go_to
+
+ON_A_PAGE = 50
+FILTERS = {
+    "open": (*Outgoing.OPEN, Outgoing.State.SENDING),
+    "failed": (Outgoing.State.FAILED, Outgoing.State.EXPIRED, Outgoing.State.CANCELLED),
+    "sent": (Outgoing.State.SENT,),
+}
+
+
+@require_safe
+def outbox_list(request: PageRequest) -> HttpResponse:
+    _check(request.user)
+    chosen = request.GET.get("show", "")
+    rows = OutgoingMail.objects.select_related("user", "notice").defer("body")
+    if chosen in FILTERS:
+        rows = rows.filter(state__in=FILTERS[chosen])
+    page = Paginator(rows, ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "entries": [{"mail": mail, "what": label_of(mail)} for mail in page],
+        "chosen": chosen if chosen in FILTERS else "",
+        "summary": summarize(timezone.now()),
+    }
+    return render(request, "portal/outbox.html", context)
+
+
+@require_POST
+def outbox_retry(request: PageRequest, mail: int) -> HttpResponseBase:
+    _check(request.user)
+    if outbox.retry(mail):
+        _record(request.user, "Retry mail", mail)
+        messages.success(request, "The mail is sent as soon as a worker is free.")
+    else:
+        messages.warning(request, "This mail cannot be sent again: it was sent, or its text is erased.")
+    return go_to(request, "portal:outbox_list")
+
+
+@require_POST
+def outbox_cancel(request: PageRequest, mail: int) -> HttpResponseBase:
+    _check(request.user)
+    if outbox.MAILS.cancel(mail):
+        _record(request.user, "Cancel mail", mail)
+        messages.success(request, "The mail is cancelled.")
+    else:
+        messages.warning(request, "This mail is being sent, or was settled.")
+    return go_to(request, "portal:outbox_list")
+
+
+def _check(user: User) -> None:
+    if not user.is_superuser:
+        raise Denied("Only administrators see the outbox.", lambda: "Ask an administrator of the portal.")
+
+
+def _record(actor: User, verb: str, pk: int) -> None:
+    mail = OutgoingMail.objects.filter(pk=pk).first()
+    if mail is not None:
+        record(actor, verb=verb, kind=SESSIONS, object_pk=pk, object_name=f"{mail.purpose} to {mail.to}"[:160])
