@@ -42,9 +42,9 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(settings: Any) -> Iterator[Mailbox]:
+def mail_server(settings: Any, mailbox: Mailbox | None = None) -> Iterator[Mailbox]:
     """Start a server on a free port, and let Django's settings name it."""
-    mailbox = Mailbox()
+    mailbox = mailbox or Mailbox()
     controller = _AnyPort(mailbox, hostname="127.0.0.1", port=0)
     controller.start()
     settings.MAIL_CONFIGURED = True
