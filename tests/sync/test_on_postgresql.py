@@ -30,6 +30,13 @@ SAME_TESTS = {
         for number in range(12)
     ),
     "sign-in": tuple(f"../portal/sign_in/test_{name}.py" for name in ("rate_limits", "signing_in", "sessions")),
+    "notifications": (
+        *(
+            f"../portal/notifications/test_{name}.py"
+            for name in ("announcing", "claiming", "digests", "outbox", "webhooks")
+        ),
+        *("test_notices.py", "../certificates/test_expiry_notices.py"),
+    ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 
