@@ -15,6 +15,7 @@ from portal.notifications.events import BY_CODE, Event
 from portal.notifications.preferences import channels
 from portal.notifications.webhooks.changes import enqueue_for_webhooks
 from portal.registry import may_get
+from portal.web.invisible_characters import named
 
 LONGEST_COLLECTED = timedelta(hours=1)
 BETWEEN_MAILS = timedelta(minutes=15)  # about one group of events
@@ -138,4 +139,5 @@ def _deliver(notice: Notice, event: Event, to: Iterable[User], at: datetime) -> 
 
 
 def _shortened(text: str, most: int) -> str:
-    return Truncator(" ".join(text.split())).chars(most)
+    """Return a text in one line, with invisible characters by their names: mails and webhooks draw them as they are."""
+    return Truncator(named(" ".join(text.split()))).chars(most)

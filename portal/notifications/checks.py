@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.notifications.links import LOCAL
 from portal.notifications.smtp import MailServer, NotSentError
-from portal.pages.outbox import summarize, summarize_webhooks
+from portal.pages.outbox import is_stuck, summarize, summarize_webhooks
 from portal.registry import Shortcoming
 
 
@@ -58,5 +58,5 @@ def _queues() -> Iterable[Shortcoming]:
 
 
 def warnings_for_administrators() -> Iterable[str]:
-    if summarize(timezone.now()).is_stuck:
+    if is_stuck(timezone.now()):
         yield "Mails wait in the outbox, and no worker sends them. Check that a worker and the clock run."

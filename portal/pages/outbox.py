@@ -40,6 +40,11 @@ def summarize(at: datetime) -> QueueState:
     return _state_of(OutgoingMail, at)
 
 
+def is_stuck(at: datetime) -> bool:
+    """Return whether a mail has been due for long without an attempt. Every page of an administrator asks."""
+    return _overdue(OutgoingMail, at) > SLOW.total_seconds()
+
+
 def summarize_webhooks(at: datetime) -> QueueState:
     return _state_of(WebhookDelivery, at)
 
@@ -54,16 +59,20 @@ def _state_of(model: type[OutgoingMail] | type[WebhookDelivery], at: datetime) -
     counts = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     open_rows = rows.filter(state__in=UNSETTLED)
     ages = open_rows.aggregate(oldest=Min("created_at"))
-    due = rows.filter(state__in=Outgoing.OPEN).aggregate(first=Min("next_attempt_at"))["first"]
     tried = rows.filter(state__in=Outgoing.OPEN).exclude(error="").order_by("-next_attempt_at").first()
     return QueueState(
         waiting=sum(counts.get(state, 0) for state in UNSETTLED),
         unknown=counts.get(Outgoing.State.UNKNOWN, 0),
         failed=counts.get(Outgoing.State.FAILED, 0),
         oldest_seconds=_age(ages["oldest"], at),
-        overdue_seconds=_age(due, at),
+        overdue_seconds=_overdue(model, at),
         last_error=tried.error if tried else "",
     )
+
+
+def _overdue(model: type[OutgoingMail] | type[WebhookDelivery], at: datetime) -> float:
+    due = model._default_manager.filter(state__in=Outgoing.OPEN).aggregate(first=Min("next_attempt_at"))
+    return _age(due["first"], at)
 
 
 def _age(moment: datetime | None, at: datetime) -> float:

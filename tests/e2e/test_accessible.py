@@ -52,6 +52,7 @@ PAGES = (
     "namespaces/1/drift/",
     "account/",
     "account/sessions/",
+    "account/notifications/",
     "account/email/",
     "account/two-step/",
     "account/confirm/",

@@ -190,6 +190,12 @@ def test_hostile_names_add_no_header_and_no_markup(ada: User, namespace: Namespa
     assert "<script>" not in message.alternatives[0][0]
 
 
+def test_invisible_characters_are_named_in_mails(ada: User, namespace: Namespace) -> None:
+    tell(namespace, ada, sentence="press\u202e1")
+    send_due()
+    assert "\u202e" not in str(mail.outbox[0].body)
+
+
 # The page of preferences
 
 
