@@ -32,7 +32,8 @@ from namespaces.models import Namespace, NamespaceRole
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
-from portal.models import User
+from portal.models import Notice, NoticeRecipient, OutgoingMail, Team, User, Webhook, WebhookDelivery
+from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
 from tests.portal.test_access_table import TABLE, arguments, body_of
@@ -139,6 +140,7 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
     entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1000, "failed", NASTY[:60], NASTY
     entry.team_name = SHORT[:80]
     entry.save(force_insert=True)
+    make_outgoing(owner, namespace)
     now = timezone.now()
     Finding.objects.create(
         pk=1000,
@@ -154,6 +156,23 @@ def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> N
         seen_at=now,
     )
     return namespace
+
+
+def make_outgoing(owner: User, namespace: Namespace) -> None:
+    """Make a team, a notice, a mail and a webhook with its delivery, all with hostile text."""
+    Team.objects.create(pk=1000, name=f"2 {SHORT[:70]}")
+    now = timezone.now()
+    times = {"created_at": now, "next_attempt_at": now, "expires_at": now, "state": "failed"}
+    text = {"subject": NASTY[:200], "sentence": NASTY, "url": "/", "scope": namespace.pk, "scope_name": SHORT[:80]}
+    notice = Notice.objects.create(event="ca_expiry", at=now, opened_at=now, **text)
+    NoticeRecipient.objects.create(notice=notice, user=owner)
+    mail = {"purpose": "ca_expiry", "to": f"{SHORT[:80]}@example.com", "error": NASTY[:500], "subject": NASTY[:300]}
+    OutgoingMail.objects.create(pk=1000, **mail, **times)
+    hook = {"name": SHORT[:80], "url": f"https://example.com/{MARKUP}", "events": ["ca_expiry"], "scope": namespace.pk}
+    key = encrypt("whsec_AAAA", SIGNING_KEY)
+    Webhook.objects.create(pk=1000, owner=owner, created_at=now, signing_key=key, **hook)
+    delivery = {"event": "ca_expiry", "notice": notice, "error": NASTY[:500]}
+    WebhookDelivery.objects.create(pk=1000, webhook_id=1000, **delivery, **times)
 
 
 def record(namespace: Namespace, cursor: int, leaf: Identity, *, user_name: str = SHORT) -> dict[str, Any]:
