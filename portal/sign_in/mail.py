@@ -28,12 +28,12 @@ def queue_mail(template: str, to: str, context: dict[str, Any]) -> bool:
 
     `template` is the beginning of the names of its templates, as django-allauth names them.
     """
-    subject, text = _rendered(template, context)
+    subject, text, html = _rendered(template, context)
     purpose = PURPOSES.get(template.rpartition("/")[2], "account_change")
     days = (
         settings.ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS if purpose == "address_verification" else settings.OUTBOX_DAYS
     )
-    mail = enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=timedelta(days=days))
+    mail = enqueue_mail(to, purpose=purpose, subject=subject, text=text, html=html, lifetime=timedelta(days=days))
     return mail is not None
 
 
@@ -56,14 +56,24 @@ def write_reset_links(data: dict[str, str]) -> None:
             continue
         key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
         url = data["base_url"].rstrip("/") + reverse("account_reset_password_from_key", kwargs=key)
-        subject, text = _rendered("account/email/password_reset_key", {"username": user.username, "url": url})
-        enqueue_mail(email, purpose="password_reset", subject=subject, text=text, user=user, lifetime=_reset_lifetime())
+        subject, text, html = _rendered("account/email/password_reset_key", {"username": user.username, "url": url})
+        enqueue_mail(
+            email,
+            purpose="password_reset",
+            subject=subject,
+            text=text,
+            html=html,
+            user=user,
+            lifetime=_reset_lifetime(),
+        )
 
 
 def _reset_lifetime() -> timedelta:
     return timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
 
 
-def _rendered(template: str, context: dict[str, Any]) -> tuple[str, str]:
+def _rendered(template: str, context: dict[str, Any]) -> tuple[str, str, str]:
+    """Return subject, text and HTML of a mail."""
     subject = " ".join(render_to_string(f"{template}_subject.txt", context).split())
-    return PREFIX + subject, render_to_string(f"{template}_message.txt", context).strip() + "\n"
+    text = render_to_string(f"{template}_message.txt", context).strip() + "\n"
+    return PREFIX + subject, text, render_to_string("portal/mail/account.html", {"title": subject, "text": text})

@@ -263,6 +263,14 @@ def test_a_changed_password_is_reported_by_mail(at_home: Browser, ada: User) -> 
     assert NEW not in text
 
 
+def test_a_link_is_in_text_and_html_and_a_name_adds_no_markup(ada: User) -> None:
+    User.objects.update(username="<b>ada</b>")
+    url = reset_link()
+    html = str(mail.outbox[-1].alternatives[0][0])  # type: ignore[union-attr]
+    assert f'href="http://testserver{url}"' in html
+    assert "<b>" not in html
+
+
 def test_a_mail_cannot_be_given_headers_by_a_name(ada: User) -> None:
     User.objects.update(username="ada\r\nBcc: x@example.com")
     ask_for_reset()
