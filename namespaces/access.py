@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
 from namespaces.rights import MANAGED, Rights, Verb, held_roles_of, rights_in
+from portal.evidence import origin
 from portal.models import Team, User
 from portal.registry import HeldRole
 from portal.web.access_denied import Denied
@@ -57,7 +58,11 @@ def get_namespace(user: User, pk: int, verb: Verb = Verb.READ, *, model: type[Sy
     """
     namespace = visible_namespaces(user).filter(pk=pk).first()
     if namespace is None:
+        hidden = Namespace.objects.filter(pk=pk).first()
+        if hidden is not None:
+            origin.note_place(pk, hidden.name, hides=True)
         raise Http404("There is no such namespace.")
+    origin.note_place(pk, namespace.name)
     rights = rights_in(user, namespace.pk)
     is_allowed = rights.reach(model) if model is not None and verb is Verb.CONTRIBUTE else verb in rights.verbs
     if not is_allowed:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from portal.evidence import origin
 from portal.models import Activity, Team, User
 
-SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts, which are no news for others
+SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts
+DOWNLOADS, DENIED = "portal.download", "portal.denied"
+NO_NEWS = (SESSIONS, DOWNLOADS, DENIED)  # kinds of entries that are no news for others
 
 
 class EntryValues(TypedDict):

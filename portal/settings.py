@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.web.recorded_requests.DownloadsMiddleware",
     "portal.web.own_changes.OwnChangesMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.invisible_characters.ShowUnseenMiddleware",

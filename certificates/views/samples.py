@@ -13,6 +13,7 @@ from certificates.samples.chain import make_sample_chain, sample_chain_zip
 from namespaces.access import get_namespace
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
+from portal.web.recorded_requests import mark_as_download
 from portal.web.responses import PageRequest, render_page
 
 
@@ -29,7 +30,8 @@ def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
         context |= {"chain": chain, "zip_base64": base64.b64encode(sample_chain_zip(chain)).decode()}
     elif request.method == "POST":
         status = 422
-    return render_page(request, "certificates/sample_certificates.html", context, partial="form", status=status)
+    page = render_page(request, "certificates/sample_certificates.html", context, partial="form", status=status)
+    return mark_as_download(page, "sample-certificates.zip") if "chain" in context else page
 
 
 @require_POST

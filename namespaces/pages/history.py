@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import QueryDict
 from django.utils.text import capfirst
 
 from namespaces.models import Namespace
-from portal.listing import asked_text, page_of
-from portal.models import Activity
+from namespaces.pages.activity_filter import ActivityFilter
+from portal.activity import DENIED, DOWNLOADS
+from portal.listing import page_of
+from portal.models import Activity, ActivityLink, Part
 from sync.registry import models
 
 
@@ -31,6 +33,15 @@ class Entry:
     activity: Activity
     differences: list[Difference]
     url: str = ""  # of the object's page, while there is one
+    place: int | None = None  # in the chain of the log; None until it is sealed
+
+    @property
+    def is_denied(self) -> bool:
+        return self.activity.kind == DENIED
+
+    @property
+    def is_download(self) -> bool:
+        return self.activity.kind == DOWNLOADS
 
 
 @dataclass(frozen=True)
@@ -39,24 +50,44 @@ class History:
 
     page: Page[Activity]
     entries: list[Entry]
-    search: str
+    filter: ActivityFilter
 
 
 def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
     page = page_of(_asked_for(activities, query), query)
     urls = _urls_of(page)
-    entries = [Entry(each, differences(each), urls.get((each.kind, each.object_pk), "")) for each in page]
-    return History(page, entries, asked_text(query, "q"))
+    places = _places_of(page)
+    entries = [
+        Entry(each, differences(each), urls.get((each.kind, each.object_pk), ""), places.get(each.pk)) for each in page
+    ]
+    return History(page, entries, ActivityFilter.from_query(query))
 
 
 def _asked_for(activities: QuerySet[Activity], query: QueryDict) -> QuerySet[Activity]:
-    search = asked_text(query, "q")
-    return (activities.filter(object_name__icontains=search) if search else activities).order_by("-at", "-pk")
+    return ActivityFilter.from_query(query).narrow(activities).order_by("-at", "-pk")
+
+
+def _places_of(activities: Iterable[Activity]) -> dict[int, int]:
+    links = ActivityLink.objects.filter(entry__in=[each.pk for each in activities], part=Part.ENTRY)
+    return dict(links.values_list("entry", "place"))
 
 
 def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
     """Return the entries of the namespace that match the query, newest first."""
-    return _asked_for(Activity.objects.of_scope(namespace.pk), query)
+    return with_places(_asked_for(Activity.objects.of_scope(namespace.pk), query))
+
+
+def listed_everywhere(query: QueryDict) -> QuerySet[Activity]:
+    """Return the entries of the whole portal that match the query, newest first."""
+    return with_places(_asked_for(Activity.objects.all(), query))
+
+
+def with_places(activities: QuerySet[Activity]) -> QuerySet[Activity]:
+    """Add the place of each entry in the chain, and that of its outcome."""
+    links = ActivityLink.objects.filter(entry=OuterRef("pk")).values("place")
+    return activities.annotate(
+        place=Subquery(links.filter(part=Part.ENTRY)), outcome_place=Subquery(links.filter(part=Part.OUTCOME))
+    )
 
 
 def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
@@ -76,6 +107,10 @@ def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str
 
 def namespace_history(namespace: Namespace, query: QueryDict) -> History:
     return history_of(Activity.objects.of_scope(namespace.pk), query)
+
+
+def portal_history(query: QueryDict) -> History:
+    return history_of(Activity.objects.all(), query)
 
 
 def recent_history(namespace: Namespace, most: int = 5) -> list[Entry]:

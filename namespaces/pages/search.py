@@ -34,6 +34,8 @@ def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
         for item in menu_items():
             yield page_hit(item.label, f"in {namespace.name}", reverse(item.url_name, args=[namespace.pk]))
     yield page_hit("Namespaces", "all of yours", reverse("namespaces:namespace_list"))
+    if user.is_superuser:
+        yield page_hit("Activity log of the portal", "every entry", reverse("namespaces:portal_activity"))
     if may_connect(user):
         yield page_hit("Connect a namespace", "one that is there in Azure", reverse("namespaces:namespace_connect"))
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from portal.models import Activity, Part
@@ -20,6 +20,7 @@ FIXED = (
     *("object_name", "before", "after", "generation", "address", "request_id", "reason"),
 )
 FIELDS = (*FIXED, *Activity.SETTLED_FIELDS)  # what is read of each entry
+_TIMES = ("at", "settled_at", "sealed_at", "pruned_at")
 NO_LINK = "0" * 64  # what the first link of all is sealed over
 DELETED = "-"  # instead of the digest of an entry that was deleted before it was sealed: no entry has it
 _NEVER_SYNCED = Activity.Outcome.LOCAL
@@ -44,25 +45,28 @@ def digest(part: str, entry: Mapping[str, Any], version: int = VERSION) -> str:
         fields: tuple[str, ...] = ("id", *Activity.SETTLED_FIELDS)
     else:
         fields = FIELDS if entry["outcome"] == _NEVER_SYNCED else FIXED
-    values = {name: _text(entry[name]) for name in fields}
+    values = _with_texts({name: entry[name] for name in fields})
     return hashlib.sha256(_encode(values | {"part": str(part), "version": version}).encode()).hexdigest()
 
 
 def link_seal(key: bytes, former: str, link: Mapping[str, Any]) -> str:
     """Return the seal of a link over the seal of the former one, in hexadecimal."""
     names = ("place", "entry", "part", "version", "key_id", "digest", "sealed_at")
-    text = "|".join([former, *(str(_text(link[name])) for name in names)])
+    values = _with_texts({name: link[name] for name in names})
+    text = "|".join([former, *map(str, values.values())])
     return hmac.digest(key, text.encode(), hashlib.sha256).hex()
 
 
 def checkpoint_seal(key: bytes, checkpoint: Mapping[str, Any]) -> str:
     """Return the seal of a checkpoint, in hexadecimal."""
     names = ("through", "through_seal", "pruned_at", "entries", "outcomes_left", "key_id")
-    values = {name: _text(checkpoint[name]) for name in names}
+    values = _with_texts({name: checkpoint[name] for name in names})
     return hmac.digest(key, f"checkpoint|{_encode(values)}".encode(), hashlib.sha256).hex()
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return value
+def _with_texts(values: dict[str, Any]) -> dict[str, Any]:
+    for name in _TIMES:
+        if values.get(name) is not None:
+            utc = values[name].astimezone(UTC).replace(tzinfo=None)
+            values[name] = f"{utc.isoformat(timespec='microseconds')}Z"
+    return values

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Origin:
-    """A request. Workers and commands have none, so both texts are empty."""
+    """A request and the place it is about. Workers and commands have no request, so both texts are empty."""
 
     address: str = ""
     request_id: str = ""
+    scope: int | None = None  # primary key of the namespace
+    scope_name: str = ""
+    hides: bool = False  # the user may not know that this place exists
 
 
 _current: ContextVar[Origin | None] = ContextVar("origin", default=None)
@@ -19,6 +22,13 @@ _current: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 def current() -> Origin:
     return _current.get() or Origin()
+
+
+def note_place(scope: int, scope_name: str, *, hides: bool = False) -> None:
+    """Note what the current request is about."""
+    origin = _current.get()
+    if origin is not None:
+        origin.scope, origin.scope_name, origin.hides = scope, scope_name, hides
 
 
 @contextmanager

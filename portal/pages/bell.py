@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from portal.activity import SESSIONS, seen_until
+from portal.activity import NO_NEWS, seen_until
 from portal.models import Activity, Notice, User
 from portal.registry import may_get, visible_scopes
 
@@ -15,8 +15,8 @@ MOST_LATE = 100  # namespaces filtered by the date the user got access, which bo
 
 
 def visible_activity(user: User) -> QuerySet[Activity]:
-    """Return the changes in the namespaces that the user may see, and the user's own. Sign-ins are no news."""
-    rows = Activity.objects.exclude(kind=SESSIONS)
+    """Return the changes in the namespaces that the user may see, and the user's own. Sign-ins and downloads are no news."""
+    rows = Activity.objects.exclude(kind__in=NO_NEWS)
     if user.is_superuser:
         return rows
     return rows.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
@@ -30,7 +30,7 @@ def _failed(user: User) -> QuerySet[Activity]:
 def _by_others(user: User) -> QuerySet[Activity]:
     """Return what other users changed since then, in each namespace only since the user got access."""
     seen = seen_until(user)
-    rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(kind=SESSIONS).exclude(actor=user)
+    rows = Activity.objects.filter(at__gt=seen, actor__isnull=False).exclude(kind__in=NO_NEWS).exclude(actor=user)
     if user.is_superuser:
         return rows
     scopes = visible_scopes(user)

@@ -6,10 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from portal.evidence import origin
 from portal.models import User
 from portal.serving.forwarded import explain_refused_form
 from portal.web.access_denied import Denied
 from portal.web.private_keys import PrivateKeyInAddress
+from portal.web.recorded_requests import record_denied
 from portal.web.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     sentence = str(exception) if exception and str(exception) else "Your role does not allow this."
+    record_denied(request, sentence)
     next_step = (
         exception.next_step()
         if isinstance(exception, Denied)
@@ -69,6 +72,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     message = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
+    if origin.current().hides:
+        record_denied(request, "The user has no role there, and was told that it does not exist.")
     return _error_page(
         request,
         404,

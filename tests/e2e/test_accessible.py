@@ -18,6 +18,7 @@ PAGES = (
     "namespaces/",
     "namespaces/1/",
     "namespaces/1/activity/",
+    "namespaces/1/activity/?since=never&result=failed",
     "namespaces/1/ca-certificates/",
     "namespaces/1/ca-certificates/line-a/",
     "namespaces/1/ca-certificates/line-a/clients/",

@@ -86,6 +86,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_list": ("GET", "stranger"),
     "namespaces:namespace_connect": ("GET", "admin"),
     "namespaces:namespace_choices": ("GET", "admin"),
+    "namespaces:portal_activity": ("GET", "admin"),
+    "namespaces:portal_activity_csv": ("GET", "admin"),
     "namespaces:namespace_overview": ("GET", "reader"),
     "namespaces:namespace_import": ("GET", "reader"),
     "namespaces:namespace_import_retry": ("POST", "contributor"),

@@ -1,0 +1,68 @@
+"""Which entries of the activity log a query asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from portal.listing import asked_text
+from portal.models import Activity
+
+_NOT_A_DATE = "Write the date as 2026-12-31."
+FIELDS = ("q", "person", "action", "result", "since", "until")
+
+
+@dataclass(frozen=True)
+class ActivityFilter:
+    """What the user typed, and the errors by field. A field with an error does not narrow anything."""
+
+    search: str = ""
+    person: str = ""
+    action: str = ""
+    result: str = ""
+    since: str = ""
+    until: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_query(cls, query: QueryDict) -> "ActivityFilter":
+        typed = {name: asked_text(query, name) for name in FIELDS}
+        errors = {name: _NOT_A_DATE for name in ("since", "until") if typed[name] and _day(typed[name]) is None}
+        if typed["result"] and typed["result"] not in Activity.Outcome.values:
+            errors["result"] = "Choose one of the results."
+        return cls(search=typed.pop("q"), **typed, errors=errors)
+
+    @property
+    def is_set(self) -> bool:
+        return any((self.search, self.person, self.action, self.result, self.since, self.until))
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        return list(Activity.Outcome.choices)
+
+    def narrow(self, rows: QuerySet[Activity]) -> QuerySet[Activity]:
+        """Return the entries that match. Days are those of UTC, the last one included."""
+        if self.search:
+            found = Q(object_name__icontains=self.search) | Q(reason__icontains=self.search)
+            rows = rows.filter(found | Q(scope_name=self.search) | Q(request_id=self.search) | Q(address=self.search))
+        if self.person:
+            rows = rows.filter(Q(actor_name__icontains=self.person) | Q(actor__username=self.person))
+        if self.action:
+            rows = rows.filter(verb__icontains=self.action)
+        if self.result and "result" not in self.errors:
+            rows = rows.filter(outcome=self.result)
+        if (first := _day(self.since)) is not None:
+            rows = rows.filter(at__gte=first)
+        if (last := _day(self.until)) is not None:
+            rows = rows.filter(at__lt=last + timedelta(days=1))
+        return rows
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime.combine(day, time(), tzinfo=UTC) if 1900 < day.year < 9000 else None

@@ -1,0 +1,87 @@
+"""Record what leaves no other trace in the activity log: downloads, and changes that were denied."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponseBase
+
+from portal.activity import DENIED, DOWNLOADS, record
+from portal.evidence import origin
+from portal.models import User
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+DENIED_ONCE_IN = 60  # seconds: a repeated attempt of one person at one page is one entry
+LONGEST_FILTER = 500  # characters
+_FILE_NAME = re.compile(r'attachment(?:.*filename="?([^";]+))?', re.IGNORECASE)
+
+
+def mark_as_download(response: Response, file_name: str) -> Response:
+    """Have a page recorded as a download, because it contains a file."""
+    response.download_name = file_name  # type: ignore[attr-defined]
+    return response
+
+
+class DownloadsMiddleware:
+    """Adds an entry for each file that a user downloads, before its first byte is sent."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        name = _download_name(response)
+        user = getattr(request, "user", None)
+        if name and request.method != "HEAD" and response.status_code == 200 and isinstance(user, User):
+            came_from = origin.current()
+            record(
+                user,
+                verb="Download",
+                kind=DOWNLOADS,
+                object_pk=None,
+                object_name=name[:160],
+                scope=came_from.scope,
+                scope_name=came_from.scope_name,
+                after={"page": _page_of(request), "filter": request.GET.urlencode()[:LONGEST_FILTER]},
+            )
+        return response
+
+
+def _download_name(response: HttpResponseBase) -> str:
+    marked: str = getattr(response, "download_name", "")
+    found = _FILE_NAME.match(response.headers.get("Content-Disposition", ""))
+    return marked or ((found[1] or "file") if found else "")
+
+
+def record_denied(request: HttpRequest, reason: str) -> None:
+    """Add an entry for a change that the user may not make. Pages that were only asked for are none."""
+    user = getattr(request, "user", None)
+    if request.method in SAFE or not isinstance(user, User) or not _is_first(user, request):
+        return
+    came_from = origin.current()
+    match = request.resolver_match
+    record(
+        user,
+        verb="Denied",
+        kind=DENIED,
+        object_pk=None,
+        object_name=str(match.kwargs.get("name", ""))[:160] if match else "",
+        scope=came_from.scope,
+        scope_name=came_from.scope_name,
+        after={"page": _page_of(request)},
+        reason=reason,
+    )
+
+
+def _is_first(user: User, request: HttpRequest) -> bool:
+    page = hashlib.sha256(request.path.encode(errors="replace")).hexdigest()
+    return bool(caches["default"].add(f"denied:{user.pk}:{page}", 1, DENIED_ONCE_IN))
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Return the name of the page. Its address may contain a secret, such as a token."""
+    return request.resolver_match.view_name if request.resolver_match else ""
