@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 
 from namespaces.models import Namespace
 from namespaces.pages.activity_filter import ActivityFilter
-from portal.activity import DENIED, DOWNLOADS
+from portal.activity import DENIED, DOWNLOADS, NO_NEWS
 from portal.listing import page_of
 from portal.models import Activity, ActivityLink, Part
 from sync.registry import models
@@ -114,8 +114,9 @@ def portal_history(query: QueryDict) -> History:
 
 
 def recent_history(namespace: Namespace, most: int = 5) -> list[Entry]:
-    """Return the newest entries of a namespace."""
-    newest = list(Activity.objects.of_scope(namespace.pk).order_by("-at", "-pk")[:most])
+    """Return the newest entries of a namespace that are news: no downloads and nothing that was denied."""
+    news = Activity.objects.of_scope(namespace.pk).exclude(kind__in=NO_NEWS)
+    newest = list(news.order_by("-at", "-pk")[:most])
     urls = _urls_of(newest)
     return [Entry(each, [], urls.get((each.kind, each.object_pk), "")) for each in newest]
 

@@ -13,8 +13,8 @@ from django.core import checks as django_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.deployment.activity_log import activity_log
 from portal.deployment.starting import configured_secret_key
-from portal.evidence.checks import activity_log
 from portal.models import User
 from portal.registry import Shortcoming, deployment_checks
 from portal.serving.forwarded import trusted_networks

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.activity import SESSIONS, record
+from portal.evidence import origin
 from portal.models import FailedSignIns, SignInCount, User
 from portal.sign_in.addresses import client_address
 
@@ -92,7 +93,7 @@ def record_failures(now: datetime) -> int:
     over = FailedSignIns.objects.filter(minute__lte=now - timedelta(seconds=65)).order_by("minute", "pk")
     recorded = 0
     for row in list(over[:1000]):
-        with transaction.atomic(durable=True):
+        with origin.of_request(row.address, ""), transaction.atomic(durable=True):
             if not FailedSignIns.objects.filter(pk=row.pk).delete()[0]:
                 continue  # another worker has added it
             user = User.objects.filter(pk=row.account).first()

@@ -136,7 +136,7 @@ def test_the_activity_log_comes_with_what_changed(rita: Browser, place: Namespac
     assert [(row["Object"], row["Changes"], row["How it ended"]) for row in found] == [
         ("press-1", "Connection state: Enabled → Disabled", "Saved")
     ]
-    assert len(get(rita, "namespaces:activity_csv", place)) == 2
+    assert len(get(rita, "namespaces:activity_csv", place, action="client")) == 2
 
 
 def make_attempts(place: Namespace, count: int) -> None:
@@ -188,7 +188,8 @@ def test_thousands_of_rows_are_written_while_they_are_read(
             size, lines = size + len(piece), lines + piece.count(b"\r\n")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert lines == count + 1
+    downloads = Activity.objects.filter(kind=activity.DOWNLOADS).count() if "activity" in name else 0
+    assert lines == count + downloads + 1
     assert size > count * 80
     assert peak < 5_000_000
 

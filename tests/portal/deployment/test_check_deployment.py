@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from portal.deployment import checks
-from portal.evidence.checks import SEALED_WITHIN, activity_log
+from portal.deployment.activity_log import SEALED_WITHIN, activity_log
 from portal.models import Activity, User
 
 SOUND: dict[str, Any] = {

@@ -1,18 +1,23 @@
 """Entries say where they come from, and downloads and denied changes are entries too."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
+from certificates.actions.ca_certificates import upload_ca_certificate
+from certificates.x509.reading import load_certificate
 from namespaces.models import Namespace
 from portal import activity
 from portal.models import Activity, User
 from portal.pages.bell import recent, unread_count
+from portal.sign_in.records import record_failures
 from tests.certificates.pages.test_sample_pages import typed
 from tests.support.browsing import signed_in
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.factories import make_ca_certificate, make_ca_der, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +125,22 @@ def test_a_change_where_one_sees_nothing_is_recorded_there(factory: Namespace) -
         assert browser.post(url, {"name": "press-1"}).status_code == 404
     made = entry(activity.DENIED)
     assert (made.actor, made.scope, made.scope_name) == (stranger, factory.pk, "factory")
+
+
+def test_failed_sign_ins_have_the_address_they_came_from(ada: User) -> None:
+    Browser().post(reverse("portal:sign_in"), {"username": "ada", "password": "wrong"}, REMOTE_ADDR="192.0.2.8")
+    record_failures(timezone.now() + timedelta(minutes=3))
+    made = entry(activity.SESSIONS)
+    assert (made.verb, made.address, made.object_pk) == ("Failed sign-in", "192.0.2.8", ada.pk)
+
+
+def test_certificates_are_named_by_their_thumbprint(ada: User, factory: Namespace) -> None:
+    certificate = load_certificate(make_ca_der())
+    named: dict[str, Any] = {"namespace": factory, "team": None, "name": "line-a", "description": ""}
+    upload_ca_certificate(ada, certificate=certificate, **named)
+    made = entry("certificates.cacertificate")
+    assert (made.after or {})["thumbprint"] == certificate.thumbprint_sha256
+    assert "CERTIFICATE" not in str(list(Activity.objects.values("before", "after")))
 
 
 def test_neither_is_news_for_others(ada: User, factory: Namespace) -> None:

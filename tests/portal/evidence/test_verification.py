@@ -214,6 +214,17 @@ def test_the_command_fails_with_the_code_of_the_problem(entries: list[Activity])
     assert fault.value.returncode == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_log_is_verified_outside_a_transaction_and_can_be_written_again(ada: User) -> None:
+    for _ in range(2):
+        add(ada, 1)
+        seal()
+        assert verify(head()).problem is None
+    tamper("DELETE FROM portal_activity WHERE id = %s", Activity.objects.earliest("pk").pk)
+    assert found()[0] == "entry_missing"
+    add(ada, 2)
+
+
 def test_an_empty_log_is_as_it_was_sealed() -> None:
     assert verify() == Verification()
     assert verify(Head(0, "0" * 64)).problem is None

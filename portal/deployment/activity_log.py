@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from portal.deployment.starting import configured_secret_key
 from portal.evidence.keys import SHORTEST
 from portal.evidence.triggers import missing_triggers
 from portal.models import Activity, UnsealedPart
@@ -33,7 +34,7 @@ def activity_log() -> Iterable[Shortcoming]:
             f"PORTAL_ACTIVITY_KEY has only {len(key)} characters.",
             f"{_GENERATE}, and put the former one into PORTAL_ACTIVITY_KEY_FALLBACKS.",
         )
-    elif key and key == settings.SECRET_KEY:
+    elif key and key == configured_secret_key():
         yield Shortcoming(
             "error", "activity_key_shared", "PORTAL_ACTIVITY_KEY is the same as PORTAL_SECRET_KEY.", f"{_GENERATE}."
         )
