@@ -88,7 +88,9 @@ _HEX_RUN = re.compile(
 _TURNED = re.compile(rb"[\x81-\x83]0|----B-")  # `hexdump` and `od -x` write words of two bytes, the last byte first
 _HEX_TAIL = re.compile(rb"[\s:|\]]((?:[0-9A-Fa-f]{2}[ :,-])*+[0-9A-Fa-f]{2})[ ,]{0,4}\r?$", re.MULTILINE)  # of a log
 _RECORD = re.compile(rb"^(?:(:)|S([123]))([0-9A-Fa-f]{2})([0-9A-Fa-f]{6,520})\r?$", re.MULTILINE)  # Intel, Motorola
-_SEAM = re.compile(rb"(?:\\[nr]){0,4}+[\"'`][\s+.&|\\,;()]{0,80}[\"'`]|(?m:^)" + _LINE_NUMBER.pattern)
+_SEAM = re.compile(
+    rb"(?:\\[nr]){0,4}+[\"'`][\s+.&|\\,;()]{0,80}[\"'`]|(?m:^)" + _LINE_NUMBER.pattern + rb"(?=[A-Za-z0-9+/]{20})"
+)
 
 
 def plain_forms(data: bytes) -> list[bytes]:

@@ -222,7 +222,7 @@ def _der_key_kind(der: bytes, at: int) -> str:
     """Return the kind of private key whose DER begins at `at`, by its first elements. The DER may be truncated."""
     outer = read_header(der, at)
     first = read_header(der, outer[1]) if outer is not None else None
-    if first is None:
+    if outer is None or first is None:
         return ""
     tag, start, end = first
     if tag == 0x30:  # EncryptedPrivateKeyInfo: SEQUENCE { AlgorithmIdentifier, OCTET STRING }
@@ -232,6 +232,8 @@ def _der_key_kind(der: bytes, at: int) -> str:
         return ""
     version, (tag, start, end) = der[start], second
     size = end - start
+    if der[at + 1] != 0x80 and end > outer[2]:  # no such lengths, even where the DER is truncated
+        return ""
     if version == 3 and tag == 0x30 and _starts_with_oid(der, start, (_PKCS7_OIDS,)):
         return "PKCS#12"
     if version in (0, 1) and tag == 0x30:
