@@ -24,12 +24,14 @@ from certificates.authentication.certification_paths import (
     TrustAnchors,
     authority_difference,
 )
-from certificates.authentication.openssl_errors import explain
+from certificates.authentication.openssl_errors import NO_ISSUER, explain
+from certificates.authentication.openssl_extensions import unreadable_extension
 from certificates.authentication.types import UPLOAD_CA, USE_THUMBPRINT, Values
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.strength import Flaw, key_flaw, signature_flaw
 
 MAX_PRESENTED_CHAIN = 10
+_ISSUE_WITHOUT = "Issue it again with a valid extension, or without this one."
 
 Path = tuple[Certificate, ...]
 
@@ -265,8 +267,8 @@ def anchor_flaw(certificate: Certificate) -> str:
 
     Its dates do not count. The emulator refuses such a certificate, as the upload pane does.
     """
-    if not openssl_reads(certificate.der):
-        return "OpenSSL and TLS servers cannot read its names. Issue it again with names in UTF-8."
+    if problem := openssl_problem(certificate.der):
+        return f"OpenSSL and TLS servers cannot read it: {problem[0]}. {problem[1]}"
     refusal = _anchor_refusal(certificate)
     return f"{refusal.sentence} {refusal.fix}" if refusal is not None else ""
 
@@ -325,17 +327,31 @@ def _known_x509(der: bytes) -> crypto.X509:
     return _x509(der)
 
 
-def openssl_reads(der: bytes) -> bool:
-    """Return whether OpenSSL can read the certificate. No TLS server accepts one that it cannot."""
+def openssl_problem(der: bytes) -> tuple[str, str] | None:
+    """Return what OpenSSL cannot read in the certificate, and what to do. No TLS server accepts one that it cannot read."""
     try:
         _x509(der)
     except crypto.Error:
-        return False
-    return True
+        return "a text in it has a type or letters that X.509 forbids", "Issue it again with names in UTF-8."
+    extension = unreadable_extension(der)
+    return (f"its {extension} is malformed", _ISSUE_WITHOUT) if extension else None
 
 
 def _x509(der: bytes) -> crypto.X509:
     return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+
+
+def _unreadable(path: Path) -> _Refusal | None:
+    """Explain that OpenSSL cannot read an extension of a certificate, which it needs to find the next one."""
+    for certificate in path:
+        if extension := unreadable_extension(certificate.der):
+            return _Refusal(
+                f"OpenSSL, and TLS servers that use it, cannot read the {extension} of {certificate.subject}.",
+                (*_at(certificate), ("extension", extension)),
+                _ISSUE_WITHOUT,
+                UPLOAD_CA if certificate is not path[0] else "",
+            )
+    return None
 
 
 @lru_cache(maxsize=64)
@@ -362,6 +378,8 @@ def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
         code = int(error.errors[0]) if error.errors else 0
         # The depth counts along the given path. The certificate in the error cannot always be encoded again.
         depth = int(error.errors[1]) if len(error.errors) > 1 else 0
+        if code in NO_ISSUER and (unreadable := _unreadable(path)) is not None:
+            return unreadable
         return _Refusal(*explain(code, min(max(depth, 0), len(path) - 1), str(error), path))
     except crypto.Error as error:
         return _Refusal(

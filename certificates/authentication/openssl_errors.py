@@ -12,7 +12,7 @@ from certificates.authentication.types import UPLOAD_CA, Values
 from certificates.x509.certificate import Certificate, describe_general_names
 from certificates.x509.parsing import extensions_of
 
-BAD_SIGNATURE, NOT_YET_VALID, EXPIRED, NO_ISSUER = 7, 9, 10, {2, 20, 21}
+BAD_SIGNATURE, NOT_YET_VALID, EXPIRED, NO_ISSUER = 7, 9, 10, {1, 2, 20, 21}
 PATH_LENGTH, CRITICAL_EXTENSION, NAME_CONSTRAINTS = 25, 34, range(47, 54)
 
 _WORDS = {

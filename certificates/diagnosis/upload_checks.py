@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from certificates.authentication.certification_paths import authority_difference
-from certificates.authentication.chain import openssl_reads
+from certificates.authentication.chain import openssl_problem
 from certificates.authentication.matching import THUMBPRINT_SCHEME, first_name, fitting_scheme
 from certificates.diagnosis.chain_roles import (
     Signatures,
@@ -193,13 +193,9 @@ def _outside_validity(certificate: Certificate, at: datetime, error: Report) -> 
 
 
 def _too_weak(certificate: Certificate, error: Report) -> None:
-    if not openssl_reads(certificate.der):
-        error(
-            "not-usable",
-            "OpenSSL and TLS servers cannot read this certificate: a text in it has a type or letters that X.509 forbids.",
-            "Issue it again with names in UTF-8.",
-            ("subject", certificate.subject),
-        )
+    if problem := openssl_problem(certificate.der):
+        part, fix = problem
+        error("not-usable", f"OpenSSL and TLS servers cannot read this certificate: {part}.", fix, ("part", part))
     flaw = key_flaw(certificate)
     if flaw is not None:
         error(flaw.code, f"This certificate {flaw.claim} ({flaw.value}).", f"Use {flaw.instead}.", ("key", flaw.value))

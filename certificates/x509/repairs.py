@@ -136,6 +136,30 @@ def _readable(parts: Parts, without: frozenset[bytes]) -> bytes:
     return _element(SEQUENCE, _element(SEQUENCE, signed) + parts.tail)
 
 
+def rebuilt(parts: Parts) -> bytes:
+    """Return a certificate of these parts. Its signature does not fit where a part was changed."""
+    extensions = b"".join(
+        _element(
+            SEQUENCE,
+            _element(0x06, each.oid) + (b"\x01\x01\xff" if each.critical else b"") + _element(OCTETS, each.value),
+        )
+        for each in parts.extensions
+    )
+    listed = _element(_EXTENSIONS, _element(SEQUENCE, extensions)) if extensions else b""
+    fields = parts.head + parts.issuer + parts.validity + parts.subject + parts.public_key + parts.unique_ids + listed
+    return _element(SEQUENCE, _element(SEQUENCE, fields) + parts.tail)
+
+
+def states_a_serial_number(extension: RawExtension) -> bool:
+    """Return whether this is an authority key identifier that names the issuer's certificate by its serial number."""
+    if extension.oid != AUTHORITY_KEY_IDENTIFIER:
+        return False
+    try:
+        return any(part[0] == 0x82 for part in _children(extension.value, SEQUENCE))
+    except (IndexError, ValueError):
+        return False
+
+
 def unusable_part(der: bytes) -> str:
     """Name the part of the certificate because of which no program can read it, or "" when that is not known."""
     try:

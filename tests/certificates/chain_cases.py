@@ -22,6 +22,7 @@ from tests.certificates.cases import (
 from tests.support.chains import (
     authority,
     key_identifier,
+    malformed,
     name_of,
     only_dns,
     revocation_points,
@@ -277,6 +278,7 @@ def bad_ca_rows(p: Plant) -> list[Case]:
     old_root = authority("SHA-1 Root CA", digest="SHA-1", at=p.at)
     unsigned = p.line.issue("sensor-1", issuer=name_of("CN=Line 2 CA"), aki=None)
     return [
+        under("ca: unreadable name constraints", CHAIN, "name constraints", "CN=Line 2 CA", extensions=[malformed("2.5.29.30")]),
         under("ca: without key usage, as openssl req makes it", key_usage=None),
         under("ca: Ed25519", key="Ed25519"),
         under("ca: permits the client's DNS name", name_constraints=only_dns("plant.example")),

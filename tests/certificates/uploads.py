@@ -22,6 +22,7 @@ from tests.support.chains import (
     AT,
     Identity,
     authority,
+    malformed,
     name_of,
     public_key_pem,
     self_signed,
@@ -331,6 +332,16 @@ def unfit_cas() -> list[Upload]:
         Upload("unfit: explicit curve parameters", made(explicit_curve=True), "explicit-curve", "explicit curve parameters", "P-256"),
         Upload("unfit: a name in VisibleString", odd_name(b"\x1a", b"Miller"), "not-usable"),
         Upload("unfit: UTF8String that is not UTF-8", odd_name(b"\x0c", b"M\xfcller"), "not-usable"),
+        *(
+            Upload(f"unfit: unreadable {extension}", made(extensions=[malformed(oid)], **left_out), "not-usable", extension)
+            for extension, oid, left_out in (
+                ("CRL distribution points", "2.5.29.31", {}),
+                ("name constraints", "2.5.29.30", {}),
+                ("Netscape certificate type", "2.16.840.1.113730.1.1", {}),
+                ("subject key identifier", "2.5.29.14", {"has_ski": False}),
+                ("authority key identifier", "2.5.29.35", {"aki": None}),
+            )
+        ),
         Upload("unfit: SHA-224", made(digest="SHA-224"), "signature-type", "ECDSA with SHA-224", "SHA-256"),
         Upload("unfit: SHA-3", made(digest="SHA3-256"), "signature-type", "ECDSA with SHA-3-256", "SHA-256"),
         Upload(

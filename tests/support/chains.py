@@ -302,6 +302,11 @@ def unknown_extension(*, critical: bool) -> tuple[x509.ExtensionType, bool]:
     return x509.UnrecognizedExtension(UNKNOWN_EXTENSION, b"\x05\x00"), critical
 
 
+def malformed(oid: str) -> tuple[x509.ExtensionType, bool]:
+    """An extension with a value that no type of extension has."""
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\x05\x00"), False
+
+
 def revocation_points() -> x509.CRLDistributionPoints:
     """Where a revocation list would be, had anyone published it."""
     url = x509.UniformResourceIdentifier("http://crl.plant.example/line-1.crl")

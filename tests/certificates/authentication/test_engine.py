@@ -8,8 +8,8 @@ import pytest
 from certificates.authentication import certification_paths
 from certificates.authentication.engine import Decision, NamespaceState, TrustedCA, authenticate
 from certificates.diagnosis.upload import diagnose_upload
-from tests.certificates.cases import Plant, a_client
-from tests.support.chains import AT, Identity, name_of
+from tests.certificates.cases import THUMBPRINT, Plant, a_client
+from tests.support.chains import AT, Identity, malformed, name_of
 
 SECOND = timedelta(seconds=1)
 CLIENTS = {"sensor-1": a_client()}
@@ -135,6 +135,18 @@ def test_a_diagnosis_of_long_names_is_short_too() -> None:
         assert problem is not None
         assert max(map(len, (problem.sentence, problem.next_step))) <= 1000
         assert all(len(value) <= 2000 for _, value in problem.values)
+
+
+def test_a_malformed_extension_is_named_but_accepted_by_thumbprint() -> None:
+    """OpenSSL's own clients cannot present such a certificate; others can."""
+    ca = Plant(AT).line
+    leaf = ca.issue("sensor-1", extensions=[malformed("2.5.29.31")])
+    decision = decide(leaf, ca)
+    assert (decision.accepted, decision.code) == (False, "chain-verified")
+    assert "CRL distribution points of CN=sensor-1" in decision.reason
+    registered = a_client(scheme=THUMBPRINT, thumbprints=(leaf.thumbprint,))
+    state = NamespaceState((), {"sensor-1": registered})
+    assert authenticate(presented=leaf.der, user_name="sensor-1", state=state, at=AT).accepted
 
 
 @pytest.mark.parametrize("explicit", ["ca", "client"])
