@@ -89,7 +89,9 @@ _TURNED = re.compile(rb"[\x81-\x83]0|----B-")  # `hexdump` and `od -x` write wor
 _HEX_TAIL = re.compile(rb"[\s:|\]]((?:[0-9A-Fa-f]{2}[ :,-])*+[0-9A-Fa-f]{2})[ ,]{0,4}\r?$", re.MULTILINE)  # of a log
 _RECORD = re.compile(rb"^(?:(:)|S([123]))([0-9A-Fa-f]{2})([0-9A-Fa-f]{6,520})\r?$", re.MULTILINE)  # Intel, Motorola
 _SEAM = re.compile(
-    rb"(?:\\[nr]){0,4}+[\"'`][\s+.&|\\,;()]{0,80}[\"'`]|(?m:^)" + _LINE_NUMBER.pattern + rb"(?=[A-Za-z0-9+/]{20})"
+    rb"(?:\\[nr]){0,4}+[\"'`][\s+.&|\\,;()]{0,80}[\"'`]|(?m:^)"
+    + _LINE_NUMBER.pattern
+    + rb"(?=[A-Za-z0-9+/]{20}|[A-Za-z0-9+/=]{1,80}\s{0,9}\Z)"
 )
 
 
@@ -279,15 +281,11 @@ def written_bytes(text: bytes) -> Iterator[bytes]:
 
     Arguments: `text`, of bounded length. What has other bytes before a certificate or key is yielded from there too.
     """
-    for found in islice(filter(_is_long_enough, _all(text)), MAX_ARRAYS):
+    for found in islice((found for found in _all(text) if len(found) >= MIN_BYTES), MAX_ARRAYS):
         yield found
         start = found.find(b"\x30\x82")
         if start > 0:
             yield found[start:]
-
-
-def _is_long_enough(found: bytes) -> bool:
-    return len(found) >= MIN_BYTES
 
 
 def _all(text: bytes) -> Iterator[bytes]:
