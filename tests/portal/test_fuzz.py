@@ -30,6 +30,9 @@ POST_URLS = sorted(
 NEED_NO_FIELD = (
     "_delete",
     "_retry",
+    "_cancel",
+    "_rotate",
+    "_test",
     "_disconnect",
     "_discard",
     "_make",
@@ -139,7 +142,7 @@ def test_parameters(browser: Browser, place: Namespace, console: io.StringIO, na
     assert stored() == before
 
 
-NUMBERED = {"pk", "cursor", "entry", "finding", "assignment"}
+NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "team", "webhook", "delivery", "mail"}
 
 
 def test_numbers_in_addresses_that_no_row_can_have(browser: Browser, place: Namespace, console: io.StringIO) -> None:

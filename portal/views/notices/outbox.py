@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -41,7 +41,7 @@ def outbox_list(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def outbox_retry(request: PageRequest, mail: int) -> HttpResponseBase:
-    _check(request.user)
+    _check_mail(request.user, mail)
     if outbox.retry(mail):
         _record(request.user, "Retry mail", mail)
         messages.success(request, "The mail is sent as soon as a worker is free.")
@@ -52,7 +52,7 @@ def outbox_retry(request: PageRequest, mail: int) -> HttpResponseBase:
 
 @require_POST
 def outbox_cancel(request: PageRequest, mail: int) -> HttpResponseBase:
-    _check(request.user)
+    _check_mail(request.user, mail)
     if outbox.MAILS.cancel(mail):
         _record(request.user, "Cancel mail", mail)
         messages.success(request, "The mail is cancelled.")
@@ -64,6 +64,12 @@ def outbox_cancel(request: PageRequest, mail: int) -> HttpResponseBase:
 def _check(user: User) -> None:
     if not user.is_superuser:
         raise Denied("Only administrators see the outbox.", lambda: "Ask an administrator of the portal.")
+
+
+def _check_mail(user: User, pk: int) -> None:
+    _check(user)
+    if not OutgoingMail.objects.filter(pk=pk).exists():
+        raise Http404("There is no such mail.")
 
 
 def _record(actor: User, verb: str, pk: int) -> None:

@@ -124,6 +124,8 @@ def webhook_test(request: PageRequest, webhook: int) -> HttpResponseBase:
 @require_POST
 def delivery_retry(request: PageRequest, webhook: int, delivery: int) -> HttpResponseBase:
     row = _get(request.user, webhook)
+    if not row.deliveries.filter(pk=delivery).exists():
+        raise Http404("There is no such message.")
     try:
         is_due = webhooks.retry_delivery(request.user, row.pk, delivery)
     except webhooks.NotAllowedError:
