@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.parsed_modules import parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = ("portal", "sync", "namespaces", "certificates", "emulator")
 MOST_MODULES = 14  # in one folder
@@ -98,7 +100,7 @@ def imports_of(name: str) -> Iterator[str]:
     """Yield the dotted name of each import, as the module itself wherever `from package import module` names one."""
     path = MODULES[name]
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -238,7 +240,7 @@ def test_pages_only_read(name: str) -> None:
     """`pages` show what is there; `actions` change it. A call of `dict.update` there is better written with `|`."""
     wrong = [
         f"{node.func.attr} in line {node.lineno}"
-        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(MODULES[name]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES
     ]
     assert not wrong, f"{name} writes to the database: {wrong}."

@@ -12,6 +12,7 @@ import pytest
 from tests.certificates.case_table import cases
 from tests.certificates.uploads import uploads
 from tests.support.chains import AT
+from tests.support.parsed_modules import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
@@ -32,7 +33,7 @@ KNOWN = {"case": {case.id for case in cases(AT)}, "upload": {upload.id for uploa
 @cache
 def collected_from(path: Path) -> dict[str, str]:
     """The test functions that pytest collects from a file, each with its decorators and body as text."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     assert path.name.startswith("test_"), f"{path.name} is not collected."
     marks = [
         node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
@@ -90,9 +91,7 @@ def test_every_row_has_four_cells_and_is_unique() -> None:
 def production_modules() -> dict[str, ast.Module]:
     """The modules of the product by dotted name, parsed."""
     return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
-            path.read_text(encoding="utf-8")
-        )
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): parsed(path)
         for top in ("certificates", "namespaces", "sync", "portal", "emulator")
         for path in sorted((ROOT / top).rglob("*.py"))
         if "migrations" not in path.parts
