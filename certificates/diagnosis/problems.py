@@ -18,7 +18,7 @@ class Fix:
     """A one-click fix. `action` is a stable code; `label` is the text of the button.
 
     `choose-certificate`: upload `certificate` alone. `create-thumbprint-client` and `create-client`: open the client form
-    with `values` ("authentication name", "validation scheme", "thumbprint").
+    with `values` ("authentication_name", "validation_scheme", "thumbprint").
     """
 
     action: str

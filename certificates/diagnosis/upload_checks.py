@@ -162,14 +162,14 @@ def client_fix(certificate: Certificate) -> Fix:
     scheme = fitting_scheme(certificate, name)
     if not scheme:
         return _thumbprint_fix(certificate)
-    values = (("authentication name", name), ("validation scheme", scheme), ("thumbprint", ""))
+    values = (("authentication_name", name), ("validation_scheme", scheme), ("thumbprint", ""))
     return Fix(CREATE_CLIENT, "Create a client from it", certificate, values)
 
 
 def _thumbprint_fix(certificate: Certificate) -> Fix:
     values = (
-        ("authentication name", first_name(certificate)),
-        ("validation scheme", THUMBPRINT_SCHEME),
+        ("authentication_name", first_name(certificate)),
+        ("validation_scheme", THUMBPRINT_SCHEME),
         ("thumbprint", certificate.thumbprint_sha256),
     )
     return Fix(CREATE_THUMBPRINT_CLIENT, "Create a Thumbprint Match client from it", certificate, values)

@@ -125,7 +125,7 @@ class CertificateFileForm(FileOrPasteForm):
         if fix is None or fix.action == CHOOSE_CERTIFICATE:
             return None
         state = namespace_state(self.namespace)
-        name = authentication_name_key(dict(fix.values)["authentication name"])
+        name = authentication_name_key(dict(fix.values)["authentication_name"])
         return next(iter(clients_of(fix.certificate, state)), state.clients.get(name))
 
     @property

@@ -32,11 +32,11 @@ def source_label(source: str) -> str:
 
 @register.simple_tag
 def create_client_url(namespace_pk: int, values: Iterable[tuple[str, str]]) -> str:
-    """Create client from pairs of "authentication name", "validation scheme" and "thumbprint"."""
+    """Return the address of Create client, filled in with "authentication_name", "validation_scheme" and "thumbprint"."""
     facts = dict(values)
     return prefill.create_client_url(
         namespace_pk,
-        authentication_name=facts.get("authentication name", ""),
-        scheme=facts.get("validation scheme", ""),
+        authentication_name=facts.get("authentication_name", ""),
+        scheme=facts.get("validation_scheme", ""),
         thumbprint=facts.get("thumbprint", ""),
     )

@@ -22,7 +22,7 @@ EVENTS = (
 )
 # Column of FailedSignIns → event
 FAILURES = {"wrong": "wrong_password", "wrong_codes": "wrong_code", "refused": "refused_by_limit"}
-_VERBS = {
+VERBS = {
     "signed_in": "Sign in",
     "signed_out": "Sign out",
     "signed_out_everywhere": "Sign out everywhere",
@@ -43,7 +43,7 @@ def note(event: str, user: User, request: HttpRequest, **more: str) -> None:
     browser = request.META.get("HTTP_USER_AGENT", "")[:LONGEST_BROWSER]
     record(
         user,
-        verb=_VERBS[event],
+        verb=VERBS[event],
         kind=SESSIONS,
         object_pk=user.pk,
         object_name=user.username,

@@ -151,8 +151,8 @@ def test_a_leaf_names_its_issuer_and_proposes_a_thumbprint_client() -> None:
     )
     assert problem.fix is not None
     assert problem.fix.values == (
-        ("authentication name", "sensor-1"),
-        ("validation scheme", "ThumbprintMatch"),
+        ("authentication_name", "sensor-1"),
+        ("validation_scheme", "ThumbprintMatch"),
         ("thumbprint", SENSOR.thumbprint),
     )
 
@@ -161,8 +161,8 @@ def test_a_leaf_of_a_known_ca_proposes_the_scheme_that_fits() -> None:
     fix = diagnose_upload(SENSOR.pem, existing=[("line-1", LINE.der)], at=AT).fix
     assert fix is not None
     assert dict(fix.values) == {
-        "authentication name": "sensor-1",
-        "validation scheme": "SubjectMatchesAuthenticationName",
+        "authentication_name": "sensor-1",
+        "validation_scheme": "SubjectMatchesAuthenticationName",
         "thumbprint": "",
     }
 
