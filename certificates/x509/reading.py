@@ -45,6 +45,7 @@ __all__ = [
     "DecodingError",
     "from_azure_pem",
     "from_request_pem",
+    "from_stored_pem",
     "load_certificate",
     "read_client_upload",
     "read_upload",
@@ -52,6 +53,7 @@ __all__ = [
     "to_pem",
 ]
 
+_AZURE_PEM_BEGIN, _AZURE_PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 MAX_UPLOAD_BYTES = 1_048_576
 MAX_CERTIFICATES = MAX_BLOCKS
 MAX_LAYERS = 3  # of text encoded in base64, such as a PEM file in a PEM file
@@ -333,7 +335,7 @@ def to_pem(der: bytes) -> str:
 
 def to_azure_pem(der: bytes) -> str:
     """Return PEM without line breaks, as Microsoft's guide sends it to Azure. Nothing else decides this format."""
-    return f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode('ascii')}-----END CERTIFICATE-----"
+    return f"{_AZURE_PEM_BEGIN}{base64.b64encode(der).decode('ascii')}{_AZURE_PEM_END}"
 
 
 def from_azure_pem(text: str) -> bytes:
@@ -345,6 +347,21 @@ def from_azure_pem(text: str) -> bytes:
     if len(certificates) != 1:
         raise DecodingError("several-certificates", f"There are {len(certificates)} certificates instead of one.")
     return certificates[0].der
+
+
+def from_stored_pem(text: str) -> bytes:
+    """Return the DER of a certificate that the portal has stored: at once where `to_azure_pem` wrote it.
+
+    What is stored has been searched for private keys, which takes long for a large certificate. Raises `DecodingError` as
+    `from_azure_pem`, which reads any other notation.
+    """
+    try:
+        der = base64.b64decode(text.removeprefix(_AZURE_PEM_BEGIN).removesuffix(_AZURE_PEM_END), validate=True)
+        if to_azure_pem(der) == text:
+            return load_certificate(der).der
+    except ValueError:  # DecodingError is one
+        pass
+    return from_azure_pem(text)
 
 
 def from_request_pem(text: str) -> bytes:

@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, Lower
 
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark
 from certificates.x509.containers import from_base64, pem_blocks
-from certificates.x509.reading import from_azure_pem, to_azure_pem
+from certificates.x509.reading import from_stored_pem, to_azure_pem
 from namespaces.models import Client, ClientCertificate, Namespace
 
 MOST_CHAIN = 10
@@ -155,7 +155,7 @@ def presented_ders(pems: Sequence[object]) -> tuple[bytes, ...]:
 
 def _der_of(pem: str) -> bytes:
     try:
-        return from_azure_pem(pem)
+        return from_stored_pem(pem)
     except DecodingError:  # no certificate, or a damaged one: the engine reports what is wrong with it
         blocks = pem_blocks(pem.encode("utf-8", "replace"))
         return from_base64(blocks[0][1]) if blocks else b""
@@ -166,7 +166,7 @@ def read_chain(pems: Sequence[object]) -> tuple[Certificate, ...]:
     found = []
     for pem in pems:
         try:
-            found.append(load_certificate(from_azure_pem(str(pem))))
+            found.append(load_certificate(from_stored_pem(str(pem))))
         except DecodingError:
             continue
     return tuple(found)

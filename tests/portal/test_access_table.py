@@ -1,9 +1,15 @@
 """Access to every URL of the portal, checked for every kind of user."""
 
+import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -11,6 +17,7 @@ from django.utils import timezone
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import Activity, OutgoingMail, Team, User, Webhook, WebhookDelivery
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
+from portal.sign_in.session_limits import SEEN_AT, SIGNED_IN_AT
 from sync.models import Finding
 from tests.support.factories import (
     make_admin,
@@ -24,6 +31,7 @@ from tests.support.factories import (
     make_topic_space,
     make_user,
 )
+from tests.support.kept_rows import KeptRows
 
 pytestmark = pytest.mark.django_db
 
@@ -218,10 +226,19 @@ CHANGES = {
 ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) for name, least in CHANGES.items())]
 
 
+PLACE = KeptRows()
+
+
 @pytest.fixture
 def place(settings: Any) -> Namespace:
+    """A namespace with one row of each kind, and people with every role, each with a session."""
     settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
     settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
+    PLACE.provide(furnish)
+    return Namespace.objects.get(name="factory")
+
+
+def furnish() -> None:
     people: dict[str, Any] = {name: make_user(name) for name in ("owner", "contributor", "reader")}
     make_user("stranger")
     make_user("disabled", is_active=False)
@@ -257,7 +274,23 @@ def place(settings: Any) -> Namespace:
     WebhookDelivery.objects.create(pk=1000, webhook_id=1000, event="ca_expiry", **times)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
-    return namespace
+    for each in User.objects.all():
+        values = {
+            SESSION_KEY: str(each.pk),
+            BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
+            HASH_SESSION_KEY: each.get_session_auth_hash(),
+            SIGNED_IN_AT: now.timestamp(),
+            SEEN_AT: now.timestamp(),
+        }
+        Session.objects.create(
+            session_key=session_key_of(each.username),
+            session_data=Session.get_session_store_class()().encode(values),
+            expire_date=now + timedelta(days=1),
+        )
+
+
+def session_key_of(person: str) -> str:
+    return hashlib.sha256(person.encode()).hexdigest()[:32]
 
 
 def arguments(name: str, pk: int) -> dict[str, Any]:
@@ -280,6 +313,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
     return {key: known[key] for key in url_arguments()[name]}
 
 
+@cache
 def url_arguments() -> dict[str, set[str]]:
     return dict(_walk(get_resolver(), ""))
 
@@ -305,7 +339,7 @@ def body_of(answer: Any) -> bytes:
 def signed_in(person: str) -> Browser:
     browser = Browser()
     if person != "anonymous":
-        browser.force_login(User.objects.get(username=person))
+        browser.cookies[settings.SESSION_COOKIE_NAME] = session_key_of(person)
     return browser
 
 

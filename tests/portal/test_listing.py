@@ -1,5 +1,7 @@
 """Lists page by page."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from tests.support.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 SIZE = 4
+TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
+TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
 
 
 @pytest.fixture
@@ -52,7 +56,8 @@ def test_a_list_of_nothing_has_one_empty_page() -> None:
 
 
 def test_an_icon_is_drawn_as_the_package_draws_it() -> None:
-    for size in (16, 16, 24):
-        assert drawn_icons.lucide("house", size=size, **{"class": "icon"}) == lucide(
-            "house", size=size, **{"class": "icon"}
-        )
+    used = {name for path in TEMPLATES.rglob("*.html") for name in re.findall(r'lucide "([a-z-]+)"', path.read_text())}
+    assert len(used) > 30
+    for name in sorted(used):
+        for size, attributes in ((16, {"class": "icon", "aria_hidden": "true"}), (None, {"title": '"<&'})):
+            assert drawn_icons.lucide(name, size=size, **attributes) == lucide(name, size=size, **attributes)
