@@ -1,6 +1,7 @@
 """Notations of certificates."""
 
 from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 from cryptography import x509
@@ -9,6 +10,7 @@ from certificates.x509.reading import (
     DecodingError,
     from_azure_pem,
     from_request_pem,
+    from_stored_pem,
     load_certificate,
     to_azure_pem,
     to_pem,
@@ -51,6 +53,31 @@ def test_a_request_that_holds_pem_encoded_again_is_refused_by_name(text: str) ->
         from_request_pem(text)
     assert refusal.value.code == "other-notation"
     assert (refusal.value.detail == "encoded-twice") == ("\\" not in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        to_azure_pem(LINE.der),
+        to_pem(LINE.der),
+        to_azure_pem(LINE.der)[:-30],
+        to_azure_pem(LINE.der[:-5]),
+        to_azure_pem(LINE.der + b"more"),
+        to_azure_pem(b"no certificate"),
+        to_azure_pem(LINE.der) + to_azure_pem(SENSOR.der),
+        "",
+        "no certificate",
+    ],
+)
+def test_what_is_stored_is_read_like_azures_answer(text: str) -> None:
+    assert outcome(from_stored_pem, text) == outcome(from_azure_pem, text)
+
+
+def outcome(read: Callable[[str], bytes], text: str) -> bytes | str:
+    try:
+        return read(text)
+    except DecodingError as fault:
+        return fault.code
 
 
 def test_two_certificates_in_azures_answer_are_refused() -> None:
