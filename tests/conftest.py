@@ -1,5 +1,6 @@
 """Fixtures for all tests: each starts with an empty broker and an empty cache."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been loaded and collected out of garbage collection, which took a sixth of the processor time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
