@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -284,7 +285,7 @@ def furnish() -> None:
         }
         Session.objects.create(
             session_key=session_key_of(each.username),
-            session_data=Session.get_session_store_class()().encode(values),
+            session_data=SessionStore().encode(values),
             expire_date=now + timedelta(days=1),
         )
 
