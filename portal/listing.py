@@ -15,6 +15,7 @@ from django.utils.functional import cached_property
 from portal.short_cache import kept
 
 PAGE_SIZE = 50
+PAGE_SIZES = (50, 100, 200)
 MOST_DIGITS = 18  # every database can store a whole number of so many digits
 
 # Key → heading and what the column sorts by; None where it cannot sort.
@@ -78,6 +79,12 @@ class _Pages(Paginator):  # type: ignore[type-arg]  # Django cannot subscript it
 def page_of(rows: QuerySet[Any], query: QueryDict, size: int = PAGE_SIZE) -> Page[Any]:
     """Return the page that the query asks for, or the nearest one that exists."""
     return _Pages(rows, size).get_page(query.get("page"))
+
+
+def size_of(query: QueryDict) -> int:
+    """Return the number of rows on a page that the query asks for, if it is one of PAGE_SIZES."""
+    size = whole_number(query.get("size", "")) or PAGE_SIZE
+    return size if size in PAGE_SIZES else PAGE_SIZE
 
 
 def sorting_of(query: QueryDict, columns: Columns, default: str) -> str:

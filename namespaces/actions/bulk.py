@@ -103,7 +103,7 @@ def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q, reach:
 
     `reach`: which of them the actor may change; the others are only counted.
     """
-    every = Client.objects.present().filter(among, namespace=namespace)
+    every = Client.objects.present().with_findings().filter(among, namespace=namespace)
     rows = every.filter(reach.condition)
     concerned = change.concerned(rows)
     editions = dict(concerned.order_by("pk").values_list("pk", "edited_generation")[:MOST])

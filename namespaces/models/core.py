@@ -14,7 +14,7 @@ from certificates.authentication.engine import VALIDATION_SCHEMES, authenticatio
 from certificates.x509.thumbprints import grouped_thumbprint, thumbprint_digits
 from namespaces.models.configuration import NamespaceConfiguration
 from namespaces.models.resource import NamespaceResource
-from namespaces.rules.clients import CLIENT_NAME_PATTERN, STATES, client_problems
+from namespaces.rules.clients import CLIENT_NAME_PATTERN, SHORT_SCHEMES, STATES, client_problems
 from namespaces.rules.enumerated import as_spelt
 from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
 
@@ -164,6 +164,9 @@ class Client(NamespaceResource, SyncedModel):
 
     objects = SyncedQuerySet.as_manager()
 
+    issuing_ca: Any = None  # for a list: namespaces.pages.client_list.note_issuers
+    issuer_state: str = ""
+
     class Meta:
         ordering = ["name"]
         constraints = [
@@ -201,6 +204,10 @@ class Client(NamespaceResource, SyncedModel):
         if field == "thumbprints":
             return tuple(grouped_thumbprint(text) for text in super().shown(field, value))
         return super().shown(field, value)
+
+    @property
+    def short_scheme(self) -> str:
+        return SHORT_SCHEMES.get(self.validation_scheme, self.validation_scheme)
 
     def rule_problems(self) -> list[str]:
         return client_problems(

@@ -1,6 +1,6 @@
-"""How the rows of a resource type are listed: columns that sort, search, team filter, limit."""
+"""How the rows of a resource type are listed: columns that sort, search, filters, pages, limit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,31 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import QueryDict
 
-from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding, TopicSpace
-from portal.listing import Column, Columns, asked_text, headings, ordering_of, page_of, sorting_of, whole_number
-from portal.models import Team
+from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
+from portal.listing import PAGE_SIZES, Column, Columns, asked_text, headings, ordering_of, page_of, size_of, sorting_of
 from sync.models import SyncedModel
+
+Options = Sequence[tuple[str, str]]  # value and label
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A choice that narrows a list. `condition` returns None for a value that it does not know, which narrows nothing."""
+
+    key: str
+    label: str
+    options: Callable[[Namespace], Options]
+    condition: Callable[[Namespace, str], Q | None]
+
+
+@dataclass(frozen=True)
+class ShownFilter:
+    """A filter with its options in one namespace, and the value that is asked for."""
+
+    key: str
+    label: str
+    options: Options
+    value: str
 
 
 @dataclass(frozen=True)
@@ -24,48 +45,76 @@ class Grid:
     columns: tuple[Column, ...]
     search: str
     sort: str
-    team: str = ""
-    teams: QuerySet[Team] | None = None  # to filter by; None where the list has no such filter
+    filters: tuple[ShownFilter, ...] = ()
     total: int = 0
     limit: int = 0  # the number of rows that Azure allows; 0 where the list does not show it
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.search or self.team)
+        return bool(self.search or any(each.value for each in self.filters))
+
+    @property
+    def has_team_column(self) -> bool:
+        return any(column.key == "team" for column in self.columns)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return PAGE_SIZES
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Return what narrows and sorts the list, as pairs of a query string."""
+        values = [("q", self.search), ("sort", self.sort), ("size", str(self.page.paginator.per_page))]
+        return [*values, *((each.key, each.value) for each in self.filters if each.value)]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The list of one resource type. `matches` makes the condition for a search text."""
+    """The list of one resource type. `matches` makes the condition for a search text; `prepare` adds to the rows of a page what
+    their cells show.
+    """
 
     model: type[SyncedModel]
     columns: Columns
     matches: Callable[[str], Q]
     limit_setting: str = ""
-    has_team_filter: bool = False
+    filters: tuple[Filter, ...] = ()
+    prepare: Callable[[Namespace, Iterable[Any]], None] | None = None
 
-    def condition(self, query: QueryDict) -> Q:
-        """Return the condition for the rows that the query's search text and team ask for."""
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the names in a query string that narrow this list."""
+        return ("q", *(each.key for each in self.filters))
+
+    def condition(self, namespace: Namespace, query: QueryDict) -> Q:
+        """Return the condition for the rows that the query's search text and filters ask for."""
         search = asked_text(query, "q")
         wanted = self.matches(search) if search else Q()
-        return wanted & _of_team(asked_text(query, "team")) if self.has_team_filter else wanted
+        for each in self.filters:
+            value = asked_text(query, each.key)
+            narrowing = each.condition(namespace, value) if value else None
+            wanted &= Q() if narrowing is None else narrowing
+        return wanted
 
     def rows(self, namespace: Namespace, query: QueryDict) -> QuerySet[Any]:
         """Return the rows that the query asks for, in the order it asks for."""
         sort = sorting_of(query, self.columns, "name")
-        found: QuerySet[Any] = self._all(namespace).filter(self.condition(query))
+        found: QuerySet[Any] = self._all(namespace).filter(self.condition(namespace, query))
         return found.order_by(ordering_of(self.columns, sort), "pk")
 
     def grid(self, namespace: Namespace, query: QueryDict) -> Grid:
         """Return the page of the list that the query asks for."""
         sort = sorting_of(query, self.columns, "name")
+        page = page_of(self.rows(namespace, query), query, size_of(query))
+        if self.prepare is not None:
+            page.object_list = list(page.object_list)
+            self.prepare(namespace, page.object_list)
         return Grid(
-            page=page_of(self.rows(namespace, query), query),
+            page=page,
             columns=headings(self.columns, sort),
             search=asked_text(query, "q"),
             sort=sort,
-            team=asked_text(query, "team") if self.has_team_filter else "",
-            teams=self._teams(namespace) if self.has_team_filter else None,
+            filters=tuple(_shown(each, namespace, query) for each in self.filters),
             total=self._all(namespace).count() if self.limit_setting else 0,
             limit=getattr(settings, self.limit_setting) if self.limit_setting else 0,
         )
@@ -74,9 +123,11 @@ class Listing:
         manager: Any = self.model._default_manager
         return manager.with_findings().filter(namespace=namespace).select_related("namespace", "team")
 
-    def _teams(self, namespace: Namespace) -> QuerySet[Team]:
-        manager: Any = self.model._default_manager
-        return Team.objects.filter(pk__in=manager.filter(namespace=namespace).values("team")).order_by("name")
+
+def _shown(narrowing: Filter, namespace: Namespace, query: QueryDict) -> ShownFilter:
+    options, value = narrowing.options(namespace), asked_text(query, narrowing.key)
+    is_known = any(value == known for known, _ in options)
+    return ShownFilter(narrowing.key, narrowing.label, options, value if is_known else "")
 
 
 def containing(*columns: str) -> Callable[[str], Q]:
@@ -91,27 +142,7 @@ def containing(*columns: str) -> Callable[[str], Q]:
     return matches
 
 
-def _of_team(team: str) -> Q:
-    if team == "none":
-        return Q(team=None)
-    pk = whole_number(team)
-    return Q() if pk is None else Q(team=pk)
-
-
 NAME = ("Name", Lower("name"))
-CLIENT_LIST = Listing(
-    Client,
-    {
-        "name": ("Client name", Lower("name")),
-        "authentication_name": ("Authentication name", F("authentication_key")),
-        "validation_scheme": ("Validation scheme", F("validation_scheme")),
-        "state": ("Connection state", F("state")),
-        "team": ("Team", Lower("team__name")),
-        "last_seen": ("Last seen", F("last_seen_at")),
-    },
-    containing("name", "authentication_name", "description"),
-    has_team_filter=True,
-)
 CLIENT_GROUP_LIST = Listing(
     ClientGroup,
     {"name": ("Group name", Lower("name")), "query": ("Query", Lower("query"))},

@@ -22,6 +22,15 @@ ATTRIBUTES_LIMIT = 4096  # bytes of compact JSON; Azure says "under 4 KB"
 LARGEST_INTEGER = 2**63 - 1  # group queries compare 64-bit integers
 STATES = ("Enabled", "Disabled")
 THUMBPRINT_SCHEME = "ThumbprintMatch"
+# Of the validation schemes, whose full names would take a line of their own.
+SHORT_SCHEMES: Mapping[str, str] = {
+    "SubjectMatchesAuthenticationName": "Subject",
+    "DnsMatchesAuthenticationName": "DNS name",
+    "UriMatchesAuthenticationName": "URI",
+    "IpMatchesAuthenticationName": "IP address",
+    "EmailMatchesAuthenticationName": "E-mail",
+    THUMBPRINT_SCHEME: "Thumbprint",
+}
 
 
 def check_client_name(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Q
@@ -61,7 +62,7 @@ def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Ma
     done = f"{chosen.change.label}: {_clients(changed.done)} saved and on the way to Azure."
     if not left:
         messages.success(request, done)
-        return go_to(request, CLIENTS.url("list"), namespace.pk)
+        return go_to(request, _list_url(namespace, request.POST))
     title = f"{_clients(len(left))} left as {_it(len(left))}"
     context = grid_context(
         request, namespace, CLIENTS, left=left_rows(namespace.pk, {Client: left}), done=done, title=title
@@ -76,7 +77,7 @@ def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
         return None
     reach = namespace.rights.reach(Client)
     if asked.get("which") == "all":
-        return chosen_clients(namespace, change=change, among=CLIENTS.listing.condition(asked), reach=reach)
+        return chosen_clients(namespace, change=change, among=CLIENTS.listing.condition(namespace, asked), reach=reach)
     ticked = [pk for text in asked.getlist("client")[:MOST] if (pk := whole_number(text)) is not None]
     return chosen_clients(namespace, change=change, among=Q(pk__in=ticked), reach=reach)
 
@@ -120,16 +121,22 @@ def _question(namespace: Namespace, chosen: Chosen, asked: QueryDict) -> Questio
         sentences.append(f"{_clients(chosen.others)} of other teams {_is(chosen.others)} left as {_it(chosen.others)}.")
     if count == MOST:
         sentences.append(f"At most {MOST:,} are changed at once. Do the same again for the others.")
-    kept = [(name, value) for name in ("which", "q", "team", "client") for value in asked.getlist(name)]
+    kept = [(name, value) for name in ("which", "client", *CLIENTS.listing.keys) for value in asked.getlist(name)]
     return Question(
         f"{change.label} {_clients(count)}",
         tuple(sentences),
         change.label,
         "danger" if change.code != "enable" else "primary",
         reverse("namespaces:clients_change", args=[namespace.pk]),
-        reverse(CLIENTS.url("list"), args=[namespace.pk]),
+        _list_url(namespace, asked),
         (("change", change.code), (SEEN, editions.written(chosen.editions)), *kept),
     )
+
+
+def _list_url(namespace: Namespace, asked: QueryDict) -> str:
+    """Return the list with the filter that the change was chosen with."""
+    kept = [(name, asked[name]) for name in CLIENTS.listing.keys if asked.get(name)]
+    return reverse(CLIENTS.url("list"), args=[namespace.pk]) + (f"?{urlencode(kept)}" if kept else "")
 
 
 def _clients(count: int) -> str:

@@ -18,7 +18,7 @@ from namespaces.forms.client_proposal import reading_of
 from namespaces.forms.clients import AuthenticationNameForm, ClientSettingsForm, CreateClientForm
 from namespaces.forms.prefill import filled_in, filled_in_settings
 from namespaces.models import Client, Namespace
-from namespaces.pages.lists import CLIENT_LIST
+from namespaces.pages.client_list import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -74,12 +74,11 @@ CLIENTS = Kind(
     icon="monitor-smartphone",
     title="Clients",
     noun="client",
-    intro="Each MQTT client that may connect is registered here, with the name it authenticates with and the way its "
-    "certificate proves that name.",
+    intro="MQTT clients allowed to connect, with their authentication name and validation scheme.",
     empty="No client is registered yet",
     next_step="Register the first one with the name it sends as MQTT user name and the validation scheme that fits its "
     "certificate.",
-    search_label="Filter by name, authentication name or description",
+    search_label="Name, thumbprint, issuer or attribute",
     samples_text="Need a certificate for testing?",
     form=_form,
     create=create_client,
@@ -104,7 +103,11 @@ CLIENTS = Kind(
         "Last seen (UTC)": CsvColumn("last_seen_at"),
         "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of),
     },
-    extras={"bulk": "namespaces/clients_bulk.html", "row_commands": "namespaces/client_row_commands.html"},
+    extras={
+        "bulk": "namespaces/clients_bulk.html",
+        "list_commands": "namespaces/clients_bulk_commands.html",
+        "row_commands": "namespaces/client_row_commands.html",
+    },
 )
 
 

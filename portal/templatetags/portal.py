@@ -166,6 +166,13 @@ def time_ago(value: datetime | None) -> SafeString | str:
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), exact, amount)
 
 
+@register.filter
+def expiry_kind(expires_at: datetime) -> str:
+    """Return how urgent an expiry is: "bad" once it has passed, "warning" in the last month, else ""."""
+    left = (expires_at - timezone.now()).days
+    return "bad" if left < 0 else "warning" if left < WARNING_DAYS else ""
+
+
 _KINDS = {
     "good": {"succeeded", "enabled", "accepted", "done", "healthy", "passed", "saved"},
     "bad": {"failed", "refused", "expired", "unreachable"},

@@ -225,6 +225,7 @@
   /* ---------- selecting rows: one checkbox for the whole page; buttons are disabled until a row is selected ---------- */
   const boxesBelow = (head) => all('tbody input[type="checkbox"]', head.closest("table"));
   function watchChoices() {
+    for (const button of all("button[data-bulk]")) button.disabled = !button.form;
     for (const head of all("[data-choose-all]")) {
       const boxes = boxesBelow(head);
       const ticked = boxes.filter((box) => box.checked).length;
@@ -232,12 +233,27 @@
       head.indeterminate = ticked > 0 && ticked < boxes.length;
     }
     for (const form of all("form[data-choosing]")) {
-      const idle = form.elements.which?.value === "chosen" && ![...form.elements].some((box) => box.type === "checkbox" && box.checked);
-      for (const button of all("button", form)) {
-        button.disabled = idle;
-        button.title = idle ? "Select a row first" : "";
+      const boxes = [...form.elements].filter((box) => box.type === "checkbox");
+      const ticked = boxes.filter((box) => box.checked).length;
+      const which = one("[data-which]", form);
+      if (ticked < boxes.length) which.value = "chosen";
+      const shown = one("[data-selected]", form);
+      const selected = which.value === "all" ? Number(shown.dataset.total) : ticked;
+      shown.hidden = selected === 0;
+      one("[data-selected-count]", form).textContent = `${selected.toLocaleString("en-GB")} selected`;
+      one("[data-select-all]", form).hidden = selected === Number(shown.dataset.total);
+      for (const button of bulkButtons(form)) {
+        button.disabled = selected === 0;
+        button.title = selected ? "" : "Select a row first";
       }
+      for (const box of boxes) box.closest("tr").classList.toggle("selected", box.checked);
     }
+  }
+  const bulkButtons = (form) => all(`button[form="${form.id}"]`);
+  function selectAll(form, whole) {
+    for (const box of form.elements) if (box.type === "checkbox") box.checked = whole;
+    one("[data-which]", form).value = whole ? "all" : "chosen";
+    watchChoices();
   }
 
   /* ---------- menu search, search results ---------- */
@@ -282,6 +298,8 @@
     if (!hit(".search")) closeResults();
     const copyButton = hit("[data-copy], [data-copy-from]");
     if (copyButton) copy(copyButton);
+    const choosing = hit("[data-select-all], [data-select-none]");
+    if (choosing) selectAll(choosing.form, choosing.matches("[data-select-all]"));
     hit("[data-toast-close]")?.closest("[data-toast]").remove();
     const closing = hit("#pane [data-pane-close]");
     if (closing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); closePane(closing); }
@@ -304,6 +322,7 @@
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
     if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
     if (event.target.matches("[data-choose-all]")) for (const box of boxesBelow(event.target)) box.checked = event.target.checked;
     if (event.target.matches('table input[type="checkbox"]') || event.target.form?.matches("[data-choosing]")) watchChoices();
   });

@@ -63,7 +63,8 @@ def test_a_change_that_was_refused_over_a_difference_leads_to_it(
 def test_an_ignored_difference_does_not_mark_the_row(client: Browser, namespace: Namespace) -> None:
     differs(namespace, "ignored")
     client.login(username="ada", password=PASSWORD)
-    assert "Differs" not in client.get(reverse("namespaces:client_list", args=[namespace.pk])).content.decode()
+    page = client.get(reverse("namespaces:client_list", args=[namespace.pk])).content.decode()
+    assert "Differs" not in page.partition("<tbody>")[2]
 
 
 def test_the_overview_counts_differences_and_says_what_to_do(client: Browser, namespace: Namespace) -> None:

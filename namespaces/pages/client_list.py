@@ -1,0 +1,152 @@
+"""The list of clients: its columns and filters, and the issuer of each client's certificate."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.db.models import Count, F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from certificates.authentication.engine import VALIDATION_SCHEMES
+from certificates.x509.certificate import name_mark
+from certificates.x509.thumbprints import thumbprint_digits
+from namespaces.models import Client, Namespace
+from namespaces.pages.lists import Filter, Listing, Options, containing
+from namespaces.registry import UploadedCA, uploaded_cas
+from namespaces.rules.clients import SHORT_SCHEMES, THUMBPRINT_SCHEME
+from portal.listing import whole_number
+
+FEWEST_DIGITS = 6  # of a thumbprint that is searched for
+
+_SETTLED = Q(generation=F("synced_generation"))
+_SYNC = {
+    "succeeded": ("Succeeded", _SETTLED),
+    "waiting": ("On the way", ~_SETTLED & Q(parked_code="")),
+    "failed": ("Failed", ~_SETTLED & ~Q(parked_code="")),
+    "differs": ("Differs in Azure", Q(finding_pk__isnull=False)),
+}
+_SEEN = {"day": ("last 24 hours", 1), "week": ("last 7 days", 7), "month": ("last 30 days", 30)}
+_EXPIRES = {"7": "within 7 days", "30": "within 30 days", "90": "within 90 days"}
+
+
+def _matches(search: str) -> Q:
+    """Match a name, an attribute, the issuer, or the start of a thumbprint in any notation."""
+    wanted = containing("name", "authentication_name", "description", "attributes", "certificate_issuer")(search)
+    digits = thumbprint_digits(search) or search.lower()
+    if len(digits) >= FEWEST_DIGITS:
+        wanted |= Q(certificate_thumbprint__startswith=digits) | Q(thumbprints__icontains=digits)
+    return wanted
+
+
+def _team_options(namespace: Namespace) -> Options:
+    seen = Client.objects.filter(namespace=namespace, team__isnull=False).order_by()
+    teams = seen.values_list("team__pk", "team__name").annotate(clients=Count("pk"))
+    return [*((str(pk), name) for pk, name, _ in sorted(teams, key=lambda team: team[1].lower())), ("none", "none")]
+
+
+def _of_team(namespace: Namespace, value: str) -> Q | None:
+    if value == "none":
+        return Q(team=None)
+    pk = whole_number(value)
+    return None if pk is None else Q(team=pk)
+
+
+def _issuer_options(namespace: Namespace) -> Options:
+    cas = [(ca.name, ca.name) for ca in uploaded_cas(namespace.pk)]
+    return [*cas, ("!untrusted", "not trusted"), ("!unknown", "not known")]
+
+
+def _of_issuer(namespace: Namespace, value: str) -> Q | None:
+    if value == "!unknown":
+        return Q(certificate_path="")
+    cas = {ca.name: name_mark(ca.subject) for ca in uploaded_cas(namespace.pk)}
+    if value == "!untrusted":
+        wanted = ~Q(certificate_path="") & ~Q(validation_scheme=THUMBPRINT_SCHEME)
+        for mark in cas.values():
+            wanted &= ~Q(certificate_path__contains=mark)
+        return wanted
+    return Q(certificate_path__contains=cas[value]) if value in cas else None
+
+
+def _of_last_seen(namespace: Namespace, value: str) -> Q | None:
+    if value == "never":
+        return Q(last_seen_at=None)
+    now = timezone.now()
+    if value == "long-ago":
+        return Q(last_seen_at__lt=now - timedelta(days=7))
+    return Q(last_seen_at__gte=now - timedelta(days=_SEEN[value][1])) if value in _SEEN else None
+
+
+def _of_expiry(namespace: Namespace, value: str) -> Q | None:
+    now = timezone.now()
+    if value == "expired":
+        return Q(certificate_expires_at__lte=now)
+    if value not in _EXPIRES:
+        return None
+    return Q(certificate_expires_at__gt=now, certificate_expires_at__lte=now + timedelta(days=int(value)))
+
+
+def note_issuers(namespace: Namespace, clients: Iterable[Client]) -> None:
+    """Set on each client which uploaded CA certificate issued its certificate, by name, or what is known instead."""
+    by_mark = {name_mark(ca.subject): ca for ca in uploaded_cas(namespace.pk) if ca.subject}
+    for client in clients:
+        client.issuing_ca, client.issuer_state = _issuer_of(client, by_mark)
+
+
+def _issuer_of(client: Client, by_mark: Mapping[str, UploadedCA]) -> tuple[UploadedCA | None, str]:
+    if client.validation_scheme == THUMBPRINT_SCHEME:
+        return None, "not-needed"
+    if not client.certificate_path:
+        return None, "unknown"
+    found = next((by_mark[mark] for mark in client.certificate_path.split() if mark in by_mark), None)
+    return found, "trusted" if found else "untrusted"
+
+
+CLIENT_LIST = Listing(
+    Client,
+    {
+        "name": ("Client name", Lower("name")),
+        "authentication_name": ("Authentication name", F("authentication_key")),
+        "validation_scheme": ("Scheme", F("validation_scheme")),
+        "state": ("State", F("state")),
+        "team": ("Team", Lower("team__name")),
+        "issuer": ("Issuer", None),
+        "expires": ("Expires", F("certificate_expires_at")),
+        "last_seen": ("Last seen", F("last_seen_at")),
+    },
+    _matches,
+    filters=(
+        Filter(
+            "state",
+            "State",
+            lambda _: [(state, state.lower()) for state in ("Enabled", "Disabled")],
+            lambda _, value: Q(state=value) if value in {"Enabled", "Disabled"} else None,
+        ),
+        Filter("team", "Team", _team_options, _of_team),
+        Filter(
+            "scheme",
+            "Scheme",
+            lambda _: [(scheme.value, SHORT_SCHEMES[scheme.value]) for scheme in VALIDATION_SCHEMES],
+            lambda _, value: Q(validation_scheme=value) if value in SHORT_SCHEMES else None,
+        ),
+        Filter("issuer", "Issuer", _issuer_options, _of_issuer),
+        Filter("expires", "Expires", lambda _: [*_EXPIRES.items(), ("expired", "already")], _of_expiry),
+        Filter(
+            "seen",
+            "Last seen",
+            lambda _: [
+                *((key, label) for key, (label, _) in _SEEN.items()),
+                ("long-ago", "over 7 days ago"),
+                ("never", "never"),
+            ],
+            _of_last_seen,
+        ),
+        Filter(
+            "sync",
+            "Sync state",
+            lambda _: [(key, label) for key, (label, _) in _SYNC.items()],
+            lambda _, value: _SYNC[value][1] if value in _SYNC else None,
+        ),
+    ),
+    prepare=note_issuers,
+)

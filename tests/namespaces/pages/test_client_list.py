@@ -1,0 +1,152 @@
+"""The list of clients: each filter narrows to the right ones, in the list, the CSV and bulk changes alike."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from certificates.x509.certificate import name_mark
+from namespaces.models import Client, Namespace
+from namespaces.pages.client_list import CLIENT_LIST
+from portal.models import User
+from sync.models import Finding
+from tests.support.browsing import signed_in
+from tests.support.editions import editions_of
+from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team
+
+pytestmark = pytest.mark.django_db
+
+THUMBPRINT = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def namespace(ada: User) -> Namespace:
+    """Five clients: trusted, stranger, pinned, unseen and failed."""
+    namespace = make_namespace(owner=ada)
+    ca = make_ca_certificate(namespace, "line-a")
+    now = timezone.now()
+    team = make_team("Line A", ada)
+    of_ca = {"certificate_issuer": ca.subject, "certificate_path": name_mark(ca.subject)}
+    of_other = {
+        "certificate_issuer": "CN=Fabrikam",
+        "certificate_path": f"{name_mark('CN=Fabrikam')} {name_mark('CN=B')}",
+    }
+    soon, later, past = (now + timedelta(days=days) for days in (20, 80, -1))
+    make_client(namespace, "trusted", team=team, last_seen_at=now, certificate_expires_at=soon, **of_ca)
+    make_client(namespace, "stranger", state="Disabled", certificate_expires_at=past, **of_other)
+    make_client(
+        namespace, "pinned", validation_scheme="ThumbprintMatch", thumbprints=[THUMBPRINT], attributes={"room": "H-17"},
+        last_seen_at=now - timedelta(days=9), certificate_expires_at=later, **of_other,
+    )  # fmt: skip
+    make_client(namespace, "unseen", synced_generation=0)
+    failed = make_client(
+        namespace, "failed", synced_generation=0, parked_code="Conflict", certificate_thumbprint=THUMBPRINT[::-1]
+    )
+    Finding.objects.create(
+        kind="namespaces.client", scope=namespace.pk, name="failed", drift="changed", object_pk=failed.pk,
+        found_at=now, seen_at=now,
+    )  # fmt: skip
+    return namespace
+
+
+def listed(namespace: Namespace, query: str) -> set[str]:
+    return {client.name for client in CLIENT_LIST.rows(namespace, QueryDict(query))}
+
+
+EVERYTHING = {"trusted", "stranger", "pinned", "unseen", "failed"}
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", EVERYTHING),
+        ("state=Disabled", {"stranger"}),
+        ("state=Enabled&scheme=ThumbprintMatch", {"pinned"}),
+        ("team=none", EVERYTHING - {"trusted"}),
+        ("issuer=line-a", {"trusted"}),
+        ("issuer=!untrusted", {"stranger"}),
+        ("issuer=!unknown", {"unseen", "failed"}),
+        ("expires=expired", {"stranger"}),
+        ("expires=7", set()),
+        ("expires=30", {"trusted"}),
+        ("expires=90", {"trusted", "pinned"}),
+        ("seen=day", {"trusted"}),
+        ("seen=month", {"trusted", "pinned"}),
+        ("seen=long-ago", {"pinned"}),
+        ("seen=never", {"stranger", "unseen", "failed"}),
+        ("sync=succeeded", {"trusted", "stranger", "pinned"}),
+        ("sync=waiting", {"unseen"}),
+        ("sync=failed", {"failed"}),
+        ("sync=differs", {"failed"}),
+        ("q=fabrikam", {"stranger", "pinned"}),
+        ("q=h-17", {"pinned"}),
+        ("q=01:23:45:67:89:AB", {"pinned"}),
+        (f"q={THUMBPRINT[::-1][:12]}", {"failed"}),
+        ("q=stranger&state=Enabled", set()),
+        # What is not offered narrows nothing.
+        ("state=Sleeping&scheme=x&issuer=nobody&expires=1&seen=x&sync=x&team=x", EVERYTHING),
+    ],
+)
+def test_each_filter_narrows_to_the_right_clients(namespace: Namespace, query: str, names: set[str]) -> None:
+    assert listed(namespace, query) == names
+
+
+def test_a_filter_that_is_set_is_shown_and_kept_by_pager_and_bulk(namespace: Namespace, ada: User) -> None:
+    browser = signed_in(ada)
+    page = browser.get(reverse("namespaces:client_list", args=[namespace.pk]), {"issuer": "!untrusted", "size": "100"})
+    text = page.content.decode()
+    assert '<option value="!untrusted" selected>' in text
+    assert '<input type="hidden" name="issuer" value="!untrusted">' in text
+    assert re.findall(r'data-row="([\w-]+)"', text) == ["stranger"]
+
+
+def test_a_bulk_change_of_all_that_match_takes_the_filter_and_returns_to_it(namespace: Namespace, ada: User) -> None:
+    browser, address = signed_in(ada), reverse("namespaces:clients_change", args=[namespace.pk])
+    chosen = {"change": "disable", "which": "all", "seen": "never", "state": "Enabled"}
+    assert 'data-chosen="2"' in browser.get(address, chosen).content.decode()
+    done = browser.post(address, {**chosen, **editions_of(Client.objects.filter(name__in=["unseen", "failed"]))})
+    assert done.status_code == 302
+    assert done["Location"].partition("?")[2] == "state=Enabled&seen=never"
+    disabled = Client.objects.filter(namespace=namespace, state="Disabled").values_list("name", flat=True)
+    assert set(disabled) == {"stranger", "unseen", "failed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("trusted", "trusted"), ("stranger", "untrusted"), ("pinned", "not-needed"), ("unseen", "unknown")],
+)
+def test_the_issuer_of_each_client_is_named(namespace: Namespace, ada: User, name: str, state: str) -> None:
+    text = signed_in(ada).get(reverse("namespaces:client_list", args=[namespace.pk])).content.decode()
+    row = text[text.index(f'data-row="{name}"') :].partition("</tr>")[0]
+    assert f'data-issuer="{state}"' in row
+    assert (">line-a</a>" in row) == (state == "trusted")
+
+
+@pytest.mark.parametrize(("asked", "size"), [("100", 100), ("200", 200), ("7", 50), ("9" * 30, 50), ("x", 50)])
+def test_the_page_size_is_one_of_those_offered(namespace: Namespace, asked: str, size: int) -> None:
+    assert CLIENT_LIST.grid(namespace, QueryDict(f"size={asked}")).page.paginator.per_page == size
+
+
+def test_a_rejected_change_says_why_in_its_details(namespace: Namespace, ada: User) -> None:
+    browser: Browser = signed_in(ada)
+    text = browser.get(reverse("namespaces:client_list", args=[namespace.pk])).content.decode()
+    row = text[text.index('data-row="failed"') :].partition("</tr>")[0]
+    pk = Client.objects.get(name="failed").pk
+    assert f'popovertarget="why-{pk}"' in row
+    assert reverse("namespaces:client_retry", args=[namespace.pk, "failed"]) in row.partition(f'id="why-{pk}"')[2]
+
+
+def test_the_list_asks_as_little_of_many_clients_as_of_few(
+    namespace: Namespace, ada: User, django_assert_max_num_queries: Any
+) -> None:
+    browser, address = signed_in(ada), reverse("namespaces:client_list", args=[namespace.pk])
+    browser.get(address)
+    for number in range(20):
+        make_client(namespace, f"more-{number}")
+    with django_assert_max_num_queries(26):
+        browser.get(address)
