@@ -219,7 +219,8 @@ MFA_TOTP_ISSUER = "MQTT Namespace Portal"
 MFA_TOTP_TOLERANCE = 1  # the codes before and after the current one, for clocks that differ
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are created by administrators, not by signing up
 # The limits of sign-in are in portal.sign_in.rate_limits; "login_failed" counts the codes of the second step.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+# "sso_start" bounds requests to the identity provider and new sessions; an office may share one address.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key", "sso_start": "120/m/ip"}
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,5 +1,6 @@
 """What the portal asks the identity provider and Microsoft Graph, over connections that are bounded in time and size."""
 
+import hashlib
 import json
 import re
 import time
@@ -9,13 +10,16 @@ from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
+from django.core.cache import cache
 
 from portal.single_sign_on.configuration import SingleSignOn, is_secure
 from portal.single_sign_on.refusals import Refusal
 
 SECONDS = 5.0  # for each step of a request; twice that for all of it
+OUTAGE_SECONDS = 10  # without asking again: users who try a provider that hangs must not hold every web thread
 LONGEST_ANSWER = 2_000_000  # bytes
 DISCOVERY = "/.well-known/openid-configuration"
+_PLAIN = re.compile(r"[!-~]{1,2000}")  # it becomes part of a header
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,16 @@ def discover(configuration: SingleSignOn) -> Endpoints:
     Raises:
         Refusal: it does not answer, calls itself by another name, or names URLs that are not secure.
     """
-    answer = request(configuration, "GET", configuration.issuer.rstrip("/") + DISCOVERY)
-    if answer.status >= 500:
-        raise Refusal("unreachable", f"status {answer.status}")
+    outage = f"sso-outage:{hashlib.sha256(repr(configuration).encode()).hexdigest()[:32]}"
+    if why := cache.get(outage):
+        raise Refusal("unreachable", str(why))
+    try:
+        answer = request(configuration, "GET", configuration.issuer.rstrip("/") + DISCOVERY)
+        if answer.status >= 500:
+            raise Refusal("unreachable", f"status {answer.status}")
+    except Refusal as fault:
+        cache.set(outage, fault.detail, OUTAGE_SECONDS)
+        raise
     found = answer.content
     if answer.status != 200 or not found:
         raise Refusal("answer", f"its description has status {answer.status}")
@@ -140,6 +151,6 @@ def _readable(fault: OSError) -> str:
 
 def _url(found: dict[str, Any], name: str) -> str:
     url = found.get(name)
-    if not isinstance(url, str) or not is_secure(url, in_production=settings.PRODUCTION):
+    if not isinstance(url, str) or not _PLAIN.fullmatch(url) or not is_secure(url, in_production=settings.PRODUCTION):
         raise Refusal("answer", f"its description has no secure {name}")
     return url

@@ -6,10 +6,10 @@ from allauth.account.views import ConfirmEmailView, EmailView
 from django.http import HttpResponse
 
 from portal.sign_in.forms import AddAddressForm
-from portal.views.second_step import RejectedMixin
+from portal.views.second_step import ManagedHereMixin, RejectedMixin
 
 
-class EmailAddresses(RejectedMixin, EmailView):
+class EmailAddresses(ManagedHereMixin, RejectedMixin, EmailView):
     form_class = AddAddressForm
     template_name = "account/email.html"
 

@@ -13,6 +13,7 @@ from allauth.mfa.recovery_codes.views import (
     ViewRecoveryCodesView,
 )
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -41,23 +42,35 @@ class OnlyWithAppMixin:
         return answer
 
 
+class ManagedHereMixin:
+    """Lead users without a password to their account page: their identity provider manages password, address and second step."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if isinstance(user, User) and not user.has_usable_password() and not has_app(user):
+            messages.info(request, "Your identity provider manages this part of your account.")
+            return redirect("portal:account")
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return answer
+
+
 class CodePage(RejectedMixin, AuthenticateView):
     form_class = CodeForm
 
 
-class ConfirmPassword(RejectedMixin, ReauthenticateView):
+class ConfirmPassword(ManagedHereMixin, RejectedMixin, ReauthenticateView):
     form_class = ConfirmPasswordForm
 
 
-class ConfirmCode(RejectedMixin, ReauthenticateByCodeView):
+class ConfirmCode(ManagedHereMixin, RejectedMixin, ReauthenticateByCodeView):
     form_class = ConfirmCodeForm
 
 
-class SecondStep(IndexView):
+class SecondStep(ManagedHereMixin, IndexView):
     pass
 
 
-class AddApp(RejectedMixin, ActivateTOTPView):
+class AddApp(ManagedHereMixin, RejectedMixin, ActivateTOTPView):
     form_class = ActivateForm
 
 

@@ -2,9 +2,10 @@
 
 import logging
 
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,13 +21,15 @@ logger = logging.getLogger(__name__)
 
 @login_not_required
 @require_POST
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: HttpRequest) -> HttpResponseBase:
     """Show a page with a link to the provider, which the browser follows at once.
 
     A redirect would belong to the form, and `form-action` of the Content-Security-Policy would have to allow its target and
     wherever that redirects to, such as the company's own sign-in page behind Entra ID.
     """
     configuration = _configuration()
+    if refused := ratelimit.consume_or_429(request, action="sso_start"):
+        return refused
     try:
         url = flow.start(request, configuration, back=local_url(request, request.POST.get("next")))
     except Refusal as refusal:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.cache import cache
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -309,6 +310,31 @@ def test_with_the_provider_away_local_sign_in_works_and_the_page_says_why(provid
         form = {"username": "ada", "password": PASSWORD}
         assert browser.post(reverse("portal:sign_in"), form).status_code == 302
     assert FailedSignIns.objects.get().reason == "unreachable"
+
+
+def test_a_provider_that_is_away_is_asked_again_only_after_a_while(
+    provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Counting(Away):
+        def is_away(self, path: str) -> bool:
+            asked.append(path)
+            return True
+
+    with provider.tampered(Counting("/")):
+        for _ in range(3):
+            assert reason_of(Browser().post(reverse("portal:sso_start"))) == "unreachable"
+    assert asked == [DISCOVERY]
+    cache.clear()  # as time does
+    assert sign_in(provider, "ann").status_code == 302
+
+
+def test_starts_are_limited_by_address(provider: IdentityProvider, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"sso_start": "2/m/ip"}
+    codes = [Browser().post(reverse("portal:sso_start"), REMOTE_ADDR="192.0.2.9").status_code for _ in range(3)]
+    assert codes == [200, 200, 429]
+    assert Browser().post(reverse("portal:sso_start"), REMOTE_ADDR="192.0.2.8").status_code == 200
 
 
 def test_a_wrong_secret_is_named(provider: IdentityProvider, settings: Any) -> None:

@@ -11,6 +11,8 @@ from django.urls import NoReverseMatch, reverse
 
 from portal.demo.identity_provider.people import ADMINISTRATORS, LINE_A, LINE_B
 from portal.models import Activity, Membership, Team, User
+from portal.models.outbox import Outgoing
+from portal.sign_in.mail import write_reset_links
 from portal.single_sign_on.mapping import Grant
 from tests.portal.single_sign_on.signing import bring, reason_of, sign_in, start
 from tests.support.factories import PASSWORD, make_user
@@ -166,6 +168,34 @@ def test_no_token_and_no_group_is_stored(provider: IdentityProvider) -> None:
     sign_in(provider, "ann")
     assert not SocialToken.objects.exists()
     assert set(SocialAccount.objects.get().extra_data) == {"preferred_username", "email", "name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("account_email", {"action_add": "", "email": "ann@elsewhere.example"}),
+        ("mfa_index", None),
+        ("mfa_activate_totp", {"code": "123456"}),
+        ("account_reauthenticate", {"password": PASSWORD}),
+        ("mfa_reauthenticate", {"code": "123456"}),
+    ],
+)
+def test_what_the_provider_manages_is_not_changed_here(provider: IdentityProvider, name: str, form: Any) -> None:
+    browser = Browser()
+    sign_in(provider, "ann", browser)
+    answers = [browser.get(reverse(name)), *([browser.post(reverse(name), form)] if form else [])]
+    assert {answer.headers.get("Location") for answer in answers} == {reverse("portal:account")}
+    assert reverse(name) not in browser.get(reverse("portal:account")).content.decode()
+
+
+def test_nobody_sets_a_password_for_an_account_of_single_sign_on(provider: IdentityProvider) -> None:
+    browser = Browser()
+    sign_in(provider, "ann", browser)
+    form = {"old_password": "", "new_password1": "k7fm-2xpq-9tvz", "new_password2": "k7fm-2xpq-9tvz"}
+    assert browser.post(reverse("portal:password_change"), form).status_code == 422
+    write_reset_links({"email": ANN, "base_url": "http://testserver/"})
+    assert not Outgoing.objects.exists()
+    assert not User.objects.get().has_usable_password()
 
 
 # Sessions
