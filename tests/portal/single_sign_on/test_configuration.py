@@ -1,10 +1,12 @@
 """The variables PORTAL_SSO_…, and what `manage.py check_deployment` says about them."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.models import Team
@@ -12,7 +14,7 @@ from portal.single_sign_on.checks import single_sign_on
 from portal.single_sign_on.configuration import MICROSOFT_GRAPH, is_secure, read_configuration
 from portal.single_sign_on.mapping import Grant, read_mapping
 from tests.portal.single_sign_on.test_faults import DISCOVERY, Away, Changed, in_json, other_issuer
-from tests.support.identity_provider import IdentityProvider
+from tests.support.identity_provider import ROOT, IdentityProvider
 
 GROUP = "8d5f2c7e-0b1a-4f3c-9d2e-6a7b8c9d0e1f"
 ENTRA = "https://login.microsoftonline.com/8d5f2c7e-0b1a-4f3c-9d2e-6a7b8c9d0e1f/v2.0"
@@ -163,3 +165,12 @@ def test_teams_are_matched_by_their_whole_name(provider: IdentityProvider, setti
     settings.ALLOWED_HOSTS = []
     settings.SINGLE_SIGN_ON = provider.configuration(groups={GROUP: Grant(("Line 7",))})
     assert codes() == {"sso_team_unknown"}
+
+
+def test_production_installs_no_identity_provider() -> None:
+    """The extra that only the demo's provider needs is a development dependency, and its app is not the portal's."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = str(project["project"]["dependencies"]) + str(project["project"]["optional-dependencies"])
+    assert "idp-oidc" not in needed
+    assert "idp-oidc" in str(project["dependency-groups"]["dev"])
+    assert not any(app.startswith("allauth.idp") for app in django_settings.INSTALLED_APPS)

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from portal.demo.identity_provider.people import ADMINISTRATORS, LINE_A, LINE_B
 from portal.models import Activity, Membership, Team, User
-from portal.models.outbox import Outgoing
+from portal.models.outbox import OutgoingMail
 from portal.sign_in.mail import write_reset_links
 from portal.single_sign_on.mapping import Grant
 from tests.portal.single_sign_on.signing import bring, reason_of, sign_in, start
@@ -194,7 +194,7 @@ def test_nobody_sets_a_password_for_an_account_of_single_sign_on(provider: Ident
     form = {"old_password": "", "new_password1": "k7fm-2xpq-9tvz", "new_password2": "k7fm-2xpq-9tvz"}
     assert browser.post(reverse("portal:password_change"), form).status_code == 422
     write_reset_links({"email": ANN, "base_url": "http://testserver/"})
-    assert not Outgoing.objects.exists()
+    assert not OutgoingMail.objects.exists()
     assert not User.objects.get().has_usable_password()
 
 
