@@ -33,6 +33,11 @@ def manageable(user: User) -> QuerySet[Webhook]:
     return rows if user.is_superuser else rows.filter(scope__in=places().owned(user))
 
 
+def may_manage_any(user: User) -> bool:
+    """Return whether there are webhooks that the user may manage or create."""
+    return user.is_active and (user.is_superuser or bool(places().owned(user)))
+
+
 def may_manage(user: User, scope: int | None) -> bool:
     """Return whether a user, as the database has them now, may manage webhooks of a namespace, or of all."""
     current = User.objects.filter(pk=user.pk, is_active=True).first()

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from portal.models import DigestTime, Membership, Team
 from portal.notifications.forms import DigestForm, PreferencesForm
 from portal.notifications.preferences import choose, chosen_by, default_channels, inherited_channels
+from portal.notifications.webhooks.changes import may_manage_any
 from portal.web.responses import PageRequest, go_to
 
 
@@ -38,6 +39,7 @@ def notification_preferences(request: PageRequest) -> HttpResponseBase:
         else Team.objects.filter(memberships__user=user, memberships__is_lead=True).order_by("name")
     )
     context = {"form": form, "digest": digest, "teams": teams, "time_zones": sorted(available_timezones())}
+    context |= {"may_manage_webhooks": may_manage_any(user)}
     return _page(request, context, is_bound=posted is not None)
 
 

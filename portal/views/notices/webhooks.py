@@ -139,7 +139,7 @@ def delivery_retry(request: PageRequest, webhook: int, delivery: int) -> HttpRes
 
 def _check_any(user: User) -> None:
     """Raise Denied for users who manage no webhook."""
-    if not (user.is_superuser or places().owned(user)):
+    if not webhooks.may_manage_any(user):
         raise _denied()
 
 
