@@ -18,6 +18,7 @@ class Mailbox:
         self.refusals: dict[str, str] = {}
         self.data_answer = "250 Message accepted for delivery"
         self.drop_after_data = False
+        self.is_silent_after_data = False
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -34,11 +35,19 @@ class Mailbox:
         if self.drop_after_data:
             transport: Any = server.transport
             transport.abort()
+        if self.is_silent_after_data:
+            mute(server)
         return self.data_answer
 
     @property
     def ids(self) -> list[str]:
         return [message["Message-ID"] for message in self.messages]
+
+
+def mute(server: SMTP) -> None:
+    """Let the server answer nothing more, with the connection open until the client is gone."""
+    transport: Any = server.transport
+    transport.write = lambda *_: None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings as django_settings
 
-from tests.portal.notifications.mail_server import Mailbox, mail_server
+from tests.portal.notifications.mail_server import Mailbox, mail_server, mute
 
 pytestmark = pytest.mark.long
 SEND = "from portal.notifications.sending import send_due; send_due()"
@@ -58,7 +58,7 @@ class Portal:
 
     def run(self, code: str) -> str:
         process = self.start(code)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         return output
 
@@ -87,9 +87,7 @@ class Holding(Mailbox):
         return self._hang_up(server) if self.holds_at == "DATA" else answer
 
     def _hang_up(self, server: SMTP) -> str:
-        """Answer nothing more, with the connection open until the client is gone."""
-        transport: Any = server.transport
-        transport.write = lambda *_: None
+        mute(server)
         self.reached.set()
         return "250 OK"
 
@@ -109,9 +107,9 @@ def portal(settings: Any, mailbox: Holding, tmp_path: Path) -> Portal:
 def kill_while_sending(portal: Portal, mailbox: Holding, at: str) -> None:
     mailbox.holds_at = at
     worker = portal.start(SEND)
-    assert mailbox.reached.wait(30)
+    assert mailbox.reached.wait(120)
     worker.send_signal(signal.SIGKILL)
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=60)
     mailbox.holds_at = ""
 
 

@@ -79,6 +79,26 @@ def test_a_server_that_is_away_delays_mails_and_loses_none(settings: Any, mailbo
     assert sorted(message["To"] for message in mailbox.messages) == ["ada@example.com", second.to]
 
 
+def test_a_server_that_does_not_greet_is_away(settings: Any, mailbox: Mailbox) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = silent.getsockname()[1], 0.2
+        put()
+        send_due()
+    mail = OutgoingMail.objects.get()
+    assert (mail.state, mail.error_code, mail.lost_answers) == ("waiting", "server_away", 0)
+
+
+def test_a_server_that_does_not_answer_the_text_makes_it_unknown(settings: Any, mailbox: Mailbox) -> None:
+    settings.EMAIL_TIMEOUT = 0.5
+    mailbox.is_silent_after_data = True
+    put()
+    send_due()
+    mail = OutgoingMail.objects.get()
+    assert (mail.state, mail.error_code, mail.lost_answers) == ("unknown", "answer_lost", 1)
+
+
 def test_a_refused_recipient_fails_and_others_get_their_mail(mailbox: Mailbox) -> None:
     mailbox.refusals = {"no@example.com": "550 No such user", "full@example.com": "452 Mailbox full"}
     for to in ("no@example.com", "full@example.com", "ada@example.com"):
