@@ -7,9 +7,9 @@ certificate that directly signs the clients, docs/policy.md.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from certificates.authentication.certification_paths import authority_difference
 from certificates.authentication.chain import openssl_problem
 from certificates.authentication.matching import THUMBPRINT_SCHEME, first_name, fitting_scheme
+from certificates.diagnosis import client_warnings
 from certificates.diagnosis.chain_roles import (
     Signatures,
     constraints_of,
@@ -236,9 +236,7 @@ def warnings(
             ("serial number", serial_text(certificate.serial_number)),
         )
     if certificate.is_ca:
-        others = _warn_about_other_authority(certificate, known, signatures, warn)
-        known = [client for client in known if client not in others]
-        _warn_about_client_signer(certificate, [ca for _, ca in readable(existing)], known, signatures, warn)
+        client_warnings.add(certificate, readable(existing), known, at, signatures, warn)
         _weak_but_allowed(certificate, warn)
     organization = public_web_ca(certificate)
     if organization:
@@ -250,95 +248,6 @@ def warnings(
         )
     _compare_with_others(certificate, readable(existing), warn)
     return found
-
-
-def _warn_about_client_signer(
-    certificate: Certificate,
-    existing: Sequence[Certificate],
-    known: Sequence[Certificate],
-    signatures: Signatures,
-    warn: Report,
-) -> None:
-    """Warn when another certificate signs the known clients, or may sign clients."""
-    clients = [c for c in known if not c.is_ca]
-    if signatures.signer_of(clients, [certificate]) is not None:
-        return
-    cas = [c for c in (*known, *existing) if c.is_ca and c.der != certificate.der]
-    below = [ca for ca in cas if signatures.issued(certificate, ca)]
-    subordinate = signatures.signer_of(clients, below) or next(iter(below), None)
-    if subordinate is not None and certificate.path_length == 0:
-        warn(
-            "path-length",
-            f"This CA certificate must not have CA certificates below it (path length 0), but it signed {subordinate.subject}.",
-            f"Upload {subordinate.subject}, which signs the clients, or issue this one again with a larger path length.",
-            ("subordinate CA", subordinate.subject),
-        )
-        return
-    if subordinate is not None and signatures.signer_of(clients, [subordinate]) is not None:
-        _another_signs(subordinate.subject, subordinate.subject_key_identifier, warn)
-        return
-    if certificate.is_self_issued:
-        _warn_about_root(certificate, clients, existing, warn)
-        return
-    above = next((c for c in clients if c.issuer == certificate.issuer), None)
-    if above is not None:
-        warn(
-            "root-signs-clients",
-            f"The known clients were signed by {above.issuer}, which also signed this certificate.",
-            f"Upload {above.issuer} instead.",
-            ("CA certificate that signs the clients", above.issuer),
-        )
-
-
-def _warn_about_other_authority(
-    certificate: Certificate, known: Sequence[Certificate], signatures: Signatures, warn: Report
-) -> list[Certificate]:
-    """Warn when known clients name another certificate of this name and key, as before a renewal, and return them."""
-    found = [
-        (client, difference)
-        for client in known
-        if not client.is_ca
-        and (difference := authority_difference(client, certificate)) is not None
-        and signatures.made_signature(certificate, client)
-    ]
-    if found:
-        client, (part, stated, own) = found[0]
-        warn(
-            "other-authority",
-            f"{client.subject or 'A client'} was signed with this key, but names a CA certificate with the {part} {stated}. "
-            f"This one has {own}, so its clients are refused with it.",
-            "Upload the CA certificate that they name while it is valid, or issue the client certificates again by key "
-            "identifier only (authorityKeyIdentifier=keyid).",
-            (f"{part} needed", stated),
-            (f"{part} found", own),
-        )
-    return [client for client, _ in found]
-
-
-def _warn_about_root(
-    certificate: Certificate, clients: Sequence[Certificate], existing: Sequence[Certificate], warn: Report
-) -> None:
-    # The clients sent no chain and their issuer is not uploaded: it is probably below this root.
-    names = {c.subject_key for c in (certificate, *existing)}
-    orphan = next((c for c in clients if c.issuer_key not in names and not c.is_self_issued), None)
-    if orphan is not None:
-        _another_signs(orphan.issuer, orphan.authority_key_identifier, warn)
-    elif certificate.path_length is None or certificate.path_length > 0:
-        warn(
-            "root",
-            "This is a root certificate.",
-            "That is correct if it signs the clients directly. If an intermediate signs them, upload the intermediate.",
-        )
-
-
-def _another_signs(subject: str, key_identifier: str, warn: Report) -> None:
-    warn(
-        "intermediate-signs-clients",
-        f"The known clients were signed by {subject}, not by this certificate directly.",
-        f"Upload {subject} instead, unless every client sends its whole chain.",
-        ("CA certificate that signs the clients", subject),
-        ("key identifier", key_identifier or "not stated"),
-    )
 
 
 def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:

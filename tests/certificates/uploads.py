@@ -372,6 +372,8 @@ def warned_cas() -> list[Upload]:
     def made(**options: object) -> bytes:
         return ROOT.issue("Line 2 CA", **{"ca": True, **options}).pem
 
+    bare = ROOT.issue("Bare CA", **BARE)
+    rekeyed = ROOT.issue("Line 1 CA", ca=True, path_length=0, key_label="before")
     return [
         Upload("warned: expires in 30 days", made(not_after=AT + 30 * DAY), ok, warns=("expires-soon",)),
         Upload("not warned: T61String in Latin-1", odd_name(b"\x14", b"M\xfcller"), ok),
@@ -416,6 +418,11 @@ def warned_cas() -> list[Upload]:
         ),
         Upload("warned: intermediate, while the root signs the clients", LINE.pem, ok, warns=("root-signs-clients",), known=(direct,)),
         Upload("warned: path length 0 above a CA that signs", LINE.pem, ok, warns=("path-length",), known=(cell, cell.issue("s"))),
+        Upload(
+            "warned: root, while an intermediate that is not marked as a CA signed the clients", ROOT.pem, ok,
+            warns=("unmarked-signs-clients", "root"), known=(bare, bare.issue("s")),
+        ),
+        Upload("warned: the clients were signed with another key of this name", LINE.pem, ok, warns=("other-key",), known=(rekeyed.issue("s"),)),
         Upload("not warned: intermediate that signs the clients", LINE.pem, ok, known=(SENSOR,)),
         Upload("not warned: root that signs the clients", ROOT.pem, ok, known=(direct,)),
         Upload("not warned: an unknown critical extension", made(extensions=[unknown_extension(critical=False)]), ok),
