@@ -43,6 +43,7 @@ class LocalPlant:
         self.folder = folder
         self.namespace_id = f"{GROUP}/providers/Microsoft.EventGrid/namespaces/local"
         self.store = Store(None)
+        self._records: list[dict[str, Any]] = []
         self.chain: SampleChain = make_sample_chain([ClientName(name) for name in NAMES], at=datetime.now(UTC))
         put_keys(folder)
         self._authority = Authority(folder)
@@ -137,7 +138,10 @@ class LocalPlant:
         self._put(PERMISSION_BINDING, f"{group.strip('$')}-{space}-{permission}", names)
 
     def log(self) -> list[dict[str, Any]]:
-        return self.store.connections(self.namespace_id, 0, 10_000)
+        """Return every record of the namespace; each is read once."""
+        after = self._records[-1]["cursor"] if self._records else 0
+        self._records += self.store.connections(self.namespace_id, after, 10_000)
+        return list(self._records)
 
     def logged(self, category: str) -> list[dict[str, Any]]:
         return [record for record in self.log() if record["category"] == category]
