@@ -7,11 +7,17 @@ class CertificatesConfig(AppConfig):
 
     def ready(self) -> None:
         from certificates import menu
+        from certificates.actions.calendar_feeds import end_calendar_feeds
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
         from certificates.pages.ca_certificate_list import uploaded_cas
         from namespaces.registry import register_ca_certificates
-        from portal.registry import register_menu_item, register_notice_producer, register_search
+        from portal.registry import (
+            register_menu_item,
+            register_notice_producer,
+            register_person_ending,
+            register_search,
+        )
         from sync import registry
 
         registry.register(CACertificate, next_expiries=next_expiries)
@@ -19,4 +25,5 @@ class CertificatesConfig(AppConfig):
         for item in menu.MENU:
             register_menu_item(item)
         register_notice_producer(announce_expiries)
+        register_person_ending(end_calendar_feeds)
         register_search(menu.search_ca_certificates)

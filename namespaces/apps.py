@@ -7,6 +7,7 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
+        from namespaces.actions.role_book import NamespaceRoles, uses_of_team
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
@@ -18,8 +19,11 @@ class NamespacesConfig(AppConfig):
             register_menu_item,
             register_pages,
             register_places,
+            register_role_book,
             register_roles,
             register_search,
+            register_shell_item,
+            register_team_uses,
         )
         from sync import registry
 
@@ -31,6 +35,9 @@ class NamespacesConfig(AppConfig):
         register_activity_scope(visible_scopes)
         register_places(NamespacePlaces())
         register_roles(held_roles)
+        register_role_book(NamespaceRoles())
+        register_team_uses(uses_of_team)
+        register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)
         register_pages(search.pages)

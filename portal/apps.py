@@ -15,7 +15,13 @@ class PortalConfig(AppConfig):
         from portal.deployment.starting import make_state_folder
         from portal.notifications import checks
         from portal.pages.menu_items import shell_pages
-        from portal.registry import register_administrator_warnings, register_deployment_check, register_pages
+        from portal.people.menu import HOME
+        from portal.registry import (
+            register_administrator_warnings,
+            register_deployment_check,
+            register_pages,
+            register_shell_item,
+        )
         from portal.sign_in import records, second_step
         from portal.sign_in.session_limits import begin_session
         from portal.single_sign_on.checks import single_sign_on
@@ -25,6 +31,8 @@ class PortalConfig(AppConfig):
         register_deployment_check(checks.outgoing)
         register_administrator_warnings(checks.warnings_for_administrators)
         register_deployment_check(single_sign_on)
+        for item in HOME:
+            register_shell_item(item)
         user_logged_in.connect(begin_session)
         email_removed.connect(records.on_email_removed)
         signals.authenticator_added.connect(second_step.on_added)

@@ -23,7 +23,7 @@ LONGEST_FAULT = 300  # characters
 _CALENDAR_ADDRESS = re.compile(r"""(calendar(?:/|%2F)+)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE)
 # The same for links in mails: a password reset, but not its pages without a key, and the verification of an address.
 _MAILED_LINK = re.compile(
-    r"""((?:sign-in/reset|email/verify)(?:/|%2F)+)(?!sent/|done/)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE
+    r"""((?:sign-in/reset|sign-in/link|email/verify)(?:/|%2F)+)(?!sent/|done/)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE
 )
 
 

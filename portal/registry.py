@@ -1,13 +1,13 @@
 """What apps add to the shell in `AppConfig.ready`: menu items, search sources, roles, and visible activity."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
-from portal.models import Notice, User
+from portal.models import Notice, Team, User
 from portal.short_cache import kept
 
 
@@ -228,3 +228,123 @@ def register_administrator_warnings(source: AdministratorWarnings) -> None:
 def administrator_warnings() -> list[str]:
     """What administrators have to know now, as sentences."""
     return kept("warnings", lambda: [sentence for source in _administrator_warnings for sentence in source()])
+
+
+# People and teams
+
+
+@dataclass(frozen=True)
+class RoleChoice:
+    """A role in a place, such as a namespace, that can be given. `key` is what forms post and invitations store."""
+
+    key: str
+    place: str
+    role: str
+
+
+@dataclass(frozen=True)
+class RightLine:
+    """One line of *What can this person do?*: whether it is allowed, what, and to how many things."""
+
+    allowed: bool
+    sentence: str
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class RightSection:
+    """What a person may do with one kind of thing. `sources` say by which role: "Certificate uploader, by team Line A"."""
+
+    key: str
+    label: str
+    sources: tuple[str, ...]
+    lines: tuple[RightLine, ...]
+
+
+class RoleBook(Protocol):
+    """The roles that an app gives to people, as the pages about people need them."""
+
+    def summaries(self, user_pks: Collection[int]) -> Mapping[int, Sequence[str]]:
+        """Return the names of the roles of each user, without repetition."""
+
+    def choices(self) -> Sequence[RoleChoice]:
+        """Return every role in every place."""
+
+    def choice(self, key: str) -> RoleChoice | None:
+        """Return the choice with this key; None where its place has been removed."""
+
+    def grant(self, actor: User, user: User, key: str) -> None:
+        """Give the role, in the caller's transaction. Does nothing where the place has been removed or the role is held."""
+
+    def places(self, user: User) -> Sequence[tuple[int, str]]:
+        """Return primary key and name of each place in which the user has a right."""
+
+    def explain(self, user: User, place: int) -> Sequence[RightSection]:
+        """Return what the user may do in one place, and by which role."""
+
+
+TeamUses = Callable[[Team], Iterable[str]]
+PersonEnding = Callable[[User], Mapping[str, int]]
+
+_role_books: list[RoleBook] = []
+_team_uses: list[TeamUses] = []
+_person_endings: list[PersonEnding] = []
+
+
+def register_role_book(book: RoleBook) -> None:
+    _role_books[:] = [book]
+
+
+def role_book() -> RoleBook:
+    """Return the registered roles. Raise LookupError when no app has registered any."""
+    if not _role_books:
+        raise LookupError("no app has registered its roles")
+    return _role_books[0]
+
+
+def register_team_uses(source: TeamUses) -> None:
+    """Register what a team has that keeps it from being deleted, in words such as "3 CA certificates"."""
+    if source not in _team_uses:
+        _team_uses.append(source)
+
+
+def uses_of_team(team: Team) -> list[str]:
+    return [use for source in _team_uses for use in source(team)]
+
+
+def register_person_ending(ending: PersonEnding) -> None:
+    """Register what ends when a person is disabled. It runs in that transaction, and returns how much of what it ended."""
+    if ending not in _person_endings:
+        _person_endings.append(ending)
+
+
+def end_for_person(user: User) -> dict[str, int]:
+    """End whatever the apps let act in the name of the user, and return how much of what."""
+    return {name: count for ending in _person_endings for name, count in ending(user).items()}
+
+
+@dataclass(frozen=True)
+class ShellItem:
+    """One entry of the service menu of the portal's home."""
+
+    group: str  # "" for the entries above the groups
+    label: str
+    icon: str
+    url_name: str
+    order: int = 100
+    is_shown: Callable[[User], bool] = lambda user: True
+    count: Callable[[User], int | None] = lambda user: None
+
+
+_shell_items: list[ShellItem] = []
+
+
+def register_shell_item(item: ShellItem) -> None:
+    if item.url_name not in [known.url_name for known in _shell_items]:
+        _shell_items.append(item)
+        _shell_items.sort(key=lambda known: (known.order, known.label))
+
+
+def shell_items(user: User) -> list[ShellItem]:
+    """Return the entries of the home's service menu that the user may open."""
+    return [item for item in _shell_items if item.is_shown(user)]

@@ -15,6 +15,7 @@ from portal.views import (
     theme,
 )
 from portal.views.notices import bell, outbox, preferences, webhooks
+from portal.views.people.urls import urlpatterns as people_urls
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/<int:webhook>/test/", webhooks.webhook_test, name="webhook_test"),
     path("webhooks/<int:webhook>/delete/", webhooks.webhook_delete, name="webhook_delete"),
     path("webhooks/<int:webhook>/deliveries/<int:delivery>/retry/", webhooks.delivery_retry, name="delivery_retry"),
+    *people_urls,
     # The top bar
     path("search/", search.search_page, name="search"),
     path("notifications/", bell.notifications, name="notifications"),

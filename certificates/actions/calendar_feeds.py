@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from certificates.models import ExpiryFeed
 from namespaces.access import may
+from namespaces.actions.teams import check_verb
 from namespaces.models import Namespace
 from namespaces.rights import Verb
 from portal import activity
@@ -19,6 +20,7 @@ def create_calendar_feed(actor: User, *, namespace: Namespace) -> str:
     """Return a new secret for this user and namespace, which replaces an earlier one. Only its hash is stored."""
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
+        check_verb(actor, namespace, Verb.READ)
         ExpiryFeed.objects.update_or_create(
             user=actor,
             namespace=namespace,
@@ -35,6 +37,12 @@ def revoke_calendar_feed(actor: User, *, namespace: Namespace) -> bool:
         if deleted:
             _record(actor, namespace, "Revoke calendar address")
     return bool(deleted)
+
+
+def end_calendar_feeds(user: User) -> dict[str, int]:
+    """Delete the calendar addresses of a person who is disabled, in that transaction. Return how many there were."""
+    deleted, _ = ExpiryFeed.objects.filter(user=user).delete()
+    return {"calendar_addresses": deleted}
 
 
 def open_calendar_feed(secret: str) -> Namespace:

@@ -46,22 +46,35 @@ def grant_role(
     if (user is None) == (team is None):
         raise RuleError("", "one-holder", "Give the role to one person or to one team.")
     with transaction.atomic(durable=True):
-        edition = _next_edition(namespace)
-        check_verb(actor, namespace, Verb.OWN)
-        granted = NamespaceRole(namespace=namespace, user=user, team=team, role=role)
-        _check_edition(granted, opened)
-        every = list(NamespaceRole.objects.filter(namespace=namespace, user=user, team=team))
-        if any(each.role == role for each in every):
-            raise RuleError("role", "held", f"{every[0].holder_name} is {role.label} here already.")
-        replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
-        for each in replaced:
-            _keep_an_owner(each)
-        before = {"role": ", ".join(map(_label, replaced))} if replaced else None
-        since = min((each.since for each in every if each.since), default=timezone.now())
-        granted.since = since if all(each.since for each in every) else None
-        NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
-        granted.save()
-        _record(actor, granted, edition, verb="Grant role", before=before, after={"role": _label(granted)})
+        return grant_in_transaction(actor, namespace=namespace, role=role, user=user, team=team, opened=opened)
+
+
+def grant_in_transaction(
+    actor: User,
+    *,
+    namespace: Namespace,
+    role: Role,
+    user: User | None = None,
+    team: Team | None = None,
+    opened: int | None = None,
+) -> NamespaceRole:
+    """Give the role as part of a larger change, in whose transaction it is saved. Raise RuleError."""
+    edition = _next_edition(namespace)
+    check_verb(actor, namespace, Verb.OWN)
+    granted = NamespaceRole(namespace=namespace, user=user, team=team, role=role)
+    _check_edition(granted, opened)
+    every = list(NamespaceRole.objects.filter(namespace=namespace, user=user, team=team))
+    if any(each.role == role for each in every):
+        raise RuleError("role", "held", f"{every[0].holder_name} is {role.label} here already.")
+    replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
+    for each in replaced:
+        _keep_an_owner(each)
+    before = {"role": ", ".join(map(_label, replaced))} if replaced else None
+    since = min((each.since for each in every if each.since), default=timezone.now())
+    granted.since = since if all(each.since for each in every) else None
+    NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
+    granted.save()
+    _record(actor, granted, edition, verb="Grant role", before=before, after={"role": _label(granted)})
     return granted
 
 

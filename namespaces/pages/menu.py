@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from namespaces.access import visible_namespaces
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
-from portal.registry import MenuItem
+from portal.registry import MenuItem, ShellItem
 from sync.models import SyncedModel
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
@@ -19,6 +20,14 @@ def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
     return count
 
 
+HOME = ShellItem(
+    "",
+    "Namespaces",
+    "network",
+    "namespaces:namespace_list",
+    order=10,
+    count=lambda user: visible_namespaces(user).count(),
+)
 MENU = (
     MenuItem("", "Overview", "house", "namespaces:namespace_overview", order=10),
     MenuItem("", "Activity log", "scroll-text", "namespaces:namespace_activity", order=20),

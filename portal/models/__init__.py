@@ -2,6 +2,7 @@
 
 from portal.models.activity import Activity, ActivityQuerySet
 from portal.models.evidence import ActivityCheckpoint, ActivityLink, Part, Sealer, UnsealedPart
+from portal.models.links import AccessLink, InvitedTeam
 from portal.models.notices import Channel, DigestTime, Notice, NoticePreference, NoticeRecipient, Reminder
 from portal.models.outbox import Outgoing, OutgoingMail
 from portal.models.people import Membership, Team, User
@@ -9,6 +10,7 @@ from portal.models.sign_in import CachedValue, FailedSignIns, SignInCount
 from portal.models.webhooks import Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
+    "AccessLink",
     "Activity",
     "ActivityCheckpoint",
     "ActivityLink",
@@ -17,6 +19,7 @@ __all__ = [
     "Channel",
     "DigestTime",
     "FailedSignIns",
+    "InvitedTeam",
     "Membership",
     "Notice",
     "NoticePreference",

@@ -12,6 +12,7 @@ class User(AbstractUser):
 
     activity_seen_at = models.DateTimeField(null=True, blank=True)  # notifications up to then were seen
     sessions_ended_at = models.DateTimeField(null=True, blank=True)  # "Sign out everywhere" ended all older sessions
+    disabled_at = models.DateTimeField(null=True, blank=True)  # last time; browsers known before are known no more
     break_glass = models.BooleanField(default=False)  # may use a password while local accounts are turned off
     administrator_by_sso = models.BooleanField(
         default=False

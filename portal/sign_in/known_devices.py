@@ -6,10 +6,13 @@ browsers of its owner, who has such a cookie. The cookie signs nobody in.
 
 import hashlib
 import secrets
+import time
 
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+
+from portal.models import User
 
 SALT = "portal.sign_in.known_devices"
 DAYS = 180
@@ -23,14 +26,26 @@ def account_key(username: str) -> str:
 
 def device_of(request: HttpRequest, username: str) -> str:
     """Return the id of a browser that has signed in to the account before, else ""."""
-    return _devices(request).get(account_key(username), "")
+    device = _devices(request).get(account_key(username), "")
+    disabled_at = (
+        User.objects.filter(username=username).values_list("disabled_at", flat=True).first() if device else None
+    )
+    if disabled_at is not None and _known_since(device) <= disabled_at.timestamp():
+        return ""  # whoever was disabled begins anew
+    return device
+
+
+def _known_since(device: str) -> float:
+    """Return when the browser signed in; 0 for an id that was made before ids had a time."""
+    digits = device.partition("-")[2]
+    return float(digits) if digits.isascii() and digits.isdigit() else 0.0
 
 
 def remember(request: HttpRequest, response: HttpResponse, username: str) -> None:
     """Let `response` set the cookie, with a new id for this account."""
     devices = _devices(request)
     devices.pop(account_key(username), None)
-    devices[account_key(username)] = secrets.token_hex(8)
+    devices[account_key(username)] = f"{secrets.token_hex(8)}-{int(time.time())}"
     kept = dict(list(devices.items())[-MOST_ACCOUNTS:])
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,

@@ -6,7 +6,7 @@ it succeeds. A refused attempt never reaches the password hash, so guessing cost
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -74,6 +74,15 @@ def begin_attempt(account: str, network: str, device: str, now: float | None = N
             attempt.forget()
             raise RateLimitError(SLOWED if limit.name == "account" else limit.remaining(now))
     return attempt
+
+
+def slowed_accounts(accounts: Iterable[str], now: float | None = None) -> dict[str, int]:
+    """Return the accounts among these that unknown browsers may try only once in a while, each with its failures."""
+    now = clock() if now is None else now
+    most = settings.SIGN_IN_FAILURES_PER_ACCOUNT
+    keys = {_Limit("account", most, LONG, (account,)).key(now): account for account in accounts}
+    counts = cache.get_many(list(keys))
+    return {keys[key]: int(count) for key, count in counts.items() if int(count) >= most}
 
 
 def clock() -> float:

@@ -19,6 +19,7 @@ EVENTS = (
     *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
     *("recovery_codes_made", "recovery_code_used", "email_verified", "email_removed", "reset_link_refused"),
     *("sso_refused", "sso_unavailable"),
+    "link_refused",
 )
 # Column of FailedSignIns → event
 FAILURES = {"wrong": "wrong_password", "wrong_codes": "wrong_code", "refused": "refused_by_limit"}

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from certificates.x509.certificate import NO_EXPIRY_YEAR
-from portal.registry import MenuEntry, MenuItem, menu_for
+from portal.registry import MenuEntry, MenuItem, menu_for, shell_items
 from portal.web.invisible_characters import named
 
 register = template.Library()
@@ -81,6 +81,25 @@ def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
         current.label if current else "",
         current.icon if current else "network",
     )
+
+
+@register.simple_tag(takes_context=True)
+def home_menu(context: RequestContext) -> ServiceMenu:
+    """The service menu of the portal's home, without a namespace."""
+    request: HttpRequest = context["request"]
+    user: Any = request.user
+    items = shell_items(user) if user.is_authenticated else []
+    match = request.resolver_match
+    view_name = context.get("menu_current") or (match.view_name if match else "")
+    groups: dict[str, list[DrawnEntry]] = {}
+    for item in items:
+        entry = DrawnEntry(
+            item.label, item.icon, reverse(item.url_name), item.count(user), "", item.url_name == view_name
+        )
+        groups.setdefault(item.group, []).append(entry)
+    current = next((item for item in items if item.url_name == view_name), None)
+    drawn = tuple(DrawnGroup(label, tuple(entries)) for label, entries in groups.items())
+    return ServiceMenu(drawn, current.label if current else "", current.icon if current else "")
 
 
 def _drawn(entry: MenuEntry, namespace_pk: int, current: MenuItem | None) -> DrawnEntry:

@@ -16,7 +16,17 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
-from portal.models import Activity, OutgoingMail, Team, User, Webhook, WebhookDelivery
+from portal.models import (
+    AccessLink,
+    Activity,
+    InvitedTeam,
+    Membership,
+    OutgoingMail,
+    Team,
+    User,
+    Webhook,
+    WebhookDelivery,
+)
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from portal.sign_in.session_limits import SEEN_AT, SIGNED_IN_AT
 from sync.models import Finding
@@ -28,7 +38,6 @@ from tests.support.factories import (
     make_configuration,
     make_namespace,
     make_permission_binding,
-    make_team,
     make_topic_space,
     make_user,
 )
@@ -43,10 +52,12 @@ OF_TEAMS: dict[str, tuple[str, str]] = {
     for role in ("contributor", "certificate_uploader", "client_manager")
     for team in ("Line 1", "Line 2")
 }
+# They lead a team and have no role anywhere. Person, team and invitation of the place belong to Line 1.
+LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
 MANAGES = {"certificate_uploader": "certificates:ca_certificate_", "client_manager": "namespaces:client"}
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
-# The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in.
+# The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
@@ -74,7 +85,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:session_end": ("POST", "stranger"),
     "portal:sign_out_everywhere": ("POST", "stranger"),
     "portal:notification_preferences": ("GET", "stranger"),
-    "portal:team_notifications": ("GET", "admin"),
+    "portal:team_notifications": ("GET", "lead"),
     "portal:outbox_list": ("GET", "admin"),
     "portal:outbox_retry": ("POST", "admin"),
     "portal:outbox_cancel": ("POST", "admin"),
@@ -92,6 +103,25 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:notifications": ("GET", "stranger"),
     "portal:notifications_seen": ("POST", "stranger"),
     "portal:bell": ("GET", "everybody"),
+    **{
+        f"portal:{page}": ("GET", "admin")
+        for page in (
+            *("person_list", "person_csv", "invite", "person_create", "person_detail", "person_update"),
+            *("person_give_role", "person_disable", "person_enable", "person_promote", "person_demote"),
+            *("person_sign_out", "person_password_link", "person_reset_second_step"),
+            *("team_create", "team_rename", "team_delete"),
+        )
+    },
+    "portal:team_list": ("GET", "lead"),
+    "portal:team_detail": ("GET", "lead"),
+    "portal:team_invite": ("GET", "lead"),
+    "portal:team_member_add": ("GET", "lead"),
+    "portal:team_member_find": ("GET", "lead"),
+    "portal:team_member_remove": ("GET", "lead"),
+    "portal:team_member_lead": ("POST", "admin"),
+    "portal:invitation_detail": ("GET", "lead"),
+    "portal:invitation_renew": ("POST", "lead"),
+    "portal:invitation_revoke": ("POST", "lead"),
     "namespaces:namespace_list": ("GET", "stranger"),
     "namespaces:namespace_connect": ("GET", "admin"),
     "namespaces:namespace_choices": ("GET", "admin"),
@@ -183,8 +213,8 @@ for stem in ("client_group", "topic_space", "permission_binding"):
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
 # Protected by keys of their own, or by an identity provider's answer, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
-OTHER_KEYS |= {"portal:sso_start", "portal:sso_callback"}
-# 404 instead of 403: these people must not learn that it exists.
+OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback"}
+# 404 instead of 403: people outside of the team must not learn that it exists.
 HIDDEN = {"portal:team_notifications"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
@@ -195,8 +225,13 @@ CHANGES = {
     "mfa_activate_totp": "stranger",
     "mfa_deactivate_totp": "stranger",
     "mfa_generate_recovery_codes": "stranger",
+    **{
+        name: least
+        for name, (method, least) in TABLE.items()
+        if name.startswith("portal:") and method == "GET" and least in {"admin", "lead"}
+        if not name.endswith(("_list", "_csv", "_detail", "_find"))
+    },
     "portal:notification_preferences": "stranger",
-    "portal:team_notifications": "admin",
     "portal:webhook_create": "owner",
     "portal:webhook_update": "owner",
     "portal:webhook_rotate": "owner",
@@ -246,8 +281,13 @@ def furnish() -> None:
     make_admin()
     namespace = make_namespace("factory", **people)
     NamespaceRole.objects.create(namespace=namespace, user=User.objects.get(username="disabled"), role="owner")
-    teams = {name: make_team(name) for name in ("Line 1", "Line 2")}
-    Team.objects.create(pk=1000, name="Another team")
+    teams = {name: Team.objects.create(pk=1000 + at, name=name) for at, name in enumerate(("Line 1", "Line 2"))}
+    for each in teams.values():
+        Membership.objects.create(team=each, user=make_user(f"lead of {each.name}"), is_lead=True)
+    Membership.objects.create(team=teams["Line 1"], user=make_user("member", pk=1000))
+    far = timezone.now() + timedelta(days=7)
+    link = AccessLink.objects.create(pk=1000, purpose="join", secret_hash="-", created_at=far, expires_at=far, email="new@x.example")  # fmt: skip
+    InvitedTeam.objects.create(link=link, team=teams["Line 1"])
     teams["Line 1"].members.add(people["contributor"])
     for person, (role, team) in OF_TEAMS.items():
         user = make_user(person)
@@ -306,10 +346,12 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,
+        "person": 1000,
         "team": 1000,
         "webhook": 1000,
         "delivery": 1000,
         "mail": 1000,
+        "invitation": 1000,
     }
     return {key: known[key] for key in url_arguments()[name]}
 
@@ -348,6 +390,10 @@ def is_allowed(person: str, name: str, least: str) -> bool:
     """Whether a person may open a URL, by the weakest of PEOPLE with access."""
     if least == "everybody" or person == "disabled":
         return least == "everybody"
+    if person in LEADS:
+        return least == "stranger" or (least == "lead" and (person == LEADS[0] or name == "portal:team_list"))
+    if least == "lead":
+        return person == "admin"
     role, team = OF_TEAMS.get(person, (person, "Line 1"))
     if role in PEOPLE:
         is_strong = PEOPLE.index(role) >= PEOPLE.index(least)
@@ -362,11 +408,21 @@ def is_of(role: str, name: str) -> bool:
     return name.startswith(MANAGES[role]) and not name.startswith("namespaces:client_group")
 
 
+def is_of_line_1(person: str) -> bool:
+    return person == "contributor" or person.endswith("of Line 1")
+
+
 def test_every_url_has_a_row() -> None:
     assert set(url_arguments()) - OTHER_KEYS == set(TABLE)
 
 
-REMOVES = ("_disconnect", "_delete", "change_authentication_name")  # a POST leaves nothing for the next person
+REMOVES = (
+    "_disconnect",
+    "_delete",
+    "change_authentication_name",
+    "_member_remove",
+    "invitation_revoke",
+)  # a POST leaves nothing for the next person
 ONE_OF_TEAMS = "client_manager of Line 2"  # the least of OF_TEAMS
 
 
@@ -377,10 +433,10 @@ def cases() -> Iterator[tuple[str, str, str, tuple[str, ...], bool]]:
     once, and the others in the long tests.
     """
     for name, method, least in ROWS:
-        everyone = (*PEOPLE[::-1], *OF_TEAMS, "disabled")
+        everyone = (*PEOPLE[::-1], *OF_TEAMS, *LEADS, "disabled")
         if least != "contributor":
             yield name, method, least, tuple(OF_TEAMS), True
-            everyone = (*PEOPLE[::-1], ONE_OF_TEAMS, "disabled")
+            everyone = (*PEOPLE[::-1], ONE_OF_TEAMS, *LEADS, "disabled")
         if method == "POST" and name.endswith(REMOVES):
             allowed = [person for person in everyone if is_allowed(person, name, least)]
             for person in allowed:
@@ -406,7 +462,9 @@ def test_access_by_role(place: Namespace, name: str, method: str, least: str, pe
         elif person in {"anonymous", "disabled"}:
             assert answer.status_code == 302, person
             assert answer.headers["Location"].startswith(reverse("portal:sign_in")), person
-        elif name in HIDDEN or (person == "stranger" and "pk" in url_arguments()[name]):
+        elif (name in HIDDEN and not is_of_line_1(person)) or (
+            person in {"stranger", *LEADS} and "pk" in url_arguments()[name]
+        ):
             assert answer.status_code == 404, person
         else:
             assert answer.status_code == 403, f"{person}: {answer.status_code}"

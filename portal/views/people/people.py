@@ -1,0 +1,114 @@
+"""People: the list, one person, and creating and changing an account."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.people import accounts
+from portal.people.authority import RefusedError
+from portal.people.forms import CreateForm, NameForm, RoleChoiceForm
+from portal.people.lists import people_for_csv
+from portal.people.person import person_page
+from portal.views.people.context import check_administrator, get_person, keep_secret, people_context
+from portal.web.csv_files import csv_response
+from portal.web.responses import PageRequest, go_to, render_page
+
+HEADINGS = ("Name", "User name", "E-mail address", "Teams", "Roles", "Last sign-in (UTC)", "State")
+
+
+@require_safe
+def person_list(request: PageRequest) -> HttpResponse:
+    check_administrator(request.user)
+    return render_page(request, "people/person_list.html", people_context(request), partial="grid")
+
+
+@require_safe
+def person_csv(request: PageRequest) -> StreamingHttpResponse:
+    check_administrator(request.user)
+    rows = (
+        (
+            row.name,
+            row.user.username if row.user else "",
+            row.user.email if row.user else row.detail,
+            ", ".join(f"{mark.name} (lead)" if mark.is_lead else mark.name for mark in row.teams),
+            ", ".join(row.roles),
+            row.user.last_login if row.user else None,
+            row.state.label,
+        )
+        for row in people_for_csv(request.GET)
+    )
+    return csv_response("people.csv", HEADINGS, rows)
+
+
+@require_safe
+def person_detail(request: PageRequest, person: int) -> HttpResponse:
+    found = get_person(request, person)
+    context = people_context(request, person=person_page(found, request.GET))
+    return render_page(request, "people/person_detail.html", context, partial="pane")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_create(request: PageRequest) -> HttpResponseBase:
+    check_administrator(request.user)
+    form = CreateForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            user, password = accounts.create_person(request.user, **form.given())
+        except RefusedError as refusal:
+            form.refuse(refusal)
+        else:  # shown only in this response, so there is no redirect
+            context = people_context(request, created=user, password=password)
+            return keep_secret(render_page(request, "people/person_created.html", context, partial="pane"))
+    context = people_context(request, form=form)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "people/person_create.html", context, partial="pane", status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_update(request: PageRequest, person: int) -> HttpResponseBase:
+    found = get_person(request, person)
+    initial = {"first_name": found.first_name, "last_name": found.last_name, "email": found.email}
+    form = NameForm(request.POST if request.method == "POST" else None, initial=initial)
+    return _change(
+        request,
+        found,
+        form,
+        act=lambda: accounts.update_person(request.user, person=found, **form.names()),
+        done="The name and address are saved.",
+        title="Edit name and address",
+        button="Save",
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_give_role(request: PageRequest, person: int) -> HttpResponseBase:
+    found = get_person(request, person)
+    form = RoleChoiceForm(request.POST if request.method == "POST" else None)
+    return _change(
+        request,
+        found,
+        form,
+        act=lambda: accounts.give_role(request.user, person=found, key=form.cleaned_data["role"]),
+        done=f"{found.display_name} has the role now.",
+        title="Give a role",
+        button="Give role",
+    )
+
+
+def _change(
+    request: PageRequest, person: Any, form: Any, *, act: Any, done: str, title: str, button: str
+) -> HttpResponseBase:
+    """Show a form about one person in the pane, and act when it is valid."""
+    if form.is_valid():
+        try:
+            act()
+        except RefusedError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, done)
+            return go_to(request, "portal:person_detail", person.pk)
+    context = people_context(request, form=form, user_changed=person, pane_title=title, button=button)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "people/person_form.html", context, partial="pane", status=status)
