@@ -11,6 +11,7 @@ from namespaces.views import (
     roles,
     topic_rules,
     try_it,
+    who_can,
 )
 from namespaces.views.resources.urls import resource_urls
 
@@ -30,6 +31,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/activity.csv", activity.activity_csv, name="activity_csv"),
     # Who may do what here
     path("<int:pk>/access-control/", roles.role_list, name="role_list"),
+    path("<int:pk>/access-control/who/", who_can.who_can, name="who_can"),
     path("<int:pk>/add-role-assignment/", roles.role_add, name="role_add"),
     path("<int:pk>/add-role-assignment/find/", roles.role_find, name="role_find"),
     path("<int:pk>/access-control/<int:assignment>/remove/", roles.role_delete, name="role_delete"),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from allauth.account.models import EmailAddress
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from portal.deployment.passwords import generate_password
 from portal.models import AccessLink, Membership, Team, User
-from portal.people.authority import RefusedError, administrator_and, check_local_accounts, check_password_use
+from portal.people.authority import RefusedError, administrator_and, check_local_accounts, check_password_use, is_by_sso
 from portal.people.links import issue, revoke_open
 from portal.people.log import note_person, person_facts
 from portal.registry import end_for_person, role_book
@@ -101,6 +100,8 @@ def update_person(actor: User, *, person: User, first_name: str, last_name: str,
     with transaction.atomic(durable=True):
         user = administrator_and(actor, person)[person.pk]
         before = person_facts(user)
+        if is_by_sso(user):
+            raise RefusedError("", "by-sso", "Name and address come from single sign-on, and are changed there.")
         user.first_name, user.last_name, user.email = first_name, last_name, email.lower()
         if user.email != before["email"].lower():
             check_address_is_free(user.email, of=user)
@@ -122,6 +123,8 @@ def set_administrator(actor: User, *, person: User, is_administrator: bool) -> N
             raise RefusedError("", "disabled", f"{user.display_name} is disabled. Enable the account first.")
         if not is_administrator:
             _keep_administrators(rows, user, actor)
+        if user.administrator_by_sso:
+            raise RefusedError("", "by-sso", "Administrators by single sign-on are changed in the identity provider.")
         before = person_facts(user)
         user.is_superuser = user.is_staff = is_administrator
         user.save(update_fields=["is_superuser", "is_staff"])
@@ -213,7 +216,3 @@ def _keep_administrators(rows: dict[int, User], leaving: User, actor: User) -> N
     remaining = [row for row in rows.values() if row.is_superuser and row.is_active and row.pk != leaving.pk]
     if leaving.is_superuser and not remaining:
         raise RefusedError("", "last-administrator", "This is the last active administrator.")
-
-
-def local_accounts_are_on() -> bool:
-    return bool(settings.LOCAL_ACCOUNTS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
 from portal.models import Membership, Team, User
@@ -72,6 +73,16 @@ def check_local_accounts() -> None:
         )
 
 
+def is_by_sso(person: User) -> bool:
+    """Return whether the person signs in by single sign-on, which then manages name, address and password."""
+    return SocialAccount.objects.filter(user=person).exists()
+
+
+def uses_password(person: User) -> bool:
+    return may_use_password(person) and (person.has_usable_password() or not is_by_sso(person))
+
+
 def check_password_use(person: User) -> None:
-    if not may_use_password(person):
+    """Raise RefusedError where a password would let in somebody whom the identity provider manages."""
+    if not uses_password(person):
         raise RefusedError("", "no-password", f"{person.display_name} signs in without a password.")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.paginator import Page, Paginator
 from django.db.models import CharField, Count, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat, Lower, NullIf, Trim
@@ -133,6 +134,7 @@ def _rows(keys: Sequence[tuple[str, int]]) -> list[PersonRow]:
     memberships = Membership.objects.filter(user__in=users).select_related("team").order_by("team__name")
     for held in memberships:
         teams.setdefault(held.user_id, []).append(TeamMark(held.team.name, held.is_lead, held.by_sso))
+    by_sso = set(SocialAccount.objects.filter(user__in=list(users)).values_list("user", flat=True))
     found = []
     for kind, pk in keys:
         if kind == "link":
@@ -140,7 +142,7 @@ def _rows(keys: Sequence[tuple[str, int]]) -> list[PersonRow]:
             continue
         user, mine = users[pk], tuple(teams.get(pk, ()))
         held_roles = (("Administrator",) if user.is_superuser else ()) + tuple(roles.get(pk, ()))
-        is_sso = any(mark.by_sso for mark in mine)
+        is_sso = pk in by_sso or any(mark.by_sso for mark in mine)
         row = PersonRow(
             user.display_name, user.email or user.username, mine, held_roles, state_of(user, failures), user=user,
             is_sso=is_sso,

@@ -11,9 +11,9 @@ from django.http import QueryDict
 
 from portal.listing import whole_number
 from portal.models import AccessLink, Activity, Membership, User
+from portal.people.authority import is_by_sso, uses_password
 from portal.people.states import State, locked_people, state_of
 from portal.registry import RightSection, role_book
-from portal.sign_in.backend import may_use_password
 
 RECENT = 5
 
@@ -53,10 +53,10 @@ def person_page(user: User, query: QueryDict) -> PersonPage:
         user=user,
         state=state_of(user, locked_people([user.pk])),
         memberships=memberships,
-        is_sso=any(held.by_sso for held in memberships),
+        is_sso=is_by_sso(user) or any(held.by_sso for held in memberships),
         sessions=UserSession.objects.filter(user=user).count(),
         has_second_step=Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists(),
-        may_use_password=may_use_password(user),
+        may_use_password=uses_password(user),
         password_link=links.order_by("-expires_at").first(),
         last_address=address,
         answer=what_can(user, query.get("namespace", "")),

@@ -39,8 +39,8 @@ def queue_mail(template: str, to: str, context: dict[str, Any]) -> bool:
 
 def queue_link(template: str, to: str, context: dict[str, Any], *, purpose: str, lifetime: timedelta) -> bool:
     """Put a mail with a link into the outbox. Return False where the portal has no mail server."""
-    subject, text = _rendered(template, context)
-    return enqueue_mail(to, purpose=purpose, subject=subject, text=text, lifetime=lifetime) is not None
+    subject, text, html = _rendered(template, context)
+    return enqueue_mail(to, purpose=purpose, subject=subject, text=text, html=html, lifetime=lifetime) is not None
 
 
 def queue_password_reset(email: str, base_url: str) -> None:

@@ -8,6 +8,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.people.person import what_can
 from portal.registry import held_roles
 from portal.sign_in import records
 from portal.sign_in.sessions import keep_only_this_session
@@ -22,6 +23,7 @@ def account(request: PageRequest) -> HttpResponse:
 
 def _account(request: PageRequest, form: PasswordChangeForm, status: int = 200) -> HttpResponse:
     context = {"form": form, "roles": held_roles(request.user), "identity": identity_of(request.user)}
+    context["answer"] = what_can(request.user, request.GET.get("namespace", ""))
     return render(request, "portal/account.html", context, status=status)
 
 

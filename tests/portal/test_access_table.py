@@ -134,6 +134,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_activity": ("GET", "reader"),
     "namespaces:activity_csv": ("GET", "reader"),
     "namespaces:role_list": ("GET", "reader"),
+    "namespaces:who_can": ("GET", "reader"),
     "namespaces:role_add": ("GET", "owner"),
     "namespaces:role_find": ("GET", "owner"),
     "namespaces:role_delete": ("GET", "owner"),

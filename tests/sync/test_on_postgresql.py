@@ -37,6 +37,7 @@ SAME_TESTS = {
         ),
         *("test_notices.py", "../certificates/test_expiry_notices.py"),
     ),
+    "people": tuple(f"../portal/people/test_{name}.py" for name in ("accounts", "invitations", "migrations", "teams")),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 
