@@ -283,8 +283,8 @@ def furnish() -> None:
     namespace = make_namespace("factory", **people)
     NamespaceRole.objects.create(namespace=namespace, user=User.objects.get(username="disabled"), role="owner")
     teams = {name: Team.objects.create(pk=1000 + at, name=name) for at, name in enumerate(("Line 1", "Line 2"))}
-    for each in teams.values():
-        Membership.objects.create(team=each, user=make_user(f"lead of {each.name}"), is_lead=True)
+    for line in teams.values():
+        Membership.objects.create(team=line, user=make_user(f"lead of {line.name}"), is_lead=True)
     Membership.objects.create(team=teams["Line 1"], user=make_user("member", pk=1000))
     far = timezone.now() + timedelta(days=7)
     link = AccessLink.objects.create(pk=1000, purpose="join", secret_hash="-", created_at=far, expires_at=far, email="new@x.example")  # fmt: skip
