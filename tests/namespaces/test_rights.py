@@ -96,8 +96,9 @@ def test_what_a_role_changes(place: Place, role: Role, through_team: bool) -> No
         listed = browser.get(place.url(kind, "list")).content.decode()
         for whose in (OURS, THEIRS, NOBODYS):
             may = (kind, whose) in CHANGES[role]
-            assert browser.get(place.url(kind, "detail", whose)).status_code == 200
-            detail = browser.get(place.url(kind, "detail", whose)).content.decode()
+            answer = browser.get(place.url(kind, "detail", whose))
+            assert answer.status_code == 200
+            detail = answer.content.decode()
             for action in ("update", "delete"):
                 address = place.url(kind, action, whose)
                 assert browser.get(address).status_code == (200 if may else 403), (kind, whose, action)
