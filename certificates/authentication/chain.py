@@ -334,7 +334,7 @@ def openssl_problem(der: bytes) -> tuple[str, str] | None:
     except crypto.Error:
         return "a text in it has a type or letters that X.509 forbids", "Issue it again with names in UTF-8."
     extension = unreadable_extension(der)
-    return (f"its {extension} is malformed", _ISSUE_WITHOUT) if extension else None
+    return (f"the extension {extension} is malformed", _ISSUE_WITHOUT) if extension else None
 
 
 def _x509(der: bytes) -> crypto.X509:
@@ -342,15 +342,13 @@ def _x509(der: bytes) -> crypto.X509:
 
 
 def _unreadable(path: Path) -> _Refusal | None:
-    """Explain that OpenSSL cannot read an extension of a certificate, which it needs to find the next one."""
+    """Explain that OpenSSL cannot read a part of a certificate, which it needs to find the next one."""
     for certificate in path:
-        if extension := unreadable_extension(certificate.der):
-            return _Refusal(
-                f"OpenSSL, and TLS servers that use it, cannot read the {extension} of {certificate.subject}.",
-                (*_at(certificate), ("extension", extension)),
-                _ISSUE_WITHOUT,
-                UPLOAD_CA if certificate is not path[0] else "",
-            )
+        if problem := openssl_problem(certificate.der):
+            part, fix = problem
+            action = UPLOAD_CA if certificate is not path[0] else ""
+            sentence = f"OpenSSL and TLS servers cannot read {certificate.subject or 'a certificate'}: {part}."
+            return _Refusal(sentence, (*_at(certificate), ("part", part)), fix, action)
     return None
 
 
@@ -382,7 +380,7 @@ def _openssl_refusal(path: Path, at: datetime) -> _Refusal | None:
             return unreadable
         return _Refusal(*explain(code, min(max(depth, 0), len(path) - 1), str(error), path))
     except crypto.Error as error:
-        return _Refusal(
+        return _unreadable(path) or _Refusal(
             "OpenSSL cannot read a certificate in this chain.", (("verifier", str(error)),), "Issue the chain again."
         )
     return None

@@ -143,10 +143,18 @@ def test_a_malformed_extension_is_named_but_accepted_by_thumbprint() -> None:
     leaf = ca.issue("sensor-1", extensions=[malformed("2.5.29.31")])
     decision = decide(leaf, ca)
     assert (decision.accepted, decision.code) == (False, "chain-verified")
-    assert "CRL distribution points of CN=sensor-1" in decision.reason
+    assert all(named in decision.reason for named in ("CRL distribution points", "CN=sensor-1"))
     registered = a_client(scheme=THUMBPRINT, thumbprints=(leaf.thumbprint,))
     state = NamespaceState((), {"sensor-1": registered})
     assert authenticate(presented=leaf.der, user_name="sensor-1", state=state, at=AT).accepted
+
+
+def test_a_name_that_openssl_cannot_read_is_named() -> None:
+    """As VisibleString: no TLS server accepts it."""
+    plant = Plant(AT)
+    decision = decide(plant.leaf(swap=(b"\x0c\x08sensor-1", b"\x1a\x08sensor-1")), plant.line)
+    assert decision.code == "chain-verified"
+    assert dict(decision.failing.values)["at"] == "CN=sensor-1" if decision.failing else False
 
 
 @pytest.mark.parametrize("explicit", ["ca", "client"])
