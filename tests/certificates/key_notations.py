@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.certificates.key_uploads import PASSPHRASE
+from tests.certificates.notations import OF_BYTES
 from tests.support.seeded_keys import dsa_key, rsa_key
 
 AnyKey = (
@@ -377,6 +378,10 @@ OF_LANGUAGES: dict[str, Notation] = {
     "PHP with chr": lambda key: ".".join(f"chr(0x{pair})" for pair in hex_pairs(key.der)),
     "Kotlin": lambda key: ", ".join(f"0x{pair}.toByte()" for pair in hex_pairs(key.der)),
     "Erlang": lambda key: f"<<{','.join(map(str, key.der))}>>",
+    **{
+        name: lambda key, write=OF_BYTES[name]: write(key.der).decode()  # type: ignore[misc]
+        for name in ("Intel hex", "Motorola hex", "JSON of a typed array", "Rust, decimal", "VHDL", "letters and numbers")
+    },
     "NSData": lambda key: f"<{' '.join(in_lines(key.der.hex(), 8))}>",
     "JSON array of hex": lambda key: json.dumps(hex_pairs(key.der)),
     "JSON array of letters": lambda key: json.dumps(list(key.pem)),
