@@ -1,5 +1,7 @@
 """Notations of one thumbprint, for the tests of the pure function, the form and the search."""
 
+from base64 import b64encode, urlsafe_b64encode
+
 THUMBPRINT = "0123456789abcdef" * 4
 SHA1_THUMBPRINT = "0123456789abcdef01234567" + "89abcdef01234567"
 COLONS = ":".join(THUMBPRINT[start : start + 2] for start in range(0, 64, 2))
@@ -36,6 +38,16 @@ NOTATIONS = {
     "zero-width space": f"\u200b{COLONS}",
     "zero-width spaces between": "\u200b".join(COLONS),
     "bidirectional isolate": f"\u2068SHA256 Fingerprint={COLONS}\u2069",
+    "certutil": f"Cert Hash(sha256): {COLONS.replace(':', ' ')}",
+    "openssl dgst": f"SHA2-256(ca.der)= {THUMBPRINT}",
+    "sha256sum": f"{THUMBPRINT}  ca.der",
+    "sha256sum of a binary": f"{THUMBPRINT} *ca.der",
+    "a file and its hash": f"ca.pem: {THUMBPRINT}",
+    "URN": f"urn:sha256:{THUMBPRINT}",
+    "Envoy": f"Hash={THUMBPRINT}",
+    "ratio signs": COLONS.replace(":", "\u2236"),
+    "base64": b64encode(bytes.fromhex(THUMBPRINT)).decode(),
+    "x5t#S256": f'"x5t#S256": "{urlsafe_b64encode(bytes.fromhex(THUMBPRINT)).decode().rstrip("=")}"',
     "full-width digits": THUMBPRINT.translate({ord(digit): chr(0xFF10 + int(digit)) for digit in "0123456789"}),
     "full-width letters": THUMBPRINT.upper().translate({ord(letter): ord(letter) + 0xFEE0 for letter in "ABCDEF"}),
 }
@@ -48,6 +60,8 @@ SHA1_NOTATIONS = {
     "name in parentheses": f"Thumbprint (SHA-1): {SHA1_COLONS}",
     "quotes": f"“SHA1 Fingerprint={SHA1_COLONS}”",
     "invisible mark": f"\u200e{SHA1_THUMBPRINT}",
+    "certutil": f"Cert Hash(sha1): {SHA1_COLONS.replace(':', ' ')}",
+    "sha1sum": f"{SHA1_THUMBPRINT}  ca.der",
     "named SHA-1, truncated": f"SHA1 Fingerprint={SHA1_COLONS[:29]}",
 }
 INVALID = {
@@ -61,5 +75,8 @@ INVALID = {
     THUMBPRINT[:-1]: "length",
     THUMBPRINT + "0": "length",
     f"{THUMBPRINT} {THUMBPRINT}": "length",
+    "MD5 Fingerprint=" + COLONS[:47]: "length",
+    "SHA512 Fingerprint=" + f"{COLONS}:{COLONS}": "length",
+    "x" * 43: "not-hex",
     f"SHA256:{THUMBPRINT} SHA256:{THUMBPRINT}": "not-hex",
 }
