@@ -14,6 +14,7 @@ class PortalConfig(AppConfig):
         from portal.deployment.renamed_paths import rename_paths
         from portal.deployment.starting import make_state_folder
         from portal.notifications import checks
+        from portal.notifications.menu import HOME as OUTGOING
         from portal.pages.menu_items import shell_pages
         from portal.people.menu import HOME
         from portal.registry import (
@@ -31,7 +32,7 @@ class PortalConfig(AppConfig):
         register_deployment_check(checks.outgoing)
         register_administrator_warnings(checks.warnings_for_administrators)
         register_deployment_check(single_sign_on)
-        for item in HOME:
+        for item in (*HOME, *OUTGOING):
             register_shell_item(item)
         user_logged_in.connect(begin_session)
         email_removed.connect(records.on_email_removed)

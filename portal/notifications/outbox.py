@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.celery import send
 from portal.models import Notice, Outgoing, OutgoingMail, User
-from portal.notifications.addresses import address_of
+from portal.notifications.preferences import address_of
 from portal.notifications.queue import Queue
 from portal.sign_in.encryption import MAIL_BODY, decrypt, encrypt
 

@@ -1,7 +1,9 @@
-"""How people get an event: as they chose, else as a team of theirs chose, else by the default of the event."""
+"""How people get an event: as they chose, else as a team of theirs chose, else by the default of the event; and where."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+
+from allauth.account.models import EmailAddress
 
 from portal.models import Channel, Membership, NoticePreference, Team, User
 from portal.notifications.events import BY_CODE, EVENTS
@@ -62,3 +64,9 @@ def inherited_channels(user: User) -> dict[str, Channel]:
     for event, channel in rows:
         chosen[event].add(channel)
     return {code: _strongest(chosen[code]) or default for code, default in default_channels().items()}
+
+
+def address_of(user: User) -> str:
+    """Return the verified main address of an account, else the one that an administrator entered, or ""."""
+    verified = EmailAddress.objects.filter(user=user.pk, verified=True).order_by("-primary", "pk").first()
+    return str(verified.email) if verified else user.email

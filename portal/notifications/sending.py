@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import Notice, Outgoing, OutgoingMail
-from portal.notifications.addresses import address_of
 from portal.notifications.digests import notices_of
 from portal.notifications.mails import compose
 from portal.notifications.outbox import DIGEST, MAILS, body_of
+from portal.notifications.preferences import address_of
 from portal.notifications.smtp import AnswerLostError, ClaimLostError, MailServer, NotSentError
 from portal.registry import may_get
 from portal.sign_in.encryption import UnreadableSecretError

@@ -40,6 +40,11 @@ def summarize(at: datetime) -> QueueState:
     return _state_of(OutgoingMail, at)
 
 
+def count_open() -> int:
+    """Return how many mails wait or are being sent."""
+    return OutgoingMail.objects.filter(state__in=UNSETTLED).count()
+
+
 def is_stuck(at: datetime) -> bool:
     """Return whether a mail has been due for long without an attempt. Every page of an administrator asks."""
     return _overdue(OutgoingMail, at) > SLOW.total_seconds()

@@ -48,7 +48,7 @@ def webhook_create(request: PageRequest) -> HttpResponseBase:
             raise _denied() from None
         else:
             return _key_page(request, webhook, key)
-    return render(request, "portal/webhooks/webhook_form.html", {"form": form}, status=422 if form.is_bound else 200)
+    return _page(request, "portal/webhooks/webhook_form.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 @require_safe
@@ -63,7 +63,7 @@ def webhook_detail(request: PageRequest, webhook: int) -> HttpResponse:
         "has_former_key": bool(row.former_key and row.former_key_until and row.former_key_until > timezone.now()),
         "page": Paginator(deliveries, ON_A_PAGE).get_page(request.GET.get("page")),
     }
-    return render(request, "portal/webhooks/webhook_detail.html", context)
+    return _page(request, "portal/webhooks/webhook_detail.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,7 +81,7 @@ def webhook_update(request: PageRequest, webhook: int) -> HttpResponseBase:
             messages.success(request, "The webhook is saved.")
             return go_to(request, "portal:webhook_detail", row.pk)
     context = {"form": form, "webhook": row}
-    return render(request, "portal/webhooks/webhook_form.html", context, status=422 if form.is_bound else 200)
+    return _page(request, "portal/webhooks/webhook_form.html", context, status=422 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,7 +89,7 @@ def webhook_rotate(request: PageRequest, webhook: int) -> HttpResponseBase:
     """Make a new signing key. The answer shows it, which no other page does."""
     row = _get(request.user, webhook)
     if request.method != "POST":
-        return render(request, "portal/webhooks/webhook_rotate.html", {"webhook": row})
+        return _page(request, "portal/webhooks/webhook_rotate.html", {"webhook": row})
     try:
         row, key = webhooks.rotate_key(request.user, row.pk)
     except webhooks.NotAllowedError:
@@ -101,7 +101,7 @@ def webhook_rotate(request: PageRequest, webhook: int) -> HttpResponseBase:
 def webhook_delete(request: PageRequest, webhook: int) -> HttpResponseBase:
     row = _get(request.user, webhook)
     if request.method != "POST":
-        return render(request, "portal/webhooks/webhook_delete.html", {"webhook": row})
+        return _page(request, "portal/webhooks/webhook_delete.html", {"webhook": row})
     try:
         name = webhooks.delete_webhook(request.user, row.pk)
     except webhooks.NotAllowedError:
@@ -135,6 +135,11 @@ def delivery_retry(request: PageRequest, webhook: int, delivery: int) -> HttpRes
     else:
         messages.warning(request, "This message has arrived or is being sent.")
     return go_to(request, "portal:webhook_detail", row.pk)
+
+
+def _page(request: PageRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Return a page below the list, which the service menu marks as the current entry."""
+    return render(request, template, context | {"menu_current": "portal:webhook_list"}, status=status)
 
 
 def _check_any(user: User) -> None:
@@ -183,6 +188,6 @@ def _place(webhook: Webhook, names: Any) -> str:
 
 
 def _key_page(request: PageRequest, webhook: Webhook, key: str) -> HttpResponse:
-    response = render(request, "portal/webhooks/webhook_key.html", {"webhook": webhook, "key": key})
+    response = _page(request, "portal/webhooks/webhook_key.html", {"webhook": webhook, "key": key})
     add_never_cache_headers(response)
     return response

@@ -413,3 +413,14 @@ def test_owners_manage_the_webhooks_of_their_namespaces_only(
         assert olga.post(reverse("portal:webhook_delete", args=[row.pk])).status_code == 404
     assert "Mine" in olga.get(reverse("portal:webhook_list")).content.decode()
     assert "Chat" not in olga.get(reverse("portal:webhook_list")).content.decode()
+
+
+def test_the_menu_shows_them_to_those_who_manage_them(browser: Browser, namespace: Namespace) -> None:
+    links = {name: f'href="{reverse(f"portal:{name}")}"' for name in ("webhook_list", "outbox_list")}
+    of_admin = browser.get(reverse("portal:webhook_list")).content.decode()
+    assert all(link in of_admin for link in links.values())
+    olga = Browser()
+    olga.force_login(User.objects.get(username="olga"))
+    of_owner = olga.get(reverse("portal:webhook_list")).content.decode()
+    assert links["webhook_list"] in of_owner
+    assert links["outbox_list"] not in of_owner
