@@ -1,21 +1,21 @@
 """Record what leaves no other trace in the activity log: downloads, and changes that were denied."""
 
-import hashlib
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
-from django.core.cache import caches
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
 from portal.activity import DENIED, DOWNLOADS, record
 from portal.evidence import origin
-from portal.models import User
+from portal.models import Activity, User
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-DENIED_ONCE_IN = 60  # seconds: a repeated attempt of one person at one page is one entry
+DENIED_ONCE_IN = timedelta(minutes=1)  # a repeated attempt of one person at one page is one entry
 LONGEST_FILTER = 500  # characters
 _FILE_NAME = re.compile(r'attachment(?:.*filename="?([^";]+))?', re.IGNORECASE)
 
@@ -60,26 +60,20 @@ def _download_name(response: HttpResponseBase) -> str:
 def record_denied(request: HttpRequest, reason: str) -> None:
     """Add an entry for a change that the user may not make. Pages that were only asked for are none."""
     user = getattr(request, "user", None)
-    if request.method in SAFE or not isinstance(user, User) or not _is_first(user, request):
+    if request.method in SAFE or not isinstance(user, User):
         return
     came_from = origin.current()
     match = request.resolver_match
-    record(
-        user,
-        verb="Denied",
-        kind=DENIED,
-        object_pk=None,
-        object_name=str(match.kwargs.get("name", ""))[:160] if match else "",
-        scope=came_from.scope,
-        scope_name=came_from.scope_name,
-        after={"page": _page_of(request)},
-        reason=reason,
-    )
-
-
-def _is_first(user: User, request: HttpRequest) -> bool:
-    page = hashlib.sha256(request.path.encode(errors="replace")).hexdigest()
-    return bool(caches["default"].add(f"denied:{user.pk}:{page}", 1, DENIED_ONCE_IN))
+    about: dict[str, Any] = {
+        "kind": DENIED,
+        "object_name": str(match.kwargs.get("name", ""))[:160] if match else "",
+        "scope": came_from.scope,
+        "scope_name": came_from.scope_name,
+        "after": {"page": _page_of(request)},
+    }
+    recently = timezone.now() - DENIED_ONCE_IN
+    if not Activity.objects.filter(actor=user, at__gt=recently, **about).exists():
+        record(user, verb="Denied", object_pk=None, reason=reason, **about)
 
 
 def _page_of(request: HttpRequest) -> str:

@@ -111,7 +111,8 @@ def test_a_denied_change_is_recorded_once_a_minute(factory: Namespace) -> None:
     assert not Activity.objects.exists(), "nothing was to be changed"
     for _ in range(3):
         assert browser.post(url, {"name": "press-1"}).status_code == 403
-    made = entry(activity.DENIED)
+    browser.post(reverse("namespaces:client_delete", args=[factory.pk, "press-2"]), {"name": "press-2"})
+    made = Activity.objects.get(kind=activity.DENIED, object_name="press-1")
     assert (made.actor_name, made.scope_name, made.object_name) == ("reader", "factory", "press-1")
     assert made.after == {"page": "namespaces:client_delete"}
     assert made.reason
