@@ -141,6 +141,7 @@ def test_saving_the_form_as_the_link_fills_it_in_makes_the_step_pass(case: Case,
     if written_down(case) == ENABLE_CLIENT:
         values["state"] = "Enabled"
     values.setdefault("name", "made-from-the-link")
+    values["generation"] = page.context.get("opened") or ""  # the edition that the form was opened with
     saved = client.post(address.split("?")[0], values)
     assert saved.status_code == 302, saved.content.decode()
     assert trial_of(case, namespace).decision.code != refused.decision.code
