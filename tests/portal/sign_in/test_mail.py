@@ -176,7 +176,12 @@ def test_without_a_mail_server_the_page_names_the_way(ada: User, settings: Any) 
 
 
 def test_links_are_in_no_log_line() -> None:
-    for path in ("/sign-in/reset/1/abc-secret/", "/account/email/verify/secret:key/", "/sign-in/reset%2F1%2Fsecret/"):
+    for path in (
+        "/sign-in/reset/1/abc-secret/",
+        "/sign-in/link/abc-secret/",
+        "/account/email/verify/secret:key/",
+        "/sign-in/reset%2F1%2Fsecret/",
+    ):
         assert "secret" not in hide_secrets(f'Not Found: "{path}"')
     assert hide_secrets("/sign-in/reset/sent/") == "/sign-in/reset/sent/"
 
