@@ -90,7 +90,7 @@ def _mapping(configuration: SingleSignOn) -> Iterator[Shortcoming]:
 
 def _provider(configuration: SingleSignOn) -> Iterator[Shortcoming]:
     try:
-        endpoints = discover(configuration)
+        endpoints = discover(configuration, anew=True)
     except Refusal as fault:
         yield Shortcoming(
             "error",

@@ -42,14 +42,14 @@ class Endpoints:
     algorithms: tuple[str, ...]
 
 
-def discover(configuration: SingleSignOn) -> Endpoints:
-    """Read the description of the provider.
+def discover(configuration: SingleSignOn, *, anew: bool = False) -> Endpoints:
+    """Read the description of the provider. `anew`: ask also if it was away just now.
 
     Raises:
         Refusal: it does not answer, calls itself by another name, or names URLs that are not secure.
     """
     outage = f"sso-outage:{hashlib.sha256(repr(configuration).encode()).hexdigest()[:32]}"
-    if why := cache.get(outage):
+    if not anew and (why := cache.get(outage)):
         raise Refusal("unreachable", str(why))
     try:
         answer = request(configuration, "GET", configuration.issuer.rstrip("/") + DISCOVERY)
