@@ -43,7 +43,7 @@ class Endpoints:
 
 
 def discover(configuration: SingleSignOn, *, anew: bool = False) -> Endpoints:
-    """Read the description of the provider. `anew`: ask also if it was away just now.
+    """Read the description of the provider. `anew`: without the memory of an outage.
 
     Raises:
         Refusal: it does not answer, calls itself by another name, or names URLs that are not secure.
@@ -56,7 +56,8 @@ def discover(configuration: SingleSignOn, *, anew: bool = False) -> Endpoints:
         if answer.status >= 500:
             raise Refusal("unreachable", f"status {answer.status}")
     except Refusal as fault:
-        cache.set(outage, fault.detail, OUTAGE_SECONDS)
+        if not anew:
+            cache.set(outage, fault.detail, OUTAGE_SECONDS)
         raise
     found = answer.content
     if answer.status != 200 or not found:
