@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.key_watch.plugin",
     "tests.support.append_only",
     "tests.support.distribution",
+    "tests.support.migrated_database",
     "tests.support.emulator_process",
     "tests.support.emulated_azure",
     "tests.support.identity_provider",

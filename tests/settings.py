@@ -25,6 +25,10 @@ os.environ["PORTAL_ACTIVITY_KEY"] = "also-only-for-tests-" + "x" * 40
 
 from portal.settings import *  # noqa: E402, F403
 
+# Tests get a copy of a migrated database: tests/support/migrated_database.py.
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"].setdefault("TEST", {})["MIGRATE"] = False  # noqa: F405
+
 # Signing in must not cost a second in each test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
