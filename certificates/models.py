@@ -23,7 +23,7 @@ from certificates.x509.reading import (
 from certificates.x509.thumbprints import grouped_thumbprint
 from namespaces.models import Namespace, NamespaceResource
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
-from sync.models import SyncedModel, SyncedQuerySet
+from sync.models import Sight, SyncedModel, SyncedQuerySet
 
 
 class CACertificate(NamespaceResource, SyncedModel):
@@ -33,6 +33,7 @@ class CACertificate(NamespaceResource, SyncedModel):
     page_name: ClassVar[str] = "certificates:ca_certificate_detail"
     read_only: ClassVar[frozenset[str]] = frozenset({"provisioningState", "issueTimeInUtc", "expiryTimeInUtc"})
     log_name: ClassVar[str] = "caName"
+    is_hideable: ClassVar[bool] = True
     seen_field: ClassVar[str] = "last_used_at"
     field_labels: ClassVar[Mapping[str, str]] = {
         "name": "Certificate name",
@@ -161,9 +162,9 @@ def full_at_limit(namespace: Namespace, name: str = "") -> int:
     return most
 
 
-def next_expiries(namespace_pks: Collection[int]) -> dict[int, datetime]:
-    """Return when the first CA certificate of each namespace expires, by primary key."""
-    rows = CACertificate.objects.present().filter(namespace__in=namespace_pks, not_after__isnull=False)
+def next_expiries(sight: Sight) -> dict[int, datetime]:
+    """Return when the first CA certificate of each namespace expires, of those that are seen, by primary key."""
+    rows = CACertificate.visible_to(sight).present().filter(not_after__isnull=False)
     return dict(rows.order_by().values_list("namespace_id").annotate(first=models.Min("not_after")))
 
 

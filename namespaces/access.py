@@ -3,9 +3,8 @@
 What a role allows is decided in `namespaces.rights`.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
@@ -15,9 +14,10 @@ from namespaces.models import Client, Namespace, NamespaceConfiguration, Namespa
 from namespaces.rights import MANAGED, Rights, Verb, held_roles_of, rights_in
 from portal.evidence import origin
 from portal.models import Team, User
-from portal.registry import HeldRole
+from portal.registry import HeldRole, VisibleScopes
 from portal.web.access_denied import Denied
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
+from sync.models.sight import hidden_activities
 
 Resource = TypeVar("Resource", bound=SyncedModel)
 
@@ -33,6 +33,36 @@ def visible_namespaces(user: User) -> QuerySet[Namespace]:
     if user.is_active and user.is_superuser:
         return Namespace.objects.all()
     return Namespace.objects.filter(pk__in=held_roles_of(user).values("namespace"))
+
+
+def sight_of(user: User) -> Sight:
+    """Return what the user sees in all namespaces, as conditions of a query: for searches, which ask once each."""
+    if user.is_active and user.is_superuser:
+        return Sight(everywhere=True)
+    held = held_roles_of(user)
+    mine = Namespace.objects.filter(pk__in=held.values("namespace"))
+    owned = Q(pk__in=held.filter(role=Role.OWNER).values("namespace"))
+    return Sight(
+        whole=mine.filter(owned | Q(hides_other_teams=False)).order_by().values("pk"),
+        partly=mine.filter(hides_other_teams=True).exclude(owned).order_by().values("pk"),
+        teams=Team.objects.filter(members=user).order_by().values("pk"),
+    )
+
+
+def with_rights(user: User, namespaces: Iterable[Namespace]) -> list[Namespace]:
+    """Return the namespaces, each with the user's rights as `rights`, read in two statements for all of them."""
+    found = list(namespaces)
+    if user.is_active and user.is_superuser:
+        grants: dict[int, list[tuple[Role, int | None]]] = {each.pk: [(Role.OWNER, None)] for each in found}
+    else:
+        grants = {each.pk: [] for each in found}
+        held = held_roles_of(user).filter(namespace__in=grants)
+        for pk, role, team in held.values_list("namespace_id", "role", "team").distinct():
+            grants[pk].append((Role(role), team))
+    teams = frozenset(Team.objects.filter(members=user).values_list("pk", flat=True)) if found else frozenset()
+    for each in found:
+        each.rights = Rights(tuple(grants[each.pk]), teams, each.hides_other_teams)
+    return found
 
 
 def role_in(user: User, namespace: Namespace) -> Role | None:
@@ -88,11 +118,41 @@ def _too_weak(rights: Rights, namespace: Namespace, verb: Verb, model: type[Sync
         )
     else:
         sentence = f"Your role in {namespace.name} is {held}; this takes {takes}."
-    return Denied(sentence, lambda: f"{whom_to_ask(namespace)} Roles are given under Access control (IAM).")
+    wanted = Role.OWNER if verb is Verb.OWN else Role.CONTRIBUTOR
+    wanted = next((role for role, managed in MANAGED.items() if model and managed == model.arm_type), wanted)
+    return _denied(
+        namespace, sentence, lambda: f"{whom_to_ask(namespace)} Roles are given under Access control (IAM).", wanted
+    )
+
+
+def _denied(namespace: Namespace, sentence: str, next_step: Callable[[], str], wanted: Role) -> Denied:
+    ask_url = f"{reverse('namespaces:access_ask', args=[namespace.pk])}?role={wanted}"
+    return Denied(sentence, next_step, ask_url=ask_url)
 
 
 def _of_another_team(namespace: Namespace, row: SyncedModel) -> Denied:
-    return Denied(not_yours(row), lambda: f"Ask a member of that team. {whom_to_ask(namespace)}")
+    return _denied(
+        namespace, not_yours(row), lambda: f"{whom_to_ask_in(row.team)} {whom_to_ask(namespace)}".strip(), Role.OWNER
+    )
+
+
+def not_assignable(namespace: Namespace, row: SyncedModel) -> Denied:
+    sentence = (
+        f"You may not change the team of {row}. Owners do; Contributors take what no team owns for their own team."
+    )
+    return _denied(namespace, sentence, lambda: whom_to_ask(namespace), Role.OWNER)
+
+
+def whom_to_ask_in(team: Team | None) -> str:
+    """Name the people to ask about what a team owns: its leads, or else its members. "" for no team."""
+    if team is None:
+        return ""
+    members = team.memberships.filter(user__is_active=True).select_related("user").order_by("-is_lead", "pk")
+    found = list(members[: NAMED + 1])
+    leads = [each for each in found if each.is_lead]
+    names = [each.user.display_name for each in leads or found]
+    listed = ", ".join(names[:NAMED]) + (" or others" if len(names) > NAMED else "")
+    return f"Ask {listed} of team {team.name}." if names else f"Team {team.name} has no members."
 
 
 def not_yours(row: SyncedModel) -> str:
@@ -132,14 +192,8 @@ def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Ve
     Raise Http404 when the user cannot see it, PermissionDenied when `verb` is CONTRIBUTE and it is another team's.
     """
     namespace = get_namespace(user, pk, verb, model=model)
-    rows: Any = model._default_manager
-    row: Resource | None = (
-        rows.with_findings()
-        .named(name)
-        .filter(namespace=namespace)
-        .select_related("namespace", "team", "created_by")
-        .first()
-    )
+    seen = model.visible_to(namespace.sight).with_findings().named(name)
+    row: Resource | None = seen.select_related("namespace", "team", "created_by").first()
     if row is None:
         raise Http404(f"There is no such {model._meta.verbose_name}.")
     row.namespace = namespace  # type: ignore[attr-defined]  # every resource has one
@@ -155,8 +209,10 @@ def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client
 
 def get_configuration(namespace: Namespace) -> NamespaceConfiguration | None:
     """Return the settings of a namespace that the user may read; None while they have not been read from Azure."""
-    rows = NamespaceConfiguration.objects.with_findings().select_related("namespace", "team")
-    row: NamespaceConfiguration | None = rows.filter(namespace=namespace).first()
+    rows = NamespaceConfiguration.visible_to(namespace.sight).with_findings()
+    row: NamespaceConfiguration | None = rows.select_related("namespace", "team").first()
+    if row is not None:
+        row.namespace = namespace
     return row
 
 
@@ -174,14 +230,19 @@ def teams_for_new(user: User, namespace: Namespace, model: type[SyncedModel]) ->
     return mine if reach.everything else mine.filter(pk__in=sorted(reach.teams))
 
 
-def visible_scopes(user: User) -> Mapping[int, datetime | None]:
+def visible_scopes(user: User) -> VisibleScopes:
     """Return the namespaces that the user may see, each with the start of access; None where that is not known."""
     if user.is_active and user.is_superuser:
-        return dict.fromkeys(visible_namespaces(user).values_list("pk", flat=True))
-    found: dict[int, datetime | None] = {}
-    for pk, since in held_roles_of(user).values_list("namespace_id", "since"):
+        return VisibleScopes(dict.fromkeys(visible_namespaces(user).values_list("pk", flat=True)))
+    found, hiding, owned = VisibleScopes(), set(), set()
+    held = held_roles_of(user).values_list("namespace_id", "since", "role", "namespace__hides_other_teams")
+    for pk, since, role, is_hiding in held:
         before = found.get(pk, since)
         found[pk] = None if since is None or before is None else min(since, before)
+        hiding |= {pk} if is_hiding else set()
+        owned |= {pk} if role == Role.OWNER else set()
+    if hiding - owned:
+        found.hidden = hidden_activities(sight_of(user))
     return found
 
 

@@ -1,6 +1,7 @@
 """Who gets to know what happens in a namespace, and who may see it."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from django.db.models import Q, QuerySet
 
@@ -8,6 +9,8 @@ from namespaces.access import administrators, visible_namespaces
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.rights import Verb, rights_now
 from portal.models import Notice, User
+from sync.models import Sight, SyncedModel
+from sync.models.sight import hideable_models
 
 # Notices that only those get who can act on them.
 FOR_OWNERS = {"access_asked"}
@@ -36,7 +39,9 @@ class NamespacePlaces:
         if notice.scope is None:
             return True
         rights = rights_now(user, notice.scope)
-        return (Verb.OWN if notice.event in FOR_OWNERS else Verb.READ) in rights.verbs
+        if (Verb.OWN if notice.event in FOR_OWNERS else Verb.READ) not in rights.verbs:
+            return False
+        return not _is_hidden(notice, rights.sight(notice.scope))
 
     def owned(self, user: User) -> Mapping[int, str]:
         if not user.is_active:
@@ -52,3 +57,11 @@ def _holders(held: QuerySet[NamespaceRole]) -> QuerySet[User]:
     """Return the active users who hold one of these roles, own or through a team."""
     pks = Q(pk__in=held.values("user")) | Q(teams__in=held.values("team"))
     return User.objects.filter(pks, is_active=True).order_by("pk").distinct()
+
+
+def _is_hidden(notice: Notice, sight: Sight) -> bool:
+    """Return whether a notice is about a resource that is hidden from the person."""
+    model = next((model for model in hideable_models() if model._meta.label_lower == notice.kind), None)
+    if model is None or sight.partly is None or notice.team_id in sight.teams:
+        return False
+    return not cast(type[SyncedModel], model).visible_to(sight).named(notice.object_name).exists()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from namespaces.models import Namespace
+
 
 @dataclass(frozen=True)
 class UploadedCA:
@@ -14,10 +16,11 @@ class UploadedCA:
     thumbprint: str
     not_after: datetime | None
     url: str
+    is_hidden: bool = False  # another team's: it vouches for clients, and no page names it
 
 
-# Namespace's primary key → its CA certificates, by name.
-CASource = Callable[[int], Sequence[UploadedCA]]
+# A namespace, as a person sees it → its CA certificates, by name.
+CASource = Callable[[Namespace], Sequence[UploadedCA]]
 
 _ca_sources: list[CASource] = []
 
@@ -27,11 +30,11 @@ def register_ca_certificates(source: CASource) -> None:
     _ca_sources[:] = [source]
 
 
-def uploaded_cas(namespace_pk: int) -> list[UploadedCA]:
-    """Return the CA certificates uploaded to a namespace."""
-    return [ca for source in _ca_sources for ca in source(namespace_pk)]
+def uploaded_cas(namespace: Namespace) -> list[UploadedCA]:
+    """Return the CA certificates uploaded to a namespace, hidden ones marked."""
+    return [ca for source in _ca_sources for ca in source(namespace)]
 
 
-def uploaded_ca_subjects(namespace_pk: int) -> dict[str, str]:
-    """Return the subjects of the CA certificates uploaded to a namespace by thumbprint."""
-    return {ca.thumbprint: ca.subject for ca in uploaded_cas(namespace_pk)}
+def uploaded_ca_subjects(namespace: Namespace) -> dict[str, str]:
+    """Return the subjects of the CA certificates uploaded to a namespace by thumbprint, to compare with: all of them."""
+    return {ca.thumbprint: ca.subject for ca in uploaded_cas(namespace)}

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from namespaces.models import NamespaceRole, Role
 from portal.models import Team, User
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
 
 
 class Verb(StrEnum):
@@ -62,10 +62,14 @@ class Reach:
 
 @dataclass(frozen=True)
 class Rights:
-    """The roles of one person in one namespace. `grants`: each role, with the team through which it is held, or None."""
+    """The roles of one person in one namespace. `grants`: each role, with the team through which it is held, or None.
+
+    `member_of` is read where it counts: for a role that is limited to teams, and where other teams' rows are hidden.
+    """
 
     grants: tuple[tuple[Role, int | None], ...] = ()
     member_of: frozenset[int] = field(default_factory=frozenset)
+    hides_other_teams: bool = False  # the namespace's setting
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -83,6 +87,14 @@ class Rights:
     def verbs(self) -> frozenset[Verb]:
         return frozenset().union(*(_ALLOWED[role] for role, _ in self.grants))
 
+    def sight(self, namespace_pk: int) -> Sight:
+        """Return which rows of the namespace are seen: all, or none of other teams where those are hidden from all but Owners."""
+        if not self.grants:
+            return Sight()
+        if not self.hides_other_teams or Verb.OWN in self.verbs:
+            return Sight(whole=[namespace_pk])
+        return Sight(partly=[namespace_pk], teams=sorted(self.member_of))
+
     def reach(self, model: type[SyncedModel]) -> Reach:
         """Return which resources of a type may be changed."""
         everything = without_team = False
@@ -99,6 +111,17 @@ class Rights:
         return self.reach(type(row)).covers(row.team_id)
 
 
+def assignable_by(rights: Rights, model: type[SyncedModel], team_pk: int | None) -> bool:
+    """Return whether a row of this team, or of none, may be given to a team.
+
+    Owners give every row to every team or to none. Contributors take what no team owns for a team of theirs.
+    """
+    if Verb.OWN in rights.verbs:
+        return True
+    reach = rights.reach(model)
+    return team_pk is None and reach.without_team and bool(reach.teams)
+
+
 def held_roles_of(user: User) -> QuerySet[NamespaceRole]:
     """Return the roles of a user in all namespaces, own and through teams; none of a user who is disabled."""
     if not user.is_authenticated or not user.is_active:
@@ -110,11 +133,15 @@ def rights_in(user: User, namespace_pk: int) -> Rights:
     """Read what the user may do in a namespace. An administrator owns every namespace."""
     if user.is_active and user.is_superuser:
         return Rights(((Role.OWNER, None),))
-    held = held_roles_of(user).filter(namespace=namespace_pk).values_list("role", "team").distinct()
-    grants = tuple((Role(role), team) for role, team in held)
-    needs_teams = any(role in MANAGED or role is Role.CONTRIBUTOR for role, through in grants if through is None)
+    of_roles = held_roles_of(user).filter(namespace=namespace_pk)
+    held = list(of_roles.values_list("role", "team", "namespace__hides_other_teams").distinct())
+    grants = tuple((Role(role), team) for role, team, _ in held)
+    hides = any(is_hiding for *_, is_hiding in held)
+    needs_teams = hides or any(
+        role in MANAGED or role is Role.CONTRIBUTOR for role, through in grants if through is None
+    )
     teams = Team.objects.filter(members=user).values_list("pk", flat=True) if needs_teams else ()
-    return Rights(grants, frozenset(teams))
+    return Rights(grants, frozenset(teams), hides)
 
 
 def rights_now(user: User, namespace_pk: int) -> Rights:

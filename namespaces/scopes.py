@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from namespaces.access import get_namespace, visible_namespaces
+from namespaces.access import get_namespace, visible_namespaces, with_rights
 from namespaces.models import Namespace
 from namespaces.rights import Rights, Verb, rights_now
 from portal.models import User
 from sync import registry
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
 from sync.registry import RowRights, Scope
 
 
 def _scope(namespace: Namespace) -> Scope:
-    return Scope(namespace.pk, namespace.resource_id, namespace.name)
+    sight = Sight() if namespace.rights is None else namespace.sight
+    return Scope(namespace.pk, namespace.resource_id, namespace.name, sight)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class NamespaceScopes:
         return list(Namespace.objects.values_list("pk", flat=True))
 
     def visible(self, user: User) -> Iterable[Scope]:
-        return [_scope(namespace) for namespace in visible_namespaces(user)]
+        return [_scope(namespace) for namespace in with_rights(user, visible_namespaces(user))]
 
     def rights(self, user: User, pk: int) -> RowRights:
         return _RowRights(rights_now(user, pk))

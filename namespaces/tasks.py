@@ -8,6 +8,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
+from namespaces.actions.access_requests import close_over
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
@@ -33,6 +34,7 @@ def refresh_namespaces() -> None:
         if is_ours:
             _refresh_all()
             start_imports(at=timezone.now())
+            close_over(timezone.now())
     periodic.record_run("refresh", timezone.now())
 
 

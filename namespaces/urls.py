@@ -1,12 +1,14 @@
 from django.urls import URLPattern, path
 
 from namespaces.views import (
+    access_requests,
     activity,
     bulk,
     clients,
     configuration,
     connections,
     namespaces,
+    ownership,
     permissions,
     roles,
     topic_rules,
@@ -35,6 +37,12 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/add-role-assignment/", roles.role_add, name="role_add"),
     path("<int:pk>/add-role-assignment/find/", roles.role_find, name="role_find"),
     path("<int:pk>/access-control/<int:assignment>/remove/", roles.role_delete, name="role_delete"),
+    path("<int:pk>/access-control/other-teams/", ownership.other_teams, name="other_teams"),
+    path("ask-for-access/", access_requests.access_ask_by_name, name="access_ask_by_name"),
+    path("ask-for-access/<int:asked>/withdraw/", access_requests.access_withdraw, name="access_withdraw"),
+    path("<int:pk>/ask-for-access/", access_requests.access_ask, name="access_ask"),
+    path("<int:pk>/access-requests/<int:asked>/grant/", access_requests.access_grant, name="access_grant"),
+    path("<int:pk>/access-requests/<int:asked>/decline/", access_requests.access_decline, name="access_decline"),
     # Configuration
     path("<int:pk>/configuration/", configuration.configuration_detail, name="configuration_detail"),
     path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),

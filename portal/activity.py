@@ -13,7 +13,8 @@ from portal.models import Activity, Team, User
 
 SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts
 DOWNLOADS, DENIED = "portal.download", "portal.denied"
-NO_NEWS = (SESSIONS, DOWNLOADS, DENIED)  # kinds of entries that are no news for others
+ACCESS_REQUESTS = "namespaces.accessrequest"  # about roles that people ask for: those concerned get a notice
+NO_NEWS = (SESSIONS, DOWNLOADS, DENIED, ACCESS_REQUESTS)  # kinds of entries that are no news for others
 
 
 class EntryValues(TypedDict):

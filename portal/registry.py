@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
+
+from django.db.models import Q
 
 from portal.models import Notice, Team, User
 from portal.short_cache import kept
@@ -20,7 +22,7 @@ class MenuItem:
     icon: str
     url_name: str
     order: int = 100
-    count: Callable[[int], int | None] | None = None
+    count: Callable[[Any], int | None] | None = None  # takes what the user sees in the namespace, as its `sight`
     need: str = ""  # "warning" or "bad": the count is of what needs a person, a badge; 0 is not shown
 
 
@@ -66,7 +68,18 @@ DeploymentCheck = Callable[[], Iterable[Shortcoming]]
 SearchSource = Callable[[User, str], Iterable[SearchHit]]
 # The pages that a user may open: of the portal, and of the current namespace (its primary key).
 PageSource = Callable[[User, int | None], Iterable[SearchHit]]
-ActivityScope = Callable[[User], Mapping[int, datetime | None]]
+
+
+class VisibleScopes(dict[int, datetime | None]):
+    """The namespaces whose activity a user may see, by primary key, each with the date since when (None: always).
+
+    `hidden` matches entries of these namespaces that the user may not see; None where nothing is hidden.
+    """
+
+    hidden: Q | None = None
+
+
+ActivityScope = Callable[[User], VisibleScopes]
 # Announces what is due at a time, such as expiries.
 NoticeProducer = Callable[[datetime], None]
 RoleSource = Callable[[User], Iterable[HeldRole]]
@@ -89,18 +102,21 @@ def register_menu_item(item: MenuItem) -> None:
         _menu_items.sort(key=lambda known: (known.order, known.label))
 
 
-def menu_for(namespace_pk: int) -> list[tuple[str, list[MenuEntry]]]:
-    """Return the service menu of one namespace: groups in the order of their first item, each with its entries."""
+def menu_for(namespace_pk: int, sight: Any) -> list[tuple[str, list[MenuEntry]]]:
+    """Return the service menu of one namespace: groups in the order of their first item, each with its entries.
+
+    `sight` is what the user sees in it: the counts are of that, and kept under its `key`.
+    """
     groups: dict[str, list[MenuEntry]] = {}
-    counts = kept(f"menu:{namespace_pk}", lambda: _counts(namespace_pk))
+    counts = kept(f"menu:{namespace_pk}:{sight.key}", lambda: _counts(sight))
     for item in _menu_items:
         entry = MenuEntry(item, counts.get(item.url_name))
         groups.setdefault(item.group, []).append(entry)
     return list(groups.items())
 
 
-def _counts(namespace_pk: int) -> dict[str, int | None]:
-    return {item.url_name: item.count(namespace_pk) for item in _menu_items if item.count}
+def _counts(sight: Any) -> dict[str, int | None]:
+    return {item.url_name: item.count(sight) for item in _menu_items if item.count}
 
 
 def register_search(source: SearchSource) -> None:
@@ -149,9 +165,15 @@ def register_activity_scope(scope: ActivityScope) -> None:
         _activity_scopes.append(scope)
 
 
-def visible_scopes(user: User) -> dict[int, datetime | None]:
-    """Return the namespaces whose activity the user may see, by primary key, each with the date since when (None: always)."""
-    return {pk: since for scope in _activity_scopes for pk, since in scope(user).items()}
+def visible_scopes(user: User) -> VisibleScopes:
+    """Return the namespaces whose activity the user may see."""
+    found = VisibleScopes()
+    for source in _activity_scopes:
+        scopes = source(user)
+        found |= scopes
+        if scopes.hidden is not None:
+            found.hidden = scopes.hidden if found.hidden is None else found.hidden | scopes.hidden
+    return found
 
 
 def register_roles(source: RoleSource) -> None:

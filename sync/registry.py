@@ -9,9 +9,9 @@ from django.apps import apps
 from django.db.models import Q
 
 from portal.models import User
-from sync.models import SyncedModel
+from sync.models import NOTHING_SEEN, Sight, SyncedModel
 
-NextExpiries = Callable[[Collection[int]], Mapping[int, datetime]]
+NextExpiries = Callable[[Sight], Mapping[int, datetime]]
 ReachabilityObserver = Callable[[int, str | None], None]
 
 
@@ -31,6 +31,7 @@ class Scope:
     pk: int
     resource_id: str
     name: str
+    sight: Sight = NOTHING_SEEN  # of the user for whom it was read; workers have none
 
 
 class RowRights(Protocol):
@@ -115,11 +116,11 @@ def model_for(label: str) -> type[SyncedModel]:
     return found
 
 
-def next_expiries(scope_pks: Collection[int]) -> dict[int, datetime]:
-    """Return when the first row of each namespace expires, by primary key; those where none expires are left out."""
+def next_expiries(sight: Sight) -> dict[int, datetime]:
+    """Return when the first seen row of each namespace expires, by primary key; those where none expires are left out."""
     found: dict[int, datetime] = {}
     for ask in _next_expiries:
-        for pk, at in ask(scope_pks).items():
+        for pk, at in ask(sight).items():
             found[pk] = min(at, found.get(pk, at))
     return found
 

@@ -8,6 +8,7 @@ from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
 from namespaces.models import Namespace
+from namespaces.rights import rights_now
 from namespaces.rules.clients import check_description, check_resource_name
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
@@ -21,7 +22,7 @@ def upload_ca_certificate(
     check_description(description)
     with transaction.atomic(durable=True):
         row = row_for_new(actor, CACertificate, namespace, name, team)
-        _check_certificate(namespace, certificate, row)
+        _check_certificate(actor, namespace, certificate, row)
         row.name, row.description = name, description
         row.rule_notes = []
         row.set_certificate(certificate)
@@ -29,9 +30,10 @@ def upload_ca_certificate(
     return row
 
 
-def _check_certificate(namespace: Namespace, certificate: Certificate, row: CACertificate) -> None:
+def _check_certificate(actor: User, namespace: Namespace, certificate: Certificate, row: CACertificate) -> None:
+    sight = rights_now(actor, namespace.pk).sight(namespace.pk)
     existing = [
-        (other.name, bytes(other.der))
+        (sight.name_of(other), bytes(other.der))
         for other in CACertificate.objects.present().filter(namespace=namespace).exclude(pk=row.pk)
         if other.der
     ]

@@ -8,10 +8,9 @@ from django.http import Http404
 from django.utils import timezone
 
 from certificates.models import ExpiryFeed
-from namespaces.access import may
 from namespaces.actions.teams import check_verb
 from namespaces.models import Namespace
-from namespaces.rights import Verb
+from namespaces.rights import Verb, rights_in
 from portal import activity
 from portal.models import User
 
@@ -46,12 +45,15 @@ def end_calendar_feeds(user: User) -> dict[str, int]:
 
 
 def open_calendar_feed(secret: str) -> Namespace:
-    """Return the namespace of a calendar address, and record that it was read.
+    """Return the namespace of a calendar address, with the rights of its user, and record that it was read.
 
     Raise Http404 unless the address exists and its user still has access.
     """
     feed = ExpiryFeed.objects.filter(secret_hash=_hash(secret)).select_related("user", "namespace").first()
-    if feed is None or not feed.user.is_active or not may(feed.user, feed.namespace, Verb.READ):
+    if feed is None or not feed.user.is_active:
+        raise Http404("There is no such calendar.")
+    feed.namespace.rights = rights_in(feed.user, feed.namespace_id)
+    if Verb.READ not in feed.namespace.rights.verbs:
         raise Http404("There is no such calendar.")
     ExpiryFeed.objects.filter(pk=feed.pk).update(read_at=timezone.now())
     return feed.namespace

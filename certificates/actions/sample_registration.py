@@ -16,6 +16,7 @@ from certificates.x509.reading import read_upload
 from namespaces.access import teams_of
 from namespaces.actions.clients import create_client
 from namespaces.models import Namespace
+from namespaces.rights import rights_now
 from namespaces.rules.clients import MAX_NAME_LENGTH
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
@@ -59,7 +60,8 @@ def _upload(actor: User, namespace: Namespace, team: Team | None, pem: str) -> R
         certificate = read_upload(pem.encode("utf-8", "surrogatepass"))[0]
         uploaded = _already_uploaded(namespace, certificate)
         if uploaded is not None:
-            return Registration(CA, uploaded.name, "It is already uploaded.", "duplicate")
+            sight = rights_now(actor, namespace.pk).sight(namespace.pk)
+            return Registration(CA, sight.name_of(uploaded), "It is already uploaded.", "duplicate")
         name = _free_name(namespace)
         upload_ca_certificate(
             actor, namespace=namespace, team=team, name=name, description=DESCRIPTION, certificate=certificate

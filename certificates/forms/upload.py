@@ -161,8 +161,9 @@ class CertificateFileForm(FileOrPasteForm):
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:
+    """Return name and certificate of each CA certificate, also of hidden ones, whose names are left out: each is uploaded once."""
     rows = CACertificate.objects.present().filter(namespace=namespace)
-    return [(row.name, bytes(row.der)) for row in rows if row.der]
+    return [(namespace.sight.name_of(row), bytes(row.der)) for row in rows if row.der]
 
 
 class UploadCertificateForm(CertificateFileForm, ResourceForm):

@@ -35,20 +35,25 @@ CONNACK = {
 }
 
 
-def trusted_cas(namespace: Namespace) -> tuple[TrustedCA, ...]:
-    cas = CACertificate.objects.present().filter(namespace=namespace)
-    return tuple(TrustedCA(row.name, bytes(row.der)) for row in cas if row.der)
+def trusted_cas(namespace: Namespace, *, only_seen: bool = False) -> tuple[TrustedCA, ...]:
+    """Return the CA certificates that the endpoint trusts. Hidden ones count too, under a neutral name, or with `only_seen` not."""
+    sight = namespace.sight
+    every = CACertificate.objects.present().filter(namespace=namespace)
+    cas = [row for row in every if row.der and not (only_seen and sight.hides(row))]
+    return tuple(TrustedCA(sight.name_of(row), bytes(row.der)) for row in cas)
 
 
-def namespace_state(namespace: Namespace) -> NamespaceState:
-    """Return the namespace for the engine, from the portal's rows, including changes not yet in Azure."""
-    clients = Client.objects.present().filter(
-        namespace=namespace
-    )  # perhaps ten thousand, so only the columns that are needed
+def namespace_state(namespace: Namespace, *, only_seen: bool = False) -> NamespaceState:
+    """Return the namespace for the engine, from the portal's rows, including changes not yet in Azure.
+
+    Clients that are hidden from the person are left out. Their CA certificates are not, without names: the endpoint trusts
+    them for everyone's clients. With `only_seen` those are left out too.
+    """
+    clients = Client.visible_to(namespace.sight).present()  # perhaps ten thousand, so only the columns that are needed
     columns = ("authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state")
     enabled = Client.ConnectionState.ENABLED
     return NamespaceState(
-        cas=trusted_cas(namespace),
+        cas=trusted_cas(namespace, only_seen=only_seen),
         clients={
             key: ClientRecord(name, authentication_name, scheme, tuple(thumbprints), state == enabled)
             for key, name, authentication_name, scheme, thumbprints, state in clients.values_list(*columns)
@@ -120,13 +125,10 @@ def run_authentication_test(
     user may change the namespace, and so gets links to forms.
     """
     state, leaf = namespace_state(namespace), presented.leaf
-    decision = authenticate(
-        presented=presented.ders[0] if presented.ders else None,
-        chain=presented.ders[1:],
-        user_name=user_name,
-        state=state,
-        at=at,
-    )
+    decision = _decide(presented, user_name, state, at)
+    if namespace.sight.is_partial and decision.code == "issuer-found":
+        # No uploaded certificate is the issuer. Which ones look like it is said of those only that the person sees.
+        decision = _decide(presented, user_name, namespace_state(namespace, only_seen=True), at)
     create_url = _create_url(namespace, leaf, decision, state) if may_change and leaf else ""
     return AuthenticationTest(
         decision=decision,
@@ -138,6 +140,11 @@ def run_authentication_test(
         names=preview_names(leaf, state) if leaf else None,
         create_url=create_url,
     )
+
+
+def _decide(presented: PresentedChain, user_name: str | None, state: NamespaceState, at: datetime) -> Decision:
+    presented_der = presented.ders[0] if presented.ders else None
+    return authenticate(presented=presented_der, chain=presented.ders[1:], user_name=user_name, state=state, at=at)
 
 
 def _create_url(namespace: Namespace, leaf: Certificate, decision: Decision, state: NamespaceState) -> str:
@@ -165,9 +172,8 @@ def steps_of_attempt(
     Arguments: `leaf`, the presented certificate if it can be read; `may_change`, whether the user gets links.
     """
     failing, client = decision.failing, decision.client
-    is_deleted = (
-        client is not None and not Client.objects.present().filter(namespace=namespace, name=client.name).exists()
-    )
+    seen = Client.visible_to(namespace.sight).present()
+    is_deleted = client is not None and not seen.filter(name=client.name).exists()
     may_change = may_change and failing is not None and not is_deleted
     create_url = ""
     if may_change and leaf is not None and failing is not None and failing.action == CREATE_CLIENT:

@@ -6,8 +6,10 @@ from django.urls import reverse
 
 from certificates.models import CACertificate
 from certificates.x509.thumbprints import thumbprint_digits
+from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
 from namespaces.registry import UploadedCA
+from sync.models import HIDDEN_NAME
 
 
 def _matches(search: str) -> Q:
@@ -33,16 +35,13 @@ CA_CERTIFICATE_LIST = Listing(
 )
 
 
-def uploaded_cas(namespace_pk: int) -> list[UploadedCA]:
-    """Return the namespace's CA certificates, for the apps below."""
-    rows = CACertificate.objects.present().filter(namespace=namespace_pk)
-    return [
-        UploadedCA(
-            name,
-            subject,
-            thumbprint,
-            not_after,
-            reverse("certificates:ca_certificate_detail", args=[namespace_pk, name]),
-        )
-        for name, subject, thumbprint, not_after in rows.values_list("name", "subject", "thumbprint", "not_after")
-    ]
+def uploaded_cas(namespace: Namespace) -> list[UploadedCA]:
+    """Return the namespace's CA certificates, for the apps below. Hidden ones have no name and no page."""
+    rows = CACertificate.objects.present().filter(namespace=namespace).defer("der", "base")
+    return [_uploaded(row, is_hidden=namespace.sight.hides(row)) for row in rows]
+
+
+def _uploaded(row: CACertificate, *, is_hidden: bool) -> UploadedCA:
+    url = "" if is_hidden else reverse("certificates:ca_certificate_detail", args=[row.namespace_id, row.name])
+    name = HIDDEN_NAME if is_hidden else row.name
+    return UploadedCA(name, row.subject, row.thumbprint, row.not_after, url, is_hidden)

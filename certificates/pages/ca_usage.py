@@ -50,16 +50,16 @@ class Impact:
 
 def impact_of(certificate: CACertificate) -> Impact:
     namespace = certificate.namespace
-    clients = Client.objects.present().filter(namespace=namespace)
+    clients = Client.visible_to(namespace.sight).present()
     by_thumbprint = clients.filter(validation_scheme=THUMBPRINT_SCHEME).count()
     chains = _Chains()
     below = _rows_below(namespace, certificate, chains)
-    known = _known_certificates(below[:MAX_KNOWN], chains)
+    known = _known_certificates(namespace, below[:MAX_KNOWN], chains)
     return Impact(
         insight=_insight(certificate, known),
         by_chain=clients.count() - by_thumbprint,
         by_thumbprint=by_thumbprint,
-        others=CACertificate.objects.present().filter(namespace=namespace).exclude(pk=certificate.pk).count(),
+        others=CACertificate.visible_to(namespace.sight).present().exclude(pk=certificate.pk).count(),
         known=len(below),
         checked=len(known),
     )
@@ -86,7 +86,7 @@ def other_signed_clients(certificate: CACertificate) -> OtherSignedClients:
     rows = _rows_below(namespace, certificate, chains, by_thumbprint=True)[:MAX_KNOWN]
     refused = {each.client_name: each for each in reversed(refused_certificates(namespace, at=timezone.now()))}
     shown = [KnownCertificate(n, r.leaf.der, tuple(c.der for c in r.certificates[1:])) for n, r in refused.items()]
-    by_thumbprint = _insight(certificate, _known_certificates(rows, chains))
+    by_thumbprint = _insight(certificate, _known_certificates(namespace, rows, chains))
     of_refused = _insight(certificate, shown)
     return OtherSignedClients(
         by_thumbprint.signed if by_thumbprint else (),
@@ -124,7 +124,7 @@ def _rows_below(
     """
     latest = dict(_latest_rows(namespace, by_thumbprint=by_thumbprint))
     wanted = name_key(certificate.subject)
-    rows = ClientCertificate.objects.filter(namespace=namespace).annotate(chain_text=Cast("chain", TextField()))
+    rows = ClientCertificate.objects.visible_to(namespace.sight).annotate(chain_text=Cast("chain", TextField()))
     below = set()
     for pk, issuer, chain_text in rows.values_list("pk", "issuer", "chain_text").iterator(chunk_size=2000):
         if pk in latest and wanted:
@@ -137,17 +137,17 @@ def _rows_below(
 def _latest_rows(namespace: Namespace, *, by_thumbprint: bool) -> Iterator[tuple[int, str]]:
     """Yield (row, client name) of the latest certificate of each client: from a connection, else from a test."""
     wanted = Q(validation_scheme=THUMBPRINT_SCHEME)
-    clients = Client.objects.present().filter(wanted if by_thumbprint else ~wanted, namespace=namespace)
+    clients = Client.visible_to(namespace.sight).present().filter(wanted if by_thumbprint else ~wanted)
     waiting = {name.lower(): name for name in clients.values_list("name", flat=True)}
-    rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-has_connected", "-seen_at")
+    rows = ClientCertificate.objects.visible_to(namespace.sight).order_by("-has_connected", "-seen_at")
     for pk, client_name in rows.values_list("pk", "client_name").iterator(chunk_size=2000):
         name = waiting.pop(client_name.lower(), None)
         if name is not None:
             yield pk, name
 
 
-def _known_certificates(rows: list[tuple[str, int]], chains: _Chains) -> list[KnownCertificate]:
-    shown = ClientCertificate.objects.annotate(chain_text=Cast("chain", TextField()))
+def _known_certificates(namespace: Namespace, rows: list[tuple[str, int]], chains: _Chains) -> list[KnownCertificate]:
+    shown = ClientCertificate.objects.visible_to(namespace.sight).annotate(chain_text=Cast("chain", TextField()))
     found = {
         pk: (bytes(der), chain_text)
         for pk, der, chain_text in shown.filter(pk__in=[pk for _, pk in rows]).values_list("pk", "der", "chain_text")

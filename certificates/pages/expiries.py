@@ -43,12 +43,9 @@ def expiries_of(
     """
     until = at + within if within is not None else BEFORE_NO_EXPIRY
     span = {"not_after__gt": at - PAST, "not_after__lte": until}
-    cas = CACertificate.objects.present().filter(namespace=namespace, **span)
-    names = {
-        name.lower(): name
-        for name in Client.objects.present().filter(namespace=namespace).values_list("name", flat=True)
-    }
-    shown = ClientCertificate.objects.filter(namespace=namespace, **span).order_by("not_after")[:MAX_EXPIRIES]
+    cas = CACertificate.visible_to(namespace.sight).present().filter(**span)
+    names = {name.lower(): name for name in Client.visible_to(namespace.sight).present().values_list("name", flat=True)}
+    shown = ClientCertificate.objects.visible_to(namespace.sight).filter(**span).order_by("not_after")[:MAX_EXPIRIES]
     found = [_of_ca(row) for row in cas if row.not_after is not None]
     found += [_of_client(row, names[row.client_name.lower()]) for row in shown if row.client_name.lower() in names]
     if with_refused:

@@ -72,18 +72,19 @@ def refused_certificates(namespace: Namespace, *, at: datetime) -> list[RefusedC
 
 def _latest_attempts(namespace: Namespace) -> list[ConnectionAttempt]:
     """Return the last refused attempt of each certificate not known from a connection or a test."""
-    refused = ConnectionAttempt.objects.filter(namespace=namespace, accepted=False).exclude(thumbprint="")
+    seen = ConnectionAttempt.objects.visible_to(namespace.sight)
+    refused = seen.filter(accepted=False).exclude(thumbprint="")
     latest: dict[str, int] = {}
     for pk, thumbprint in refused.order_by("-cursor").values_list("pk", "thumbprint")[:MAX_ATTEMPTS]:
         latest.setdefault(thumbprint, pk)
-    kept = ClientCertificate.objects.filter(namespace=namespace, thumbprint__in=latest)
+    kept = ClientCertificate.objects.visible_to(namespace.sight).filter(thumbprint__in=latest)
     known = set(kept.values_list("thumbprint", flat=True))
     wanted = [pk for thumbprint, pk in latest.items() if thumbprint not in known][:MAX_CERTIFICATES]
-    return list(ConnectionAttempt.objects.filter(pk__in=wanted).order_by("-cursor"))
+    return list(seen.filter(pk__in=wanted).order_by("-cursor"))
 
 
 def _last_connections(namespace: Namespace) -> dict[str, datetime]:
-    rows = ClientCertificate.objects.filter(namespace=namespace, has_connected=True).order_by()
+    rows = ClientCertificate.objects.visible_to(namespace.sight).filter(has_connected=True).order_by()
     return {name.lower(): at for name, at in rows.values_list("client_name").annotate(at=Max("seen_at"))}
 
 

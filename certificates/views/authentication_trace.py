@@ -14,7 +14,7 @@ from certificates.forms.authentication_trace import TestAuthenticationForm
 from certificates.pages.authentication_trace import AuthenticationTest, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.access import get_namespace
-from namespaces.connections.attempts import decision_of, protocol_of
+from namespaces.connections.attempts import attempt_at, decision_of, protocol_of
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from namespaces.rights import Verb
@@ -67,7 +67,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
 def _offered(namespace: Namespace) -> QuerySet[ConnectionAttempt]:
     """Return the latest attempts that can be repeated: with a certificate, or refused without a readable one."""
     decided = ~Q(thumbprint="") | Q(code="certificate-readable")
-    return ConnectionAttempt.objects.filter(decided, namespace=namespace)[:ATTEMPTS_OFFERED]
+    return ConnectionAttempt.objects.visible_to(namespace.sight).filter(decided)[:ATTEMPTS_OFFERED]
 
 
 def _run_test(namespace: Namespace, form: TestAuthenticationForm, may_change: bool) -> AuthenticationTest:
@@ -85,9 +85,12 @@ def _run_test(namespace: Namespace, form: TestAuthenticationForm, may_change: bo
 
 
 def _remember(namespace: Namespace, test: AuthenticationTest) -> None:
-    """Store the certificate for the client it was tested for, if it matches that client."""
+    """Store the certificate for the client it was tested for, if it matches that client and the user may change it."""
     client, leaf = test.decision.client, test.presented.leaf
-    if client is not None and leaf is not None and matches_scheme(leaf, client):
+    if client is None or leaf is None or not matches_scheme(leaf, client):
+        return
+    row = Client.visible_to(namespace.sight).present().named(client.name).first()
+    if row is not None and namespace.rights.covers(row):
         remember(namespace.pk, [Showing(client.name, test.presented.certificates, timezone.now(), False)])
 
 
@@ -95,9 +98,7 @@ def _attempt(namespace: Namespace, cursor: str) -> ConnectionAttempt | None:
     if not cursor:
         return None
     number = whole_number(cursor)
-    attempt = (
-        ConnectionAttempt.objects.filter(namespace=namespace, cursor=number).first() if number is not None else None
-    )
+    attempt = attempt_at(namespace, number) if number is not None else None
     if attempt is None:
         raise Http404("This connection attempt does not exist or is no longer stored.")
     return attempt

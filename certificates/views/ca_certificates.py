@@ -43,12 +43,13 @@ def _signed_by(row: CACertificate) -> dict[str, Any]:
 
 
 def _is_in_use(row: CACertificate, context: dict[str, Any]) -> bool:
-    """Return whether it authenticated a client, or signed one whose certificate is known."""
-    return row.last_used_at is not None or bool(context["signed_count"])
+    """Return whether it authenticated a client, or signed one whose certificate is known or hidden from the user."""
+    return row.last_used_at is not None or bool(context["signed_count"]) or row.namespace.sight.is_partial
 
 
 def _certificate(row: CACertificate) -> dict[str, Any]:
-    issuers = CACertificate.objects.present().filter(namespace=row.namespace, subject=row.issuer).exclude(pk=row.pk)
+    seen = CACertificate.visible_to(row.namespace.sight).present()
+    issuers = seen.filter(subject=row.issuer).exclude(pk=row.pk)
     return {"certificate": row.certificate if row.der else None, "issuer_row": issuers.first() if row.issuer else None}
 
 

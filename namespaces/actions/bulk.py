@@ -99,11 +99,11 @@ class Changed:
 
 
 def chosen_clients(namespace: Namespace, *, change: BulkChange, among: Q, reach: Reach) -> Chosen:
-    """Return the clients of a namespace that `among` selects and `change` would change, at most `MOST`.
+    """Return the clients of a namespace that `among` selects and `change` would change, at most `MOST`: of those that are seen.
 
     `reach`: which of them the actor may change; the others are only counted.
     """
-    every = Client.objects.present().with_findings().filter(among, namespace=namespace)
+    every = Client.visible_to(namespace.sight).present().with_findings().filter(among)
     rows = every.filter(reach.condition)
     concerned = change.concerned(rows)
     editions = dict(concerned.order_by("pk").values_list("pk", "edited_generation")[:MOST])

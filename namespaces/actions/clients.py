@@ -10,6 +10,7 @@ from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
 from namespaces.connections.client_certificates import note_latest
 from namespaces.models import Client, Namespace
+from namespaces.rights import rights_now
 from namespaces.rules.clients import (
     check_attributes,
     check_authentication_name,
@@ -21,6 +22,7 @@ from namespaces.rules.clients import (
 )
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
+from sync.models import Sight
 
 
 def create_client(
@@ -42,7 +44,7 @@ def create_client(
     check_authentication_name(authentication_name)
     with transaction.atomic(durable=True):
         client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
-        _check_authentication_name_is_free(namespace, authentication_name, client)
+        _check_authentication_name_is_free(actor, namespace, authentication_name, client)
         client.name = name
         client.set_authentication_name(authentication_name)
         _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
@@ -51,7 +53,9 @@ def create_client(
     return client
 
 
-def _check_authentication_name_is_free(namespace: Namespace, authentication_name: str, client: Client) -> None:
+def _check_authentication_name_is_free(
+    actor: User, namespace: Namespace, authentication_name: str, client: Client
+) -> None:
     holder = (
         Client.objects.filter(namespace=namespace, authentication_key=authentication_name_key(authentication_name))
         .exclude(pk=client.pk)
@@ -59,17 +63,24 @@ def _check_authentication_name_is_free(namespace: Namespace, authentication_name
     )
     if holder is None:
         return
+    sight = rights_now(actor, namespace.pk).sight(namespace.pk)
     if holder.deleted_at is not None:
         raise RuleError(
             "authentication_name",
             "being-deleted",
-            f"Client “{holder.name}” has this authentication name and is still being deleted. Wait, then save again.",
+            f"{called(holder, sight)} has this authentication name and is still being deleted. Wait, then save again.",
         )
-    raise RuleError(
-        "authentication_name",
-        "taken",
-        f"Client “{holder.name}” already has this authentication name. Names must differ in more than case.",
-    )
+    raise RuleError("authentication_name", "taken", authentication_name_taken(holder, sight))
+
+
+def called(client: Client, sight: Sight) -> str:
+    """Return a client as the subject of a sentence, without its name where it is hidden."""
+    return "A client of another team" if sight.hides(client) else f"Client “{client.name}”"
+
+
+def authentication_name_taken(holder: Client, sight: Sight) -> str:
+    """Return the sentence for an authentication name that another client has."""
+    return f"{called(holder, sight)} already has this authentication name. Names must differ in more than case."
 
 
 def update_client(
@@ -100,7 +111,7 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
         before = row.describe()
         if row.authentication_name == authentication_name:
             return row
-        _check_authentication_name_is_free(row.namespace, authentication_name, row)
+        _check_authentication_name_is_free(actor, row.namespace, authentication_name, row)
         row.set_authentication_name(authentication_name)
         commit(actor, row, "Change authentication name", before)
     return row

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from namespaces.access import HOLDS
 from namespaces.actions.teams import check_verb
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import AccessRequest, Namespace, NamespaceRole, Role
 from namespaces.rights import MANAGED, Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
@@ -75,7 +75,14 @@ def grant_in_transaction(
     NamespaceRole.objects.filter(pk__in=[each.pk for each in replaced]).delete()
     granted.save()
     _record(actor, granted, edition, verb="Grant role", before=before, after={"role": _label(granted)})
+    _settle_requests(actor, namespace, role, user)
     return granted
+
+
+def _settle_requests(actor: User, namespace: Namespace, role: Role, user: User | None) -> None:
+    """Settle what the person asked for: an Owner has just given it without looking at the request."""
+    asked = AccessRequest.objects.filter(namespace=namespace, role=role, user=user, state=AccessRequest.State.OPEN)
+    asked.update(state=AccessRequest.State.GRANTED, decided_at=timezone.now(), decided_by=actor)
 
 
 def revoke_role(actor: User, *, role: NamespaceRole) -> None:

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from certificates.authentication.engine import Decision
+from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal.listing import asked_text, whole_number
 from sync.models import same_name
@@ -62,7 +63,8 @@ def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, c
     """The newest attempts, or those newer than the cursor `after` of the query; of one client, where that is asked."""
     client = client or asked_text(query, "client")
     after = _number(query, "after") if only_newer else 0
-    attempts = list(listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN])
+    listed = listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN]
+    attempts = list(without_hidden_names(namespace, listed))
     newest = attempts[0].cursor if attempts else after
     verdict, search = _verdict(query), asked_text(query, "q")
     return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
@@ -77,7 +79,7 @@ def _verdict(query: QueryDict) -> str:
 def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
     """Return the attempts with the verdict and text that the query asks for, newest first."""
     verdict, search = _verdict(query), asked_text(query, "q")
-    rows = ConnectionAttempt.objects.filter(namespace=namespace)
+    rows = ConnectionAttempt.objects.visible_to(namespace.sight)
     if verdict:
         rows = rows.filter(accepted=verdict == "accepted")
     if search:
@@ -90,12 +92,21 @@ def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "")
 def _of_client(namespace: Namespace, name: str) -> Q:
     """Match attempts that were attributed to the client, and those that only sent its name."""
     own = same_name("client_name", name)
-    known = Client.objects.filter(namespace=namespace).named(name).first()
+    known = Client.visible_to(namespace.sight).named(name).first()
     return own if known is None else own | same_name("user_name", known.authentication_name)
 
 
 def _number(query: QueryDict, name: str) -> int:
     return whole_number(query.get(name, "")) or 0
+
+
+def attempt_at(namespace: Namespace, cursor: int) -> ConnectionAttempt | None:
+    """Return the attempt at this place of the log, as the person may read it for whom the namespace was read."""
+    found = ConnectionAttempt.objects.visible_to(namespace.sight).filter(cursor=cursor)
+    attempt = next(without_hidden_names(namespace, found), None)
+    if attempt is not None:
+        attempt.namespace = namespace
+    return attempt
 
 
 def protocol_of(attempt: ConnectionAttempt) -> str:

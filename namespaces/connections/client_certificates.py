@@ -13,6 +13,7 @@ from certificates.x509.certificate import Certificate, DecodingError, load_certi
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.reading import from_stored_pem, to_azure_pem
 from namespaces.models import Client, ClientCertificate, Namespace
+from sync.models import Sight
 
 MOST_CHAIN = 10
 
@@ -116,13 +117,14 @@ def _drop_oldest(namespace_pk: int) -> None:
         rows.exclude(pk__in=list(kept)).delete()
 
 
-def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetime]:
+def next_ends(namespace_pks: Collection[int], at: datetime, sight: Sight) -> dict[int, datetime]:
     """When the first of the certificates that registered clients have shown ends next, where one does.
 
     The same certificates as the page Expiries lists. Each namespace walks along the ends to the first that counts.
     """
     registered = (
-        Client.objects.present()
+        Client.visible_to(sight)
+        .present()
         .annotate(lower=Lower("name"))
         .filter(namespace=OuterRef("namespace"), lower=Lower(OuterRef("client_name")))
     )
@@ -135,7 +137,7 @@ def next_ends(namespace_pks: Collection[int], at: datetime) -> dict[int, datetim
 def shown_certificates(namespace: Namespace, most: int = 500) -> list[Certificate]:
     """Return the certificates that clients presented lately, with their chains, to distinguish a root from the issuing CA."""
     found: dict[bytes, Certificate] = {}
-    rows = ClientCertificate.objects.filter(namespace=namespace).order_by("-seen_at")[:most]
+    rows = ClientCertificate.objects.visible_to(namespace.sight).order_by("-seen_at")[:most]
     for row in rows:
         for certificate in certificates_of(row):
             found.setdefault(certificate.der, certificate)

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
+from namespaces.actions.clients import authentication_name_taken
 from namespaces.forms.attributes import AttributeFormSet
 from namespaces.forms.base import (
     IN_A_ROW,
@@ -130,10 +131,7 @@ class AuthenticationNameMixin:
             taken = taken.exclude(pk=self.client.pk)
         holder = taken.present().first()
         if holder is not None:
-            raise ValidationError(
-                f"Client “{holder.name}” already has this authentication name. Names must differ in more than case.",
-                code="taken",
-            )
+            raise ValidationError(authentication_name_taken(holder, self.namespace.sight), code="taken")
 
 
 class CreateClientForm(AuthenticationNameMixin, ClientSettingsForm):

@@ -204,8 +204,8 @@ class PermissionBindingForm(TopicRuleForm):
 
 
 def _names(model: type[TopicRule], namespace: Namespace) -> list[str]:
-    rows: Any = model._default_manager
-    return list(rows.present().filter(namespace=namespace).order_by("name").values_list("name", flat=True))
+    seen = model.visible_to(namespace.sight).present()
+    return list(seen.order_by("name").values_list("name", flat=True))
 
 
 class PermissionTestForm(forms.Form):

@@ -1,13 +1,16 @@
 """Models of namespaces."""
 
+from namespaces.models.access_requests import AccessRequest
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
-from namespaces.models.core import Client, ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
+from namespaces.models.connections import ClientCertificate, ConnectionAttempt
+from namespaces.models.core import Client, Namespace, NamespaceRole, Role
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
 
 __all__ = [
     "PREVIEW",
+    "AccessRequest",
     "Client",
     "ClientCertificate",
     "ClientGroup",

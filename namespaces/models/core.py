@@ -16,7 +16,7 @@ from namespaces.models.configuration import NamespaceConfiguration
 from namespaces.models.resource import NamespaceResource
 from namespaces.rules.clients import CLIENT_NAME_PATTERN, SHORT_SCHEMES, STATES, client_problems
 from namespaces.rules.enumerated import as_spelt
-from sync.models import Obstacle, SyncedModel, SyncedQuerySet, former_holder
+from sync.models import Obstacle, Sight, SyncedModel, SyncedQuerySet, former_holder
 
 
 class Role(models.TextChoices):
@@ -58,6 +58,8 @@ class Namespace(models.Model):
     clients_connected = models.PositiveIntegerField(null=True)  # at connections_read_at; None where it is not known
     roles_edition = models.PositiveBigIntegerField(default=0)  # counts the changes of its role assignments
 
+    hides_other_teams = models.BooleanField(default=False)  # CA certificates and clients of other teams are not seen
+
     rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
 
     class Meta:
@@ -65,6 +67,14 @@ class Namespace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sight(self) -> Sight:
+        """Return what the person whose request read the namespace sees in it."""
+        if self.rights is None:
+            raise LookupError("Read the namespace through namespaces.access: what is shown depends on who asks.")
+        found: Sight = self.rights.sight(self.pk)
+        return found
 
     @property
     def alternative_sources(self) -> tuple[str, ...]:
@@ -125,6 +135,7 @@ class Client(NamespaceResource, SyncedModel):
     page_name: ClassVar[str] = "namespaces:client_detail"
     merged: ClassVar[frozenset[str]] = frozenset({"clientCertificateAuthentication"})
     log_name: ClassVar[str] = "clientName"
+    is_hideable: ClassVar[bool] = True
     seen_field: ClassVar[str] = "last_seen_at"
     field_labels: ClassVar[Mapping[str, str]] = {
         "name": "Client name",
@@ -232,7 +243,7 @@ class Client(NamespaceResource, SyncedModel):
         others = Client.objects.filter(namespace=self.namespace_id, parked_code="").exclude(pk=self.pk)
         holder = others.unsettled().filter(base__properties__authenticationName__iexact=name).first()
         if holder is not None:
-            return _giving_up(holder.name, name, waits_too=bool(holder.waits_for))
+            return _giving_up(self, holder.name, waits_too=bool(holder.waits_for))
         former = former_holder(
             others,
             scope=self.namespace_id,
@@ -241,7 +252,7 @@ class Client(NamespaceResource, SyncedModel):
             since=asked_at,
             besides=self.pk,
         )
-        return _giving_up(former, name, waits_too=False) if former else None
+        return _giving_up(self, former, waits_too=False) if former else None
 
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
@@ -289,66 +300,14 @@ class Client(NamespaceResource, SyncedModel):
         self.description = properties.get("description") or ""
 
 
-def _giving_up(holder: str, name: str, *, waits_too: bool) -> Obstacle:
-    return Obstacle(f"client “{holder}” to give up the authentication name “{name}”", waits_too)
+def _giving_up(row: Client, holder: str, *, waits_too: bool) -> Obstacle:
+    """Say whom the row waits for. The words are shown to its team, so another team's client has no name where those are hidden."""
+    called = f"client “{holder}”"
+    if row.namespace.hides_other_teams:
+        team = Client.objects.filter(namespace=row.namespace_id, name=holder).values_list("team", flat=True).first()
+        called = called if team is None or team == row.team_id else "a client of another team"
+    return Obstacle(f"{called} to give up the authentication name “{row.authentication_name}”", waits_too)
 
 
 def _same_name(theirs: str, ours: str) -> bool:
     return theirs.lower() == ours.lower()  # ARM ids ignore case
-
-
-class ClientCertificate(models.Model):
-    """A certificate that a registered client presented, on an accepted connection or in an authentication test.
-
-    The newest one counts. Only certificates are kept, never keys: any server that the client connects to sees them.
-    """
-
-    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="client_certificates")
-    client_name = models.CharField(max_length=128)
-    thumbprint = models.CharField(max_length=64)
-    der = models.BinaryField()
-    chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
-    subject = models.TextField(blank=True)
-    issuer = models.TextField(blank=True)
-    path = models.CharField(
-        max_length=200, blank=True, default=""
-    )  # marks of the issuers of it and of what was sent with it
-    not_after = models.DateTimeField(db_index=True)
-    seen_at = models.DateTimeField()
-    has_connected = models.BooleanField(default=False)  # else it was only tested
-
-    class Meta:
-        ordering = ["not_after"]
-        constraints = [models.UniqueConstraint(fields=["namespace", "thumbprint"], name="one_row_per_thumbprint")]
-        indexes = [models.Index(name="certificates_of_client", fields=["namespace", "client_name"])]
-
-    def __str__(self) -> str:
-        return f"{self.client_name}: {self.subject}"
-
-
-class ConnectionAttempt(models.Model):
-    """One attempt of an MQTT client to connect, from the endpoint's connection log."""
-
-    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="connection_attempts")
-    cursor = models.BigIntegerField()
-    at = models.DateTimeField()
-    accepted = models.BooleanField()
-    code = models.CharField(max_length=60)
-    reason = models.TextField()
-    client_name = models.CharField(max_length=128, blank=True)
-    user_name = models.CharField(max_length=256, blank=True)
-    session_name = models.CharField(max_length=256, blank=True)
-    protocol = models.CharField(max_length=12, blank=True)
-    subject = models.TextField(blank=True)
-    issuer = models.TextField(blank=True)
-    thumbprint = models.CharField(max_length=64, blank=True)
-    ca_name = models.CharField(max_length=50, blank=True)
-    caller = models.CharField(max_length=60, blank=True)
-    record: Any = models.JSONField()  # the whole record, decision and presented chain included
-
-    class Meta:
-        ordering = ["-cursor"]
-        constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
-
-    def __str__(self) -> str:
-        return f"{self.at} {self.client_name or self.user_name}"

@@ -39,7 +39,7 @@ def _matches(search: str) -> Q:
 
 
 def _team_options(namespace: Namespace) -> Options:
-    seen = Client.objects.filter(namespace=namespace, team__isnull=False).order_by()
+    seen = Client.visible_to(namespace.sight).filter(team__isnull=False).order_by()
     teams = seen.values_list("team__pk", "team__name").annotate(clients=Count("pk"))
     return [*((str(pk), name) for pk, name, _ in sorted(teams, key=lambda team: team[1].lower())), ("none", "none")]
 
@@ -52,19 +52,20 @@ def _of_team(namespace: Namespace, value: str) -> Q | None:
 
 
 def _issuer_options(namespace: Namespace) -> Options:
-    cas = [(ca.name, ca.name) for ca in uploaded_cas(namespace.pk)]
+    cas = [(ca.name, ca.name) for ca in uploaded_cas(namespace) if not ca.is_hidden]
     return [*cas, ("!untrusted", "not trusted"), ("!unknown", "not known")]
 
 
 def _of_issuer(namespace: Namespace, value: str) -> Q | None:
     if value == "!unknown":
         return Q(certificate_path="")
-    cas = {ca.name: name_mark(ca.subject) for ca in uploaded_cas(namespace.pk)}
+    uploaded = uploaded_cas(namespace)
     if value == "!untrusted":
         wanted = ~Q(certificate_path="") & ~Q(validation_scheme=THUMBPRINT_SCHEME)
-        for mark in cas.values():
-            wanted &= ~Q(certificate_path__contains=mark)
+        for ca in uploaded:
+            wanted &= ~Q(certificate_path__contains=name_mark(ca.subject))
         return wanted
+    cas = {ca.name: name_mark(ca.subject) for ca in uploaded if not ca.is_hidden}
     return Q(certificate_path__contains=cas[value]) if value in cas else None
 
 
@@ -88,7 +89,7 @@ def _of_expiry(namespace: Namespace, value: str) -> Q | None:
 
 def note_issuers(namespace: Namespace, clients: Iterable[Client]) -> None:
     """Set on each client which uploaded CA certificate issued its certificate, by name, or what is known instead."""
-    by_mark = {name_mark(ca.subject): ca for ca in uploaded_cas(namespace.pk) if ca.subject}
+    by_mark = {name_mark(ca.subject): ca for ca in uploaded_cas(namespace) if ca.subject}
     for client in clients:
         client.issuing_ca, client.issuer_state = _issuer_of(client, by_mark)
 

@@ -15,6 +15,7 @@ from namespaces.pages.activity_filter import ActivityFilter
 from portal.activity import DENIED, DOWNLOADS, NO_NEWS
 from portal.listing import page_of
 from portal.models import Activity, ActivityLink, Part
+from sync.models import Sight, SyncedModel, visible_activities
 from sync.registry import models
 
 
@@ -53,9 +54,9 @@ class History:
     filter: ActivityFilter
 
 
-def history_of(activities: QuerySet[Activity], query: QueryDict) -> History:
+def history_of(activities: QuerySet[Activity], query: QueryDict, sight: Sight) -> History:
     page = page_of(_asked_for(activities, query), query)
-    urls = _urls_of(page)
+    urls = _urls_of(page, sight)
     places = _places_of(page)
     entries = [
         Entry(each, differences(each), urls.get((each.kind, each.object_pk), ""), places.get(each.pk)) for each in page
@@ -74,7 +75,7 @@ def _places_of(activities: Iterable[Activity]) -> dict[int, int]:
 
 def listed_activities(namespace: Namespace, query: QueryDict) -> QuerySet[Activity]:
     """Return the entries of the namespace that match the query, newest first."""
-    return with_places(_asked_for(Activity.objects.of_scope(namespace.pk), query))
+    return with_places(_asked_for(visible_activities(namespace.sight), query))
 
 
 def listed_everywhere(query: QueryDict) -> QuerySet[Activity]:
@@ -90,7 +91,7 @@ def with_places(activities: QuerySet[Activity]) -> QuerySet[Activity]:
     )
 
 
-def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str]:
+def _urls_of(activities: Iterable[Activity], sight: Sight) -> dict[tuple[str, int | None], str]:
     """Return the page URLs of the objects that still exist, with one statement for each kind."""
     synced = {model._meta.label_lower: model for model in models()}
     wanted: dict[str, set[int]] = {}
@@ -99,30 +100,31 @@ def _urls_of(activities: Iterable[Activity]) -> dict[tuple[str, int | None], str
             wanted.setdefault(activity.kind, set()).add(activity.object_pk)
     found: dict[tuple[str, int | None], str] = {}
     for kind, pks in wanted.items():
-        rows: Any = synced[kind]._default_manager
+        rows = synced[kind].visible_to(sight)
         for pk, namespace_pk, name in rows.filter(pk__in=pks).values_list("pk", "namespace_id", "name"):
             found[kind, pk] = synced[kind].page_of(namespace_pk, name)
     return found
 
 
 def namespace_history(namespace: Namespace, query: QueryDict) -> History:
-    return history_of(Activity.objects.of_scope(namespace.pk), query)
+    return history_of(visible_activities(namespace.sight), query, namespace.sight)
 
 
 def portal_history(query: QueryDict) -> History:
-    return history_of(Activity.objects.all(), query)
+    return history_of(Activity.objects.all(), query, Sight(everywhere=True))
 
 
 def recent_history(namespace: Namespace, most: int = 5) -> list[Entry]:
     """Return the newest entries of a namespace that are news: no downloads and nothing that was denied."""
-    news = Activity.objects.of_scope(namespace.pk).exclude(kind__in=NO_NEWS)
+    news = visible_activities(namespace.sight).exclude(kind__in=NO_NEWS)
     newest = list(news.order_by("-at", "-pk")[:most])
-    urls = _urls_of(newest)
+    urls = _urls_of(newest, namespace.sight)
     return [Entry(each, [], urls.get((each.kind, each.object_pk), "")) for each in newest]
 
 
-def object_history(kind: str, pk: int, query: QueryDict) -> History:
-    return history_of(Activity.objects.of_object(kind, pk), query)
+def object_history(row: SyncedModel, query: QueryDict, sight: Sight) -> History:
+    """Return the entries about a row that the user sees."""
+    return history_of(visible_activities(sight).of_object(row.kind, row.pk), query, sight)
 
 
 def differences(activity: Activity) -> list[Difference]:

@@ -120,8 +120,7 @@ class Listing:
         )
 
     def _all(self, namespace: Namespace) -> Any:
-        manager: Any = self.model._default_manager
-        return manager.with_findings().filter(namespace=namespace).select_related("namespace", "team")
+        return self.model.visible_to(namespace.sight).with_findings().select_related("namespace", "team")
 
 
 def _shown(narrowing: Filter, namespace: Namespace, query: QueryDict) -> ShownFilter:

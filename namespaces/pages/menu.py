@@ -1,21 +1,19 @@
 """The entries of this app in the service menu of a namespace."""
 
 from collections.abc import Callable
-from typing import Any
 
 from namespaces.access import visible_namespaces
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
 from portal.registry import MenuItem, ShellItem
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
 BROKER = "MQTT broker"
 
 
-def count_of(model: type[SyncedModel]) -> Callable[[int], int]:
-    def count(namespace_pk: int) -> int:
-        manager: Any = model._default_manager
-        return int(manager.present().filter(namespace=namespace_pk).count())
+def count_of(model: type[SyncedModel]) -> Callable[[Sight], int]:
+    def count(sight: Sight) -> int:
+        return model.visible_to(sight).present().count()
 
     return count
 

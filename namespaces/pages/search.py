@@ -8,7 +8,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 
 from certificates.x509.thumbprints import thumbprint_digits
-from namespaces.access import may_connect, visible_namespaces
+from namespaces.access import may_connect, sight_of, visible_namespaces
 from namespaces.models import (
     Client,
     ClientCertificate,
@@ -52,18 +52,19 @@ def search_shown_certificates(user: User, query: str) -> Iterable[SearchHit]:
     if not digits:
         return
     begins: Any = {"thumbprint__gte": digits, "thumbprint__lte": digits + "f" * (64 - len(digits))}  # by the index
-    mine = visible_namespaces(user)
-    registered = Client.objects.present().filter(namespace=OuterRef("namespace"), name=OuterRef("client_name"))
-    shown = ClientCertificate.objects.filter(Exists(registered), namespace__in=mine, **begins)
+    sight = sight_of(user)
+    named = {"namespace": OuterRef("namespace"), "name": OuterRef("client_name")}
+    registered = Client.visible_to(sight).present().filter(**named)
+    shown = ClientCertificate.objects.visible_to(sight).filter(Exists(registered), **begins)
     found = list(shown.select_related("namespace").order_by("-seen_at")[:MOST_HITS])
     for row in found:
         url = reverse("namespaces:client_detail", args=[row.namespace_id, row.client_name])
         subtitle = f"{thumbprint(row.thumbprint, 'short')}, shown in {row.namespace.name}"
         yield SearchHit("Client certificate", row.client_name, subtitle, url)
-    tried = ConnectionAttempt.objects.filter(namespace__in=mine, **begins)
+    tried = ConnectionAttempt.objects.visible_to(sight).filter(**begins)
     tried = tried.exclude(thumbprint__in=[row.thumbprint for row in found]).order_by()
     newest = tried.values("namespace", "thumbprint").annotate(newest=Max("pk")).order_by("-newest")[:MOST_HITS]
-    attempts = ConnectionAttempt.objects.filter(pk__in=[row["newest"] for row in newest])
+    attempts = ConnectionAttempt.objects.visible_to(sight).filter(pk__in=[row["newest"] for row in newest])
     for attempt in attempts.select_related("namespace").order_by("-pk"):
         url = reverse("namespaces:connection_detail", args=[attempt.namespace_id, attempt.cursor])
         title = attempt.client_name or attempt.user_name or "Without a name"
@@ -82,9 +83,9 @@ def search_clients(user: User, query: str) -> Iterable[SearchHit]:
     digits = thumbprint_prefix(query)
     registered = Q(thumbprints__icontains=digits) if digits else Q()
     found = (
-        Client.objects.present()
+        Client.visible_to(sight_of(user))
+        .present()
         .filter(Q(name__icontains=query) | Q(authentication_name__icontains=query) | registered)
-        .filter(namespace__in=visible_namespaces(user))
         .select_related("namespace")
         .order_by("name")[:MOST_HITS]
     )
@@ -102,9 +103,8 @@ def search_topic_rules(user: User, query: str) -> Iterable[SearchHit]:
         (PermissionBinding, "permission_binding", "Permission binding", "name"),
     )
     for model, stem, kind, column in searched:
-        manager: Any = model._default_manager
-        found = manager.present().filter(Q(name__icontains=query) | Q(**{f"{column}__icontains": query}))
-        mine = found.filter(namespace__in=visible_namespaces(user)).select_related("namespace").order_by("name")
+        mine = model.visible_to(sight_of(user)).present().select_related("namespace").order_by("name")
+        mine = mine.filter(Q(name__icontains=query) | Q(**{f"{column}__icontains": query}))
         for row in mine[:MOST_HITS]:
             url = reverse(f"namespaces:{stem}_detail", args=[row.namespace_id, row.name])
             yield SearchHit(kind, row.name, f"in {row.namespace.name}", url)

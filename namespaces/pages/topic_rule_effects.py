@@ -43,7 +43,7 @@ def matches_of(namespace: Namespace, query: str) -> Matches:
 
 
 def _clients(namespace: Namespace) -> list[tuple[str, str, Mapping[str, Any]]]:
-    rows = Client.objects.present().filter(namespace=namespace).order_by("name")
+    rows = Client.visible_to(namespace.sight).present().order_by("name")
     return list(rows.values_list("name", "authentication_name", "attributes"))
 
 
@@ -56,14 +56,14 @@ def query_of(namespace: Namespace, group_name: str) -> str:
     """The query of a group by its name; "" where there is no such group."""
     if group_name.lower() == EVERYONE:
         return "true"
-    group = ClientGroup.objects.present().named(group_name).filter(namespace=namespace).first()
+    group = ClientGroup.visible_to(namespace.sight).present().named(group_name).first()
     return group.query if group is not None else ""
 
 
 def rules_of(namespace: Namespace) -> TopicAccess:
     """What is registered here, as the engine takes it."""
     groups, spaces, bindings = (
-        [row.as_rule() for row in model.objects.present().filter(namespace=namespace)]
+        [row.as_rule() for row in model.visible_to(namespace.sight).present()]
         for model in (ClientGroup, TopicSpace, PermissionBinding)
     )
     return TopicAccess(tuple(groups), tuple(spaces), tuple(bindings))
@@ -153,7 +153,7 @@ def explain(client: Client, topic: str, permission: str) -> Explained:
     rules = rules_of(client.namespace)
     member = member_of(client.authentication_name, client.attributes)
     waiting = sum(
-        model.objects.unsettled().filter(namespace=client.namespace).count()
+        model.visible_to(client.namespace.sight).unsettled().count()
         for model in (ClientGroup, TopicSpace, PermissionBinding)
     )
     return Explained(

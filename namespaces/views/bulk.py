@@ -14,6 +14,7 @@ from namespaces.access import get_namespace
 from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chosen_clients
 from namespaces.models import Client, Namespace
 from namespaces.rights import Verb
+from namespaces.views.bulk_teams import assign_clients
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.conflicts import NO_GENERATION
 from namespaces.views.resources.pages import grid_context, name_problem
@@ -34,6 +35,8 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
     """Enable, disable or delete the chosen clients. Ask first, and again when a POST matches other clients by now."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=Client)
     asked = request.POST if request.method == "POST" else request.GET
+    if asked.get("change") == "assign":
+        return assign_clients(request, namespace, asked, _among(namespace, asked))
     seen = editions.read(asked.get(SEEN, "")) or {}
     chosen = _chosen(namespace, asked)
     if chosen is None or not (chosen.pks or seen):
@@ -54,7 +57,7 @@ def clients_change(request: PageRequest, pk: int) -> HttpResponseBase:
 def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Mapping[int, int]) -> HttpResponseBase:
     """Change the clients that are as they were shown, and report the others one by one."""
     changed = change_clients(request.user, namespace=namespace, change=chosen.change, pks=chosen.pks, seen=seen)
-    missing = Client.objects.filter(pk__in=set(seen) - set(chosen.pks))
+    missing = Client.visible_to(namespace.sight).filter(pk__in=set(seen) - set(chosen.pks))
     mine = missing.filter(namespace.rights.reach(Client).condition)
     others = set(missing.values_list("pk", flat=True)) - set(mine.values_list("pk", flat=True))
     gone = set(seen) - set(chosen.pks) - others
@@ -65,7 +68,7 @@ def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Ma
         return go_to(request, _list_url(namespace, request.POST))
     title = f"{_clients(len(left))} left as {_it(len(left))}"
     context = grid_context(
-        request, namespace, CLIENTS, left=left_rows(namespace.pk, {Client: left}), done=done, title=title
+        request, namespace, CLIENTS, left=left_rows(namespace.sight, {Client: left}), done=done, title=title
     )
     return render_page(request, "namespaces/clients_left.html", context)
 
@@ -75,11 +78,13 @@ def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
     change = CHANGES.get(asked.get("change", ""))
     if change is None:
         return None
-    reach = namespace.rights.reach(Client)
+    return chosen_clients(namespace, change=change, among=_among(namespace, asked), reach=namespace.rights.reach(Client))
+
+
+def _among(namespace: Namespace, asked: QueryDict) -> Q:
     if asked.get("which") == "all":
-        return chosen_clients(namespace, change=change, among=CLIENTS.listing.condition(namespace, asked), reach=reach)
-    ticked = [pk for text in asked.getlist("client")[:MOST] if (pk := whole_number(text)) is not None]
-    return chosen_clients(namespace, change=change, among=Q(pk__in=ticked), reach=reach)
+        return CLIENTS.listing.condition(namespace, asked)
+    return Q(pk__in=[pk for text in asked.getlist("client")[:MOST] if (pk := whole_number(text)) is not None])
 
 
 def _nothing_to_do(chosen: Chosen | None) -> str:
@@ -111,7 +116,7 @@ def _question(namespace: Namespace, chosen: Chosen, asked: QueryDict) -> Questio
     change, count = chosen.change, len(chosen.pks)
     writes, deletes = (0, count) if change.deletes else (count, 0)
     sentences = [
-        _named(chosen.pks),
+        _named(namespace, chosen.pks),
         change.meaning,
         overview.announcement(namespace.resource_id, writes=writes, deletes=deletes),
     ]
@@ -151,8 +156,9 @@ def _it(count: int) -> str:
     return "it is" if count == 1 else "they are"
 
 
-def _named(pks: Sequence[int]) -> str:
+def _named(namespace: Namespace, pks: Sequence[int]) -> str:
     """Name the first few clients, so that the user sees whether they are the intended ones."""
-    names = list(Client.objects.filter(pk__in=pks[:NAMES_SHOWN]).order_by("name").values_list("name", flat=True))
+    first = Client.visible_to(namespace.sight).filter(pk__in=pks[:NAMES_SHOWN])
+    names = list(first.order_by("name").values_list("name", flat=True))
     more = len(pks) - len(names)
     return f"{', '.join(names)} and {more:,} more." if more else f"{', '.join(names)}."

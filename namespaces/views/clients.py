@@ -39,7 +39,7 @@ def _form(
 ) -> ClientSettingsForm:
     if client is None:
         new = CreateClientForm(data, initial=filled_in(request.GET), namespace=namespace, user=request.user)
-        new.show_reading(reading_of(request.POST, uploaded=uploaded_ca_subjects(namespace.pk), at=timezone.now()))
+        new.show_reading(reading_of(request.POST, uploaded=uploaded_ca_subjects(namespace), at=timezone.now()))
         return new
     filled = filled_in_settings(client, request.GET) if data is None else {}
     form = ClientSettingsForm(data, initial=_settings_of(client) | filled, rows=rows_of(client.attributes))
@@ -55,7 +55,7 @@ def _settings_of(client: Client) -> dict[str, object]:
 def _draft(
     request: PageRequest, namespace: Namespace, client: Client | None
 ) -> tuple[ClientSettingsForm, dict[str, Any]]:
-    uploaded = uploaded_ca_subjects(namespace.pk)
+    uploaded = uploaded_ca_subjects(namespace)
     draft = draft_of(request.POST, request.FILES, namespace=namespace, uploaded=uploaded, at=timezone.now())
     if client is not None:
         return ClientSettingsForm(initial=draft.initial, rows=draft.rows), {}

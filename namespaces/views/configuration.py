@@ -86,7 +86,7 @@ def _not_read_yet(request: PageRequest, pk: int) -> HttpResponse:
 def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
     """How far the settings have come, until they are there."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    rows = NamespaceConfiguration.objects.with_findings().filter(namespace=namespace).select_related("namespace")
+    rows = NamespaceConfiguration.visible_to(namespace.sight).with_findings().select_related("namespace")
     context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
     return render_page(request, "namespaces/configuration_states.html", context)
 
@@ -94,7 +94,7 @@ def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
 @require_safe
 def configuration_activity(request: PageRequest, pk: int) -> HttpResponse:
     row = _row(request, pk, Verb.READ)
-    history = object_history(row.kind, row.pk, request.GET)
+    history = object_history(row, request.GET, row.namespace.sight)
     context = namespace_context(request, row.namespace, row=row, history=history)
     return render_page(request, "namespaces/configuration_activity.html", context)
 

@@ -4,10 +4,10 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from namespaces.access import get_namespace
-from namespaces.connections.attempts import decision_of, has_connection_log, listed_attempts, watch
+from namespaces.connections.attempts import attempt_at, decision_of, has_connection_log, listed_attempts, watch
 from namespaces.connections.broker_steps import broker_step
+from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import ConnectionAttempt
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
@@ -40,7 +40,7 @@ def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
 def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpResponse:
     """One attempt with every step of its decision."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    attempt = ConnectionAttempt.objects.filter(namespace=namespace, cursor=cursor).first()
+    attempt = attempt_at(namespace, cursor)
     if attempt is None:
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
     context = namespace_context(
@@ -61,6 +61,6 @@ def connection_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
             *(attempt.client_name, attempt.user_name, attempt.session_name, attempt.protocol),
             *(attempt.subject, attempt.issuer, attempt.thumbprint, attempt.ca_name, attempt.caller),
         )
-        for attempt in attempts.iterator(ROWS_AT_ONCE)
+        for attempt in without_hidden_names(namespace, attempts.iterator(ROWS_AT_ONCE))
     )
     return csv_response(f"{namespace.name}-connections.csv", headings, rows)

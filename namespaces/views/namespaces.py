@@ -7,7 +7,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import get_namespace, may_connect, not_an_administrator, visible_namespaces
+from namespaces.access import get_namespace, may_connect, not_an_administrator, visible_namespaces, with_rights
 from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, retry_import
 from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
@@ -35,7 +35,7 @@ def namespace_list(request: PageRequest) -> HttpResponse:
 
 def _list_context(request: PageRequest, **more: Any) -> dict[str, Any]:
     """What the list draws, also below an open pane."""
-    summaries = summarize_all(visible_namespaces(request.user), at=timezone.now())
+    summaries = summarize_all(with_rights(request.user, visible_namespaces(request.user)), at=timezone.now())
     importing = any(_is_importing(summary.namespace) for summary in summaries)
     return {"summaries": summaries, "importing": importing, "may_connect": may_connect(request.user), **more}
 
@@ -108,9 +108,10 @@ def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
         connections=connections,
         spans=SPANS.values(),
         has_log=has_connection_log(),
+        connected=None if namespace.sight.is_partial else namespace.clients_connected,  # counted over every team
         expiring=[ca for ca in trust.expiring(until=now + EXPIRES_SOON) if ca.not_after and ca.not_after > now],
         expiries=expiry_chart(namespace, trust.cas, at=now),
-        throughput=throughput_chart(namespace.pk, at=now),
+        throughput=throughput_chart(namespace.sight, at=now),
         recent=recent_history(namespace),
         endpoint=mqtt_endpoint(namespace),
         import_retried_at=next_try(namespace),

@@ -50,14 +50,16 @@ def permission_test(request: PageRequest, pk: int) -> HttpResponse:
     explained = None
     if form.is_valid():
         name = form.cleaned_data["client"]
-        client = Client.objects.present().named(name).filter(namespace=namespace).first()
+        client = Client.visible_to(namespace.sight).present().named(name).first()
         if client is None:
             sentence = f"There is no client “{name}” in this namespace."
             form.add_error("client", ValidationError(sentence, code="unknown"))
         else:
+            client.namespace = namespace
             explained = explain(client, form.cleaned_data["topic"], form.cleaned_data["permission"])
     to_add = rule_to_add_url(explained) if explained and not explained.explanation.access.allowed else ""
-    names = Client.objects.present().filter(namespace=namespace).order_by("name").values_list("name", flat=True)[:200]
+    seen = Client.visible_to(namespace.sight).present()
+    names = seen.order_by("name").values_list("name", flat=True)[:200]
     context = namespace_context(request, namespace, form=form, explained=explained, to_add=to_add, names=names)
     status = 422 if asked and explained is None else 200
     return render_page(request, "namespaces/permission_test.html", context, partial="answer", status=status)

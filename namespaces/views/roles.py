@@ -10,6 +10,7 @@ from namespaces.access import get_namespace, may, rights_of
 from namespaces.actions.roles import RolesChanged, changes_of_holder, grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.pages.access_requests import waiting_requests
 from namespaces.pages.role_list import MEANINGS, role_grid
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -28,7 +29,8 @@ def role_list(request: PageRequest, pk: int) -> HttpResponse:
 def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
     """What the grid draws, also below an open pane."""
     mine = [(role, MEANINGS[role]) for role in rights_of(request.user, namespace).roles]
-    return namespace_context(request, namespace, grid=role_grid(namespace, request.GET), mine=mine, **more)
+    grid, requests = role_grid(namespace, request.GET), waiting_requests(namespace)
+    return namespace_context(request, namespace, grid=grid, mine=mine, requests=requests, **more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from portal.activity import NO_NEWS, seen_until
 from portal.models import Activity, Notice, User
-from portal.registry import may_get, visible_scopes
+from portal.registry import VisibleScopes, may_get, visible_scopes
 
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
@@ -19,7 +19,12 @@ def visible_activity(user: User) -> QuerySet[Activity]:
     rows = Activity.objects.exclude(kind__in=NO_NEWS)
     if user.is_superuser:
         return rows
-    return rows.filter(Q(scope__in=visible_scopes(user)) | Q(actor=user))
+    scopes = visible_scopes(user)
+    return _not_hidden(rows.filter(Q(scope__in=scopes) | Q(actor=user)), scopes)
+
+
+def _not_hidden(rows: QuerySet[Activity], scopes: VisibleScopes) -> QuerySet[Activity]:
+    return rows if scopes.hidden is None else rows.exclude(scopes.hidden)
 
 
 def _failed(user: User) -> QuerySet[Activity]:
@@ -34,11 +39,11 @@ def _by_others(user: User) -> QuerySet[Activity]:
     if user.is_superuser:
         return rows
     scopes = visible_scopes(user)
-    rows = rows.filter(scope__in=scopes)
+    news = _not_hidden(rows.filter(scope__in=scopes), scopes)
     late = sorted((since, pk) for pk, since in scopes.items() if since is not None and since > seen)
     for since, pk in late[-MOST_LATE:]:
-        rows = rows.exclude(scope=pk, at__lt=since)
-    return rows
+        news = news.exclude(scope=pk, at__lt=since)
+    return news
 
 
 def _notices(user: User) -> QuerySet[Notice]:

@@ -68,7 +68,7 @@ def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
     request: HttpRequest = context["request"]
     known: dict[int, list[tuple[str, list[MenuEntry]]]] = request.__dict__.setdefault("_service_menus", {})
     if namespace.pk not in known:
-        known[namespace.pk] = menu_for(namespace.pk)
+        known[namespace.pk] = menu_for(namespace.pk, namespace.sight)
     groups = known[namespace.pk]
     match = request.resolver_match
     view_name = context.get("menu_current") or (match.view_name if match else "")

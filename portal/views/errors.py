@@ -5,6 +5,7 @@ import logging
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
+from django.urls import reverse
 
 from portal.evidence import origin
 from portal.models import User
@@ -17,14 +18,19 @@ from portal.web.request_ids import request_id_of
 logger = logging.getLogger(__name__)
 
 
-def _error_page(request: HttpRequest, status: int, code: str, sentence: str, next_step: str) -> HttpResponse:
+def _error_page(
+    request: HttpRequest, status: int, code: str, sentence: str, next_step: str, *, ask_url: str = ""
+) -> HttpResponse:
     """Return a page that explains the error and the next step; for htmx a toast, so that the page and its form stay."""
-    context = {"status": status, "code": code, "sentence": sentence, "next_step": next_step}
+    context = {"status": status, "code": code, "sentence": sentence, "next_step": next_step, "ask_url": ask_url}
     htmx = getattr(request, "htmx", None)
     if not htmx or htmx.boosted:
         return render(request, "portal/trouble.html", context, status=status)
     response = render(
-        request, "components/toast.html", {"kind": "error", "text": f"{sentence} {next_step}"}, status=status
+        request,
+        "components/toast.html",
+        {"kind": "error", "text": f"{sentence} {next_step}", "url": ask_url, "link": "Ask for access"},
+        status=status,
     )
     response["HX-Retarget"] = "#toasts"
     response["HX-Reswap"] = "beforeend"
@@ -67,7 +73,8 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
         if isinstance(exception, Denied)
         else "Ask an Owner of the namespace for a role that does."
     )
-    return _error_page(request, 403, "denied", sentence, next_step)
+    ask_url = exception.ask_url if isinstance(exception, Denied) else ""
+    return _error_page(request, 403, "denied", sentence, next_step, ask_url=ask_url)
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -80,7 +87,14 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
         "not-found",
         message or "This page does not exist.",
         "It may have been deleted, or you may have no role there. Ask an Owner, or start from your namespaces.",
+        ask_url=_ask_by_name(request),
     )
+
+
+def _ask_by_name(request: HttpRequest) -> str:
+    """Return the page that asks for access to a namespace by its name, which says nothing about whether it exists."""
+    user = getattr(request, "user", None)
+    return reverse("namespaces:access_ask_by_name") if user is not None and user.is_authenticated else ""
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:

@@ -15,7 +15,7 @@ from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gat
 from sync.arm.protocols import Reader
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models import Discard, SyncedModel
+from sync.models import Discard, Sight, SyncedModel, of_seen_objects
 from sync.throttling.budgeted_reader import BudgetedReader
 from sync.workers.wakeups import send_on_commit
 
@@ -39,9 +39,9 @@ def ask(actor: User, rows: Iterable[SyncedModel]) -> int:
     return len(asked)
 
 
-def waiting(scope_pk: int) -> int:
-    """Return the number of discards that are still to be done in a namespace."""
-    return Discard.objects.filter(scope=scope_pk).count()
+def waiting(sight: Sight) -> int:
+    """Return the number of discards that are still to be done, of changes that are seen."""
+    return Discard.objects.filter(of_seen_objects(sight)).count()
 
 
 def anything_waits() -> bool:

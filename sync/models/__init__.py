@@ -13,6 +13,7 @@ from sync.models.records import (
     WorkerBeat,
     forget_old_records,
 )
+from sync.models.sight import HIDDEN_NAME, NOTHING_SEEN, Sight, of_seen_objects, visible_activities
 from sync.models.synced import (
     STATE_COLUMNS,
     Lane,
@@ -25,6 +26,8 @@ from sync.models.synced import (
 )
 
 __all__ = [
+    "HIDDEN_NAME",
+    "NOTHING_SEEN",
     "RECORDS_KEPT",
     "STATE_COLUMNS",
     "Budget",
@@ -36,6 +39,7 @@ __all__ = [
     "PeriodicRun",
     "PushRecord",
     "Scan",
+    "Sight",
     "SyncState",
     "SyncedModel",
     "SyncedQuerySet",
@@ -45,6 +49,8 @@ __all__ = [
     "forget_scope",
     "former_holder",
     "may_go",
+    "of_seen_objects",
     "same_name",
     "sync_state_of",
+    "visible_activities",
 ]

@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.text import capfirst, get_text_list
 
+from sync.models.sight import Sight, of_seen_objects
+
 
 @dataclass(frozen=True)
 class ShownField:
@@ -23,6 +25,12 @@ class ShownField:
     base: tuple[str, ...]
     ours: tuple[str, ...]
     azure: tuple[str, ...]
+
+
+class FindingQuerySet(models.QuerySet["Finding"]):
+    def visible_to(self, sight: Sight) -> "FindingQuerySet":
+        """Differences that this person may see: those of rows that they see, and of what no team owns yet."""
+        return self.filter(of_seen_objects(sight))
 
 
 class Finding(models.Model):
@@ -55,6 +63,8 @@ class Finding(models.Model):
     resolution = models.CharField(max_length=200, blank=True)
     resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     resolved_at = models.DateTimeField(null=True)
+
+    objects = FindingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-is_loud", "-found_at", "-pk"]

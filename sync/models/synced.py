@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 
 from sync.models.findings import Finding
 from sync.models.names import same_name
+from sync.models.sight import Sight
 
 if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
@@ -94,6 +95,10 @@ def may_go(at: datetime) -> Q:
 
 
 class SyncedQuerySet(models.QuerySet[Any]):
+    def visible_to(self, sight: Sight) -> Self:
+        """Rows that this person may see. Pages, files and searches ask in no other way."""
+        return self.filter(sight.condition(self.model.scope_field, is_hideable=self.model.is_hideable))
+
     def present(self) -> Self:
         """Rows that are not being deleted."""
         return self.filter(deleted_at__isnull=True)
@@ -176,6 +181,7 @@ class SyncedModel(models.Model):
     unchangeable: ClassVar[frozenset[str]] = frozenset()
     # It is a part of a resource that has other parts: what changed is PATCHed, and it is never made nor deleted alone.
     is_patched: ClassVar[bool] = False
+    is_hideable: ClassVar[bool] = False  # a namespace can hide its rows from other teams
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
     may_change = False  # whether the user of the page that lists it may change it; set by the view
 
@@ -215,6 +221,13 @@ class SyncedModel(models.Model):
 
     def get_absolute_url(self) -> str:
         return self.page_of(self.scope_pk(), str(self))
+
+    @classmethod
+    def visible_to(cls, sight: Sight) -> SyncedQuerySet:
+        """Return the rows that this person may see."""
+        manager: Any = cls._default_manager
+        rows: SyncedQuerySet = manager.visible_to(sight)
+        return rows
 
     @property
     def kind(self) -> str:

@@ -14,10 +14,11 @@ from django.db.models.functions import RowNumber
 
 from portal.short_cache import kept
 from sync import registry
-from sync.models import Lane, SyncedModel, may_go
+from sync.models import Lane, Sight, SyncedModel, may_go
 
 SHOWN_OF_EACH_REASON = 20
 DELAYS_SHOWN = 10
+EVERY_ROW = Sight(everywhere=True)  # for sums over a subscription, which name no row
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,19 @@ class ParkedGroup:
         return self.count - len(self.rows)
 
 
-def figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
-    """Return the figures of every namespace with changes that have not reached Azure. Pages share them for a moment."""
-    return kept("figures", lambda: _figures_by_scope(at))
+def figures_by_scope(at: datetime, sight: Sight = EVERY_ROW) -> dict[int, ScopeFigures]:
+    """Return the figures of every namespace with changes that have not reached Azure. Pages share them for a moment.
+
+    `sight` leaves out what is hidden from a person; a caller that shows a namespace's own figures passes it.
+    """
+    return kept(f"figures:{sight.key}", lambda: _figures_by_scope(at, sight))
 
 
-def _figures_by_scope(at: datetime) -> dict[int, ScopeFigures]:
+def _figures_by_scope(at: datetime, sight: Sight) -> dict[int, ScopeFigures]:
     on_its_way = Q(parked_code="")
     parts = [
         _unsettled(model)
+        .filter(sight.outside_hiding(model.scope_field, is_hideable=model.is_hideable))
         .values(scope=F(model.scope_field), resource_id=F(model.scope_id_path))
         .annotate(
             due=Count("pk", filter=may_go(at)),
@@ -104,14 +109,14 @@ def total(found: Iterable[ScopeFigures]) -> Figures:
     return sum((each.figures for each in found), Figures())
 
 
-def delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
-    """Return the reasons why rows of a namespace, or of all, wait, with counts; the most frequent first."""
-    return kept(f"delays:{scope_pk}", lambda: _delays(scope_pk))
+def delays(sight: Sight) -> tuple[tuple[str, int], ...]:
+    """Return the reasons why rows that are seen wait, with counts; the most frequent first."""
+    return kept(f"delays:{sight.everywhere}:{sight.whole}:{sight.key}", lambda: _delays(sight))
 
 
-def _delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
+def _delays(sight: Sight) -> tuple[tuple[str, int], ...]:
     parts = [
-        _unsettled(model, scope_pk)
+        _unsettled(model, sight)
         .filter(parked_code="")
         .exclude(last_error="", waits_for="")
         .values("last_error", "waits_for")
@@ -124,10 +129,10 @@ def _delays(scope_pk: int | None) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:DELAYS_SHOWN])
 
 
-def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
+def parked_groups(sight: Sight) -> tuple[ParkedGroup, ...]:
     """Return rejected rows by error code, each with its full count and first rows; the most frequent first."""
     parts = [
-        _unsettled(model, scope_pk)
+        _unsettled(model, sight)
         .exclude(parked_code="")
         .values("parked_code")
         .annotate(kind=_label(model), count=Count("pk"))
@@ -141,7 +146,7 @@ def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
     rows: dict[str, list[SyncedModel]] = defaultdict(list)
     for model in registry.models():
         if model._meta.label_lower in kinds:
-            for parked in _first_of_each_reason(model, scope_pk):
+            for parked in _first_of_each_reason(model, sight):
                 rows[parked.parked_code].append(parked)
     groups = [
         ParkedGroup(code, rows[code][0].parked_message, tuple(rows[code][:SHOWN_OF_EACH_REASON]), count)
@@ -151,41 +156,38 @@ def parked_groups(scope_pk: int | None) -> tuple[ParkedGroup, ...]:
     return tuple(sorted(groups, key=lambda group: (-group.count, group.code)))
 
 
-def parked_keys(scope_pk: int, code: str = "") -> list[tuple[type[SyncedModel], int]]:
-    """Return model and primary key of every rejected row, of one error code or of all."""
+def parked_keys(sight: Sight, code: str = "") -> list[tuple[type[SyncedModel], int]]:
+    """Return model and primary key of every rejected row that is seen, of one error code or of all."""
     keys = []
     for model in registry.models():
-        rows = _unsettled(model, scope_pk).exclude(parked_code="")
+        rows = _unsettled(model, sight).exclude(parked_code="")
         chosen = rows.filter(parked_code=code) if code else rows
         keys += [(model, pk) for pk in chosen.order_by("parked_code", "pk").values_list("pk", flat=True)]
     return keys
 
 
-def rows_of(keys: Iterable[tuple[type[SyncedModel], int]]) -> list[SyncedModel]:
+def rows_of(keys: Iterable[tuple[type[SyncedModel], int]], sight: Sight) -> list[SyncedModel]:
     """Return the rows of `keys` that still exist, in that order."""
     keys = list(keys)
     found: dict[tuple[type[SyncedModel], int], SyncedModel] = {}
     for model in {model for model, _ in keys}:
-        manager: Any = model._default_manager
-        rows = manager.with_findings().filter(pk__in=[pk for other, pk in keys if other is model])
+        rows = model.visible_to(sight).with_findings().filter(pk__in=[pk for other, pk in keys if other is model])
         found |= {(model, row.pk): row for row in rows.select_related(*model.scope_relations)}
     return [found[key] for key in keys if key in found]
 
 
-def _first_of_each_reason(model: type[SyncedModel], scope_pk: int | None) -> Iterator[SyncedModel]:
+def _first_of_each_reason(model: type[SyncedModel], sight: Sight) -> Iterator[SyncedModel]:
     place = Window(RowNumber(), partition_by="parked_code", order_by="pk")
-    rows = _unsettled(model, scope_pk).exclude(parked_code="").with_findings().annotate(place=place)
+    rows = _unsettled(model, sight).exclude(parked_code="").with_findings().annotate(place=place)
     first: Iterator[SyncedModel] = (
         rows.filter(place__lte=SHOWN_OF_EACH_REASON).select_related(*model.scope_relations).order_by("pk").iterator()
     )
     return first
 
 
-def _unsettled(model: type[SyncedModel], scope_pk: int | None = None) -> Any:
-    manager: Any = model._default_manager
+def _unsettled(model: type[SyncedModel], sight: Sight = EVERY_ROW) -> Any:
     # Naming every lane makes the database use the small index of due rows.
-    rows = manager.unsettled().filter(lane__in=Lane.values).order_by()
-    return rows if scope_pk is None else rows.filter(**{model.scope_field: scope_pk})
+    return model.visible_to(sight).unsettled().filter(lane__in=Lane.values).order_by()
 
 
 def _label(model: type[SyncedModel]) -> Value:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.models import Activity
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel, visible_activities
 from sync.models.editions import edited_generation_of
 
 MINE, THEIRS = "mine", "theirs"
@@ -88,9 +88,9 @@ def changes_since(
     )
 
 
-def last_entry_of(model: type[SyncedModel], scope_pk: int, name: str) -> Activity | None:
-    """Return the last entry of the activity log about a resource that is no longer there; None if there never was one."""
-    entries = Activity.objects.of_scope(scope_pk).filter(kind=model._meta.label_lower, object_name=name)
+def last_entry_of(model: type[SyncedModel], sight: Sight, name: str) -> Activity | None:
+    """Return the last entry that is seen about a resource that is no longer there; None if there is none."""
+    entries = visible_activities(sight).filter(kind=model._meta.label_lower, object_name=name)
     return entries.order_by("-pk").first()
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from portal.models import Activity
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel, visible_activities
 from sync.pages.changes_since import changes_since
 
 MOST_SHOWN = 50  # one by one; the others are counted
@@ -35,28 +33,25 @@ class LeftRows:
         return self.total - len(self.shown)
 
 
-def left_rows(scope_pk: int, left: Mapping[type[SyncedModel], Mapping[int, int]]) -> LeftRows:
-    """Return what happened to each of these rows of a namespace since its edited generation, by model and primary key."""
+def left_rows(sight: Sight, left: Mapping[type[SyncedModel], Mapping[int, int]]) -> LeftRows:
+    """Return what happened to each of these rows, of those that are seen, since its edited generation, by model and primary key."""
     keys = [(model, pk, generation) for model, rows in left.items() for pk, generation in rows.items()]
-    found = (_left_row(scope_pk, *key) for key in keys[:MOST_SHOWN])
+    found = (_left_row(sight, *key) for key in keys[:MOST_SHOWN])
     return LeftRows([row for row in found if row is not None], len(keys))
 
 
-def edited_since(model: type[SyncedModel], scope_pk: int, seen: Mapping[int, int]) -> set[int]:
+def edited_since(model: type[SyncedModel], sight: Sight, seen: Mapping[int, int]) -> set[int]:
     """Return those of `seen`, generations of the last edit by primary key, that have another one by now."""
-    rows: Any = model._default_manager
-    now = dict(rows.filter(**{model.scope_field: scope_pk}).values_list("pk", "edited_generation")) if seen else {}
+    now = dict(model.visible_to(sight).values_list("pk", "edited_generation")) if seen else {}
     return {pk for pk in seen if now.get(pk) != seen[pk]}
 
 
-def _left_row(scope_pk: int, model: type[SyncedModel], pk: int, generation: int) -> LeftRow | None:
-    rows: Any = model._default_manager
-    row: SyncedModel | None = rows.select_related(*model.scope_relations).filter(pk=pk).first()
+def _left_row(sight: Sight, model: type[SyncedModel], pk: int, generation: int) -> LeftRow | None:
+    seen = model.visible_to(sight)  # the page that was posted can have shown no other
+    row: SyncedModel | None = seen.select_related(*model.scope_relations).filter(pk=pk).first()
     what = str(model._meta.verbose_name)
-    if row is not None and row.scope_pk() != scope_pk:
-        return None  # of another namespace: the page that was posted cannot have shown it
     if row is None or row.deleted_at is not None:
-        entries = Activity.objects.of_object(model._meta.label_lower, pk).filter(scope=scope_pk, after__isnull=True)
+        entries = visible_activities(sight).of_object(model._meta.label_lower, pk).filter(after__isnull=True)
         last = entries.exclude(verb="Retry").order_by("-pk").first()
         if row is None and last is None:
             return None

@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from portal.registry import MenuItem
+from sync.models import Sight
 from sync.pages.backlog import figures_by_scope
 from sync.pages.overview import open_findings
 
@@ -10,10 +11,10 @@ OPERATIONS = "Operations"
 TROUBLESHOOTING = "Troubleshooting"
 
 
-def rejected_changes(scope_pk: int) -> int:
-    """Return the number of changes in a namespace that Azure rejected."""
-    found = figures_by_scope(timezone.now()).get(scope_pk)
-    return found.figures.parked_count if found else 0
+def rejected_changes(sight: Sight) -> int:
+    """Return the number of changes in a namespace that Azure rejected, of those that are seen."""
+    found = figures_by_scope(timezone.now(), sight)
+    return sum(found[pk].figures.parked_count for pk in sight.namespaces if pk in found)
 
 
 MENU = (

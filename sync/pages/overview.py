@@ -14,7 +14,7 @@ from portal.registry import SearchHit, page_hit
 from sync import actions, registry
 from sync.arm.resource_ids import subscription_of
 from sync.drift import scan as drift
-from sync.models import Finding, Scan, WorkerBeat
+from sync.models import Finding, Scan, Sight, WorkerBeat
 from sync.pages import backlog
 from sync.pages.backlog import Figures, ParkedGroup
 from sync.registry import Scope
@@ -44,14 +44,14 @@ class Estimate:
     limited_by: str  # "budget", "speed", "outage" or "no worker"
 
 
-def queue_overview(scope_pk: int | None = None, *, at: datetime | None = None) -> QueueOverview:
-    """Return the waiting changes of the namespace `scope_pk`, or of all."""
-    by_scope = backlog.figures_by_scope(at or timezone.now())
-    figures = backlog.total(each for each in by_scope.values() if scope_pk in {None, each.scope_pk})
+def queue_overview(scope_pk: int, sight: Sight, *, at: datetime | None = None) -> QueueOverview:
+    """Return the waiting changes of the namespace `scope_pk` that are seen."""
+    by_scope = backlog.figures_by_scope(at or timezone.now(), sight)
+    figures = by_scope[scope_pk].figures if scope_pk in by_scope else Figures()
     return QueueOverview(
         **vars(figures),
-        parked=backlog.parked_groups(scope_pk) if figures.parked_count else (),
-        delays=backlog.delays(scope_pk) if figures.waiting else (),
+        parked=backlog.parked_groups(sight) if figures.parked_count else (),
+        delays=backlog.delays(sight) if figures.waiting else (),
     )
 
 
@@ -177,25 +177,25 @@ def workers_alive(at: datetime | None = None) -> list[WorkerBeat]:
     return heartbeats.alive(at or timezone.now())
 
 
-def open_findings(scope_pk: int) -> int:
-    return Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN).count()
+def open_findings(sight: Sight) -> int:
+    return Finding.objects.visible_to(sight).filter(state=Finding.State.OPEN).count()
 
 
-def loud_findings(scope_pk: int) -> list[Finding]:
-    """Return the open findings of a namespace by which clients may have gained access, newest first."""
-    found = Finding.objects.filter(scope=scope_pk, state=Finding.State.OPEN, is_loud=True)
+def loud_findings(sight: Sight) -> list[Finding]:
+    """Return the open findings that are seen by which clients may have gained access, newest first."""
+    found = Finding.objects.visible_to(sight).filter(state=Finding.State.OPEN, is_loud=True)
     return list(found.only("name").order_by("-found_at", "-pk"))
 
 
-def open_findings_in(scope_pks: Collection[int]) -> dict[int, int]:
-    """Return the number of open findings of each namespace that has any."""
-    open_ones = Finding.objects.filter(scope__in=scope_pks, state=Finding.State.OPEN).order_by().values_list("scope")
+def open_findings_in(sight: Sight) -> dict[int, int]:
+    """Return the number of open findings that are seen, of each namespace that has any."""
+    open_ones = Finding.objects.visible_to(sight).filter(state=Finding.State.OPEN).order_by().values_list("scope")
     return dict(open_ones.annotate(count=Count("pk")))
 
 
-def findings(scope_pk: int, *, with_ignored: bool = False) -> QuerySet[Finding]:
-    """Return the unresolved differences of a namespace, conflicts and deletions first."""
-    found = Finding.objects.filter(scope=scope_pk).exclude(state=Finding.State.RESOLVED)
+def findings(sight: Sight, *, with_ignored: bool = False) -> QuerySet[Finding]:
+    """Return the unresolved differences that are seen, conflicts and deletions first."""
+    found = Finding.objects.visible_to(sight).exclude(state=Finding.State.RESOLVED)
     return found if with_ignored else found.filter(state=Finding.State.OPEN)
 
 
@@ -211,10 +211,11 @@ class ScopeOverview:
 
 def all_scopes(user: User, *, at: datetime | None = None) -> list[ScopeOverview]:
     """Return the namespaces that the user may see, those with problems first, in a constant number of statements."""
-    by_scope = backlog.figures_by_scope(at or timezone.now())
     scopes = list(registry.scopes().visible(user))
+    sight = Sight.over(scope.sight for scope in scopes)
+    by_scope = backlog.figures_by_scope(at or timezone.now(), sight)
     pks = [scope.pk for scope in scopes]
-    differing = open_findings_in(pks)
+    differing = open_findings_in(sight)
     scans = last_scans(pks)
     found = [
         ScopeOverview(

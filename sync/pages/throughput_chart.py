@@ -7,7 +7,7 @@ from django.db.models import Count
 
 from portal.pages.buckets import Bucket
 from portal.pages.charts import Line, line
-from sync.models import PushRecord
+from sync.models import PushRecord, Sight, of_seen_objects
 
 MINUTE = timedelta(minutes=1)
 MINUTES = 60
@@ -22,10 +22,11 @@ class ThroughputChart:
     last_at: datetime | None
 
 
-def throughput_chart(scope_pk: int, *, at: datetime) -> ThroughputChart:
-    """Return the changes of one namespace that reached Azure in the hour before `at`, with one query."""
+def throughput_chart(sight: Sight, *, at: datetime) -> ThroughputChart:
+    """Return the changes that are seen and reached Azure in the hour before `at`, with one query."""
     start = at - MINUTES * MINUTE
-    records = PushRecord.objects.filter(scope=scope_pk, settled_at__gt=start, settled_at__lte=at, outcome="succeeded")
+    settled = PushRecord.objects.filter(settled_at__gt=start, settled_at__lte=at, outcome="succeeded")
+    records = settled.filter(of_seen_objects(sight))
     rows = records.order_by().values_list(Bucket("settled_at", start, MINUTE)).annotate(sent=Count("pk"))
     sent = {min(minute, MINUTES - 1): count for minute, count in rows}
     last_at = start + (max(sent) + 1) * MINUTE if sent else None

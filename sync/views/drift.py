@@ -34,20 +34,20 @@ def drift_list(request: PageRequest, pk: int) -> HttpResponse:
     scope = registry.scopes().get(request.user, pk, may_change=False)
     # A page that waits for a comparison polls its state, and gets the differences when it is complete.
     partial = "comparison" if "compared" in request.GET else "grid"
-    return render_page(request, "sync/drift_list.html", scope, partial=partial, **_differences(request, pk))
+    return render_page(request, "sync/drift_list.html", scope, partial=partial, **_differences(request, scope))
 
 
-def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
+def _differences(request: PageRequest, scope: Scope) -> dict[str, Any]:
     # Before the differences are read: a page that no longer polls must have those of the comparison that just ended.
-    scan = overview.last_scan(pk)
-    comparing = overview.is_comparing(pk, scan)
+    scan = overview.last_scan(scope.pk)
+    comparing = overview.is_comparing(scope.pk, scan)
     with_ignored = bool(request.GET.get("ignored"))
-    pages = Paginator(overview.findings(pk, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
+    pages = Paginator(overview.findings(scope.sight, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
     page = pages.get_page(request.GET.get("page"))
     return {
         "page": page,
-        "ignored": 0 if page.object_list else overview.findings(pk, with_ignored=True).count(),
-        "open_count": overview.open_findings(pk),
+        "ignored": 0 if page.object_list else overview.findings(scope.sight, with_ignored=True).count(),
+        "open_count": overview.open_findings(scope.sight),
         "with_ignored": with_ignored,
         "last_scan": scan,
         "comparing": comparing,
@@ -61,7 +61,7 @@ def _differences(request: PageRequest, pk: int) -> dict[str, Any]:
 def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
     """Show one difference field by field, with the possible decisions."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    return _detail(request, scope, _finding(pk, finding))
+    return _detail(request, scope, _finding(scope, finding))
 
 
 def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotResolve | None = None) -> HttpResponse:
@@ -106,7 +106,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     scope, _ = scope_for_rows(request, pk)
     decision = request.POST.get("decision", "")
     decide = _DECISIONS.get(decision)
-    chosen = [found for each in request.POST.getlist("finding") if (found := _finding_shown(pk, each)) is not None]
+    chosen = [found for each in request.POST.getlist("finding") if (found := _finding_shown(scope, each)) is not None]
     if decide is None or not chosen:
         messages.error(request, "Choose at least one difference and a decision.")
         return redirect("sync:drift_list", pk)
@@ -114,7 +114,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
         findings = [finding for finding, _ in chosen]
         question = confirmation.ask_decision(scope, findings, decision, shown=request.POST.getlist("finding"))
         if question is not None:
-            context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, pk)}
+            context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, scope)}
             return render_page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
     said, faults = [], []
     for finding, is_as_shown in chosen:
@@ -199,17 +199,17 @@ _DECISIONS: dict[str, Callable[[PageRequest, Finding], str]] = {
 }
 
 
-def _finding(pk: int, finding: int) -> Finding:
-    found = Finding.objects.filter(pk=finding, scope=pk).first()
+def _finding(scope: Scope, finding: int) -> Finding:
+    found = Finding.objects.visible_to(scope.sight).filter(pk=finding).first()
     if found is None:
         raise Http404("This difference does not exist.")
     return found
 
 
-def _finding_shown(pk: int, posted: str) -> tuple[Finding, bool] | None:
+def _finding_shown(scope: Scope, posted: str) -> tuple[Finding, bool] | None:
     """Return a finding, and whether it is still as it was shown; None if `posted` does not start with a number."""
     number = whole_number(posted.partition("-")[0])
     if number is None:
         return None
-    finding = _finding(pk, number)
+    finding = _finding(scope, number)
     return finding, posted in {str(finding.pk), finding.as_shown}

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.listing import asked_text, whole_number
-from portal.models import Activity, User
+from portal.models import User
 from portal.web import responses
 from portal.web.responses import PageRequest
 from sync import actions, registry
@@ -25,7 +25,7 @@ from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.arm.resource_ids import subscription_of
 from sync.drift import discards, resolutions
 from sync.drift.resolutions import CannotResolve
-from sync.models import SyncedModel, SyncedQuerySet, editions
+from sync.models import SyncedModel, SyncedQuerySet, editions, visible_activities
 from sync.pages import backlog, confirmation, metrics, overview
 from sync.pages.left_rows import edited_since, left_rows
 from sync.pages.readiness import readiness
@@ -94,7 +94,7 @@ def sync_overview(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _figures(request: PageRequest, scope: Scope) -> dict[str, Any]:
-    queue = overview.queue_overview(scope.pk)
+    queue = overview.queue_overview(scope.pk, scope.sight)
     mark_changeable((row for group in queue.parked for row in group.rows), rights_on_page(request, scope.pk))
     return {
         "queue": queue,
@@ -103,8 +103,8 @@ def _figures(request: PageRequest, scope: Scope) -> dict[str, Any]:
         "workers": overview.workers_alive(),
         "jobs": periodic.pulses(timezone.now()),
         "last_scan": overview.last_scan(scope.pk),
-        "open_findings": overview.open_findings(scope.pk),
-        "discarding": discards.waiting(scope.pk),
+        "open_findings": overview.open_findings(scope.sight),
+        "discarding": discards.waiting(scope.sight),
         "poll_ms": POLL_MS,
     }
 
@@ -114,8 +114,8 @@ def sync_refused(request: PageRequest, pk: int) -> HttpResponse:
     """List the changes that Azure rejected, or those of one error code (`code`), page by page."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
     code = asked_text(request.GET, "code")
-    page = Paginator(backlog.parked_keys(pk, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
-    rows = backlog.rows_of(page.object_list)
+    page = Paginator(backlog.parked_keys(scope.sight, code), REFUSED_ON_A_PAGE).get_page(request.GET.get("page"))
+    rows = backlog.rows_of(page.object_list, scope.sight)
     mark_changeable(rows, rights_on_page(request, pk))
     return render_page(
         request,
@@ -136,8 +136,8 @@ def sync_retry(request: PageRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _ask(request, scope, rights, confirmation.ask_retry)
     seen = _seen(request)
-    left = {model: edited_since(model, pk, rows) for model, rows in seen.items()}
-    parked = _without(_parked(request.POST, pk, rights), left)
+    left = {model: edited_since(model, scope.sight, rows) for model, rows in seen.items()}
+    parked = _without(_parked(request.POST, scope, rights), left)
     row = _only_one(parked)
     if row is None:
         count = sum(
@@ -161,8 +161,8 @@ def sync_discard(request: PageRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _ask(request, scope, rights, confirmation.ask_discard)
     seen = _seen(request)
-    left = {model: edited_since(model, pk, rows) for model, rows in seen.items()}
-    parked = _without(_parked(request.POST, pk, rights), left)
+    left = {model: edited_since(model, scope.sight, rows) for model, rows in seen.items()}
+    parked = _without(_parked(request.POST, scope, rights), left)
     row = _only_one(parked)
     if row is None:
         count = discards.ask(request.user, (each for rows in parked for each in rows.defer("base").iterator()))
@@ -182,7 +182,7 @@ def _ask(
     rights: RowRights,
     ask: Callable[[Scope, int, int, str], confirmation.Question],
 ) -> HttpResponse:
-    parked = _parked(request.GET, scope.pk, rights)
+    parked = _parked(request.GET, scope, rights)
     deletes = sum(rows.filter(deleted_at__isnull=False).count() for rows in parked)
     writes = sum(rows.count() for rows in parked) - deletes
     if not writes + deletes:
@@ -200,14 +200,13 @@ def _ask(
     )
 
 
-def _parked(chosen: QueryDict, pk: int, rights: RowRights) -> list[SyncedQuerySet]:
+def _parked(chosen: QueryDict, scope: Scope, rights: RowRights) -> list[SyncedQuerySet]:
     """Return those chosen rows of each model that the user may change."""
     found = []
     kind, row, code = (asked_text(chosen, name) for name in ("kind", "row", "code"))
     row_pk = whole_number(row)
     for model in registry.models():
-        manager: Any = model._default_manager
-        mine = manager.parked().filter(rights.condition(model), **{model.scope_field: pk})
+        mine = model.visible_to(scope.sight).parked().filter(rights.condition(model))
         rows = mine.select_related(*model.scope_relations).order_by("pk")
         if row:
             is_of_model = kind == model._meta.label_lower and row_pk is not None
@@ -246,7 +245,7 @@ def _done(
     left: Mapping[type[SyncedModel], set[int]],
 ) -> HttpResponse:
     """Report what was done, and one by one the rows that were left because others changed them."""
-    found = left_rows(scope.pk, {model: {pk: seen[model][pk] for pk in sorted(pks)} for model, pks in left.items()})
+    found = left_rows(scope.sight, {model: {pk: seen[model][pk] for pk in sorted(pks)} for model, pks in left.items()})
     if not found.total:
         messages.success(request, done)
         return redirect("sync:sync_overview", scope.pk)
@@ -268,7 +267,7 @@ def _only_one(parked: list[SyncedQuerySet]) -> SyncedModel | None:
 def timeline(request: PageRequest, pk: int, entry: int) -> HttpResponse:
     """Show how one change reached Azure, step by step."""
     scope = registry.scopes().get(request.user, pk, may_change=False)
-    change = Activity.objects.filter(pk=entry, scope=pk).first()
+    change = visible_activities(scope.sight).filter(pk=entry).first()
     if change is None:
         raise Http404("This change does not exist.")
     return render_page(

@@ -15,6 +15,8 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from namespaces.models import AccessRequest, ConnectionAttempt, Namespace, NamespaceRole
+from portal.models import Activity, OutgoingMail, Team, User, Webhook, WebhookDelivery
 from namespaces.models import ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import (
     AccessLink,
@@ -138,6 +140,14 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:role_add": ("GET", "owner"),
     "namespaces:role_find": ("GET", "owner"),
     "namespaces:role_delete": ("GET", "owner"),
+    "namespaces:other_teams": ("GET", "owner"),
+    "namespaces:access_ask_by_name": ("GET", "stranger"),
+    "namespaces:access_withdraw": ("POST", "stranger"),
+    "namespaces:access_ask": ("GET", "reader"),
+    "namespaces:access_grant": ("POST", "owner"),
+    "namespaces:access_decline": ("POST", "owner"),
+    "namespaces:client_team": ("GET", "owner"),
+    "certificates:ca_certificate_team": ("GET", "owner"),
     "namespaces:client_list": ("GET", "reader"),
     "namespaces:client_csv": ("GET", "reader"),
     "namespaces:clients_change": ("GET", "contributor"),
@@ -209,6 +219,7 @@ for stem in ("client_group", "topic_space", "permission_binding"):
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("json", "commands")}
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "contributor") for page in ("create", "update", "delete")}
     TABLE |= {f"namespaces:{stem}_check_name": ("GET", "contributor")}
+    TABLE |= {f"namespaces:{stem}_team": ("GET", "owner")}  # of what a team owns; see tests of ownership
     TABLE |= {f"namespaces:{stem}_retry": ("POST", "contributor")}
     if stem != "permission_binding":
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
@@ -241,6 +252,11 @@ CHANGES = {
     "namespaces:namespace_disconnect": "owner",
     "namespaces:role_add": "owner",
     "namespaces:role_delete": "owner",
+    "namespaces:other_teams": "owner",
+    "namespaces:access_ask_by_name": "stranger",
+    "namespaces:access_ask": "reader",
+    "namespaces:client_team": "owner",
+    "certificates:ca_certificate_team": "owner",
     "namespaces:client_create": "contributor",
     "namespaces:clients_change": "contributor",
     "namespaces:client_update": "contributor",
@@ -314,6 +330,9 @@ def furnish() -> None:
     hook = {"name": "Chat", "url": "https://hooks.example.com/", "scope": namespace.pk, "created_at": now}
     Webhook.objects.create(pk=1000, owner=people["owner"], signing_key=key, events=["ca_expiry"], **hook)
     WebhookDelivery.objects.create(pk=1000, webhook_id=1000, event="ca_expiry", **times)
+    asker = make_user("asker")
+    asked: dict[str, Any] = {"namespace": namespace, "namespace_name": "factory", "user": asker, "role": "reader"}
+    AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), reason="Work", **asked)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
     for each in User.objects.all():
@@ -347,6 +366,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,
+        "asked": 1000,
         "person": 1000,
         "team": 1000,
         "webhook": 1000,
@@ -417,6 +437,7 @@ def test_every_url_has_a_row() -> None:
     assert set(url_arguments()) - OTHER_KEYS == set(TABLE)
 
 
+REMOVES = ("_disconnect", "_delete", "_team", "change_authentication_name")  # a POST leaves nothing for the next person
 REMOVES = (
     "_disconnect",
     "_delete",
@@ -499,6 +520,10 @@ def test_a_reader_sees_no_buttons_that_change_anything(place: Namespace) -> None
             "/delete/",
             "/remove/",
             "add-role-assignment/",
+            "/team/",
+            "/other-teams/",
+            "/grant/",
+            "/decline/",
             "/retry/",
             "/disconnect/",
             "change-clients",
@@ -508,3 +533,36 @@ def test_a_reader_sees_no_buttons_that_change_anything(place: Namespace) -> None
     assert (
         "upload-certificate/" in ask(contributor, "certificates:ca_certificate_list", "GET", place.pk).content.decode()
     )
+
+
+# What a namespace can hide from other teams: the pages of one CA certificate or client of Line 1.
+HIDEABLE = sorted(
+    {
+        (name, method)
+        for name, method, _ in ROWS
+        if "name" in url_arguments()[name] and name.startswith(("certificates:ca_certificate_", "namespaces:client_"))
+        if not name.startswith("namespaces:client_group")
+    }
+)
+
+
+@pytest.mark.parametrize("person", ["reader", *(each for each in OF_TEAMS if each.endswith("Line 2"))])
+def test_hidden_rows_are_not_found_by_anyone_of_another_team(place: Namespace, person: str) -> None:
+    Namespace.objects.update(hides_other_teams=True)
+    browser = signed_in(person)
+    for name, method in HIDEABLE:
+        url = reverse(name, kwargs=arguments(name, place.pk))
+        nowhere = reverse(name, kwargs=arguments(name, place.pk) | {"name": "nothing-here"})
+        found, missing = (browser.get(each) if method == "GET" else browser.post(each) for each in (url, nowhere))
+        assert found.status_code == missing.status_code, name
+        assert found.status_code in {403, 404}, name  # 403: the role is too weak, whatever there is
+
+
+@pytest.mark.parametrize("person", ["admin", "owner", "contributor", "certificate_uploader of Line 1"])
+def test_hiding_takes_nothing_from_owners_and_the_own_team(place: Namespace, person: str) -> None:
+    browser = signed_in(person)
+    asked = [(name, method) for name, method in HIDEABLE if method == "GET"]
+    before = [ask(browser, name, method, place.pk).status_code for name, method in asked]
+    Namespace.objects.update(hides_other_teams=True)
+    assert [ask(browser, name, method, place.pk).status_code for name, method in asked] == before
+    assert 404 not in before

@@ -154,7 +154,7 @@ def test_parameters(browser: Browser, place: Namespace, console: io.StringIO, na
     assert stored() == before
 
 
-NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "team", "webhook", "delivery", "mail"}
+NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
 
 
 def test_numbers_in_addresses_that_no_row_can_have(browser: Browser, place: Namespace, console: io.StringIO) -> None:

@@ -274,7 +274,7 @@ def test_a_timeline_leads_back_to_the_activity_log(place: Namespace) -> None:
 
 
 def test_what_finds_out_why_stands_together_in_the_menu(namespace: Namespace) -> None:
-    labels = [entry.item.label for entry in dict(menu_for(namespace.pk))["Troubleshooting"]]
+    labels = [entry.item.label for entry in dict(menu_for(namespace.pk, namespace.sight))["Troubleshooting"]]
     assert labels[:2] == ["Test authentication", "Test permission"]
 
 

@@ -86,14 +86,14 @@ def test_queue_figures_are_shared_by_pages_and_exact_elsewhere(place: Namespace)
     assert ada.get(page).context["queue"].waiting == 1
     Client.objects.filter(pk=row.pk).update(synced_generation=1)
     assert ada.get(page).context["queue"].waiting == 1
-    assert queue_overview(place.pk).waiting == 0  # a command, a worker, /metrics
-    assert backlog.delays(place.pk) == ()
+    assert queue_overview(place.pk, place.sight).waiting == 0  # a command, a worker, /metrics
+    assert backlog.delays(place.sight) == ()
     ada.cookies[COOKIE] = "1"
     assert ada.get(page).context["queue"].waiting == 0
 
 
 def test_nothing_is_kept_outside_of_a_request(place: Namespace) -> None:
     for number in range(3):
-        counts = {entry.item.label: entry.count for _, entries in menu_for(place.pk) for entry in entries}
+        counts = {entry.item.label: entry.count for _, entries in menu_for(place.pk, place.sight) for entry in entries}
         assert counts["Clients"] == number
         make_client(place, f"sensor-{number}")

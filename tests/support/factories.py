@@ -18,6 +18,7 @@ from namespaces.models import (
     Role,
     TopicSpace,
 )
+from namespaces.rights import Rights
 from portal.models import Team, User
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
@@ -45,7 +46,7 @@ def make_team(name: str = "Line 1", *members: User) -> Team:
 
 
 def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any) -> Namespace:
-    """Make a connected namespace. `owner=`, `contributor=` and `reader=` each give a user or a team that role."""
+    """Make a connected namespace, read as an owner reads it. `owner=`, `reader=` and so on give a user or a team that role."""
     resource_id = resource_id or namespace_id(name)
     namespace = Namespace.objects.create(
         resource_id=resource_id,
@@ -59,6 +60,7 @@ def make_namespace(name: str = "factory", *, resource_id: str = "", **roles: Any
     for role, holder in roles.items():
         who = {"team": holder} if isinstance(holder, Team) else {"user": holder}
         NamespaceRole.objects.create(namespace=namespace, role=Role(role), **who)
+    namespace.rights = Rights(((Role.OWNER, None),))
     return namespace
 
 

@@ -124,7 +124,7 @@ def _of_sync(summary: Summary) -> Iterator[Need]:
         where = _url(namespace, "sync:sync_refused")
         yield Need("rejected", "bad", _many(counts.refused, "change"), sentence, "See why and retry", where)
     where = _url(namespace, "sync:drift_list")
-    loud = loud_findings(namespace.pk) if counts.differing else []
+    loud = loud_findings(namespace.sight) if counts.differing else []
     if loud:
         subject = f"{loud[0].name} and {len(loud) - 1} more" if len(loud) > 1 else loud[0].name
         sentence = "changed in Azure in a way that may let clients in"
@@ -230,4 +230,4 @@ def _depend(clients: int) -> str:
 
 def has_accepted_any(namespace: Namespace) -> bool:
     """Return whether a registered client has ever connected."""
-    return Client.objects.present().filter(namespace=namespace, last_seen_at__isnull=False).exists()
+    return Client.visible_to(namespace.sight).present().filter(last_seen_at__isnull=False).exists()

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncHour
 
-from namespaces.connections.counts import hour_of
+from namespaces.connections.counts import OTHER, hour_of
 from namespaces.connections.refusal_reasons import short_reason
-from namespaces.models import ConnectionCount, Namespace, RefusedName
+from namespaces.models import ConnectionAttempt, ConnectionCount, Namespace, RefusedName
 from portal.pages.charts import BarChart, Column, Part, bar_chart
 
 HOUR = timedelta(hours=1)
@@ -124,8 +125,7 @@ def connection_chart(namespace: Namespace, span_code: str, *, at: datetime) -> C
     sums: Counter[tuple[int, str]] = Counter()
     by_code: Counter[str] = Counter()
     refused_in: Counter[datetime] = Counter()
-    counts = ConnectionCount.objects.filter(namespace=namespace, hour__gte=first)
-    for hour, code, count in counts.values_list("hour", "code", "count"):
+    for hour, code, count in _counted(namespace, first):
         sums[(hour - first) // span.width, REFUSED if code else ACCEPTED] += count
         if code:
             by_code[code] += count
@@ -143,14 +143,37 @@ def connection_chart(namespace: Namespace, span_code: str, *, at: datetime) -> C
     )
 
 
-def _reasons(namespace: Namespace, by_code: Counter[str], first: datetime) -> tuple[Reason, ...]:
+def _counted(namespace: Namespace, first: datetime) -> Iterator[tuple[datetime, str, int]]:
+    """Yield hour, code ("" for accepted) and number; where clients are hidden, from the log of those that are seen."""
+    if namespace.sight.is_partial:
+        seen = _seen_since(namespace, first).values_list(TruncHour("at", tzinfo=UTC), "accepted", "code")
+        for hour, is_accepted, code, count in seen.annotate(count=Count("pk")):
+            yield hour, "" if is_accepted else code or OTHER, count
+        return
+    counts = ConnectionCount.objects.filter(namespace=namespace, hour__gte=first)
+    yield from counts.values_list("hour", "code", "count")
+
+
+def _seen_since(namespace: Namespace, first: datetime) -> QuerySet[ConnectionAttempt]:
+    return ConnectionAttempt.objects.visible_to(namespace.sight).filter(at__gte=first).order_by()
+
+
+def _refused_names(namespace: Namespace, first: datetime) -> Iterator[tuple[str, int, int]]:
+    """Yield each code with the number of names that were refused, and how many of those are clients."""
+    if namespace.sight.is_partial:
+        found: dict[str, set[tuple[str, bool]]] = {}
+        refused = _seen_since(namespace, first).filter(accepted=False)
+        for code, client, user in refused.values_list("code", "client_name", "user_name").distinct():
+            if client or user:
+                found.setdefault(code or OTHER, set()).add((client or user, bool(client)))
+        yield from ((code, len(names), sum(is_client for _, is_client in names)) for code, names in found.items())
+        return
     names = RefusedName.objects.filter(namespace=namespace, last_at__gte=first).exclude(name="")
-    who = {
-        code: (clients, names - clients)
-        for code, names, clients in names.values_list("code").annotate(
-            names=Count("pk"), clients=Count("pk", filter=Q(is_client=True))
-        )
-    }
+    yield from names.values_list("code").annotate(names=Count("pk"), clients=Count("pk", filter=Q(is_client=True)))
+
+
+def _reasons(namespace: Namespace, by_code: Counter[str], first: datetime) -> tuple[Reason, ...]:
+    who = {code: (clients, names - clients) for code, names, clients in _refused_names(namespace, first)}
     most = max(by_code.values(), default=1)
     return tuple(
         Reason(code, short_reason(code), count, *who.get(code, (0, 0)), share=max(round(100 * count / most), 1))

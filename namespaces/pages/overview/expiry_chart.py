@@ -104,8 +104,9 @@ def kind_of(expires_at: datetime, at: datetime) -> str:
 
 def _weeks(namespace: Namespace, at: datetime) -> tuple[Week, ...]:
     rows = (
-        Client.objects.present()
-        .filter(namespace=namespace, certificate_expires_at__gt=at, certificate_expires_at__lt=at + WEEKS * WEEK)
+        Client.visible_to(namespace.sight)
+        .present()
+        .filter(certificate_expires_at__gt=at, certificate_expires_at__lt=at + WEEKS * WEEK)
         .order_by()
         .values_list(Bucket("certificate_expires_at", at, WEEK))
         .annotate(clients=Count("pk"))

@@ -13,7 +13,7 @@ from namespaces.connections.client_certificates import next_ends
 from namespaces.models import Namespace
 from portal.short_cache import kept
 from sync import registry
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
 from sync.pages.backlog import Figures, figures_by_scope, in_one_statement
 from sync.pages.overview import open_findings_in
 
@@ -56,11 +56,11 @@ def summarize(namespace: Namespace, at: datetime) -> Summary:
 
 
 def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary]:
-    """Summarize many namespaces with as many queries as for one."""
+    """Summarize many namespaces, as the person sees them for whom they were read, with as many queries as for one."""
     namespaces = list(namespaces)
-    pks = [namespace.pk for namespace in namespaces]
-    counts, of_cas = _counts(pks, at), registry.next_expiries(pks)
-    of_clients = kept(f"next-ends:{_digest(pks)}", lambda: next_ends(pks, at))
+    pks, sight = [namespace.pk for namespace in namespaces], Sight.over(each.sight for each in namespaces)
+    counts, of_cas = _counts(pks, at, sight), registry.next_expiries(sight)
+    of_clients = kept(f"next-ends:{_digest(pks, sight)}", lambda: next_ends(pks, at, sight))
     return [
         Summary(
             each,
@@ -72,16 +72,17 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
     ]
 
 
-def _counts(pks: Sequence[int], at: datetime) -> dict[int, Counts]:
+def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]:
     totals: Counter[tuple[int, str]] = Counter()
     noted: Counter[int] = Counter()
     held = kept(
-        f"held:{_digest(pks)}", lambda: list(in_one_statement([_held(model, pks) for model in registry.models()]))
+        f"held:{_digest(pks, sight)}",
+        lambda: list(in_one_statement([_held(model, sight) for model in registry.models()])),
     )
     for row in held:
         totals[(row["namespace_id"], row["arm_type"])] += row["total"]
         noted[row["namespace_id"]] += row["noted"]
-    by_scope, differing = figures_by_scope(at), open_findings_in(pks)
+    by_scope, differing = figures_by_scope(at, sight), open_findings_in(sight)
     found = {}
     for pk in pks:
         figures = by_scope[pk].figures if pk in by_scope else Figures()
@@ -96,15 +97,14 @@ def _counts(pks: Sequence[int], at: datetime) -> dict[int, Counts]:
     return found
 
 
-def _digest(pks: Sequence[int]) -> str:
-    return hashlib.sha256(repr(pks).encode()).hexdigest()
+def _digest(pks: Sequence[int], sight: Sight) -> str:
+    return hashlib.sha256(f"{pks!r}{sight.key}".encode()).hexdigest()
 
 
-def _held(model: type[SyncedModel], pks: Sequence[int]) -> QuerySet[Any, dict[str, Any]]:
-    manager: Any = model._default_manager  # each registered model has a namespace and rule notes
+def _held(model: type[SyncedModel], sight: Sight) -> QuerySet[Any, dict[str, Any]]:
     rows: QuerySet[Any, dict[str, Any]] = (
-        manager.present()
-        .filter(namespace__in=pks)
+        model.visible_to(sight)
+        .present()
         .order_by()
         .values("namespace_id", arm_type=Value(model.arm_type, output_field=CharField()))
         .annotate(total=Count("pk"), noted=Count("pk", filter=~Q(rule_notes=[])))

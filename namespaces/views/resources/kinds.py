@@ -22,7 +22,7 @@ ROW_TABS: tuple[Tab, ...] = (
     ("json", "JSON view"),
     ("commands", "az commands"),
 )
-ACTIONS = ("list", "states", "detail", "update", "delete", "retry", "activity", "json", "commands")
+ACTIONS = ("list", "states", "detail", "update", "delete", "team", "retry", "activity", "json", "commands")
 
 
 @dataclass(frozen=True)

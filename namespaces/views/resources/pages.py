@@ -11,13 +11,14 @@ from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpRe
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import get_namespace, get_resource, rights_of
+from namespaces.access import get_namespace, get_resource, rights_of, whom_to_ask_in
 from namespaces.actions.resources import ChangedMeanwhile, Gone
 from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of
+from namespaces.pages.ownership import may_assign, teams_to_assign
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -51,6 +52,8 @@ def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more:
 def grid_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
     """Return the context of the list, also below an open pane."""
     grid = kind.listing.grid(namespace, request.GET)
+    if "bulk" in kind.extras:
+        more = {"teams_to_assign": teams_to_assign(request.user, namespace, kind.model)} | more
     return kind_context(request, namespace, kind, grid=grid, poll=poll_of(grid.page), **more)
 
 
@@ -60,6 +63,10 @@ def row_context(request: PageRequest, row: Any, kind: Kind, *, tab: str = "", **
     tabs = kind.tabs_of(row, own.get("tab_notes", {}))
     may_change = rights_of(request.user, row.namespace).covers(row)
     context = {"row": row, "tab": tab, "tabs": tabs, "may_contribute": may_change} | own | more
+    context |= {
+        "may_assign": may_assign(row.namespace, row),
+        "whom_to_ask": "" if may_change else whom_to_ask_in(row.team),
+    }
     return kind_context(request, row.namespace, kind, **context)
 
 
@@ -82,8 +89,7 @@ def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResp
 def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     """Return the sync states of the rows asked for as out-of-band cells, and the next poll while one is unsettled."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    manager: Any = kind.model._default_manager
-    rows = manager.with_findings().filter(namespace=namespace).select_related("namespace")
+    rows = kind.model.visible_to(namespace.sight).with_findings().select_related("namespace")
     context = kind_context(request, namespace, kind, answer=states_asked_for(request.GET, rows))
     return render_page(request, "namespaces/row_states.html", context)
 
@@ -145,7 +151,7 @@ def _conflict_page(
 def _gone_page(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     """Show the form that creates a resource, with what was typed into the form of one that others deleted meanwhile."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
-    last = last_entry_of(kind.model, pk, name)
+    last = last_entry_of(kind.model, namespace.sight, name)
     if last is None:
         raise Http404(f"There is no such {kind.noun}.")
     typed = request.POST.copy()
@@ -271,8 +277,8 @@ def retry_with_message(request: PageRequest, row: SyncedModel, name: str) -> Non
 
 @require_safe
 def resource_activity(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
-    row = get_resource(request.user, kind.model, pk, name, Verb.READ)
-    history = object_history(row.kind, row.pk, request.GET)
+    row: Any = get_resource(request.user, kind.model, pk, name, Verb.READ)
+    history = object_history(row, request.GET, row.namespace.sight)
     context = row_context(request, row, kind, tab="activity", history=history)
     return render_page(request, "namespaces/resource_activity.html", context)
 

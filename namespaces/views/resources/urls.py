@@ -7,6 +7,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from namespaces.models import Client
+from namespaces.views.ownership import resource_team
 from namespaces.views.resources import pages as views
 from namespaces.views.resources.kinds import Kind
 
@@ -40,6 +41,7 @@ def resource_urls(kind: Kind, *, create_route: str = "") -> Iterator[URLPattern]
         (one, views.resource_detail, "detail"),
         (f"{one}update/", views.resource_update, "update"),
         (f"{one}delete/", views.resource_delete, "delete"),
+        (f"{one}team/", resource_team, "team"),
         (f"{one}retry/", views.resource_retry, "retry"),
         (f"{one}activity/", views.resource_activity, "activity"),
         (f"{one}json/", views.resource_json, "json"),

@@ -109,10 +109,10 @@ def test_the_name_of_a_deleted_certificate_can_be_reused() -> None:
 
 def test_the_next_expiry_is_the_earliest() -> None:
     namespace = make_namespace()
-    assert next_expiries([namespace.pk]) == {}
+    assert next_expiries(namespace.sight) == {}
     first = make_ca_certificate(namespace, "first")
     make_ca_certificate(namespace, "later", der=make_ca_der(at=timezone.now() + timedelta(days=1)))
-    assert next_expiries([namespace.pk]) == {namespace.pk: first.not_after}
+    assert next_expiries(namespace.sight) == {namespace.pk: first.not_after}
 
 
 def test_an_unreadable_certificate_from_azure_is_kept_and_noted() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from certificates.pages.authentication_trace import run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
-from namespaces.models import Namespace
+from namespaces.models import Namespace, Role
+from namespaces.rights import Rights
 from tests.certificates.cases import IP, THUMBPRINT, Plant
 from tests.certificates.x509.test_fuzzing import mutated
 from tests.support.chains import AT, Identity, self_signed
@@ -36,6 +37,7 @@ def plant_namespace() -> Namespace:
     """Return the namespace of this test, created for the first example."""
     found = Namespace.objects.first()
     if found is not None:
+        found.rights = Rights(((Role.OWNER, None),))
         return found
     namespace = make_namespace()
     make_configuration(namespace, sources=SOURCES)

@@ -218,5 +218,5 @@ def test_the_account_page_shows_ones_roles(olga: User, rita: User, namespace: Na
 
 
 def test_access_control_stands_after_the_activity_log(namespace: Namespace) -> None:
-    labels = [entry.item.label for entry in dict(menu_for(namespace.pk))[""]]
+    labels = [entry.item.label for entry in dict(menu_for(namespace.pk, namespace.sight))[""]]
     assert labels[labels.index("Activity log") + 1] == "Access control (IAM)"

@@ -84,7 +84,7 @@ def test_the_next_expiry_of_many_certificates_is_found_along_indexes() -> None:
     namespace = make_namespace()
     make_client(namespace, "press-1")
     with CaptureQueriesContext(connection) as asked:
-        next_ends([namespace.pk], timezone.now())
+        next_ends([namespace.pk], timezone.now(), namespace.sight)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
         steps = " ".join(detail for *_, detail in cursor.fetchall())

@@ -11,7 +11,7 @@ from django.utils import timezone
 from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
 from sync.models import Finding, Scan
-from sync.pages import overview
+from sync.pages import backlog, overview
 from tests.support.browsing import page, signed_in
 from tests.support.factories import make_client, make_client_group, make_namespace
 from tests.support.markup import on_one_line
@@ -31,7 +31,7 @@ def test_a_rare_reason_is_listed_beside_a_frequent_one(ada: User, factory: Names
     park(Client.objects.filter(name="sensor-101"), "InvalidInput")
     make_client_group(factory)
     park(ClientGroup.objects.all(), "QuotaExceeded")
-    queue = overview.queue_overview(factory.pk)
+    queue = overview.queue_overview(factory.pk, factory.sight)
     assert [(group.code, group.count) for group in queue.parked] == [("QuotaExceeded", 102), ("InvalidInput", 1)]
     assert queue.parked_count == 103
     text = page(ada, "sync:sync_overview", factory.pk)
@@ -77,7 +77,7 @@ def test_numbers_are_counted_per_namespace(ada: User, factory: Namespace) -> Non
     ours, theirs = found[factory.pk], found[elsewhere.pk]
     assert (ours.figures.waiting, ours.figures.parked_count, ours.findings, ours.scan) == (1, 0, 0, newest)
     assert (theirs.figures.waiting, theirs.figures.parked_count, theirs.findings, theirs.scan) == (1, 1, 1, None)
-    assert overview.queue_overview().waiting == 2
+    assert backlog.total(backlog.figures_by_scope(timezone.now()).values()).waiting == 2
 
 
 def test_the_page_of_all_namespaces_has_a_fixed_number_of_queries(ada: User, factory: Namespace) -> None:

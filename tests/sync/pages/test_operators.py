@@ -110,7 +110,7 @@ def test_the_queue_is_shown_in_numbers(ada: User, factory: Namespace) -> None:
     Client.objects.filter(pk=waiting.pk).update(
         next_attempt_at=timezone.now() + timedelta(minutes=1), last_error="Azure is away"
     )
-    queue = overview.queue_overview(factory.pk)
+    queue = overview.queue_overview(factory.pk, factory.sight)
     assert (queue.due, queue.later, queue.waiting) == (1, 1, 2)
     assert queue.delays == (("Azure is away", 1),)
 
@@ -157,7 +157,7 @@ def test_a_running_or_interrupted_comparison_is_shown_as_such(ada: User, factory
 
 def test_the_numbers_are_read_from_the_index_of_due_rows(factory: Namespace) -> None:
     with CaptureQueriesContext(connection) as asked:
-        overview.queue_overview(factory.pk)
+        overview.queue_overview(factory.pk, factory.sight)
     steps = plans_of(asked, "namespaces_client")
     assert steps
     assert all("USING INDEX client_due (lane=?)" in step for step in steps)

@@ -1,0 +1,112 @@
+"""What clients showed and did at the endpoint: their certificates, and their attempts to connect."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
+
+from namespaces.models.core import Client, Namespace
+from sync.models import Sight
+
+
+def _client_named(column: str) -> Any:
+    """Return the clients, those being deleted too, whose name a record has in this column."""
+    in_record = Client.objects.annotate(lower=Lower("name")).filter(lower=Lower(OuterRef(column)))
+    return in_record.filter(namespace=OuterRef("namespace"))
+
+
+class ClientCertificateQuerySet(models.QuerySet["ClientCertificate"]):
+    def visible_to(self, sight: Sight) -> "ClientCertificateQuerySet":
+        """Certificates that this person may see: where something is hidden, those of clients that they see."""
+        rows = self.filter(sight.condition("namespace", is_hideable=False))
+        return rows.filter(_unless_hidden(sight, Q(Exists(_client_named("client_name").visible_to(sight)))))
+
+
+class ConnectionAttemptQuerySet(models.QuerySet["ConnectionAttempt"]):
+    def visible_to(self, sight: Sight) -> "ConnectionAttemptQuerySet":
+        """Attempts that this person may see.
+
+        Where something is hidden, those of clients that they see, and those of devices that are no one's: they name no client,
+        and neither user name nor certificate is one of a hidden client.
+        """
+        rows = self.filter(sight.condition("namespace", is_hideable=False))
+        if not sight.is_partial:
+            return rows
+        by_name = Q(authentication_key=Lower(OuterRef("user_name"))) | Q(authentication_name=OuterRef("user_name"))
+        called_so = Client.objects.filter(by_name, namespace=OuterRef("namespace"))
+        showing = ClientCertificate.objects.filter(namespace=OuterRef("namespace"), thumbprint=OuterRef("thumbprint"))
+        of_hidden = Exists(called_so.exclude(sight.condition("namespace_id", is_hideable=True)))
+        hidden_certificate = Exists(showing.exclude(Exists(_client_named("client_name").visible_to(sight))))
+        of_no_one = Q(client_name="") & ~of_hidden & ~hidden_certificate
+        return rows.filter(
+            _unless_hidden(sight, Q(Exists(_client_named("client_name").visible_to(sight))) | Q(of_no_one))
+        )
+
+
+def _unless_hidden(sight: Sight, seen: Q) -> Q:
+    """Return `seen` where something is hidden, and no condition elsewhere."""
+    if sight.partly is None or sight.everywhere:
+        return Q()
+    return ~Q(namespace__in=sight.partly) | seen
+
+
+class ClientCertificate(models.Model):
+    """A certificate that a registered client presented, on an accepted connection or in an authentication test.
+
+    The newest one counts. Only certificates are kept, never keys: any server that the client connects to sees them.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="client_certificates")
+    client_name = models.CharField(max_length=128)
+    thumbprint = models.CharField(max_length=64)
+    der = models.BinaryField()
+    chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    path = models.CharField(
+        max_length=200, blank=True, default=""
+    )  # marks of the issuers of it and of what was sent with it
+    not_after = models.DateTimeField(db_index=True)
+    seen_at = models.DateTimeField()
+    has_connected = models.BooleanField(default=False)  # else it was only tested
+
+    objects = ClientCertificateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["not_after"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "thumbprint"], name="one_row_per_thumbprint")]
+        indexes = [models.Index(name="certificates_of_client", fields=["namespace", "client_name"])]
+
+    def __str__(self) -> str:
+        return f"{self.client_name}: {self.subject}"
+
+
+class ConnectionAttempt(models.Model):
+    """One attempt of an MQTT client to connect, from the endpoint's connection log."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="connection_attempts")
+    cursor = models.BigIntegerField()
+    at = models.DateTimeField()
+    accepted = models.BooleanField()
+    code = models.CharField(max_length=60)
+    reason = models.TextField()
+    client_name = models.CharField(max_length=128, blank=True)
+    user_name = models.CharField(max_length=256, blank=True)
+    session_name = models.CharField(max_length=256, blank=True)
+    protocol = models.CharField(max_length=12, blank=True)
+    subject = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    thumbprint = models.CharField(max_length=64, blank=True)
+    ca_name = models.CharField(max_length=50, blank=True)
+    caller = models.CharField(max_length=60, blank=True)
+    record: Any = models.JSONField()  # the whole record, decision and presented chain included
+
+    objects = ConnectionAttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-cursor"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.client_name or self.user_name}"
