@@ -78,7 +78,9 @@ def _chosen(namespace: Namespace, asked: QueryDict) -> Chosen | None:
     change = CHANGES.get(asked.get("change", ""))
     if change is None:
         return None
-    return chosen_clients(namespace, change=change, among=_among(namespace, asked), reach=namespace.rights.reach(Client))
+    return chosen_clients(
+        namespace, change=change, among=_among(namespace, asked), reach=namespace.rights.reach(Client)
+    )
 
 
 def _among(namespace: Namespace, asked: QueryDict) -> Q:
