@@ -99,8 +99,8 @@ def scope_of(model: type[models.Model], sight: Sight) -> Q:
 def of_seen_objects(sight: Sight, *, once_theirs: Callable[[Sight], Q] | None = None) -> Q:
     """Return the condition for records with `scope`, `kind` and `object_pk`, such as findings: is the object seen?
 
-    A record that names no object, or one of a kind that is never hidden, is seen wherever its namespace is. Of an object
-    that no longer exists, only those are seen that fulfil `once_theirs`.
+    A record about a kind that is never hidden is seen wherever its namespace is, and so is one that names no object: no team
+    owns that yet. With `once_theirs`, those without an object, or whose object no longer exists, must fulfil it.
     """
     if sight.everywhere:
         return Q()
@@ -108,7 +108,9 @@ def of_seen_objects(sight: Sight, *, once_theirs: Callable[[Sight], Q] | None = 
     if sight.partly is None:
         return wanted
     hideable = hideable_models()
-    seen = Q(object_pk=None) | ~Q(kind__in=[model._meta.label_lower for model in hideable])
+    seen = ~Q(kind__in=[model._meta.label_lower for model in hideable])
+    if once_theirs is None:
+        seen |= Q(object_pk=None)
     for model in hideable:
         rows: Any = model._default_manager
         of_kind = Q(kind=model._meta.label_lower)
