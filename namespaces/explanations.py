@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db.models import Count
 
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import NamespaceRole, Role
 from namespaces.rights import MANAGED, Reach, Rights, Verb
 from portal.models import Membership, Team, User
 from portal.registry import RightLine, RightSection
-from sync.models import SyncedModel
+from sync.models import Sight, SyncedModel
 from sync.registry import models
 
 OTHERS = "topic_rules"  # the types that only Contributors and Owners change
@@ -81,13 +81,13 @@ def rights_of_people(users: Collection[User], namespace_pk: int) -> dict[int, Ri
     return found
 
 
-def counts_in(namespace: Namespace) -> Counts:
-    """Count the resources of a namespace by kind and team."""
+def counts_in(sight: Sight) -> Counts:
+    """Count the resources of a namespace that a person sees by kind and team."""
     found: dict[str, dict[int | None, int]] = {}
     for kind in _kinds():
         counts: dict[int | None, int] = defaultdict(int)
         for model in kind.types:
-            rows = model._default_manager.present().filter(namespace=namespace)  # type: ignore[attr-defined]
+            rows = model.visible_to(sight).present()
             for team, number in rows.order_by().values_list("team").annotate(Count("pk")):
                 counts[team] += number
         found[kind.key] = counts

@@ -7,7 +7,7 @@ from namespaces.access import visible_namespaces
 from namespaces.actions.roles import grant_in_transaction
 from namespaces.explanations import Person, counts_in, explain, rights_of_people
 from namespaces.models import Namespace, NamespaceRole, Role
-from namespaces.rights import STRONGEST_FIRST
+from namespaces.rights import STRONGEST_FIRST, rights_in
 from namespaces.rules.errors import RuleError
 from portal.listing import whole_number
 from portal.models import Membership, Team, User
@@ -60,7 +60,7 @@ class NamespaceRoles:
         if namespace is None:
             return ()
         person = Person(user, rights_of_people([user], place)[user.pk])
-        return explain([person], counts=counts_in(namespace))[user.pk]
+        return explain([person], counts=counts_in(rights_in(user, namespace.pk).sight(namespace.pk)))[user.pk]
 
 
 def uses_of_team(team: Team) -> Iterable[str]:
