@@ -1,14 +1,12 @@
 from django.urls import URLPattern, path
 
 from namespaces.views import (
-    access_requests,
     activity,
     bulk,
     clients,
     configuration,
     connections,
     namespaces,
-    ownership,
     permissions,
     roles,
     topic_rules,
@@ -16,6 +14,7 @@ from namespaces.views import (
     who_can,
 )
 from namespaces.views.resources.urls import resource_urls
+from namespaces.views.sharing import access_requests, ownership
 
 app_name = "namespaces"
 urlpatterns: list[URLPattern] = [

@@ -14,10 +14,10 @@ from namespaces.access import get_namespace
 from namespaces.actions.bulk import CHANGES, MOST, Chosen, change_clients, chosen_clients
 from namespaces.models import Client, Namespace
 from namespaces.rights import Verb
-from namespaces.views.bulk_teams import assign_clients
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.conflicts import NO_GENERATION
 from namespaces.views.resources.pages import grid_context, name_problem
+from namespaces.views.sharing.bulk_teams import assign_clients
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.models import editions

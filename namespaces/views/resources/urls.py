@@ -7,9 +7,9 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from namespaces.models import Client
-from namespaces.views.ownership import resource_team
 from namespaces.views.resources import pages as views
 from namespaces.views.resources.kinds import Kind
+from namespaces.views.sharing.ownership import resource_team
 
 
 class ClientNameConverter(StringConverter):

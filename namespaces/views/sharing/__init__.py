@@ -1,0 +1,1 @@
+"""Whose the rows of a namespace are, and asking for access."""
