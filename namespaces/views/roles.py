@@ -10,8 +10,8 @@ from namespaces.access import get_namespace, may, rights_of
 from namespaces.actions.roles import RolesChanged, changes_of_holder, grant_role, is_last_owner, revoke_role
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
-from namespaces.pages.access_requests import waiting_requests
 from namespaces.pages.role_list import MEANINGS, role_grid
+from namespaces.pages.sharing.access_requests import waiting_requests
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context

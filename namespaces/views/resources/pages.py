@@ -18,7 +18,7 @@ from namespaces.models import Namespace
 from namespaces.pages.az_commands import az_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import api_version_of, json_view_of
-from namespaces.pages.ownership import may_assign, teams_to_assign
+from namespaces.pages.sharing.ownership import may_assign, teams_to_assign
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError

@@ -17,7 +17,7 @@ from namespaces.actions.access_requests import (
 )
 from namespaces.forms.access_requests import AccessByNameForm, AccessRequestForm
 from namespaces.models import AccessRequest, Role
-from namespaces.pages.access_requests import requests_of
+from namespaces.pages.sharing.access_requests import requests_of
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context

@@ -8,7 +8,7 @@ from django.urls import reverse
 from namespaces.actions.bulk import MOST
 from namespaces.actions.ownership import assign_team_to_many, assignable
 from namespaces.models import Client, Namespace
-from namespaces.pages.ownership import teams_to_assign
+from namespaces.pages.sharing.ownership import teams_to_assign
 from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.pages import grid_context

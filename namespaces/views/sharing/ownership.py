@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from namespaces.access import get_namespace, get_resource, not_assignable
 from namespaces.actions.ownership import assign_team, set_other_teams
 from namespaces.forms.access_requests import AssignTeamForm, OtherTeamsForm
-from namespaces.pages.ownership import may_assign, teams_to_assign
+from namespaces.pages.sharing.ownership import may_assign, teams_to_assign
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
