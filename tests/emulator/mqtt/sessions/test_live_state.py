@@ -213,6 +213,16 @@ def test_counts_are_forgotten_with_their_client(local_plant: LocalPlant) -> None
     assert told["messages"]["received"] == [0, 0]
 
 
+def test_connected_clients_are_counted_once_however_many_sessions_they_have(local_plant: LocalPlant) -> None:
+    def count() -> int:
+        return local_plant.endpoints.connected_clients(local_plant.namespace_id)
+
+    assert count() == 0
+    with connected(local_plant, "one"), connected(local_plant, "two"):
+        until(lambda: count() == 1, "the client is counted")
+    until(lambda: count() == 0, "it has gone")
+
+
 def test_strangers_and_wrong_names_are_not_answered(own_plant: Plant) -> None:
     path = f"{own_plant.namespace_id}/liveState"
     assert own_plant.emulator.send("GET", f"{path}?client=press-07")[0] == 401
