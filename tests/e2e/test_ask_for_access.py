@@ -1,4 +1,4 @@
-"""A person is refused, asks for access, an Owner grants it in one click: with and without JavaScript, and axe finds nothing."""
+"""A person is refused, asks for access, an Owner grants it in one click, and axe finds nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,6 @@ LAB = "contoso-lab"
 WHY = "I set up the devices of the training on Monday."
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 @pytest.fixture
 def lab(demo: DemoProcess, page: Page, screenshots: Path) -> str:
     """Sign in as an Owner, and return the address of the namespace."""
@@ -30,8 +25,8 @@ def lab(demo: DemoProcess, page: Page, screenshots: Path) -> str:
 
 
 @pytest.fixture
-def other(chromium: Browser, scripts: bool) -> Iterator[Page]:
-    context = chromium.new_context(java_script_enabled=scripts)
+def other(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context()
     yield context.new_page()
     context.close()
 
@@ -62,32 +57,29 @@ def grant(page: Page, lab: str, who: str) -> None:
 
 
 def test_a_refused_reader_asks_and_is_granted(
-    demo: DemoProcess, page: Page, other: Page, lab: str, screenshots: Path, scripts: bool
+    demo: DemoProcess, page: Page, other: Page, lab: str, screenshots: Path
 ) -> None:
-    wanted, form = ("Client manager", "create-client/") if scripts else ("Certificate uploader", "upload-certificate/")
     Guide(other, demo.wait_ready(), screenshots).sign_in("rita")
-    assert other.goto(lab + form) is not None
+    other.goto(f"{lab}create-client-group/")
     expect(other.locator('[data-status="403"]')).to_be_visible()
     other.locator("[data-ask-for-access]").focus()
     other.keyboard.press("Enter")
-    expect(other.get_by_role("radio", name=wanted)).to_be_checked()
+    expect(other.get_by_role("radio", name="Contributor")).to_be_checked()
     other.get_by_role("button", name="Ask", exact=True).click()
     expect(other.locator("#id_reason_error")).to_be_visible()
     other.get_by_label("Reason").fill(WHY)
-    if scripts:
-        looks_right(other, screenshots, "ask-for-access")
+    looks_right(other, screenshots, "ask-for-access")
     other.get_by_role("button", name="Ask", exact=True).click()
     expect(other.locator('[data-code="access-asked"]')).to_be_visible()
 
     page.goto(f"{lab.partition('namespaces/')[0]}notifications/")
     expect(page.get_by_role("main")).to_contain_text("Rita Reader asks to be")
-    if scripts:
-        page.goto(f"{lab}access-control/")
-        looks_right(page, screenshots, "access-requests")
+    page.goto(f"{lab}access-control/")
+    looks_right(page, screenshots, "access-requests")
     grant(page, lab, "Rita Reader")
-    answer = other.goto(lab + form)
+    answer = other.goto(f"{lab}create-client-group/")
     assert answer is not None
-    assert answer.status != 403
+    assert answer.status == 200
 
 
 def test_a_stranger_asks_by_name_and_withdraws_and_asks_again(
@@ -117,7 +109,7 @@ def test_a_stranger_asks_by_name_and_withdraws_and_asks_again(
     context.close()
 
 
-def test_an_owner_hides_other_teams_and_assigns_one(page: Page, lab: str, screenshots: Path) -> None:
+def test_an_owner_hides_other_teams(page: Page, lab: str, screenshots: Path) -> None:
     page.goto(f"{lab}access-control/")
     page.get_by_role("link", name="Other teams").click()
     looks_right(page, screenshots, "other-teams")
@@ -128,14 +120,3 @@ def test_an_owner_hides_other_teams_and_assigns_one(page: Page, lab: str, screen
     page.get_by_role("radio", name="Shown").check()
     page.get_by_role("button", name="Save").click()
     expect(page.locator('[data-other-teams="shown"]')).to_be_visible()
-    page.goto(f"{lab}create-client-group/")
-    page.get_by_label("Group name", exact=False).first.fill("assigned-1")
-    page.get_by_label("Query").first.fill("attributes.type = 'press'")
-    page.get_by_role("main").get_by_role("button", name="Create").last.click()
-    page.goto(f"{lab}client-groups/assigned-1/")
-    page.get_by_role("link", name="Assign team").click()
-    pane = page.get_by_role("dialog")
-    pane.get_by_label("Team").select_option(label="Line B")
-    looks_right(page, screenshots, "assign-team")
-    pane.get_by_role("button", name="Assign").click()
-    expect(page.locator('[data-code="team-assigned"]')).to_be_visible()
