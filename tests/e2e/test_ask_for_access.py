@@ -64,7 +64,7 @@ def test_a_refused_reader_asks_and_is_granted(
     expect(other.locator('[data-status="403"]')).to_be_visible()
     other.locator("[data-ask-for-access]").focus()
     other.keyboard.press("Enter")
-    expect(other.get_by_role("radio", name="Contributor")).to_be_checked()
+    expect(other.locator('input[value="contributor"]')).to_be_checked()
     other.get_by_role("button", name="Ask", exact=True).click()
     expect(other.locator("#id_reason_error")).to_be_visible()
     other.get_by_label("Reason").fill(WHY)
@@ -94,7 +94,7 @@ def test_a_stranger_asks_by_name_and_withdraws_and_asks_again(
     other.locator("[data-ask-for-access]").click()
     for name in ("no-such-place", LAB):
         other.get_by_label("Name of the namespace").fill(name)
-        other.get_by_role("radio", name="Reader").check()
+        other.locator('input[value="reader"]').check()
         other.get_by_label("Reason").fill(WHY)
         other.get_by_role("button", name="Ask", exact=True).click()
         expect(other.locator('[data-code="access-asked"]')).to_be_visible()
