@@ -25,7 +25,7 @@ from portal.listing import (
 from portal.models import Team, User
 
 MEANINGS: dict[Role, str] = {
-    Role.READER: "Sees everything here and tests certificates and permissions. Changes nothing.",
+    Role.READER: "Sees this namespace and tests certificates and permissions. Changes nothing.",
     Role.CERTIFICATE_UPLOADER: "As a Reader; also uploads, edits and deletes the CA certificates of their teams.",
     Role.CLIENT_MANAGER: "As a Reader; also registers, edits and deletes the clients of their teams.",
     Role.CONTRIBUTOR: "As a Reader; also creates, edits and deletes what their teams or no team owns, and decides about "

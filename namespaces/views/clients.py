@@ -122,7 +122,9 @@ def client_change_authentication_name(request: PageRequest, pk: int, name: str) 
             opened = edition_to_check(request)
             change_authentication_name(request.user, client=client, **form.cleaned_data, opened=opened)
         except ChangedMeanwhile as changed:
+            namespace = client.namespace  # as the user sees it
             client.refresh_from_db()
+            client.namespace = namespace
             status, more = CHANGED, {"opened": client.edition, "changes": changes_since(changed.row, opened)}
         except RuleError as refusal:
             form.refuse(refusal)

@@ -124,6 +124,7 @@ def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
             opened = edition_to_check(request)
             kind.update(request.user, row, **chosen_values(request, row, values), opened=opened)
         except ChangedMeanwhile as changed:
+            changed.row.namespace = row.namespace  # type: ignore[attr-defined]  # as the user sees it
             return _conflict_page(request, kind, changed.row, values)
         except Gone:
             return _gone_page(request, pk, name, kind)
@@ -238,6 +239,7 @@ def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
         try:
             kind.delete(request.user, row, request.POST, opened=edition_to_check(request))
         except ChangedMeanwhile as changed:
+            changed.row.namespace = row.namespace  # type: ignore[attr-defined]  # as the user sees it
             row, status, more = changed.row, CHANGED, deletion_conflict(request, changed)
         except RuleError as refusal:
             if refusal is not NO_GENERATION:
