@@ -371,6 +371,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "delivery": 1000,
         "mail": 1000,
         "invitation": 1000,
+        "secret": "wrong",
     }
     return {key: known[key] for key in url_arguments()[name]}
 

@@ -15,10 +15,13 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.models import Namespace
-from portal.models import FailedSignIns, SignInCount, User
+from portal.activity import DOWNLOADS
+from portal.models import Activity, FailedSignIns, SignInCount, User
+from portal.models.evidence import UnsealedPart
 from tests.portal.fuzzing import Fuzz, controls_of
 from tests.portal.test_access_table import CHANGES, OTHER_KEYS, TABLE, arguments, place
 from tests.portal.test_logs import console
+from tests.support.append_only import triggers_off
 
 __all__ = ["console", "place"]
 pytestmark = pytest.mark.django_db
@@ -44,6 +47,20 @@ NEED_NO_FIELD = (
     "sign_out_everywhere",
     "session_end",
     "fault_off",
+    # Of people, teams and requests for access, behind a question or one button.
+    "_disable",
+    "_enable",
+    "_promote",
+    "_demote",
+    "_sign_out",
+    "_password_link",
+    "_reset_second_step",
+    "_member_remove",
+    "_member_lead",
+    "_renew",
+    "_grant",
+    "_decline",
+    "_withdraw",
 )
 # The page that has the controls of a URL without a page of its own.
 PAGES = {
@@ -151,10 +168,21 @@ def test_parameters(browser: Browser, place: Namespace, console: io.StringIO, na
         for _ in range(count if count == SHORT else count // 5):
             sent = fuzz.fields()
             check(browser.get(url, sent, headers=fuzz.headers()), console, (name, sent))
+    _forget_downloads()
     assert stored() == before
 
 
+def _forget_downloads() -> None:
+    """Delete the entries about downloads, which are all that a GET may store."""
+    downloads = list(Activity.objects.filter(kind=DOWNLOADS).values_list("pk", flat=True))
+    with triggers_off():
+        UnsealedPart.objects.filter(entry__in=downloads).delete()
+        Activity.objects.filter(pk__in=downloads).delete()
+
+
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
+NUMBERED |= {"person", "invitation"}
+LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 
 def test_numbers_in_addresses_that_no_row_can_have(browser: Browser, place: Namespace, console: io.StringIO) -> None:
@@ -167,14 +195,14 @@ def test_numbers_in_addresses_that_no_row_can_have(browser: Browser, place: Name
                 url = marked.replace(str(10**17), number)
                 answer = browser.generic(TABLE[name][0], url)
                 check(answer, console, url)
-                assert answer.status_code == 404, url[:200]
+                assert answer.status_code in ({302, 404} if name in LEADS_BACK else {404}), url[:200]
 
 
 @pytest.mark.parametrize("name", sorted(OTHER_KEYS - {"certificates:expiry_feed"}))
 def test_pages_for_machines(browser: Browser, console: io.StringIO, name: str) -> None:
-    fuzz = Fuzz(name, {})
+    fuzz, url = Fuzz(name, {}), reverse(name, kwargs=arguments(name, 1))
     for _ in range(SHORT):
-        answer = browser.get(reverse(name), fuzz.fields(), headers=fuzz.headers() | {"authorization": "Bearer é" * 99})
+        answer = browser.get(url, fuzz.fields(), headers=fuzz.headers() | {"authorization": "Bearer é" * 99})
         assert name == "sync:ready" or answer.status_code < 500
         assert 'File "' not in console.getvalue()
 

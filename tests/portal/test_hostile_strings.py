@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import zipfile
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,22 @@ from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models import Namespace, NamespaceRole
+from namespaces.models import AccessRequest, Namespace, NamespaceRole
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
-from portal.models import Notice, NoticeRecipient, OutgoingMail, Team, User, Webhook, WebhookDelivery
+from portal.models import (
+    AccessLink,
+    InvitedTeam,
+    Membership,
+    Notice,
+    NoticeRecipient,
+    OutgoingMail,
+    Team,
+    User,
+    Webhook,
+    WebhookDelivery,
+)
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
@@ -151,6 +163,14 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     entry.save(force_insert=True)
     make_outgoing(owner, namespace)
     now = timezone.now()
+    asked = {
+        "namespace": namespace,
+        "namespace_name": SHORT[:50],
+        "user_id": 1000,
+        "role": "reader",
+        "reason": NASTY[:500],
+    }
+    AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), **asked)
     Finding.objects.create(
         pk=1000,
         kind="namespaces.client",
@@ -168,8 +188,15 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
 
 def make_outgoing(owner: User, namespace: Namespace) -> None:
     """Make a team, a notice, a mail and a webhook with its delivery, all with hostile text."""
-    Team.objects.create(pk=1000, name=f"2 {SHORT[:70]}")
     now = timezone.now()
+    team = Team.objects.create(pk=1000, name=f"2 {SHORT[:70]}")
+    Membership.objects.create(team=team, user=owner, is_lead=True)
+    names = {"first_name": MARKUP, "last_name": NASTY[:150]}
+    person = make_user("person", pk=1000, email=f"{SHORT[:80]}@example.com", **names)
+    Membership.objects.create(team=team, user=person)
+    life = {"created_at": now, "expires_at": now + timedelta(days=1)}
+    link = AccessLink.objects.create(pk=1000, purpose="join", secret_hash="-", created_by=owner, **life, **names)
+    InvitedTeam.objects.create(link=link, team=team)
     times = {"created_at": now, "next_attempt_at": now, "expires_at": now, "state": "failed"}
     text = {"subject": NASTY[:200], "sentence": NASTY, "url": "/", "scope": namespace.pk, "scope_name": SHORT[:80]}
     notice = Notice.objects.create(event="ca_expiry", at=now, opened_at=now, **text)
