@@ -35,7 +35,7 @@ def ask_for_access(actor: User, *, namespace: Namespace, role: Role, reason: str
         held = rights_now(actor, namespace.pk).roles
         if role in held or _includes(held[0], role):
             raise RuleError("role", "held", f"You are {held[0].label} of {namespace.name} already.")
-        return _ask(actor, namespace, namespace.name, role, reason)
+        return _ask(actor, namespace, namespace.name, role, reason, at=timezone.now())
 
 
 def ask_by_name(actor: User, *, name: str, role: Role, reason: str) -> None:
@@ -53,8 +53,9 @@ def ask_by_name(actor: User, *, name: str, role: Role, reason: str) -> None:
         if _of(actor).filter(same_name("namespace_name", name), role=role, expires_at__gt=timezone.now()).exists():
             raise _asked_already(name)
         found: Sequence[Namespace | None] = list(Namespace.objects.filter(wanted).order_by("pk")) or [None]
+        now = timezone.now()  # of all: to the actor they are one request
         for namespace in found:
-            _ask(actor, namespace, name, role, reason)
+            _ask(actor, namespace, name, role, reason, at=now)
 
 
 def withdraw_request(actor: User, *, request: AccessRequest) -> int:
@@ -147,13 +148,14 @@ def _asked_already(name: str) -> RuleError:
     )
 
 
-def _ask(actor: User, namespace: Namespace | None, name: str, role: Role, reason: str) -> AccessRequest:
-    now = timezone.now()
-    old = _of(actor).filter(namespace=namespace, role=role, expires_at__lte=now)
-    old.update(state=State.EXPIRED, decided_at=now)
+def _ask(
+    actor: User, namespace: Namespace | None, name: str, role: Role, reason: str, *, at: datetime
+) -> AccessRequest:
+    old = _of(actor).filter(namespace=namespace, role=role, expires_at__lte=at)
+    old.update(state=State.EXPIRED, decided_at=at)
     row = AccessRequest(
-        namespace=namespace, namespace_name=name, user=actor, role=role, reason=reason, asked_at=now,
-        expires_at=now + OPEN_FOR,
+        namespace=namespace, namespace_name=name, user=actor, role=role, reason=reason, asked_at=at,
+        expires_at=at + OPEN_FOR,
     )  # fmt: skip
     try:
         with transaction.atomic():

@@ -41,6 +41,6 @@ def requests_of(user: User, *, namespace: Namespace | None = None) -> list[OwnRe
     found: dict[object, OwnRequest] = {}
     for row in rows.order_by("-asked_at", "-pk")[:SHOWN]:
         state = row.state_at(now)
-        key = (row.namespace_name.lower(), row.role, row.asked_at.replace(microsecond=0))
+        key = (row.namespace_name.lower(), row.role, row.asked_at)
         found.setdefault(key, OwnRequest(row, state.label, state is AccessRequest.State.OPEN))
     return list(found.values())
