@@ -77,6 +77,13 @@ class AssignTeamForm(forms.Form):
         if Verb.OWN not in namespace.rights.verbs:  # a Contributor takes for a team, and gives to none
             field.required, field.empty_label = True, "Choose"
 
+    def clean_team(self) -> Team | None:
+        """Refuse a form without the field: only an empty choice means no team."""
+        if self.add_prefix("team") not in self.data:
+            raise forms.ValidationError("Choose a team, or none.", code="required")
+        team: Team | None = self.cleaned_data["team"]
+        return team
+
 
 class OtherTeamsForm(forms.Form):
     """Whether other teams' CA certificates and clients are shown."""
