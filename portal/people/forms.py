@@ -58,6 +58,12 @@ class _TeamsField(ModelMultipleChoiceField):
         )
         self.error_messages |= dict.fromkeys(("invalid_choice", "invalid_pk_value"), "Choose teams of the list.")
 
+    def clean(self, value: Any) -> Any:
+        """Refuse what is no primary key: no database stores a number of 20 digits."""
+        if any(whole_number(str(each)) is None for each in value or ()):
+            raise forms.ValidationError(self.error_messages["invalid_pk_value"], code="invalid_pk_value")
+        return super().clean(value)
+
 
 class PersonForm(NameForm):
     """A person who is invited or created by an administrator: names, teams, one role and whether an administrator."""
