@@ -74,8 +74,11 @@ class Production:
 
     def change_all_clients(self, change: str) -> None:
         """Send the bulk form of the page: one request that changes every client."""
-        fields = {"change": change, "which": "all", "count": str(CLIENTS)}
-        status, _ = self.browser.post(self.path("change-clients/"), fields, form=self.path("clients/"))
+        fields = {"change": change, "which": "all"}
+        question = self.path(f"change-clients/?change={change}&which=all")
+        _, page = self.browser.get(question)
+        fields |= dict(re.findall(r'<input type="hidden" name="(generations)" value="([^"]*)"', page))
+        status, _ = self.browser.post(self.path("change-clients/"), fields, form=question)
         assert status == 200
 
     def nothing_waits(self) -> bool:
