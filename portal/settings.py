@@ -136,7 +136,8 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
         **DATABASES["default"].get("OPTIONS", {}),
     }
 
-# Rate limits count in the default cache, so all web processes have to share it: the database, or Redis.
+# Rate limits count in the default cache, so all web processes have to share it: the database, or Redis (and the database
+# while Redis is away).
 _CACHE_URL = secret("PORTAL_CACHE_URL", "database:")
 _CACHE_BACKENDS = {
     "database": "portal.serving.shared_cache.SharedCache",
@@ -144,12 +145,14 @@ _CACHE_BACKENDS = {
 }
 CACHES: dict[str, Any] = {
     "default": {
-        "BACKEND": _CACHE_BACKENDS.get(_CACHE_URL.partition(":")[0], "django.core.cache.backends.redis.RedisCache"),
+        "BACKEND": _CACHE_BACKENDS.get(_CACHE_URL.partition(":")[0], "portal.serving.redis_cache.RedisOrDatabaseCache"),
         "LOCATION": _CACHE_URL,
         "KEY_PREFIX": "portal",
     },
     "process": {"BACKEND": _CACHE_BACKENDS["locmem"], "LOCATION": "process"},  # for portal.short_cache
 }
+if CACHES["default"]["BACKEND"].endswith("RedisOrDatabaseCache"):
+    CACHES["default"]["OPTIONS"] = {"socket_timeout": 1.0}  # seconds, also to connect
 
 # How long the numbers in the menu and on Sync are kept in a process; 0: they are counted for each page.
 SHORT_CACHE_SECONDS = 2

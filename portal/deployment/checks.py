@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core import checks as django_checks
+from django.core.cache import caches
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -209,6 +210,14 @@ def shared_cache() -> Iterable[Shortcoming]:
             "cache_per_process",
             "Each web process counts failed sign-ins for itself, so guessing passwords is hardly limited.",
             "Remove PORTAL_CACHE_URL (the database counts), or set it to a Redis server: redis://host:6379/1",
+        )
+    ping = getattr(caches["default"], "ping", None)
+    if ping and (reason := ping()):
+        yield Shortcoming(
+            "warning",
+            "cache_away",
+            f"The Redis server of PORTAL_CACHE_URL does not answer: {reason[:200]}. Rate limits count in the database meanwhile.",
+            "Start the server, or correct PORTAL_CACHE_URL.",
         )
 
 

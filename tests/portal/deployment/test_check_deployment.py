@@ -28,6 +28,7 @@ SOUND: dict[str, Any] = {
     "CACHES": {"default": {"BACKEND": "portal.serving.shared_cache.SharedCache"}},
 }
 LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
+REDIS_AWAY = {"BACKEND": "portal.serving.redis_cache.RedisOrDatabaseCache", "LOCATION": "unix:///no/such/redis.sock"}
 HASHED = "where collectstatic puts files"
 
 
@@ -47,6 +48,7 @@ HASHED = "where collectstatic puts files"
         (checks.hsts, {"SECURE_HSTS_SECONDS": 0}, "hsts_off"),
         (checks.servers, {"CELERY_BROKER_URL": "filesystem://"}, "broker_files"),
         (checks.shared_cache, {"CACHES": {"default": {"BACKEND": LOCAL_CACHE}}}, "cache_per_process"),
+        (checks.shared_cache, {"CACHES": {"default": REDIS_AWAY}}, "cache_away"),
         (checks.accounts, {"MAIL_SECURITY": "ssl3"}, "mail_security_unknown"),
         (checks.accounts, {"MAIL_CONFIGURED": False}, "mail_missing"),
         (checks.static_files, {"STATIC_ROOT": None}, "static_root_missing"),

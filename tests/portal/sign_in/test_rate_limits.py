@@ -33,7 +33,7 @@ def store(request: pytest.FixtureRequest, settings: Any) -> str:
     chosen = {"BACKEND": "portal.serving.shared_cache.SharedCache"}
     if request.param == "redis":
         location = request.getfixturevalue("redis_url")
-        chosen = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}
+        chosen = {"BACKEND": "portal.serving.redis_cache.RedisOrDatabaseCache", "LOCATION": location}
     settings.CACHES = {"default": chosen, "process": settings.CACHES["process"]}
     cache.clear()
     return str(request.param)
