@@ -4,23 +4,19 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.activity import SESSIONS, record
 from portal.models import AccessLink
 from portal.people.log import shown
 from portal.sign_in import records
-from portal.sign_in.addresses import client_address, limited_network
 
 INVITATION_DAYS = 7
 PASSWORD_DAYS = 1
 SECRET_BYTES = 32  # 256 random bits, so a plain hash cannot be reversed by guessing
 UNKNOWN = "unknown"
-NOTED_EVERY = 60  # seconds: refused links of one address are recorded that often
 SENTENCES = {
     UNKNOWN: "This link is incomplete or was changed on its way.",
     "used": "This link was used before. It works once.",
@@ -76,21 +72,11 @@ def open_link(secret_hash: str, now: datetime, *, lock: bool = False) -> AccessL
 
 
 def note_refused(refusal: LinkError, request: HttpRequest) -> None:
-    """Record that a link was refused: once in a minute for each reason and address, so that nobody fills the log."""
     records.count("link_refused")
-    address, link = client_address(request), refusal.link
-    if not cache.add(
-        f"link-refused:{limited_network(address)}:{refusal.code}:{link.pk if link else 0}", 1, NOTED_EVERY
-    ):
-        return
-    record(
-        None,
-        verb="Refuse link",
-        kind=SESSIONS,
-        object_pk=link.user_id if link else None,
-        object_name=shown(str(link)) if link else "A link that does not exist",
-        after={"address": address, "reason": refusal.code},
-    )
+    link = refusal.link
+    name = shown(str(link)) if link else records.UNKNOWN_LINK
+    of, user_pk = (str(link.pk), link.user_id) if link else ("0", None)
+    records.note_refused_link(request, name, reason=refusal.code, of=of, user_pk=user_pk)
 
 
 def revoke_open(rows: QuerySet[AccessLink], now: datetime | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.http import HttpRequest
@@ -10,10 +11,12 @@ from django.utils import timezone
 from portal.activity import SESSIONS, record
 from portal.evidence import origin
 from portal.models import FailedSignIns, SignInCount, User
-from portal.sign_in.addresses import client_address
+from portal.sign_in.addresses import client_address, limited_network
 
 LONGEST_BROWSER = 200  # characters
+LINKS_NOTED_EVERY = 60  # seconds
 UNKNOWN_ACCOUNT = "An account that does not exist"
+UNKNOWN_LINK = "A link that does not exist"
 EVENTS = (
     *("signed_in", "wrong_password", "refused_by_limit", "wrong_code", "signed_out", "signed_out_everywhere"),
     *("session_ended", "password_changed", "password_reset", "second_step_added", "second_step_removed"),
@@ -58,6 +61,33 @@ def note_failure(username: str, address: str, counted: str) -> None:
     user = User.objects.filter(username=username).only("pk").first()
     _count_failure(user, address, counted)
     count(FAILURES[counted])
+
+
+def note_refused_link(request: HttpRequest, name: str, *, reason: str, of: str, user_pk: int | None = None) -> None:
+    """Record that a secret link was refused: once in a minute for each link, reason and address, so that it fills no log.
+
+    Args:
+        name: what the entry calls the link.
+        of: what identifies the link; never its secret.
+    """
+    address = client_address(request)
+    if not cache.add(f"link-refused:{limited_network(address)}:{reason}:{of}", 1, LINKS_NOTED_EVERY):
+        return
+    record(
+        None,
+        verb="Refuse link",
+        kind=SESSIONS,
+        object_pk=user_pk,
+        object_name=name,
+        after={"address": address, "reason": reason},
+    )
+
+
+def note_refused_mail_link(request: HttpRequest, purpose: str, user: User | None = None) -> None:
+    """Record that a link of a mail is wrong, was used or has expired; `user`: whose it claims to be."""
+    name = user.username if user else UNKNOWN_LINK
+    of = f"{purpose}:{user.pk if user else 0}"
+    note_refused_link(request, name, reason=f"{purpose}-not-valid", of=of, user_pk=user.pk if user else None)
 
 
 def note_refused_sso(reason: str, user: User | None, address: str, *, is_outage: bool) -> None:

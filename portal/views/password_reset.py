@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from allauth.account.utils import url_str_to_user_pk
 from allauth.account.views import (
     PasswordResetDoneView,
     PasswordResetFromKeyDoneView,
@@ -15,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 
+from portal.models import User
 from portal.sign_in import records
 from portal.sign_in.addresses import client_address
 from portal.sign_in.backend import may_use_password
@@ -56,6 +58,7 @@ class ResetPassword(RejectedMixin, PasswordResetFromKeyView):
                 "A password link that is wrong, used or expired was opened from %s.", client_address(request)
             )
             records.count("reset_link_refused")
+            records.note_refused_mail_link(request, "reset", _claimed_user(uidb36))
             answer.status_code = 422
         return answer
 
@@ -68,6 +71,14 @@ class ResetPassword(RejectedMixin, PasswordResetFromKeyView):
         end_all_sessions(user)
         records.note("password_reset", user, self.request)
         return response
+
+
+def _claimed_user(uidb36: str) -> User | None:
+    """Return the account that a link names, whether the link is genuine or not."""
+    try:
+        return User.objects.filter(pk=url_str_to_user_pk(uidb36)).first()
+    except ValueError:
+        return None
 
 
 class PasswordWasReset(PasswordResetFromKeyDoneView):

@@ -114,6 +114,18 @@ def test_a_link_that_does_not_hold_is_refused(ada: User, settings: Any, change: 
     assert answer.status_code == 422
     assert 'data-code="link-refused"' in answer.content.decode()
     assert records.counts()["reset_link_refused"] == 1
+    entry = Activity.objects.get(verb="Refuse link")
+    assert (entry.object_name, entry.after["reason"]) == ("bob" if change == "other user" else "ada", "reset-not-valid")
+    assert url.rstrip("/").rpartition("/")[2] not in str(Activity.objects.values())
+    open_link(Browser(), url)
+    assert Activity.objects.filter(verb="Refuse link").count() == 1, "once in a minute"
+
+
+@pytest.mark.parametrize("path", ["/sign-in/reset/zzzzzzzzzzzz/1-secret/", "/sign-in/reset/0/1-secret/"])
+def test_a_link_of_no_account_is_recorded_without_a_name(path: str) -> None:
+    assert Browser().get(path).status_code == 422
+    entry = Activity.objects.get(verb="Refuse link")
+    assert (entry.object_name, entry.object_pk) == (records.UNKNOWN_LINK, None)
 
 
 @pytest.mark.parametrize("state", ["disabled", "without password", "local accounts off"])
@@ -214,6 +226,24 @@ def test_an_address_is_verified_by_its_link_and_a_button(at_home: Browser, ada: 
     assert EmailAddress.objects.get(email="new@example.com").verified
     assert anyone.get(reverse("portal:account")).status_code == 302, "it signs nobody in"
     assert Activity.objects.filter(verb="Verify e-mail address", object_pk=ada.pk).exists()
+
+
+@pytest.mark.parametrize("change", ["tampered", "expired", "used"])
+def test_a_link_to_verify_that_does_not_hold_is_refused(at_home: Browser, settings: Any, change: str) -> None:
+    add(at_home)
+    work()
+    url = link()
+    if change == "tampered":
+        url = url.replace("verify/", "verify/x")
+    elif change == "expired":
+        settings.ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = -1
+    else:
+        Browser().post(url)
+    for answer in (Browser().get(url), Browser().post(url)):
+        assert answer.status_code == 422
+        assert 'data-code="link-refused"' in answer.content.decode()
+    assert Activity.objects.get(verb="Refuse link").after["reason"] == "verify-not-valid"
+    assert EmailAddress.objects.filter(email="new@example.com", verified=True).exists() == (change == "used")
 
 
 def test_the_link_of_another_account_signs_nobody_out(at_home: Browser) -> None:
