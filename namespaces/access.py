@@ -3,7 +3,7 @@
 What a role allows is decided in `namespaces.rights`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
@@ -13,7 +13,7 @@ from django.urls import reverse
 from namespaces.models import Client, Namespace, NamespaceConfiguration, NamespaceRole, Role
 from namespaces.rights import MANAGED, Rights, Verb, held_roles_of, rights_in
 from portal.evidence import origin
-from portal.models import Team, User
+from portal.models import Membership, Team, User
 from portal.registry import HeldRole, VisibleScopes
 from portal.web.access_denied import Denied
 from sync.models import Sight, SyncedModel
@@ -145,14 +145,27 @@ def not_assignable(namespace: Namespace, row: SyncedModel) -> Denied:
 
 def whom_to_ask_in(team: Team | None) -> str:
     """Name the people to ask about what a team owns: its leads, or else its members. "" for no team."""
-    if team is None:
-        return ""
-    members = team.memberships.filter(user__is_active=True).select_related("user").order_by("-is_lead", "pk")
-    found = list(members[: NAMED + 1])
-    leads = [each for each in found if each.is_lead]
-    names = [each.user.display_name for each in leads or found]
-    listed = ", ".join(names[:NAMED]) + (" or others" if len(names) > NAMED else "")
-    return f"Ask {listed} of team {team.name}." if names else f"Team {team.name} has no members."
+    return whom_to_ask_in_each([team])[team.pk] if team is not None else ""
+
+
+def whom_to_ask_in_each(teams: Iterable[Team]) -> dict[int, str]:
+    """Return what `whom_to_ask_in` returns, for each of these teams by primary key, in one or two statements."""
+    names = {team.pk: team.name for team in teams}
+    active = Membership.objects.filter(team__in=names, user__is_active=True).select_related("user").order_by("pk")
+    found: dict[int, list[str]] = {}
+    for held in active.filter(is_lead=True):
+        found.setdefault(held.team_id, []).append(held.user.display_name)
+    if len(found) < len(names):
+        for held in active.exclude(team__in=list(found)):
+            found.setdefault(held.team_id, []).append(held.user.display_name)
+    return {pk: _ask_members(name, found.get(pk, [])) for pk, name in names.items()}
+
+
+def _ask_members(team_name: str, people: Sequence[str]) -> str:
+    if not people:
+        return f"Team {team_name} has no members."
+    listed = ", ".join(people[:NAMED]) + (" or others" if len(people) > NAMED else "")
+    return f"Ask {listed} of team {team_name}."
 
 
 def not_yours(row: SyncedModel) -> str:
@@ -195,11 +208,19 @@ def get_resource(user: User, model: type[Resource], pk: int, name: str, verb: Ve
     seen = model.visible_to(namespace.sight).with_findings().named(name)
     row: Resource | None = seen.select_related("namespace", "team", "created_by").first()
     if row is None:
+        note_if_hidden(model, namespace, name)
         raise Http404(f"There is no such {model._meta.verbose_name}.")
     row.namespace = namespace  # type: ignore[attr-defined]  # every resource has one
     if verb is Verb.CONTRIBUTE and not namespace.rights.covers(row):
         raise _of_another_team(namespace, row)
     return row
+
+
+def note_if_hidden(model: type[SyncedModel], namespace: Namespace, name: str) -> None:
+    """Note that a row exists which the user may not know of, so that an attempt to change it is recorded."""
+    everything = Sight(whole=(namespace.pk,))
+    if namespace.hides_other_teams and model.visible_to(everything).named(name).exists():
+        origin.note_place(namespace.pk, namespace.name, hides=True)
 
 
 def get_client(user: User, pk: int, name: str, verb: Verb = Verb.READ) -> Client:

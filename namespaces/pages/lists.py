@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import QueryDict
 
+from namespaces.access import whom_to_ask_in_each
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from portal.listing import PAGE_SIZES, Column, Columns, asked_text, headings, ordering_of, page_of, size_of, sorting_of
 from sync.models import SyncedModel
@@ -106,8 +107,9 @@ class Listing:
         """Return the page of the list that the query asks for."""
         sort = sorting_of(query, self.columns, "name")
         page = page_of(self.rows(namespace, query), query, size_of(query))
+        page.object_list = list(page.object_list)
+        _say_whom_to_ask(namespace, page.object_list)
         if self.prepare is not None:
-            page.object_list = list(page.object_list)
             self.prepare(namespace, page.object_list)
         return Grid(
             page=page,
@@ -121,6 +123,14 @@ class Listing:
 
     def _all(self, namespace: Namespace) -> Any:
         return self.model.visible_to(namespace.sight).with_findings().select_related("namespace", "team")
+
+
+def _say_whom_to_ask(namespace: Namespace, rows: Sequence[Any]) -> None:
+    """Add `whom_to_ask` to the rows of other teams, which the person for whom the namespace was read may not change."""
+    others = [row for row in rows if row.team is not None and not namespace.rights.covers(row)]
+    sentences = whom_to_ask_in_each({row.team for row in others}) if others else {}
+    for row in others:
+        row.whom_to_ask = sentences[row.team_id]
 
 
 def _shown(narrowing: Filter, namespace: Namespace, query: QueryDict) -> ShownFilter:

@@ -80,7 +80,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     message = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
     if origin.current().hides:
-        record_denied(request, "The user has no role there, and was told that it does not exist.")
+        record_denied(request, "The user may not see it, and was told that it does not exist.")
     return _error_page(
         request,
         404,

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpRe
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import get_namespace, get_resource, rights_of, whom_to_ask_in
+from namespaces.access import get_namespace, get_resource, note_if_hidden, rights_of, whom_to_ask_in
 from namespaces.actions.resources import ChangedMeanwhile, Gone
 from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
@@ -154,6 +154,7 @@ def _gone_page(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResp
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=kind.model)
     last = last_entry_of(kind.model, namespace.sight, name)
     if last is None:
+        note_if_hidden(kind.model, namespace, name)
         raise Http404(f"There is no such {kind.noun}.")
     typed = request.POST.copy()
     typed.update({key: value for key, value in former_names(last).items() if key not in typed})
