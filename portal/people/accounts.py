@@ -10,12 +10,21 @@ from django.utils import timezone
 
 from portal.deployment.passwords import generate_password
 from portal.models import AccessLink, Membership, Team, User
-from portal.people.authority import RefusedError, administrator_and, check_local_accounts, check_password_use, is_by_sso
+from portal.people.authority import (
+    RefusedError,
+    administrator_and,
+    check_local_accounts,
+    check_password_use,
+    is_administrator_by_sso,
+    is_by_sso,
+)
 from portal.people.links import issue, revoke_open
 from portal.people.log import note_person, person_facts
 from portal.registry import end_for_person, role_book
 from portal.sign_in.second_step import remove_second_step
 from portal.sign_in.sessions import end_all_sessions
+
+ADMINISTRATOR_BY_SSO = "This administrator comes from single sign-on. Change the groups in the identity provider."
 
 
 def create_person(
@@ -101,7 +110,7 @@ def update_person(actor: User, *, person: User, first_name: str, last_name: str,
         user = administrator_and(actor, person)[person.pk]
         before = person_facts(user)
         if is_by_sso(user):
-            raise RefusedError("", "by-sso", "Name and address come from single sign-on, and are changed there.")
+            raise RefusedError("", "by-sso", "Name and address come from single sign-on. Change them there.")
         user.first_name, user.last_name, user.email = first_name, last_name, email.lower()
         if user.email != before["email"].lower():
             check_address_is_free(user.email, of=user)
@@ -123,11 +132,12 @@ def set_administrator(actor: User, *, person: User, is_administrator: bool) -> N
             raise RefusedError("", "disabled", f"{user.display_name} is disabled. Enable the account first.")
         if not is_administrator:
             _keep_administrators(rows, user, actor)
-        if user.administrator_by_sso:
-            raise RefusedError("", "by-sso", "Administrators by single sign-on are changed in the identity provider.")
+        if is_administrator_by_sso(user):
+            raise RefusedError("", "by-sso", ADMINISTRATOR_BY_SSO)
         before = person_facts(user)
         user.is_superuser = user.is_staff = is_administrator
-        user.save(update_fields=["is_superuser", "is_staff"])
+        user.administrator_by_sso = False
+        user.save(update_fields=["is_superuser", "is_staff", "administrator_by_sso"])
         verb = "Make administrator" if is_administrator else "Remove administrator"
         note_person(actor, verb, user, before=before, after=person_facts(user))
 

@@ -74,8 +74,22 @@ def check_local_accounts() -> None:
 
 
 def is_by_sso(person: User) -> bool:
-    """Return whether the person signs in by single sign-on, which then manages name, address and password."""
-    return SocialAccount.objects.filter(user=person).exists()
+    """Return whether the person signs in by single sign-on, which then manages name, address and password.
+
+    Without a configured provider nothing is managed there: administrators change everything here.
+    """
+    configuration = settings.SINGLE_SIGN_ON
+    return (
+        configuration is not None and SocialAccount.objects.filter(user=person, provider=configuration.issuer).exists()
+    )
+
+
+def is_membership_by_sso(held: Membership) -> bool:
+    return held.by_sso and settings.SINGLE_SIGN_ON is not None
+
+
+def is_administrator_by_sso(person: User) -> bool:
+    return person.administrator_by_sso and settings.SINGLE_SIGN_ON is not None
 
 
 def uses_password(person: User) -> bool:

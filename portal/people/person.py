@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from portal.listing import whole_number
 from portal.models import AccessLink, Activity, Membership, User
-from portal.people.authority import is_by_sso, uses_password
+from portal.people.authority import is_administrator_by_sso, is_by_sso, is_membership_by_sso, uses_password
 from portal.people.states import State, locked_people, state_of
 from portal.registry import RightSection, role_book
 
@@ -32,8 +32,9 @@ class Answer:
 class PersonPage:
     user: User
     state: State
-    memberships: Sequence[Membership]
-    is_sso: bool
+    memberships: Sequence[tuple[Membership, bool]]  # and whether single sign-on manages it
+    is_by_sso: bool  # name and address
+    is_administrator_by_sso: bool
     sessions: int
     has_second_step: bool
     may_use_password: bool
@@ -44,7 +45,7 @@ class PersonPage:
 
 
 def person_page(user: User, query: QueryDict) -> PersonPage:
-    memberships = list(Membership.objects.filter(user=user).select_related("team").order_by("team__name"))
+    memberships = Membership.objects.filter(user=user).select_related("team").order_by("team__name")
     about = Q(kind="portal.user", object_pk=user.pk) | Q(kind="portal.session", object_pk=user.pk) | Q(actor=user)
     last = Activity.objects.filter(kind="portal.session", object_pk=user.pk, verb="Sign in").first()
     address: Any = (last.after or {}).get("address", "") if last else ""
@@ -52,8 +53,9 @@ def person_page(user: User, query: QueryDict) -> PersonPage:
     return PersonPage(
         user=user,
         state=state_of(user, locked_people([user.pk])),
-        memberships=memberships,
-        is_sso=is_by_sso(user) or any(held.by_sso for held in memberships),
+        memberships=[(held, is_membership_by_sso(held)) for held in memberships],
+        is_by_sso=is_by_sso(user),
+        is_administrator_by_sso=is_administrator_by_sso(user),
         sessions=UserSession.objects.filter(user=user).count(),
         has_second_step=Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists(),
         may_use_password=uses_password(user),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from portal.models import AccessLink, Membership, Team, User
+from portal.people.authority import is_membership_by_sso
 from portal.people.invitations import may_manage
 from portal.people.lists import PersonRow, invited_row
 from portal.people.states import State, locked_people, state_of
@@ -15,6 +16,7 @@ from portal.people.states import State, locked_people, state_of
 class Member:
     membership: Membership
     state: State
+    by_sso: bool
     may_remove: bool
 
 
@@ -37,7 +39,8 @@ def team_page(team: Team, reader: User) -> TeamPage:
         Member(
             each,
             state_of(each.user, failures),
-            may_remove=not each.by_sso and (reader.is_superuser or not each.is_lead),
+            by_sso=is_membership_by_sso(each),
+            may_remove=not is_membership_by_sso(each) and (reader.is_superuser or not each.is_lead),
         )
         for each in held
     ]

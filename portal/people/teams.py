@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
 from portal.models import Membership, Team, User
-from portal.people.authority import RefusedError, administrator_and, leader_and
+from portal.people.authority import RefusedError, administrator_and, is_membership_by_sso, leader_and
 from portal.people.log import membership_facts, note_team
 from portal.registry import uses_of_team
 
@@ -90,7 +90,7 @@ def _editable(team: Team, user: User) -> Membership:
     held = Membership.objects.select_for_update().filter(team=team, user=user).first()
     if held is None:
         raise RefusedError("", "no-member", f"{user.display_name} is no longer in {team.name}.")
-    if held.by_sso:
+    if is_membership_by_sso(held):
         raise RefusedError(
             "",
             "by-sso",

@@ -67,7 +67,7 @@ def _admit(configuration: SingleSignOn, claims: dict[str, Any], groups: frozense
         user: User = User.objects.select_for_update().get(pk=pk)
         if not user.is_active:
             raise Refusal("disabled", user=user, subject=claims["sub"])
-        _follow_profile(user, claims)
+        _follow_profile(user, claims, is_new=identity is None)
         follow_groups(user, configuration, groups)
     return user
 
@@ -111,7 +111,7 @@ def _username(claims: dict[str, Any]) -> str:
     return name or f"user-{hashlib.sha256(claims['sub'].encode()).hexdigest()[:12]}"
 
 
-def _follow_profile(user: User, claims: dict[str, Any]) -> None:
+def _follow_profile(user: User, claims: dict[str, Any], *, is_new: bool) -> None:
     """Take over name and e-mail address. Addresses that the user has added and verified here are left alone."""
     first, last = _text(claims, "given_name"), _text(claims, "family_name")
     if not first and not last:
@@ -120,11 +120,22 @@ def _follow_profile(user: User, claims: dict[str, Any]) -> None:
     email = _text(claims, "email")
     if _is_address(email) and not EmailAddress.objects.filter(user=user, verified=True).exists():
         wanted["email"] = email
-    changed = [name for name, value in wanted.items() if getattr(user, name) != value]
-    for name in changed:
-        setattr(user, name, wanted[name])
+    changed = {name: value for name, value in wanted.items() if getattr(user, name) != value}
+    before = {name: getattr(user, name) for name in changed}
+    for name, value in changed.items():
+        setattr(user, name, value)
     if changed:
-        user.save(update_fields=changed)
+        user.save(update_fields=list(changed))
+    if changed and not is_new:
+        record(
+            None,
+            verb="Update profile by single sign-on",
+            kind="portal.user",
+            object_pk=user.pk,
+            object_name=user.username,
+            before=before,
+            after=changed,
+        )
 
 
 def _is_address(email: str) -> bool:

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.models import User
 from portal.people import accounts
-from portal.people.authority import RefusedError
+from portal.people.authority import RefusedError, is_administrator_by_sso
 from portal.views.people.context import Question, ask_first, get_person, link_made, people_context
 from portal.web.responses import PageRequest
 
@@ -65,7 +65,9 @@ def person_demote(request: PageRequest, person: int) -> HttpResponseBase:
         accounts.set_administrator(request.user, person=found, is_administrator=False)
         return f"{found.display_name} is no longer an administrator."
 
-    question = Question("Remove administrator", found.display_name, lines, "Remove administrator", "danger")
+    keeps = accounts.ADMINISTRATOR_BY_SSO if is_administrator_by_sso(found) else ""
+    title = "Remove administrator"
+    question = Question(title, found.display_name, lines, title, "danger", warning=keeps)
     return _ask(request, found, question, act)
 
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.people import accounts
-from portal.people.authority import RefusedError
+from portal.people.authority import RefusedError, is_by_sso
 from portal.people.forms import CreateForm, NameForm, RoleChoiceForm
 from portal.people.lists import people_for_csv
 from portal.people.person import person_page
@@ -69,6 +69,8 @@ def person_create(request: PageRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def person_update(request: PageRequest, person: int) -> HttpResponseBase:
     found = get_person(request, person)
+    if request.method != "POST" and is_by_sso(found):
+        return go_to(request, "portal:person_detail", found.pk)  # which says where name and address are changed
     initial = {"first_name": found.first_name, "last_name": found.last_name, "email": found.email}
     form = NameForm(request.POST if request.method == "POST" else None, initial=initial)
     return _change(

@@ -1,10 +1,13 @@
 """Teams: administrators make them, leads manage the members of their own and nothing else."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
 from namespaces.models import NamespaceRole
 from portal.models import Activity, Membership, Team
+from portal.single_sign_on.configuration import SingleSignOn
 from tests.portal.people.arranging import browser_of, code_of, lead_of, post
 from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
 
@@ -87,14 +90,25 @@ def test_only_administrators_remove_a_lead() -> None:
     assert not Membership.objects.filter(user=second).exists()
 
 
-def test_a_membership_by_single_sign_on_is_not_edited_here() -> None:
+def test_a_membership_by_single_sign_on_is_not_edited_here(settings: Any) -> None:
+    settings.SINGLE_SIGN_ON = SingleSignOn(issuer="https://login.contoso.example", client_id="portal")
     admin, team, ada = make_admin(), make_team("Line A"), make_user("ada")
     Membership.objects.create(team=team, user=ada, by_sso=True)
     assert code_of(post(admin, "team_member_remove", team.pk, ada.pk)) == "by-sso"
     post(admin, "team_member_lead", team.pk, ada.pk, lead="1")
     held = Membership.objects.get()
     assert not held.is_lead
-    assert "SSO" in browser_of(admin).get(reverse("portal:team_detail", args=[team.pk])).content.decode()
+    url = reverse("portal:team_detail", args=[team.pk])
+    page, remove = (
+        browser_of(admin).get(url).content.decode(),
+        reverse("portal:team_member_remove", args=[team.pk, ada.pk]),
+    )
+    assert "SSO" in page
+    assert remove not in page
+    settings.SINGLE_SIGN_ON = None  # no provider manages it any more
+    assert remove in browser_of(admin).get(url).content.decode()
+    post(admin, "team_member_remove", team.pk, ada.pk)
+    assert not Membership.objects.exists()
 
 
 @pytest.mark.parametrize(

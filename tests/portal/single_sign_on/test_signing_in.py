@@ -163,6 +163,16 @@ def test_disabling_ends_the_session_at_once(provider: IdentityProvider) -> None:
     assert browser.get(reverse("portal:account")).status_code == 302
 
 
+def test_a_changed_name_is_recorded(provider: IdentityProvider) -> None:
+    sign_in(provider, "ann")
+    assert not Activity.objects.filter(verb="Update profile by single sign-on").exists()
+    came_as = User.objects.get().first_name
+    User.objects.update(first_name="Anna")
+    sign_in(provider, "ann")
+    entry = Activity.objects.get(verb="Update profile by single sign-on")
+    assert (entry.before, entry.after) == ({"first_name": "Anna"}, {"first_name": came_as})
+
+
 def test_no_token_and_no_group_is_stored(provider: IdentityProvider) -> None:
     SocialApp.objects.create(provider="openid_connect", provider_id="evil", name="Evil", client_id="portal")
     sign_in(provider, "ann")
