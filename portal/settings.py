@@ -18,6 +18,8 @@ DEBUG = flag("PORTAL_DEBUG", False)
 PORTAL_HTTPS = flag("PORTAL_HTTPS", False)
 # In production, several processes serve many users, so no value may be generated at each start.
 PRODUCTION = flag("PORTAL_PRODUCTION", PORTAL_HTTPS)
+# Set by `manage.py demo`: the sign-in page offers the accounts that the demo created. Never in production.
+DEMO = flag("PORTAL_DEMO", False) and not PRODUCTION
 # Elsewhere a random key is enough: each start signs users out, which is safe. In production, Django does not start without
 # a key; portal.wsgi and the worker explain why.
 SECRET_KEY = secret("PORTAL_SECRET_KEY") or ("" if PRODUCTION else secrets.token_urlsafe(50))

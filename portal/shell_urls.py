@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path("favicon.ico", favicon.favicon, name="favicon"),
     # Signing in and out
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
+    path("sign-in/demo/", sign_in.DemoSignIn.as_view(), name="demo_sign_in"),
     path("sign-in/start-over/", second_step.start_over, name="sign_in_start_over"),
     path("sign-in/sso/", single_sign_on.start, name="sso_start"),
     path("sign-in/sso/callback/", single_sign_on.callback, name="sso_callback"),

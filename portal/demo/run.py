@@ -141,6 +141,7 @@ class Demo:
             "PORTAL_STATE_DIR": str(self._folder.path),
             "PORTAL_SECRET_KEY": self._folder.secret_key(),
             "PORTAL_DEBUG": "false",
+            "PORTAL_DEMO": "true",
             "MQTT_ENDPOINTS": str(self._folder.mqtt_endpoints),
             "CONNECTION_LOG_GATEWAY": "sync.capabilities.connection_log.ArmConnectionLog",
             "LIVE_STATE_GATEWAY": "sync.capabilities.live_state.ArmLiveState",

@@ -7,7 +7,7 @@ from allauth.account.views import LoginView
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from portal.demo.accounts import are_offered, demo_accounts, password_of
 from portal.sign_in import records
 from portal.sign_in.forms import SignInForm
 from portal.web.responses import PageRequest, local_url
@@ -42,7 +43,12 @@ class SignIn(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"single_sign_on": settings.SINGLE_SIGN_ON, "local_accounts": settings.LOCAL_ACCOUNTS}
+        accounts = demo_accounts() if are_offered(self.request) else []
+        return context | {
+            "single_sign_on": settings.SINGLE_SIGN_ON,
+            "local_accounts": settings.LOCAL_ACCOUNTS,
+            "demo_accounts": accounts,
+        }
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
         """Answer 422, or 429 with the time to wait where a rate limit refused the attempt."""
@@ -53,6 +59,26 @@ class SignIn(LoginView):
                 response.status_code = HTTPStatus.TOO_MANY_REQUESTS
                 response.headers["Retry-After"] = str((error.params or {})["seconds"])
         return response
+
+
+@method_decorator(login_not_required, name="dispatch")
+class DemoSignIn(SignIn):
+    """Sign in to an account of the demo with one click: with its password, as if it was typed."""
+
+    http_method_names = ["post"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not are_offered(request):
+            raise Http404("Accounts are only offered by a demo on this machine.")
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        username = self.request.POST.get("account", "")
+        password = password_of(username)
+        if password is None:
+            raise Http404("The demo has no such account.")
+        kwargs: dict[str, Any] = super().get_form_kwargs()
+        return kwargs | {"data": {"username": username, "password": password}}
 
 
 @require_POST
