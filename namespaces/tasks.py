@@ -9,6 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from namespaces.actions.access_requests import close_over
+from namespaces.actions.client_imports import forget_old_imports, waiting_imports
+from namespaces.actions.client_imports import run_import as run_client_import
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
@@ -36,6 +38,21 @@ def refresh_namespaces() -> None:
             start_imports(at=timezone.now())
             close_over(timezone.now())
     periodic.record_run("refresh", timezone.now())
+
+
+@shared_task
+def import_clients(pk: int) -> None:
+    """Register the clients of an import from files, unless another worker does or it was cancelled."""
+    run_client_import(pk)
+
+
+@shared_task
+def tidy_client_imports() -> None:
+    """Start imports from files whose message was lost or whose worker died, and delete those that are a day old."""
+    now = timezone.now()
+    forget_old_imports(now)
+    for pk in waiting_imports(now):
+        run_client_import(pk)
 
 
 def start_imports(*, at: datetime) -> None:

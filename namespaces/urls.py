@@ -3,6 +3,7 @@ from django.urls import URLPattern, path
 from namespaces.views import (
     activity,
     bulk,
+    client_imports,
     clients,
     configuration,
     connections,
@@ -51,6 +52,21 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     *resource_urls(clients.CLIENTS),
+    path("<int:pk>/import-clients/", client_imports.client_import_files, name="client_import_files"),
+    path("<int:pk>/import-clients/<int:run>/", client_imports.client_import, name="client_import"),
+    path(
+        "<int:pk>/import-clients/<int:run>/options/", client_imports.client_import_options, name="client_import_options"
+    ),
+    path("<int:pk>/import-clients/<int:run>/fix/", client_imports.client_import_fix, name="client_import_fix"),
+    path("<int:pk>/import-clients/<int:run>/start/", client_imports.client_import_start, name="client_import_start"),
+    path("<int:pk>/import-clients/<int:run>/cancel/", client_imports.client_import_cancel, name="client_import_cancel"),
+    path("<int:pk>/import-clients/<int:run>/resume/", client_imports.client_import_resume, name="client_import_resume"),
+    path(
+        "<int:pk>/import-clients/<int:run>/discard/", client_imports.client_import_discard, name="client_import_discard"
+    ),
+    path(
+        "<int:pk>/import-clients/<int:run>/left-out.csv", client_imports.client_import_left, name="client_import_left"
+    ),
     path("<int:pk>/change-clients/", bulk.clients_change, name="clients_change"),
     path(
         "<int:pk>/clients/<client_name:name>/change-authentication-name/",

@@ -251,6 +251,8 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
+# Pages that take more: the end of their path, and the bytes of all files together.
+LARGE_UPLOADS = {"/import-clients/": 20_000_000}
 
 # Over HTTPS, a browser keeps a cookie with this prefix to exactly this host: no other host of the domain can set it.
 _COOKIE_PREFIX = "__Host-" if PORTAL_HTTPS else ""
@@ -334,6 +336,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "namespaces.tasks.refresh_namespaces",
         "schedule": 10.0,
         "options": {"expires": 10.0},
+    },
+    "tidy-client-imports": {
+        "task": "namespaces.tasks.tidy_client_imports",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
     "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},

@@ -23,6 +23,7 @@ PURE = (
     "certificates.diagnosis",
     "certificates.samples",
     "namespaces.authorization",
+    "namespaces.client_files",
 )
 # The portal switches faults on through these two, and the emulator's users need nothing but Python for it.
 STANDARD_LIBRARY_ONLY = ("emulator.fault_rules", "emulator.faults_client")

@@ -1,6 +1,7 @@
 """Models of namespaces."""
 
 from namespaces.models.access_requests import AccessRequest
+from namespaces.models.client_imports import ClientImport, ImportRow
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.connections import ClientCertificate, ConnectionAttempt
@@ -14,8 +15,10 @@ __all__ = [
     "Client",
     "ClientCertificate",
     "ClientGroup",
+    "ClientImport",
     "ConnectionAttempt",
     "ConnectionCount",
+    "ImportRow",
     "Namespace",
     "NamespaceConfiguration",
     "NamespaceResource",

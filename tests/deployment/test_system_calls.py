@@ -30,7 +30,8 @@ def allowed_by(unit: str) -> set[str]:
     """Apply the SystemCallFilter lines of a unit, one after the other."""
     allowed: set[str] = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
-        named = {call for word in line.lstrip("~").split() for call in members(word)}
+        words = line.lstrip("~").split()
+        named = {call for word in words for call in (members(word) if word.startswith("@") else {word})}
         allowed = allowed - named if line.startswith("~") else allowed | named
     return allowed
 

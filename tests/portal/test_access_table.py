@@ -15,7 +15,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from namespaces.models import AccessRequest, ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, Namespace, NamespaceRole
 from portal.models import (
     AccessLink,
     Activity,
@@ -149,6 +149,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_list": ("GET", "reader"),
     "namespaces:client_csv": ("GET", "reader"),
     "namespaces:clients_change": ("GET", "contributor"),
+    "namespaces:client_import_files": ("GET", "contributor"),
+    "namespaces:client_import": ("GET", "contributor"),
+    "namespaces:client_import_left": ("GET", "contributor"),
+    **{f"namespaces:client_import_{name}": ("POST", "contributor") for name in ("options", "fix", "start")},
+    **{f"namespaces:client_import_{name}": ("POST", "contributor") for name in ("cancel", "resume", "discard")},
     "namespaces:client_states": ("GET", "reader"),
     "namespaces:client_create": ("GET", "contributor"),
     "namespaces:client_create_draft": ("POST", "contributor"),
@@ -257,6 +262,7 @@ CHANGES = {
     "certificates:ca_certificate_team": "owner",
     "namespaces:client_create": "contributor",
     "namespaces:clients_change": "contributor",
+    "namespaces:client_import_files": "contributor",
     "namespaces:client_update": "contributor",
     "namespaces:client_change_authentication_name": "contributor",
     "namespaces:client_delete": "contributor",
@@ -333,6 +339,7 @@ def furnish() -> None:
     AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), reason="Work", **asked)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
+    ClientImport.objects.create(pk=1000, namespace=namespace, user=people["owner"], created_at=now)
     for each in User.objects.all():
         values = {
             SESSION_KEY: str(each.pk),
@@ -361,6 +368,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "entry": 1000,
         "finding": 1000,
         "session": 1000,
+        "run": 1000,
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,
@@ -391,6 +399,9 @@ def _walk(resolver: Any, prefix: str) -> Iterator[tuple[str, set[str]]]:
 
 def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
     url = reverse(name, kwargs=arguments(name, pk))
+    if "run" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
+        # An import is seen by the person who brought it only.
+        ClientImport.objects.update(user=browser.session["_auth_user_id"])
     return browser.get(url) if method == "GET" else browser.post(url)
 
 
@@ -440,6 +451,7 @@ REMOVES = (
     "_disconnect",
     "_delete",
     "_team",
+    "client_import_discard",
     "change_authentication_name",
     "_member_remove",
     "invitation_revoke",

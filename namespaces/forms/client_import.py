@@ -1,0 +1,122 @@
+"""The forms of an import of clients: the files, and what counts for all rows."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from certificates.authentication.engine import VALIDATION_SCHEMES
+from namespaces.client_files.files import read_files
+from namespaces.client_files.found_rows import MAX_BYTES, FoundRow, UnreadableFileError
+from namespaces.forms.attributes import AttributeFormSet, rows_of
+from namespaces.forms.base import IN_A_ROW, GuardedForm, TeamField, offer_teams
+from namespaces.importing.workbooks import read_workbook
+from namespaces.models import Client, ClientImport, Namespace
+from portal.models import User
+
+if TYPE_CHECKING:
+    FileField = forms.FileField
+else:
+    FileField = forms.FileField
+
+ACCEPTED = ".pem,.cer,.crt,.der,.zip,.csv,.tsv,.txt,.json,.xlsx"
+PASTED = "pasted rows"
+
+
+class ManyFiles(forms.ClearableFileInput):
+    """A file input that takes several files."""
+
+    allow_multiple_selected = True
+    template_name = "django/forms/widgets/file.html"
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return files.getlist(name) if hasattr(files, "getlist") else files.get(name)
+
+
+class ManyFilesField(forms.Field):
+    """Several files, of any kind and size: what is in them is read later."""
+
+    widget = ManyFiles
+
+
+class ImportFilesForm(GuardedForm):
+    """The step *Files*: files to drop, or rows to paste."""
+
+    upload = ManyFilesField(
+        label="Files",
+        required=False,
+        help_text="Certificates, a .zip of them, CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
+        widget=ManyFiles(attrs={"accept": ACCEPTED}),
+    )
+    pasted = forms.CharField(
+        label="Or paste rows",
+        required=False,
+        strip=False,
+        help_text="From a spreadsheet, with or without headings. Without: client name, authentication name, validation "
+        "scheme, thumbprint, connection state, description.",
+        widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
+    )
+    team = TeamField()
+
+    def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.found: list[FoundRow] = []
+        offer_teams(self, user, namespace, Client)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        chosen = cleaned.get("upload") or []
+        files = [(str(file.name or "file"), file.read(MAX_BYTES + 1)) for file in chosen]
+        pasted = cleaned.get("pasted", "")
+        if pasted.strip():
+            files.append((PASTED, pasted.encode("utf-8", "surrogatepass")))
+        if not files:
+            if not self.fields_with_a_key:
+                self.add_error("upload", ValidationError("Choose files, drop them, or paste rows.", code="required"))
+            return cleaned
+        try:
+            self.found = read_files(files, read_workbook)
+        except UnreadableFileError as problem:
+            self.add_error("upload", ValidationError(problem.sentence, code=problem.code))
+        return cleaned
+
+
+class ImportOptionsForm(GuardedForm):
+    """What counts for all rows of an import. A row keeps its own value where the file has one."""
+
+    team = TeamField()
+    name_from = forms.ChoiceField(
+        label="Client name from",
+        choices=[("certificate", "Certificate"), ("file", "File name")],
+        required=False,
+    )
+    validation_scheme = forms.ChoiceField(
+        label="Validation scheme",
+        choices=[("", "What fits the certificate"), *((scheme.value, scheme.label) for scheme in VALIDATION_SCHEMES)],
+        required=False,
+    )
+    state = forms.ChoiceField(
+        label="Connection state", choices=[("Enabled", "Enabled"), ("Disabled", "Disabled")], required=False
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, run: ClientImport, user: User) -> None:
+        super().__init__(data, initial={"team": run.team_id, **run.options})
+        offer_teams(self, user, run.namespace, Client)
+        self.initial["team"] = run.team_id
+        posted = self.data if self.is_bound else None
+        self.attribute_rows = (
+            AttributeFormSet.bound_to(posted)
+            if isinstance(posted, QueryDict)
+            else AttributeFormSet.starting_from([*rows_of(run.options.get("attributes", {})), {}, {}])
+        )
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if not self.attribute_rows.is_valid():
+            self.add_error(None, ValidationError("Check the attributes marked below.", code=IN_A_ROW))
+        return self.cleaned_data
+
+    def options(self) -> dict[str, Any]:
+        names = ("name_from", "validation_scheme", "state")
+        return {name: self.cleaned_data[name] for name in names} | {"attributes": self.attribute_rows.attributes}

@@ -1,0 +1,111 @@
+"""What the pages of an import of clients show: its rows by verdict, problems first, and how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import Case, Count, IntegerField, Value, When
+from django.http import Http404, QueryDict
+
+from namespaces.models import ClientImport, ImportRow, Namespace
+from portal.listing import asked_text, page_of
+from portal.models import User
+from portal.web.csv_files import CsvColumn
+
+ROWS_ON_A_PAGE = 200
+Verdict, Outcome = ImportRow.Verdict, ImportRow.Outcome
+PROBLEMS_FIRST = (
+    Verdict.PRIVATE_KEY,
+    Verdict.INVALID,
+    Verdict.NO_ISSUER,
+    Verdict.NAME_TAKEN,
+    Verdict.DUPLICATE,
+    Verdict.DIFFERS,
+    Verdict.EXISTS,
+    Verdict.NEW,
+)
+# good, warning, bad or quiet, as the status component draws it.
+KINDS: Mapping[str, str] = {
+    Verdict.NEW: "good",
+    Verdict.EXISTS: "quiet",
+    Verdict.DIFFERS: "warning",
+    Verdict.DUPLICATE: "warning",
+    Verdict.NAME_TAKEN: "warning",
+    Verdict.NO_ISSUER: "bad",
+    Verdict.PRIVATE_KEY: "bad",
+    Verdict.INVALID: "bad",
+}
+LEFT_COLUMNS = {
+    "File": CsvColumn("source"),
+    "Row": CsvColumn("place"),
+    "Client name": CsvColumn("wanted", value=lambda wanted: wanted.get("name", "")),
+    "Authentication name": CsvColumn("wanted", value=lambda wanted: wanted.get("authentication_name", "")),
+    "Validation scheme": CsvColumn("wanted", value=lambda wanted: wanted.get("validation_scheme", "")),
+    "Thumbprints": CsvColumn("wanted", value=lambda wanted: " ".join(wanted.get("thumbprints", ()))),
+    "Verdict": CsvColumn("verdict", value=lambda verdict: Verdict(verdict).label),
+    "Why": CsvColumn("why"),
+}
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One verdict with the number of its rows."""
+
+    code: str
+    label: str
+    count: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """The step *Review*."""
+
+    page: Page[ImportRow]
+    chips: tuple[Chip, ...]
+    total: int
+    ready: int
+    chosen: int
+    verdict: str  # of the rows that are shown; "" for all
+
+    @property
+    def left(self) -> int:
+        return self.total - self.chosen
+
+    @property
+    def all_ready(self) -> bool:
+        return self.ready == self.total > 0
+
+
+def get_import(user: User, namespace: Namespace, pk: int) -> ClientImport:
+    """Return an import of this person. Raise Http404 for another's, and for one that is forgotten."""
+    rows = ClientImport.objects.select_related("namespace", "team", "user")
+    run = rows.filter(pk=pk, namespace=namespace, user=user).first()
+    if run is None:
+        raise Http404("This import is no longer there. The rows of an import are kept for a day.")
+    return run
+
+
+def review_of(run: ClientImport, query: QueryDict) -> Review:
+    counted = dict(run.rows.order_by().values_list("verdict").annotate(n=Count("pk")))
+    chips = tuple(Chip(v, v.label, counted[v], KINDS[v]) for v in PROBLEMS_FIRST if counted.get(v))
+    asked = asked_text(query, "verdict")
+    verdict = asked if asked in counted else ""
+    rows = run.rows.filter(verdict=verdict) if verdict else run.rows.all()
+    rank = Case(*(When(verdict=v, then=Value(at)) for at, v in enumerate(PROBLEMS_FIRST)), output_field=IntegerField())
+    page = page_of(rows.order_by(rank, "number"), query, ROWS_ON_A_PAGE)
+    chosen = run.rows.filter(is_chosen=True).count()
+    return Review(page, chips, sum(counted.values()), counted.get(Verdict.NEW, 0), chosen, verdict)
+
+
+def left_out(run: ClientImport) -> Any:
+    """Return the rows that are not imported, or not yet chosen."""
+    if run.state == ClientImport.State.REVIEW:
+        return run.rows.filter(is_chosen=False)
+    return run.rows.filter(outcome__in=[Outcome.LEFT, Outcome.WAITING])
+
+
+def running_imports(user: User, namespace: Namespace) -> list[ClientImport]:
+    """Return this person's imports in the namespace, newest first."""
+    return list(ClientImport.objects.filter(user=user, namespace=namespace).order_by("-pk")[:10])

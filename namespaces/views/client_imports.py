@@ -1,0 +1,152 @@
+"""Import clients from files: Files, Review, Import. Nothing is registered before the last step is confirmed."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from namespaces.access import get_namespace
+from namespaces.actions.client_imports import (
+    cancel_import,
+    discard_import,
+    keep_rows,
+    resume_import,
+    start_import,
+)
+from namespaces.forms.client_import import ImportFilesForm, ImportOptionsForm
+from namespaces.importing import verdicts
+from namespaces.models import Client, ClientImport, Namespace
+from namespaces.pages.client_import import LEFT_COLUMNS, get_import, left_out, review_of, running_imports
+from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
+from namespaces.views.context import namespace_context
+from portal.listing import whole_number
+from portal.web.csv_files import csv_response, csv_rows
+from portal.web.responses import PageRequest, go_to, render_page
+
+REVIEW = "namespaces:client_import"
+TITLE = {"page_title": "Import clients", "menu_current": "namespaces:client_list"}
+
+
+def _namespace(request: PageRequest, pk: int) -> Namespace:
+    return get_namespace(request.user, pk, Verb.CONTRIBUTE, model=Client)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def client_import_files(request: PageRequest, pk: int) -> HttpResponseBase:
+    """Take files or pasted rows, and read them. Only the rows are kept."""
+    namespace = _namespace(request, pk)
+    posted = request.POST if request.method == "POST" else None
+    files = request.FILES if request.method == "POST" else None
+    form = ImportFilesForm(posted, files, namespace=namespace, user=request.user)
+    if form.is_valid():
+        run = keep_rows(request.user, namespace=namespace, team=form.cleaned_data["team"], found=form.found)
+        verdicts.judge(run, namespace.rights.reach(Client))
+        return go_to(request, REVIEW, pk, run.pk)
+    imports = running_imports(request.user, namespace)
+    context = namespace_context(request, namespace, form=form, imports=imports, **TITLE)
+    status = 422 if form.is_bound else 200
+    return render_page(request, "namespaces/client_import_files.html", context, status=status)
+
+
+@require_safe
+def client_import(request: PageRequest, pk: int, run: int) -> HttpResponse:
+    """Show the review of an import, or how far it is."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    if found.state == ClientImport.State.REVIEW:
+        return _review_page(request, namespace, found, ImportOptionsForm(run=found, user=request.user))
+    left = left_out(found)
+    context = namespace_context(request, namespace, run=found, left=left[:50], left_count=left.count(), **TITLE)
+    return render_page(request, "namespaces/client_import_progress.html", context, partial="progress")
+
+
+def _review_page(
+    request: PageRequest, namespace: Namespace, run: ClientImport, form: ImportOptionsForm, *, status: int = 200
+) -> HttpResponse:
+    review = review_of(run, request.GET)
+    context = namespace_context(request, namespace, run=run, review=review, form=form, **TITLE)
+    return render_page(request, "namespaces/client_import_review.html", context, status=status)
+
+
+@require_POST
+def client_import_options(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
+    """Set what counts for all rows, and judge them anew."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    form = ImportOptionsForm(request.POST, run=found, user=request.user)
+    if not form.is_valid():
+        return _review_page(request, namespace, found, form, status=422)
+    if found.state == ClientImport.State.REVIEW:
+        found.team, found.options = form.cleaned_data["team"], form.options()
+        found.save(update_fields=["team", "options"])
+        verdicts.judge(found, namespace.rights.reach(Client))
+    return go_to(request, REVIEW, pk, run)
+
+
+@require_POST
+def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
+    """Fix one row (`row`) as its verdict proposes, or every row of a verdict (`verdict`), and judge all anew."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    rows = found.rows.filter(verdict=request.POST.get("verdict", ""))
+    number = whole_number(request.POST.get("row", ""))
+    if number is not None:
+        rows = found.rows.filter(number=number)
+    if found.state == ClientImport.State.REVIEW:
+        verdicts.apply_fix(found, list(rows))
+        verdicts.judge(found, namespace.rights.reach(Client))
+    return go_to(request, REVIEW, pk, run)
+
+
+@require_POST
+def client_import_start(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
+    """Keep the ticks of the page that was posted; with `import`, let a worker register the chosen rows, or `all`."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    if found.state == ClientImport.State.REVIEW:
+        _keep_ticks(request, found)
+    if "import" in request.POST:
+        try:
+            start_import(request.user, run=found, everything=request.POST["import"] == "all")
+        except RuleError as refusal:
+            messages.warning(request, refusal.sentence, extra_tags=refusal.code)
+    return go_to(request, REVIEW, pk, run)
+
+
+def _keep_ticks(request: PageRequest, run: ClientImport) -> None:
+    shown = {number for text in request.POST.getlist("shown") if (number := whole_number(text)) is not None}
+    ticked = {number for text in request.POST.getlist("row") if (number := whole_number(text)) is not None}
+    rows = run.rows.filter(number__in=shown, verdict__in=verdicts.MAY_CHOOSE)
+    rows.filter(number__in=ticked).update(is_chosen=True)
+    rows.exclude(number__in=ticked).update(is_chosen=False)
+
+
+def _change(change: Callable[..., object], sentence: str) -> Callable[..., HttpResponseBase]:
+    """Return the view of a button that changes the state of an import."""
+
+    @require_POST
+    def view(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
+        found = get_import(request.user, _namespace(request, pk), run)
+        change(run=found)
+        messages.info(request, sentence)
+        if not ClientImport.objects.filter(pk=found.pk).exists():
+            return go_to(request, "namespaces:client_import_files", pk)
+        return go_to(request, REVIEW, pk, run)
+
+    return view
+
+
+client_import_cancel = _change(cancel_import, "The import stops. What was registered stays.")
+client_import_resume = _change(resume_import, "The import goes on.")
+client_import_discard = _change(discard_import, "The rows of the import are forgotten.")
+
+
+@require_safe
+def client_import_left(request: PageRequest, pk: int, run: int) -> StreamingHttpResponse:
+    """Download the rows that are left out, with the reason, as a CSV file that can be imported again."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    rows = csv_rows(left_out(found).order_by("number"), list(LEFT_COLUMNS.values()))
+    return csv_response(f"{namespace.name}-left-out.csv", list(LEFT_COLUMNS), rows)
