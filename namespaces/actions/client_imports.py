@@ -117,7 +117,9 @@ def run_import(pk: int) -> None:
     now = timezone.now()
     if pk not in waiting_imports(now):
         return
-    ClientImport.objects.filter(pk=pk).update(state=State.RUNNING, touched_at=now)
+    ClientImport.objects.filter(pk=pk, state__in=[State.WAITING, State.RUNNING]).update(
+        state=State.RUNNING, touched_at=now
+    )
     while import_batch(pk):
         pass
 

@@ -5,7 +5,6 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from certificates.authentication.matching import first_name, fitting_scheme
@@ -43,7 +42,7 @@ def read_files(files: Sequence[tuple[str, bytes]], read_workbook: ReadWorkbook |
         raise _too_large()
     found: list[FoundRow] = []
     for name, data in files:
-        source = name[:LONGEST_NAME]
+        source = _printable(name)
         try:
             found += _read_file(source, data, read_workbook)
         except UnreadableFileError as problem:
@@ -53,6 +52,11 @@ def read_files(files: Sequence[tuple[str, bytes]], read_workbook: ReadWorkbook |
         if len(found) > MAX_ROWS:
             raise too_many_rows()
     return found
+
+
+def _printable(name: str) -> str:
+    """Return the name of a file as it is kept and shown: shortened, with ? for what cannot be seen."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:LONGEST_NAME])
 
 
 def _read_file(source: str, data: bytes, read_workbook: ReadWorkbook | None) -> list[FoundRow]:
@@ -103,7 +107,7 @@ def facts_of(certificate: Certificate, source: str) -> dict[str, Any]:
         "is_ca": certificate.is_ca,
         "name": name,
         "scheme": fitting_scheme(certificate, name) or "ThumbprintMatch",
-        "stem": PurePosixPath(source).stem,
+        "stem": source.rpartition("/")[2].rpartition(".")[0] or source.rpartition("/")[2],
     }
 
 
@@ -122,7 +126,7 @@ def _read_archive(source: str, data: bytes, read_workbook: ReadWorkbook | None) 
             raise too_many_rows()
         found: list[FoundRow] = []
         for name, member in _members(archive):
-            found += _read_member(f"{source}/{name}"[:LONGEST_NAME], member)
+            found += _read_member(_printable(f"{source}/{name}"), member)
     if not found:
         raise UnreadableFileError("no-rows", "This archive has no files.")
     return found

@@ -1,5 +1,6 @@
 """What a file says about a client: values as they are written there, and why a row or a file cannot be read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,18 @@ class UnreadableFileError(ValueError):
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+
+
+def check_storable(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values if a database can keep them. Raise ValueError for NUL, half of a surrogate pair, and infinity."""
+    try:
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise ValueError("A value has a number or character that cannot be kept.") from None
+    if "\\u0000" in text:
+        raise ValueError("A value has a NUL character; remove it.")
+    return values
 
 
 def too_many_rows() -> UnreadableFileError:

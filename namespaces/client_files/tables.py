@@ -8,7 +8,13 @@ from typing import Any
 
 from certificates.x509.containers import as_text
 from namespaces.client_files.columns import guess_columns, looks_like_headings, plain_value, values_of
-from namespaces.client_files.found_rows import MAX_ROWS, FoundRow, UnreadableFileError, too_many_rows
+from namespaces.client_files.found_rows import (
+    MAX_ROWS,
+    FoundRow,
+    UnreadableFileError,
+    check_storable,
+    too_many_rows,
+)
 
 MAX_COLUMNS = 200
 LONGEST_CELL = 20_000  # characters
@@ -65,7 +71,7 @@ def _row(keys: Sequence[str], cells: Sequence[str], source: str, number: int) ->
         sentence = f"This row has {len(cells)} cells, and the table {len(keys)} columns."
         return FoundRow(source, number, problem="too-many-cells", sentence=sentence)
     try:
-        return FoundRow(source, number, values_of(keys, cells))
+        return FoundRow(source, number, check_storable(values_of(keys, cells)))
     except ValueError as problem:
         return FoundRow(source, number, problem="invalid", sentence=str(problem))
 
@@ -101,7 +107,7 @@ def _client(document: Any, source: str, number: int) -> FoundRow:
     if isinstance(authentication, dict):
         flat = flat | authentication
     try:
-        return FoundRow(source, number, _values(flat))
+        return FoundRow(source, number, check_storable(_values(flat)))
     except ValueError as problem:
         return FoundRow(source, number, problem="invalid", sentence=str(problem))
 

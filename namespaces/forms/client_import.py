@@ -46,7 +46,7 @@ class ImportFilesForm(GuardedForm):
     upload = ManyFilesField(
         label="Files",
         required=False,
-        help_text="Certificates, a .zip of them, CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
+        help_text="Certificates (more than 100 in a .zip), CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
         widget=ManyFiles(attrs={"accept": ACCEPTED}),
     )
     pasted = forms.CharField(

@@ -16,7 +16,7 @@ from namespaces.actions.client_imports import (
 )
 from namespaces.forms.client_import import ImportFilesForm, ImportOptionsForm
 from namespaces.importing import verdicts
-from namespaces.models import Client, ClientImport, Namespace
+from namespaces.models import Client, ClientImport, ImportRow, Namespace
 from namespaces.pages.client_import import LEFT_COLUMNS, get_import, left_out, review_of, running_imports
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -90,7 +90,8 @@ def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBa
     """Fix one row (`row`) as its verdict proposes, or every row of a verdict (`verdict`), and judge all anew."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    rows = found.rows.filter(verdict=request.POST.get("verdict", ""))
+    asked = request.POST.get("verdict", "")
+    rows = found.rows.filter(verdict=asked) if asked in ImportRow.Verdict.values else found.rows.none()
     number = whole_number(request.POST.get("row", ""))
     if number is not None:
         rows = found.rows.filter(number=number)

@@ -39,6 +39,8 @@ NEED_NO_FIELD = (
     "_test",
     "_disconnect",
     "_discard",
+    "client_import_cancel",
+    "client_import_resume",
     "_make",
     "_revoke",
     "_refresh",

@@ -139,6 +139,9 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], list[str]]] = {
     "a name that is a list": ("a.json", lambda: b'[{"name": ["a"]}]', ["invalid"]),
     "thumbprints that are text": ("a.json", lambda: b'[{"name": "a", "thumbprints": "x"}]', ["invalid"]),
     "attributes that are text": ("a.json", lambda: b'[{"name": "a", "attributes": "x"}]', ["invalid"]),
+    "NUL in a name": ("a.json", lambda: b'[{"name": "a\\u0000"}]', ["invalid"]),
+    "half of a surrogate pair": ("a.json", lambda: b'[{"name": "a\\ud800"}]', ["invalid"]),
+    "an endless number": ("a.json", lambda: b'[{"name": "a", "attributes": {"b": 1e999}}]', ["invalid"]),
     "10,001 entries": ("a.json", lambda: json.dumps([{"name": "a"}] * 10_001).encode(), ["!too-many-rows"]),
     "a body of ARM": ("a.json", lambda: b'{"value": [{"name": "a", "properties": {"state": "Enabled"}}]}', [READ]),
     # Archives

@@ -170,7 +170,7 @@ def test_a_fix_changes_its_row_and_what_differs_is_updated_when_chosen(
     browser.post(url(place, "_fix", run), {"row": "4"})
     renamed = run.rows.get(number=4)
     assert (renamed.verdict, renamed.wanted["name"], renamed.is_chosen) == (Verdict.NAME_TAKEN, "theirs-b", False)
-    ticked = {"shown": ["1", "3"], "row": ["1", "3"]}
+    ticked: dict[str, Any] = {"shown": ["1", "3"], "row": ["1", "3"]}
     start(browser, place, run, **ticked)
     actions.run_import(run.pk)
     outcomes = dict(run.rows.values_list("number", "outcome"))

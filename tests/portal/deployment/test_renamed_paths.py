@@ -28,6 +28,8 @@ TASKS = {
     "sync.tasks.take_in_connections",
     "namespaces.tasks.import_namespace",
     "namespaces.tasks.refresh_namespaces",
+    "namespaces.tasks.import_clients",
+    "namespaces.tasks.tidy_client_imports",
     "portal.tasks.heartbeat",
     "portal.tasks.tidy_sign_ins",
     "portal.tasks.seal_activity",
