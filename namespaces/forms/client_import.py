@@ -47,7 +47,7 @@ class ImportFilesForm(GuardedForm):
         label="Files",
         required=False,
         help_text="Certificates (more than 100 in a .zip), CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
-        widget=ManyFiles(attrs={"accept": ACCEPTED}),
+        widget=ManyFiles(attrs={"accept": ACCEPTED, "multiple": True}),
     )
     pasted = forms.CharField(
         label="Or paste rows",

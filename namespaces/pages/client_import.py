@@ -1,5 +1,6 @@
 """What the pages of an import of clients show: its rows by verdict, problems first, and how far it is."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,11 @@ LEFT_COLUMNS = {
     "Authentication name": CsvColumn("wanted", value=lambda wanted: wanted.get("authentication_name", "")),
     "Validation scheme": CsvColumn("wanted", value=lambda wanted: wanted.get("validation_scheme", "")),
     "Thumbprints": CsvColumn("wanted", value=lambda wanted: " ".join(wanted.get("thumbprints", ()))),
+    "Connection state": CsvColumn("wanted", value=lambda wanted: wanted.get("state", "")),
+    "Description": CsvColumn("wanted", value=lambda wanted: wanted.get("description", "")),
+    "Attributes": CsvColumn(
+        "wanted", value=lambda wanted: json.dumps(wanted.get("attributes", {}), ensure_ascii=False)
+    ),
     "Verdict": CsvColumn("verdict", value=lambda verdict: Verdict(verdict).label),
     "Why": CsvColumn("why"),
 }
