@@ -39,7 +39,8 @@ def test_leading_zeros_and_places_are_kept() -> None:
 
 def test_a_key_in_any_container_is_rejected_and_leaves_nothing() -> None:
     for name, data in key_files():
-        for file in (("a.crt", data), ("a.zip", packed(("folder/a.crt", data)))):
+        files: list[tuple[str, bytes]] = [("a.crt", data), ("a.zip", packed(("folder/a.crt", data)))]
+        for file in files:
             found = read_files([file], read_workbook)
             is_nested = name.startswith("ZIP") and file[0] == "a.zip"  # not even unpacked
             assert ("zip" if is_nested else "private-key") in {row.problem for row in found}, (name, file[0])
