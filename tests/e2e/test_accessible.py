@@ -29,7 +29,6 @@ PAGES = (
     "namespaces/1/clients/",
     "namespaces/1/change-clients/?which=all&change=disable",
     "namespaces/1/create-client/",
-    "namespaces/1/import-clients/",
     "namespaces/1/clients/press-1/update/",
     "namespaces/1/clients/press-1/change-authentication-name/",
     "namespaces/1/clients/press-1/",
