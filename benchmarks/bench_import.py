@@ -49,13 +49,14 @@ def measure() -> None:
     from namespaces.client_files.files import read_files
     from namespaces.importing import verdicts
     from namespaces.models import Client, ClientImport
-    from namespaces.rights import Reach
+    from namespaces.rights import rights_in
     from portal.models import Activity
     from tests.support.factories import make_namespace, owner_of
 
     settings.MAX_CLIENTS = ROWS
     namespace = make_namespace("bench")
     owner, data = owner_of(namespace), table()
+    namespace.rights = rights_in(owner, namespace.pk)
 
     def new_clients() -> list[Client]:
         rows = []
@@ -81,7 +82,7 @@ def measure() -> None:
 
     def review() -> None:
         run = client_imports.keep_rows(owner, namespace=namespace, team=None, found=read_files([("a.csv", data)]))
-        verdicts.judge(run, Reach(everything=True))
+        verdicts.judge(run, namespace)
 
     def start() -> None:
         client_imports.start_import(owner, run=ClientImport.objects.latest("pk"), everything=True)

@@ -10,10 +10,13 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
+from namespaces.actions.clients import authentication_name_taken
 from namespaces.actions.resources import ChangedMeanwhile, Gone, current
 from namespaces.actions.teams import check_new
 from namespaces.client_files.found_rows import FoundRow
+from namespaces.connections.client_certificates import note_latest
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
+from namespaces.rights import rights_now
 from namespaces.rules.clients import client_problems
 from namespaces.rules.errors import RuleError
 from portal import activity
@@ -160,8 +163,8 @@ def _finish(run: ClientImport) -> None:
     activity.record(
         run.user,
         verb="Import clients",
-        kind="namespaces.clientimport",
-        object_pk=run.pk,
+        kind=Client._meta.label_lower,  # so that it is hidden where clients of the team are
+        object_pk=None,
         object_name=f"{run.imported:,} clients",
         scope=run.namespace_id,
         scope_name=run.namespace.name,
@@ -180,7 +183,8 @@ class _Batch:
         named = mine.annotate(lowered=Lower("name")).filter(lowered__in=lowered).select_related("namespace", "team")
         self.by_name = {each.name.lower(): each for each in named}
         keys = [authentication_name_key(row.wanted["authentication_name"]) for row in rows]
-        self.by_key = dict(mine.filter(authentication_key__in=keys).values_list("authentication_key", "name"))
+        self.by_key = {each.authentication_key: each for each in mine.filter(authentication_key__in=keys)}
+        self.sight = rights_now(run.user, run.namespace_id).sight(run.namespace_id)
         self.room = settings.MAX_CLIENTS - mine.count()
 
     def write(self) -> None:
@@ -207,12 +211,12 @@ class _Batch:
             self._update(row, existing)
             return None
         holder = self.by_key.get(key)
-        if holder is not None and (existing is None or holder != existing.name):
-            raise RuleError("", "taken", f"Client {holder} has this authentication name by now.")
+        if holder is not None and (existing is None or holder.name != existing.name):
+            raise RuleError("", "taken", authentication_name_taken(holder, self.sight))
         client = existing or Client(namespace=self.run.namespace)
         client.team, client.created_by, client.deleted_at = self.run.team, self.run.user, None
         self._set(client, wanted)
-        self.by_name[wanted["name"].lower()], self.by_key[key] = client, client.name
+        self.by_name[wanted["name"].lower()], self.by_key[key] = client, client
         if existing is not None:  # it waits for its deletion in Azure, and is wanted again
             self._commit(existing, "Create client", None)
             row.outcome = Outcome.CREATED
@@ -225,7 +229,7 @@ class _Batch:
     def _update(self, row: ImportRow, existing: Client) -> None:
         """Change a client that was shown as different, as far as nobody has edited it since."""
         if row.verdict != Verdict.DIFFERS or not row.edition or existing.pk is None:
-            raise RuleError("", "taken", f"Client {existing.name} was registered meanwhile.")
+            raise RuleError("", "taken", f"Client {row.wanted['name']} was registered meanwhile.")
         try:
             client = current(self.run.user, existing, row.edition)
         except ChangedMeanwhile:
@@ -287,4 +291,5 @@ class _Batch:
         ]
         activity.record_many(entries)
         if clients:
+            note_latest(self.run.namespace_id, {client.name for client in clients})
             wake_on_commit(clients[0])

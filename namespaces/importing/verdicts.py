@@ -8,7 +8,7 @@ from typing import Any
 from certificates.authentication.engine import authentication_name_key
 from certificates.x509.certificate import name_key
 from namespaces.client_files.found_rows import PRIVATE_KEY
-from namespaces.models import Client, ClientImport, ImportRow
+from namespaces.models import Client, ClientImport, ImportRow, Namespace
 from namespaces.registry import uploaded_cas
 from namespaces.rights import Reach
 from namespaces.rules.clients import (
@@ -66,6 +66,7 @@ class _Existing:
     team: int | None
     team_name: str
     edited_generation: int
+    is_hidden: bool = False  # another team's, which this person does not see
 
 
 @dataclass
@@ -75,15 +76,15 @@ class _Place:
     reach: Reach
     by_name: dict[str, _Existing]
     by_key: dict[str, _Existing]
-    issuers: frozenset[str]
+    issuers: Mapping[str, str]  # the key of the subject of each CA certificate → its name here, "" where it is hidden
     names: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     thumbprints: dict[str, str] = field(default_factory=dict)
 
 
-def judge(run: ClientImport, reach: Reach) -> None:
-    """Set the verdict of every row anew, and save it. `reach`: which clients the person may change."""
-    place = _place_of(run, reach)
+def judge(run: ClientImport, namespace: Namespace) -> None:
+    """Set the verdict of every row anew, and save it. `namespace`: as the person sees it."""
+    place = _place_of(namespace)
     rows = list(run.rows.order_by("number"))
     for row in rows:
         _judge_row(row, run.options, place)
@@ -91,18 +92,29 @@ def judge(run: ClientImport, reach: Reach) -> None:
     ImportRow.objects.bulk_update(rows, columns, batch_size=500)
 
 
-def _place_of(run: ClientImport, reach: Reach) -> _Place:
-    rows = Client.objects.present().filter(namespace=run.namespace_id)
+def _place_of(namespace: Namespace) -> _Place:
+    rows = Client.objects.present().filter(namespace=namespace)  # hidden ones too: their names are taken
+    seen = Client.visible_to(namespace.sight).present().filter(namespace=namespace)
+    visible = set(seen.values_list("pk", flat=True)) if namespace.sight.is_partial else None
     columns = ("pk", "name", "authentication_key", *_DESCRIBED, "team_id", "team__name", "edited_generation")
     existing = [
-        _Existing(pk, name, key, dict(zip(_DESCRIBED, rest[:-3], strict=True)), rest[-3], rest[-2] or "", rest[-1])
+        _Existing(
+            pk,
+            name,
+            key,
+            dict(zip(_DESCRIBED, rest[:-3], strict=True)),
+            rest[-3],
+            rest[-2] or "",
+            rest[-1],
+            is_hidden=visible is not None and pk not in visible,
+        )
         for pk, name, key, *rest in rows.values_list(*columns).iterator(2000)
     ]
     return _Place(
-        reach,
+        namespace.rights.reach(Client),
         {each.name.lower(): each for each in existing},
         {each.key: each for each in existing},
-        frozenset(name_key(ca.subject) for ca in uploaded_cas(run.namespace_id) if ca.subject),
+        {name_key(ca.subject): "" if ca.is_hidden else ca.name for ca in uploaded_cas(namespace) if ca.subject},
     )
 
 
@@ -139,14 +151,17 @@ def _verdict_of(row: ImportRow, place: _Place) -> tuple[str, str]:
     named, keyed = place.by_name.get(wanted["name"].lower()), place.by_key.get(key)
     if named is not None:
         return _beside(row, named, key, place)
+    if keyed is not None and keyed.is_hidden:
+        return Verdict.NAME_TAKEN, "A client of another team has this authentication name."
     if keyed is not None:
         row.fix, row.fix_value = OPEN, keyed.name
         return Verdict.NAME_TAKEN, f"Client {keyed.name} has this authentication name{_of_team(keyed)}."
     if row.certificate and wanted["validation_scheme"] != THUMBPRINT_SCHEME:
-        if row.certificate["issuer_key"] not in place.issuers:
+        trusted_by = place.issuers.get(row.certificate["issuer_key"])
+        if trusted_by is None:
             row.fix = USE_THUMBPRINT
             return Verdict.NO_ISSUER, "No CA certificate of this namespace signed it."
-        return Verdict.NEW, f"Signed by {row.certificate['issuer']}"[:400]
+        return Verdict.NEW, f"Trusted by {trusted_by or 'a CA certificate of another team'}"
     return Verdict.NEW, ""
 
 
@@ -177,8 +192,10 @@ def _twin(row: ImportRow, place: _Place) -> str:
 
 def _beside(row: ImportRow, named: _Existing, key: str, place: _Place) -> tuple[str, str]:
     """Return the verdict for a row whose client name is registered."""
-    if named.key != key or not place.reach.covers(named.team):
-        row.fix, row.fix_value = RENAME, _free_name(named.name, place)
+    if named.is_hidden or named.key != key or not place.reach.covers(named.team):
+        row.fix, row.fix_value = RENAME, _free_name(row.wanted["name"] if named.is_hidden else named.name, place)
+        if named.is_hidden:
+            return Verdict.NAME_TAKEN, "A client of another team has this name."
         return Verdict.NAME_TAKEN, f"Client {named.name} is registered{_of_team(named)}."
     differing = [name for name in _DESCRIBED if _comparable(row.wanted[name]) != _comparable(named.described[name])]
     row.fix_value = named.name

@@ -42,7 +42,7 @@ def client_import_files(request: PageRequest, pk: int) -> HttpResponseBase:
     form = ImportFilesForm(posted, files, namespace=namespace, user=request.user)
     if form.is_valid():
         run = keep_rows(request.user, namespace=namespace, team=form.cleaned_data["team"], found=form.found)
-        verdicts.judge(run, namespace.rights.reach(Client))
+        verdicts.judge(run, namespace)
         return go_to(request, REVIEW, pk, run.pk)
     imports = running_imports(request.user, namespace)
     context = namespace_context(request, namespace, form=form, imports=imports, **TITLE)
@@ -81,7 +81,7 @@ def client_import_options(request: PageRequest, pk: int, run: int) -> HttpRespon
     if found.state == ClientImport.State.REVIEW:
         found.team, found.options = form.cleaned_data["team"], form.options()
         found.save(update_fields=["team", "options"])
-        verdicts.judge(found, namespace.rights.reach(Client))
+        verdicts.judge(found, namespace)
     return go_to(request, REVIEW, pk, run)
 
 
@@ -90,14 +90,12 @@ def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBa
     """Fix one row (`row`) as its verdict proposes, or every row of a verdict (`verdict`), and judge all anew."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    asked = request.POST.get("verdict", "")
-    rows = found.rows.filter(verdict=asked) if asked in ImportRow.Verdict.values else found.rows.none()
-    number = whole_number(request.POST.get("row", ""))
-    if number is not None:
-        rows = found.rows.filter(number=number)
-    if found.state == ClientImport.State.REVIEW:
-        verdicts.apply_fix(found, list(rows))
-        verdicts.judge(found, namespace.rights.reach(Client))
+    asked, number = request.POST.get("verdict", ""), whole_number(request.POST.get("row", ""))
+    rows = found.rows.filter(number=number) if number is not None else found.rows.filter(verdict=asked)
+    fixable = list(rows) if number is not None or asked in ImportRow.Verdict.values else []
+    if fixable and found.state == ClientImport.State.REVIEW:
+        verdicts.apply_fix(found, fixable)
+        verdicts.judge(found, namespace)
     return go_to(request, REVIEW, pk, run)
 
 
@@ -106,22 +104,25 @@ def client_import_start(request: PageRequest, pk: int, run: int) -> HttpResponse
     """Keep the ticks of the page that was posted; with `import`, let a worker register the chosen rows, or `all`."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    if found.state == ClientImport.State.REVIEW:
-        _keep_ticks(request, found)
-    if "import" in request.POST:
+    shown, ticked = _numbers(request, "shown"), _numbers(request, "row")
+    if found.state == ClientImport.State.REVIEW and shown is not None and ticked is not None:
+        rows = found.rows.filter(number__in=shown, verdict__in=verdicts.MAY_CHOOSE)
+        rows.filter(number__in=ticked).update(is_chosen=True)
+        rows.exclude(number__in=ticked).update(is_chosen=False)
+    which = request.POST.get("import", "")
+    if which in {"ready", "all"}:
         try:
-            start_import(request.user, run=found, everything=request.POST["import"] == "all")
+            start_import(request.user, run=found, everything=which == "all")
         except RuleError as refusal:
             messages.warning(request, refusal.sentence, extra_tags=refusal.code)
     return go_to(request, REVIEW, pk, run)
 
 
-def _keep_ticks(request: PageRequest, run: ClientImport) -> None:
-    shown = {number for text in request.POST.getlist("shown") if (number := whole_number(text)) is not None}
-    ticked = {number for text in request.POST.getlist("row") if (number := whole_number(text)) is not None}
-    rows = run.rows.filter(number__in=shown, verdict__in=verdicts.MAY_CHOOSE)
-    rows.filter(number__in=ticked).update(is_chosen=True)
-    rows.exclude(number__in=ticked).update(is_chosen=False)
+def _numbers(request: PageRequest, field: str) -> set[int] | None:
+    """Return the numbers of the rows in a field that is sent once for each; None where one is no number."""
+    sent = request.POST.getlist(field)
+    numbers = {number for text in sent if (number := whole_number(text)) is not None}
+    return numbers if len(numbers) == len(set(sent)) else None
 
 
 def _change(change: Callable[..., object], sentence: str) -> Callable[..., HttpResponseBase]:

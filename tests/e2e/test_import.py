@@ -27,7 +27,7 @@ def test_thirty_devices_are_imported_from_their_certificates(
         make_sample_chain(each, at=datetime.now(UTC), label=label)
         for each, label in ((names[:half], "East"), (names[half:], "West"))
     ]
-    files = []
+    files: list[Path] = []
     for number, chain in enumerate(chains):
         (tmp_path / f"ca-{number}.crt").write_text(chain.intermediate.certificate_pem)
         for client in chain.clients:

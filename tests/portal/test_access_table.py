@@ -15,7 +15,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, ImportRow, Namespace, NamespaceRole
 from portal.models import (
     AccessLink,
     Activity,
@@ -339,7 +339,20 @@ def furnish() -> None:
     AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), reason="Work", **asked)
     finding = {"kind": "namespaces.client", "scope": namespace.pk, "name": "press-2", "drift": "appeared"}
     Finding.objects.create(pk=1000, found_at=now, seen_at=now, resource={"name": "press-2"}, **finding)
-    ClientImport.objects.create(pk=1000, namespace=namespace, user=people["owner"], created_at=now)
+    run = ClientImport.objects.create(pk=1000, namespace=namespace, user=people["owner"], created_at=now)
+    for number, (verdict, fix) in enumerate(
+        (("new", ""), ("no-issuer", "use-thumbprint"), ("name-taken", "rename")), 1
+    ):
+        values: dict[str, Any] = {"name": f"new-{number}", "validation_scheme": "ThumbprintMatch", "thumbprints": [f"{number}" * 64]}
+        certificate = {"thumbprint": f"{number}" * 64, "issuer": "CN=Line", "issuer_key": "-"} if number == 2 else {}
+        wanted = values | {
+            "authentication_name": values["name"],
+            "state": "Enabled",
+            "description": "",
+            "attributes": {},
+        }
+        facts = {"verdict": verdict, "fix": fix, "fix_value": "new-9", "values": values, "wanted": wanted}
+        ImportRow.objects.create(run=run, number=number, source="a.csv", place=number, certificate=certificate, **facts)
     for each in User.objects.all():
         values = {
             SESSION_KEY: str(each.pk),

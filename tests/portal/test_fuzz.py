@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models import Namespace
+from namespaces.models import ClientImport, Namespace
 from portal.activity import DOWNLOADS
 from portal.models import Activity, FailedSignIns, SignInCount, User
 from portal.models.evidence import UnsealedPart
@@ -92,7 +92,9 @@ def log_format() -> str:
 @pytest.fixture
 def browser(place: Namespace) -> Browser:
     browser = Browser(raise_request_exception=False)
-    browser.force_login(User.objects.get(username="admin"))
+    admin = User.objects.get(username="admin")
+    browser.force_login(admin)
+    ClientImport.objects.update(user=admin)  # the person who brought it is the only one who sees it
     return browser
 
 
@@ -183,7 +185,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"person", "invitation"}
+NUMBERED |= {"person", "invitation", "run"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

@@ -29,7 +29,7 @@ from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models import AccessRequest, Namespace, NamespaceRole
+from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
@@ -171,6 +171,7 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
         "reason": NASTY[:500],
     }
     AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), **asked)
+    make_import(owner, namespace)
     Finding.objects.create(
         pk=1000,
         kind="namespaces.client",
@@ -184,6 +185,26 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
         found_at=now,
         seen_at=now,
     )
+
+
+def make_import(owner: User, namespace: Namespace) -> None:
+    """Make an import in review whose rows are hostile in every verdict."""
+    run = ClientImport.objects.create(pk=1000, namespace=namespace, user=owner, created_at=timezone.now())
+    values = {"name": NASTY, "authentication_name": NASTY, "description": NASTY, "attributes": {"note": NASTY}}
+    certificate = {"issuer": NASTY, "issuer_key": "-", "thumbprint": "00" * 32, "subject": NASTY}
+    texts: dict[str, Any] = {"source": NASTY[:200], "why": NASTY[:400], "values": values, "wanted": values}
+    texts |= {"certificate": certificate, "fix_value": NASTY[:100]}
+    for number, (verdict, fix) in enumerate(
+        (
+            ("new", ""),
+            ("no-issuer", "use-thumbprint"),
+            ("name-taken", "rename"),
+            ("private-key", "show-how"),
+            ("invalid", ""),
+        ),
+        1,
+    ):
+        ImportRow.objects.create(run=run, number=number, place=number, verdict=verdict, fix=fix, **texts)
 
 
 def make_outgoing(owner: User, namespace: Namespace) -> None:

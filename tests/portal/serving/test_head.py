@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from certificates.actions.calendar_feeds import create_calendar_feed
-from namespaces.models import Namespace
+from namespaces.models import ClientImport, Namespace
 from portal.models import Activity, User
 from portal.serving.head_requests import HeadMiddleware
 from tests.portal.test_access_table import OTHER_KEYS, TABLE, arguments, place
@@ -25,7 +25,9 @@ KEPT = ("Content-Type", "Location", "Cache-Control", "Content-Disposition", "Var
 @pytest.fixture
 def browser(place: Namespace) -> Browser:
     browser = Browser()
-    browser.force_login(User.objects.get(username="admin"))
+    admin = User.objects.get(username="admin")
+    browser.force_login(admin)
+    ClientImport.objects.update(user=admin)
     return browser
 
 
