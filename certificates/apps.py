@@ -10,6 +10,7 @@ class CertificatesConfig(AppConfig):
         from certificates.actions.calendar_feeds import end_calendar_feeds
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
+        from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
         from namespaces.registry import register_ca_certificates
         from portal.registry import (
@@ -21,7 +22,7 @@ class CertificatesConfig(AppConfig):
         from sync import registry
 
         registry.register(CACertificate, next_expiries=next_expiries)
-        register_ca_certificates(uploaded_cas)
+        register_ca_certificates(uploaded_cas, trusted_cas)
         for item in menu.MENU:
             register_menu_item(item)
         register_notice_producer(announce_expiries)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from certificates.authentication.types import TrustedCA
 from namespaces.models import Namespace
 
 
@@ -21,18 +22,25 @@ class UploadedCA:
 
 # A namespace, as a person sees it → its CA certificates, by name.
 CASource = Callable[[Namespace], Sequence[UploadedCA]]
+TrustSource = Callable[[Namespace], Sequence[TrustedCA]]
 
 _ca_sources: list[CASource] = []
+_trust_sources: list[TrustSource] = []
 
 
-def register_ca_certificates(source: CASource) -> None:
-    """Register the function that reads the CA certificates of a namespace."""
-    _ca_sources[:] = [source]
+def register_ca_certificates(source: CASource, trusted: TrustSource) -> None:
+    """Register the functions that read the CA certificates of a namespace: to list them, and to verify with them."""
+    _ca_sources[:], _trust_sources[:] = [source], [trusted]
 
 
 def uploaded_cas(namespace: Namespace) -> list[UploadedCA]:
     """Return the CA certificates uploaded to a namespace, hidden ones marked."""
     return [ca for source in _ca_sources for ca in source(namespace)]
+
+
+def trusted_cas(namespace: Namespace) -> list[TrustedCA]:
+    """Return what the endpoint trusts: every CA certificate, hidden ones under a neutral name."""
+    return [ca for source in _trust_sources for ca in source(namespace)]
 
 
 def uploaded_ca_subjects(namespace: Namespace) -> dict[str, str]:

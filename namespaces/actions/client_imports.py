@@ -1,6 +1,7 @@
 """Importing clients from files: start, stop and resume an import, and write its rows, a batch in each transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.clients import authentication_name_taken
 from namespaces.actions.resources import ChangedMeanwhile, Gone, current
 from namespaces.actions.teams import check_new
-from namespaces.client_files.found_rows import FoundRow
+from namespaces.client_files.found_rows import FoundRow, Table
+from namespaces.client_files.tables import row_of_cells
 from namespaces.connections.client_certificates import note_latest
+from namespaces.importing.verdicts import judge, judge_rows
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
 from namespaces.rights import rights_now
 from namespaces.rules.clients import client_problems
@@ -32,25 +35,59 @@ State, Outcome, Verdict = ClientImport.State, ImportRow.Outcome, ImportRow.Verdi
 TASK = "namespaces.tasks.import_clients"
 
 
-def keep_rows(actor: User, *, namespace: Namespace, team: Team | None, found: Sequence[FoundRow]) -> ClientImport:
-    """Keep the rows that were read, for a day and for the actor. Nothing is registered."""
+def keep_rows(
+    actor: User, *, namespace: Namespace, team: Team | None, found: Sequence[FoundRow], title: str = ""
+) -> ClientImport:
+    """Keep the rows that were read with their verdicts, for a day and for the actor. Nothing is registered.
+
+    `namespace`: as the actor sees it.
+    """
+    tables = list(dict.fromkeys(row.table for row in found if row.table is not None))
+    places = {table: at for at, table in enumerate(tables)}
+    run = ClientImport(namespace=namespace, user=actor, team=team, title=title, created_at=timezone.now())
+    run.tables = [asdict(table) for table in tables]
+    rows = []
+    for number, each in enumerate(found, 1):
+        row = ImportRow(run=run, number=number, source=each.source, place=each.place)
+        row.table = None if each.table is None else places[each.table]
+        _read_into(row, each)
+        rows.append(row)
+    judge_rows(rows, run.options, namespace)
     with transaction.atomic(durable=True):
-        run = ClientImport.objects.create(namespace=namespace, user=actor, team=team, created_at=timezone.now())
-        rows = [
-            ImportRow(
-                run=run,
-                number=number,
-                source=row.source,
-                place=row.place,
-                values=dict(row.values),
-                certificate=dict(row.certificate),
-                problem=row.problem,
-                why=row.sentence[:400],
-            )
-            for number, row in enumerate(found, 1)
-        ]
+        run.save(force_insert=True)
         ImportRow.objects.bulk_create(rows, batch_size=BATCH)
     return run
+
+
+def _read_into(row: ImportRow, found: FoundRow) -> None:
+    row.cells, row.values, row.certificate = list(found.cells), dict(found.values), dict(found.certificate)
+    row.problem, row.why = found.problem, found.sentence[:400]
+    row.wanted = {}  # so that it is ticked where it is ready
+
+
+def map_columns(*, run: ClientImport, namespace: Namespace, tables: Sequence[Table]) -> None:
+    """Read the rows of tables anew, with other meanings of their columns. `tables`: all of the run, in order."""
+    changed = [at for at, table in enumerate(tables) if asdict(table) != asdict(table_of(run.tables[at]))]
+    run.tables = [asdict(table) for table in tables]
+    rows = list(run.rows.filter(table__in=changed))
+    for row in rows:
+        if row.cells:
+            _read_into(row, row_of_cells(tables[row.table or 0], row.cells, row.place or 0))
+    with transaction.atomic(durable=True):
+        run.save(update_fields=["tables"])
+        ImportRow.objects.bulk_update(rows, ["cells", "values", "problem", "why", "wanted"], batch_size=BATCH)
+    judge(run, namespace)
+
+
+def table_of(kept: Mapping[str, Any]) -> Table:
+    """Return a table of a run, as it was kept."""
+    return Table(
+        kept["source"],
+        tuple(kept["headings"]),
+        tuple(kept["keys"]),
+        tuple(kept["sample"]),
+        has_headings=kept["has_headings"],
+    )
 
 
 def start_import(actor: User, *, run: ClientImport, everything: bool) -> int:

@@ -48,23 +48,36 @@ ATTRIBUTE = "attribute:"  # before the key: a column for one attribute
 def guess_columns(headings: Sequence[str]) -> list[str]:
     """Return the key of `Client.describe` for each heading, `attribute:KEY` for an attribute, or "" for none.
 
-    A heading such as `attributes.floor`, `attribute floor` or `attr:floor` is one attribute. Raise UnreadableFileError where no column
-    has names, or two columns mean the same.
+    A heading such as `attributes.floor`, `attribute floor` or `attr:floor` is one attribute. Raise UnreadableFileError where two
+    columns mean the same.
     """
     keys = [_key_of(heading) for heading in headings]
-    twice = sorted({key for key in keys if key and key != "thumbprints" and keys.count(key) > 1})
-    if twice:
-        raise UnreadableFileError("same-heading", f"Two columns of this table mean the same: {_heading_of(twice[0])}.")
-    if "name" not in keys and "authentication_name" not in keys:
-        raise UnreadableFileError(
-            "no-name-column", "No column of this table has the names of clients. Call it “Client name”."
-        )
+    check_columns(keys)
     return keys
 
 
+def check_columns(keys: Sequence[str]) -> None:
+    """Raise UnreadableFileError where two columns mean the same."""
+    twice = sorted({key for key in keys if key and key != "thumbprints" and keys.count(key) > 1})
+    if twice:
+        raise UnreadableFileError("same-heading", f"Two columns of this table mean the same: {_heading_of(twice[0])}.")
+
+
+def have_names(keys: Sequence[str]) -> bool:
+    """Return whether one of the columns has the names of clients."""
+    return "name" in keys or "authentication_name" in keys
+
+
 def looks_like_headings(cells: Sequence[str]) -> bool:
-    """Return whether a row has headings rather than a client."""
-    return any(_key_of(cell) in {"name", "authentication_name"} for cell in cells)
+    """Return whether a row has headings rather than a client: one of them is known, and is no value of a client."""
+    return any(_key_of(cell) and plain_value("state", cell) == cell for cell in cells)
+
+
+def attribute_of(heading: str) -> str:
+    """Return the key that reads a column as one attribute, named by its heading; "" where no key can be made of it."""
+    known = _key_of(heading)
+    word = re.sub(r"[^A-Za-z0-9_]+", "_", heading.strip()).strip("_")[:128]
+    return known if known.startswith(ATTRIBUTE) else (ATTRIBUTE + word if word else "")
 
 
 def values_of(keys: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Read what people drop: each file by its content, not by its name. A private key is looked for before anything else."""
 
+import base64
 import io
 import stat
 import zipfile
@@ -7,11 +8,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from certificates.authentication.chain import MAX_PRESENTED_CHAIN
 from certificates.authentication.matching import first_name, fitting_scheme
 from certificates.x509.private_keys import private_key_kind
 from certificates.x509.reading import MAX_UPLOAD_BYTES as MAX_CERTIFICATE_FILE
 from certificates.x509.reading import Certificate, DecodingError, read_client_upload
 from namespaces.client_files.found_rows import (
+    CA_CERTIFICATE,
     MAX_BYTES,
     MAX_ROWS,
     PRIVATE_KEY,
@@ -26,6 +29,7 @@ MAX_MEMBERS = 10_000
 LONGEST_NAME = 200
 _SKIPPED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _KEY_SENTENCE = "It contains a private key, so nothing of it was read or kept. Bring only the certificate."
+_CA_SENTENCE = "It is a CA certificate, not one of a client. Upload it under CA certificates."
 _NO_WORKBOOKS = UnreadableFileError("workbook", "Excel workbooks cannot be read here. Save the sheet as CSV.")
 
 
@@ -42,7 +46,7 @@ def read_files(files: Sequence[tuple[str, bytes]], read_workbook: ReadWorkbook |
         raise _too_large()
     found: list[FoundRow] = []
     for name, data in files:
-        source = _printable(name)
+        source = printable(name)
         try:
             found += _read_file(source, data, read_workbook)
         except UnreadableFileError as problem:
@@ -54,7 +58,7 @@ def read_files(files: Sequence[tuple[str, bytes]], read_workbook: ReadWorkbook |
     return found
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return the name of a file as it is kept and shown: shortened, with ? for what cannot be seen."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:LONGEST_NAME])
 
@@ -83,7 +87,9 @@ def _read_plain(source: str, data: bytes) -> list[FoundRow]:
         if error.code == PRIVATE_KEY:
             return [FoundRow(source, problem=PRIVATE_KEY, sentence=_KEY_SENTENCE)]
         raise UnreadableFileError(error.code, error.sentence) from None
-    return [FoundRow(source, certificate=facts_of(chain[0], source))]
+    if chain[0].is_ca:
+        return [FoundRow(source, problem=CA_CERTIFICATE, sentence=_CA_SENTENCE)]
+    return [FoundRow(source, certificate=facts_of(chain[0], chain[1:MAX_PRESENTED_CHAIN], source))]
 
 
 def _is_table(data: bytes) -> bool:
@@ -94,20 +100,19 @@ def _is_table(data: bytes) -> bool:
     return any(mark in line for mark in (b",", b";", b"\t", b"|")) or b"name" in line.lower()[:200]
 
 
-def facts_of(certificate: Certificate, source: str) -> dict[str, Any]:
+def facts_of(certificate: Certificate, chain: Sequence[Certificate], source: str) -> dict[str, Any]:
     """Return what an import needs to know of a client's certificate, as JSON."""
     name = first_name(certificate)
+    is_alone = certificate.is_self_issued
     return {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
-        "issuer_key": str(certificate.issuer_key),
         "thumbprint": certificate.thumbprint_sha256,
         "not_after": certificate.not_after.isoformat(),
-        "is_self_issued": certificate.is_self_issued,
-        "is_ca": certificate.is_ca,
         "name": name,
-        "scheme": fitting_scheme(certificate, name) or "ThumbprintMatch",
+        "scheme": (not is_alone and fitting_scheme(certificate, name)) or "ThumbprintMatch",
         "stem": source.rpartition("/")[2].rpartition(".")[0] or source.rpartition("/")[2],
+        "presented": [base64.b64encode(each.der).decode() for each in (certificate, *chain)],
     }
 
 
@@ -126,7 +131,7 @@ def _read_archive(source: str, data: bytes, read_workbook: ReadWorkbook | None) 
             raise too_many_rows()
         found: list[FoundRow] = []
         for name, member in _members(archive):
-            found += _read_member(_printable(f"{source}/{name}"), member)
+            found += _read_member(printable(f"{source}/{name}"), member)
     if not found:
         raise UnreadableFileError("no-rows", "This archive has no files.")
     return found

@@ -8,6 +8,26 @@ from typing import Any
 MAX_ROWS = 10_000
 MAX_BYTES = 20_000_000  # of all files together, also unpacked
 PRIVATE_KEY = "private-key"
+CA_CERTIFICATE = "ca-certificate"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in a file.
+
+    Attributes:
+        source: the file.
+        headings: of its columns; "Column 1" and so on where it has none.
+        keys: what each column holds: a key of `Client.describe`, `attribute:KEY`, or "" for nothing.
+        sample: the cells of its first row.
+        has_headings: whether the first row had them.
+    """
+
+    source: str
+    headings: tuple[str, ...]
+    keys: tuple[str, ...]
+    sample: tuple[str, ...] = ()
+    has_headings: bool = True
 
 
 @dataclass(frozen=True)
@@ -19,6 +39,8 @@ class FoundRow:
         place: the line or row in it; None where the file is one client.
         values: by the keys of `Client.describe`; a key that the file does not have is missing.
         certificate: facts of the client's certificate: subject, issuer, thumbprint and what it proposes; empty without one.
+        table, cells: the table that has it, and its cells there, so that columns can be read as something else; None and empty
+            where it is not of a table.
         problem: the code of why it cannot be read, "" where it can; `sentence` says it to people.
     """
 
@@ -28,6 +50,8 @@ class FoundRow:
     certificate: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     sentence: str = ""
+    table: Table | None = None
+    cells: tuple[str, ...] = ()
 
 
 class UnreadableFileError(ValueError):

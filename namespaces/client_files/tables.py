@@ -4,19 +4,22 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from certificates.x509.containers import as_text
-from namespaces.client_files.columns import guess_columns, looks_like_headings, plain_value, values_of
+from namespaces.client_files.columns import guess_columns, have_names, looks_like_headings, plain_value, values_of
 from namespaces.client_files.found_rows import (
     MAX_ROWS,
     FoundRow,
+    Table,
     UnreadableFileError,
     check_storable,
     too_many_rows,
 )
 
 MAX_COLUMNS = 200
+NO_NAME_COLUMN = "no-name-column"
 LONGEST_CELL = 20_000  # characters
 _DELIMITERS = "\t;,|"
 WITHOUT_HEADINGS = ["name", "authentication_name", "validation_scheme", "thumbprints", "state", "description"]
@@ -45,35 +48,48 @@ def _numbered(reader: Any) -> Iterator[tuple[int, Sequence[str]]]:
 
 def rows_of_cells(rows: Iterable[tuple[int, Sequence[str]]], source: str) -> list[FoundRow]:
     """Return the clients in rows of cells, each with its number in the file. Raise UnreadableFileError."""
-    keys: list[str] | None = None
+    table: Table | None = None
     found: list[FoundRow] = []
     for number, cells in rows:
         if len(cells) > MAX_COLUMNS:
             raise UnreadableFileError("too-many-columns", f"Row {number} has more than {MAX_COLUMNS} columns.")
         if not any(cell.strip() for cell in cells):
             continue
-        if keys is None:
-            has_headings = looks_like_headings(cells)
-            keys = guess_columns(cells) if has_headings else WITHOUT_HEADINGS
-            if has_headings:
-                continue
+        if table is None and looks_like_headings(cells):
+            table = Table(source, tuple(cell.strip()[:200] for cell in cells), tuple(guess_columns(cells)))
+            continue
+        if table is None:
+            table = _without_headings(source, len(cells))
         if len(found) == MAX_ROWS:
             raise too_many_rows()
-        found.append(_row(keys, cells, source, number))
+        if not found:
+            table = replace(table, sample=tuple(cell[:200] for cell in cells))
+        found.append(row_of_cells(table, cells, number))
     if not found:
         raise UnreadableFileError("no-rows", "This table has no clients.")
     return found
 
 
-def _row(keys: Sequence[str], cells: Sequence[str], source: str, number: int) -> FoundRow:
-    extra = [cell for cell in cells[len(keys) :] if cell.strip()]
-    if extra:
+def _without_headings(source: str, width: int) -> Table:
+    keys = [*WITHOUT_HEADINGS, *[""] * width][: max(width, 1)]
+    headings = tuple(f"Column {number}" for number in range(1, len(keys) + 1))
+    return Table(source, headings, tuple(keys), has_headings=False)
+
+
+def row_of_cells(table: Table, cells: Sequence[str], number: int) -> FoundRow:
+    """Return the client in one row of a table, as its columns are read."""
+    keys, row = table.keys, FoundRow(table.source, number, table=table)
+    if any(cell.strip() for cell in cells[len(keys) :]):
         sentence = f"This row has {len(cells)} cells, and the table {len(keys)} columns."
-        return FoundRow(source, number, problem="too-many-cells", sentence=sentence)
+        return replace(row, problem="too-many-cells", sentence=sentence)
     try:
-        return FoundRow(source, number, check_storable(values_of(keys, cells)))
+        check_storable({"cells": list(cells)})
+        row = replace(row, cells=tuple(cells))
+        if not have_names(keys):
+            return replace(row, problem=NO_NAME_COLUMN, sentence="Choose the column with the names of the clients.")
+        return replace(row, values=check_storable(values_of(keys, cells)))
     except ValueError as problem:
-        return FoundRow(source, number, problem="invalid", sentence=str(problem))
+        return replace(row, problem="invalid", sentence=str(problem))
 
 
 def read_json(data: bytes, source: str) -> list[FoundRow]:

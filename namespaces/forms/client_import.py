@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
-from namespaces.client_files.files import read_files
+from namespaces.client_files.files import printable, read_files
 from namespaces.client_files.found_rows import MAX_BYTES, FoundRow, UnreadableFileError
 from namespaces.forms.attributes import AttributeFormSet, rows_of
 from namespaces.forms.base import IN_A_ROW, GuardedForm, TeamField, offer_teams
@@ -62,6 +62,7 @@ class ImportFilesForm(GuardedForm):
     def __init__(self, *args: Any, namespace: Namespace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.found: list[FoundRow] = []
+        self.title = ""  # of what was brought: the file, or the number of files
         offer_teams(self, user, namespace, Client)
 
     def clean(self) -> dict[str, Any]:
@@ -75,6 +76,7 @@ class ImportFilesForm(GuardedForm):
             if not self.fields_with_a_key:
                 self.add_error("upload", ValidationError("Choose files, drop them, or paste rows.", code="required"))
             return cleaned
+        self.title = printable(files[0][0]) if len(files) == 1 else f"{len(files)} files"
         try:
             self.found = read_files(files, read_workbook)
         except UnreadableFileError as problem:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
+
 from certificates.authentication.engine import authentication_name_key
-from certificates.x509.certificate import name_key
-from namespaces.client_files.found_rows import PRIVATE_KEY
+from namespaces.client_files.found_rows import CA_CERTIFICATE, PRIVATE_KEY
+from namespaces.importing.trust import UNTRUSTED, Trust
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
-from namespaces.registry import uploaded_cas
+from namespaces.registry import trusted_cas
 from namespaces.rights import Reach
 from namespaces.rules.clients import (
     MAX_NAME_LENGTH,
@@ -21,9 +23,11 @@ from namespaces.rules.clients import (
 from namespaces.rules.errors import RuleError
 
 Verdict = ImportRow.Verdict
-USE_THUMBPRINT, RENAME, COMPARE, OPEN, SHOW_HOW = "use-thumbprint", "rename", "compare", "open", "show-how"
+USE_THUMBPRINT, RENAME, COMPARE, OPEN = "use-thumbprint", "rename", "compare", "open"
+SHOW_HOW, UPLOAD_CA = "show-how", "upload-ca"
 READY = (Verdict.NEW,)
 MAY_CHOOSE = (Verdict.NEW, Verdict.DIFFERS, Verdict.NO_ISSUER)
+_JUDGED = ("wanted", "verdict", "why", "fix", "fix_value", "edition", "is_chosen")
 _DESCRIBED = ("authentication_name", "validation_scheme", "thumbprints", "state", "description", "attributes")
 
 
@@ -76,7 +80,7 @@ class _Place:
     reach: Reach
     by_name: dict[str, _Existing]
     by_key: dict[str, _Existing]
-    issuers: Mapping[str, str]  # the key of the subject of each CA certificate → its name here, "" where it is hidden
+    trust: Trust
     names: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     thumbprints: dict[str, str] = field(default_factory=dict)
@@ -84,12 +88,22 @@ class _Place:
 
 def judge(run: ClientImport, namespace: Namespace) -> None:
     """Set the verdict of every row anew, and save it. `namespace`: as the person sees it."""
+    rows = list(run.rows.defer("cells").order_by("number"))
+    before = [_judged(row) for row in rows]
+    judge_rows(rows, run.options, namespace)
+    changed = [row for row, was in zip(rows, before, strict=True) if _judged(row) != was]
+    ImportRow.objects.bulk_update(changed, ["certificate", *_JUDGED], batch_size=500)
+
+
+def judge_rows(rows: Sequence[ImportRow], options: Mapping[str, Any], namespace: Namespace) -> None:
+    """Set the verdicts of the rows of one import, in their order. Nothing is saved."""
     place = _place_of(namespace)
-    rows = list(run.rows.order_by("number"))
     for row in rows:
-        _judge_row(row, run.options, place)
-    columns = ["wanted", "verdict", "why", "fix", "fix_value", "edition", "is_chosen"]
-    ImportRow.objects.bulk_update(rows, columns, batch_size=500)
+        _judge_row(row, options, place)
+
+
+def _judged(row: ImportRow) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in _JUDGED)
 
 
 def _place_of(namespace: Namespace) -> _Place:
@@ -114,7 +128,7 @@ def _place_of(namespace: Namespace) -> _Place:
         namespace.rights.reach(Client),
         {each.name.lower(): each for each in existing},
         {each.key: each for each in existing},
-        {name_key(ca.subject): "" if ca.is_hidden else ca.name for ca in uploaded_cas(namespace) if ca.subject},
+        Trust(trusted_cas(namespace), timezone.now()),
     )
 
 
@@ -123,7 +137,7 @@ def _judge_row(row: ImportRow, options: Mapping[str, Any], place: _Place) -> Non
     row.fix = row.fix_value = row.edition = ""
     if row.problem:
         row.verdict = Verdict.PRIVATE_KEY if row.problem == PRIVATE_KEY else Verdict.INVALID
-        row.fix = SHOW_HOW if row.problem == PRIVATE_KEY else ""
+        row.fix = {PRIVATE_KEY: SHOW_HOW, CA_CERTIFICATE: UPLOAD_CA}.get(row.problem, "")
         row.is_chosen = False
         return
     row.wanted = wanted_by(row, options)
@@ -157,11 +171,11 @@ def _verdict_of(row: ImportRow, place: _Place) -> tuple[str, str]:
         row.fix, row.fix_value = OPEN, keyed.name
         return Verdict.NAME_TAKEN, f"Client {keyed.name} has this authentication name{_of_team(keyed)}."
     if row.certificate and wanted["validation_scheme"] != THUMBPRINT_SCHEME:
-        trusted_by = place.issuers.get(row.certificate["issuer_key"])
-        if trusted_by is None:
+        code, sentence = place.trust.of(row.certificate)
+        if code == UNTRUSTED:
             row.fix = USE_THUMBPRINT
-            return Verdict.NO_ISSUER, "No CA certificate of this namespace signed it."
-        return Verdict.NEW, f"Trusted by {trusted_by or 'a CA certificate of another team'}"
+            return Verdict.NO_ISSUER, sentence[:400]
+        return Verdict.NEW, sentence[:400]
     return Verdict.NEW, ""
 
 

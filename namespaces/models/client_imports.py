@@ -21,6 +21,8 @@ class ClientImport(models.Model):
     created_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State, default=State.REVIEW)
     team = models.ForeignKey("portal.Team", null=True, on_delete=models.SET_NULL, related_name="+")
+    title = models.CharField(max_length=200, blank=True)  # the file, or the number of files
+    tables: Any = models.JSONField(default=list)  # of the files: source, headings, keys, sample, has_headings
     options: Any = models.JSONField(default=dict)  # for all rows: name_from, validation_scheme, state, attributes
     total = models.PositiveIntegerField(default=0)  # rows to import, from the start
     done = models.PositiveIntegerField(default=0)  # of them, those that were tried
@@ -58,6 +60,8 @@ class ImportRow(models.Model):
     number = models.PositiveIntegerField()  # its place in the import
     source = models.CharField(max_length=200)  # the file
     place = models.PositiveIntegerField(null=True)  # the row in the file
+    table = models.PositiveSmallIntegerField(null=True)  # which of the run's tables has it
+    cells: Any = models.JSONField(default=list)  # its cells there, so that a column can be read as something else
     values: Any = models.JSONField(default=dict)  # as the file has them
     certificate: Any = models.JSONField(default=dict)  # facts of the client's certificate
     problem = models.CharField(max_length=40, blank=True)  # why it cannot be read, as a code

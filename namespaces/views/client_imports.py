@@ -41,8 +41,9 @@ def client_import_files(request: PageRequest, pk: int) -> HttpResponseBase:
     files = request.FILES if request.method == "POST" else None
     form = ImportFilesForm(posted, files, namespace=namespace, user=request.user)
     if form.is_valid():
-        run = keep_rows(request.user, namespace=namespace, team=form.cleaned_data["team"], found=form.found)
-        verdicts.judge(run, namespace)
+        run = keep_rows(
+            request.user, namespace=namespace, team=form.cleaned_data["team"], found=form.found, title=form.title
+        )
         return go_to(request, REVIEW, pk, run.pk)
     imports = running_imports(request.user, namespace)
     context = namespace_context(request, namespace, form=form, imports=imports, **TITLE)

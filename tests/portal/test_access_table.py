@@ -343,7 +343,11 @@ def furnish() -> None:
     for number, (verdict, fix) in enumerate(
         (("new", ""), ("no-issuer", "use-thumbprint"), ("name-taken", "rename")), 1
     ):
-        values: dict[str, Any] = {"name": f"new-{number}", "validation_scheme": "ThumbprintMatch", "thumbprints": [f"{number}" * 64]}
+        values: dict[str, Any] = {
+            "name": f"new-{number}",
+            "validation_scheme": "ThumbprintMatch",
+            "thumbprints": [f"{number}" * 64],
+        }
         certificate = {"thumbprint": f"{number}" * 64, "issuer": "CN=Line", "issuer_key": "-"} if number == 2 else {}
         wanted = values | {
             "authentication_name": values["name"],
