@@ -1,13 +1,14 @@
 """The table of docs/fidelity.md: what the emulator does because Microsoft documents it.
 
-`python -m tests.support.fidelity`, part of `make check`, warns when a row's source is older than 180 days; with `--all` it
-lists every such source.
+`python -m tests.support.fidelity`, part of `make check`, warns in one line when sources are older than 180 days; with
+`--all` it lists each of them.
 """
 
 import calendar
 import datetime
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from pathlib import Path
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "fidelity.md"
 COLUMNS = ("behaviour", "source", "date", "profile", "test")
 MOST_DAYS = 180
-MOST_NAMED = 5
 _DATE = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?", re.ASCII)
 
 
@@ -65,25 +65,24 @@ def read_rows(text: str) -> list[Row]:
     return rows
 
 
-def warning(rows: Sequence[Row], today: datetime.date, *, named: int = MOST_NAMED) -> str:
-    """Return a warning that counts the sources older than 180 days and names the oldest ones; "" for none.
+def warning(rows: Sequence[Row], today: datetime.date, *, all_sources: bool = False) -> str:
+    """Return one line that counts the rows with sources older than 180 days and names the oldest source; "" for none.
 
-    Arguments: `named`, how many to name at most, each with the number of its rows.
+    Arguments: `all_sources`, add a line for each of those sources, with the number of its rows.
     """
-    old: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if (today - row.last_day).days > MOST_DAYS:
-            old[row.source, row.date] = old.get((row.source, row.date), 0) + 1
+    old = Counter((row.date, row.source) for row in rows if (today - row.last_day).days > MOST_DAYS)
     if not old:
         return ""
-    oldest = sorted(old.items(), key=lambda found: found[0][1])
-    lines = "".join(
-        f"\n  {source} of {day}: {count} {'row' if count == 1 else 'rows'}" for (source, day), count in oldest[:named]
-    )
-    more = f"\n  and {len(oldest) - named} more: python -m tests.support.fidelity --all" if len(oldest) > named else ""
+    found = sorted(old.items())
+    (day, source), _ = found[0]
+    if all_sources:
+        more = ":" + "".join(
+            f"\n  {source} of {day}: {count} {'row' if count == 1 else 'rows'}" for (day, source), count in found
+        )
+    else:
+        more = f", the oldest from {day} ({source}). To list them: python -m tests.support.fidelity --all"
     return (
-        f"Warning: {sum(old.values())} of {len(rows)} rows of docs/fidelity.md have sources older than {MOST_DAYS} days "
-        f"({len(oldest)} sources). Read them again and date them anew; the oldest:{lines}{more}"
+        f"Warning: {old.total()} of {len(rows)} rows of docs/fidelity.md have sources older than {MOST_DAYS} days{more}"
     )
 
 
@@ -91,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the warning, if there is one. A source that is old is no failure."""
     rows = read_rows(TABLE.read_text(encoding="utf-8"))
     today = datetime.datetime.now(datetime.UTC).date()
-    found = warning(rows, today, named=len(rows) if "--all" in arguments else MOST_NAMED)
+    found = warning(rows, today, all_sources="--all" in arguments)
     if found:
         print(found)
     return 0
