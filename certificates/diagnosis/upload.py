@@ -253,10 +253,21 @@ class _Bundle:
                     continue
                 return (
                     f"{leaf.subject} was signed with the key of {ca.subject}, but names a CA certificate with the "
-                    f"{difference.part} {difference.stated}, and this one has {difference.found}. Upload the one that it names, "
-                    "or issue it again by key identifier only (authorityKeyIdentifier=keyid)."
+                    f"{difference.part} {difference.stated}, and this one has {difference.found}. {self._about_named(leaf)}"
                 )
         return ""
+
+    def _about_named(self, leaf: Certificate) -> str:
+        """Say where the CA certificate is that the leaf names, and what to do."""
+        again = "issue the client certificate again by key identifier only (authorityKeyIdentifier=keyid)."
+        here = upload_checks.readable(self.existing)
+        name, named = next(((name, ca) for name, ca in here if self.signatures.issued(ca, leaf)), ("", None))
+        if named is None:
+            return f"Upload the one that it names, or {again}"
+        if self.at > named.not_after:
+            expired = f"but expired on {named.not_after:%d %b %Y}"
+            return f"The one that it names is uploaded as {name}, {expired}: {again}"
+        return f"The one that it names is already uploaded as {name}. There is nothing to upload. Before it expires, {again}"
 
     @property
     def _leaves(self) -> list[Certificate]:

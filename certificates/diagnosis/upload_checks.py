@@ -200,7 +200,7 @@ def _too_weak(certificate: Certificate, error: Report) -> None:
     if flaw is not None:
         error(flaw.code, f"This certificate {flaw.claim} ({flaw.value}).", f"Use {flaw.instead}.", ("key", flaw.value))
     flaw = signature_flaw(certificate)
-    if flaw is not None and not certificate.is_self_issued:
+    if flaw is not None and not (certificate.is_ca or certificate.is_self_issued):
         error(
             flaw.code,
             f"This certificate {flaw.claim} ({flaw.value}).",
@@ -251,14 +251,7 @@ def warnings(
 
 
 def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:
-    flaw = signature_flaw(certificate)
-    if flaw is not None and certificate.is_self_issued:
-        warn(
-            "weak-self-signature",
-            f"This root {flaw.claim} ({flaw.value}).",
-            "It still works, because a root's own signature is not checked. Use SHA-256 when you renew it.",
-            ("signature", certificate.signature),
-        )
+    _signature_that_is_not_checked(certificate, warn)
     if not certificate.key_usage:
         warn(
             "no-key-usage",
@@ -271,6 +264,28 @@ def _weak_but_allowed(certificate: Certificate, warn: Report) -> None:
             "This CA certificate has an Ed25519 key, which not every server can verify.",
             "Use EC P-256 if clients also connect to Azure.",
             ("key", certificate.key),
+        )
+
+
+def _signature_that_is_not_checked(certificate: Certificate, warn: Report) -> None:
+    """Warn about the signature on a trust anchor, which the endpoint does not check (RFC 5280, 6.1.1)."""
+    flaw = signature_flaw(certificate)
+    if flaw is None:
+        return
+    if certificate.is_self_issued:
+        warn(
+            "weak-self-signature",
+            f"This root {flaw.claim} ({flaw.value}).",
+            "It still works, because a root's own signature is not checked. Use SHA-256 when you renew it.",
+            ("signature", flaw.value),
+        )
+    else:
+        warn(
+            flaw.code,
+            f"This CA certificate {flaw.claim} ({flaw.value}).",
+            "It still works once uploaded, because its own signature is then not checked. Clients that send it with their "
+            f"certificate may be unable to load it: have it signed again with {flaw.instead}.",
+            ("signature", flaw.value),
         )
 
 

@@ -283,6 +283,7 @@ def bad_ca_rows(p: Plant) -> list[Case]:
         under("ca: Ed25519", key="Ed25519"),
         under("ca: permits the client's DNS name", name_constraints=only_dns("plant.example")),
         p.good("ca: a root whose own signature is SHA-1", old_root.issue("sensor-1"), uploaded={"line-1": old_root}),
+        under("ca: an intermediate whose own signature is SHA-1", digest="SHA-1"),
         under("ca: expired", CHAIN, "at: CN=Line 2 CA", "certificate has expired", not_after=p.at - DAY),
         under("ca: not yet valid", CHAIN, "at: CN=Line 2 CA", "certificate is not yet valid", not_before=p.at + DAY),
         under("ca: CA flag false", CHAIN, "at: CN=Line 2 CA", "basic constraints: CA:FALSE", ca=False, purposes=None),

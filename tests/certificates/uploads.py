@@ -289,6 +289,7 @@ def unmarked_cas() -> list[Upload]:
 def other_authorities() -> list[Upload]:
     """A renewed CA with the same key and name, and clients whose authority key identifier names the one before."""
     old = ROOT.issue("Line 7 CA", ca=True, serial=b"\x11", not_after=AT - DAY)
+    valid = ROOT.issue("Line 7 CA", ca=True, serial=b"\x11")
     new = ROOT.issue("Line 7 CA", ca=True, serial=b"\x22")
     client = new.issue("press-7", aki=None, extensions=[names_serial(0x11, ROOT.subject)])
     stranger = new.issue("press-8", aki=bytes(20))
@@ -298,6 +299,11 @@ def other_authorities() -> list[Upload]:
         Upload("authority: renewed, the old one here", new.pem, "accepted", warns=(*warned, "same-key"), known=(client,), existing=(("old", old),)),
         Upload("authority: the client names another key identifier", new.pem, "accepted", warns=warned, known=(stranger,)),
         Upload("authority: renewed, with the client", new.pem + client.pem, "several-certificates", "", "serial number 11", detail="signer-differs"),
+        Upload("authority: renewed, with the client, the old one here", new.pem + client.pem, "several-certificates", "", "as line-7, but expired on 28 Feb 2026", detail="signer-differs", existing=(("line-7", old),)),
+        Upload(
+            "authority: renewed, with the client, the old one here and valid", new.pem + client.pem, "several-certificates", "", "already uploaded as line-7",
+            "create-client", "CN=press-7", detail="signer-differs", existing=(("line-7", valid),),
+        ),
         Upload("authority: both and the client", old.pem + new.pem + client.pem, "several-certificates", "", "28 Feb 2026", detail="signer-unusable"),
     ]  # fmt: skip
 
@@ -342,17 +348,6 @@ def unfit_cas() -> list[Upload]:
                 ("authority key identifier", "2.5.29.35", {"aki": None}),
             )
         ),
-        Upload("unfit: SHA-224", made(digest="SHA-224"), "signature-type", "ECDSA with SHA-224", "SHA-256"),
-        Upload("unfit: SHA-3", made(digest="SHA3-256"), "signature-type", "ECDSA with SHA-3-256", "SHA-256"),
-        Upload(
-            "unfit: RSA-PSS with SHA-224", RSA_ROOT.issue("Line 2 CA", ca=True, digest="PSS SHA-224").pem, "signature-type",
-            "RSA-PSS with SHA-224", "SHA-256",
-        ),
-        Upload("unfit: SHA-1", made(digest="SHA-1"), "weak-hash", "SHA-1", "SHA-256"),
-        Upload(
-            "unfit: RSA with MD5", RSA_ROOT.issue("Line 2 CA", ca=True, digest="MD5").pem, "weak-hash", "RSA with MD5",
-            "SHA-256",
-        ),
         Upload("unfit: already here", LINE.pem, "duplicate", "line-1", "line-1", existing=(("line-1", LINE),)),
     ]  # fmt: skip
 
@@ -394,6 +389,14 @@ def warned_cas() -> list[Upload]:
         Upload(
             "warned: root signed with SHA-224", authority("SHA-224 Root", digest="SHA-224").pem, ok,
             warns=("root", "weak-self-signature"),
+        ),
+        Upload("warned: SHA-1", made(digest="SHA-1"), ok, warns=("weak-hash",)),
+        Upload("warned: RSA with MD5", RSA_ROOT.issue("Line 2 CA", ca=True, digest="MD5").pem, ok, warns=("weak-hash",)),
+        Upload("warned: SHA-224", made(digest="SHA-224"), ok, warns=("signature-type",)),
+        Upload("warned: SHA-3", made(digest="SHA3-256"), ok, warns=("signature-type",)),
+        Upload(
+            "warned: RSA-PSS with SHA-224", RSA_ROOT.issue("Line 2 CA", ca=True, digest="PSS SHA-224").pem, ok,
+            warns=("signature-type",),
         ),
         Upload("warned: Ed25519", made(key="Ed25519"), ok, warns=("uncommon-key",)),
         Upload(

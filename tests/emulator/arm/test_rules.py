@@ -9,7 +9,7 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem, to_pem
-from tests.certificates.uploads import Upload, unfit_cas
+from tests.certificates.uploads import Upload, unfit_cas, warned_cas
 from tests.support.emulator_process import LOCATION, EmulatorProcess
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -195,8 +195,8 @@ def test_anything_but_one_ca_certificate_is_rejected(emulator: EmulatorProcess, 
 def test_what_no_client_can_connect_with_is_rejected_as_by_the_pane(
     emulator: EmulatorProcess, namespace: str, upload: Upload
 ) -> None:
-    """Dates pass, and the signature on a trust anchor is not checked: the pane alone refuses those."""
-    accepted = upload.code in {"expired", "not-yet-valid", "weak-hash", "signature-type", "duplicate"}
+    """Dates pass, and a name in the portal is not one in ARM: the pane alone refuses those."""
+    accepted = upload.code in {"expired", "not-yet-valid", "duplicate"}
     path = f"{namespace}/caCertificates/unfit"
     status, _, body = emulator.request("PUT", path, {"properties": {"encodedCertificate": upload.data.decode()}})
     if accepted:
@@ -205,6 +205,14 @@ def test_what_no_client_can_connect_with_is_rejected_as_by_the_pane(
     else:
         assert (status, body["error"]["target"]) == (400, "properties.encodedCertificate")
         assert emulator.request("HEAD", path)[0] == 404
+
+
+@pytest.mark.parametrize("upload", warned_cas(), ids=lambda upload: upload.id)
+def test_what_the_pane_accepts_is_accepted(emulator: EmulatorProcess, namespace: str, upload: Upload) -> None:
+    path = f"{namespace}/caCertificates/warned"
+    status, _, body = emulator.request("PUT", path, {"properties": {"encodedCertificate": upload.data.decode()}})
+    assert (status, body["properties"]["provisioningState"]) == (200, "Succeeded")
+    emulator.call("DELETE", path)
 
 
 def test_a_certificate_cannot_be_replaced_under_its_name(emulator: EmulatorProcess, namespace: str) -> None:
