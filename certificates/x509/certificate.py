@@ -30,7 +30,7 @@ _EXPLICIT_CURVE = bytes.fromhex(
     "06072a8648ce3d020130"
 )  # the algorithm of EC keys, and a sequence instead of a curve's name
 
-__all__ = ["Certificate", "DecodingError", "load_certificate", "name_key", "serial_text"]
+__all__ = ["Certificate", "DecodingError", "load_certificate", "name_key", "serial_digits", "serial_text"]
 
 T = TypeVar("T", bound=x509.ExtensionType)
 
@@ -195,6 +195,11 @@ def serial_text(number: int) -> str:
     """Return a serial number as OpenSSL prints it: in hex, by bytes."""
     digits = f"{abs(number):X}"
     return f"{'-' if number < 0 else ''}{digits.zfill(len(digits) + len(digits) % 2)}"
+
+
+def serial_digits(number: int) -> str:
+    """Return what a serial number is searched by: its hex digits in lower case, without leading zeros, at most 64."""
+    return f"{number:x}"[:64]
 
 
 def name_key(name: str) -> str:

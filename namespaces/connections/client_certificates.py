@@ -9,13 +9,22 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Greatest, Lower
 
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark, serial_digits
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.reading import from_stored_pem, to_azure_pem
 from namespaces.models import Client, ClientCertificate, Namespace
 from sync.models import Sight
 
 MOST_CHAIN = 10
+# Columns of a client ← of its latest certificate.
+_NOTED = {
+    "certificate_thumbprint": "thumbprint",
+    "certificate_issuer": "issuer",
+    "certificate_path": "path",
+    "certificate_subject": "subject",
+    "certificate_serial": "serial",
+    "certificate_expires_at": "not_after",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
         chain=_chain_of(showing),
         subject=leaf.subject,
         issuer=leaf.issuer,
+        serial=serial_digits(leaf.serial_number),
         path=path_of(showing.certificates),
         not_after=leaf.not_after,
         seen_at=showing.at,
@@ -101,13 +111,12 @@ def note_latest(namespace_pk: int, names: Collection[str] | None = None) -> None
     if names is not None:
         shown = shown.filter(client_name__in=names)
         clients = clients.annotate(lower=Lower("name")).filter(lower__in={name.lower() for name in names})
-    columns = shown.values_list("client_name", "thumbprint", "issuer", "path", "not_after")
+    columns = shown.values_list("client_name", *_NOTED.values())
     latest = {name.lower(): tuple(values) for name, *values in columns}
-    fields = ("certificate_thumbprint", "certificate_issuer", "certificate_path", "certificate_expires_at")
-    for pk, name, *values in clients.values_list("pk", "name", *fields):
+    for pk, name, *values in clients.values_list("pk", "name", *_NOTED):
         found = latest.get(name.lower())
         if found is not None and found != tuple(values):
-            Client.objects.filter(pk=pk).update(**dict(zip(fields, found, strict=True)))
+            Client.objects.filter(pk=pk).update(**dict(zip(_NOTED, found, strict=True)))
 
 
 def _drop_oldest(namespace_pk: int) -> None:

@@ -64,6 +64,7 @@ class ClientCertificate(models.Model):
     chain: Any = models.JSONField(default=list)  # what was sent with it, as PEM without line breaks
     subject = models.TextField(blank=True)
     issuer = models.TextField(blank=True)
+    serial = models.CharField(max_length=64, blank=True, default="")  # serial_digits of the certificate
     path = models.CharField(
         max_length=200, blank=True, default=""
     )  # marks of the issuers of it and of what was sent with it

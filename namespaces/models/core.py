@@ -128,6 +128,22 @@ class NamespaceRole(models.Model):
 _SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
 
 
+def seen_order() -> models.Func:
+    """Return what clients are ordered by when they were last seen; those never seen as if long ago. An index holds it.
+
+    The literals are in the text: a database compares it with the expression of the index.
+    """
+    text = "COALESCE(%(expressions)s, '1970-01-01')"
+    return models.Func(F("last_seen_at"), template=text, output_field=models.DateTimeField())
+
+
+def issuer_order() -> models.Func:
+    """Return what clients are ordered by issuer with: the start of its name, which every index takes. An index holds it."""
+    return models.Func(
+        F("certificate_issuer"), template="SUBSTR(LOWER(%(expressions)s), 1, 80)", output_field=models.TextField()
+    )
+
+
 class Client(NamespaceResource, SyncedModel):
     """An MQTT client that may connect to the namespace."""
 
@@ -170,6 +186,8 @@ class Client(NamespaceResource, SyncedModel):
     certificate_thumbprint = models.CharField(max_length=64, blank=True, default="")
     certificate_issuer = models.TextField(blank=True, default="")
     certificate_path = models.CharField(max_length=200, blank=True, default="")  # as ClientCertificate.path
+    certificate_subject = models.TextField(blank=True, default="")
+    certificate_serial = models.CharField(max_length=64, blank=True, default="")  # serial_digits of the certificate
     certificate_expires_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
@@ -195,6 +213,11 @@ class Client(NamespaceResource, SyncedModel):
             models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
             models.Index(name="client_by_expiry", fields=["namespace", "certificate_expires_at"]),
             models.Index(name="client_by_issuer", fields=["namespace", "certificate_path"]),
+            models.Index("namespace", issuer_order(), name="client_by_issuer_name"),
+            models.Index("namespace", seen_order(), name="client_by_last_seen"),
+            models.Index(name="client_by_team", fields=["namespace", "team"]),
+            models.Index(name="client_by_certificate", fields=["namespace", "certificate_thumbprint"]),
+            models.Index(name="client_by_serial", fields=["namespace", "certificate_serial"]),
         ]
 
     def describe(self) -> dict[str, Any]:

@@ -1,22 +1,30 @@
 """The list of clients: its columns and filters, and the issuer of each client's certificate."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
-from certificates.x509.certificate import name_mark
+from certificates.x509.certificate import name_mark, serial_digits
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
+from namespaces.models.core import issuer_order, seen_order
 from namespaces.pages.lists import Filter, Listing, Options, containing
 from namespaces.registry import UploadedCA, uploaded_cas
 from namespaces.rules.clients import SHORT_SCHEMES, THUMBPRINT_SCHEME
 from portal.listing import whole_number
+from portal.models import Team
 
 FEWEST_DIGITS = 6  # of a thumbprint that is searched for
+_SEARCHED = (
+    *("name", "authentication_name", "description", "attributes"),
+    *("certificate_issuer", "certificate_subject"),
+)
+_SERIAL = re.compile(r"serial(?:\s*(?:number|no\.?))?\s*[:=]?\s*", re.IGNORECASE)
 
 _SETTLED = Q(generation=F("synced_generation"))
 _SYNC = {
@@ -30,18 +38,32 @@ _EXPIRES = {"7": "within 7 days", "30": "within 30 days", "90": "within 90 days"
 
 
 def _matches(search: str) -> Q:
-    """Match a name, an attribute, the issuer, or the start of a thumbprint in any notation."""
-    wanted = containing("name", "authentication_name", "description", "attributes", "certificate_issuer")(search)
+    """Match a name, an attribute, issuer or subject, or in any notation a serial number or the start of a thumbprint."""
+    wanted = containing(*_SEARCHED)(search)
+    wanted |= Q(certificate_serial__in=serials_written(search))
     digits = thumbprint_digits(search) or search.lower()
     if len(digits) >= FEWEST_DIGITS:
         wanted |= Q(certificate_thumbprint__startswith=digits) | Q(thumbprints__icontains=digits)
     return wanted
 
 
+def serials_written(search: str) -> list[str]:
+    """Return the serial numbers that a text may write, as clients have them: in hex in any notation, or in decimal."""
+    plain = _SERIAL.sub("", search.strip())
+    digits = re.sub(r"[\s:.\-]", "", plain).lower().removeprefix("0x")
+    found = []
+    if re.fullmatch(r"[0-9a-f]{1,64}", digits):
+        found.append(serial_digits(int(digits, 16)))
+    if plain.isascii() and plain.isdigit() and len(plain) <= 50:  # more than the 20 bytes of the longest serial number
+        found.append(serial_digits(int(plain)))
+    return found
+
+
 def _team_options(namespace: Namespace) -> Options:
-    seen = Client.visible_to(namespace.sight).filter(team__isnull=False).order_by()
-    teams = seen.values_list("team__pk", "team__name").annotate(clients=Count("pk"))
-    return [*((str(pk), name) for pk, name, _ in sorted(teams, key=lambda team: team[1].lower())), ("none", "none")]
+    """Return the teams that own clients the person sees. Each is found by one look into an index, however many there are."""
+    owned = Client.visible_to(namespace.sight).filter(namespace=namespace.pk, team=OuterRef("pk"))
+    teams = Team.objects.filter(Exists(owned)).values_list("pk", "name")
+    return [*((str(pk), name) for pk, name in sorted(teams, key=lambda team: team[1].lower())), ("none", "none")]
 
 
 def _of_team(namespace: Namespace, value: str) -> Q | None:
@@ -106,14 +128,14 @@ def _issuer_of(client: Client, by_mark: Mapping[str, UploadedCA]) -> tuple[Uploa
 CLIENT_LIST = Listing(
     Client,
     {
-        "name": ("Client name", Lower("name")),
-        "authentication_name": ("Authentication name", F("authentication_key")),
-        "validation_scheme": ("Scheme", F("validation_scheme")),
-        "state": ("State", F("state")),
+        "name": ("Client name", Lower("name").asc()),
+        "authentication_name": ("Authentication name", F("authentication_key").asc()),
+        "validation_scheme": ("Scheme", F("validation_scheme").asc()),
+        "state": ("State", F("state").asc()),
         "team": ("Team", Lower("team__name")),
-        "issuer": ("Issuer", None),
-        "expires": ("Expires", F("certificate_expires_at")),
-        "last_seen": ("Last seen", F("last_seen_at")),
+        "issuer": ("Issuer", issuer_order().asc()),
+        "expires": ("Expires", F("certificate_expires_at").asc(nulls_last=True)),
+        "last_seen": ("Last seen", seen_order().asc()),
     },
     _matches,
     filters=(
@@ -150,4 +172,5 @@ CLIENT_LIST = Listing(
         ),
     ),
     prepare=note_issuers,
+    may_choose_columns=True,
 )

@@ -1,6 +1,6 @@
 """How the rows of a resource type are listed: columns that sort, search, filters, pages, limit."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,18 @@ from django.http import QueryDict
 
 from namespaces.access import whom_to_ask_in_each
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
-from portal.listing import PAGE_SIZES, Column, Columns, asked_text, headings, ordering_of, page_of, size_of, sorting_of
+from portal.listing import (
+    MOST_COUNTED,
+    PAGE_SIZES,
+    Column,
+    Columns,
+    asked_text,
+    headings,
+    ordering_of,
+    page_of,
+    size_of,
+    sorting_of,
+)
 from sync.models import SyncedModel
 
 Options = Sequence[tuple[str, str]]  # value and label
@@ -49,6 +60,13 @@ class Grid:
     filters: tuple[ShownFilter, ...] = ()
     total: int = 0
     limit: int = 0  # the number of rows that Azure allows; 0 where the list does not show it
+    hidden: frozenset[str] = frozenset()  # the columns that the person has turned off
+    choices: tuple[Column, ...] = ()  # the columns that can be turned off
+
+    @property
+    def is_more(self) -> bool:
+        """Return whether more rows match than were counted."""
+        return bool(getattr(self.page.paginator, "is_more", False))
 
     @property
     def is_narrowed(self) -> bool:
@@ -81,6 +99,7 @@ class Listing:
     limit_setting: str = ""
     filters: tuple[Filter, ...] = ()
     prepare: Callable[[Namespace, Iterable[Any]], None] | None = None
+    may_choose_columns: bool = False  # each person can turn columns off, all but the first
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -101,19 +120,25 @@ class Listing:
         """Return the rows that the query asks for, in the order it asks for."""
         sort = sorting_of(query, self.columns, "name")
         found: QuerySet[Any] = self._all(namespace).filter(self.condition(namespace, query))
-        return found.order_by(ordering_of(self.columns, sort), "pk")
+        return found.order_by(ordering_of(self.columns, sort), "-pk" if sort.startswith("-") else "pk")
 
-    def grid(self, namespace: Namespace, query: QueryDict) -> Grid:
-        """Return the page of the list that the query asks for."""
+    def grid(self, namespace: Namespace, query: QueryDict, *, hidden: Collection[str] = ()) -> Grid:
+        """Return the page of the list that the query asks for, without the columns in `hidden`."""
         sort = sorting_of(query, self.columns, "name")
-        page = page_of(self.rows(namespace, query), query, size_of(query))
+        most = MOST_COUNTED if any(asked_text(query, key) for key in self.keys) else 0
+        page = page_of(self.rows(namespace, query), query, size_of(query), most=most)
         page.object_list = list(page.object_list)
         _say_whom_to_ask(namespace, page.object_list)
         if self.prepare is not None:
             self.prepare(namespace, page.object_list)
+        columns = headings(self.columns, sort)
+        choices = columns[1:] if self.may_choose_columns else ()
+        off = frozenset(column.key for column in choices if column.key in hidden)
         return Grid(
             page=page,
-            columns=headings(self.columns, sort),
+            columns=tuple(column for column in columns if column.key not in off),
+            hidden=off,
+            choices=choices,
             search=asked_text(query, "q"),
             sort=sort,
             filters=tuple(_shown(each, namespace, query) for each in self.filters),
@@ -151,10 +176,10 @@ def containing(*columns: str) -> Callable[[str], Q]:
     return matches
 
 
-NAME = ("Name", Lower("name"))
+NAME = ("Name", Lower("name").asc())
 CLIENT_GROUP_LIST = Listing(
     ClientGroup,
-    {"name": ("Group name", Lower("name")), "query": ("Query", Lower("query"))},
+    {"name": ("Group name", Lower("name").asc()), "query": ("Query", Lower("query"))},
     containing("name", "query", "description"),
     limit_setting="MAX_CLIENT_GROUPS",
 )

@@ -1,6 +1,7 @@
 """Users, teams and who is in which team."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -14,6 +15,9 @@ class User(AbstractUser):
     sessions_ended_at = models.DateTimeField(null=True, blank=True)  # "Sign out everywhere" ended all older sessions
     disabled_at = models.DateTimeField(null=True, blank=True)  # last time; browsers known before are known no more
     break_glass = models.BooleanField(default=False)  # may use a password while local accounts are turned off
+    hidden_columns: Any = models.JSONField(
+        default=dict, blank=True
+    )  # of each list, by its name: the columns turned off
     administrator_by_sso = models.BooleanField(
         default=False
     )  # is_superuser follows the groups of the identity provider

@@ -305,6 +305,7 @@
     if (closing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); closePane(closing); }
   });
   document.addEventListener("submit", (event) => {
+    for (const kept of all("[data-page-query]", event.target)) kept.value = location.search.slice(1); // as it is now filtered
     if (event.target.matches("[data-theme-form]") && event.submitter) {
       event.preventDefault();
       chooseTheme(event.target, event.submitter.value);

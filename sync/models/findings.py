@@ -77,6 +77,7 @@ class Finding(models.Model):
                 name="one_unresolved_finding_per_resource",
             ),
         ]
+        indexes = [models.Index(name="finding_of_row", fields=["object_pk", "kind"])]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_drift_display()}"

@@ -111,7 +111,7 @@ class SyncedQuerySet(models.QuerySet[Any]):
         """Each row with `finding_pk`: the open difference between it and Azure, or None."""
         label = self.model._meta.label_lower
         open_ones = Finding.objects.filter(kind=label, object_pk=OuterRef("pk"), state=Finding.State.OPEN)
-        return self.annotate(finding_pk=Subquery(open_ones.values("pk")[:1]))
+        return self.annotate(finding_pk=Subquery(open_ones.order_by().values("pk")[:1]))
 
     def unsettled(self) -> Self:
         """Rows whose newest generation has not been confirmed by Azure."""

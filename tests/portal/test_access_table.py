@@ -148,6 +148,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_team": ("GET", "owner"),
     "namespaces:client_list": ("GET", "reader"),
     "namespaces:client_csv": ("GET", "reader"),
+    "namespaces:client_columns": ("POST", "reader"),
     "namespaces:clients_change": ("GET", "contributor"),
     "namespaces:client_import_files": ("GET", "contributor"),
     "namespaces:client_import": ("GET", "contributor"),

@@ -50,6 +50,33 @@ def test_a_late_page_skips_rows_without_making_them(place: Namespace) -> None:
     assert "sync_finding" not in skipping[0]
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown", "follows"), [("1", 0, True), ("2", 4, True), ("3", 8, False), ("4", 4, True), ("x", 0, True)]
+)
+def test_pages_go_on_beyond_the_rows_that_were_counted(place: Namespace, asked: str, shown: int, follows: bool) -> None:
+    """Ten rows of which six were counted: the count is "more than 6", and Next leads to the end."""
+    rows: Any = Client.objects.filter(namespace=place).order_by("name", "pk")
+    page = page_of(rows, QueryDict(f"page={asked}"), SIZE, most=6)
+    assert [row.name for row in page] == [row.name for row in rows][shown : shown + SIZE]
+    assert page.has_next() is follows
+    assert (page.start_index(), page.end_index()) == (shown + 1, shown + len(page))
+    assert not follows or page.next_page_number() == page.number + 1
+    paginator: Any = page.paginator
+    assert (paginator.count, paginator.is_more) == (6, True)
+
+
+@pytest.mark.parametrize("most", [0, 10, 11])
+def test_all_rows_are_counted_where_there_are_no_more(place: Namespace, most: int) -> None:
+    page: Any = page_of(Client.objects.filter(namespace=place).order_by("pk"), QueryDict("page=3"), SIZE, most=most)
+    assert (page.paginator.count, page.paginator.is_more, page.has_next()) == (10, False, False)
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "1" + "0" * 9 + "1", "9" * 30, "9" * 5000])
+def test_a_page_that_cannot_be_is_the_nearest_one(place: Namespace, asked: str) -> None:
+    page = page_of(Client.objects.filter(namespace=place).order_by("pk"), QueryDict(f"page={asked}"), SIZE, most=6)
+    assert page.number in {1, 2}
+
+
 def test_a_list_of_nothing_has_one_empty_page() -> None:
     page = page_of(Client.objects.none(), QueryDict("page=2"), SIZE)
     assert (list(page), page.number, page.paginator.count) == ([], 1, 0)

@@ -120,8 +120,9 @@ class Kind:
         """Return the url names of its pages by action."""
         drafts = ("create_draft", "update_draft") if self.draft is not None else ()
         csv = ("csv",) if self.csv else ()
+        columns = ("columns",) if self.listing.may_choose_columns else ()
         check = ("check_name",) if self.checked_fields == ("name",) else ("create_check",)
-        names = {action: self.url(action) for action in (*ACTIONS, *check, *drafts, *csv, *self.pages)}
+        names = {action: self.url(action) for action in (*ACTIONS, *check, *drafts, *csv, *columns, *self.pages)}
         return {**names, "create": self.url(self.create_action)}
 
     def tabs_of(self, row: Any, notes: Mapping[str, str]) -> list[DrawnTab]:

@@ -5,9 +5,11 @@ Each view takes the type of the resource as `kind`.
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -34,11 +36,14 @@ from namespaces.views.resources.conflicts import (
     opened_with,
 )
 from namespaces.views.resources.kinds import Kind
+from portal.people.columns import keep_hidden_columns
 from portal.web.csv_files import csv_response, csv_rows
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
 from sync.models import SyncedModel
 from sync.pages.changes_since import former_names, last_entry_of
+
+LONGEST_QUERY = 2000  # characters of the query string that the list is shown with again
 
 
 def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
@@ -51,7 +56,7 @@ def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more:
 
 def grid_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
     """Return the context of the list, also below an open pane."""
-    grid = kind.listing.grid(namespace, request.GET)
+    grid = kind.listing.grid(namespace, request.GET, hidden=request.user.hidden_columns.get(kind.stem, ()))
     if "bulk" in kind.extras:
         more = {"teams_to_assign": teams_to_assign(request.user, namespace, kind.model)} | more
     return kind_context(request, namespace, kind, grid=grid, poll=poll_of(grid.page), **more)
@@ -75,6 +80,18 @@ def resource_list(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     context = grid_context(request, namespace, kind)
     return render_page(request, "namespaces/resource_list.html", context, partial="grid")
+
+
+@require_POST
+def resource_columns(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
+    """Keep which columns of the list this person wants to see. Those that are not sent are turned off."""
+    get_namespace(request.user, pk, Verb.READ)
+    wanted = set(request.POST.getlist("column"))
+    off = [] if "all" in request.POST else [key for key in list(kind.listing.columns)[1:] if key not in wanted]
+    keep_hidden_columns(request.user, kind.stem, off)
+    back = QueryDict(request.POST.get("query", "")[:LONGEST_QUERY])
+    kept = [(key, back[key]) for key in (*kind.listing.keys, "sort", "size", "page") if back.get(key)]
+    return go_to(request, f"{reverse(kind.url('list'), args=[pk])}{'?' if kept else ''}{urlencode(kept)}")
 
 
 @require_safe

@@ -54,6 +54,8 @@ def resource_urls(kind: Kind, *, create_route: str = "") -> Iterator[URLPattern]
     if kind.draft is not None:
         routes.append((f"{create}draft/", views.resource_create_draft, "create_draft"))
         routes.append((f"{one}update/draft/", views.resource_update_draft, "update_draft"))
+    if kind.listing.may_choose_columns:
+        routes.append((f"<int:pk>/{noun}-columns/", views.resource_columns, "columns"))
     if kind.csv:
         routes.append((f"<int:pk>/{noun}s.csv", views.resource_csv, "csv"))
     for route, view, action in routes:

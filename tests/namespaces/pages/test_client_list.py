@@ -5,19 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from certificates.x509.certificate import name_mark
-from namespaces.models import Client, Namespace
+from namespaces.models import Client, Namespace, NamespaceRole, Role
 from namespaces.pages.client_list import CLIENT_LIST
 from portal.models import User
 from sync.models import Finding
 from tests.support.browsing import signed_in
 from tests.support.editions import editions_of
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team
+from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +43,8 @@ def namespace(ada: User) -> Namespace:
     make_client(namespace, "stranger", state="Disabled", certificate_expires_at=past, **of_other)
     make_client(
         namespace, "pinned", validation_scheme="ThumbprintMatch", thumbprints=[THUMBPRINT], attributes={"room": "H-17"},
-        last_seen_at=now - timedelta(days=9), certificate_expires_at=later, **of_other,
+        last_seen_at=now - timedelta(days=9), certificate_expires_at=later, certificate_subject="CN=press 4",
+        certificate_serial="a1b", **of_other,
     )  # fmt: skip
     make_client(namespace, "unseen", synced_generation=0)
     failed = make_client(
@@ -88,6 +91,12 @@ EVERYTHING = {"trusted", "stranger", "pinned", "unseen", "failed"}
         ("q=01:23:45:67:89:AB", {"pinned"}),
         (f"q={THUMBPRINT[::-1][:12]}", {"failed"}),
         ("q=stranger&state=Enabled", set()),
+        ("q=CN=Press+4", {"pinned"}),
+        ("q=0A:1B", {"pinned"}),
+        ("q=Serial+number:+00+0a+1b", {"pinned"}),
+        ("q=0x0a1b", {"pinned"}),
+        ("q=2587", {"pinned"}),
+        ("q=a1", set()),  # a serial number is compared as a whole
         # What is not offered narrows nothing.
         ("state=Sleeping&scheme=x&issuer=nobody&expires=1&seen=x&sync=x&team=x", EVERYTHING),
     ],
@@ -150,3 +159,57 @@ def test_the_list_asks_as_little_of_many_clients_as_of_few(
         make_client(namespace, f"more-{number}")
     with django_assert_max_num_queries(26):
         browser.get(address)
+
+
+@pytest.mark.parametrize(
+    ("sort", "first", "last"),
+    [
+        ("last_seen", {"stranger", "unseen", "failed"}, "trusted"),
+        ("-last_seen", {"trusted"}, "stranger"),
+        ("expires", {"stranger"}, "failed"),
+        ("-expires", {"failed", "unseen"}, "stranger"),
+        ("issuer", {"unseen", "failed"}, "pinned"),
+        ("-issuer", {"pinned", "stranger"}, "unseen"),
+    ],
+)
+def test_rows_without_a_value_have_their_place(namespace: Namespace, sort: str, first: set[str], last: str) -> None:
+    Client.objects.filter(name="trusted").update(certificate_issuer="cn=abc")
+    names = [client.name for client in CLIENT_LIST.rows(namespace, QueryDict(f"sort={sort}"))]
+    assert set(names[: len(first)]) == first
+    assert names[-1] == last
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "authentication_name", "-last_seen", "expires", "issuer", "-issuer"])
+def test_a_late_page_reads_its_keys_from_an_index(namespace: Namespace, sort: str) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        list(CLIENT_LIST.grid(namespace, QueryDict(f"sort={sort}&size=50&page=1")).page)
+        CLIENT_LIST.rows(namespace, QueryDict(f"sort={sort}")).values_list("pk", flat=True)[100:151].exists()
+    reads = [query["sql"] for query in asked.captured_queries if "ORDER BY" in query["sql"] and "LIMIT" in query["sql"]]
+    assert reads
+    for sql in reads:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            steps = [detail for *_, detail in cursor.fetchall()]
+        assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")], steps
+
+
+def columns_of(browser: Browser, address: str) -> list[str]:
+    return re.findall(r'<th scope="col" class="col-(\w+)"', browser.get(address).content.decode())
+
+
+def test_each_person_chooses_the_columns_of_the_list(namespace: Namespace, ada: User) -> None:
+    bert = make_user("bert")
+    NamespaceRole.objects.create(namespace=namespace, user=bert, role=Role.READER)
+    address = reverse("namespaces:client_list", args=[namespace.pk])
+    choose = reverse("namespaces:client_columns", args=[namespace.pk])
+    browser, other = signed_in(ada), signed_in(bert)
+    whole = columns_of(browser, address)
+    answer = browser.post(choose, {"column": ["state", "last_seen", "nothing"], "query": "state=Enabled&page=2&x=1"})
+    assert answer["Location"] == f"{address}?state=Enabled&page=2"
+    assert columns_of(browser, address) == ["box", "name", "state", "last_seen", "sync", "commands"]
+    row = browser.get(address).content.decode().partition('data-row="trusted"')[2].partition("</tr>")[0]
+    assert row.count("<td") == 6
+    assert columns_of(other, address) == [name for name in whole if name not in {"box", "commands"}]
+    browser.post(choose, {"all": "1"})
+    assert columns_of(browser, address) == whole
+    assert User.objects.get(pk=ada.pk).hidden_columns == {}
