@@ -101,7 +101,7 @@ class _Pages(Paginator):  # type: ignore[type-arg]  # Django cannot subscript it
             return _Page(found, number, self, follows=self._counted > self.per_page)
         pks = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page + 1])
         if not pks and self.is_more:
-            raise EmptyPage("No row is so late.")
+            return self.page(self.num_pages)
         shown = self.object_list.filter(pk__in=pks[: self.per_page])
         return _Page(shown, number, self, follows=len(pks) > self.per_page)
 
