@@ -1,5 +1,6 @@
 from django.urls import URLPattern, path
 
+from namespaces.pages.recreation.formats import FORMATS
 from namespaces.views import (
     activity,
     bulk,
@@ -9,6 +10,7 @@ from namespaces.views import (
     connections,
     namespaces,
     permissions,
+    recreation,
     roles,
     topic_rules,
     try_it,
@@ -43,6 +45,12 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/ask-for-access/", access_requests.access_ask, name="access_ask"),
     path("<int:pk>/access-requests/<int:asked>/grant/", access_requests.access_grant, name="access_grant"),
     path("<int:pk>/access-requests/<int:asked>/decline/", access_requests.access_decline, name="access_decline"),
+    # Files that create it again
+    path("<int:pk>/export-template/", recreation.template_export, name="template_export"),
+    *(
+        path(f"<int:pk>/export-template/{made}.zip", recreation.template_files, {"made": made}, name=f"template_{made}")
+        for made in FORMATS
+    ),
     # Configuration
     path("<int:pk>/configuration/", configuration.configuration_detail, name="configuration_detail"),
     path("<int:pk>/configuration/states/", configuration.configuration_states, name="configuration_states"),

@@ -79,17 +79,17 @@ CA_CERTIFICATES = Kind(
     row_context=_signed_by,
     detail_context=_certificate,
     is_in_use=_is_in_use,
-    csv={
+    exported={
         "Certificate name": CsvColumn("name"),
         "Description": CsvColumn("description"),
-        "Team": CsvColumn("team__name"),
+        "Team": CsvColumn("team__name", key="team"),
         "Subject": CsvColumn("subject"),
         "Issuer": CsvColumn("issuer"),
         "Thumbprint (SHA-256)": CsvColumn("thumbprint"),
         "Valid from (UTC)": CsvColumn("not_before"),
         "Valid to (UTC)": CsvColumn("not_after"),
         "Last seen (UTC)": CsvColumn("last_used_at"),
-        "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of),
+        "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of, key="sync_state"),
     },
     extras={
         "row_commands": "certificates/ca_certificate_row_commands.html",

@@ -45,5 +45,6 @@ MENU = (
     ),
     MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
     MenuItem(OPERATIONS, "Connections", "activity", "namespaces:connection_list", order=200),
+    MenuItem(OPERATIONS, "Export template", "file-down", "namespaces:template_export", order=290),
     MenuItem(TROUBLESHOOTING, "Test permission", "route", "namespaces:permission_test", order=310),
 )

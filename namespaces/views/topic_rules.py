@@ -15,7 +15,15 @@ from namespaces.rules.query_builder import OPERATORS
 from namespaces.rules.topic_rules import MAX_TEMPLATES
 from namespaces.views.resources.kinds import Kind
 from portal.models import User
+from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest
+from sync.models import STATE_COLUMNS, sync_state_of
+
+OF_ALL = {
+    "Description": CsvColumn("description"),
+    "Team": CsvColumn("team__name", key="team"),
+    "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of, key="sync_state"),
+}
 
 
 def _form_of(form: type[TopicRuleForm]) -> Callable[..., TopicRuleForm]:
@@ -77,6 +85,7 @@ CLIENT_GROUPS = _kind(
     _form_of(ClientGroupForm),
     "namespaces/client_group_commands.html",
     stem="client_group",
+    exported={"Group name": CsvColumn("name"), "Query": CsvColumn("query"), **OF_ALL},
     listing=lists.CLIENT_GROUP_LIST,
     icon="users",
     title="Client groups",
@@ -93,6 +102,7 @@ CLIENT_GROUPS = _kind(
 TOPIC_SPACES = _kind(
     _space_form,
     stem="topic_space",
+    exported={"Name": CsvColumn("name"), "Topic templates": CsvColumn("templates", value=" | ".join), **OF_ALL},
     listing=lists.TOPIC_SPACE_LIST,
     icon="folder-tree",
     title="Topic spaces",
@@ -107,6 +117,13 @@ TOPIC_SPACES = _kind(
 PERMISSION_BINDINGS = _kind(
     _form_of(PermissionBindingForm),
     stem="permission_binding",
+    exported={
+        "Name": CsvColumn("name"),
+        "Client group name": CsvColumn("client_group_name"),
+        "Topic space name": CsvColumn("topic_space_name"),
+        "Permission": CsvColumn("permission"),
+        **OF_ALL,
+    },
     listing=lists.PERMISSION_BINDING_LIST,
     icon="key-round",
     title="Permission bindings",

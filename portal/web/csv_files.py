@@ -26,14 +26,24 @@ _FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")
 
 @dataclass(frozen=True, init=False)
 class CsvColumn:
-    """A column of a file: the lookups that it reads, and what it makes of their values (else the value of the one)."""
+    """A column of a file: the lookups that it reads, and what it makes of their values (else the value of the one).
+
+    `key` names it in JSON, which has the stored value where it reads one only.
+    """
 
     lookups: tuple[str, ...]
     value: Callable[..., object] | None
+    key: str
 
-    def __init__(self, *lookups: str, value: Callable[..., object] | None = None) -> None:
+    def __init__(self, *lookups: str, value: Callable[..., object] | None = None, key: str = "") -> None:
         object.__setattr__(self, "lookups", lookups)
         object.__setattr__(self, "value", value)
+        object.__setattr__(self, "key", key or lookups[0])
+
+    @property
+    def as_stored(self) -> "CsvColumn":
+        """Return the column without what is made of its value, where it reads one only."""
+        return CsvColumn(*self.lookups, value=self.value if len(self.lookups) > 1 else None, key=self.key)
 
 
 def csv_rows(found: QuerySet[Any], columns: Sequence[CsvColumn]) -> Iterator[list[object]]:

@@ -148,6 +148,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_team": ("GET", "owner"),
     "namespaces:client_list": ("GET", "reader"),
     "namespaces:client_csv": ("GET", "reader"),
+    "namespaces:template_export": ("GET", "reader"),
+    **{f"namespaces:template_{made}": ("GET", "reader") for made in ("arm", "bicep", "terraform", "az")},
+    "namespaces:client_export": ("GET", "reader"),
+    "certificates:ca_certificate_export": ("GET", "reader"),
     "namespaces:client_columns": ("POST", "reader"),
     "namespaces:clients_change": ("GET", "contributor"),
     "namespaces:client_import_files": ("GET", "contributor"),
@@ -222,6 +226,7 @@ for stem in ("client_group", "topic_space", "permission_binding"):
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("list", "states", "detail", "activity")}
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("json", "commands")}
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "contributor") for page in ("create", "update", "delete")}
+    TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("csv", "export")}
     TABLE |= {f"namespaces:{stem}_check_name": ("GET", "contributor")}
     TABLE |= {f"namespaces:{stem}_team": ("GET", "owner")}  # of what a team owns; see tests of ownership
     TABLE |= {f"namespaces:{stem}_retry": ("POST", "contributor")}
@@ -382,6 +387,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "pk": pk,
         "name": "line-a" if name.startswith("certificates:") else "press-1",
         "field": "name",
+        "ending": "json",
         "cursor": 1,
         "entry": 1000,
         "finding": 1000,
@@ -521,11 +527,14 @@ def test_access_by_role(place: Namespace, name: str, method: str, least: str, pe
             assert answer.status_code == 403, f"{person}: {answer.status_code}"
 
 
-# The second argument of client_create_check is a field, not an object.
+# The second argument of client_create_check is a field, that of an export the kind of file: not an object.
 OF_AN_OBJECT = sorted(
     name
     for name in TABLE
-    if len(url_arguments()[name]) > 1 and "pk" in url_arguments()[name] and name != "namespaces:client_create_check"
+    if len(url_arguments()[name]) > 1
+    and "pk" in url_arguments()[name]
+    and name != "namespaces:client_create_check"
+    and not name.endswith("_export")
 )
 
 

@@ -102,6 +102,11 @@ def test_the_clients_come_with_the_filter_and_the_order_of_the_grid(rita: Browse
         "Team": "Line 1",
         "Description": "Straße 2",
         "Attributes": '{"type": "press"}',
+        "Certificate issuer": "",
+        "Certificate subject": "",
+        "Certificate serial number": "",
+        "Certificate thumbprint (SHA-256)": "",
+        "Certificate expires (UTC)": "",
         "Last seen (UTC)": "",
         "Sync state": "Succeeded",
     }

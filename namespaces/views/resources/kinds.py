@@ -80,7 +80,7 @@ class Kind:
     detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
     form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context
     is_in_use: Callable[[Any, dict[str, Any]], bool] = lambda row, context: False  # its name is typed to delete it
-    csv: Mapping[str, CsvColumn] = field(default_factory=dict)
+    exported: Mapping[str, CsvColumn] = field(default_factory=dict)  # the columns of its files, by heading
     extras: Mapping[str, str] = field(default_factory=dict)  # templates for the places that few types fill
 
     @property
@@ -119,10 +119,10 @@ class Kind:
     def urls(self) -> dict[str, str]:
         """Return the url names of its pages by action."""
         drafts = ("create_draft", "update_draft") if self.draft is not None else ()
-        csv = ("csv",) if self.csv else ()
+        files = ("csv", "export") if self.exported else ()
         columns = ("columns",) if self.listing.may_choose_columns else ()
         check = ("check_name",) if self.checked_fields == ("name",) else ("create_check",)
-        names = {action: self.url(action) for action in (*ACTIONS, *check, *drafts, *csv, *columns, *self.pages)}
+        names = {action: self.url(action) for action in (*ACTIONS, *check, *drafts, *files, *columns, *self.pages)}
         return {**names, "create": self.url(self.create_action)}
 
     def tabs_of(self, row: Any, notes: Mapping[str, str]) -> list[DrawnTab]:

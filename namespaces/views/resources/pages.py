@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -37,7 +37,7 @@ from namespaces.views.resources.conflicts import (
 )
 from namespaces.views.resources.kinds import Kind
 from portal.people.columns import keep_hidden_columns
-from portal.web.csv_files import csv_response, csv_rows
+from portal.web.exports import FILES
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
 from sync.models import SyncedModel
@@ -95,11 +95,17 @@ def resource_columns(request: PageRequest, pk: int, kind: Kind) -> HttpResponseB
 
 
 @require_safe
-def resource_csv(request: PageRequest, pk: int, kind: Kind) -> StreamingHttpResponse:
+def resource_csv(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBase:
     """Download the rows of the list, with the same filter and order, as a CSV file."""
+    return resource_export(request, pk, "csv", kind)
+
+
+@require_safe
+def resource_export(request: PageRequest, pk: int, ending: str, kind: Kind) -> HttpResponseBase:
+    """Download the rows of the list, with the same filter and order, as a file of this kind."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    rows = csv_rows(kind.listing.rows(namespace, request.GET), list(kind.csv.values()))
-    return csv_response(f"{namespace.name}-{kind.stem.replace('_', '-')}s.csv", list(kind.csv), rows)
+    stem = f"{namespace.name}-{kind.stem.replace('_', '-')}s"
+    return FILES[ending](stem, kind.listing.rows(namespace, request.GET), kind.exported)
 
 
 @require_safe

@@ -24,6 +24,13 @@ class ResourceNameConverter(StringConverter):
     regex = r"[a-zA-Z0-9-]{1,50}"
 
 
+class FileEndingConverter(StringConverter):
+    """The files of a list beside CSV, which has an address of its own."""
+
+    regex = "xlsx|json"
+
+
+register_converter(FileEndingConverter, "file_ending")
 register_converter(ClientNameConverter, "client_name")
 register_converter(ResourceNameConverter, "resource_name")
 
@@ -56,7 +63,8 @@ def resource_urls(kind: Kind, *, create_route: str = "") -> Iterator[URLPattern]
         routes.append((f"{one}update/draft/", views.resource_update_draft, "update_draft"))
     if kind.listing.may_choose_columns:
         routes.append((f"<int:pk>/{noun}-columns/", views.resource_columns, "columns"))
-    if kind.csv:
+    if kind.exported:
         routes.append((f"<int:pk>/{noun}s.csv", views.resource_csv, "csv"))
+        routes.append((f"<int:pk>/{noun}s.<file_ending:ending>", views.resource_export, "export"))
     for route, view, action in routes:
         yield path(route, view, {"kind": kind}, name=f"{kind.stem}_{action}")

@@ -1,0 +1,42 @@
+"""Export a namespace as files that create it again."""
+
+from itertools import chain
+
+from django.http import FileResponse, HttpResponse
+from django.views.decorators.http import require_safe
+
+from namespaces.access import get_namespace
+from namespaces.pages.recreation.files import archive
+from namespaces.pages.recreation.formats import FORMATS, scope_of
+from namespaces.pages.recreation.parts import count_parts, parts_of
+from namespaces.rights import Verb
+from namespaces.views.context import namespace_context
+from portal.web.responses import PageRequest, render_page
+
+PARTLY = "Rows of other teams that you do not see are not among them."
+
+
+@require_safe
+def template_export(request: PageRequest, pk: int) -> HttpResponse:
+    """Show what the files contain, and offer each kind of them."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = namespace_context(
+        request,
+        namespace,
+        formats=FORMATS.values(),
+        counts=count_parts(namespace),
+        is_partial=namespace.sight.is_partial,
+    )
+    return render_page(request, "namespaces/template_export.html", context)
+
+
+@require_safe
+def template_files(request: PageRequest, pk: int, made: str) -> FileResponse:
+    """Download the files of one kind in an archive."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    parts = parts_of(namespace)
+    whole = next(parts)
+    note = PARTLY if namespace.sight.is_partial else ""
+    file = archive(scope_of(namespace, whole), chain([whole], parts), FORMATS[made], note)
+    name = f"{namespace.name}-{made}.zip"
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
