@@ -124,6 +124,7 @@ def compared(made: Iterable[Made]) -> dict[str, tuple[str, Any]]:
 def test_a_namespace_is_created_again_in_an_empty_emulator(
     own_emulator: EmulatorProcess, factory: Namespace, tmp_path: Path, key: str
 ) -> None:
+    own_emulator.call("PUT", own_emulator.group_id, {"location": "westeurope"})
     target = f"{own_emulator.group_id}/providers/Microsoft.EventGrid/namespaces/again-{key}"
     for each in read(key, texts_of(factory, FORMATS[key]), tmp_path):
         own_emulator.call("PUT", target + each.step, dict(each.body), api_version=each.api_version)
