@@ -18,6 +18,7 @@ from namespaces.registry import UploadedCA, uploaded_cas
 from namespaces.rules.clients import SHORT_SCHEMES, THUMBPRINT_SCHEME
 from portal.listing import whole_number
 from portal.models import Team
+from portal.short_cache import kept
 
 FEWEST_DIGITS = 6  # of a thumbprint that is searched for
 _SEARCHED = (
@@ -62,7 +63,8 @@ def serials_written(search: str) -> list[str]:
 def _team_options(namespace: Namespace) -> Options:
     """Return the teams that own clients the person sees. Each is found by one look into an index, however many there are."""
     owned = Client.visible_to(namespace.sight).filter(namespace=namespace.pk, team=OuterRef("pk"))
-    teams = Team.objects.filter(Exists(owned)).values_list("pk", "name")
+    found = Team.objects.filter(Exists(owned)).values_list("pk", "name")
+    teams = kept(f"client-teams:{namespace.pk}:{namespace.sight.key}", lambda: list(found))
     return [*((str(pk), name) for pk, name in sorted(teams, key=lambda team: team[1].lower())), ("none", "none")]
 
 
@@ -73,15 +75,20 @@ def _of_team(namespace: Namespace, value: str) -> Q | None:
     return None if pk is None else Q(team=pk)
 
 
+def _cas(namespace: Namespace) -> list[UploadedCA]:
+    """Return the CA certificates, kept for a moment: options, filter and rows of one page need them."""
+    return kept(f"cas:{namespace.pk}:{namespace.sight.key}", lambda: uploaded_cas(namespace))
+
+
 def _issuer_options(namespace: Namespace) -> Options:
-    cas = [(ca.name, ca.name) for ca in uploaded_cas(namespace) if not ca.is_hidden]
+    cas = [(ca.name, ca.name) for ca in _cas(namespace) if not ca.is_hidden]
     return [*cas, ("!untrusted", "not trusted"), ("!unknown", "not known")]
 
 
 def _of_issuer(namespace: Namespace, value: str) -> Q | None:
     if value == "!unknown":
         return Q(certificate_path="")
-    uploaded = uploaded_cas(namespace)
+    uploaded = _cas(namespace)
     if value == "!untrusted":
         wanted = ~Q(certificate_path="") & ~Q(validation_scheme=THUMBPRINT_SCHEME)
         for ca in uploaded:
@@ -111,7 +118,7 @@ def _of_expiry(namespace: Namespace, value: str) -> Q | None:
 
 def note_issuers(namespace: Namespace, clients: Iterable[Client]) -> None:
     """Set on each client which uploaded CA certificate issued its certificate, by name, or what is known instead."""
-    by_mark = {name_mark(ca.subject): ca for ca in uploaded_cas(namespace) if ca.subject}
+    by_mark = {name_mark(ca.subject): ca for ca in _cas(namespace) if ca.subject}
     for client in clients:
         client.issuing_ca, client.issuer_state = _issuer_of(client, by_mark)
 

@@ -6,9 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from portal.activity import seen_until
 from portal.models import User
 from portal.pages.bell import unread_count
 from portal.registry import administrator_warnings
+from portal.short_cache import kept
 
 THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 
@@ -38,7 +40,8 @@ class Shell:
 
     @cached_property
     def unread(self) -> int:
-        return unread_count(self._user) if self._user else 0
+        user = self._user
+        return kept(f"unread:{user.pk}:{seen_until(user)}", lambda: unread_count(user)) if user else 0
 
     @property
     def unread_text(self) -> str:
@@ -53,7 +56,8 @@ class Shell:
     def team_names(self) -> str:
         if self._user is None:
             return ""
-        return ", ".join(self._user.teams.order_by("name").values_list("name", flat=True))
+        teams = self._user.teams.order_by("name").values_list("name", flat=True)
+        return kept(f"teams:{self._user.pk}", lambda: ", ".join(teams))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

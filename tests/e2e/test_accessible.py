@@ -41,6 +41,7 @@ PAGES = (
     "namespaces/1/permission-bindings/",
     "namespaces/1/create-permission-binding/",
     "namespaces/1/test-permission/",
+    "namespaces/1/export-template/",
     "namespaces/1/configuration/",
     "namespaces/1/configuration/commands/",
     "namespaces/1/emulator/",

@@ -232,7 +232,8 @@ class Bicep:
 def bicep(text: str) -> list[Made]:
     """Return the resources of a file; their parents and dependencies must be declared before them."""
     file = Bicep(text)
-    done, ready = [], set()
+    done: list[Made] = []
+    ready: set[str] = set()
     for symbol, (kind, declared, exists) in file.resources.items():
         body = dict(declared)
         type_of, _, version = kind.partition("@")
@@ -288,7 +289,7 @@ def _of_terraform(options: dict[str, Any], labels: Sequence[str], variables: Map
     assert (type_of, parent, name) == (NAMESPACE, "${var.resource_group_id}", "${var.namespace_name}")
     assert options.pop("location") == "${var.location}"
     if identity := options.pop("identity", None):
-        users = {each: {} for each in identity[0].get("identity_ids", [])}
+        users: dict[str, Any] = {each: {} for each in identity[0].get("identity_ids", [])}
         options["identity"] = {"type": identity[0]["type"], **({"userAssignedIdentities": users} if users else {})}
     return Made("", version, {"location": variables["location"], **options, **body})
 
