@@ -6,8 +6,10 @@ from django.urls import URLPattern, path
 from portal.views import (
     account,
     favicon,
+    help_page,
     search,
     second_step,
+    session_end,
     sessions,
     sign_in,
     single_sign_on,
@@ -27,6 +29,8 @@ urlpatterns: list[URLPattern] = [
     path("sign-in/start-over/", second_step.start_over, name="sign_in_start_over"),
     path("sign-in/sso/", single_sign_on.start, name="sso_start"),
     path("sign-in/sso/callback/", single_sign_on.callback, name="sso_callback"),
+    path("session/", session_end.session_state, name="session_state"),
+    path("session/signed-in/", session_end.signed_in_again, name="signed_in_again"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     # The user
     path("account/", account.account, name="account"),
@@ -55,6 +59,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/<int:webhook>/deliveries/<int:delivery>/retry/", webhooks.delivery_retry, name="delivery_retry"),
     *people_urls,
     # The top bar
+    path("help/", help_page.help_page, name="help"),
     path("search/", search.search_page, name="search"),
     path("notifications/", bell.notifications, name="notifications"),
     path("notifications/seen/", bell.notifications_seen, name="notifications_seen"),

@@ -60,6 +60,7 @@ CA_CERTIFICATES = Kind(
     icon="award",
     title="CA certificates",
     noun="certificate",
+    article="mqtt-certificate-chain-client-authentication",
     intro="For clients that use CA-signed certificates, upload the root or intermediate certificate that directly "
     "signed them.",
     empty="No CA certificate yet",

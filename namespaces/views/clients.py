@@ -74,6 +74,7 @@ CLIENTS = Kind(
     icon="monitor-smartphone",
     title="Clients",
     noun="client",
+    article="mqtt-clients",
     intro="MQTT clients allowed to connect, with their authentication name and validation scheme.",
     empty="No client is registered yet",
     next_step="Register the first one with the name it sends as MQTT user name and the validation scheme that fits its "

@@ -70,6 +70,8 @@
   const formAction = (pane) => pane && one("form", pane)?.getAttribute("action");
   function restoreTyped(pane) {
     if (!kept || formAction(kept) !== formAction(pane)) return pane;
+    const token = one('[name="csrfmiddlewaretoken"]', pane)?.value; // the session may be another by now
+    for (const field of all('[name="csrfmiddlewaretoken"]', kept)) field.value = token ?? field.value;
     pane.replaceWith(kept);
     const restored = typedInto = kept;
     kept = null;

@@ -328,7 +328,7 @@ REDIRECTS = {
     ),
     *("sync:sync_retry", "sync:sync_discard"),
 }
-FILES = ("_csv", "_pem")
+FILES = ("_csv", "_pem", "session_state")
 WRONG_LINKS = {"account_reset_password_from_key", "account_confirm_email"}  # with the key of the access table
 PARTS = ("bell", "_states", "_check", "_check_name", "_live", "_newer")
 

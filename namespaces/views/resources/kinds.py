@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from namespaces.forms.base import ResourceForm
 from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
+from portal.pages.articles import article_url
 from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel
@@ -67,6 +68,7 @@ class Kind:
     app: str = "namespaces"
     create_action: str = "create"
     update_title: str = ""
+    article: str = ""  # the name of Microsoft's article about it
     search_label: str = ""
     samples_text: str = ""  # leads to the sample certificates where the list is empty
     pages: tuple[str, ...] = ()  # actions beside the common ones that templates link to
@@ -90,6 +92,10 @@ class Kind:
     @property
     def name(self) -> str:
         return capfirst(str(self.model._meta.verbose_name))
+
+    @property
+    def article_url(self) -> str:
+        return article_url(self.article)
 
     @property
     def create_label(self) -> str:
