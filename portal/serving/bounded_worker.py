@@ -5,6 +5,8 @@ rest of the request head without a limit: as many half-open requests as there ar
 loop waits until the head is complete, and closes the connection when that takes too long. A proxy that buffers requests
 does the same; this worker makes the portal safe without one.
 
+Attempts to sign in have threads of their own (see portal.serving.sign_in_lanes), which get complete requests only.
+
 With several processes, each leaves a new connection to one that has fewer, and one that has far more closes some of its own
 when they are kept open after a response (see portal.serving.connection_counts).
 """
@@ -16,6 +18,7 @@ import socket
 import struct
 import threading
 import time
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -23,6 +26,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal.logs import HideSecrets
 from portal.serving.connection_counts import ConnectionCounts
+from portal.serving.sign_in_lanes import NO_LENGTH, TOO_MANY, Attempt, SignInLanes, attempt_in
 
 HEAD_SECONDS = 10.0  # for a request head, from the start of the connection or the end of the previous request
 STALL_SECONDS = 20  # without any progress in receiving a request body or sending a response
@@ -69,6 +73,21 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self._lingering: dict[Connection, tuple[float, int]] = {}  # deadline, and how many bytes may still come
         self._left_at = 0.0
         self._to_close: set[TConn] = set()  # after the response that is being made
+        self._attempts: dict[TConn, Attempt] = {}  # complete requests to sign in, until their turn is fixed
+
+    def init_process(self) -> None:
+        self._lanes = SignInLanes()
+        super().init_process()
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self._lanes.stop()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi: Any = self._lanes.noting(self.wsgi)
 
     def notify(self) -> None:
         """Report to gunicorn's main process and to the other processes; the event loop calls this at least every second."""
@@ -130,6 +149,14 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
 
     def _start_if_complete(self, conn: TConn, deadline: float) -> None:
         arrived = _arrived(conn.sock)
+        if arrived and b"\r\n\r\n" in arrived and not self.cfg.is_ssl and (attempt := attempt_in(arrived)):
+            if attempt.length is None or attempt.length > HEAD_BYTES:
+                self._refuse(conn, NO_LENGTH)
+                return
+            if len(arrived) < attempt.length:
+                self._wait_for_head(conn, deadline, len(arrived))
+                return
+            self._attempts[conn] = attempt
         if not arrived or b"\r\n\r\n" in arrived or self.cfg.is_ssl:
             _wake_after(conn.sock, 1)
             conn.data_ready = True
@@ -138,6 +165,25 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
             self._wait_for_head(conn, deadline, len(arrived))
         else:
             self._refuse(conn, TOO_LONG)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a request to a thread; an attempt to sign in waits for its turn."""
+        attempt = self._attempts.pop(conn, None)
+        if attempt is None and conn.parser is not None and attempt_in(conn.parser.unreader.buf.getvalue()):
+            self._refuse(conn, TOO_MANY)  # sent before the answer to the last request, as no browser does
+        elif attempt is None:
+            super().enqueue_req(conn)
+        elif not self._lanes.submit(attempt, _host_of(conn.client), partial(self._handle_attempt, conn)):
+            self._refuse(conn, TOO_MANY)
+
+    def _handle_attempt(self, conn: TConn) -> None:
+        """Handle an attempt to sign in, and give its connection back before its thread rests."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(self.handle(conn))
+        except BaseException as fault:  # noqa: BLE001 - `finish_request` closes the connection
+            done.set_exception(fault)
+        self.method_queue.defer(self.finish_request, conn, done)
 
     def _wait_for_head(self, conn: TConn, deadline: float, arrived: int = 0) -> None:
         _wake_after(conn.sock, arrived + 1)
@@ -183,6 +229,8 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
 
     def murder_pending(self) -> None:
         """Close connections whose request head is late, whose request takes too long, or whose client does not close."""
+        if not self.alive:
+            self._lanes.close()
         now = time.monotonic()
         for conn in [each for each, (deadline, _) in self._lingering.items() if deadline <= now]:
             self._close_lingering(conn)
@@ -236,6 +284,11 @@ def _arrived(client: socket.socket) -> bytes | None:
         return client.recv(HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
         return None
+
+
+def _host_of(client: Any) -> str:
+    """Return the host of a peer; "" for a Unix domain socket, which has none."""
+    return str(client[0]) if isinstance(client, tuple) else ""
 
 
 def _wake_after(client: socket.socket, count: int) -> None:
