@@ -242,6 +242,11 @@ OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:ss
 HIDDEN = {"portal:team_notifications"}
 # POSTs to URLs whose GET asks first.
 CHANGES = {
+    "portal:sign_in": "everybody",
+    "account_login": "everybody",
+    "mfa_authenticate": "everybody",
+    "account_confirm_email": "everybody",
+    "mfa_reauthenticate": "stranger",
     "account_email": "stranger",
     "account_reset_password": "everybody",
     "account_reset_password_from_key": "everybody",
@@ -283,6 +288,7 @@ CHANGES = {
         for stem in ("client_group", "topic_space", "permission_binding")
         for action in ("create", "update", "delete")
     },
+    **{f"namespaces:{stem}_team": "owner" for stem in ("client_group", "topic_space", "permission_binding")},
     "namespaces:configuration_detail": "contributor",
     "sync:sync_retry": "contributor",
     "sync:sync_discard": "contributor",
