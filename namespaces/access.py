@@ -96,7 +96,7 @@ def get_namespace(user: User, pk: int, verb: Verb = Verb.READ, *, model: type[Sy
     rights = rights_in(user, namespace.pk)
     is_allowed = rights.reach(model) if model is not None and verb is Verb.CONTRIBUTE else verb in rights.verbs
     if not is_allowed:
-        raise _too_weak(rights, namespace, verb, model)
+        raise _too_weak(user, rights, namespace, verb, model)
     namespace.rights = rights
     return namespace
 
@@ -107,7 +107,7 @@ def rights_of(user: User, namespace: Namespace) -> Rights:
     return rights_in(user, namespace.pk) if read is None else read
 
 
-def _too_weak(rights: Rights, namespace: Namespace, verb: Verb, model: type[SyncedModel] | None) -> Denied:
+def _too_weak(user: User, rights: Rights, namespace: Namespace, verb: Verb, model: type[SyncedModel] | None) -> Denied:
     held = " and ".join(role.label for role in rights.roles) or "none"
     managing = next((role.label for role, managed in MANAGED.items() if model and managed == model.arm_type), "")
     needed = Role.OWNER.label if verb is Verb.OWN else Role.CONTRIBUTOR.label
@@ -119,7 +119,8 @@ def _too_weak(rights: Rights, namespace: Namespace, verb: Verb, model: type[Sync
     else:
         sentence = f"Your role in {namespace.name} is {held}; this takes {takes}."
     wanted = Role.OWNER if verb is Verb.OWN else Role.CONTRIBUTOR
-    wanted = next((role for role, managed in MANAGED.items() if model and managed == model.arm_type), wanted)
+    if managing and Membership.objects.filter(user=user).exists():  # without a team, such a role would cover nothing
+        wanted = next(role for role, managed in MANAGED.items() if model and managed == model.arm_type)
     return _denied(
         namespace, sentence, lambda: f"{whom_to_ask(namespace)} Roles are given under Access control (IAM).", wanted
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from portal.models import Notice, Team, User
 from portal.short_cache import kept
@@ -288,6 +288,15 @@ class RoleBook(Protocol):
 
     def summaries(self, user_pks: Collection[int]) -> Mapping[int, Sequence[str]]:
         """Return the names of the roles of each user, without repetition."""
+
+    def names(self) -> Sequence[tuple[str, str]]:
+        """Return key and name of each role, the strongest first, wherever it is held."""
+
+    def holders(self, role: str) -> QuerySet[Any, Any]:
+        """Return the primary keys of the users who have the role in some place, themselves or by a team."""
+
+    def is_among(self, role: str, keys: Collection[str]) -> bool:
+        """Return whether a role is among choices, which are given by their keys."""
 
     def choices(self) -> Sequence[RoleChoice]:
         """Return every role in every place."""

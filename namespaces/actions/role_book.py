@@ -2,6 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
 
 from namespaces.access import visible_namespaces
 from namespaces.actions.roles import grant_in_transaction
@@ -29,6 +32,18 @@ class NamespaceRoles:
             for pk in [user] if user is not None else teams[team]:
                 found[pk].add(Role(role))
         return {pk: [role.label for role in STRONGEST_FIRST if role in roles] for pk, roles in found.items()}
+
+    def names(self) -> Sequence[tuple[str, str]]:
+        return [(role.value, role.label) for role in STRONGEST_FIRST]
+
+    def holders(self, role: str) -> QuerySet[Any, Any]:
+        held = NamespaceRole.objects.filter(role=role)
+        through_a_team = Membership.objects.filter(team__in=held.exclude(team=None).values("team"))
+        direct = held.exclude(user=None).order_by().values("user")
+        return User.objects.filter(Q(pk__in=direct) | Q(pk__in=through_a_team.order_by().values("user"))).values("pk")
+
+    def is_among(self, role: str, keys: Collection[str]) -> bool:
+        return any(key.partition("-")[2] == role for key in keys)
 
     def choices(self) -> Sequence[RoleChoice]:
         return [

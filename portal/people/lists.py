@@ -17,6 +17,7 @@ from portal.people.states import STATES, State, locked_people, state_of
 from portal.registry import role_book
 
 _NAME = NullIf(Trim(Concat("first_name", Value(" "), "last_name")), Value(""), output_field=CharField())
+ADMINISTRATOR = "administrator"  # beside the roles of the role book
 COLUMNS: Columns = {
     "name": ("Person", F("sort_name")),
     "teams": ("Teams", None),
@@ -59,70 +60,98 @@ class PeopleGrid:
     page: Page[Any]
     rows: Sequence[PersonRow]
     columns: tuple[Column, ...]
-    search: str
-    state: str
-    team: str
+    asked: "_Asked"
     sort: str
     teams: Sequence[Team]
+    roles: Sequence[tuple[str, str]]
+    summary: str
 
     states = tuple(STATES.items())
 
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.search or self.state or self.team)
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a query asks for; "" narrows nothing."""
+
+    search: str
+    state: str
+    team: str
+    role: str
+
+    @classmethod
+    def of(cls, query: QueryDict) -> "_Asked":
+        return cls(*(asked_text(query, name) for name in ("q", "state", "team", "role")))
 
 
 def people_grid(query: QueryDict) -> PeopleGrid:
     """Return one page of all people and of the invitations that wait."""
-    search, sort = asked_text(query, "q"), sorting_of(query, COLUMNS, "name")
-    state, team = asked_text(query, "state"), asked_text(query, "team")
-    found = _people(search, state, team).union(_invited(search, state, team), all=True)
+    asked, sort = _Asked.of(query), sorting_of(query, COLUMNS, "name")
+    found = _people(asked).union(_invited(asked), all=True)
     ordered = found.order_by(ordering_of(COLUMNS, sort), "kind", "pk")
     page = Paginator(ordered, PAGE_SIZE).get_page(query.get("page"))
     teams = list(Team.objects.order_by("name"))
     rows = _rows([(kind, pk) for kind, pk, *_ in page.object_list])
-    return PeopleGrid(page, rows, headings(COLUMNS, sort), search, state, team, sort, teams)
+    return PeopleGrid(page, rows, headings(COLUMNS, sort), asked, sort, teams, _role_names(), _summary())
 
 
 def people_for_csv(query: QueryDict) -> Sequence[PersonRow]:
-    search, state, team = (asked_text(query, name) for name in ("q", "state", "team"))
-    found = _people(search, state, team).union(_invited(search, state, team), all=True).order_by("sort_name", "pk")
+    asked = _Asked.of(query)
+    found = _people(asked).union(_invited(asked), all=True).order_by("sort_name", "pk")
     return _rows([(kind, pk) for kind, pk, *_ in found])
+
+
+def _summary() -> str:
+    people, by_sso = count_people(), SocialAccount.objects.values("user").distinct().count()
+    counted = "1 person" if people == 1 else f"{people} people"
+    return f"{counted}, {by_sso} by single sign-on" if by_sso else counted
 
 
 def count_people() -> int:
     return User.objects.count()
 
 
-def _people(search: str, state: str, team: str) -> QuerySet[Any, Any]:
+def _role_names() -> Sequence[tuple[str, str]]:
+    return [(ADMINISTRATOR, "Administrator"), *role_book().names()]
+
+
+def _people(asked: _Asked) -> QuerySet[Any, Any]:
     rows: QuerySet[Any, Any] = User.objects.annotate(
         kind=Value("user"), shown=Coalesce(_NAME, "username"), signed_in=F("last_login")
     ).annotate(sort_name=Lower("shown"))
-    for word in search.split():
+    for word in asked.search.split():
         rows = rows.filter(Q(shown__icontains=word) | Q(username__icontains=word) | Q(email__icontains=word))
-    if state == "disabled":
+    if asked.state == "disabled":
         rows = rows.filter(is_active=False)
-    elif state in {"active", "locked"}:
+    elif asked.state in {"active", "locked"}:
         locked = Q(pk__in=list(locked_people()))
-        rows = rows.filter(locked if state == "locked" else ~locked, is_active=True)
-    elif state == "invited":
+        rows = rows.filter(locked if asked.state == "locked" else ~locked, is_active=True)
+    elif asked.state == "invited":
         rows = rows.none()
-    if team:
-        rows = rows.filter(pk__in=Membership.objects.filter(team__name=team).values("user"))
+    if asked.team:
+        rows = rows.filter(pk__in=Membership.objects.filter(team__name=asked.team).values("user"))
+    if asked.role == ADMINISTRATOR:
+        rows = rows.filter(is_superuser=True)
+    elif asked.role:
+        rows = rows.filter(pk__in=role_book().holders(asked.role))
     return rows.values_list("kind", "pk", "sort_name", "signed_in")
 
 
-def _invited(search: str, state: str, team: str) -> QuerySet[Any, Any]:
+def _invited(asked: _Asked) -> QuerySet[Any, Any]:
     rows: QuerySet[Any, Any] = AccessLink.objects.waiting().annotate(
         kind=Value("link"), shown=Coalesce(_NAME, "email"), signed_in=F("used_at")
     )
     rows = rows.annotate(sort_name=Lower("shown"))
-    for word in search.split():
+    for word in asked.search.split():
         rows = rows.filter(Q(shown__icontains=word) | Q(email__icontains=word))
-    if state not in {"", "invited"}:
+    if asked.state not in {"", "invited"}:
         rows = rows.none()
-    if team:
-        rows = rows.filter(pk__in=AccessLink.objects.filter(teams__name=team).values("pk"))
+    if asked.team:
+        rows = rows.filter(pk__in=AccessLink.objects.filter(teams__name=asked.team).values("pk"))
+    if asked.role == ADMINISTRATOR:
+        rows = rows.filter(makes_administrator=True)
+    elif asked.role:
+        given = AccessLink.objects.waiting().values_list("pk", "roles")
+        rows = rows.filter(pk__in=[pk for pk, keys in given if role_book().is_among(asked.role, keys)])
     return rows.values_list("kind", "pk", "sort_name", "signed_in")
 
 

@@ -27,7 +27,7 @@ from portal.activity import DENIED, DOWNLOADS
 from portal.models import Activity, Notice, OutgoingMail, User
 from portal.pages.bell import recent
 from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace, make_user, namespace_id, owner_of
+from tests.support.factories import make_namespace, make_team, make_user, namespace_id, owner_of
 
 pytestmark = pytest.mark.django_db
 
@@ -65,13 +65,21 @@ def verbs() -> list[str]:
 # On the page that refused
 
 
-def test_the_page_that_refuses_leads_to_the_form_with_its_role(ada: User, place: Namespace) -> None:
-    browser = signed_in(ada)
-    refused = browser.get(reverse("namespaces:client_create", args=[place.pk]))
-    url = f"{reverse('namespaces:access_ask', args=[place.pk])}?role=client_manager"
+@pytest.mark.parametrize(("teams", "role"), [(["Line 1"], "client_manager"), ([], "contributor")])
+def test_the_page_that_refuses_leads_to_the_form_with_its_role(
+    ada: User, place: Namespace, teams: list[str], role: str
+) -> None:
+    """A Client manager without a team manages nothing, so such a role would not help."""
+    for name in teams:
+        make_team(name, ada)
+    browser, refusing = signed_in(ada), reverse("namespaces:client_create", args=[place.pk])
+    refused = browser.get(refusing)
+    url = f"{reverse('namespaces:access_ask', args=[place.pk])}?role={role}"
     assert (refused.status_code, url in refused.content.decode()) == (403, True)
     form = browser.get(url).content.decode()
-    assert 'value="client_manager" checked' in form
+    assert f'value="{role}" checked' in form
+    grant_request(owner_of(place), request=ask(ada, place, Role(role)))
+    assert browser.get(refusing).status_code == 200
 
 
 def test_asking_tells_the_owners_in_bell_mail_and_log(ada: User, place: Namespace, settings: Any) -> None:

@@ -221,6 +221,8 @@ def test_the_list_is_searched_filtered_and_exported(settings: Any) -> None:
     assert names(q="line dana") == {"Dana Line"}
     assert names(q="INTEGRATOR") == {"new@integrator.example"}
     assert names(team="Line A") == {"Dana Line"}
+    assert names(role="administrator") == {"admin"}
+    assert names(role="nonsense") == set()
     assert names(state="active") == {"admin", "Dana Line"}
     assert names(state="locked") == {"Sam"}
     assert names(state="disabled") == {"Tom"}
@@ -230,6 +232,26 @@ def test_the_list_is_searched_filtered_and_exported(settings: Any) -> None:
     csv = b"".join(browser.get(reverse("portal:person_csv"), {"state": "locked"}).streaming_content).decode()  # type: ignore[attr-defined]
     assert '"Sam","sam"' in csv
     assert "Dana" not in csv
+
+
+def test_the_list_is_filtered_by_role() -> None:
+    admin, namespace, team = make_admin(), make_namespace(), make_team("Line A")
+    NamespaceRole.objects.create(namespace=namespace, user=make_user("direct"), role="reader")
+    NamespaceRole.objects.create(namespace=namespace, team=team, role="reader")
+    team.members.add(make_user("by-team"))
+    NamespaceRole.objects.create(namespace=namespace, user=make_user("strong"), role="owner")
+    invited(admin, role=f"{namespace.pk}-reader")
+    invited(admin, email="chief@integrator.example", makes_administrator="on")
+    url = reverse("portal:person_csv")
+
+    def listed(role: str) -> set[str]:
+        answer: Any = browser_of(admin).get(url, {"role": role})
+        lines = b"".join(answer.streaming_content).decode().splitlines()[1:]
+        return {line.split(",")[0].strip('"') for line in lines}
+
+    assert listed("reader") == {"direct", "by-team", "new@integrator.example"}
+    assert listed("owner") == {"strong"}
+    assert listed("administrator") == {"admin", "chief@integrator.example"}
 
 
 def test_the_list_asks_the_database_as_often_for_many_people() -> None:
