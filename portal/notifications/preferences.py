@@ -4,9 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from allauth.account.models import EmailAddress
+from django.db import transaction
 
-from portal.models import Channel, Membership, NoticePreference, Team, User
+from portal.activity import SESSIONS, record
+from portal.models import Channel, DigestTime, Membership, NoticePreference, Team, User
 from portal.notifications.events import BY_CODE, EVENTS
+from portal.people.authority import NO_LONGER_ALLOWED, RefusedError, leader_and, locked_people
+from portal.people.log import note_team
 
 STRONGEST_FIRST = (Channel.MAIL, Channel.DIGEST, Channel.BELL, Channel.NONE)
 
@@ -41,8 +45,42 @@ def chosen_by(*, user: User | None = None, team: Team | None = None) -> dict[str
     return dict(NoticePreference.objects.filter(user=user, team=team).values_list("event", "channel"))
 
 
-def choose(choices: Mapping[str, str], *, user: User | None = None, team: Team | None = None) -> None:
-    """Keep what a person or a team chooses, by event; "" removes the choice. Call it in a transaction."""
+def choose_for_oneself(actor: User, *, choices: Mapping[str, str], hour: int, time_zone: str) -> None:
+    """Keep what a person chooses, by event, and when the daily summary comes."""
+    with transaction.atomic(durable=True):
+        if not locked_people(actor)[actor.pk].is_active:
+            raise RefusedError("", NO_LONGER_ALLOWED, "Your account is disabled.")
+        when = DigestTime.objects.filter(user=actor).first() or DigestTime(user=actor)
+        before: dict[str, object] = {**chosen_by(user=actor), "hour": when.hour, "time_zone": when.time_zone}
+        when.hour, when.time_zone = hour, time_zone
+        _choose(choices, user=actor)
+        when.save()
+        after: dict[str, object] = {**chosen_by(user=actor), "hour": hour, "time_zone": time_zone}
+        if before != after:
+            record(
+                actor,
+                verb="Choose notifications",
+                kind=SESSIONS,
+                object_pk=actor.pk,
+                object_name=actor.username,
+                before=before,
+                after=after,
+            )
+
+
+def choose_for_team(actor: User, *, team: Team, choices: Mapping[str, str]) -> None:
+    """Keep what the members of a team get who have chosen nothing. Raise RefusedError unless the actor leads it."""
+    with transaction.atomic(durable=True):
+        leader_and(actor, team)
+        before = chosen_by(team=team)
+        _choose(choices, team=team)
+        after = chosen_by(team=team)
+        if before != after:
+            note_team(actor, "Choose notifications of team", team, before=before, after=after)
+
+
+def _choose(choices: Mapping[str, str], *, user: User | None = None, team: Team | None = None) -> None:
+    """Keep what a person or a team chooses, by event; "" removes the choice."""
     rows = NoticePreference.objects.filter(user=user, team=team)
     rows.delete()
     NoticePreference.objects.bulk_create(

@@ -1,10 +1,11 @@
 """Which notifications a person or a team gets, and how."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zoneinfo import available_timezones
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -12,8 +13,15 @@ from django.views.decorators.http import require_http_methods
 
 from portal.models import DigestTime, Membership, Team
 from portal.notifications.forms import DigestForm, PreferencesForm
-from portal.notifications.preferences import choose, chosen_by, default_channels, inherited_channels
+from portal.notifications.preferences import (
+    choose_for_oneself,
+    choose_for_team,
+    chosen_by,
+    default_channels,
+    inherited_channels,
+)
 from portal.notifications.webhooks.changes import may_manage_any
+from portal.people.authority import RefusedError
 from portal.web.responses import PageRequest, go_to
 
 
@@ -27,10 +35,9 @@ def notification_preferences(request: PageRequest) -> HttpResponseBase:
     )
     digest = DigestForm(posted, initial={"hour": when.hour, "time_zone": when.time_zone})
     if posted is not None and form.is_valid() and digest.is_valid():
-        when.hour, when.time_zone = digest.cleaned_data["hour"], digest.cleaned_data["time_zone"]
-        with transaction.atomic(durable=True):
-            choose(form.choices, user=user)
-            when.save()
+        when_due = {name: digest.cleaned_data[name] for name in ("hour", "time_zone")}
+        with _denying():
+            choose_for_oneself(user, choices=form.choices, **when_due)
         messages.success(request, "Your notifications are saved.")
         return go_to(request, "portal:notification_preferences")
     teams = (
@@ -53,11 +60,20 @@ def team_notifications(request: PageRequest, team: int) -> HttpResponseBase:
     posted = request.POST if request.method == "POST" else None
     form = PreferencesForm(posted, initial=chosen_by(team=found), inherited=default_channels(), origin="Not chosen")
     if posted is not None and form.is_valid():
-        with transaction.atomic(durable=True):
-            choose(form.choices, team=found)
+        with _denying():
+            choose_for_team(request.user, team=found, choices=form.choices)
         messages.success(request, f"The notifications of {found.name} are saved.")
         return go_to(request, "portal:team_notifications", found.pk)
     return _page(request, {"form": form, "team": found}, is_bound=posted is not None)
+
+
+@contextmanager
+def _denying() -> Iterator[None]:
+    """Answer 403 where an action finds that the right to it has gone."""
+    try:
+        yield
+    except RefusedError as refusal:
+        raise PermissionDenied(refusal.sentence) from None
 
 
 def _known_teams(request: PageRequest) -> QuerySet[Team]:

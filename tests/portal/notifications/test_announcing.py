@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from namespaces.models import Namespace, NamespaceRole
-from portal.models import Channel, Notice, NoticePreference, NoticeRecipient, OutgoingMail, Team, User
+from portal.models import Activity, Channel, Notice, NoticePreference, NoticeRecipient, OutgoingMail, Team, User
 from portal.notifications.announcing import Place, announce
+from portal.notifications.preferences import choose_for_team
 from portal.notifications.sending import send_due
+from portal.people.authority import RefusedError
 from tests.support.factories import make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -216,6 +218,9 @@ def test_choices_are_kept_and_shown(browser: Browser, ada: User) -> None:
     page = browser.get(url).content.decode()
     assert '<option value="bell" selected>' in page
     assert 'value="Europe/Berlin"' in page
+    browser.post(url, {"ca_expiry": "bell", "hour": "7", "time_zone": "europe/berlin"})
+    entry = Activity.objects.get(verb="Choose notifications")
+    assert (entry.actor, entry.after) == (ada, {"ca_expiry": "bell", "hour": 7, "time_zone": "Europe/Berlin"})
 
 
 @pytest.mark.parametrize(
@@ -242,5 +247,9 @@ def test_leads_choose_for_their_team(browser: Browser, ada: User) -> None:
     line.memberships.update(is_lead=True)
     assert browser.post(url, {"ca_expiry": "none"}).status_code == 302
     assert NoticePreference.objects.get(team=line).channel == "none"
+    entry = Activity.objects.get(verb="Choose notifications of team")
+    assert (entry.before, entry.after) == ({}, {"ca_expiry": "none"})
+    with pytest.raises(RefusedError):
+        choose_for_team(make_user("stranger"), team=line, choices={})
     other = Team.objects.create(name="Line 2")
     assert browser.get(reverse("portal:team_notifications", args=[other.pk])).status_code == 404
