@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.message import Message
 
 import pytest
 from cryptography import x509
@@ -19,7 +20,7 @@ from portal.models import Activity
 from portal.notifications.webhooks.targets import TargetError, check_target
 from tests.portal.test_access_table import OTHER_KEYS, TABLE
 from tests.support.browsing import signed_in
-from tests.support.chains import authority, name_of
+from tests.support.chains import authority
 from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +86,8 @@ def test_lemur_ghsa_qcqw_2hqg_no_url_is_without_a_rule(place: Namespace) -> None
 def test_lemur_1_7_0_a_long_name_in_a_certificate_is_bounded(place: Namespace) -> None:
     """Lemur spent minutes on a hostile name."""
     began = time.process_time()
-    der = authority("x", at=AT, subject=name_of("CN=" + "a" * 60_000 + "!")).der
+    names = x509.SubjectAlternativeName([x509.DNSName("a" * 60_000)])
+    der = authority("x", at=AT, extensions=[(names, False)]).der
     with contextlib.suppress(DecodingError):
         load_certificate(der)
     signed_in(owner_of(place)).get(reverse("certificates:ca_certificate_list", args=[place.pk]), {"q": "a" * 60_000})
@@ -119,8 +121,12 @@ def test_netbox_22729_22657_hostile_names_stay_text_and_out_of_headers(place: Na
     Namespace.objects.update(name=name)
     browser = signed_in(owner_of(place))
     file = browser.get(reverse("namespaces:client_csv", args=[place.pk]))
-    assert "Set-Cookie" not in str(file.headers.get("Content-Disposition"))
-    assert str(file.headers.get("Content-Disposition")).count('"') in (0, 2)
+    header = str(file.headers.get("Content-Disposition"))
+    assert "\r" not in header
+    assert "\n" not in header
+    message = Message()
+    message["Content-Disposition"] = header
+    assert [key for key, _ in message.get_params(header="Content-Disposition")] == ["attachment", "filename"]
     page = browser.get(reverse("namespaces:client_list", args=[place.pk])).content.decode()
     assert "<b>" not in page
     assert 'href="javascript:' not in page
@@ -133,5 +139,5 @@ def test_go_cve_2023_29409_a_huge_key_is_refused_when_it_is_read(place: Namespac
     form = {"name": "large", "pem": pem, "description": "", "team": ""}
     answer = signed_in(owner_of(place)).post(reverse("certificates:ca_certificate_upload", args=[place.pk]), form)
     assert answer.status_code == 422
-    assert 'data-code="key-too-large"' in answer.content.decode()
+    assert "key-too-large" in answer.content.decode()
     assert time.process_time() - began < 5

@@ -1,6 +1,7 @@
 """What administrators do with an account, each after a question: disable, enable, make administrator, reset."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_http_methods
@@ -14,88 +15,105 @@ from portal.web.responses import PageRequest
 asks_first = require_http_methods(["GET", "HEAD", "POST"])
 
 
-@asks_first
-def person_disable(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = (
-        "They are signed out everywhere at once, and cannot sign in.",
-        "Their calendar addresses, password links and the invitations they sent stop working. These stay ended if you "
-        "enable the account again.",
-        "What they created stays, and their roles and teams are kept for when the account is enabled.",
+@dataclass(frozen=True)
+class Change:
+    """A change of an account: its question, `act` of the actor and the person, and what is said afterwards of the name.
+
+    `keeps`: why it is not possible for this person, shown instead of the button.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    act: Callable[[User, User], object]
+    done: str
+    button: str = ""
+    kind: str = "primary"
+    keeps: Callable[[User], str] = lambda person: ""
+
+
+def page_of(change: Change) -> Callable[..., HttpResponseBase]:
+    """Return the view that asks for a change, and makes it."""
+
+    @asks_first
+    def page(request: PageRequest, person: int) -> HttpResponseBase:
+        found = get_person(request, person)
+        button = change.button or change.title
+        name = found.display_name
+        question = Question(change.title, name, change.lines, button, change.kind, warning=change.keeps(found))
+
+        def act() -> str:
+            change.act(request.user, found)
+            return change.done.format(name)
+
+        back, context = ("portal:person_detail", found.pk), people_context(request, user_changed=found)
+        return ask_first(request, question, act, back=back, context=context)
+
+    return page
+
+
+person_disable = page_of(
+    Change(
+        "Disable account",
+        (
+            "They are signed out everywhere at once, and cannot sign in.",
+            "Their calendar addresses, password links and the invitations they sent stop working. These stay ended if you "
+            "enable the account again.",
+            "What they created stays, and their roles and teams are kept for when the account is enabled.",
+        ),
+        lambda actor, person: accounts.disable_person(actor, person=person),
+        "{} is disabled.",
+        "Disable",
+        "danger",
     )
-    question = Question("Disable account", found.display_name, lines, "Disable", "danger")
-
-    def act() -> str:
-        accounts.disable_person(request.user, person=found)
-        return f"{found.display_name} is disabled."
-
-    return _ask(request, found, question, act)
-
-
-@asks_first
-def person_enable(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = ("They can sign in again with the same password, and have the same teams and roles as before.",)
-
-    def act() -> str:
-        accounts.enable_person(request.user, person=found)
-        return f"{found.display_name} is active again."
-
-    return _ask(request, found, Question("Enable account", found.display_name, lines, "Enable"), act)
-
-
-@asks_first
-def person_promote(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = ("An administrator owns every namespace, connects further ones, and manages people and teams.",)
-
-    def act() -> str:
-        accounts.set_administrator(request.user, person=found, is_administrator=True)
-        return f"{found.display_name} is an administrator now."
-
-    return _ask(request, found, Question("Make administrator", found.display_name, lines, "Make administrator"), act)
-
-
-@asks_first
-def person_demote(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = ("They keep the roles that were given to them or to their teams, and nothing else.",)
-
-    def act() -> str:
-        accounts.set_administrator(request.user, person=found, is_administrator=False)
-        return f"{found.display_name} is no longer an administrator."
-
-    keeps = accounts.ADMINISTRATOR_BY_SSO if is_administrator_by_sso(found) else ""
-    title = "Remove administrator"
-    question = Question(title, found.display_name, lines, title, "danger", warning=keeps)
-    return _ask(request, found, question, act)
-
-
-@asks_first
-def person_sign_out(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = ("All their sessions end at once. They can sign in again.",)
-
-    def act() -> str:
-        accounts.sign_out_person(request.user, person=found)
-        return f"{found.display_name} is signed out everywhere."
-
-    return _ask(request, found, Question("Sign out everywhere", found.display_name, lines, "Sign out everywhere"), act)
-
-
-@asks_first
-def person_reset_second_step(request: PageRequest, person: int) -> HttpResponseBase:
-    found = get_person(request, person)
-    lines = (
-        "Their authenticator app and recovery codes stop working, and they are signed out everywhere.",
-        "Make sure first that the request really comes from them: until they set it up again, the password alone is enough.",
+)
+person_enable = page_of(
+    Change(
+        "Enable account",
+        ("They can sign in again with the same password, and have the same teams and roles as before.",),
+        lambda actor, person: accounts.enable_person(actor, person=person),
+        "{} is active again.",
+        "Enable",
     )
-
-    def act() -> str:
-        was_on = accounts.reset_second_step(request.user, person=found)
-        return f"Two-step sign-in of {found.display_name} {'is reset' if was_on else 'was not on'}."
-
-    return _ask(request, found, Question("Reset two-step sign-in", found.display_name, lines, "Reset", "danger"), act)
+)
+person_promote = page_of(
+    Change(
+        "Make administrator",
+        ("An administrator owns every namespace, connects further ones, and manages people and teams.",),
+        lambda actor, person: accounts.set_administrator(actor, person=person, is_administrator=True),
+        "{} is an administrator now.",
+    )
+)
+person_demote = page_of(
+    Change(
+        "Remove administrator",
+        ("They keep the roles that were given to them or to their teams, and nothing else.",),
+        lambda actor, person: accounts.set_administrator(actor, person=person, is_administrator=False),
+        "{} is no longer an administrator.",
+        kind="danger",
+        keeps=lambda person: accounts.ADMINISTRATOR_BY_SSO if is_administrator_by_sso(person) else "",
+    )
+)
+person_sign_out = page_of(
+    Change(
+        "Sign out everywhere",
+        ("All their sessions end at once. They can sign in again.",),
+        lambda actor, person: accounts.sign_out_person(actor, person=person),
+        "{} is signed out everywhere.",
+    )
+)
+person_reset_second_step = page_of(
+    Change(
+        "Reset two-step sign-in",
+        (
+            "Their authenticator app and recovery codes stop working, and they are signed out everywhere.",
+            "Make sure first that the request really comes from them: until they set it up again, the password alone is enough.",
+        ),
+        lambda actor, person: accounts.reset_second_step(actor, person=person),
+        "Two-step sign-in of {} is off.",
+        "Reset",
+        "danger",
+    )
+)
 
 
 @asks_first
@@ -131,8 +149,3 @@ def _refuse(refusal: RefusedError) -> Callable[[], str]:
         raise refusal
 
     return act
-
-
-def _ask(request: PageRequest, person: User, question: Question, act: Callable[[], str]) -> HttpResponseBase:
-    context = people_context(request, user_changed=person)
-    return ask_first(request, question, act, back=("portal:person_detail", person.pk), context=context)

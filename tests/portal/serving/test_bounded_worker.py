@@ -1,10 +1,7 @@
 """The web server stays reachable while clients are slow, half-open or silent. A real gunicorn, real sockets."""
 
 import http.client
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.bounded_worker import HEAD_BYTES
+from tests.support.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 APPLICATION = """
@@ -20,6 +18,10 @@ def application(environ, start_response):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%d" % len(body)]
+"""
+WORKER = """
+from portal.serving import bounded_worker
+bounded_worker.HEAD_SECONDS = 1.0
 """
 THREADS = 2
 
@@ -31,30 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
-    (folder / "echo_application.py").write_text(APPLICATION, encoding="utf-8")
-    (folder / "quick_worker.py").write_text(
-        "from portal.serving import bounded_worker\n"
-        "from portal.serving.bounded_worker import BoundedThreadWorker\n"
-        "bounded_worker.HEAD_SECONDS = 1.0\n",
-        encoding="utf-8",
-    )
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        number = int(listener.getsockname()[1])
-        command = [
-            *(sys.executable, "-m", "gunicorn", "echo_application:application", f"--bind=fd://{listener.fileno()}"),
-            *("--worker-class=quick_worker.BoundedThreadWorker", "--workers=1", f"--threads={THREADS}"),
-            *("--no-control-socket", f"--pythonpath={folder},{Path.cwd()}", "--graceful-timeout=1"),
-        ]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
-    try:
+    with gunicorn_process(folder, APPLICATION, WORKER, "--workers=1", f"--threads={THREADS}") as (number, _):
         until(lambda: get(number) == "0", "gunicorn answers")
         yield number
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
 
 
 def get(port: int) -> str:

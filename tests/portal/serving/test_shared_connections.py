@@ -4,7 +4,6 @@ import http.client
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.connection_counts import ConnectionCounts
+from tests.support.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 APPLICATION = """
@@ -25,7 +25,6 @@ def application(environ, start_response):
 # On a busy machine, the process with fewer connections may need long to accept one.
 PATIENT = """
 from portal.serving import bounded_worker, connection_counts
-from portal.serving.bounded_worker import BoundedThreadWorker
 bounded_worker.LEAVE_SECONDS = connection_counts.CURRENT_SECONDS = 60.0
 """
 
@@ -43,25 +42,10 @@ def port(server: Server) -> int:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "pid_application.py").write_text(APPLICATION, encoding="utf-8")
-    (tmp_path / "patient_worker.py").write_text(PATIENT, encoding="utf-8")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        number = int(listener.getsockname()[1])
-        command = [
-            *(sys.executable, "-m", "gunicorn", "pid_application:application", f"--bind=fd://{listener.fileno()}"),
-            *("--worker-class=patient_worker.BoundedThreadWorker", "--workers=2", "--threads=2", "--keep-alive=60"),
-            *("--no-control-socket", f"--pythonpath={tmp_path},{Path.cwd()}", "--graceful-timeout=1"),
-        ]
-        with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
-    try:
+    options = ("--workers=2", "--threads=2", "--keep-alive=60")
+    with gunicorn_process(tmp_path, APPLICATION, PATIENT, *options) as (number, process):
         until(lambda: len(held_by(number, 2)) == 2, "both processes accept connections")
         yield Server(number, process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
 
 
 def ask(client: socket.socket) -> str:

@@ -2,10 +2,7 @@
 
 import http.client
 import select
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.sign_in_lanes import Attempt, attempt_in
+from tests.support.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 # Passwords take a while to check. Whoever forwards an address is trusted, as a proxy would be.
@@ -33,39 +31,21 @@ def application(environ, start_response):
     start_response(status, [("Content-Type", "text/plain")])
     return [b"%d" % most]
 """
-THREADS = 2
+WORKER = """
+from portal.serving import bounded_worker, sign_in_lanes
+bounded_worker.HEAD_SECONDS = 1.0
+sign_in_lanes.SHARE, sign_in_lanes.LONGEST_REST = 0.0001, {rest}
+sign_in_lanes.MOST_WAITING_AFTER_FAILURE = 10
+"""
 
 
 @contextmanager
 def serving(folder: Path, rest: float) -> Iterator[int]:
     """Serve the application, with rests of that many seconds, and yield the port."""
     folder.mkdir()
-    (folder / "guessed_application.py").write_text(APPLICATION, encoding="utf-8")
-    (folder / "quick_lanes.py").write_text(
-        "from portal.serving import bounded_worker, sign_in_lanes\n"
-        "from portal.serving.bounded_worker import BoundedThreadWorker\n"
-        "bounded_worker.HEAD_SECONDS = 1.0\n"
-        f"sign_in_lanes.SHARE, sign_in_lanes.LONGEST_REST = 0.0001, {rest}\n"
-        "sign_in_lanes.MOST_WAITING_AFTER_FAILURE = 10\n",
-        encoding="utf-8",
-    )
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        number = int(listener.getsockname()[1])
-        command = [
-            *(sys.executable, "-m", "gunicorn", "guessed_application:application", f"--bind=fd://{listener.fileno()}"),
-            *("--worker-class=quick_lanes.BoundedThreadWorker", "--workers=1", f"--threads={THREADS}"),
-            *("--no-control-socket", f"--pythonpath={folder},{Path.cwd()}", "--graceful-timeout=1"),
-        ]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log)
-    try:
-        until(lambda: ask(number, "GET", "/") == 200, "gunicorn answers")
-        yield number
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+    with gunicorn_process(folder, APPLICATION, WORKER.format(rest=rest), "--workers=1", "--threads=2") as (port, _):
+        until(lambda: ask(port, "GET", "/") == 200, "gunicorn answers")
+        yield port
 
 
 @pytest.fixture(scope="module")
