@@ -1,5 +1,6 @@
 """What more processes bring, on PostgreSQL and Redis: one and two workers, one and two web processes, 50 people at once.
 
+Beside them 20 programs guess passwords as fast as they are answered; the people must hardly notice.
 All processes share this machine, this one too, so each line shows how many cores each of them used: where all cores are
 busy, a second process cannot bring more. `BENCH_ROWS`, `BENCH_CLIENTS` and `BENCH_SECONDS` make it smaller.
 """
@@ -12,8 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.password_guessers import GUESSERS, Guesses, guessing
 from benchmarks.report import Measurement, report
 from benchmarks.scale_stage import (
+    ADMINISTRATORS_EVERY,
     Spent,
     Split,
     gunicorn,
@@ -33,6 +36,7 @@ PEOPLE = 50
 RATE = 15.0  # requests a second, however long they take
 AT_ONCE = 8  # people who open one page after the other
 CLOSED_SECONDS = 8.0
+ROUNDS = 3  # with and without guessers
 ALL_BUSY = 0.9  # share of the cores' time: no more can be had from this machine
 
 
@@ -85,7 +89,13 @@ def web(folder: Path, database: str) -> list[Measurement]:
         with gunicorn("benchmarks.bare_django", folder, processes=processes) as (port, _):
             bare = bare_loop(port, AT_ONCE, CLOSED_SECONDS / 2)
         with gunicorn("portal.wsgi", folder, processes=processes) as (port, pid):
-            people = [Person(port, key, 1000 * processes + at, namespace.pk) for at, key in enumerate(sessions)]
+            people = [
+                Person(
+                    *(port, key, 1000 * processes + at, namespace.pk),
+                    is_administrator=at % ADMINISTRATORS_EVERY == 0,
+                )
+                for at, key in enumerate(sessions)
+            ]
             closed_loop(people[:AT_ONCE], 2.0)
             roots = {"portal": [pid], "postgresql": [postmaster_of(database)]}
             split = Split(roots)
@@ -97,7 +107,30 @@ def web(folder: Path, database: str) -> list[Measurement]:
                 split = Split(roots)
                 results = open_loop(people, SECONDS, RATE)
                 found += _times(results, split.stop())
+                found += beside_guessers(people, port, roots)
     return found
+
+
+def beside_guessers(people: list[Person], port: int, roots: dict[str, list[int]]) -> list[Measurement]:
+    """Return the times of 50 people with and without guessers of passwords beside them, by turns in short rounds."""
+    alone, beside, guesses = Results(), Results(), Guesses()
+    cores = ""
+    for _ in range(ROUNDS):
+        alone.add(open_loop(people, SECONDS / ROUNDS, RATE))
+        split = Split(roots)
+        with guessing(port, SECONDS / ROUNDS) as more:
+            beside.add(open_loop(people, SECONDS / ROUNDS, RATE))
+        cores = split.stop().cores
+        guesses.answers += more.answers
+        guesses.seconds += more.seconds
+    if beside.errors:
+        print("Errors:", *beside.errors[:10], sep="\n  ", file=sys.stderr)
+    name = f"{GUESSERS} guessers of passwords beside {PEOPLE} people ({guesses}; {cores})"
+    errors = len(alone.errors) + len(beside.errors) + guesses.errors
+    return [
+        Measurement(f"scale errors, {GUESSERS} guessers", errors, "", 0),
+        Measurement(f"scale p95 of all pages, {name}", beside.p95() * 1000, " ms", 1.5, alone.p95() * 1000),
+    ]
 
 
 def _times(results: Results, spent: Spent) -> list[Measurement]:
@@ -129,6 +162,7 @@ def _analyze() -> None:
 def _part(name: str) -> list[Measurement]:
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder, postgresql() as database, redis() as broker:
         servers: dict[str, Any] = {"DATABASE_URL": database, "CELERY_BROKER_URL": broker.url, "MAX_CLIENTS": "20000"}
+        servers["PORTAL_TRUSTED_PROXIES"] = "127.0.0.1"  # for the addresses of people and guessers
         with stage(latency=0.02, ARM_BUDGETS="off", **servers) as set_stage:
             set_stage.set_up_django()
             return workers(set_stage, database) if name == "workers" else web(Path(folder), database)

@@ -125,20 +125,27 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+ADMINISTRATORS_EVERY = 10  # of the people, one is an administrator
+
+
 def make_people(namespace: Any, count: int) -> list[str]:
-    """Create users with a role in the namespace, and return the session key of each."""
+    """Create users with a role in the namespace and a team, and return the session key of each."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.hashers import make_password
     from django.contrib.sessions.backends.db import SessionStore
 
     from namespaces.models import NamespaceRole, Role
-    from portal.models import User
+    from portal.models import Team, User
 
     keys = []
+    team = Team.objects.create(name="Line A")
+    password = make_password("a password that no guesser finds")
     for number in range(count):
-        user = User(username=f"person-{number}")
-        user.set_unusable_password()
+        user = User(username=f"person-{number}", password=password)
+        user.is_superuser = number % ADMINISTRATORS_EVERY == 0
         user.save()
+        team.members.add(user)
         NamespaceRole.objects.create(namespace=namespace, user=user, role=Role.CONTRIBUTOR)
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)

@@ -54,6 +54,27 @@ def steps(pk: int) -> list[Step]:
         Step("Drift", f"{place}/drift/", 4),
         Step("search", f"/search/?q=00777&namespace={pk}", 6),
         Step("clients.csv", f"{place}/clients.csv", 1),
+        Step("access control", f"{place}/access-control/", 4),
+        Step("who can", f"{place}/access-control/who/", 2),
+        Step("account", "/account/", 3),
+        Step("sessions", "/account/sessions/", 1),
+        Step("notification preferences", "/account/notifications/", 1),
+        Step("notifications", "/notifications/", 4),
+        Step("ask for access", "/namespaces/ask-for-access/", 1),
+    ]
+
+
+def administration() -> list[Step]:
+    """Return what administrators open beside that."""
+    return [
+        Step("people", "/people/", 8),
+        Step("people, filtered", "/people/?q=person-1&state=active", 4),
+        Step("person", "/people/7/", 6),
+        Step("teams", "/teams/", 4),
+        Step("team", "/teams/1/", 4),
+        Step("activity of the portal", "/namespaces/activity/", 6),
+        Step("outbox", "/outbox/", 3),
+        Step("webhooks", "/webhooks/", 3),
     ]
 
 
@@ -68,6 +89,11 @@ class Results:
         found = self.seconds[page] if page else [each for took in self.seconds.values() for each in took]
         return statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
 
+    def add(self, more: "Results") -> None:
+        for page, took in more.seconds.items():
+            self.seconds[page] += took
+        self.errors += more.errors
+
     @property
     def count(self) -> int:
         return sum(len(took) for took in self.seconds.values())
@@ -76,21 +102,21 @@ class Results:
 class Person:
     """A signed-in browser with one connection that it keeps."""
 
-    def __init__(self, port: int, session: str, seed: int, pk: int) -> None:
+    def __init__(self, port: int, session: str, seed: int, pk: int, *, is_administrator: bool = False) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._cookie = f"sessionid={session}; csrftoken={CSRF}"
         self._random = random.Random(seed)
-        self._pk, self._seed, self._created = pk, seed, 0
+        self._steps = steps(pk) + (administration() if is_administrator else [])
+        self._seed, self._created = seed, 0
 
     def walk(self) -> Iterator[Step]:
-        known = steps(self._pk)
-        weights = [step.weight for step in known]
+        weights = [step.weight for step in self._steps]
         while True:
-            yield self._random.choices(known, weights)[0]
+            yield self._random.choices(self._steps, weights)[0]
 
     def open(self, step: Step) -> str:
         """Make the request and read all of the answer; return what is wrong with it, or ""."""
-        headers = {"Cookie": self._cookie}
+        headers = {"Cookie": self._cookie, "X-Forwarded-For": "203.0.113.7"}
         body = None
         if step.form:
             self._created += 1
