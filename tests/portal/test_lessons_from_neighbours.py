@@ -126,7 +126,7 @@ def test_netbox_22729_22657_hostile_names_stay_text_and_out_of_headers(place: Na
     assert "\n" not in header
     message = Message()
     message["Content-Disposition"] = header
-    assert [key for key, _ in message.get_params(header="Content-Disposition")] == ["attachment", "filename"]
+    assert [key for key, _ in message.get_params([], header="Content-Disposition")] == ["attachment", "filename"]
     page = browser.get(reverse("namespaces:client_list", args=[place.pk])).content.decode()
     assert "<b>" not in page
     assert 'href="javascript:' not in page
