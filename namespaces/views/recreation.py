@@ -1,16 +1,18 @@
 """Export a namespace as files that create it again."""
 
 from itertools import chain
+from typing import IO
 
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from namespaces.access import get_namespace
-from namespaces.pages.recreation.files import archive
+from namespaces.pages.recreation.files import write_archive
 from namespaces.pages.recreation.formats import FORMATS, scope_of
 from namespaces.pages.recreation.parts import count_parts, parts_of
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
+from portal.web.exports import written_response
 from portal.web.responses import PageRequest, render_page
 
 PARTLY = "Rows of other teams that you do not see are not among them."
@@ -31,12 +33,14 @@ def template_export(request: PageRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def template_files(request: PageRequest, pk: int, made: str) -> FileResponse:
+def template_files(request: PageRequest, pk: int, made: str) -> StreamingHttpResponse:
     """Download the files of one kind in an archive."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    parts = parts_of(namespace)
-    whole = next(parts)
-    note = PARTLY if namespace.sight.is_partial else ""
-    file = archive(scope_of(namespace, whole), chain([whole], parts), FORMATS[made], note)
-    name = f"{namespace.name}-{made}.zip"
-    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+
+    def write(file: IO[bytes]) -> None:
+        parts = parts_of(namespace)
+        whole = next(parts)
+        note = PARTLY if namespace.sight.is_partial else ""
+        write_archive(file, scope_of(namespace, whole), chain([whole], parts), FORMATS[made], note)
+
+    return written_response(f"{namespace.name}-{made}.zip", "application/zip", write)

@@ -8,11 +8,11 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 import xlsxwriter
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 from portal.web.csv_files import LONGEST_CELL, ROWS_AT_ONCE, CsvColumn, csv_response, csv_rows
@@ -20,6 +20,7 @@ from portal.web.invisible_characters import named
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHEET_ROWS = 1_048_575  # below the headings: what a worksheet holds
+_PIECE = 65_536  # bytes sent at a time
 _WIDTH = 22  # characters, of a column
 Columns = Mapping[str, CsvColumn]  # by heading
 Rows = Iterator[list[object]]
@@ -30,12 +31,29 @@ def csv_file(stem: str, found: QuerySet[Any], columns: Columns) -> HttpResponseB
 
 
 def xlsx_file(stem: str, found: QuerySet[Any], columns: Columns) -> HttpResponseBase:
-    """Return a workbook that was written to a file on disk row by row, so that memory does not grow with their number."""
+    """Return a workbook that is written to a file on disk row by row, so that memory does not grow with their number."""
     return xlsx_response(f"{stem}.xlsx", list(columns), csv_rows(found, list(columns.values())))
 
 
-def xlsx_response(name: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> FileResponse:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+def xlsx_response(name: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    return written_response(name, XLSX_TYPE, lambda file: _write_workbook(file, headings, rows))
+
+
+def written_response(name: str, content_type: str, write: Callable[[IO[bytes]], None]) -> StreamingHttpResponse:
+    """Return a download that `write` writes into a temporary file, which is there only while it is sent."""
+
+    def pieces() -> Iterator[bytes]:
+        with tempfile.TemporaryFile() as file:
+            write(file)
+            file.seek(0)
+            while piece := file.read(_PIECE):
+                yield piece
+
+    headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
+    return StreamingHttpResponse(pieces(), content_type=content_type, headers=headers)
+
+
+def _write_workbook(file: IO[bytes], headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     book = xlsxwriter.Workbook(file, {"constant_memory": True, "in_memory": False})
     bold = book.add_format({"bold": True})
     sheet: Any = None
@@ -50,8 +68,6 @@ def xlsx_response(name: str, headings: Sequence[str], rows: Iterable[Sequence[ob
     if sheet is None:
         _new_sheet(book, headings, bold)
     book.close()
-    file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=name, content_type=XLSX_TYPE)
 
 
 def _new_sheet(book: Any, headings: Sequence[str], bold: Any) -> Any:

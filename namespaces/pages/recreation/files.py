@@ -1,6 +1,5 @@
 """Parts as files of a limited size, and the archive with all of them."""
 
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,17 +59,14 @@ def packed(parts: Iterable[Part], made: Format) -> Iterator[list[tuple[Part, str
         yield file
 
 
-def archive(scope: Scope, parts: Iterable[Part], made: Format, note: str) -> IO[bytes]:
-    """Return a zip file on disk with the numbered files and a README that says what to do with them."""
-    held = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+def write_archive(to: IO[bytes], scope: Scope, parts: Iterable[Part], made: Format, note: str) -> None:
+    """Write a zip file with the numbered files and a README that says what to do with them."""
     names = []
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as into:
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as into:
         for number, file in enumerate(packed(parts, made), start=1):
             names.append(f"{number:03}-{scope.namespace}.{made.ending}")
             into.writestr(names[-1], made.whole(scope, file))
         into.writestr("README.md", _readme(scope, made, names, note))
-    held.seek(0)
-    return held
 
 
 def _readme(scope: Scope, made: Format, names: Sequence[str], note: str) -> str:
