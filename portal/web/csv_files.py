@@ -88,8 +88,8 @@ def cell(value: object) -> str:
     """Return the text of one cell: times in UTC, None as empty."""
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    if type(value) is not str and isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(" ")[:19]
     text = str(value)[:LONGEST_CELL]
     if not text.isprintable():  # seldom
         text = named(text.replace("\r\n", "\n"), kept="")

@@ -84,7 +84,7 @@ def text_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        return value.astimezone(UTC).isoformat(" ")[:19]
     text = str(value)[:LONGEST_CELL]
     return text if text.isprintable() else named(text.replace("\r\n", "\n"), kept="\n")[:LONGEST_CELL]
 
