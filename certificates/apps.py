@@ -14,6 +14,7 @@ class CertificatesConfig(AppConfig):
         from certificates.pages.ca_certificate_list import uploaded_cas
         from namespaces.registry import register_ca_certificates
         from portal.registry import (
+            register_actions,
             register_menu_item,
             register_notice_producer,
             register_person_ending,
@@ -28,3 +29,4 @@ class CertificatesConfig(AppConfig):
         register_notice_producer(announce_expiries)
         register_person_ending(end_calendar_feeds)
         register_search(menu.search_ca_certificates)
+        register_actions(menu.actions)

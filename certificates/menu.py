@@ -9,7 +9,7 @@ from certificates.models import CACertificate
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import sight_of
 from namespaces.pages.menu import BROKER, count_of
-from namespaces.pages.search import MOST_HITS
+from namespaces.pages.search import MOST_HITS, actions_on
 from portal.models import User
 from portal.registry import MenuItem, SearchHit
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
@@ -22,6 +22,13 @@ MENU = (
     MenuItem(OPERATIONS, "Expiries", "calendar-clock", "certificates:expiries", order=230),
     MenuItem(TROUBLESHOOTING, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=320),
 )
+
+
+ACTIONS = (("Upload CA certificate", "certificates:ca_certificate_upload", CACertificate),)
+
+
+def actions(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    return actions_on(user, namespace_pk, ACTIONS)
 
 
 def search_ca_certificates(user: User, query: str) -> Iterable[SearchHit]:

@@ -15,6 +15,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
         from portal.registry import (
+            register_actions,
             register_activity_scope,
             register_menu_item,
             register_pages,
@@ -41,6 +42,7 @@ class NamespacesConfig(AppConfig):
         for item in menu.MENU:
             register_menu_item(item)
         register_pages(search.pages)
+        register_actions(search.actions)
         register_search(search.search_namespaces)
         register_search(search.search_clients)
         register_search(search.search_topic_rules)

@@ -89,6 +89,7 @@ MOST_PAGES = 5  # in search results
 _menu_items: list[MenuItem] = []
 _search_sources: list[SearchSource] = []
 _page_sources: list[PageSource] = []
+_action_sources: list[PageSource] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 _deployment_checks: list[DeploymentCheck] = []
@@ -133,27 +134,34 @@ def register_pages(source: PageSource) -> None:
         _page_sources.append(source)
 
 
+def register_actions(source: PageSource) -> None:
+    """Let the search find what a user may do, by its verb: each is a page that begins it."""
+    if source not in _action_sources:
+        _action_sources.append(source)
+
+
 def menu_items() -> tuple[MenuItem, ...]:
     """Return every entry of a namespace's service menu."""
     return tuple(_menu_items)
 
 
 def search(user: User, query: str, namespace_pk: int | None = None) -> Iterator[SearchHit]:
-    """Yield the matches that the user may see: pages, then source by source. Each source limits its own results.
+    """Yield the matches that the user may see: pages, actions, then source by source. Each source limits its own results.
 
     `namespace_pk` is the current namespace, whose pages are searched too.
     """
     query = query.strip()
     if query:
-        yield from islice(_pages(user, query, namespace_pk), MOST_PAGES)
+        yield from islice(_titled(_page_sources, user, query, namespace_pk), MOST_PAGES)
+        yield from islice(_titled(_action_sources, user, query, namespace_pk), MOST_PAGES)
         for source in _search_sources:
             yield from source(user, query)
 
 
-def _pages(user: User, query: str, namespace_pk: int | None) -> Iterator[SearchHit]:
+def _titled(sources: Sequence[PageSource], user: User, query: str, namespace_pk: int | None) -> Iterator[SearchHit]:
     """Yield the pages in whose title each word of the query starts a word."""
     wanted = query.casefold().split()
-    for source in reversed(_page_sources):  # the apps registered last know the current namespace: its pages come first
+    for source in reversed(sources):  # the apps registered last know the current namespace: its pages come first
         for page in source(user, namespace_pk):
             words = re.split(r"\W+", page.title.casefold())
             if all(any(word.startswith(each) for word in words) for each in wanted):

@@ -1,6 +1,5 @@
 """The list of clients: its columns and filters, and the issuer of each client's certificate."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from certificates.authentication.engine import VALIDATION_SCHEMES
-from certificates.x509.certificate import name_mark, serial_digits
+from certificates.x509.certificate import name_mark, serials_written
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
 from namespaces.models.core import issuer_order, seen_order
@@ -25,7 +24,6 @@ _SEARCHED = (
     *("name", "authentication_name", "description", "attributes"),
     *("certificate_issuer", "certificate_subject"),
 )
-_SERIAL = re.compile(r"serial(?:\s*(?:number|no\.?))?\s*[:=]?\s*", re.IGNORECASE)
 
 _SETTLED = Q(generation=F("synced_generation"))
 _SYNC = {
@@ -46,18 +44,6 @@ def _matches(search: str) -> Q:
     if len(digits) >= FEWEST_DIGITS:
         wanted |= Q(certificate_thumbprint__startswith=digits) | Q(thumbprints__icontains=digits)
     return wanted
-
-
-def serials_written(search: str) -> list[str]:
-    """Return the serial numbers that a text may write, as clients have them: in hex in any notation, or in decimal."""
-    plain = _SERIAL.sub("", search.strip())
-    digits = re.sub(r"[\s:.\-]", "", plain).lower().removeprefix("0x")
-    found = []
-    if re.fullmatch(r"[0-9a-f]{1,64}", digits):
-        found.append(serial_digits(int(digits, 16)))
-    if plain.isascii() and plain.isdigit() and len(plain) <= 50:  # more than the 20 bytes of the longest serial number
-        found.append(serial_digits(int(plain)))
-    return found
 
 
 def _team_options(namespace: Namespace) -> Options:

@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 
+from certificates.x509.certificate import serials_written
 from certificates.x509.thumbprints import thumbprint_digits
-from namespaces.access import may_connect, sight_of, visible_namespaces
+from namespaces.access import may_connect, rights_of, sight_of, visible_namespaces
 from namespaces.models import (
     Client,
     ClientCertificate,
@@ -38,6 +39,32 @@ def pages(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
         yield page_hit("Activity log of the portal", "every entry", reverse("namespaces:portal_activity"))
     if may_connect(user):
         yield page_hit("Connect a namespace", "one that is there in Azure", reverse("namespaces:namespace_connect"))
+
+
+ACTIONS: tuple[tuple[str, str, type[SyncedModel]], ...] = (
+    ("Create client", "namespaces:client_create", Client),
+    ("Import clients", "namespaces:client_import_files", Client),
+    ("Create client group", "namespaces:client_group_create", ClientGroup),
+    ("Create topic space", "namespaces:topic_space_create", TopicSpace),
+    ("Create permission binding", "namespaces:permission_binding_create", PermissionBinding),
+)
+
+
+def actions(user: User, namespace_pk: int | None) -> Iterable[SearchHit]:
+    """Yield what the user may create in the namespace that the user is in, or in the first few namespaces."""
+    yield from actions_on(user, namespace_pk, ACTIONS)
+
+
+def actions_on(
+    user: User, namespace_pk: int | None, offered: Iterable[tuple[str, str, type[SyncedModel]]]
+) -> Iterable[SearchHit]:
+    """Yield the actions (label, URL name and what it changes) that the user's rights allow."""
+    mine = visible_namespaces(user)
+    for namespace in mine.filter(pk=namespace_pk) if namespace_pk else mine[:MOST_ELSEWHERE]:
+        rights = rights_of(user, namespace)
+        for label, url_name, model in offered:
+            if rights.reach(model):
+                yield SearchHit("Action", label, f"in {namespace.name}", reverse(url_name, args=[namespace.pk]))
 
 
 def thumbprint_prefix(query: str) -> str:
@@ -79,9 +106,10 @@ def search_namespaces(user: User, query: str) -> Iterable[SearchHit]:
 
 
 def search_clients(user: User, query: str) -> Iterable[SearchHit]:
-    """By name, authentication name, and a thumbprint that is registered."""
+    """By name, authentication name, serial number of the latest certificate, and a thumbprint that is registered."""
     digits = thumbprint_prefix(query)
     registered = Q(thumbprints__icontains=digits) if digits else Q()
+    registered |= Q(certificate_serial__in=serials_written(query))
     found = (
         Client.visible_to(sight_of(user))
         .present()

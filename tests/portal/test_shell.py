@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole
+from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
 from portal.models import Activity, User
 from portal.registry import menu_for
 from tests.portal.test_access_table import PEOPLE, TABLE, arguments, body_of, place, signed_in
@@ -142,6 +142,20 @@ def test_search_finds_no_pages_of_a_namespace_of_others(browser: Browser, namesp
     hidden = make_namespace("hidden")
     assert f"/namespaces/{hidden.pk}/" not in str(hits(browser, "clients", namespace=hidden.pk))
     assert hits(browser, "clients", namespace="x" * 30)
+
+
+@pytest.mark.parametrize(("role", "found"), [(Role.READER, False), (Role.CONTRIBUTOR, True)])
+def test_search_finds_what_a_person_may_do(browser: Browser, namespace: Namespace, role: Role, found: bool) -> None:
+    NamespaceRole.objects.update(role=role)
+    actions = [
+        ("create cli", "Create client", "namespaces:client_create"),
+        ("import", "Import clients", "namespaces:client_import_files"),
+        ("upload", "Upload CA certificate", "certificates:ca_certificate_upload"),
+    ]
+    for query, title, name in actions:
+        action = (title, reverse(name, args=[namespace.pk]))
+        assert (action in hits(browser, query, namespace=namespace.pk)) is found
+    assert not [title for title, _ in hits(browser, "create client", namespace=make_namespace("others").pk)]
 
 
 def test_search_finds_presented_and_registered_thumbprints(browser: Browser, namespace: Namespace) -> None:
