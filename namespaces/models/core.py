@@ -215,6 +215,7 @@ class Client(NamespaceResource, SyncedModel):
             models.Index(name="client_by_issuer", fields=["namespace", "certificate_path"]),
             models.Index("namespace", issuer_order(), name="client_by_issuer_name"),
             models.Index("namespace", seen_order(), name="client_by_last_seen"),
+            models.Index(name="client_by_state", fields=["namespace", "state"]),
             models.Index(name="client_by_team", fields=["namespace", "team"]),
             models.Index(name="client_by_certificate", fields=["namespace", "certificate_thumbprint"]),
             models.Index(name="client_by_serial", fields=["namespace", "certificate_serial"]),

@@ -1,24 +1,27 @@
 """The list of clients: its columns and filters, and the issuer of each client's certificate."""
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
+from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils import timezone
 
-from certificates.authentication.engine import VALIDATION_SCHEMES
+from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
 from certificates.x509.certificate import name_mark, serials_written
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
 from namespaces.models.core import issuer_order, seen_order
-from namespaces.pages.lists import Filter, Listing, Options, containing
+from namespaces.pages.lists import Begins, Filter, Listing, Options, containing
 from namespaces.registry import UploadedCA, uploaded_cas
 from namespaces.rules.clients import SHORT_SCHEMES, THUMBPRINT_SCHEME
 from portal.listing import whole_number
 from portal.models import Team
 from portal.short_cache import kept
 
+LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)  # before that, `seen_order` has the clients that were never seen
 FEWEST_DIGITS = 6  # of a thumbprint that is searched for
 _SEARCHED = (
     *("name", "authentication_name", "description", "attributes"),
@@ -61,6 +64,19 @@ def _of_team(namespace: Namespace, value: str) -> Q | None:
     return None if pk is None else Q(team=pk)
 
 
+def _begins(search: str) -> Q:
+    """Match what begins with the text, by an index: the names, the thumbprint of the certificate, the whole serial number."""
+    wanted = Q(Begins(Lower("name"), search.lower())) | Q(
+        Begins(F("authentication_key"), authentication_name_key(search))
+    )
+    wanted |= Q(certificate_serial__in=serials_written(search))
+    digits = thumbprint_digits(search)
+    if re.fullmatch(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}", digits):
+        end = digits + "f" * (64 - len(digits))
+        wanted |= Q(certificate_thumbprint__gte=digits, certificate_thumbprint__lte=end)
+    return wanted
+
+
 def _cas(namespace: Namespace) -> list[UploadedCA]:
     """Return the CA certificates, kept for a moment: options, filter and rows of one page need them."""
     return kept(f"cas:{namespace.pk}:{namespace.sight.key}", lambda: uploaded_cas(namespace))
@@ -86,11 +102,14 @@ def _of_issuer(namespace: Namespace, value: str) -> Q | None:
 
 def _of_last_seen(namespace: Namespace, value: str) -> Q | None:
     if value == "never":
-        return Q(last_seen_at=None)
+        return Q(LessThan(seen_order(), LONG_AGO))
     now = timezone.now()
     if value == "long-ago":
-        return Q(last_seen_at__lt=now - timedelta(days=7))
-    return Q(last_seen_at__gte=now - timedelta(days=_SEEN[value][1])) if value in _SEEN else None
+        since = now - timedelta(days=7)
+        return Q(LessThan(seen_order(), since)) & Q(GreaterThanOrEqual(seen_order(), LONG_AGO))
+    if value not in _SEEN:
+        return None
+    return Q(GreaterThanOrEqual(seen_order(), now - timedelta(days=_SEEN[value][1])))
 
 
 def _of_expiry(namespace: Namespace, value: str) -> Q | None:
@@ -165,5 +184,6 @@ CLIENT_LIST = Listing(
         ),
     ),
     prepare=note_issuers,
+    begins=_begins,
     may_choose_columns=True,
 )

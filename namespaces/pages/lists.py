@@ -1,5 +1,6 @@
 """How the rows of a resource type are listed: columns that sort, search, filters, pages, limit."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.paginator import Page
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
+from django.db.models.lookups import Lookup
 from django.http import QueryDict
 
 from namespaces.access import whom_to_ask_in_each
@@ -24,8 +26,10 @@ from portal.listing import (
     size_of,
     sorting_of,
 )
+from portal.short_cache import kept
 from sync.models import SyncedModel
 
+WITHIN = "within"  # in a query string: find the search text within values too, however long the list is
 Options = Sequence[tuple[str, str]]  # value and label
 
 
@@ -60,6 +64,7 @@ class Grid:
     filters: tuple[ShownFilter, ...] = ()
     total: int = 0
     limit: int = 0  # the number of rows that Azure allows; 0 where the list does not show it
+    begins_only: bool = False  # a search took only what begins with the text
     hidden: frozenset[str] = frozenset()  # the columns that the person has turned off
     choices: tuple[Column, ...] = ()  # the columns that can be turned off
 
@@ -99,22 +104,42 @@ class Listing:
     limit_setting: str = ""
     filters: tuple[Filter, ...] = ()
     prepare: Callable[[Namespace, Iterable[Any]], None] | None = None
+    begins: Callable[[str], Q] | None = None  # as `matches`, but by an index: exact, or the start of a value
     may_choose_columns: bool = False  # each person can turn columns off, all but the first
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Return the names in a query string that narrow this list."""
-        return ("q", *(each.key for each in self.filters))
+        return ("q", WITHIN, *(each.key for each in self.filters))
 
     def condition(self, namespace: Namespace, query: QueryDict) -> Q:
         """Return the condition for the rows that the query's search text and filters ask for."""
-        search = asked_text(query, "q")
-        wanted = self.matches(search) if search else Q()
+        wanted, _ = self._searched(namespace, query)
         for each in self.filters:
             value = asked_text(query, each.key)
             narrowing = each.condition(namespace, value) if value else None
             wanted &= Q() if narrowing is None else narrowing
         return wanted
+
+    def _searched(self, namespace: Namespace, query: QueryDict) -> tuple[Q, bool]:
+        """Return the condition for the search text, and whether it takes only what begins with the text.
+
+        In a long list, where something begins with the text, only that is found unless the query asks for all: finding a text
+        within values reads every row.
+        """
+        search = asked_text(query, "q")
+        if not search:
+            return Q(), False
+        if self.begins is not None and not asked_text(query, WITHIN) and self._is_long(namespace):
+            wanted = self.begins(search)
+            if self.model.visible_to(namespace.sight).filter(wanted).exists():
+                return wanted, True
+        return self.matches(search), False
+
+    def _is_long(self, namespace: Namespace) -> bool:
+        rows = self.model.visible_to(namespace.sight)[: MOST_COUNTED + 1]
+        key = f"long:{self.model._meta.label_lower}:{namespace.pk}:{namespace.sight.key}"
+        return kept(key, rows.count) > MOST_COUNTED
 
     def rows(self, namespace: Namespace, query: QueryDict) -> QuerySet[Any]:
         """Return the rows that the query asks for, in the order it asks for."""
@@ -140,6 +165,7 @@ class Listing:
             hidden=off,
             choices=choices,
             search=asked_text(query, "q"),
+            begins_only=self._searched(namespace, query)[1],
             sort=sort,
             filters=tuple(_shown(each, namespace, query) for each in self.filters),
             total=self._all(namespace).count() if self.limit_setting else 0,
@@ -162,6 +188,26 @@ def _shown(narrowing: Filter, namespace: Namespace, query: QueryDict) -> ShownFi
     options, value = narrowing.options(namespace), asked_text(query, narrowing.key)
     is_known = any(value == known for known, _ in options)
     return ShownFilter(narrowing.key, narrowing.label, options, value if is_known else "")
+
+
+class Begins(Lookup):  # type: ignore[type-arg]  # Django cannot subscript it
+    """Whether a text begins with another one, in the form for which the databases use their indexes.
+
+    SQLite has its indexes in the order of the characters. PostgreSQL needs one of the class `text_pattern_ops`, and LIKE.
+    """
+
+    lookup_name = "begins"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = compiler.compile(self.lhs)
+        if connection.vendor == "postgresql":
+            escaped = re.sub(r"([\\\\%_])", r"\\\1", self.rhs)
+            return f"{column} LIKE %s", (*parameters, f"{escaped}%")
+        return f"({column} >= %s AND {column} < %s)", (*parameters, self.rhs, *parameters, f"{self.rhs}{_LAST}")
+
+
+_LAST = "\U0010ffff"  # no text that begins with another one comes after that one and this character
 
 
 def containing(*columns: str) -> Callable[[str], Q]:

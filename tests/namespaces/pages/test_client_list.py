@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from certificates.x509.certificate import name_mark
 from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.pages import lists
 from namespaces.pages.client_list import CLIENT_LIST
 from portal.models import User
 from sync.models import Finding
 from tests.support.browsing import signed_in
 from tests.support.editions import editions_of
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.query_plans import plans_of
 
 pytestmark = pytest.mark.django_db
 
@@ -213,3 +215,44 @@ def test_each_person_chooses_the_columns_of_the_list(namespace: Namespace, ada: 
     browser.post(choose, {"all": "1"})
     assert columns_of(browser, address) == whole
     assert User.objects.get(pk=ada.pk).hidden_columns == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "begins_only"),
+    [
+        ("q=PIN", {"pinned"}, True),
+        ("q=t", {"trusted"}, True),
+        ("q=t&within=1", {"trusted", "stranger"}, False),
+        ("q=ranger", {"stranger"}, False),  # nothing begins with it
+        ("q=h-17", {"pinned"}, False),
+        ("q=0A:1B", {"pinned"}, True),
+        (f"q={THUMBPRINT[::-1][:12]}", {"failed"}, True),
+        ("q=p%25", set(), False),
+        ("q=p&state=Disabled", set(), True),
+    ],
+)
+def test_a_search_of_a_long_list_takes_what_begins_with_the_text(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch, query: str, names: set[str], begins_only: bool
+) -> None:
+    monkeypatch.setattr(lists, "MOST_COUNTED", 4)
+    assert listed(namespace, query) == names
+    assert CLIENT_LIST.grid(namespace, QueryDict(query)).begins_only is begins_only
+
+
+def test_the_page_of_a_long_list_offers_to_search_within_values(
+    namespace: Namespace, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MOST_COUNTED", 4)
+    browser, address = signed_in(ada), reverse("namespaces:client_list", args=[namespace.pk])
+    text = browser.get(address, {"q": "t"}).content.decode()
+    assert "data-begins" in text
+    assert 'href="?q=t&amp;within=1"' in text
+    assert "data-begins" not in browser.get(address, {"q": "t", "within": "1"}).content.decode()
+
+
+@pytest.mark.parametrize("search", ["pinned", THUMBPRINT[::-1][:12], "0a1b"])
+def test_a_search_for_a_beginning_uses_the_indexes(namespace: Namespace, search: str) -> None:
+    assert CLIENT_LIST.begins is not None
+    with CaptureQueriesContext(connection) as asked:
+        assert Client.visible_to(namespace.sight).filter(CLIENT_LIST.begins(search)).exists()
+    assert not [step for step in plans_of(asked, "namespaces_client") if step.startswith("SCAN")]
