@@ -1,6 +1,8 @@
 """Access to every URL of the portal, checked for every kind of user."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -439,8 +441,12 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
 
 
 def body_of(answer: Any) -> bytes:
-    """What was answered, also where it comes in pieces."""
-    return bytes(answer.getvalue() if answer.streaming else answer.content)
+    """What was answered, also where it comes in pieces; of an archive, all its files."""
+    data = bytes(answer.getvalue() if answer.streaming else answer.content)
+    if answer.headers.get("Content-Type") != "application/zip":
+        return data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return b"\n".join(archive.read(name) for name in archive.namelist())
 
 
 def signed_in(person: str) -> Browser:

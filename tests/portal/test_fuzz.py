@@ -32,6 +32,7 @@ POST_URLS = sorted(
 )
 # A POST without any field changes something: there is no form that could refuse it.
 NEED_NO_FIELD = (
+    "_columns",
     "_delete",
     "_retry",
     "_cancel",
