@@ -190,7 +190,7 @@ def _shown(narrowing: Filter, namespace: Namespace, query: QueryDict) -> ShownFi
     return ShownFilter(narrowing.key, narrowing.label, options, value if is_known else "")
 
 
-class Begins(Lookup):  # type: ignore[type-arg]  # Django cannot subscript it
+class Begins(Lookup):
     """Whether a text begins with another one, in the form for which the databases use their indexes.
 
     SQLite has its indexes in the order of the characters. PostgreSQL needs one of the class `text_pattern_ops`, and LIKE.
