@@ -19,7 +19,8 @@ from portal.web.invisible_characters import named
 
 register = template.Library()
 
-WARNING_DAYS = 30
+WARNING_DAYS, URGENT_DAYS = 30, 7  # as on the Overview
+LEAST_PERCENT = 2  # of a bar, so that what is left is seen
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def status_kind(state: object) -> str:
 
 @dataclass(frozen=True)
 class Validity:
-    """Return how much of a validity period has passed: percent, colour group and a sentence."""
+    """How much of a validity period is left: percent, colour group and a sentence."""
 
     percent: int
     kind: str
@@ -224,18 +225,15 @@ def validity(not_before: datetime | None, not_after: datetime | None, at: dateti
     if not_before is None or not_after is None:
         return None
     moment = at or timezone.now()
-    whole = (not_after - not_before).total_seconds()
-    passed = (moment - not_before).total_seconds()
-    percent = 100 if whole <= 0 else round(min(max(passed / whole, 0.0), 1.0) * 100)
-    days = (not_after - moment).days
+    left = time_left(not_after, moment)
     if moment > not_after:
-        ago = (moment - not_after).days
-        return Validity(100, "bad", "Expired today" if ago == 0 else f"Expired {_days(ago)} ago")
+        return Validity(0, "bad", left.text.replace("Ended", "Expired"))
     if moment < not_before:
-        return Validity(0, "warning", f"Not valid yet: starts in {_days((not_before - moment).days)}")
-    if not_after.year >= NO_EXPIRY_YEAR:
-        return Validity(0, "good", "No expiry")
-    return Validity(percent, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
+        return Validity(100, "warning", f"Not valid yet: starts in {_days((not_before - moment).days)}")
+    if not_after.year >= NO_EXPIRY_YEAR or not_after <= not_before:
+        return Validity(100, left.kind, left.text)
+    share = (not_after - moment) / (not_after - not_before)
+    return Validity(max(round(share * 100), LEAST_PERCENT), left.kind, left.text)
 
 
 @register.simple_tag
@@ -245,10 +243,11 @@ def time_left(not_after: datetime, at: datetime | None = None) -> Validity:
     days = (not_after - moment).days
     if moment > not_after:
         ago = (moment - not_after).days
-        return Validity(100, "bad", "Ended today" if ago == 0 else f"Ended {_days(ago)} ago")
+        return Validity(0, "bad", "Ended today" if ago == 0 else f"Ended {_days(ago)} ago")
     if not_after.year >= NO_EXPIRY_YEAR:
-        return Validity(0, "good", "No expiry")
-    return Validity(0, "warning" if days < WARNING_DAYS else "good", f"{_days(days)} left")
+        return Validity(100, "good", "No expiry")
+    kind = "bad" if days < URGENT_DAYS else "warning" if days < WARNING_DAYS else "good"
+    return Validity(0, kind, f"{_days(days)} left")
 
 
 def _days(count: int) -> str:

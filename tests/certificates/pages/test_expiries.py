@@ -132,3 +132,34 @@ def test_a_certificate_without_expiry_has_no_days_left(rita: Browser, namespace:
     bar = validity(timezone.now() - timedelta(days=1), last)
     assert bar is not None
     assert time_left(last).text == bar.text == "No expiry"
+
+
+@pytest.mark.parametrize(
+    ("begins", "lasts", "percent", "kind"),
+    [
+        (-10, 100, 90, "good"),
+        (-346, 365, 5, "warning"),
+        (-97, 100, 3, "bad"),
+        (-999, 1000, 2, "bad"),
+        (-30, 20, 0, "bad"),
+    ],
+)
+def test_the_bar_shows_what_is_left_of_a_validity(begins: int, lasts: int, percent: int, kind: str) -> None:
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    begin = at + timedelta(days=begins)
+    bar = validity(begin, begin + timedelta(days=lasts), at)
+    assert bar is not None
+    assert (bar.percent, bar.kind) == (percent, kind)
+
+
+@pytest.mark.parametrize(("days_left", "kind"), [(40, "good"), (20, "warning"), (3, "bad"), (-3, "bad")])
+def test_a_ca_certificate_warns_on_its_page_before_it_expires(
+    rita: Browser, namespace: Namespace, chain: SampleChain, days_left: int, kind: str
+) -> None:
+    fresh = load_certificate(chain.intermediate.certificate_der)
+    made = timezone.now() - (fresh.not_after - fresh.not_before) + timedelta(days=days_left, hours=1)
+    aged = make_sample_chain([ClientName("press-2")], at=made).intermediate.certificate_der
+    make_ca_certificate(namespace, "line-b", der=aged)
+    page = rita.get(reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-b"])).content.decode()
+    assert f'data-validity="{kind}"' in page
+    assert ('data-code="ca-expires"' in page) == (kind != "good")
