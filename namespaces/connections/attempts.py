@@ -1,6 +1,8 @@
-"""Connection attempts as the Connections page shows them."""
+"""Connection attempts as the Connections page and *Try it* show them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,9 +11,12 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from certificates.authentication.engine import Decision
+from namespaces.connections.attempt_filter import AttemptFilter
+from namespaces.connections.counts import hour_of
 from namespaces.connections.hidden_names import without_hidden_names
-from namespaces.models import Client, ConnectionAttempt, Namespace
-from portal.listing import asked_text, whole_number
+from namespaces.connections.repeated_attempts import KIND, Row, groups_of, rows_of, single, start_of
+from namespaces.models import Client, ConnectionAttempt, ConnectionCount, Namespace
+from portal.listing import whole_number
 from sync.models import same_name
 
 SHOWN = 100
@@ -24,34 +29,45 @@ POLL_SECONDS = 2
 class Watch:
     """What the page shows, and where its next request continues."""
 
-    attempts: list[ConnectionAttempt]
-    verdict: str  # "", "accepted" or "refused"
-    search: str
-    client: str  # "", or the one client whose attempts are asked for
-    after: int
+    rows: list[Row]
+    fields: Mapping[str, str]  # of the query: what is asked for
+    after: int  # the newest cursor that the page shows
+    shown_from: int  # the cursor of its last row
     round: int = 0
+    page: int = 1
+    has_more: bool = False
     delay: int = field(default=POLL_SECONDS, init=False)
 
     @property
-    def is_narrowed(self) -> bool:
-        return bool(self.verdict or self.search)
+    def client(self) -> str:
+        """Return the one client whose attempts are asked for, or ""."""
+        return self.fields.get("client", "")
 
     @property
     def is_over(self) -> bool:
         return self.round >= LAST_ROUND
 
     @property
+    def is_live(self) -> bool:
+        return self.page == 1
+
+    @property
+    def new_rows(self) -> list[Row]:
+        return [row for row in self.rows if not row.is_known]
+
+    @property
+    def known_rows(self) -> list[Row]:
+        return [row for row in self.rows if row.is_known]
+
+    @property
+    def page_query(self) -> str:
+        return "?" + urlencode(self.fields)
+
+    @property
     def next_query(self) -> str:
         """Return the query string of the next request for newer attempts."""
-        return urlencode(
-            {
-                "after": self.after,
-                "round": self.round + 1,
-                "verdict": self.verdict,
-                "q": self.search,
-                "client": self.client,
-            }
-        )
+        progress = {"after": self.after, "from": self.shown_from, "round": self.round + 1}
+        return urlencode(progress | dict(self.fields))
 
 
 def has_connection_log() -> bool:
@@ -59,34 +75,91 @@ def has_connection_log() -> bool:
     return bool(settings.CONNECTION_LOG_GATEWAY)
 
 
-def watch(namespace: Namespace, query: QueryDict, *, only_newer: bool = False, client: str = "") -> Watch:
-    """The newest attempts, or those newer than the cursor `after` of the query; of one client, where that is asked."""
-    client = client or asked_text(query, "client")
-    after = _number(query, "after") if only_newer else 0
-    listed = listed_attempts(namespace, query, client=client).filter(cursor__gt=after)[:SHOWN]
-    attempts = list(without_hidden_names(namespace, listed))
-    newest = attempts[0].cursor if attempts else after
-    verdict, search = _verdict(query), asked_text(query, "q")
-    return Watch(attempts, verdict, search, client, newest, _number(query, "round") if only_newer else 0)
+def watch_client(namespace: Namespace, client: str, query: QueryDict | None = None) -> Watch:
+    """The newest attempts of one client, whenever they were; with a query those newer than its cursor `after`."""
+    progress = query or QueryDict()
+    after = _number(progress, "after")
+    rows = ConnectionAttempt.objects.visible_to(namespace.sight).filter(_of_client(namespace, client))
+    found = single(_read(namespace, rows.filter(cursor__gt=after).order_by("-cursor")[:SHOWN]))
+    return _watch(namespace, found, {"client": client}, progress)
 
 
-def _verdict(query: QueryDict) -> str:
-    """What is asked for, and no other word: a page says “nothing matches” only of what it has looked for."""
-    asked = asked_text(query, "verdict")
-    return asked if asked in {"accepted", "refused"} else ""
+def watch(namespace: Namespace, asked: AttemptFilter, query: QueryDict) -> Watch:
+    """A page of the attempts that are asked for; repeated ones together, unless each is asked for."""
+    page = min(max(_number(query, "page"), 1), settings.CONNECTION_LOG_KEEP // SHOWN + 1)
+    first = (page - 1) * SHOWN
+    rows = listed_attempts(namespace, asked)
+    if asked.is_single or asked.like is not None:
+        found = single(_read(namespace, rows[first : first + SHOWN + 1]))
+    else:
+        found = _grouped(namespace, rows, list(groups_of(rows)[first : first + SHOWN + 1]))
+    return _watch(namespace, found[:SHOWN], asked.fields, QueryDict(), page=page, has_more=len(found) > SHOWN)
 
 
-def listed_attempts(namespace: Namespace, query: QueryDict, *, client: str = "") -> QuerySet[ConnectionAttempt]:
-    """Return the attempts with the verdict and text that the query asks for, newest first."""
-    verdict, search = _verdict(query), asked_text(query, "q")
-    rows = ConnectionAttempt.objects.visible_to(namespace.sight)
-    if verdict:
-        rows = rows.filter(accepted=verdict == "accepted")
-    if search:
-        rows = rows.filter(client_name__icontains=search) | rows.filter(user_name__icontains=search)
-    if client:
-        rows = rows.filter(_of_client(namespace, client))
-    return rows.order_by("-cursor")
+def watch_newer(namespace: Namespace, asked: AttemptFilter, query: QueryDict) -> Watch:
+    """The attempts after the cursor `after` of the query; with them go older ones that they repeat."""
+    after = _number(query, "after")
+    rows = listed_attempts(namespace, asked)
+    newer = rows.filter(cursor__gt=after)
+    if asked.is_single or asked.like is not None:
+        found = single(_read(namespace, newer[:SHOWN]))
+    elif new := list(groups_of(newer)[:SHOWN]):
+        kinds = {_kind(group) for group in new}
+        whole = groups_of(rows.filter(at__gte=min(map(start_of, new))), after=after)
+        groups = [group for group in whole if _kind(group) in kinds]
+        found = _grouped(namespace, rows, groups, shown_from=_number(query, "from"))
+    else:
+        found = []
+    return _watch(namespace, found, asked.fields, query)
+
+
+def _watch(namespace: Namespace, rows: list[Row], fields: Mapping[str, str], query: QueryDict, **place: Any) -> Watch:
+    names = {row.attempt.client_name for row in rows} - {""}
+    clients = Client.visible_to(namespace.sight).present().filter(name__in=names)
+    registered = set(clients.values_list("name", flat=True)) if names else set()
+    for row in rows:
+        row.has_client = row.attempt.client_name in registered
+    cursors = [row.attempt.cursor for row in rows]
+    shown_from = _number(query, "from") or min(cursors, default=0)
+    return Watch(
+        rows, fields, max(cursors, default=_number(query, "after")), shown_from, _number(query, "round"), **place
+    )
+
+
+def _read(namespace: Namespace, rows: QuerySet[ConnectionAttempt]) -> list[ConnectionAttempt]:
+    """Return attempts without their records, as the person may read them."""
+    return list(without_hidden_names(namespace, rows.defer("record")))
+
+
+def _grouped(
+    namespace: Namespace, rows: QuerySet[ConnectionAttempt], groups: Sequence[dict[str, Any]], shown_from: int = 0
+) -> list[Row]:
+    newest = rows.filter(cursor__in=[group["newest"] for group in groups])
+    return rows_of(groups, _read(namespace, newest), shown_from=shown_from)
+
+
+def _kind(group: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(group[name] for name in KIND)
+
+
+def listed_attempts(namespace: Namespace, asked: AttemptFilter) -> QuerySet[ConnectionAttempt]:
+    """Return the attempts that are asked for, newest first."""
+    return asked.narrow(ConnectionAttempt.objects.visible_to(namespace.sight)).order_by("-cursor")
+
+
+def log_begins(namespace: Namespace, asked: AttemptFilter) -> datetime | None:
+    """Return when the log begins, where what is asked for began earlier: those attempts are only counted.
+
+    None where clients are hidden, since the counts are over every team.
+    """
+    if namespace.sight.is_partial:
+        return None
+    kept = ConnectionAttempt.objects.filter(namespace=namespace).order_by("cursor")
+    begins = kept.values_list("at", flat=True).first()
+    counts = ConnectionCount.objects.filter(namespace=namespace, hour__gte=asked.begins)
+    if begins is None or not counts.filter(hour__lt=hour_of(begins)).exists():
+        return None
+    return begins
 
 
 def _of_client(namespace: Namespace, name: str) -> Q:

@@ -82,7 +82,7 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         cursor=record["cursor"],
         at=at,
         accepted=accepted,
-        code=_text(why.get("code") or record.get("resultSignature") or ("accepted" if accepted else ""), 60),
+        code=_text(why.get("code") or _code_of(record) or ("accepted" if accepted else ""), 60),
         reason=_text(why.get("reason") or record.get("resultDescription"), 4000),
         client_name=_text(record.get("clientName"), 128),
         user_name=_text(record.get("userName"), 256),
@@ -95,6 +95,12 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         caller=_text(record.get("callerIpAddress"), 60),
         record=_without_nul(record),
     )
+
+
+def _code_of(record: Record) -> str:
+    """Return why the broker refused: the log's own code of a TLS failure, and Azure's word for all else."""
+    code = str(record.get("code") or "")
+    return code if code.startswith("tls-") else str(record.get("resultSignature") or "")
 
 
 _known_certificates: set[bytes] = set()  # digests of texts in which there is no private key

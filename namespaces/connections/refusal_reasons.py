@@ -14,7 +14,6 @@ SHORT: Mapping[str, str] = TITLES | {
     "chain-verified": "Chain not verified",
     "client-authentication-allowed": "Not a client certificate",
     "scheme-compared": "Certificate does not match",
-    "TlsError": "TLS connection failed",
     "other": "Other reasons",
 }
 

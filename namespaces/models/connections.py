@@ -108,6 +108,7 @@ class ConnectionAttempt(models.Model):
     class Meta:
         ordering = ["-cursor"]
         constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
+        indexes = [models.Index(fields=["namespace", "at"], name="attempts_by_time")]
 
     def __str__(self) -> str:
         return f"{self.at} {self.client_name or self.user_name}"

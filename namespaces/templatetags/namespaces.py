@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from django import template
 
 from namespaces.connections import attempts
+from namespaces.connections.attempt_filter import verdict_on
+from namespaces.connections.counts import OTHER
 from namespaces.forms import prefill
-from namespaces.models import Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from namespaces.rules.configuration import SOURCES
 from sync.models import SyncedModel
 
@@ -16,6 +18,12 @@ register = template.Library()
 @register.filter
 def protocol_label(protocol: str) -> str:
     return attempts.protocol_label(protocol)
+
+
+@register.filter
+def verdict(attempt: ConnectionAttempt) -> str:
+    """ "accepted", "refused", or "aborted" where the client went away during the TLS handshake."""
+    return verdict_on("" if attempt.accepted else attempt.code or OTHER)
 
 
 @register.filter

@@ -1,13 +1,27 @@
 """Who connected, who was refused, and why."""
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from namespaces.access import get_namespace
-from namespaces.connections.attempts import attempt_at, decision_of, has_connection_log, listed_attempts, watch
+from namespaces.connections.attempt_filter import VERDICTS, AttemptFilter, verdict_on
+from namespaces.connections.attempts import (
+    attempt_at,
+    decision_of,
+    has_connection_log,
+    listed_attempts,
+    watch,
+    watch_client,
+    watch_newer,
+)
 from namespaces.connections.broker_steps import broker_step
+from namespaces.connections.counts import OTHER
 from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
+from namespaces.models import ConnectionAttempt
+from namespaces.pages.connection_list import ConnectionList
+from namespaces.pages.overview.connection_chart import filtered_chart
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
@@ -18,13 +32,14 @@ from portal.web.responses import PageRequest, render_page
 @require_safe
 def connection_list(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
-    context = namespace_context(
-        request,
-        namespace,
-        watch=watch(namespace, request.GET),
-        has_log=has_connection_log(),
-        endpoint=mqtt_endpoint(namespace),
-    )
+    context = namespace_context(request, namespace, has_log=has_connection_log(), endpoint=mqtt_endpoint(namespace))
+    if context["has_log"]:
+        now = timezone.now()
+        asked = AttemptFilter.from_query(request.GET, at=now)
+        context |= {
+            "watch": watch(namespace, asked, request.GET),
+            "listing": ConnectionList(namespace, asked, filtered_chart(namespace, asked, at=now)),
+        }
     return render_page(request, "namespaces/connection_list.html", context, partial="grid")
 
 
@@ -32,8 +47,12 @@ def connection_list(request: PageRequest, pk: int) -> HttpResponse:
 def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
     """Attempts since the last answer, and the next question; after a while the page has to be asked to go on."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    context = namespace_context(request, namespace, watch=watch(namespace, request.GET, only_newer=True))
-    return render_page(request, "namespaces/connection_newer.html", context)
+    client = asked_text(request.GET, "client")
+    if client:
+        found = watch_client(namespace, client, request.GET)
+    else:
+        found = watch_newer(namespace, AttemptFilter.from_query(request.GET, at=timezone.now()), request.GET)
+    return render_page(request, "namespaces/connection_newer.html", namespace_context(request, namespace, watch=found))
 
 
 @require_safe
@@ -54,13 +73,18 @@ def connection_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     headings = ["When (UTC)", "Verdict", "Code", "Reason", "Client name", "MQTT user name", "Session name", "Protocol"]
     headings += ["Certificate subject", "Certificate issuer", "Thumbprint (SHA-256)", "CA certificate", "Address"]
-    attempts = listed_attempts(namespace, request.GET, client=asked_text(request.GET, "client")).defer("record")
+    asked = AttemptFilter.from_query(request.GET, at=timezone.now())
+    attempts = listed_attempts(namespace, asked).defer("record")
     rows = (
         (
-            *(attempt.at, "Accepted" if attempt.accepted else "Refused", attempt.code, attempt.reason),
+            *(attempt.at, _verdict(attempt), attempt.code, attempt.reason),
             *(attempt.client_name, attempt.user_name, attempt.session_name, attempt.protocol),
             *(attempt.subject, attempt.issuer, attempt.thumbprint, attempt.ca_name, attempt.caller),
         )
         for attempt in without_hidden_names(namespace, attempts.iterator(ROWS_AT_ONCE))
     )
     return csv_response(f"{namespace.name}-connections.csv", headings, rows)
+
+
+def _verdict(attempt: ConnectionAttempt) -> str:
+    return VERDICTS[verdict_on("" if attempt.accepted else attempt.code or OTHER)]

@@ -11,13 +11,14 @@ from namespaces.access import get_namespace, may_connect, not_an_administrator, 
 from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, retry_import
 from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
+from namespaces.connections.periods import SPANS
 from namespaces.forms.clients import ConnectNamespaceForm
 from namespaces.importing.available_namespaces import namespaces_in_azure
 from namespaces.importing.runs import next_try
 from namespaces.models import Namespace
 from namespaces.pages.history import recent_history
 from namespaces.pages.overview.attention import attention, has_accepted_any
-from namespaces.pages.overview.connection_chart import SPANS, connection_chart
+from namespaces.pages.overview.connection_chart import connection_chart
 from namespaces.pages.overview.expiry_chart import expiry_chart
 from namespaces.pages.overview.health import EXPIRES_SOON, summarize, summarize_all
 from namespaces.pages.overview.trust import trust_in

@@ -4,7 +4,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from namespaces.access import get_client
-from namespaces.connections.attempts import has_connection_log, watch
+from namespaces.connections.attempts import has_connection_log, watch_client
 from namespaces.connections.live_state import live_of
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.connections.sample_programs import Trial, programs
@@ -32,7 +32,7 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
         topic_is_allowed=is_allowed,
         live=live_of(client, QueryDict()),
         has_log=has_connection_log(),
-        watch=watch(client.namespace, request.GET, client=client.name),
+        watch=watch_client(client.namespace, client.name),
     )
     if endpoint is not None:
         trial = Trial(

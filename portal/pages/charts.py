@@ -28,8 +28,10 @@ class Column:
 
     at: datetime  # what the bar begins with
     parts: tuple[Part, ...]
-    url: str = ""
+    url: str = ""  # of what the bar counts
+    ends: datetime | None = None
     is_running: bool = False  # not over yet
+    is_chosen: bool = False
 
     @property
     def total(self) -> int:
@@ -81,6 +83,10 @@ class BarChart:
     lines: tuple[GridLine, ...]
     note: Note | None
     height: int = HEIGHT
+
+    @property
+    def is_linked(self) -> bool:
+        return any(bar.column.url for bar in self.bars)
 
 
 def bar_chart(columns: Sequence[Column], *, noted: str = "", word: str = "") -> BarChart:

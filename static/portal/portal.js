@@ -258,6 +258,35 @@
     watchChoices();
   }
 
+  /* ---------- a chart whose bars are links: dragging across several opens all of them ---------- */
+  let brush = null;
+  const barAt = (event) => document.elementFromPoint(event.clientX, event.clientY)?.closest("[data-brush] li");
+  function brushed(event) {
+    const bars = all("li", brush.chart);
+    const at = bars.indexOf(barAt(event));
+    if (at >= 0) brush.to = at;
+    const [from, to] = [brush.from, brush.to].sort((a, b) => a - b);
+    bars.forEach((bar, number) => bar.classList.toggle("brushed", from !== to && number >= from && number <= to));
+    return bars.slice(from, to + 1);
+  }
+  document.addEventListener("pointerdown", (event) => {
+    const bar = event.button === 0 && event.pointerType !== "touch" && event.target instanceof Element && event.target.closest("[data-brush] li");
+    if (bar) brush = { chart: bar.parentElement, from: all("li", bar.parentElement).indexOf(bar) };
+    if (bar) brush.to = brush.from;
+  });
+  document.addEventListener("pointermove", (event) => { if (brush) brushed(event); });
+  document.addEventListener("pointerup", (event) => {
+    if (!brush) return;
+    const bars = brushed(event);
+    const isDrag = brush.from !== brush.to;
+    brush = null;
+    if (!isDrag) return; // a click follows its own link
+    const url = new URL(one("a", bars[0]).href);
+    url.searchParams.set("until", new URL(one("a", bars.at(-1)).href).searchParams.get("until"));
+    location.assign(url);
+  });
+  document.addEventListener("pointercancel", () => { brush = null; });
+
   /* ---------- menu search, search results ---------- */
   function filterMenu(input) {
     const wanted = input.value.trim().toLowerCase();

@@ -1,45 +1,24 @@
 """Connections by hour and refusals by reason, from the kept counts."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncHour
+from django.urls import reverse
 
+from namespaces.connections.attempt_filter import ACCEPTED, REFUSED, UNFINISHED, VERDICTS, AttemptFilter, verdict_on
 from namespaces.connections.counts import OTHER, hour_of
+from namespaces.connections.periods import HOUR, SPANS, Period, period_of, steps_of
 from namespaces.connections.refusal_reasons import short_reason
 from namespaces.models import ConnectionAttempt, ConnectionCount, Namespace, RefusedName
+from portal.pages.buckets import Bucket
 from portal.pages.charts import BarChart, Column, Part, bar_chart
 
-HOUR = timedelta(hours=1)
-ACCEPTED, REFUSED = "accepted", "refused"
 MOST_REASONS = 5
-
-
-@dataclass(frozen=True)
-class Span:
-    """A period to show. `label` is on its button; each of the `bars` stands for `width`."""
-
-    code: str
-    label: str
-    words: str
-    bars: int
-    width: timedelta
-    label_every: int  # bars
-
-
-SPANS = {
-    span.code: span
-    for span in (
-        Span("24h", "24 h", "last 24 hours", 24, HOUR, 3),
-        Span("7d", "7 d", "last 7 days", 28, 6 * HOUR, 4),
-        Span("30d", "30 d", "last 30 days", 30, 24 * HOUR, 5),
-    )
-}
-DEFAULT_SPAN = "24h"
+Counted = tuple[datetime, str, int]  # the beginning of an hour or less, the code ("" for accepted), the number
 
 
 @dataclass(frozen=True)
@@ -62,12 +41,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class ConnectionChart:
-    """Accepted and refused connections of a period."""
+    """Accepted, refused and aborted connections of a period; its figures are those of the bars that are chosen."""
 
-    span: Span
+    span: Period
     columns: tuple[Column, ...]
+    figures: Mapping[str, int]  # by verdict
     reasons: tuple[Reason, ...]
-    last_hour: int  # refused, in the running hour and the one before
+    last_hour: int  # refused, in the running hour
     hour_before: int
 
     @cached_property
@@ -76,11 +56,19 @@ class ConnectionChart:
 
     @property
     def accepted(self) -> int:
-        return sum(column.value(ACCEPTED) for column in self.columns)
+        return self.figures[ACCEPTED]
 
     @property
     def refused(self) -> int:
-        return sum(column.value(REFUSED) for column in self.columns)
+        return self.figures[REFUSED]
+
+    @property
+    def aborted(self) -> int:
+        return self.figures[UNFINISHED]
+
+    @property
+    def total(self) -> int:
+        return sum(self.figures.values())
 
     @property
     def top_reasons(self) -> tuple[Reason, ...]:
@@ -93,20 +81,18 @@ class ConnectionChart:
     @property
     def label_form(self) -> str:
         """Return how the axis writes its times, as `local_time` knows it."""
-        return "hour" if self.span.width == HOUR else "day"
+        return "hour" if self.span.width <= HOUR else "day"
 
     @property
     def sentence(self) -> str:
         """Return the chart in one sentence."""
-        return f"{self.accepted:,} connections accepted and {self.refused:,} refused in the {self.span.words}"
+        aborted = f", {self.aborted:,} aborted" if self.aborted else ""
+        return f"{self.accepted:,} connections accepted and {self.refused:,} refused{aborted} in the {self.span.words}"
 
     @property
     def labelled(self) -> Iterator[tuple[Column, str]]:
         """Yield each column with the place of its label on the axis: "major", "minor" (not on a phone) or ""."""
-        every, last = self.span.label_every, len(self.columns) - 1
-        for number, column in enumerate(self.columns):
-            steps, rest = divmod(last - number, every)
-            yield column, "" if rest else "minor" if steps % 2 else "major"
+        return zip(self.columns, steps_of(len(self.columns), self.span.label_every), strict=True)
 
 
 def connection_chart(namespace: Namespace, span_code: str, *, at: datetime) -> ConnectionChart:
@@ -117,38 +103,60 @@ def connection_chart(namespace: Namespace, span_code: str, *, at: datetime) -> C
         span_code: a key of `SPANS`; any other is the default.
         at: the current time.
     """
-    span = SPANS.get(span_code, SPANS[DEFAULT_SPAN])
-    hours = int(span.width / HOUR)
-    running = hour_of(at.astimezone(UTC))
-    last = running - timedelta(hours=running.hour % hours)
-    first = last - (span.bars - 1) * span.width
+    period = SPANS.get(span_code, period_of(""))
+    asked = AttemptFilter(period, period.starts(at)[0])
+    return _chart(namespace, asked, at, who=_refused_names(namespace, asked.first))
+
+
+def filtered_chart(namespace: Namespace, asked: AttemptFilter, *, at: datetime) -> ConnectionChart:
+    """Return the connections of the period that is asked for, with the figures of the chosen bars, with one query."""
+    return _chart(namespace, asked, at, who=())
+
+
+def _chart(
+    namespace: Namespace, asked: AttemptFilter, at: datetime, *, who: Iterable[tuple[str, int, int]]
+) -> ConnectionChart:
+    period = asked.period
+    starts = period.starts(at)
     sums: Counter[tuple[int, str]] = Counter()
+    figures = Counter(dict.fromkeys(VERDICTS, 0))
     by_code: Counter[str] = Counter()
     refused_in: Counter[datetime] = Counter()
-    for hour, code, count in _counted(namespace, first):
-        sums[(hour - first) // span.width, REFUSED if code else ACCEPTED] += count
-        if code:
-            by_code[code] += count
-            refused_in[hour] += count
+    for moment, code, count in _counted(namespace, starts[0], period.step):
+        verdict = verdict_on(code)
+        sums[(moment - starts[0]) // period.width, verdict] += count
+        if verdict == REFUSED:
+            refused_in[hour_of(moment)] += count
+        if asked.begins <= moment and (asked.until is None or moment < asked.until):
+            figures[verdict] += count
+            by_code.update({code: count} if verdict == REFUSED else {})
+    url = reverse("namespaces:connection_list", args=[namespace.pk])
     columns = tuple(
         Column(
-            first + number * span.width,
-            (Part(ACCEPTED, sums[number, ACCEPTED]), Part(REFUSED, sums[number, REFUSED])),
-            is_running=number == span.bars - 1,
+            start,
+            tuple(Part(verdict, sums[number, verdict]) for verdict in VERDICTS),
+            url=url + asked.but(since=start, until=start + period.width),
+            ends=start + period.width,
+            is_running=number == period.bars - 1,
+            is_chosen=asked.is_of_a_time and asked.begins <= start and (asked.until is None or start < asked.until),
         )
-        for number in range(span.bars)
+        for number, start in enumerate(starts)
     )
+    running = hour_of(at.astimezone(UTC))
     return ConnectionChart(
-        span, columns, _reasons(namespace, by_code, first), refused_in[running], refused_in[running - HOUR]
+        period, columns, figures, _reasons(by_code, who), refused_in[running], refused_in[running - HOUR]
     )
 
 
-def _counted(namespace: Namespace, first: datetime) -> Iterator[tuple[datetime, str, int]]:
-    """Yield hour, code ("" for accepted) and number; where clients are hidden, from the log of those that are seen."""
-    if namespace.sight.is_partial:
-        seen = _seen_since(namespace, first).values_list(TruncHour("at", tzinfo=UTC), "accepted", "code")
-        for hour, is_accepted, code, count in seen.annotate(count=Count("pk")):
-            yield hour, "" if is_accepted else code or OTHER, count
+def _counted(namespace: Namespace, first: datetime, step: timedelta) -> Iterator[Counted]:
+    """Yield what was counted since `first`, in whole steps from there.
+
+    Hours are kept as counts. Less than an hour, and what is seen where clients are hidden, is counted in the log.
+    """
+    if namespace.sight.is_partial or step < HOUR:
+        seen = _seen_since(namespace, first).values_list(Bucket("at", first, step), "accepted", "code")
+        for number, is_accepted, code, count in seen.annotate(count=Count("pk")):
+            yield first + number * step, "" if is_accepted else code or OTHER, count
         return
     counts = ConnectionCount.objects.filter(namespace=namespace, hour__gte=first)
     yield from counts.values_list("hour", "code", "count")
@@ -172,10 +180,10 @@ def _refused_names(namespace: Namespace, first: datetime) -> Iterator[tuple[str,
     yield from names.values_list("code").annotate(names=Count("pk"), clients=Count("pk", filter=Q(is_client=True)))
 
 
-def _reasons(namespace: Namespace, by_code: Counter[str], first: datetime) -> tuple[Reason, ...]:
-    who = {code: (clients, names - clients) for code, names, clients in _refused_names(namespace, first)}
+def _reasons(by_code: Counter[str], who: Iterable[tuple[str, int, int]]) -> tuple[Reason, ...]:
+    whom = {code: (clients, names - clients) for code, names, clients in who}
     most = max(by_code.values(), default=1)
     return tuple(
-        Reason(code, short_reason(code), count, *who.get(code, (0, 0)), share=max(round(100 * count / most), 1))
+        Reason(code, short_reason(code), count, *whom.get(code, (0, 0)), share=max(round(100 * count / most), 1))
         for code, count in sorted(by_code.items(), key=lambda item: (-item[1], item[0]))
     )

@@ -10,6 +10,7 @@ from cryptography.x509.oid import NameOID
 from django.core import serializers
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from certificates.authentication.engine import NamespaceState, authenticate
 from certificates.samples.chain import ClientName, make_sample_chain
@@ -168,7 +169,7 @@ def test_a_key_in_any_part_of_a_record_is_masked(client: Browser, key: Written, 
         "presentedChain": [text, subject_of(text)],
         "other": {"deep": [text]},
     }
-    ConnectionIntake().take(namespace.pk, [record(1, accepted=False, **parts)], 1)
+    ConnectionIntake().take(namespace.pk, [record(1, accepted=False, at=timezone.now(), **parts)], 1)
     attempt = ConnectionAttempt.objects.get()
     assert attempt.user_name == mask_of(text)
     stored = serializers.serialize("json", [attempt])
