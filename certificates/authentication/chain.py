@@ -193,7 +193,7 @@ def _wrong_issuer(
             False,
             f"The signature does not verify: {_described(issuer, name_of)}, has the issuer's name but a different key.",
             values,
-            "Upload the CA certificate that actually signed this certificate.",
+            "If you know and trust the CA that signed this certificate, upload its CA certificate. If not, the refusal is right.",
             action=UPLOAD_CA,
         )
     difference = authority_difference(leaf, issuer)
@@ -224,7 +224,11 @@ def _issuer_missing(leaf: Certificate, uploaded: Sequence[tuple[str, Certificate
         fix, action = ("Register the client with Thumbprint Match instead." if itself else alone), USE_THUMBPRINT
     else:
         other = f", which signed it, instead of {itself}" if itself else ""
-        fix, action = f"Upload the CA certificate with the subject {needed}{other}.", UPLOAD_CA
+        fix = (
+            f"If you know and trust this issuer, upload its CA certificate, with the subject {needed}{other}. "
+            "If not, the refusal is right."
+        )
+        action = UPLOAD_CA
     if itself:
         sentence = (
             f"The client presented the uploaded certificate {itself} itself. No uploaded CA certificate signed it."
@@ -317,7 +321,8 @@ def _dead_end(path: Path) -> _Refusal:
     return _Refusal(
         f"The chain does not reach an uploaded CA certificate: {missing} is neither uploaded nor sent.",
         (("issuer needed", missing), ("chain", " ← ".join(c.subject or "(empty subject)" for c in path))),
-        f"Upload {path[1].subject}, which signed the certificate, or {missing}.",
+        f"If you know and trust them, upload {path[1].subject}, which signed the certificate, or {missing}. If not, the refusal"
+        " is right.",
         UPLOAD_CA,
     )
 

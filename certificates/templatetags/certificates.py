@@ -1,8 +1,10 @@
 """Template tags for certificates and decisions."""
 
+from collections.abc import Iterable
+
 from django import template
 
-from certificates.authentication.types import Decision
+from certificates.authentication.types import FAILED, Decision
 from certificates.pages.authentication_trace import ShownStep, steps_of_attempt
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.models import ConnectionAttempt
@@ -16,3 +18,9 @@ def steps_with_fix_links(attempt: ConnectionAttempt, decision: Decision, may_cha
     presented = PresentedChain.of_attempt(attempt)
     leaf = presented.leaf if presented is not None else None
     return steps_of_attempt(decision, leaf, attempt.namespace, may_change=may_change)
+
+
+@register.simple_tag
+def failed_step(steps: Iterable[ShownStep]) -> ShownStep | None:
+    """Return the step at which a decision failed, with its fix."""
+    return next((shown for shown in steps if shown.step.outcome == FAILED), None)

@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from namespaces.authorization.topic_access import SUBSCRIBER
-from namespaces.authorization.topics import filter_within
 from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import Explained
 from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, check_client_name
@@ -34,11 +32,17 @@ def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: st
 
 
 def rule_to_add_url(explained: Explained) -> str:
-    """Return the link that creates the rule a denied client lacks: a topic space with the topic, or a binding."""
+    """Return the link to the rule that a denied client lacks, where it grants least.
+
+    That is a binding for a topic space that holds the topic; else one more template of a space that the client may use
+    already; else a topic space of its own.
+    """
     pk = explained.client.namespace_id
     if not explained.spaces:
-        template = filter_within(explained.topic) if explained.permission == SUBSCRIBER else explained.topic
-        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{urlencode({'templates': template})}"
+        query = urlencode({"templates": explained.template})
+        if explained.own_spaces:
+            return f"{reverse('namespaces:topic_space_update', args=[pk, explained.own_spaces[0]])}?{query}"
+        return f"{reverse('namespaces:topic_space_create', args=[pk])}?{query}"
     values = {"topic_space_name": explained.spaces[0], "permission": explained.permission}
     if len(explained.groups) == 1:  # the user chooses among several
         values["client_group_name"] = explained.groups[0]

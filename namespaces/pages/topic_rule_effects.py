@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 
 from namespaces.authorization.group_queries import QueryError, parse_query
-from namespaces.authorization.topic_access import EVERYONE, Explanation, TopicAccess
+from namespaces.authorization.topic_access import EVERYONE, SUBSCRIBER, Explanation, TopicAccess
 from namespaces.authorization.topic_templates import TemplateError, member_of, parse_template
-from namespaces.authorization.topics import is_topic_name
+from namespaces.authorization.topics import filter_within, is_topic_name
 from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding, TopicRule, TopicSpace
 from namespaces.rules.query_builder import Operand, operands
 
@@ -136,6 +136,8 @@ class Explained:
     is_open: (
         bool  # the endpoint allows it all the same: there is no rule yet, and it lets everything pass until there is
     )
+    own_topic: str = ""  # a topic, or a filter, that the client may use already
+    other: str = ""  # another client whose authentication name is in the topic
 
     @property
     def groups(self) -> list[str]:
@@ -146,6 +148,19 @@ class Explained:
     def spaces(self) -> list[str]:
         """The topic spaces that hold the topic."""
         return [space.name for space in self.explanation.spaces if space.covers]
+
+    @property
+    def own_spaces(self) -> list[str]:
+        """Return the topic spaces in which the client has this permission already, for other topics."""
+        bindings = [check.binding for check in self.explanation.bindings if check.belongs and check.permits]
+        return list(dict.fromkeys(binding.space for binding in bindings))
+
+    @property
+    def template(self) -> str:
+        """Return the template that covers the topic and grants least: its own name in it is a variable."""
+        topic = filter_within(self.topic) if self.permission == SUBSCRIBER else self.topic
+        own = self.client.authentication_name
+        return "/".join("${client.authenticationName}" if level == own else level for level in topic.split("/"))
 
 
 def explain(client: Client, topic: str, permission: str) -> Explained:
@@ -164,7 +179,23 @@ def explain(client: Client, topic: str, permission: str) -> Explained:
         waiting + (0 if client.is_settled else 1),
         rules.is_empty,
         rules.is_empty and settings.MQTT_OPEN_WITHOUT_RULES,
+        _topic_of_its_own(client, permission),
+        _other_in(client, topic),
     )
+
+
+def _topic_of_its_own(client: Client, permission: str) -> str:
+    if permission == SUBSCRIBER:
+        return filter_to_try(client)
+    topic, is_allowed = topic_to_try(client)
+    return topic if is_allowed else ""
+
+
+def _other_in(client: Client, topic: str) -> str:
+    """Return another client that a level of the topic names; "" for none."""
+    levels = [level for level in topic.split("/") if level and level != client.authentication_name]
+    others = Client.visible_to(client.namespace.sight).present().exclude(pk=client.pk)
+    return others.filter(authentication_name__in=levels).order_by("name").values_list("name", flat=True).first() or ""
 
 
 def topic_to_try(client: Client) -> tuple[str, bool]:

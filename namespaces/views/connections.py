@@ -19,7 +19,7 @@ from namespaces.connections.broker_steps import broker_step
 from namespaces.connections.counts import OTHER
 from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import ConnectionAttempt
+from namespaces.models import Client, ConnectionAttempt
 from namespaces.pages.connection_list import ConnectionList
 from namespaces.pages.overview.connection_chart import filtered_chart
 from namespaces.rights import Verb
@@ -62,8 +62,14 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
     attempt = attempt_at(namespace, cursor)
     if attempt is None:
         raise Http404("There is no such connection attempt, or it is older than what is kept.")
+    clients = Client.visible_to(namespace.sight).present()
     context = namespace_context(
-        request, namespace, attempt=attempt, decision=decision_of(attempt), broker_step=broker_step(attempt)
+        request,
+        namespace,
+        attempt=attempt,
+        decision=decision_of(attempt),
+        broker_step=broker_step(attempt),
+        has_client=bool(attempt.client_name) and clients.filter(name=attempt.client_name).exists(),
     )
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")
 

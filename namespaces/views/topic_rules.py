@@ -40,7 +40,8 @@ def _form_of(form: type[TopicRuleForm]) -> Callable[..., TopicRuleForm]:
 
 
 def _space_form(request: PageRequest, namespace: Namespace, row: Any, data: QueryDict | None) -> TopicRuleForm:
-    templates = row.templates if row is not None else request.GET.getlist("templates")[:MAX_TEMPLATES]
+    proposed = request.GET.getlist("templates")[:MAX_TEMPLATES]  # by a link, to be added
+    templates = [*(row.templates if row is not None else ()), *proposed]
     initial = {"description": row.description} if row is not None else {}
     rows = [{"text": text} for text in templates]
     return TopicSpaceForm(data, namespace=namespace, user=request.user, row=row, initial=initial, rows=rows)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.connections.periods import PERIODS, moment_of, written
 from namespaces.models import ConnectionAttempt, ConnectionCount, Namespace
+from portal.models import User
 from tests.namespaces.connections.test_log_import import record
 from tests.support.browsing import signed_in
 from tests.support.factories import make_client, make_namespace, make_user
@@ -31,7 +32,7 @@ def namespace(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Namespace:
 
 @pytest.fixture
 def rita(namespace: Namespace) -> Browser:
-    return signed_in(namespace.roles.get().user)
+    return signed_in(User.objects.get(username="rita"))
 
 
 def take(namespace: Namespace, *records: dict[str, Any]) -> None:
@@ -51,7 +52,7 @@ def attempt(name: str = "press-1", code: str = "", *, ago: timedelta = timedelta
     return record(0, accepted=not code, at=NOW - ago, decision=decision, **names, **fields)
 
 
-def shown(browser: Browser, namespace: Namespace, **asked: object) -> str:
+def shown(browser: Browser, namespace: Namespace, **asked: Any) -> str:
     return browser.get(reverse("namespaces:connection_list", args=[namespace.pk]), asked).content.decode()
 
 

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client as Browser
@@ -62,7 +63,7 @@ def test_a_shared_subscription_is_tested_by_the_filter_behind_its_group(client: 
     assert 'data-binding="presses-hear" data-missing=""' in page
     page = unescape(ask(client, namespace, **{**shared, "topic": "$share/workers/else/where"}).content.decode())
     assert codes_in(page) == ["no-topic-space"]
-    assert "create-topic-space/?templates=else%2Fwhere" in page
+    assert "topic-spaces/machines/update/?templates=else%2Fwhere" in page
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,8 @@ def test_the_answer_tells_what_else_matters(client: Browser, namespace: Namespac
             {"permission": "Subscriber"},
             "create-permission-binding/?topic_space_name=machines&permission=Subscriber&client_group_name=presses",
         ),
-        ({"topic": "else/where"}, "create-topic-space/?templates=else%2Fwhere"),
+        ({"topic": "else/where"}, "topic-spaces/machines/update/?templates=else%2Fwhere"),
+        ({"client": "robot-1", "topic": "else/where"}, "create-topic-space/?templates=else%2Fwhere"),
     ],
 )
 def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
@@ -121,12 +123,27 @@ def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
     found = re.search(rf'href="([^"]*{re.escape(leads_to)})"', page)
     assert found, page
     form = unescape(client.get(found[1]).content.decode())
-    if "topic" in changed and "client" not in changed:
-        assert re.search(r'name="templates-0-text"[^>]*>\s*else/where</textarea>', form)
+    if changed["topic" if "topic" in changed else "permission"] == "else/where":
+        assert re.search(r'name="templates-[01]-text"[^>]*>\s*else/where</textarea>', form)
     else:
         assert '<option value="machines" selected>' in form
     client.login(username="rea", password=PASSWORD)
     assert leads_to not in unescape(ask(client, namespace, **changed).content.decode())
+
+
+@pytest.mark.parametrize(
+    ("topic", "notes", "template"),
+    [
+        ("else/where", [], "else/where"),
+        ("machines/robot-1/x", ["other-client"], "machines/robot-1/x"),
+        ("else/press-07/x", [], "else/${client.authenticationName}/x"),
+    ],
+)
+def test_advice_grants_least(client: Browser, namespace: Namespace, topic: str, notes: list[str], template: str) -> None:
+    page = unescape(ask(client, namespace, topic=topic).content.decode())
+    assert re.findall(r'data-note="([\w-]+)"', page) == notes
+    assert "data-own-topic" in page, "a topic that the client may use already needs no rule"
+    assert f"/machines/update/?{urlencode({'templates': template})}" in page
 
 
 def test_every_name_in_the_trace_is_a_link_and_an_allowed_topic_needs_no_rule(
