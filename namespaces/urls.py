@@ -90,6 +90,7 @@ urlpatterns: list[URLPattern] = [
     # Connections
     path("<int:pk>/connections/", connections.connection_list, name="connection_list"),
     path("<int:pk>/connections.csv", connections.connection_csv, name="connection_csv"),
+    path("<int:pk>/connections/refused/", connections.refused_operation_list, name="refused_operation_list"),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),
     path("<int:pk>/connections/<int:cursor>/", connections.connection_detail, name="connection_detail"),
 ]

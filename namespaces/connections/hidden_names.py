@@ -37,6 +37,15 @@ def without_hidden_names(namespace: Namespace, attempts: Iterable[ConnectionAtte
             yield attempt
 
 
+def texts_without_hidden_names(namespace: Namespace, texts: Iterable[str]) -> list[str]:
+    """Return the texts as the person may read them for whom the namespace was read."""
+    texts = list(texts)
+    if not namespace.sight.is_partial:
+        return texts
+    hidden = _hidden_among(namespace, {word for text in texts for word in _words(text)})
+    return [_without(text, hidden) for text in texts]
+
+
 def _texts_of(attempt: ConnectionAttempt) -> Iterator[str]:
     yield from (getattr(attempt, name) for name in _TEXTS)
     if "record" not in attempt.get_deferred_fields():

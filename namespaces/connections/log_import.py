@@ -15,7 +15,7 @@ from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.connections.counts import count_attempts
-from namespaces.models import ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
 from sync import registry
 from sync.registry import ConnectionSource
 
@@ -23,6 +23,10 @@ Record = Mapping[str, Any]
 
 
 CONNECT = "/topicspaces/connect"
+OPERATIONS = {
+    "/topicspaces/publish": RefusedOperation.Operation.PUBLISH,
+    "/topicspaces/subscribe": RefusedOperation.Operation.SUBSCRIBE,
+}
 
 
 class ConnectionIntake:
@@ -37,6 +41,7 @@ class ConnectionIntake:
     def take(self, pk: int, records: Sequence[Record], cursor: int, connected: int | None = None) -> None:
         """Store a page of records and the cursor behind it. Twice the same page changes nothing."""
         attempts = [a for record in records if (a := attempt_of(pk, record)) is not None]
+        refused = [o for record in records if (o := refused_operation_of(pk, record)) is not None]
         with transaction.atomic():
             namespace = Namespace.objects.filter(pk=pk)
             before = namespace.select_for_update().values_list("connection_cursor", flat=True).first()
@@ -48,7 +53,10 @@ class ConnectionIntake:
                 count_attempts(pk, _not_counted(attempts, before, cursor), at=now)
                 _mark_seen(pk, attempts)
                 remember(pk, _showings(attempts))
-                _drop_oldest(pk)
+                _drop_oldest(ConnectionAttempt, pk)
+            if refused:
+                RefusedOperation.objects.bulk_create(refused, ignore_conflicts=True)
+                _drop_oldest(RefusedOperation, pk)
             namespace.update(
                 connection_cursor=cursor, connections_read_at=now, connections_error="", clients_connected=connected
             )
@@ -94,6 +102,28 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         ca_name=_text(record.get("caName"), 50),
         caller=_text(record.get("callerIpAddress"), 60),
         record=_without_nul(record),
+    )
+
+
+def refused_operation_of(pk: int, record: Record) -> RefusedOperation | None:
+    """The row for one record, with private keys masked; None for what is no refused publish or subscribe."""
+    name = str(record.get("operationName") or "")
+    operation = next((found for end, found in OPERATIONS.items() if name.endswith(end)), None)
+    at = parse_datetime(str(record.get("time") or ""))
+    is_refused = record.get("resultType") == "Failed" and isinstance(record.get("cursor"), int)
+    if operation is None or at is None or not is_refused:
+        return None
+    record = _without_keys(record)
+    properties = record.get("properties") or {}
+    return RefusedOperation(
+        namespace_id=pk,
+        cursor=record["cursor"],
+        at=at,
+        operation=operation,
+        reason=_text(record.get("resultDescription"), 4000),
+        client_name=_text(record.get("clientName"), 128),
+        session_name=_text(properties.get("sessionName"), 256),
+        protocol=_text(properties.get("protocol"), 12),
     )
 
 
@@ -174,8 +204,8 @@ def _mark_seen(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
             rows.named(name).filter(earlier, namespace=pk).update(**{model.seen_field: at})
 
 
-def _drop_oldest(pk: int) -> None:
-    rows = ConnectionAttempt.objects.filter(namespace=pk)
+def _drop_oldest(model: type[ConnectionAttempt] | type[RefusedOperation], pk: int) -> None:
+    rows: Any = model._default_manager.filter(namespace=pk)
     kept = rows.order_by("-cursor").values_list("cursor", flat=True)
     oldest_kept = next(iter(kept[settings.CONNECTION_LOG_KEEP - 1 : settings.CONNECTION_LOG_KEEP]), None)
     if oldest_kept is not None:

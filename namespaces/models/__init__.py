@@ -4,7 +4,7 @@ from namespaces.models.access_requests import AccessRequest
 from namespaces.models.client_imports import ClientImport, ImportRow
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
-from namespaces.models.connections import ClientCertificate, ConnectionAttempt
+from namespaces.models.connections import ClientCertificate, ConnectionAttempt, RefusedOperation
 from namespaces.models.core import Client, Namespace, NamespaceRole, Role
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
@@ -25,6 +25,7 @@ __all__ = [
     "NamespaceRole",
     "PermissionBinding",
     "RefusedName",
+    "RefusedOperation",
     "Role",
     "Rule",
     "TopicRule",

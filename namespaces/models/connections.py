@@ -112,3 +112,38 @@ class ConnectionAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at} {self.client_name or self.user_name}"
+
+
+class RefusedOperationQuerySet(models.QuerySet["RefusedOperation"]):
+    def visible_to(self, sight: Sight) -> "RefusedOperationQuerySet":
+        """What this person may see: where something is hidden, that of clients that they see, and of callers over HTTP."""
+        rows = self.filter(sight.condition("namespace", is_hideable=False))
+        of_seen = Q(Exists(_client_named("client_name").visible_to(sight)))
+        return rows.filter(_unless_hidden(sight, of_seen | Q(client_name="")))
+
+
+class RefusedOperation(models.Model):
+    """A publish or subscribe that the endpoint denied, from its connection log: each reason once for a connection."""
+
+    class Operation(models.TextChoices):
+        PUBLISH = "publish", "Publish"
+        SUBSCRIBE = "subscribe", "Subscribe"
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="refused_operations")
+    cursor = models.BigIntegerField()
+    at = models.DateTimeField()
+    operation = models.CharField(max_length=9, choices=Operation)
+    reason = models.TextField()
+    client_name = models.CharField(max_length=128, blank=True)
+    session_name = models.CharField(max_length=256, blank=True)
+    protocol = models.CharField(max_length=12, blank=True)
+
+    objects = RefusedOperationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-cursor"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_refused_operation")]
+        indexes = [models.Index(fields=["namespace", "at"], name="refused_operations_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.operation} {self.client_name}"

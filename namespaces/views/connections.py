@@ -22,6 +22,7 @@ from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, ConnectionAttempt
 from namespaces.pages.connection_list import ConnectionList
 from namespaces.pages.overview.connection_chart import filtered_chart
+from namespaces.pages.refused_operations import refused_operations
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
@@ -53,6 +54,15 @@ def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
     else:
         found = watch_newer(namespace, AttemptFilter.from_query(request.GET, at=timezone.now()), request.GET)
     return render_page(request, "namespaces/connection_newer.html", namespace_context(request, namespace, watch=found))
+
+
+@require_safe
+def refused_operation_list(request: PageRequest, pk: int) -> HttpResponse:
+    """What connected clients were not permitted to publish and subscribe to."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    refused = refused_operations(namespace, request.GET, at=timezone.now()) if has_connection_log() else None
+    context = namespace_context(request, namespace, refused=refused, menu_current="namespaces:connection_list")
+    return render_page(request, "namespaces/refused_operations.html", context)
 
 
 @require_safe

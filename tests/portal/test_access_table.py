@@ -181,6 +181,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_commands": ("GET", "reader"),
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_csv": ("GET", "reader"),
+    "namespaces:refused_operation_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
     "namespaces:connection_detail": ("GET", "reader"),
     "namespaces:configuration_detail": ("GET", "reader"),

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.models import CACertificate
-from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Namespace
+from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Namespace, RefusedOperation
 from portal.models import Activity, Team, User
 from sync.models import Discard, Finding, PushRecord
 from tests.portal.test_access_table import (
@@ -70,6 +70,9 @@ def fill(namespace: Namespace) -> None:
         start=50,
     ):
         ConnectionAttempt.objects.create(namespace=namespace, cursor=cursor, **of_client | fields)
+    RefusedOperation.objects.create(
+        namespace=namespace, cursor=60, at=now, operation="publish", client_name=f"{MARK}-1", reason=f"not in {MARK}"
+    )
     of_scope: dict[str, Any] = {"scope": namespace.pk, "kind": client.kind, "object_pk": client.pk}
     Finding.objects.create(name=client.name, drift="changed", is_loud=True, found_at=now, seen_at=now, **of_scope)
     entry = {"actor_name": MARK, "team_name": "Line 2", "object_name": client.name, "verb": "Update client"}

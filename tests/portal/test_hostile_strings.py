@@ -29,7 +29,7 @@ from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole
+from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole, RefusedOperation
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
@@ -147,6 +147,10 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
         [record(namespace, 1, sensor), record(namespace, 2, giant), record(namespace, 3, sensor, user_name=LONG)],
         3,
     )
+    RefusedOperation.objects.create(
+        namespace=namespace, cursor=4, at=timezone.now(), operation="publish", client_name=SHORT[:128], reason=NASTY,
+        session_name=SHORT[:128],
+    )  # fmt: skip
     entry = activity.entry_of(
         owner,
         verb="Update client",

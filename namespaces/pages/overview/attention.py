@@ -79,7 +79,7 @@ def _of_the_endpoint(summary: Summary, connections: ConnectionChart) -> Iterator
     if connections.last_hour:
         reasons = connections.reasons
         why = f": {reasons[0].label.lower()}" if len(reasons) == 1 else ""
-        where = f"{_url(namespace, 'namespaces:connection_list')}?verdict=refused"
+        where = f"{_url(namespace, 'namespaces:connection_list')}?span=1h&verdict=refused"
         subject = _many(connections.last_hour, "connection")
         yield Need("refused-now", "bad", subject, f"refused in this hour{why}", "See who and why", where)
 

@@ -139,7 +139,9 @@ def test_a_denial_leads_to_the_form_of_the_missing_rule_filled_in(
         ("else/press-07/x", [], "else/${client.authenticationName}/x"),
     ],
 )
-def test_advice_grants_least(client: Browser, namespace: Namespace, topic: str, notes: list[str], template: str) -> None:
+def test_advice_grants_least(
+    client: Browser, namespace: Namespace, topic: str, notes: list[str], template: str
+) -> None:
     page = unescape(ask(client, namespace, topic=topic).content.decode())
     assert re.findall(r'data-note="([\w-]+)"', page) == notes
     assert "data-own-topic" in page, "a topic that the client may use already needs no rule"
