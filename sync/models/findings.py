@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.dateparse import parse_datetime
 from django.utils.text import capfirst, get_text_list
 
 from sync.models.sight import Sight, of_seen_objects
@@ -25,6 +26,23 @@ class ShownField:
     base: tuple[str, ...]
     ours: tuple[str, ...]
     azure: tuple[str, ...]
+
+    @property
+    def ours_in_words(self) -> str:
+        return ", ".join(self.ours) or "nothing"
+
+    @property
+    def azure_in_words(self) -> str:
+        return ", ".join(self.azure) or "nothing"
+
+
+@dataclass(frozen=True)
+class ChangeInAzure:
+    """Who last changed a resource in Azure, as its `systemData` says."""
+
+    by: str  # a user name, or the id of an application
+    by_type: str  # User, Application, ManagedIdentity or Key; "" where it is not said
+    at: datetime | None
 
 
 class FindingQuerySet(models.QuerySet["Finding"]):
@@ -98,6 +116,19 @@ class Finding(models.Model):
             )
             for each in self.fields
         ]
+
+    @property
+    def change(self) -> ChangeInAzure | None:
+        """Return who changed it in Azure; None where Azure does not say it, as of what was deleted."""
+        said = (self.resource or {}).get("systemData")
+        if not isinstance(said, dict) or not said.get("lastModifiedBy"):
+            return None
+        try:
+            at = parse_datetime(str(said.get("lastModifiedAt") or ""))
+        except ValueError:
+            at = None
+        known = at if at is not None and at.tzinfo is not None else None
+        return ChangeInAzure(str(said["lastModifiedBy"])[:200], str(said.get("lastModifiedByType") or "")[:40], known)
 
     def labels(self, names: Collection[str]) -> str:
         """Return the labels of these fields, for a sentence."""

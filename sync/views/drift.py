@@ -1,6 +1,6 @@
 """*Drift*: differences from Azure, and decisions about them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -24,8 +24,15 @@ COMPARED_MS = 1000
 _MIXABLE = {Finding.Class.CHANGED, Finding.Class.BOTH}  # of these, some fields may be Azure's and some ours
 
 
+SIDES = ("portal", "azure")
+
+
 class NoFieldChosen(CannotResolve):
-    """No field was chosen."""
+    """For no field, or not for each, a side was chosen. `fields`: those without."""
+
+    def __init__(self, message: str, fields: Sequence[str] = ()) -> None:
+        super().__init__("no-field", message)
+        self.fields = fields
 
 
 @require_safe
@@ -65,8 +72,9 @@ def drift_detail(request: PageRequest, pk: int, finding: int) -> HttpResponse:
 
 
 def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotResolve | None = None) -> HttpResponse:
-    ticked = request.POST.getlist("field")
-    cures = fault.fields if isinstance(fault, FieldsBelongTogether) else ()
+    sides = _sides_of(request, finding)
+    ticked = [name for name, side in sides.items() if side == "azure"]
+    cures = fault.fields if isinstance(fault, FieldsBelongTogether | NoFieldChosen) else ()
     at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
     is_going = _is_going(finding)
     may_decide = rights_on_page(request, scope.pk).covers(*resolutions.owner_of(finding))
@@ -80,12 +88,22 @@ def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotR
         and finding.state != Finding.State.RESOLVED
         and finding.fields != []
         and may_decide,
-        "ticked": ticked,
+        "fields": [(field, sides.get(field.name, "")) for field in finding.shown_fields],
         "problem": str(fault) if fault is not None else "",
         "problem_code": fault.code if fault is not None else "",
         "problem_at": at[0] if fault is not None and at else "",
     }
     return render_page(request, "sync/drift_detail.html", scope, status=200 if fault is None else 422, **context)
+
+
+def _sides_of(request: PageRequest, finding: Finding) -> dict[str, str]:
+    """Return the side that was chosen for each field, "" for none. `field`, repeated, is short for those of Azure."""
+    taken = request.POST.getlist("field")
+    chosen = {
+        field["field"]: "azure" if field["field"] in taken else request.POST.get(f"side-{field['field']}", "")
+        for field in finding.fields
+    }
+    return {name: side if side in SIDES else "" for name, side in chosen.items()}
 
 
 @require_POST
@@ -100,6 +118,7 @@ def drift_refresh(request: PageRequest, pk: int) -> HttpResponse:
 def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
     """Resolve one difference or many: `finding` (repeated), `decision`, and `field` for some fields only.
 
+    "apply" takes for each field the side that `side-FIELD` names: portal or azure.
     A finding is posted as it was shown (`Finding.as_shown`), or by its number alone. Many need a confirmation, which
     shows what is sent to Azure and posts them again with `confirmed`.
     """
@@ -159,15 +178,32 @@ def _take_fields(request: PageRequest, finding: Finding) -> str:
     every = [field["field"] for field in finding.fields]
     fields = [name for name in every if name in request.POST.getlist("field")]
     if not fields and len(request.POST.getlist("finding")) == 1:
-        raise NoFieldChosen("no-field", "Choose at least one field, or use one of the other buttons.")
+        raise NoFieldChosen("Choose at least one field, or use one of the other buttons.")
     if not fields:
         raise CannotResolve("no-field", "Choose at least one field.")
     resolutions.take_azures(request.user, finding=finding, fields=fields)
-    others = [name for name in every if name not in fields]
+    return _taken(finding, fields)
+
+
+def _taken(finding: Finding, fields: Sequence[str]) -> str:
+    others = [field["field"] for field in finding.fields if field["field"] not in fields]
     took = f"{_called(finding)}: Azure's {finding.labels(fields)} taken."
     if not others:
         return f"{took} Nothing is sent."
     return f"{took} The portal's {finding.labels(others)} is kept and is being sent to Azure."
+
+
+def _apply(request: PageRequest, finding: Finding) -> str:
+    """Take for each field the side that was chosen."""
+    sides = _sides_of(request, finding)
+    open_fields = [name for name, side in sides.items() if not side]
+    if open_fields or not sides:
+        raise NoFieldChosen("Choose the portal's or Azure's value.", open_fields)
+    if "azure" not in sides.values():
+        return _keep(request, finding)
+    fields = [name for name, side in sides.items() if side == "azure"]
+    resolutions.take_azures(request.user, finding=finding, fields=fields)
+    return _taken(finding, fields)
 
 
 def _adopt(request: PageRequest, finding: Finding) -> str:
@@ -194,6 +230,7 @@ _DECISIONS: dict[str, Callable[[PageRequest, Finding], str]] = {
     "keep": _keep,
     "take": _take,
     "take-fields": _take_fields,
+    "apply": _apply,
     "adopt": _adopt,
     "ignore": _ignore,
 }

@@ -95,7 +95,7 @@ def test_dependent_fields_are_taken_together_or_rejected(arm: ScriptedArm, ada: 
     for alone, other in (("validation_scheme", "thumbprints"), ("thumbprints", "validation_scheme")):
         answer = signed_in(ada).post(url, {**data, "field": alone})
         assert answer.status_code == 422
-        (at_fault,) = re.findall(r'value="(\w+)"[^>]*aria-invalid="true"', answer.content.decode())
+        (at_fault,) = re.findall(r'name="side-(\w+)" value="azure"[^>]*aria-invalid="true"', answer.content.decode())
         assert at_fault == other
         assert (again(client).validation_scheme, again(client).sync_state) == (client.validation_scheme, "Succeeded")
     assert Finding.objects.get().state == Finding.State.OPEN
@@ -170,11 +170,65 @@ def test_choosing_no_field_is_an_error_at_the_fields(arm: ScriptedArm, ada: User
     assert answer.status_code == 422
     text = answer.content.decode()
     assert text.count('id="field-problem" data-code="no-field"') == 1
-    assert re.search(
-        r'<input type="checkbox"[^>]* autofocus aria-invalid="true" aria-describedby="field-problem"', text
-    )
+    assert re.search(r'<input type="radio"[^>]* autofocus\s+aria-invalid="true" aria-describedby="field-problem"', text)
     finding.refresh_from_db()
     assert finding.state == Finding.State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("sides", "state", "floors", "due"),
+    [
+        ({"state": "azure", "validation_scheme": "azure", "attributes": "azure"}, "Disabled", True, False),
+        ({"state": "portal", "validation_scheme": "portal", "attributes": "azure"}, "Enabled", True, True),
+        ({"state": "portal", "validation_scheme": "portal", "attributes": "portal"}, "Enabled", False, True),
+    ],
+)
+def test_the_chosen_side_of_each_field_is_applied(
+    arm: ScriptedArm, ada: User, factory: Namespace, sides: dict[str, str], state: str, floors: bool, due: bool
+) -> None:
+    client, finding = differing(arm, ada, factory)
+    shown = page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    assert set(re.findall(r'name="side-(\w+)" value="portal"', shown)) == set(sides)
+    assert not re.findall(r'name="side-[^>]*checked', shown), "nothing is chosen for the user"
+    data = {"finding": finding.pk, "decision": "apply", **{f"side-{name}": side for name, side in sides.items()}}
+    signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    changed = again(client)
+    assert (changed.state, "floors" in changed.attributes, not changed.is_settled) == (state, floors, due)
+    finding.refresh_from_db()
+    assert finding.state == Finding.State.RESOLVED
+
+
+def test_a_field_without_a_side_is_an_error_and_the_other_choices_stay(
+    arm: ScriptedArm, ada: User, factory: Namespace
+) -> None:
+    _, finding = differing(arm, ada, factory)
+    data = {"finding": finding.pk, "decision": "apply", "side-state": "azure", "side-attributes": "nowhere"}
+    answer = signed_in(ada).post(reverse("sync:drift_resolve", args=[factory.pk]), data)
+    text = answer.content.decode()
+    assert (answer.status_code, text.count('data-code="no-field"')) == (422, 1)
+    assert re.findall(r'name="side-(\w+)" value="(\w+)"[^>]*checked', text) == [("state", "azure")]
+    finding.refresh_from_db()
+    assert finding.state == Finding.State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("said", "by"),
+    [
+        ({"lastModifiedBy": "kim@contoso.com", "lastModifiedByType": "User", "lastModifiedAt": "2026-06-01T10:00:00.1234567Z"},
+         "kim@contoso.com"),
+        ({"lastModifiedBy": "0000-1111", "lastModifiedAt": "2026-13-01T10:00:00Z"}, "0000-1111"),
+        ({"lastModifiedAt": "2026-06-01T10:00:00Z"}, ""),
+        ("odd", ""),
+    ],
+)  # fmt: skip
+def test_who_changed_it_in_azure_is_shown_where_azure_says_it(
+    arm: ScriptedArm, ada: User, factory: Namespace, said: object, by: str
+) -> None:
+    client, finding = differing(arm, ada, factory)
+    Finding.objects.update(resource={**finding.resource, "systemData": said})
+    assert f'data-changed-by="{by}"' in page(ada, "sync:drift_detail", factory.pk, finding.pk)
+    assert (by in page(ada, "sync:drift_list", factory.pk)) or not by
+    assert client.name in page(ada, "sync:drift_list", factory.pk)
 
 
 def test_a_field_is_taken_if_its_fault_existed_before(arm: ScriptedArm, ada: User, factory: Namespace) -> None:
