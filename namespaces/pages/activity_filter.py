@@ -6,12 +6,19 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
+from django.utils import timezone
 
 from portal.listing import asked_text
 from portal.models import Activity
 
 _NOT_A_DATE = "Write the date as 2026-12-31."
-FIELDS = ("q", "person", "action", "result", "since", "until")
+FIELDS = ("q", "person", "action", "result", "within", "since", "until")
+WITHIN = {
+    "1h": ("Last hour", timedelta(hours=1)),
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,7 @@ class ActivityFilter:
     person: str = ""
     action: str = ""
     result: str = ""
+    within: str = ""  # a key of `WITHIN`
     since: str = ""
     until: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -32,15 +40,21 @@ class ActivityFilter:
         errors = {name: _NOT_A_DATE for name in ("since", "until") if typed[name] and _day(typed[name]) is None}
         if typed["result"] and typed["result"] not in Activity.Outcome.values:
             errors["result"] = "Choose one of the results."
+        if typed["within"] and typed["within"] not in WITHIN:
+            errors["within"] = "Choose one of the periods."
         return cls(search=typed.pop("q"), **typed, errors=errors)
 
     @property
     def is_set(self) -> bool:
-        return any((self.search, self.person, self.action, self.result, self.since, self.until))
+        return any((self.search, self.person, self.action, self.result, self.within, self.since, self.until))
 
     @property
     def results(self) -> list[tuple[str, str]]:
         return list(Activity.Outcome.choices)
+
+    @property
+    def periods(self) -> list[tuple[str, str]]:
+        return [(code, label) for code, (label, _) in WITHIN.items()]
 
     def narrow(self, rows: QuerySet[Activity]) -> QuerySet[Activity]:
         """Return the entries that match. Days are those of UTC, the last one included."""
@@ -53,6 +67,8 @@ class ActivityFilter:
             rows = rows.filter(verb__icontains=self.action)
         if self.result and "result" not in self.errors:
             rows = rows.filter(outcome=self.result)
+        if self.within in WITHIN:
+            rows = rows.filter(at__gte=timezone.now() - WITHIN[self.within][1])
         if (first := _day(self.since)) is not None:
             rows = rows.filter(at__gte=first)
         if (last := _day(self.until)) is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from namespaces.models import Namespace
 from portal import activity
@@ -82,6 +83,23 @@ def test_the_filter_narrows_page_and_file(factory: Namespace, query: dict[str, s
 
 @pytest.mark.usefixtures("_log")
 @pytest.mark.parametrize(
+    ("within", "since", "expected"),
+    [
+        ("1h", "", ["oven-1"]),
+        ("24h", "", ["oven-1"]),
+        ("7d", "", ["oven-1", "press-2", "press-1"]),
+        ("30d", "2026-03-02", ["oven-1", "press-2"]),
+    ],
+)
+def test_a_period_ends_now(
+    factory: Namespace, monkeypatch: pytest.MonkeyPatch, within: str, since: str, expected: list[str]
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 4, 0, 30, tzinfo=UTC))
+    assert shown("rita", log_of(factory), within=within, since=since) == expected
+
+
+@pytest.mark.usefixtures("_log")
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("since", "yesterday"),
@@ -89,6 +107,7 @@ def test_the_filter_narrows_page_and_file(factory: Namespace, query: dict[str, s
         ("since", "0001-01-01"),
         ("until", "9999-12-31"),
         ("result", "x"),
+        ("within", "a while"),
     ],
 )
 def test_a_wrong_filter_is_explained_and_the_rest_is_kept(factory: Namespace, name: str, value: str) -> None:
