@@ -162,4 +162,6 @@ def test_a_ca_certificate_warns_on_its_page_before_it_expires(
     make_ca_certificate(namespace, "line-b", der=aged)
     page = rita.get(reverse("certificates:ca_certificate_detail", args=[namespace.pk, "line-b"])).content.decode()
     assert f'data-validity="{kind}"' in page
-    assert ('data-code="ca-expires"' in page) == (kind != "good")
+    assert re.findall(r'data-code="(ca-\w+)"', page) == (
+        ["ca-expired"] if days_left < 0 else ["ca-expires"] if kind != "good" else []
+    )
