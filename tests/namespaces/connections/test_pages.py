@@ -1,6 +1,7 @@
 """Who connected, as the pages show it."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,13 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.authentication.engine import NamespaceState, authenticate
+from certificates.authentication.types import ClientRecord
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import to_pem
 from namespaces.connections.attempts import protocol_label
 from namespaces.models import ConnectionAttempt, Namespace
-from tests.support.factories import PASSWORD, make_namespace, make_user
+from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
 from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +113,37 @@ def test_azures_word_alone_is_a_step_too(client: Browser, namespace: Namespace) 
     assert trace_of(client, make_attempt(namespace, accepted=False, record=record)) == ["IpForbidden"]
     assert trace_of(client, make_attempt(namespace, 2, accepted=True, record=record)) == []
     assert trace_of(client, make_attempt(namespace, 3, accepted=False, record={})) == []
+
+
+@pytest.mark.parametrize("has_link", [False, True])
+def test_the_fix_is_above_the_folded_details(client: Browser, has_link: bool) -> None:
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    kim = make_user("kim")
+    place = make_namespace("place", contributor=kim) if has_link else make_namespace("place", reader=kim)
+    client.login(username="kim", password=PASSWORD)
+    leaf = make_sample_chain([ClientName("press-1")], at=at).clients[0].certificate_der
+    registered = ClientRecord("press-1", "press-1", "SubjectMatchesAuthenticationName", (), True)
+    state = NamespaceState((), {"press-1": registered})
+    decision = authenticate(presented=leaf, user_name="press-1", state=state, at=at)
+    make_client(place, "press-1")
+    attempt = make_attempt(
+        place,
+        accepted=False,
+        code=decision.code,
+        record={"decision": decision.as_dict(), "presentedChain": [to_pem(leaf)]},
+    )
+    page = client.get(reverse("namespaces:connection_detail", args=[place.pk, attempt.cursor])).content.decode()
+    fix, facts, steps = (page.index(mark) for mark in (f'data-fix="{decision.code}"', "facts-folded", "steps-folded"))
+    assert fix < facts < steps
+    assert not re.search(r"<details[^>]* open", page[fix:])
+    upload = reverse("certificates:ca_certificate_upload", args=[place.pk])
+    assert (f'href="{upload}"' in page[fix:facts]) == has_link
+    assert page.count('class="step-fix"') == 0, "the fix is not repeated"
+
+
+def test_an_aborted_handshake_is_no_refusal_in_its_trace(client: Browser, namespace: Namespace) -> None:
+    record = {"code": "tls-closed", "resultSignature": "TlsError", "decision": None}
+    attempt = make_attempt(namespace, accepted=False, code="tls-closed", client_name="", record=record)
+    page = client.get(reverse("namespaces:connection_detail", args=[namespace.pk, attempt.cursor])).content.decode()
+    assert 'class="message info" data-code="aborted"' in page
+    assert "data-step" not in page
