@@ -20,9 +20,9 @@ from namespaces.connections.counts import OTHER
 from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, ConnectionAttempt
-from namespaces.pages.connection_list import ConnectionList
+from namespaces.pages.connections.attempt_list import ConnectionList
+from namespaces.pages.connections.refused_operations import refused_operations
 from namespaces.pages.overview.connection_chart import filtered_chart
-from namespaces.pages.refused_operations import refused_operations
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text

@@ -129,7 +129,7 @@ def _chart(
             refused_in[hour_of(moment)] += count
         if asked.begins <= moment and (asked.until is None or moment < asked.until):
             figures[verdict] += count
-            by_code.update({code: count} if verdict == REFUSED else {})
+            by_code[code] += count if verdict == REFUSED else 0
     url = reverse("namespaces:connection_list", args=[namespace.pk])
     columns = tuple(
         Column(
@@ -144,7 +144,7 @@ def _chart(
     )
     running = hour_of(at.astimezone(UTC))
     return ConnectionChart(
-        period, columns, figures, _reasons(by_code, who), refused_in[running], refused_in[running - HOUR]
+        period, columns, figures, _reasons(+by_code, who), refused_in[running], refused_in[running - HOUR]
     )
 
 

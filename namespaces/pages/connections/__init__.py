@@ -1,0 +1,1 @@
+"""What the Connections pages show: attempts, and refused publishes and subscribes."""
