@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0019_attempts_by_time'),
+        ('namespaces', '0020_attempts_by_time'),
     ]
 
     operations = [

@@ -11,11 +11,13 @@ def name_failures(apps, schema_editor):
 
 
 def forget_failures(apps, schema_editor):
-    apps.get_model("namespaces", "ConnectionAttempt").objects.filter(code__startswith="tls-").update(code=Value("TlsError"))
+    apps.get_model("namespaces", "ConnectionAttempt").objects.filter(code__startswith="tls-").update(
+        code=Value("TlsError")
+    )
 
 
 class Migration(migrations.Migration):
-    dependencies = [("namespaces", "0018_client_columns")]
+    dependencies = [("namespaces", "0019_list_indexes")]
 
     operations = [
         migrations.AddIndex(
