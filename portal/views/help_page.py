@@ -18,9 +18,9 @@ LINKS = (
     ("mqtt-support", "What of MQTT 3.1.1 and 5 is supported"),
 )
 TERMS = (
+    ("Attributes", "Keys and values of a client. Client groups select clients by them."),
     ("Authentication name", "The name that a client connects with: its user name in MQTT, or a field of its certificate. Unique in a "
      "namespace, and fixed once the client is created."),
-    ("Attributes", "Keys and values of a client. Client groups select clients by them."),
     ("CA certificate", "The certificate that signed the clients' certificates, often an intermediate one. Upload the one that signed them "
      "directly; the root above it is not needed."),
     ("Chain", "The client's certificate, the certificate that signed it, and so on up to the root."),
