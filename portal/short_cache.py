@@ -8,6 +8,7 @@ import, push and scan, and they would all wait for each other's lock on that row
 Outside of a request, and in one that changes something, nothing is kept.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,8 +47,9 @@ def kept(key: str, make: Callable[[], Value]) -> Value:
     use = _use.get()
     if use is Use.NONE or not settings.SHORT_CACHE_SECONDS:
         return make()
-    found: Value | None = caches["process"].get(f"short:{key}") if use is Use.READ else None
+    name = f"short:{hashlib.sha256(key.encode()).hexdigest()}"  # a cache takes no blanks and no long keys
+    found: Value | None = caches["process"].get(name) if use is Use.READ else None
     if found is None:
         found = make()
-        caches["process"].set(f"short:{key}", found, settings.SHORT_CACHE_SECONDS)
+        caches["process"].set(name, found, settings.SHORT_CACHE_SECONDS)
     return found

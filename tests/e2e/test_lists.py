@@ -1,0 +1,62 @@
+"""The list of clients in a browser: how much fits on a screen, its columns without JavaScript, and targets for fingers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.demo_process import DemoProcess
+from tests.e2e.guide import Guide
+
+pytestmark = pytest.mark.e2e
+ROWS = 18  # at 1280 × 900
+FINGER = 44  # CSS pixels
+FIRST_ROW = "document.querySelector('.list-client tbody tr').getBoundingClientRect()"
+SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, select, input:not([type=hidden]), .tick)')]
+  .filter((each) => each.checkVisibility() && !each.closest('thead, .tick, .breadcrumb') || each.matches('.tick'))
+  .filter((each) => each.getBoundingClientRect().height < least && !each.matches('.small-button'))
+  .map((each) => each.outerHTML.slice(0, 120))"""
+
+
+def test_the_list_shows_18_clients_and_is_large_enough_for_fingers(
+    demo: DemoProcess, page: Page, screenshots: Path
+) -> None:
+    ready = demo.wait_ready()
+    guide = Guide(page, ready, screenshots)
+    guide.sign_in("admin")
+    guide.open_namespace(ready["namespaces"][0])
+    guide.create_client("listed-1")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    row = page.evaluate(FIRST_ROW)
+    assert (900 - row["top"]) // row["height"] >= ROWS, row
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(SMALL, FINGER) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    guide.shoot("clients-phone")
+
+
+def test_columns_are_chosen_and_rows_exported_without_scripts(
+    demo: DemoProcess, chromium: Browser, screenshots: Path
+) -> None:
+    ready = demo.wait_ready()
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 1366, "height": 900})
+    page = context.new_page()
+    guide = Guide(page, ready, screenshots)
+    guide.sign_in("admin")
+    guide.open_namespace(ready["namespaces"][0])
+    guide.create_client("listed-2")
+    page.get_by_role("button", name="Columns").press("Enter")
+    page.get_by_role("checkbox", name="Scheme").uncheck()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("columnheader", name="Scheme")).to_have_count(0)
+    expect(page.get_by_role("columnheader", name="State", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_role("columnheader", name="Scheme")).to_be_visible()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as started:
+        page.get_by_role("link", name="JSON").click()
+    clients = json.loads(started.value.path().read_text())
+    assert "listed-2" in {client["name"] for client in clients}
+    context.close()
