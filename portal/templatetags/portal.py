@@ -73,10 +73,18 @@ def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
     groups = known[namespace.pk]
     match = request.resolver_match
     view_name = context.get("menu_current") or (match.view_name if match else "")
+    drawn: dict[tuple[int, str], ServiceMenu] = request.__dict__.setdefault("_drawn_menus", {})
+    found = drawn.get((namespace.pk, view_name))
+    if found is None:
+        found = drawn[namespace.pk, view_name] = _drawn_menu(groups, namespace.pk, view_name)
+    return found
+
+
+def _drawn_menu(groups: list[tuple[str, list[MenuEntry]]], namespace_pk: int, view_name: str) -> ServiceMenu:
     current = current_item([entry.item for _, entries in groups for entry in entries], view_name)
     return ServiceMenu(
         tuple(
-            DrawnGroup(label, tuple(_drawn(entry, namespace.pk, current) for entry in entries))
+            DrawnGroup(label, tuple(_drawn(entry, namespace_pk, current) for entry in entries))
             for label, entries in groups
         ),
         current.label if current else "",
@@ -209,6 +217,12 @@ def status_kind(state: object) -> str:
     if word in _KINDS:
         return word
     return next((kind for kind, words in _KINDS.items() if word in words), "quiet")
+
+
+@register.filter
+def status_mark(state: object, kind: str = "") -> SafeString:
+    """Return a state as a mark and a word, as `components/status.html` draws it; for rows, of which there are hundreds."""
+    return format_html('<span class="status {}">{}</span>', status_kind(kind or state), state)
 
 
 @dataclass(frozen=True)

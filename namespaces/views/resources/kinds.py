@@ -114,6 +114,11 @@ class Kind:
         return self.search_label or f"Filter {self.title.lower()}"
 
     @property
+    def opens_form(self) -> bool:
+        """Return whether a name in the list leads to the form, where the person may change the row."""
+        return not self.form_is_pane
+
+    @property
     def form_partial(self) -> str:
         return "pane" if self.form_is_pane else "form"
 

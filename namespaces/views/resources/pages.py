@@ -57,7 +57,11 @@ def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more:
 def grid_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
     """Return the context of the list, also below an open pane."""
     grid = kind.listing.grid(namespace, request.GET, hidden=request.user.hidden_columns.get(kind.stem, ()))
+    rights = rights_of(request.user, namespace)
+    for row in grid.page:
+        row.may_change = rights.covers(row)
     if "bulk" in kind.extras:
+        more = {"has_boxes": bool(rights.reach(kind.model))} | more
         more = {"teams_to_assign": teams_to_assign(request.user, namespace, kind.model)} | more
     return kind_context(request, namespace, kind, grid=grid, poll=poll_of(grid.page), **more)
 
