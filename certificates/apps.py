@@ -19,11 +19,13 @@ class CertificatesConfig(AppConfig):
             register_notice_producer,
             register_person_ending,
             register_search,
+            register_shell_item,
         )
         from sync import registry
 
         registry.register(CACertificate, next_expiries=next_expiries)
         register_ca_certificates(uploaded_cas, trusted_cas)
+        register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)
         register_notice_producer(announce_expiries)

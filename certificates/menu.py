@@ -11,9 +11,10 @@ from namespaces.access import sight_of
 from namespaces.pages.menu import BROKER, count_of
 from namespaces.pages.search import MOST_HITS, actions_on
 from portal.models import User
-from portal.registry import MenuItem, SearchHit
+from portal.registry import MenuItem, SearchHit, ShellItem
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
 
+HOME = ShellItem("", "Home", "house", "home:home", order=5)
 MENU = (
     MenuItem(
         BROKER, "CA certificates", "award", "certificates:ca_certificate_list", order=110, count=count_of(CACertificate)

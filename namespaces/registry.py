@@ -1,6 +1,6 @@
 """What the apps above register here, so that namespaces need not import them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,8 +20,8 @@ class UploadedCA:
     is_hidden: bool = False  # another team's: it vouches for clients, and no page names it
 
 
-# A namespace, as a person sees it → its CA certificates, by name.
-CASource = Callable[[Namespace], Sequence[UploadedCA]]
+# Namespaces, as a person sees them → the CA certificates of each by its primary key, in order of their names.
+CASource = Callable[[Sequence[Namespace]], Mapping[int, Sequence[UploadedCA]]]
 TrustSource = Callable[[Namespace], Sequence[TrustedCA]]
 
 _ca_sources: list[CASource] = []
@@ -35,7 +35,13 @@ def register_ca_certificates(source: CASource, trusted: TrustSource) -> None:
 
 def uploaded_cas(namespace: Namespace) -> list[UploadedCA]:
     """Return the CA certificates uploaded to a namespace, hidden ones marked."""
-    return [ca for source in _ca_sources for ca in source(namespace)]
+    return uploaded_cas_in([namespace])[namespace.pk]
+
+
+def uploaded_cas_in(namespaces: Sequence[Namespace]) -> dict[int, list[UploadedCA]]:
+    """Return the CA certificates of each of these namespaces, with as many queries as for one."""
+    found = [source(namespaces) for source in _ca_sources]
+    return {each.pk: [ca for cas in found for ca in cas.get(each.pk, ())] for each in namespaces}
 
 
 def trusted_cas(namespace: Namespace) -> list[TrustedCA]:

@@ -70,6 +70,8 @@ class Rights:
     grants: tuple[tuple[Role, int | None], ...] = ()
     member_of: frozenset[int] = field(default_factory=frozenset)
     hides_other_teams: bool = False  # the namespace's setting
+    only_own_teams: bool = False  # look at it as if it hid the other teams, whatever the role
+    only_by: int | None = None  # then look only at what this person created
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -91,6 +93,8 @@ class Rights:
         """Return which rows of the namespace are seen: all, or none of other teams where those are hidden from all but Owners."""
         if not self.grants:
             return Sight()
+        if self.only_own_teams:
+            return Sight(partly=[namespace_pk], teams=sorted(self.member_of), creator=self.only_by)
         if not self.hides_other_teams or Verb.OWN in self.verbs:
             return Sight(whole=[namespace_pk])
         return Sight(partly=[namespace_pk], teams=sorted(self.member_of))

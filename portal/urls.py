@@ -27,6 +27,7 @@ urlpatterns = [
     path("account/two-step/codes/new/", second_step.NewRecoveryCodes.as_view(), name="mfa_generate_recovery_codes"),
     path("account/two-step/codes/file/", second_step.RecoveryCodesFile.as_view(), name="mfa_download_recovery_codes"),
     path("", include("portal.shell_urls")),
+    path("", include("certificates.urls.home")),
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),
     path("", include("sync.urls")),

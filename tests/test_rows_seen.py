@@ -21,6 +21,7 @@ READS = {"all", "filter", "exclude", "get", "count", "exists", "first", "values"
 # Functions that read every row: they compare and decide, and show nothing of a hidden one.
 DECIDING = {
     "certificates.pages.authentication_trace.trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
+    "certificates.pages.certificate_check._trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.ca_certificate_list.uploaded_cas": "compared with issuers; hidden ones have no name",
     "certificates.forms.upload.existing_in": "a certificate is uploaded once; hidden ones have no name",
     "namespaces.forms.base.check_name_is_free": "names are unique in a namespace",

@@ -12,11 +12,26 @@ from certificates.x509.certificate import DecodingError
 MAX_USER_NAME = 1000
 
 
-class TestAuthenticationForm(FileOrPasteForm):
+class PresentedForm(FileOrPasteForm):
+    """A certificate with its chain."""
+
+    required_message = "Choose, drop or paste a certificate."
+    presented: PresentedChain | None = None
+
+    def read(self, data: bytes) -> None:
+        try:
+            self.presented = PresentedChain.read(data)
+        except DecodingError as refusal:
+            self.show("")
+            self.add_error("file", ValidationError(f"{refusal.sentence} {refusal.next_step}", code=refusal.code))
+        else:
+            self.show(self.presented.pem)  # so that the file need not be chosen again for the next test
+
+
+class TestAuthenticationForm(PresentedForm):
     """What a client would present: certificate with chain, user name, protocol, and the moment."""
 
     required_message = "Choose, drop or paste the client's certificate."
-    presented: PresentedChain | None = None
 
     user_name = forms.CharField(
         label="MQTT user name",
@@ -47,12 +62,3 @@ class TestAuthenticationForm(FileOrPasteForm):
         super().__init__(*args, **kwargs)
         self.fields["file"].label = "Client certificate"
         self.fields["pem"].label = "Or paste it, with its chain if the client sends one"
-
-    def read(self, data: bytes) -> None:
-        try:
-            self.presented = PresentedChain.read(data)
-        except DecodingError as refusal:
-            self.show("")
-            self.add_error("file", ValidationError(f"{refusal.sentence} {refusal.next_step}", code=refusal.code))
-        else:
-            self.show(self.presented.pem)  # so that the file need not be chosen again for the next test

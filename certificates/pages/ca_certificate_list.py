@@ -1,5 +1,7 @@
 """The list of CA certificates."""
 
+from collections.abc import Sequence
+
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
@@ -35,10 +37,13 @@ CA_CERTIFICATE_LIST = Listing(
 )
 
 
-def uploaded_cas(namespace: Namespace) -> list[UploadedCA]:
-    """Return the namespace's CA certificates, for the apps below. Hidden ones have no name and no page."""
-    rows = CACertificate.objects.present().filter(namespace=namespace).defer("der", "base")
-    return [_uploaded(row, is_hidden=namespace.sight.hides(row)) for row in rows]
+def uploaded_cas(namespaces: Sequence[Namespace]) -> dict[int, list[UploadedCA]]:
+    """Return the CA certificates of each namespace, for the apps below. Hidden ones have no name and no page."""
+    sights = {each.pk: each.sight for each in namespaces}
+    found: dict[int, list[UploadedCA]] = {pk: [] for pk in sights}
+    for row in CACertificate.objects.present().filter(namespace__in=sights).defer("der", "base"):
+        found[row.namespace_id].append(_uploaded(row, is_hidden=sights[row.namespace_id].hides(row)))
+    return found
 
 
 def _uploaded(row: CACertificate, *, is_hidden: bool) -> UploadedCA:

@@ -115,10 +115,15 @@ def portal_history(query: QueryDict) -> History:
 
 
 def recent_history(namespace: Namespace, most: int = 5) -> list[Entry]:
-    """Return the newest entries of a namespace that are news: no downloads and nothing that was denied."""
-    news = visible_activities(namespace.sight).exclude(kind__in=NO_NEWS)
+    """Return the newest entries of a namespace that are news."""
+    return recent_in(namespace.sight, most)
+
+
+def recent_in(sight: Sight, most: int = 5) -> list[Entry]:
+    """Return the newest entries that are news: no downloads and nothing that was denied."""
+    news = visible_activities(sight).exclude(kind__in=NO_NEWS)
     newest = list(news.order_by("-at", "-pk")[:most])
-    urls = _urls_of(newest, namespace.sight)
+    urls = _urls_of(newest, sight)
     return [Entry(each, [], urls.get((each.kind, each.object_pk), "")) for each in newest]
 
 

@@ -89,30 +89,35 @@ class BarChart:
         return any(bar.column.url for bar in self.bars)
 
 
-def bar_chart(columns: Sequence[Column], *, noted: str = "", word: str = "") -> BarChart:
+def bar_chart(
+    columns: Sequence[Column], *, noted: str = "", word: str = "", height: int = HEIGHT, has_axis: bool = True
+) -> BarChart:
     """Place stacked bars.
 
     Args:
         columns: the bars from left to right.
         noted: the kind of part whose highest value is written at its bar; "" for none.
         word: the word behind that value.
+        height: of the plot, in pixels.
+        has_axis: whether the values can be read, so that the axis ends with a round number.
     """
-    top = nice_top(max((column.total for column in columns), default=0))
+    highest = max((column.total for column in columns), default=0)
+    top = nice_top(highest) if has_axis else max(highest, 4)
     place = 100 / max(len(columns), 1)
-    bars = tuple(_bar(column, number * place, place, top) for number, column in enumerate(columns))
+    bars = tuple(_bar(column, number * place, place, top, height) for number, column in enumerate(columns))
     step = top // 4
-    lines = tuple(GridLine(value, f"{HEIGHT * (1 - value / top):.1f}") for value in range(0, top + 1, step))
-    return BarChart(bars, lines, _note(bars, noted, word) if noted else None)
+    lines = tuple(GridLine(value, f"{height * (1 - value / top):.1f}") for value in range(0, top + 1, step))
+    return BarChart(bars, lines, _note(bars, noted, word) if noted else None, height)
 
 
-def _bar(column: Column, left: float, place: float, top: int) -> Bar:
+def _bar(column: Column, left: float, place: float, top: int, height: int) -> Bar:
     x, width = f"{left + place * GAP / 2:.3f}%", f"{place * (1 - GAP):.3f}%"
     rectangles: list[Rectangle] = []
-    y = float(HEIGHT)
+    y = float(height)
     for part in column.parts:
         if part.value:
             bottom = y - SPLIT if rectangles else y
-            y = max(y - max(HEIGHT * part.value / top, LEAST), 0)
+            y = max(y - max(height * part.value / top, LEAST), 0)
             rectangles.append(Rectangle(part.kind, x, width, f"{y:.1f}", f"{max(bottom - y, SPLIT):.1f}"))
     return Bar(column, x, width, tuple(rectangles))
 

@@ -23,7 +23,7 @@ from portal.web.responses import PageRequest, local_url
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponseBase:
-    return redirect("namespaces:namespace_list")
+    return redirect("home:home")
 
 
 @method_decorator(login_not_required, name="dispatch")

@@ -28,6 +28,7 @@ class Sight:
     partly: Keys | None = None
     teams: Keys = ()
     everywhere: bool = False  # an administrator's
+    creator: int | None = None  # in `partly`, of the hidden kinds only what this person created
 
     def condition(self, namespace: str, *, is_hideable: bool) -> Q:
         """Return the condition for rows whose column `namespace` names their namespace, and `team` their team."""
@@ -37,19 +38,25 @@ class Sight:
         if self.partly is None:
             return seen
         there = Q(**{f"{namespace}__in": self.partly})
-        return seen | (there & (Q(team=None) | Q(team__in=self.teams)) if is_hideable else there)
+        return seen | (there & self._own() if is_hideable else there)
+
+    def _own(self) -> Q:
+        """Return the condition for the rows that are seen in `partly`."""
+        own = Q(team=None) | Q(team__in=self.teams)
+        return own if self.creator is None else own & Q(created_by=self.creator)
 
     def outside_hiding(self, namespace: str, *, is_hideable: bool) -> Q:
         """Return the condition that leaves out hidden rows only, for numbers that are read for many namespaces at once."""
         if self.partly is None or self.everywhere or not is_hideable:
             return Q()
-        return ~Q(**{f"{namespace}__in": self.partly}) | Q(team=None) | Q(team__in=self.teams)
+        return ~Q(**{f"{namespace}__in": self.partly}) | self._own()
 
     def hides(self, row: Any) -> bool:
         """Return whether a row of a synced model is hidden, in a sight over known namespaces."""
         if self.partly is None or not row.is_hideable or row.scope_pk() not in self.partly:
             return False
-        return row.team_id is not None and row.team_id not in self.teams
+        is_others = row.team_id is not None and row.team_id not in self.teams
+        return is_others or (self.creator is not None and row.created_by_id != self.creator)
 
     def name_of(self, row: Any) -> str:
         """Return the name of a row, or a neutral word where it is hidden."""
@@ -64,6 +71,7 @@ class Sight:
             whole=sorted({pk for each in found for pk in each.whole}),
             partly=sorted({pk for each in hiding for pk in each.partly or ()}) if hiding else None,
             teams=hiding[0].teams if hiding else (),
+            creator=hiding[0].creator if hiding else None,
         )
 
     @property
@@ -79,7 +87,7 @@ class Sight:
     @property
     def key(self) -> str:
         """Return a text that differs wherever the numbers of rows may differ; of a sight over known namespaces only."""
-        return repr((self.whole, self.partly, self.teams)) if self.is_partial else ""
+        return repr((self.whole, self.partly, self.teams, self.creator)) if self.is_partial else ""
 
 
 NOTHING_SEEN = Sight()

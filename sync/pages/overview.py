@@ -184,7 +184,7 @@ def open_findings(sight: Sight) -> int:
 def loud_findings(sight: Sight) -> list[Finding]:
     """Return the open findings that are seen by which clients may have gained access, newest first."""
     found = Finding.objects.visible_to(sight).filter(state=Finding.State.OPEN, is_loud=True)
-    return list(found.only("name").order_by("-found_at", "-pk"))
+    return list(found.only("name", "scope", "found_at").order_by("-found_at", "-pk"))
 
 
 def open_findings_in(sight: Sight) -> dict[int, int]:

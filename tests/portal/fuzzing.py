@@ -14,7 +14,7 @@ PARAMETERS = (
     *("namespace", "next", "operand", "operator", "page", "pem", "properties", "proposed_certificate"),
     *("proposed_file_name", "proposed_thumbprint", "q", "query", "round", "row", "rule", "said", "seen", "share"),
     *("sort", "source", "status", "team", "templates", "theme", "thumbprints", "topic", "until", "uses_sources"),
-    *("validation_scheme", "value", "verdict", "which", "within"),
+    *("validation_scheme", "value", "verdict", "which", "whose", "within"),
 )
 NUMBERS = (
     *("0", "-1", "1", "2", "00", "+1", " 1", "1.5", "1e9", "0x1", "1_000", "NaN", "Infinity", "-0", "١", "²", "Ⅷ"),

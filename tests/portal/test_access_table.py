@@ -62,6 +62,8 @@ AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
+    "home:home": ("GET", "stranger"),
+    "home:certificate_check": ("GET", "stranger"),
     "portal:sign_in": ("GET", "everybody"),
     "account_login": ("GET", "everybody"),
     "mfa_authenticate": ("GET", "everybody"),
@@ -250,6 +252,7 @@ CHANGES = {
     "mfa_authenticate": "everybody",
     "account_confirm_email": "everybody",
     "mfa_reauthenticate": "stranger",
+    "home:certificate_check": "stranger",
     "account_email": "stranger",
     "account_reset_password": "everybody",
     "account_reset_password_from_key": "everybody",

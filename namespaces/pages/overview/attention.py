@@ -1,8 +1,9 @@
 """What needs a person in a namespace, the most urgent first, each with its one next step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from django.urls import reverse
 
@@ -10,9 +11,10 @@ from certificates.x509.text import one_line, shortened
 from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, Namespace
-from namespaces.pages.overview.connection_chart import ConnectionChart
+from namespaces.pages.overview.connection_chart import ConnectionChart, Reason
 from namespaces.pages.overview.health import EXPIRES_SOON, Summary, in_days
 from namespaces.pages.overview.trust import Trust
+from sync.models import Finding
 from sync.pages.overview import loud_findings
 
 MOST_THEN = 3  # further needs that are named beside the first
@@ -30,6 +32,16 @@ class Need:
     url: str = ""
     changes: bool = False  # a Reader cannot do it
     takes_a_certificate: bool = False  # offer sample certificates
+    at: datetime | None = None  # when it began, or when it will happen
+
+
+class Refusals(Protocol):
+    """What was refused lately in a namespace."""
+
+    @property
+    def last_hour(self) -> int: ...
+    @property
+    def reasons(self) -> Sequence[Reason]: ...
 
 
 @dataclass(frozen=True)
@@ -52,26 +64,30 @@ def attention(
         at: the current time.
         has_accepted: whether a client has ever connected.
     """
-    needs = list(_needs(summary, trust, connections, at))
+    loud = loud_findings(summary.namespace.sight) if summary.counts.differing else []
+    needs = list(needs_in(summary, trust, connections, loud, at=at))
     if not needs:
-        needs = [_next_step(summary, has_accepted=has_accepted)]
+        needs = [next_step(summary, has_accepted=has_accepted)]
     return Attention(needs[0], tuple(needs[1 : MOST_THEN + 1]))
 
 
-def _needs(summary: Summary, trust: Trust, connections: ConnectionChart, at: datetime) -> Iterator[Need]:
-    """Yield the needs: a refusal that happens now outranks an expiry."""
+def needs_in(
+    summary: Summary, trust: Trust, refusals: Refusals, loud: Sequence[Finding], *, at: datetime
+) -> Iterator[Need]:
+    """Yield the needs of one namespace: a refusal that happens now outranks an expiry. `loud`: its findings of that kind."""
     if summary.namespace.import_state == Namespace.Import.DONE:
-        yield from _of_the_endpoint(summary, connections)
+        yield from _of_the_endpoint(summary, refusals)
         yield from _of_trust(summary, trust, at)
-        yield from _of_sync(summary)
+        yield from _of_sync(summary, loud)
 
 
-def _of_the_endpoint(summary: Summary, connections: ConnectionChart) -> Iterator[Need]:
+def _of_the_endpoint(summary: Summary, connections: Refusals) -> Iterator[Need]:
     namespace = summary.namespace
     if namespace.unreachable_since is not None:
         sentence = f"{namespace.unreachable_reason} Nothing is lost: changes wait in the portal."
         where = _url(namespace, "sync:sync_overview")
-        yield Need("unreachable", "warning", "Azure cannot be reached.", sentence, "See what waits", where)
+        since = namespace.unreachable_since
+        yield Need("unreachable", "warning", "Azure cannot be reached.", sentence, "See what waits", where, at=since)
     if mqtt_endpoint(namespace) is None and summary.counts.clients:
         where = _url(namespace, "namespaces:configuration_detail")
         sentence = "No client can connect."
@@ -88,7 +104,8 @@ def _of_trust(summary: Summary, trust: Trust, at: datetime) -> Iterator[Need]:
     expiring = trust.expiring(until=at + EXPIRES_SOON)
     expired = [ca for ca in expiring if ca.not_after is not None and ca.not_after <= at]
     for ca in expired:
-        yield Need("ca-expired", "bad", ca.name, f"has expired; {_depend(trust.behind(ca))}", "Replace it", ca.url)
+        sentence = f"has expired; {_depend(trust.behind(ca))}"
+        yield Need("ca-expired", "bad", ca.name, sentence, "Replace it", ca.url, at=ca.not_after)
     untrusted = trust.untrusted_count
     if untrusted:
         verb = "has" if untrusted == 1 else "have"
@@ -105,7 +122,7 @@ def _of_trust(summary: Summary, trust: Trust, at: datetime) -> Iterator[Need]:
     for ca in expiring:
         if ca not in expired and ca.not_after is not None:
             sentence = f"expires in {in_days(ca.not_after - at)}; {_depend(trust.behind(ca))}"
-            yield Need("ca-expires", "warning", ca.name, sentence, "Plan its replacement", ca.url)
+            yield Need("ca-expires", "warning", ca.name, sentence, "Plan its replacement", ca.url, at=ca.not_after)
 
 
 def _issued_by(trust: Trust) -> str:
@@ -117,18 +134,18 @@ def _issued_by(trust: Trust) -> str:
     return f", {clients:,} of them issued by {named}" if len(trust.untrusted) > 1 else f"; issued by {named}"
 
 
-def _of_sync(summary: Summary) -> Iterator[Need]:
+def _of_sync(summary: Summary, loud: Sequence[Finding]) -> Iterator[Need]:
     namespace, counts = summary.namespace, summary.counts
     if counts.refused:
         sentence = f"{'was' if counts.refused == 1 else 'were'} rejected by Azure"
         where = _url(namespace, "sync:sync_refused")
         yield Need("rejected", "bad", _many(counts.refused, "change"), sentence, "See why and retry", where)
     where = _url(namespace, "sync:drift_list")
-    loud = loud_findings(namespace.sight) if counts.differing else []
     if loud:
         subject = f"{loud[0].name} and {len(loud) - 1} more" if len(loud) > 1 else loud[0].name
         sentence = "changed in Azure in a way that may let clients in"
-        yield Need("loud-difference", "warning", subject, sentence, "Decide what to keep", where)
+        found_at = loud[0].found_at
+        yield Need("loud-difference", "warning", subject, sentence, "Decide what to keep", where, at=found_at)
     elif counts.differing:
         sentence = f"{'was' if counts.differing == 1 else 'were'} changed in Azure, outside this portal"
         yield Need(
@@ -136,7 +153,7 @@ def _of_sync(summary: Summary) -> Iterator[Need]:
         )
 
 
-def _next_step(summary: Summary, *, has_accepted: bool) -> Need:
+def next_step(summary: Summary, *, has_accepted: bool) -> Need:
     """Return what to do where nothing is wrong: the next step of the guide."""
     namespace, counts = summary.namespace, summary.counts
     if namespace.import_state == Namespace.Import.FAILED:

@@ -1,7 +1,7 @@
 """Connections by hour and refusals by reason, from the kept counts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,6 +16,7 @@ from namespaces.connections.refusal_reasons import short_reason
 from namespaces.models import ConnectionAttempt, ConnectionCount, Namespace, RefusedName
 from portal.pages.buckets import Bucket
 from portal.pages.charts import BarChart, Column, Part, bar_chart
+from sync.models import Sight
 
 MOST_REASONS = 5
 Counted = tuple[datetime, str, int]  # the beginning of an hour or less, the code ("" for accepted), the number
@@ -154,7 +155,7 @@ def _counted(namespace: Namespace, first: datetime, step: timedelta) -> Iterator
     Hours are kept as counts. Less than an hour, and what is seen where clients are hidden, is counted in the log.
     """
     if namespace.sight.is_partial or step < HOUR:
-        seen = _seen_since(namespace, first).values_list(Bucket("at", first, step), "accepted", "code")
+        seen = _seen_since(namespace.sight, first).values_list(Bucket("at", first, step), "accepted", "code")
         for number, is_accepted, code, count in seen.annotate(count=Count("pk")):
             yield first + number * step, "" if is_accepted else code or OTHER, count
         return
@@ -162,15 +163,32 @@ def _counted(namespace: Namespace, first: datetime, step: timedelta) -> Iterator
     yield from counts.values_list("hour", "code", "count")
 
 
-def _seen_since(namespace: Namespace, first: datetime) -> QuerySet[ConnectionAttempt]:
-    return ConnectionAttempt.objects.visible_to(namespace.sight).filter(at__gte=first).order_by()
+def counted_in(namespaces: Sequence[Namespace], first: datetime) -> Iterator[tuple[int, datetime, str, int]]:
+    """Yield namespace, beginning of an hour, code ("" for accepted) and number since `first`, with at most two queries.
+
+    Where clients are hidden, they are counted in the log of those that are seen.
+    """
+    whole = [each.pk for each in namespaces if not each.sight.is_partial]
+    partial = [each.sight for each in namespaces if each.sight.is_partial]
+    if partial:
+        seen = _seen_since(Sight.over(partial), first)
+        hours = seen.values_list("namespace_id", Bucket("at", first, HOUR), "accepted", "code")
+        for pk, number, is_accepted, code, count in hours.annotate(count=Count("pk")):
+            yield pk, first + number * HOUR, "" if is_accepted else code or OTHER, count
+    if whole:
+        counts = ConnectionCount.objects.filter(namespace__in=whole, hour__gte=first)
+        yield from counts.values_list("namespace_id", "hour", "code", "count")
+
+
+def _seen_since(sight: Sight, first: datetime) -> QuerySet[ConnectionAttempt]:
+    return ConnectionAttempt.objects.visible_to(sight).filter(at__gte=first).order_by()
 
 
 def _refused_names(namespace: Namespace, first: datetime) -> Iterator[tuple[str, int, int]]:
     """Yield each code with the number of names that were refused, and how many of those are clients."""
     if namespace.sight.is_partial:
         found: dict[str, set[tuple[str, bool]]] = {}
-        refused = _seen_since(namespace, first).filter(accepted=False)
+        refused = _seen_since(namespace.sight, first).filter(accepted=False)
         for code, client, user in refused.values_list("code", "client_name", "user_name").distinct():
             if client or user:
                 found.setdefault(code or OTHER, set()).add((client or user, bool(client)))

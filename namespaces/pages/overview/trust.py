@@ -10,8 +10,9 @@ from django.db.models import Count
 
 from certificates.x509.certificate import name_mark
 from namespaces.models import Client, Namespace
-from namespaces.registry import UploadedCA, uploaded_cas
+from namespaces.registry import UploadedCA, uploaded_cas_in
 from namespaces.rules.clients import THUMBPRINT_SCHEME
+from sync.models import Sight
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,23 @@ class Trust:
 
 
 def trust_in(namespace: Namespace) -> Trust:
-    """Return which of the clients that are seen can be vouched for, with two queries."""
-    clients = Client.visible_to(namespace.sight).present().filter(state=Client.ConnectionState.ENABLED)
+    return trust_in_all([namespace])[namespace.pk]
+
+
+def trust_in_all(namespaces: Sequence[Namespace]) -> dict[int, Trust]:
+    """Return which of the clients that are seen can be vouched for in each namespace, with two queries."""
+    sight = Sight.over(each.sight for each in namespaces)
+    clients = Client.visible_to(sight).present().filter(state=Client.ConnectionState.ENABLED)
     groups = (
         clients.exclude(validation_scheme=THUMBPRINT_SCHEME)
         .order_by()
-        .values_list("certificate_path", "certificate_issuer")
+        .values_list("namespace_id", "certificate_path", "certificate_issuer")
         .annotate(clients=Count("pk"))
     )
-    cas = uploaded_cas(namespace)
-    paths = Counter({(path, issuer): count for path, issuer, count in groups})
-    return Trust([ca for ca in cas if not ca.is_hidden], paths, [ca for ca in cas if ca.is_hidden])
+    paths: dict[int, Counter[tuple[str, str]]] = {each.pk: Counter() for each in namespaces}
+    for pk, path, issuer, count in groups:
+        paths[pk][path, issuer] = count
+    return {
+        pk: Trust([ca for ca in cas if not ca.is_hidden], paths[pk], [ca for ca in cas if ca.is_hidden])
+        for pk, cas in uploaded_cas_in(namespaces).items()
+    }

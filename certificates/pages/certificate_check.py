@@ -1,0 +1,260 @@
+"""Would a certificate connect? Checked against every namespace that a person sees, with as many queries as for one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+from certificates.authentication.engine import authenticate
+from certificates.authentication.matching import IP_SCHEME, MOST_NAMES, clients_of, first_name, presented_values
+from certificates.authentication.types import (
+    FAILED,
+    NOT_NEEDED,
+    PASSED,
+    VALIDATION_SCHEMES,
+    ClientRecord,
+    Decision,
+    NamespaceState,
+    TrustedCA,
+    authentication_name_key,
+)
+from certificates.models import CACertificate
+from certificates.pages.presented_chain import PresentedChain
+from certificates.x509.certificate import Certificate
+from certificates.x509.text import one_line, shortened
+from namespaces.models import Client, Namespace, NamespaceConfiguration
+from sync.models import Sight
+
+LONGEST_SUBJECT = 80
+# The four ticks, each with the steps of the decision that it sums up.
+TICKS: Mapping[str, tuple[str, ...]] = {
+    "Issuer": ("issuer-found", "chain-verified", "client-authentication-allowed"),
+    "Validity": ("within-validity",),
+    "Name": ("authentication-name", "client-found", "scheme-compared"),
+    "Enabled": ("client-enabled",),
+}
+UNKNOWN = ""  # the outcome of a tick whose steps were not reached
+
+
+@dataclass(frozen=True)
+class Tick:
+    label: str
+    outcome: str  # PASSED, FAILED or UNKNOWN
+
+
+@dataclass(frozen=True)
+class CheckedCertificate:
+    """What would become of a certificate. `namespace`: where it comes furthest; None where nothing is there to ask.
+
+    `others`: further namespaces that would let it in. `trusted_as`: of a CA certificate, its name in `namespace`, or "".
+    """
+
+    subject: str
+    is_ca: bool
+    accepted: bool
+    sentence: str
+    ticks: tuple[Tick, ...]
+    namespace: Namespace | None = None
+    client: str = ""
+    others: tuple[Namespace, ...] = ()
+    trusted_as: str = ""
+    fix: str = ""
+
+
+def check_certificate(
+    namespaces: Sequence[Namespace], presented: PresentedChain, *, at: datetime
+) -> CheckedCertificate | None:
+    """Return where the certificate would connect; None where it cannot be read.
+
+    Args:
+        namespaces: those that the person sees, from `namespaces.access.with_rights`.
+        presented: the certificate with its chain.
+        at: the current time.
+    """
+    leaf = presented.leaf
+    if leaf is None:
+        return None
+    if leaf.is_ca:
+        return _checked_ca(namespaces, leaf, at)
+    decisions = [(each, _decide(state, presented, leaf, at)) for each, state in _states(namespaces, leaf)]
+    if not decisions:
+        return CheckedCertificate(
+            _subject(leaf), False, False, "There is no namespace to check it against.", _no_ticks()
+        )
+    letting_in = [each for each, decision in decisions if decision.accepted]
+    best, decision = max(decisions, key=lambda found: _progress(found[1]))
+    return CheckedCertificate(
+        _subject(leaf),
+        False,
+        decision.accepted,
+        decision.reason,
+        tuple(Tick(label, _outcome(decision, codes)) for label, codes in TICKS.items()),
+        best,
+        decision.client.name if decision.client is not None else "",
+        tuple(each for each in letting_in if each.pk != best.pk),
+        fix=decision.fix,
+    )
+
+
+def _checked_ca(namespaces: Sequence[Namespace], leaf: Certificate, at: datetime) -> CheckedCertificate:
+    """Say which namespaces trust a CA certificate; it does not connect itself."""
+    sight = Sight.over(each.sight for each in namespaces)
+    uploaded = CACertificate.visible_to(sight).present().filter(thumbprint=leaf.thumbprint_sha256)
+    names = dict(uploaded.order_by("-name").values_list("namespace_id", "name"))
+    trusting = [each for each in namespaces if each.pk in names]
+    is_valid = leaf.not_before <= at <= leaf.not_after
+    ticks = (
+        Tick("Issuer", PASSED if trusting else FAILED),
+        Tick("Validity", PASSED if is_valid else FAILED),
+        Tick("Name", UNKNOWN),
+        Tick("Enabled", UNKNOWN),
+    )
+    first = trusting[0] if trusting else None
+    return CheckedCertificate(
+        _subject(leaf),
+        True,
+        bool(trusting) and is_valid,
+        "A CA certificate does not connect itself; clients whose certificates it signed do."
+        if trusting
+        else "No namespace that you can read trusts this CA certificate, so clients that it signed would be refused.",
+        ticks,
+        first,
+        others=tuple(trusting[1:]),
+        trusted_as=names[first.pk] if first is not None else "",
+    )
+
+
+def _no_ticks() -> tuple[Tick, ...]:
+    return tuple(Tick(label, UNKNOWN) for label in TICKS)
+
+
+def _subject(leaf: Certificate) -> str:
+    return shortened(
+        one_line(next(iter(leaf.common_names), "") or leaf.subject or leaf.thumbprint_sha256), LONGEST_SUBJECT
+    )
+
+
+def _progress(decision: Decision) -> int:
+    return sum(step.outcome in (PASSED, NOT_NEEDED) for step in decision.steps)
+
+
+def _outcome(decision: Decision, codes: Sequence[str]) -> str:
+    outcomes = {step.outcome for step in decision.steps if step.code in codes}
+    if FAILED in outcomes:
+        return FAILED
+    return PASSED if outcomes <= {PASSED, NOT_NEEDED} else UNKNOWN
+
+
+def _decide(states: Sequence[NamespaceState], presented: PresentedChain, leaf: Certificate, at: datetime) -> Decision:
+    """Decide for the client that the certificate belongs to, or for its first name. The states are tried in order.
+
+    Where rows are hidden, the second state has only what the person sees: a missing issuer is explained with that.
+    """
+    belonging = next(iter(clients_of(leaf, states[0])), None)
+    name = belonging.authentication_name if belonging is not None else first_name(leaf)
+    for state in states:
+        decision = authenticate(
+            presented=presented.ders[0], chain=presented.ders[1:], user_name=name or None, state=state, at=at
+        )
+        if decision.code != "issuer-found":
+            break
+    return decision
+
+
+def _states(
+    namespaces: Sequence[Namespace], leaf: Certificate
+) -> Iterator[tuple[Namespace, tuple[NamespaceState, ...]]]:
+    """Yield each namespace for the engine, with the clients that this certificate may belong to, in three queries."""
+    sight = Sight.over(each.sight for each in namespaces)
+    clients: dict[int, dict[str, ClientRecord]] = {each.pk: {} for each in namespaces}
+    columns = ("authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state")
+    for pk, key, name, given, scheme, thumbprints, state in _candidates(sight, leaf).values_list(
+        "namespace_id", *columns
+    ):
+        is_enabled = state == Client.ConnectionState.ENABLED
+        clients[pk][key] = ClientRecord(name, given, scheme, tuple(thumbprints), is_enabled)
+    settings = NamespaceConfiguration.visible_to(sight)
+    sources = {row.namespace_id: tuple(row.sources) for row in settings}
+    every, seen = _trusted_cas(namespaces)
+    for each in namespaces:
+        known: dict[str, Any] = {"clients": clients[each.pk], "alternative_sources": sources.get(each.pk, ())}
+        states = [NamespaceState(cas=tuple(every[each.pk]), **known)]
+        if each.sight.is_partial:
+            states.append(NamespaceState(cas=tuple(seen[each.pk]), **known))
+        yield each, tuple(states)
+
+
+def _candidates(sight: Sight, leaf: Certificate) -> QuerySet[Client]:
+    """Return the clients that a certificate may belong to: by one of its names, its addresses or its thumbprint."""
+    schemes = [scheme.value for scheme in VALIDATION_SCHEMES]
+    names = [value for scheme in schemes for value in presented_values(leaf, scheme)[:MOST_NAMES]]
+    keys = {authentication_name_key(name) for name in (*names, leaf.subject) if name}
+    wanted = Q(authentication_key__in=keys) | Q(thumbprints__icontains=leaf.thumbprint_sha256)
+    if leaf.ip_addresses:  # may be registered in another notation
+        wanted |= Q(validation_scheme=IP_SCHEME)
+    return Client.visible_to(sight).present().filter(wanted)
+
+
+def _trusted_cas(
+    namespaces: Sequence[Namespace],
+) -> tuple[dict[int, list[TrustedCA]], dict[int, list[TrustedCA]]]:
+    """Return the CA certificates that each endpoint trusts, and those of them that the person sees."""
+    sights = {each.pk: each.sight for each in namespaces}
+    every: dict[int, list[TrustedCA]] = {pk: [] for pk in sights}
+    seen: dict[int, list[TrustedCA]] = {pk: [] for pk in sights}
+    for row in CACertificate.objects.present().filter(namespace__in=sights):
+        if row.der:
+            ca = TrustedCA(sights[row.namespace_id].name_of(row), bytes(row.der))
+            every[row.namespace_id].append(ca)
+            if not sights[row.namespace_id].hides(row):
+                seen[row.namespace_id].append(ca)
+    return every, seen
+
+
+# The last results, in the session: which certificate and its ticks, and nothing of the certificate itself.
+
+MOST_KEPT = 3
+KEPT_AS = "checked_certificates"
+
+
+@dataclass(frozen=True)
+class LastChecked:
+    subject: str
+    is_ca: bool
+    accepted: bool
+    ticks: tuple[Tick, ...]
+    namespace: Namespace | None
+
+    @property
+    def url(self) -> str:
+        return reverse("certificates:test_authentication", args=[self.namespace.pk]) if self.namespace else ""
+
+
+def kept_of(checked: CheckedCertificate) -> dict[str, Any]:
+    """Return what the session keeps of a result."""
+    return {
+        "subject": checked.subject,
+        "is_ca": checked.is_ca,
+        "accepted": checked.accepted,
+        "ticks": [[tick.label, tick.outcome] for tick in checked.ticks],
+        "namespace": checked.namespace.pk if checked.namespace else None,
+    }
+
+
+def last_checked(kept: Sequence[Mapping[str, Any]], namespaces: Sequence[Namespace]) -> list[LastChecked]:
+    """Return the last results, without those about a namespace that the person no longer sees."""
+    by_pk = {each.pk: each for each in namespaces}
+    return [
+        LastChecked(
+            each["subject"],
+            each["is_ca"],
+            each["accepted"],
+            tuple(Tick(label, outcome) for label, outcome in each["ticks"]),
+            by_pk.get(each["namespace"]),
+        )
+        for each in kept
+        if each["namespace"] is None or each["namespace"] in by_pk
+    ]
