@@ -29,13 +29,28 @@ from portal.models import User
 
 
 class ConnectNamespaceForm(GuardedForm):
+    """A namespace from the list of those in Azure, or a resource id. A resource id that is pasted comes first."""
+
+    picked = forms.CharField(required=False, max_length=400)
     resource_id = forms.CharField(
         label="Resource id",
+        required=False,
         max_length=400,
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
         help_text="You find it in the Azure portal under Properties of the namespace.",
-        error_messages={"required": "Choose a namespace from the list, or paste its resource id."},
     )
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        for problem in self.errors.pop("picked", []):  # none of the list's: the list shows no errors
+            self.add_error("resource_id", problem)
+        if "resource_id" not in self.errors:
+            wanted = self.cleaned_data["resource_id"] or self.cleaned_data["picked"]
+            if not wanted:
+                sentence = "Choose a namespace from the list, or paste its resource id."
+                self.add_error("resource_id", ValidationError(sentence, code="required"))
+            self.cleaned_data["resource_id"] = wanted
+        return self.cleaned_data
 
 
 class ClientSettingsForm(ResourceForm):

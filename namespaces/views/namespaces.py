@@ -54,8 +54,8 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
         else:
             messages.success(request, f"{namespace.name} is connected. Its resources are being imported.")
             return go_to(request, "namespaces:namespace_overview", namespace.pk)
-    # Without JavaScript a link asks for the list; with it, the page loads the list itself.
-    found = namespaces_in_azure() if "list" in request.GET else None
+    # Without JavaScript a link asks for the list; with it, the page loads the list itself. A choice from it is kept.
+    found = namespaces_in_azure() if "list" in request.GET or request.POST.get("picked") else None
     context = _list_context(request, form=form, found=found)
     status = 422 if form.is_bound else 200
     return render_page(request, "namespaces/namespace_connect.html", context, partial="pane", status=status)
