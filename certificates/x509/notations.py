@@ -20,7 +20,7 @@ MAX_ROUNDS = 3  # of text that was escaped more than once
 MAX_ESCAPES = 20_000  # of each kind: undone one by one, while a certificate has about a thousand characters
 
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,12});")
-_TAG = re.compile(rb"</?([A-Za-z][A-Za-z0-9:]{0,40})[^<>]{0,1000}>")
+_TAG = re.compile(rb"</?([A-Za-z][A-Za-z0-9:]{0,40})(?:(?!-----)[^<>]){0,1000}>")  # an attribute may hold PEM
 _INLINE = {b"a", b"b", b"code", b"em", b"font", b"i", b"mark", b"o:p", b"span", b"strong", b"u", b"wbr"}
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _FORM_BLANK = re.compile(rb"(?:BEGIN|END)\+[A-Z]", re.IGNORECASE)

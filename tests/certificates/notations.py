@@ -126,6 +126,7 @@ OF_TEXT: dict[str, Notation] = {
     "HTML": lambda pem: html.escape(pem.decode()).replace("-", "&#45;").replace("\n", "<br>\n").encode(),
     "HTML, named dashes": _replaced(("-----", "&mdash;&ndash;"), (" ", "&nbsp;")),
     "HTML, escaped twice": _replaced(("-", "&amp;#x2d;")),
+    "an attribute of XML": _lines("{}", "&#10;", '<ca file="{}"/>'),
     "RTF": _lines("{}", "\\par\n", "{\\rtf1\\ansi{\\fonttbl\\f0\\fmodern Courier;}\\f0\\fs20 {}\\par}"),
     "RTF, dashes": lambda pem: OF_TEXT["RTF"](pem).replace(b"--", b"\\endash "),
     "Markdown": _replaced(("-", "\\-")),
