@@ -65,6 +65,9 @@ urlpatterns: list[URLPattern] = [
     path(
         "<int:pk>/import-clients/<int:run>/options/", client_imports.client_import_options, name="client_import_options"
     ),
+    path(
+        "<int:pk>/import-clients/<int:run>/result.csv", client_imports.client_import_result, name="client_import_result"
+    ),
     path("<int:pk>/import-clients/<int:run>/fix/", client_imports.client_import_fix, name="client_import_fix"),
     path("<int:pk>/import-clients/<int:run>/start/", client_imports.client_import_start, name="client_import_start"),
     path("<int:pk>/import-clients/<int:run>/cancel/", client_imports.client_import_cancel, name="client_import_cancel"),

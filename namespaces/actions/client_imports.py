@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
+from django.urls import reverse
 from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
@@ -24,12 +25,14 @@ from namespaces.rules.clients import client_problems
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Team, User
+from portal.notifications.announcing import Place, announce
 from sync.actions import commit_change
 from sync.models import Lane
 from sync.workers.wakeups import send_on_commit, wake_on_commit
 
 BATCH = 500  # rows in one transaction
 KEPT = timedelta(days=1)
+NUMBERS_KEPT = timedelta(days=30)  # how many were registered, without any row
 DEAD_AFTER = timedelta(seconds=120)  # a running import that was silent for so long has died
 State, Outcome, Verdict = ClientImport.State, ImportRow.Outcome, ImportRow.Verdict
 TASK = "namespaces.tasks.import_clients"
@@ -65,16 +68,26 @@ def _read_into(row: ImportRow, found: FoundRow) -> None:
     row.wanted = {}  # so that it is ticked where it is ready
 
 
-def map_columns(*, run: ClientImport, namespace: Namespace, tables: Sequence[Table]) -> None:
-    """Read the rows of tables anew, with other meanings of their columns. `tables`: all of the run, in order."""
+def set_options(
+    *,
+    run: ClientImport,
+    namespace: Namespace,
+    team: Team | None,
+    options: Mapping[str, Any],
+    tables: Sequence[Table],
+) -> None:
+    """Set what counts for all rows, read the tables whose columns mean something else anew, and judge every row.
+
+    `namespace`: as the person sees it. `tables`: all of the run, in order.
+    """
     changed = [at for at, table in enumerate(tables) if asdict(table) != asdict(table_of(run.tables[at]))]
-    run.tables = [asdict(table) for table in tables]
+    run.team, run.options, run.tables = team, dict(options), [asdict(table) for table in tables]
     rows = list(run.rows.filter(table__in=changed))
     for row in rows:
         if row.cells:
             _read_into(row, row_of_cells(tables[row.table or 0], row.cells, row.place or 0))
     with transaction.atomic(durable=True):
-        run.save(update_fields=["tables"])
+        run.save(update_fields=["team", "options", "tables"])
         ImportRow.objects.bulk_update(rows, ["cells", "values", "problem", "why", "wanted"], batch_size=BATCH)
     judge(run, namespace)
 
@@ -139,10 +152,13 @@ def discard_import(*, run: ClientImport) -> None:
 
 
 def forget_old_imports(at: datetime) -> None:
-    """Delete the imports that are older than a day, and those that died so long ago."""
-    old = ClientImport.objects.filter(created_at__lt=at - KEPT)
-    ImportRow.objects.filter(run__in=old.exclude(state=State.RUNNING, touched_at__gt=at - DEAD_AFTER)).delete()
-    old.exclude(state=State.RUNNING, touched_at__gt=at - DEAD_AFTER).delete()
+    """Delete the rows of imports that are older than a day, and those that died so long ago. Numbers are kept for longer."""
+    alive = ClientImport.objects.filter(state=State.RUNNING, touched_at__gt=at - DEAD_AFTER).values("pk")
+    old = ClientImport.objects.filter(created_at__lt=at - KEPT).exclude(pk__in=alive)
+    rows = ImportRow.objects.filter(run__in=old)
+    rows._raw_delete(rows.db)  # nothing refers to them
+    old.exclude(state__in=[State.DONE, State.CANCELLED]).delete()
+    old.filter(created_at__lt=at - NUMBERS_KEPT).delete()
 
 
 def waiting_imports(at: datetime) -> list[int]:
@@ -157,9 +173,8 @@ def run_import(pk: int) -> None:
     now = timezone.now()
     if pk not in waiting_imports(now):
         return
-    ClientImport.objects.filter(pk=pk, state__in=[State.WAITING, State.RUNNING]).update(
-        state=State.RUNNING, touched_at=now
-    )
+    waiting = ClientImport.objects.filter(pk=pk, state__in=[State.WAITING, State.RUNNING])
+    waiting.update(state=State.RUNNING, touched_at=now, started_at=Coalesce("started_at", now))
     while import_batch(pk):
         pass
 
@@ -207,6 +222,15 @@ def _finish(run: ClientImport) -> None:
         scope_name=run.namespace.name,
         team=run.team,
         after={"imported": run.imported, "left_out": left},
+    )
+    announce(
+        "import_done",
+        to=[run.user],
+        subject=f"{run.imported:,} of {run.total:,} clients imported",
+        sentence=f"{run.title}: {left:,} rows were left out." if left else f"{run.title}: every row was imported.",
+        url=reverse("namespaces:client_import", args=[run.namespace_id, run.pk]),
+        scope=Place(run.namespace_id, run.namespace.name),
+        team=run.team,
     )
 
 

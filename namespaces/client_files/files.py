@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -107,6 +108,7 @@ def facts_of(certificate: Certificate, chain: Sequence[Certificate], source: str
     return {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
+        "issuer_name": _common_name(certificate.issuer),
         "thumbprint": certificate.thumbprint_sha256,
         "not_after": certificate.not_after.isoformat(),
         "name": name,
@@ -114,6 +116,12 @@ def facts_of(certificate: Certificate, chain: Sequence[Certificate], source: str
         "stem": source.rpartition("/")[2].rpartition(".")[0] or source.rpartition("/")[2],
         "presented": [base64.b64encode(each.der).decode() for each in (certificate, *chain)],
     }
+
+
+def _common_name(name: str) -> str:
+    """Return the common name in an RFC 4514 name, else the whole name."""
+    found = re.search(r"(?:^|,)CN=((?:\\.|[^\\,+])+)", name)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else name
 
 
 def _read_archive(source: str, data: bytes, read_workbook: ReadWorkbook | None) -> list[FoundRow]:

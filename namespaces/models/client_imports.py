@@ -28,6 +28,7 @@ class ClientImport(models.Model):
     done = models.PositiveIntegerField(default=0)  # of them, those that were tried
     imported = models.PositiveIntegerField(default=0)
     touched_at = models.DateTimeField(null=True)  # a running import that stopped touching this has died
+    started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Page
@@ -37,6 +38,9 @@ KINDS: Mapping[str, str] = {
     Verdict.PRIVATE_KEY: "bad",
     Verdict.INVALID: "bad",
 }
+SHOWN_LEFT = 50
+RUNNING = (ClientImport.State.WAITING, ClientImport.State.RUNNING)
+BAR = ("good", "quiet", "warning", "bad")
 LEFT_COLUMNS = {
     "File": CsvColumn("source"),
     "Row": CsvColumn("place"),
@@ -52,6 +56,7 @@ LEFT_COLUMNS = {
     "Verdict": CsvColumn("verdict", value=lambda verdict: Verdict(verdict).label),
     "Why": CsvColumn("why"),
 }
+RESULT_COLUMNS = {**LEFT_COLUMNS, "Result": CsvColumn("outcome", value=lambda outcome: Outcome(outcome).label)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,15 @@ class Chip:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """One part of the bar above the rows, in thousandths of its width."""
+
+    kind: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
 class Review:
     """The step *Review*."""
 
@@ -73,11 +87,18 @@ class Review:
     total: int
     ready: int
     chosen: int
+    elsewhere: int  # of them, those that are on other pages
+    registered: int
+    segments: tuple[Segment, ...]
     verdict: str  # of the rows that are shown; "" for all
 
     @property
     def left(self) -> int:
         return self.total - self.chosen
+
+    @property
+    def undecided(self) -> int:
+        return self.total - self.ready - self.registered
 
     @property
     def all_ready(self) -> bool:
@@ -102,7 +123,30 @@ def review_of(run: ClientImport, query: QueryDict) -> Review:
     rank = Case(*(When(verdict=v, then=Value(at)) for at, v in enumerate(PROBLEMS_FIRST)), output_field=IntegerField())
     page = page_of(rows.order_by(rank, "number"), query, ROWS_ON_A_PAGE)
     chosen = run.rows.filter(is_chosen=True).count()
-    return Review(page, chips, sum(counted.values()), counted.get(Verdict.NEW, 0), chosen, verdict)
+    return Review(
+        page=page,
+        chips=chips,
+        total=sum(counted.values()),
+        ready=counted.get(Verdict.NEW, 0),
+        chosen=chosen,
+        elsewhere=chosen - sum(row.is_chosen for row in page),
+        registered=counted.get(Verdict.EXISTS, 0),
+        segments=_segments(counted),
+        verdict=verdict,
+    )
+
+
+def _segments(counted: Mapping[str, int]) -> tuple[Segment, ...]:
+    """Return the bar of the verdicts, the good ones first, with a gap between two."""
+    total = sum(counted.values())
+    sums = [(kind, sum(counted.get(v, 0) for v in KINDS if KINDS[v] == kind)) for kind in BAR]
+    found, start = [], 0.0
+    for kind, count in sums:
+        if count:
+            width = round(1000 * count / total, 1)
+            found.append(Segment(kind, start, max(width - 2, 1)))
+            start += width
+    return tuple(found)
 
 
 def left_out(run: ClientImport) -> Any:
@@ -112,6 +156,36 @@ def left_out(run: ClientImport) -> Any:
     return run.rows.filter(outcome__in=[Outcome.LEFT, Outcome.WAITING])
 
 
-def running_imports(user: User, namespace: Namespace) -> list[ClientImport]:
+def own_imports(user: User, namespace: Namespace) -> list[ClientImport]:
     """Return this person's imports in the namespace, newest first."""
     return list(ClientImport.objects.filter(user=user, namespace=namespace).order_by("-pk")[:10])
+
+
+def running_imports(user: User, namespace: Namespace) -> list[ClientImport]:
+    """Return those of this person's imports that a worker has, or that wait for one."""
+    running = ClientImport.objects.filter(user=user, namespace=namespace, state__in=RUNNING)
+    return list(running.order_by("-pk")[:5])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The step *Import*: how far it is, and what was left out."""
+
+    run: ClientImport
+    left: list[ImportRow]
+    left_count: int
+    has_rows: bool  # until they are deleted, a day after
+    seconds_left: int | None
+
+    @property
+    def is_running(self) -> bool:
+        return self.run.state in RUNNING
+
+
+def progress_of(run: ClientImport, at: datetime) -> Progress:
+    left = left_out(run)
+    count = run.rows.filter(outcome=Outcome.LEFT).count()
+    seconds = None
+    if run.state == ClientImport.State.RUNNING and run.started_at and run.done:
+        seconds = round((at - run.started_at).total_seconds() * (run.total - run.done) / run.done)
+    return Progress(run, list(left.filter(outcome=Outcome.LEFT)[:SHOWN_LEFT]), count, run.rows.exists(), seconds)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_namespace
@@ -12,12 +13,22 @@ from namespaces.actions.client_imports import (
     discard_import,
     keep_rows,
     resume_import,
+    set_options,
     start_import,
 )
 from namespaces.forms.client_import import ImportFilesForm, ImportOptionsForm
 from namespaces.importing import verdicts
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
-from namespaces.pages.client_import import LEFT_COLUMNS, get_import, left_out, review_of, running_imports
+from namespaces.pages.client_import import (
+    LEFT_COLUMNS,
+    RESULT_COLUMNS,
+    get_import,
+    left_out,
+    own_imports,
+    progress_of,
+    review_of,
+    running_imports,
+)
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
@@ -25,6 +36,7 @@ from portal.listing import whole_number
 from portal.web.csv_files import csv_response, csv_rows
 from portal.web.responses import PageRequest, go_to, render_page
 
+VERDICTS_CHANGED = "What counts for all rows has changed, and verdicts with it. Look at them, then import."
 REVIEW = "namespaces:client_import"
 TITLE = {"page_title": "Import clients", "menu_current": "namespaces:client_list"}
 
@@ -45,7 +57,7 @@ def client_import_files(request: PageRequest, pk: int) -> HttpResponseBase:
             request.user, namespace=namespace, team=form.cleaned_data["team"], found=form.found, title=form.title
         )
         return go_to(request, REVIEW, pk, run.pk)
-    imports = running_imports(request.user, namespace)
+    imports = own_imports(request.user, namespace)
     context = namespace_context(request, namespace, form=form, imports=imports, **TITLE)
     status = 422 if form.is_bound else 200
     return render_page(request, "namespaces/client_import_files.html", context, status=status)
@@ -58,16 +70,16 @@ def client_import(request: PageRequest, pk: int, run: int) -> HttpResponse:
     found = get_import(request.user, namespace, run)
     if found.state == ClientImport.State.REVIEW:
         return _review_page(request, namespace, found, ImportOptionsForm(run=found, user=request.user))
-    left = left_out(found)
-    context = namespace_context(request, namespace, run=found, left=left[:50], left_count=left.count(), **TITLE)
+    progress = progress_of(found, timezone.now())
+    context = namespace_context(request, namespace, run=found, progress=progress, **TITLE)
     return render_page(request, "namespaces/client_import_progress.html", context, partial="progress")
 
 
 def _review_page(
     request: PageRequest, namespace: Namespace, run: ClientImport, form: ImportOptionsForm, *, status: int = 200
 ) -> HttpResponse:
-    review = review_of(run, request.GET)
-    context = namespace_context(request, namespace, run=run, review=review, form=form, **TITLE)
+    review, others = review_of(run, request.GET), running_imports(request.user, namespace)
+    context = namespace_context(request, namespace, run=run, review=review, form=form, others=others, **TITLE)
     return render_page(request, "namespaces/client_import_review.html", context, status=status)
 
 
@@ -76,22 +88,47 @@ def client_import_options(request: PageRequest, pk: int, run: int) -> HttpRespon
     """Set what counts for all rows, and judge them anew."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    form = ImportOptionsForm(request.POST, run=found, user=request.user)
+    refused = _keep(request, namespace, found)
+    return refused or go_to(request, REVIEW, pk, run)
+
+
+def _keep(request: PageRequest, namespace: Namespace, run: ClientImport) -> HttpResponse | None:
+    """Keep what the page of the review has: its ticks, what counts for all rows, and the columns of tables.
+
+    Each of its buttons sends all of that. Return the page with the errors where it cannot be kept.
+    """
+    if run.state != ClientImport.State.REVIEW:
+        return None
+    shown, ticked = _numbers(request, "shown"), _numbers(request, "tick")
+    if shown is not None and ticked is not None:
+        rows = run.rows.filter(number__in=shown, verdict__in=verdicts.MAY_CHOOSE)
+        rows.filter(number__in=ticked).update(is_chosen=True)
+        rows.exclude(number__in=ticked).update(is_chosen=False)
+    if "options" not in request.POST:
+        return None
+    form = ImportOptionsForm(request.POST, run=run, user=request.user)
     if not form.is_valid():
-        return _review_page(request, namespace, found, form, status=422)
-    if found.state == ClientImport.State.REVIEW:
-        found.team, found.options = form.cleaned_data["team"], form.options()
-        found.save(update_fields=["team", "options"])
-        verdicts.judge(found, namespace)
-    return go_to(request, REVIEW, pk, run)
+        return _review_page(request, namespace, run, form, status=422)
+    if form.is_changed:
+        set_options(
+            run=run,
+            namespace=namespace,
+            team=form.cleaned_data["team"],
+            options=form.options(),
+            tables=form.mapped_tables(),
+        )
+    return None
 
 
 @require_POST
 def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
-    """Fix one row (`row`) as its verdict proposes, or every row of a verdict (`verdict`), and judge all anew."""
+    """Fix one row (`fix`) as its verdict proposes, or every row of a verdict (`fix_all`), and judge all anew."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    asked, number = request.POST.get("verdict", ""), whole_number(request.POST.get("row", ""))
+    refused = _keep(request, namespace, found)
+    if refused is not None:
+        return refused
+    asked, number = request.POST.get("fix_all", ""), whole_number(request.POST.get("fix", ""))
     rows = found.rows.filter(number=number) if number is not None else found.rows.filter(verdict=asked)
     fixable = list(rows) if number is not None or asked in ImportRow.Verdict.values else []
     if fixable and found.state == ClientImport.State.REVIEW:
@@ -102,16 +139,20 @@ def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBa
 
 @require_POST
 def client_import_start(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
-    """Keep the ticks of the page that was posted; with `import`, let a worker register the chosen rows, or `all`."""
+    """Let a worker register the chosen rows (`import=ready`), or all of them (`import=all`).
+
+    Where what counts for all rows was changed on the page, and verdicts with it, the review is shown again first.
+    """
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
-    shown, ticked = _numbers(request, "shown"), _numbers(request, "row")
-    if found.state == ClientImport.State.REVIEW and shown is not None and ticked is not None:
-        rows = found.rows.filter(number__in=shown, verdict__in=verdicts.MAY_CHOOSE)
-        rows.filter(number__in=ticked).update(is_chosen=True)
-        rows.exclude(number__in=ticked).update(is_chosen=False)
+    before = verdicts.counts_of(found)
+    refused = _keep(request, namespace, found)
+    if refused is not None:
+        return refused
     which = request.POST.get("import", "")
-    if which in {"ready", "all"}:
+    if verdicts.counts_of(found) != before:
+        messages.warning(request, VERDICTS_CHANGED, extra_tags="verdicts-changed")
+    elif which in {"ready", "all"}:
         try:
             start_import(request.user, run=found, everything=which == "all")
         except RuleError as refusal:
@@ -153,3 +194,12 @@ def client_import_left(request: PageRequest, pk: int, run: int) -> StreamingHttp
     found = get_import(request.user, namespace, run)
     rows = csv_rows(left_out(found).order_by("number"), list(LEFT_COLUMNS.values()))
     return csv_response(f"{namespace.name}-left-out.csv", list(LEFT_COLUMNS), rows)
+
+
+@require_safe
+def client_import_result(request: PageRequest, pk: int, run: int) -> StreamingHttpResponse:
+    """Download every row of an import with what came of it."""
+    namespace = _namespace(request, pk)
+    found = get_import(request.user, namespace, run)
+    rows = csv_rows(found.rows.order_by("number"), list(RESULT_COLUMNS.values()))
+    return csv_response(f"{namespace.name}-import-result.csv", list(RESULT_COLUMNS), rows)

@@ -1,6 +1,6 @@
 /* What pages do beyond HTML and htmx. No dependencies; every page works without it.
    Templates use it through data attributes: data-choose-all, data-copy, data-copy-from, data-drop-zone, data-follows, data-local, data-menu,
-   data-menu-search, data-moment, data-pane-close, data-theme-form, data-toast.
+   data-menu-search, data-moment, data-pane-close, data-theme-form, data-ticked, data-toast.
    A response may show a toast: HX-Trigger: {"toast": {"text": …, "kind": "success"}}. */
 "use strict";
 (() => {
@@ -233,6 +233,12 @@
       const ticked = boxes.filter((box) => box.checked).length;
       head.checked = ticked > 0 && ticked === boxes.length;
       head.indeterminate = ticked > 0 && ticked < boxes.length;
+    }
+    for (const button of all("button[data-ticked]")) {
+      const boxes = [...button.form.elements].filter((box) => box.type === "checkbox" && box.name === "tick");
+      const ticked = Number(button.dataset.ticked) + boxes.filter((box) => box.checked).length;
+      one("[data-ticked-count]", button).textContent = ticked.toLocaleString("en-GB");
+      button.disabled = ticked === 0;
     }
     for (const form of all("form[data-choosing]")) {
       const boxes = [...form.elements].filter((box) => box.type === "checkbox");

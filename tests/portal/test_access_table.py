@@ -164,6 +164,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_import_files": ("GET", "contributor"),
     "namespaces:client_import": ("GET", "contributor"),
     "namespaces:client_import_left": ("GET", "contributor"),
+    "namespaces:client_import_result": ("GET", "contributor"),
     **{f"namespaces:client_import_{name}": ("POST", "contributor") for name in ("options", "fix", "start")},
     **{f"namespaces:client_import_{name}": ("POST", "contributor") for name in ("cancel", "resume", "discard")},
     "namespaces:client_states": ("GET", "reader"),

@@ -17,7 +17,7 @@ from certificates.samples.chain import ClientName, SampleChain, make_sample_chai
 from namespaces.actions import client_imports as actions
 from namespaces.actions.clients import update_client
 from namespaces.models import Client, ClientImport, ImportRow, Namespace, NamespaceRole, Role
-from portal.models import Activity, User
+from portal.models import Activity, Notice, User
 from tests.support.browsing import signed_in
 from tests.support.factories import (
     make_ca_certificate,
@@ -167,10 +167,10 @@ def test_a_fix_changes_its_row_and_what_differs_is_updated_when_chosen(
     browser: Browser, place: Namespace, each: bytes
 ) -> None:
     run = review(browser, place, ("a.csv", each))
-    browser.post(url(place, "_fix", run), {"row": "4"})
+    browser.post(url(place, "_fix", run), {"fix": "4"})
     renamed = run.rows.get(number=4)
     assert (renamed.verdict, renamed.wanted["name"], renamed.is_chosen) == (Verdict.NAME_TAKEN, "theirs-b", False)
-    ticked: dict[str, Any] = {"shown": ["1", "3"], "row": ["1", "3"]}
+    ticked: dict[str, Any] = {"shown": ["1", "3"], "tick": ["1", "3"]}
     start(browser, place, run, **ticked)
     actions.run_import(run.pk)
     outcomes = dict(run.rows.values_list("number", "outcome"))
@@ -182,7 +182,7 @@ def test_a_fix_changes_its_row_and_what_differs_is_updated_when_chosen(
 
 def test_a_row_that_was_edited_after_the_review_is_left(browser: Browser, place: Namespace, each: bytes) -> None:
     run = review(browser, place, ("a.csv", each))
-    start(browser, place, run, shown=["3"], row=["3"])
+    start(browser, place, run, shown=["3"], tick=["3"])
     other = Client.objects.get(name="other")
     same = {name: getattr(other, name) for name in ("validation_scheme", "thumbprints", "state", "attributes")}
     update_client(owner_of(place), client=other, description="newer", **same)
@@ -197,7 +197,7 @@ def test_without_its_issuer_a_certificate_takes_its_thumbprint(
 ) -> None:
     run = review(browser, place, *certificates(chain))
     assert set(verdicts(run).values()) == {Verdict.NO_ISSUER}
-    browser.post(url(place, "_fix", run), {"verdict": "no-issuer"})
+    browser.post(url(place, "_fix", run), {"fix_all": "no-issuer"})
     assert set(verdicts(run).values()) == {Verdict.NEW}
     start(browser, place, run, "all")
     actions.run_import(run.pk)
@@ -206,7 +206,7 @@ def test_without_its_issuer_a_certificate_takes_its_thumbprint(
 
 def test_what_counts_for_all_rows_is_taken_where_a_row_has_none(browser: Browser, place: Namespace) -> None:
     run = review(browser, place, ("a.csv", b"name,state,attr.hall\na,Enabled,7\nb,,\n"))
-    options = {"state": "Disabled", "attributes-TOTAL_FORMS": "1", "attributes-INITIAL_FORMS": "0"}
+    options = {"options": "1", "state": "Disabled", "attributes-TOTAL_FORMS": "1", "attributes-INITIAL_FORMS": "0"}
     attribute = {"attributes-0-key": "hall", "attributes-0-type": "string", "attributes-0-value": "4"}
     assert browser.post(url(place, "_options", run), options | attribute).status_code == 302
     assert [(row.wanted["state"], row.wanted["attributes"]) for row in run.rows.all()] == [
@@ -283,6 +283,17 @@ def test_an_import_is_for_its_person_and_for_a_day(browser: Browser, place: Name
     actions.forget_old_imports(timezone.now() + timedelta(hours=25))
     assert not ClientImport.objects.exists()
     assert browser.get(url(place, "", run)).status_code == 404
+
+
+def test_numbers_of_an_import_are_kept_for_longer_than_its_rows(browser: Browser, place: Namespace) -> None:
+    run = review(browser, place, ("a.csv", b"name\na\n"))
+    start(browser, place, run)
+    actions.run_import(run.pk)
+    actions.forget_old_imports(timezone.now() + timedelta(hours=25))
+    assert not ImportRow.objects.exists()
+    assert 'data-imported="1"' in browser.get(url(place, "", run)).content.decode()
+    actions.forget_old_imports(timezone.now() + timedelta(days=31))
+    assert not ClientImport.objects.exists()
 
 
 def test_a_dead_worker_is_replaced(browser: Browser, place: Namespace) -> None:
@@ -370,3 +381,83 @@ def test_the_entry_of_an_import_is_hidden_where_its_clients_are(browser: Browser
     log = reverse("namespaces:namespace_activity", args=[hidden.pk])
     assert "Import clients" in browser.get(log).content.decode()
     assert "Import clients" not in signed_in(lee).get(log).content.decode()
+
+
+TABLE = b"Machine,Login,Floor,Note\nm-1,l-1,2,x\nm-2,l-2,3,y\n"
+
+
+def options(**more: str) -> dict[str, str]:
+    return {"options": "1", "attributes-TOTAL_FORMS": "0", "attributes-INITIAL_FORMS": "0", **more}
+
+
+def test_columns_are_chosen_where_headings_are_not_known(browser: Browser, place: Namespace) -> None:
+    run = review(browser, place, ("a.csv", TABLE))
+    assert set(verdicts(run).values()) == {Verdict.INVALID}
+    assert set(run.rows.values_list("problem", flat=True)) == {"no-name-column"}
+    page = browser.get(url(place, "", run)).content.decode()
+    assert all(f'name="column-0-{number}"' in page for number in range(4))
+    chosen = {"column-0-0": "name", "column-0-1": "authentication_name", "column-0-2": "attribute:Floor"}
+    assert browser.post(url(place, "_options", run), options(**chosen)).status_code == 302
+    assert set(verdicts(run).values()) == {Verdict.NEW}
+    first = run.rows.get(number=1)
+    assert (first.wanted["name"], first.wanted["authentication_name"]) == ("m-1", "l-1")
+    assert (first.wanted["attributes"], first.wanted["description"], first.is_chosen) == ({"Floor": "2"}, "", True)
+
+
+@pytest.mark.parametrize(("column", "code"), [("name", "same-heading"), ("nonsense", "invalid_choice")])
+def test_columns_that_cannot_be_read_so_change_nothing(
+    browser: Browser, place: Namespace, column: str, code: str
+) -> None:
+    run = review(browser, place, ("a.csv", TABLE))
+    answer = browser.post(url(place, "_options", run), options(**{"column-0-0": "name", "column-0-1": column}))
+    assert answer.status_code == 422
+    assert f'data-code="{code}"' in answer.content.decode()
+    assert set(verdicts(run).values()) == {Verdict.INVALID}
+
+
+def test_what_counts_for_all_rows_is_kept_by_every_button(browser: Browser, place: Namespace) -> None:
+    run = review(browser, place, ("a.csv", b"name\na\nb\n"))
+    start(browser, place, run, **options(state="Disabled"), shown=["1", "2"], tick=["2"])
+    assert run.state == "waiting", "no verdict changed, so it starts"
+    actions.run_import(run.pk)
+    assert list(Client.objects.values_list("name", "state")) == [("b", "Disabled")]
+
+
+def test_an_import_waits_for_another_look_where_verdicts_change(
+    browser: Browser, place: Namespace, chain: SampleChain
+) -> None:
+    run = review(browser, place, *certificates(chain))
+    start(browser, place, run, **options(validation_scheme="ThumbprintMatch"))
+    assert run.state == "review"
+    assert set(verdicts(run).values()) == {Verdict.NEW}
+
+
+def test_a_ca_certificate_is_no_client_and_a_forged_issuer_is_not_trusted(
+    browser: Browser, place: Namespace, chain: SampleChain
+) -> None:
+    make_ca_certificate(place, der=chain.intermediate.certificate_der)
+    names = [ClientName("press-1"), ClientName("press-2")]
+    forged = make_sample_chain(names, at=datetime.now(UTC))  # the same names, and other keys
+    run = review(
+        browser,
+        place,
+        ("ca.crt", chain.intermediate.certificate_pem.encode()),
+        ("1.crt", chain.clients[0].certificate_pem.encode()),
+        ("2.crt", forged.clients[1].certificate_pem.encode()),
+    )
+    assert forged.intermediate.subject == chain.intermediate.subject
+    assert list(run.rows.values_list("verdict", "problem", "fix")) == [
+        (Verdict.INVALID, "ca-certificate", "upload-ca"),
+        (Verdict.NEW, "", ""),
+        (Verdict.NO_ISSUER, "", "use-thumbprint"),
+    ]
+
+
+def test_one_notice_reports_the_result(browser: Browser, place: Namespace, ada: User) -> None:
+    run = review(browser, place, ("a.csv", b"name\na\nb c\n"))
+    start(browser, place, run)
+    actions.run_import(run.pk)
+    notice = Notice.objects.get(event="import_done", recipients__user=ada)
+    assert (notice.url, notice.subject[:6]) == (url(place, "", run), "1 of 1")
+    result = list(csv.DictReader(io.StringIO(b"".join(browser.get(url(place, "_result", run))).decode("utf-8-sig"))))
+    assert [row["Result"] for row in result] == ["Created", "Left out"]
