@@ -29,8 +29,8 @@ ReadWorkbook = Callable[[bytes, str], list[FoundRow]]
 MAX_MEMBERS = 10_000
 LONGEST_NAME = 200
 _SKIPPED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
-_KEY_SENTENCE = "It contains a private key, so nothing of it was read or kept. Bring only the certificate."
-_CA_SENTENCE = "It is a CA certificate, not one of a client. Upload it under CA certificates."
+_KEY_SENTENCE = "Contains a private key; nothing of it was kept."
+_CA_SENTENCE = "A CA certificate, not one of a client."
 _NO_WORKBOOKS = UnreadableFileError("workbook", "Excel workbooks cannot be read here. Save the sheet as CSV.")
 
 

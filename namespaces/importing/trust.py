@@ -43,7 +43,7 @@ class Trust:
         # An expired certificate is a warning, and the client may get a new one: its issuer is what counts.
         verdict = verify_chain(leaf, chain, self.anchors, at=max(leaf.not_before, min(self.at, leaf.not_after)))
         if not verdict.issuer_found:
-            return UNTRUSTED, "No CA certificate of this namespace signed it."
+            return UNTRUSTED, "No CA certificate here signed it"
         if not verdict.verified:
             return UNTRUSTED, verdict.sentence
         warning = self._warning(leaf)

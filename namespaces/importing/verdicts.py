@@ -15,6 +15,7 @@ from namespaces.registry import trusted_cas
 from namespaces.rights import Reach
 from namespaces.rules.clients import (
     MAX_NAME_LENGTH,
+    MAX_THUMBPRINTS,
     THUMBPRINT_SCHEME,
     check_state,
     client_problems,
@@ -141,7 +142,7 @@ def _judge_row(row: ImportRow, options: Mapping[str, Any], place: _Place) -> Non
         row.is_chosen = False
         return
     row.wanted = wanted_by(row, options)
-    row.verdict, row.why = _verdict_of(row, place)
+    row.verdict, row.why = _verdict_of(row, options, place)
     label = row.source if row.place is None else f"{row.source}, row {row.place}"
     place.names.setdefault(row.wanted["name"].lower(), label)
     place.keys.setdefault(authentication_name_key(row.wanted["authentication_name"]), label)
@@ -153,7 +154,7 @@ def _judge_row(row: ImportRow, options: Mapping[str, Any], place: _Place) -> Non
         row.is_chosen = row.verdict in READY
 
 
-def _verdict_of(row: ImportRow, place: _Place) -> tuple[str, str]:
+def _verdict_of(row: ImportRow, options: Mapping[str, Any], place: _Place) -> tuple[str, str]:
     wanted = row.wanted
     problems = _problems_of(wanted)
     if problems:
@@ -164,12 +165,14 @@ def _verdict_of(row: ImportRow, place: _Place) -> tuple[str, str]:
     key = authentication_name_key(wanted["authentication_name"])
     named, keyed = place.by_name.get(wanted["name"].lower()), place.by_key.get(key)
     if named is not None:
-        return _beside(row, named, key, place)
+        if named.is_hidden or named.key != key or not place.reach.covers(named.team):
+            return _taken(row, named, place)
+        return _beside(row, named, options)
     if keyed is not None and keyed.is_hidden:
-        return Verdict.NAME_TAKEN, "A client of another team has this authentication name."
+        return Verdict.NAME_TAKEN, "A client of another team has this authentication name"
     if keyed is not None:
         row.fix, row.fix_value = OPEN, keyed.name
-        return Verdict.NAME_TAKEN, f"Client {keyed.name} has this authentication name{_of_team(keyed)}."
+        return Verdict.NAME_TAKEN, f"{keyed.name} has this authentication name{_of_team(keyed)}"
     if row.certificate and wanted["validation_scheme"] != THUMBPRINT_SCHEME:
         code, sentence = place.trust.of(row.certificate)
         if code == UNTRUSTED:
@@ -197,28 +200,51 @@ def _twin(row: ImportRow, place: _Place) -> str:
     """Return which row before is the same client; "" for none."""
     thumbprint = row.certificate.get("thumbprint", "")
     if thumbprint and thumbprint in place.thumbprints:
-        return f"Same certificate as {place.thumbprints[thumbprint]}."
+        return f"Same certificate as {place.thumbprints[thumbprint]}"
     if row.wanted["name"].lower() in place.names:
-        return f"Same client name as {place.names[row.wanted['name'].lower()]}."
+        return f"Same client name as {place.names[row.wanted['name'].lower()]}"
     key = authentication_name_key(row.wanted["authentication_name"])
-    return f"Same authentication name as {place.keys[key]}." if key in place.keys else ""
+    return f"Same authentication name as {place.keys[key]}" if key in place.keys else ""
 
 
-def _beside(row: ImportRow, named: _Existing, key: str, place: _Place) -> tuple[str, str]:
-    """Return the verdict for a row whose client name is registered."""
-    if named.is_hidden or named.key != key or not place.reach.covers(named.team):
-        row.fix, row.fix_value = RENAME, _free_name(row.wanted["name"] if named.is_hidden else named.name, place)
-        if named.is_hidden:
-            return Verdict.NAME_TAKEN, "A client of another team has this name."
-        return Verdict.NAME_TAKEN, f"Client {named.name} is registered{_of_team(named)}."
+def _taken(row: ImportRow, named: _Existing, place: _Place) -> tuple[str, str]:
+    """Return the verdict for a row whose client name another client has."""
+    row.fix, row.fix_value = RENAME, _free_name(row.wanted["name"] if named.is_hidden else named.name, place)
+    if named.is_hidden:
+        return Verdict.NAME_TAKEN, "A client of another team has this name"
+    return Verdict.NAME_TAKEN, f"{named.name} is registered{_of_team(named)}"
+
+
+def _beside(row: ImportRow, named: _Existing, options: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the verdict for a row whose client is registered. What neither the file nor the options state stays as it is."""
+    row.wanted = _over(row, named, options)
     differing = [name for name in _DESCRIBED if _comparable(row.wanted[name]) != _comparable(named.described[name])]
     row.fix_value = named.name
     if not differing:
         row.fix = OPEN
-        return Verdict.EXISTS, "Identical, nothing to do."
+        return Verdict.EXISTS, "Identical, nothing to do"
     row.fix, row.edition = COMPARE, f"{named.pk}.{named.edited_generation}"
     labels = ", ".join(Client.label_of(name) for name in differing)
-    return Verdict.DIFFERS, f"Registered with another value: {labels}."[:400]
+    return Verdict.DIFFERS, f"Registered with another value: {labels}"[:400]
+
+
+def _over(row: ImportRow, named: _Existing, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the registered values with those over them that the row or the options state."""
+    held, own = named.described, row.values
+    wanted = {"name": row.wanted["name"], **held}
+    for name in ("authentication_name", "description"):
+        wanted[name] = own.get(name, held[name])
+    for name in ("validation_scheme", "state"):
+        wanted[name] = own.get(name) or options.get(name) or held[name]
+    attributes = {**options.get("attributes", {}), **own.get("attributes", {})}
+    wanted["attributes"] = {**held["attributes"], **attributes}
+    if wanted["validation_scheme"] != THUMBPRINT_SCHEME:
+        wanted["thumbprints"] = []
+    elif own.get("thumbprints"):
+        wanted["thumbprints"] = row.wanted["thumbprints"]
+    elif row.certificate and row.certificate["thumbprint"] not in held["thumbprints"]:
+        wanted["thumbprints"] = [row.certificate["thumbprint"], *held["thumbprints"][: MAX_THUMBPRINTS - 1]]
+    return wanted
 
 
 def _comparable(value: Any) -> Any:

@@ -461,3 +461,19 @@ def test_one_notice_reports_the_result(browser: Browser, place: Namespace, ada: 
     assert (notice.url, notice.subject[:6]) == (url(place, "", run), "1 of 1")
     result = list(csv.DictReader(io.StringIO(b"".join(browser.get(url(place, "_result", run))).decode("utf-8-sig"))))
     assert [row["Result"] for row in result] == ["Created", "Left out"]
+
+
+def test_what_a_file_does_not_state_stays_as_it_is(browser: Browser, place: Namespace, chain: SampleChain) -> None:
+    make_ca_certificate(place, der=chain.intermediate.certificate_der)
+    make_client(place, "press-1", description="kept", attributes={"hall": "4"}, state="Disabled")
+    old = "ab" * 32
+    make_client(place, "press-2", validation_scheme="ThumbprintMatch", thumbprints=[old])
+    run = review(browser, place, *certificates(chain), ("a.csv", b"name,attr.floor\npress-9,1\n"))
+    assert [row.verdict for row in run.rows.all()] == ["exists", "differs", "new", "new"]
+    second = run.rows.get(number=2).wanted
+    assert second["thumbprints"] == [run.rows.get(number=2).certificate["thumbprint"], old]
+    changed = review(browser, place, ("a.csv", b"name,attr.floor\npress-1,2\n"))
+    start(browser, place, changed, shown=["1"], tick=["1"])
+    actions.run_import(changed.pk)
+    row = Client.objects.get(name="press-1")
+    assert (row.description, row.attributes, row.state) == ("kept", {"hall": "4", "floor": "2"}, "Disabled")
