@@ -2,6 +2,7 @@
 nothing is saved until the user saves it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -9,11 +10,14 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from namespaces.models import Client
+from namespaces.forms.attributes import rows_of
+from namespaces.models import Client, Namespace
 from namespaces.pages.topic_rule_effects import Explained
 from namespaces.rules.clients import MAX_NAME_LENGTH, MAX_THUMBPRINTS, THUMBPRINT_SCHEME, check_client_name
 from namespaces.rules.errors import RuleError
 from portal.listing import asked_text
+
+MOST_TRIED = 100  # names after the one of a client that is duplicated
 
 
 def create_client_url(namespace_pk: int, *, authentication_name: str, scheme: str, thumbprint: str = "") -> str:
@@ -91,3 +95,34 @@ def filled_in_settings(client: Client, query: QueryDict) -> dict[str, Any]:
         thumbprints[place : place + 1] = [query["thumbprints"][:200]]
         values["thumbprints"] = thumbprints
     return values
+
+
+def like(namespace: Namespace, name: str) -> dict[str, Any]:
+    """Return the arguments of the form for a client like the one with this name; empty where the person does not see one.
+
+    What identifies a client is left out: its authentication name and its thumbprints.
+    """
+    row = Client.visible_to(namespace.sight).present().filter(namespace=namespace).named(name).first()
+    if row is None:
+        return {}
+    names = ("validation_scheme", "state", "description")
+    initial = {each: getattr(row, each) for each in names}
+    initial |= {"name": next_name(namespace, row.name), "team": row.team_id}
+    return {"initial": initial, "rows": rows_of(row.attributes)}
+
+
+def next_name(namespace: Namespace, name: str) -> str:
+    """Return the name with the next number that is free: press-09 after press-08. "" for a name without a number."""
+    found = re.fullmatch(r"(.*?)([0-9]{1,9})", name)
+    if found is None:
+        return ""
+    stem, digits = found.groups()
+    names = [f"{stem}{int(digits) + more:0{len(digits)}}" for more in range(1, MOST_TRIED)]
+    lowered = Client.visible_to(namespace.sight).filter(namespace=namespace, name__istartswith=stem)
+    taken = {each.lower() for each in lowered.values_list("name", flat=True)}
+    free = next((each for each in names if each.lower() not in taken), "")
+    try:
+        check_client_name(free)
+    except RuleError:
+        return ""
+    return free

@@ -16,7 +16,7 @@ from namespaces.forms.attributes import rows_of
 from namespaces.forms.client_draft import draft_of
 from namespaces.forms.client_proposal import reading_of
 from namespaces.forms.clients import AuthenticationNameForm, ClientSettingsForm, CreateClientForm
-from namespaces.forms.prefill import filled_in, filled_in_settings
+from namespaces.forms.prefill import filled_in, filled_in_settings, like
 from namespaces.models import Client, Namespace
 from namespaces.pages.client_list import CLIENT_LIST
 from namespaces.registry import uploaded_ca_subjects
@@ -25,6 +25,7 @@ from namespaces.rules.errors import RuleError
 from namespaces.views.resources.conflicts import CHANGED, edition_to_check, opened_with
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context
+from portal.listing import asked_text
 from portal.models import User
 from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest, go_to, render_page
@@ -38,7 +39,9 @@ def _form(
     request: PageRequest, namespace: Namespace, client: Client | None, data: QueryDict | None
 ) -> ClientSettingsForm:
     if client is None:
-        new = CreateClientForm(data, initial=filled_in(request.GET), namespace=namespace, user=request.user)
+        given = like(namespace, asked_text(request.GET, "like")) if data is None and "like" in request.GET else {}
+        given["initial"] = given.get("initial", {}) | filled_in(request.GET)
+        new = CreateClientForm(data, namespace=namespace, user=request.user, **given)
         new.show_reading(reading_of(request.POST, uploaded=uploaded_ca_subjects(namespace), at=timezone.now()))
         return new
     filled = filled_in_settings(client, request.GET) if data is None else {}

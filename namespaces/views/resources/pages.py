@@ -132,6 +132,9 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
             form.refuse(refusal)
         else:
             messages.success(request, f"{kind.button} {row.name} is saved and on its way to Azure.")
+            if "another" in request.POST:
+                url = reverse(kind.url("create"), args=[pk])
+                return go_to(request, f"{url}?{urlencode({'like': row.name})}")
             return go_to(request, kind.url("list"), pk)
     return form_page(request, namespace, kind, form)
 
