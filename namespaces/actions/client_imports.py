@@ -81,13 +81,17 @@ def set_options(
     `namespace`: as the person sees it. `tables`: all of the run, in order.
     """
     changed = [at for at, table in enumerate(tables) if asdict(table) != asdict(table_of(run.tables[at]))]
+    headings = [at for at in changed if tables[at].has_headings and not run.tables[at]["has_headings"]]
     run.team, run.options, run.tables = team, dict(options), [asdict(table) for table in tables]
-    rows = list(run.rows.filter(table__in=changed))
+    firsts = [run.rows.filter(table=at).order_by("number").values("pk")[:1] for at in headings]
+    first_rows = {row["pk"] for found in firsts for row in found}
+    rows = list(run.rows.filter(table__in=changed).exclude(pk__in=first_rows))
     for row in rows:
         if row.cells:
             _read_into(row, row_of_cells(tables[row.table or 0], row.cells, row.place or 0))
     with transaction.atomic(durable=True):
         run.save(update_fields=["team", "options", "tables"])
+        run.rows.filter(pk__in=first_rows).delete()
         ImportRow.objects.bulk_update(rows, ["cells", "values", "problem", "why", "wanted"], batch_size=BATCH)
     judge(run, namespace)
 

@@ -1,5 +1,6 @@
 """Clients in a CSV file, in rows pasted from a spreadsheet, and in JSON."""
 
+import contextlib
 import csv
 import io
 import json
@@ -74,6 +75,15 @@ def _without_headings(source: str, width: int) -> Table:
     keys = [*WITHOUT_HEADINGS, *[""] * width][: max(width, 1)]
     headings = tuple(f"Column {number}" for number in range(1, len(keys) + 1))
     return Table(source, headings, tuple(keys), has_headings=False)
+
+
+def with_headings(table: Table) -> Table:
+    """Return a table whose first row turned out to have its headings. Where they are known, they say what the columns hold."""
+    keys = table.keys
+    with contextlib.suppress(UnreadableFileError):
+        guessed = guess_columns(table.sample)
+        keys = tuple(guessed) if have_names(guessed) else keys
+    return replace(table, headings=table.sample, keys=keys, sample=(), has_headings=True)
 
 
 def row_of_cells(table: Table, cells: Sequence[str], number: int) -> FoundRow:

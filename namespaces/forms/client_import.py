@@ -12,6 +12,7 @@ from namespaces.actions.client_imports import table_of
 from namespaces.client_files.columns import ATTRIBUTE, attribute_of, check_columns
 from namespaces.client_files.files import printable, read_files
 from namespaces.client_files.found_rows import MAX_BYTES, FoundRow, Table, UnreadableFileError
+from namespaces.client_files.tables import with_headings
 from namespaces.forms.attributes import AttributeFormSet, rows_of
 from namespaces.forms.base import IN_A_ROW, GuardedForm, TeamField, offer_teams
 from namespaces.importing.workbooks import read_workbook
@@ -119,6 +120,8 @@ class ImportOptionsForm(GuardedForm):
         self.tables = [table_of(kept) for kept in run.tables]
         self.columns: list[list[str]] = []  # of each table, the names of the fields for its columns
         for at, table in enumerate(self.tables[:MOST_TABLES]):
+            if not table.has_headings:
+                self.fields[f"headings-{at}"] = forms.BooleanField(label="The first row has headings", required=False)
             self.columns.append([self._add_column(at, number, table) for number in range(len(table.keys))])
         posted = self.data if self.is_bound else None
         self.attribute_rows = (
@@ -143,8 +146,12 @@ class ImportOptionsForm(GuardedForm):
 
     @property
     def column_fields(self) -> list[tuple[Table, list[forms.BoundField]]]:
-        """Return each table with the fields for its columns."""
-        return [(self.tables[at], [self[name] for name in names]) for at, names in enumerate(self.columns)]
+        """Return each table with the fields for its headings and columns."""
+        found = []
+        for at, names in enumerate(self.columns):
+            heading = [f"headings-{at}"] if f"headings-{at}" in self.fields else []
+            found.append((self.tables[at], [self[name] for name in (*heading, *names)]))
+        return found
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -167,6 +174,9 @@ class ImportOptionsForm(GuardedForm):
         """Return the tables of the import, with their columns as chosen."""
         chosen = [tuple(self._chosen(name) for name in names) for names in self.columns]
         read = [replace(table, keys=keys) for table, keys in zip(self.tables, chosen, strict=False)]
+        for at, table in enumerate(read):
+            if self.cleaned_data.get(f"headings-{at}"):
+                read[at] = with_headings(table)
         return [*read, *self.tables[len(read) :]]
 
     @property

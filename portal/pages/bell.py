@@ -1,4 +1,7 @@
-"""The bell: notices to the user, changes by others and failures in the namespaces that the user may see."""
+"""The bell: notices to the user, changes by others and failures in the namespaces that the user may see.
+
+One's own changes are shown while they are on their way and where they failed.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +12,8 @@ from portal.activity import NO_NEWS, seen_until
 from portal.models import Activity, Notice, User
 from portal.registry import VisibleScopes, may_get, visible_scopes
 
+# Outcomes of one's own changes that are no news.
+ROUTINE = (Activity.Outcome.SUCCEEDED, Activity.Outcome.LOCAL, Activity.Outcome.SUPERSEDED)
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
 MOST_LATE = 100  # namespaces filtered by the date the user got access, which bounds the SQL statement
@@ -94,7 +99,8 @@ def _recent_notices(user: User) -> list[BellEntry]:
 
 
 def _recent_changes(user: User) -> list[BellEntry]:
-    rows = list(visible_activity(user).select_related("actor")[:SHOWN])
+    news = visible_activity(user).exclude(actor=user, outcome__in=ROUTINE)  # thirty imported clients are one notice
+    rows = list(news.select_related("actor")[:SHOWN])
     shown = [row.pk for row in rows]
     unread = _pks(_failed(user).filter(pk__in=shown)) | _pks(_by_others(user).filter(pk__in=shown))
     return [BellEntry(row.at, max(row.at, row.settled_at or row.at), row.pk in unread, change=row) for row in rows]

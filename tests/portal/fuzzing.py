@@ -10,21 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 # Every parameter that a view reads besides the controls of its form.
 PARAMETERS = (
     *("add_condition", "attempt", "began", "binding", "change", "choose", "client", "code", "compared", "confirmed"),
-    *(
-        "count",
-        "cursor",
-        "decision",
-        "error",
-        "fault",
-        "field",
-        "finding",
-        "ignored",
-        "join",
-        "kind",
-        "like",
-        "list",
-        "name",
-    ),
+    *("count", "cursor", "decision", "error", "fault", "field", "finding", "ignored", "join", "kind", "list", "name"),
     *("namespace", "next", "operand", "operator", "page", "pem", "properties", "proposed_certificate"),
     *("proposed_file_name", "proposed_thumbprint", "q", "query", "round", "row", "rule", "said", "seen", "share"),
     *("sort", "source", "status", "team", "templates", "theme", "thumbprints", "topic", "until", "uses_sources"),

@@ -396,7 +396,12 @@ def test_columns_are_chosen_where_headings_are_not_known(browser: Browser, place
     assert set(run.rows.values_list("problem", flat=True)) == {"no-name-column"}
     page = browser.get(url(place, "", run)).content.decode()
     assert all(f'name="column-0-{number}"' in page for number in range(4))
-    chosen = {"column-0-0": "name", "column-0-1": "authentication_name", "column-0-2": "attribute:Floor"}
+    chosen = {
+        "column-0-0": "name",
+        "column-0-1": "authentication_name",
+        "column-0-2": "attribute:Floor",
+        "column-0-3": "",
+    }
     assert browser.post(url(place, "_options", run), options(**chosen)).status_code == 302
     assert set(verdicts(run).values()) == {Verdict.NEW}
     first = run.rows.get(number=1)
@@ -477,3 +482,17 @@ def test_what_a_file_does_not_state_stays_as_it_is(browser: Browser, place: Name
     actions.run_import(changed.pk)
     row = Client.objects.get(name="press-1")
     assert (row.description, row.attributes, row.state) == ("kept", {"hall": "4", "floor": "2"}, "Disabled")
+
+
+def test_a_first_row_turns_out_to_have_headings(browser: Browser, place: Namespace) -> None:
+    run = review(browser, place, ("a.csv", b"Maschine;Etage\nm-1;1\nm-2;2\n"))
+    assert [row.wanted["name"] for row in run.rows.all()] == ["Maschine", "m-1", "m-2"]
+    chosen = {"headings-0": "on", "column-0-0": "name", "column-0-1": "description"}
+    assert browser.post(url(place, "_options", run), options(**chosen)).status_code == 302
+    assert [(row.wanted["name"], row.wanted["description"]) for row in run.rows.all()] == [("m-1", "1"), ("m-2", "2")]
+    run.refresh_from_db()
+    assert run.tables[0]["headings"] == ["Maschine", "Etage"]
+    page = browser.get(url(place, "", run)).content.decode()
+    assert 'name="headings-0"' not in page
+    assert browser.post(url(place, "_options", run), options(**chosen)).status_code == 302
+    assert run.rows.count() == 2
