@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0017_client_imports'),
+        ('namespaces', '0018_client_columns'),
     ]
 
     operations = [
