@@ -4,10 +4,10 @@ Ours reads the CSV file, judges every row, checks the rules again while it write
 """
 
 import os
+import resource
 import statistics
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ def table() -> bytes:
     lines = ["Client name,Authentication name,Validation scheme,Connection state,Description,attr.floor"]
     lines += [f"press-{n:05},press-{n:05},Subject,Enabled,Press {n},{n % 9}" for n in range(ROWS)]
     return "\n".join(lines).encode()
+
+
+def memory() -> float:
+    """Return the most memory that this process has had so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -47,7 +52,6 @@ def measure() -> None:
     from benchmarks.report import Measurement, report
     from namespaces.actions import client_imports
     from namespaces.client_files.files import read_files
-    from namespaces.importing import verdicts
     from namespaces.models import Client, ClientImport
     from namespaces.rights import rights_in
     from portal.models import Activity
@@ -81,8 +85,7 @@ def measure() -> None:
         client_imports.run_import(ClientImport.objects.latest("pk").pk)
 
     def review() -> None:
-        run = client_imports.keep_rows(owner, namespace=namespace, team=None, found=read_files([("a.csv", data)]))
-        verdicts.judge(run, namespace)
+        client_imports.keep_rows(owner, namespace=namespace, team=None, found=read_files([("a.csv", data)]))
 
     def start() -> None:
         client_imports.start_import(owner, run=ClientImport.objects.latest("pk"), everything=True)
@@ -91,6 +94,12 @@ def measure() -> None:
         Client.objects.all().delete()
         ClientImport.objects.all().delete()
 
+    before = memory()
+    review()
+    start()
+    write()
+    grown = memory() - before
+    empty()
     took: dict[str, list[float]] = {"one by one": [], "bare": [], "write": [], "review": []}
     for _ in range(ROUNDS):
         for name, call in (("one by one", one_by_one), ("bare", bare)):
@@ -101,19 +110,13 @@ def measure() -> None:
         took["write"].append(seconds_of(write))
         assert Client.objects.count() == ROWS
         empty()
-    tracemalloc.start()
-    review()
-    start()
-    write()
-    peak = tracemalloc.get_traced_memory()[1] / 1_048_576
-    tracemalloc.stop()
     assert Activity.objects.filter(verb="Create client").count() == ROWS * (ROUNDS + 1)
     rate: dict[str, Any] = {name: ROWS / statistics.median(values) for name, values in took.items()}
     results = [
         report(Measurement("import beside full_clean and save", rate["write"], " rows/s", 5, rate["one by one"], more_is_better=True)),
         report(Measurement("import beside a bare bulk_create", rate["write"], " rows/s", 0.3, rate["bare"], more_is_better=True)),
         report(Measurement("review of 10,000 rows", statistics.median(took["review"]), " s", None)),
-        report(Measurement("memory of review and import, peak", peak, " MB", 200)),
+        report(Measurement("memory of review and import", grown, " MB", 200)),
     ]  # fmt: skip
     raise SystemExit(0 if all(results) else 1)
 

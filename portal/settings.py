@@ -252,6 +252,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 FILE_UPLOAD_HANDLERS = ["portal.web.uploads.CappedMemoryUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000  # certificates of clients, dropped at once
 # Pages that take more: the end of their path, and the bytes of all files together.
 LARGE_UPLOADS = {"/import-clients/": 20_000_000}
 

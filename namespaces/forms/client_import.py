@@ -56,8 +56,8 @@ class ImportFilesForm(GuardedForm):
     upload = ManyFilesField(
         label="Files",
         required=False,
-        help_text="Certificates (more than 100 in a .zip), CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
-        widget=ManyFiles(attrs={"accept": ACCEPTED, "multiple": True}),
+        help_text="Certificates (more than 1,000 in a .zip), CSV, Excel (.xlsx) or JSON. Up to 20 MB and 10,000 clients.",
+        widget=ManyFiles(attrs={"accept": ACCEPTED, "multiple": True, "data-most-files": "1000"}),
     )
     pasted = forms.CharField(
         label="Or paste rows",

@@ -163,8 +163,14 @@
     const name = one("[data-drop-name]", zone);
     if (!input || !name) return;
     name.dataset.empty ??= name.textContent;
+    const most = Number(input.dataset.mostFiles ?? Infinity);
+    if (input.files.length > most) {
+      showToast(`At most ${most.toLocaleString("en-GB")} files at once. Put them into a .zip.`, "warning");
+      input.value = "";
+    }
     const files = [...input.files];
-    name.textContent = files.length ? files.map((file) => visible(file.name)).join(", ") : name.dataset.empty;
+    const names = files.slice(0, 40).map((file) => visible(file.name)).join(", ");
+    name.textContent = files.length > 40 ? `${files.length.toLocaleString("en-GB")} files: ${names}, …` : names || name.dataset.empty;
     zone.classList.toggle("filled", files.length > 0 || "held" in zone.dataset);
   }
   function zoneOf(event) {
