@@ -496,3 +496,17 @@ def test_a_first_row_turns_out_to_have_headings(browser: Browser, place: Namespa
     assert 'name="headings-0"' not in page
     assert browser.post(url(place, "_options", run), options(**chosen)).status_code == 302
     assert run.rows.count() == 2
+
+
+def test_files_beyond_the_limit_are_refused_together(browser: Browser, place: Namespace) -> None:
+    half = b"name\n" + b"a" * 10_000_000
+    answer = bring(browser, place, ("a.csv", half), ("b.csv", half))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors.as_data()["upload"][0].code == "too-large"
+    assert not ClientImport.objects.exists()
+
+
+def test_hundreds_of_files_are_read_at_once(browser: Browser, place: Namespace) -> None:
+    run = review(browser, place, *((f"{number}.csv", b"name\npress-%d\n" % number) for number in range(300)))
+    assert run.rows.filter(verdict=Verdict.NEW).count() == 300
+    assert run.title == "300 files"
