@@ -14,7 +14,7 @@ from django.utils import timezone
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
 from portal.models import Activity, User
 from portal.registry import menu_for
-from tests.portal.test_access_table import PEOPLE, TABLE, arguments, body_of, place, signed_in
+from tests.portal.test_access_table import PEOPLE, TABLE, ask, body_of, place, signed_in
 from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 from tests.support.markup import on_one_line
 from tests.support.query_plans import plans_of
@@ -342,7 +342,7 @@ REDIRECTS = {
     ),
     *("sync:sync_retry", "sync:sync_discard"),
 }
-FILES = ("_csv", "_pem", "session_state")
+FILES = ("_csv", "_pem", "session_state", "client_import_left", "client_import_result")
 WRONG_LINKS = {"account_reset_password_from_key", "account_confirm_email"}  # with the key of the access table
 PARTS = ("bell", "_states", "_check", "_check_name", "_live", "_newer")
 
@@ -363,7 +363,7 @@ def whole_pages(person: str) -> list[str]:
 
 @pytest.mark.parametrize("name", pages())
 def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
-    answer = signed_in("admin").get(reverse(name, kwargs=arguments(name, place.pk)))
+    answer = ask(signed_in("admin"), name, "GET", place.pk)
     assert answer.status_code == (422 if name in WRONG_LINKS else 200)
     assert answer.headers["Content-Type"].startswith("text/html")
     policy = answer.headers["Content-Security-Policy"]
@@ -379,7 +379,7 @@ def test_every_page_keeps_a_strict_policy(place: Namespace, name: str) -> None:
 @pytest.mark.parametrize("name", whole_pages("contributor"))
 def test_every_page_is_labelled(place: Namespace, name: str) -> None:
     """Each field has a label, each id is unique, each page has one main heading."""
-    answer = signed_in("contributor").get(reverse(name, kwargs=arguments(name, place.pk)))
+    answer = ask(signed_in("contributor"), name, "GET", place.pk)
     text = body_of(answer).decode()
     assert "<html" in text
     ids = re.findall(r'\sid="([^"]+)"', text)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0018_client_columns'),
+        ('namespaces', '0021_refused_operations'),
     ]
 
     operations = [
