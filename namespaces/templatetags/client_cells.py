@@ -1,0 +1,75 @@
+"""The cells of a client in the list. Written in Python: as a template they took half of the time of a page of 50 clients."""
+
+from collections.abc import Callable, Collection, Mapping
+from html import escape
+
+from django import template
+from django.utils.safestring import SafeString
+
+from namespaces.models import Client
+from portal.templatetags.portal import expiry_kind, local_time, status_mark, time_ago
+from portal.web.invisible_characters import named
+
+register = template.Library()
+
+
+def _shown(text: object) -> str:
+    """Return text as HTML, with its invisible characters shown."""
+    return escape(named(str(text)))
+
+
+def _authentication_name(row: Client) -> str:
+    name = _shown(row.authentication_name)
+    return f'<td title="{name}">{name}</td>'
+
+
+def _scheme(row: Client) -> str:
+    return f'<td title="{_shown(row.get_validation_scheme_display())}">{_shown(row.short_scheme)}</td>'
+
+
+def _state(row: Client) -> str:
+    return f"<td>{status_mark(row.state)}</td>"
+
+
+def _team(row: Client) -> str:
+    return f"<td>{_shown(row.team.name) if row.team else '–'}</td>"
+
+
+def _issuer(row: Client) -> str:
+    text = "–"
+    if row.issuer_state == "trusted":
+        ca = row.issuing_ca
+        name = _shown(ca.name)
+        text = name if ca.is_hidden else f'<a href="{escape(ca.url)}">{name}</a>'
+    elif row.issuer_state == "untrusted":
+        text = status_mark("not trusted", "bad")
+    elif row.issuer_state == "not-needed":
+        text = '<span class="secondary">none needed</span>'
+    return f'<td data-issuer="{escape(row.issuer_state)}" title="{_shown(row.certificate_issuer)}">{text}</td>'
+
+
+def _expires(row: Client) -> str:
+    at = row.certificate_expires_at
+    return f'<td class="{expiry_kind(at)}">{local_time(at, "date")}</td>' if at else "<td>–</td>"
+
+
+def _last_seen(row: Client) -> str:
+    seen = time_ago(row.last_seen_at) if row.last_seen_at else '<span class="secondary">never</span>'
+    return f"<td>{seen}</td>"
+
+
+CELLS: Mapping[str, Callable[[Client], str]] = {
+    "authentication_name": _authentication_name,
+    "validation_scheme": _scheme,
+    "state": _state,
+    "team": _team,
+    "issuer": _issuer,
+    "expires": _expires,
+    "last_seen": _last_seen,
+}
+
+
+@register.simple_tag
+def client_cells(row: Client, hidden: Collection[str]) -> SafeString:
+    """Return the cells of the columns that the person has not turned off. What they show is escaped above."""
+    return SafeString("".join(draw(row) for key, draw in CELLS.items() if key not in hidden))
