@@ -213,7 +213,7 @@ class Client(NamespaceResource, SyncedModel):
             models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
             models.Index(name="client_by_expiry", fields=["namespace", "certificate_expires_at"]),
             models.Index(name="client_by_issuer", fields=["namespace", "certificate_path"]),
-            models.Index("namespace", issuer_order(), name="client_by_issuer_name"),
+            models.Index("namespace", issuer_order(), "id", name="client_by_issuer_name"),
             models.Index("namespace", seen_order(), name="client_by_last_seen"),
             models.Index(name="client_by_state", fields=["namespace", "state"]),
             models.Index(name="client_by_team", fields=["namespace", "team"]),
