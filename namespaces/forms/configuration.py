@@ -33,7 +33,7 @@ class ConfigurationForm(GuardedForm):
     enabled = forms.BooleanField(
         label="Enable MQTT broker",
         required=False,
-        help_text="Without it no MQTT client can connect. Azure may refuse to turn it off again.",
+        help_text="Required for MQTT clients. May not be reversible.",
     )
     uses_sources = forms.BooleanField(label="Enable alternative client authentication name sources", required=False)
     sources = RepeatedField(label="Sources, in the order in which they are tried", required=False)

@@ -218,7 +218,7 @@ class PermissionTestForm(forms.Form):
         error_messages={"required": "Type the name of a client."},
     )
     permission = forms.ChoiceField(
-        label="What it wants",
+        label="Operation",
         choices=[("Publisher", "Publish to a topic"), ("Subscriber", "Subscribe to a topic filter")],
         error_messages={"invalid_choice": "Choose publish or subscribe."},
     )

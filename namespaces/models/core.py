@@ -281,7 +281,7 @@ class Client(NamespaceResource, SyncedModel):
     @classmethod
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is not None and "state" in fields:
-            return "Its connection state was changed outside the portal. Check whether it may connect."
+            return "Connection state was changed in Azure. Check whether this client should be enabled."
         return ""
 
     def body(self) -> dict[str, Any]:

@@ -107,6 +107,6 @@ def samples() -> dict[str, Any]:
             ("Subject", "CN=Plant Intermediate CA,O=Contoso"),
             ("Issuer", "CN=Contoso Root CA,O=Contoso"),
             ("Key", "EC P-256, ECDSA with SHA-256"),
-            ("May sign", "client certificates only (path length 0)"),
+            ("Can issue", "end-entity certificates only (path length 0)"),
         ],
     }
