@@ -5,9 +5,15 @@ from django.db.models import Value
 from django.db.models.fields.json import KeyTextTransform
 
 
+CODES = (
+    "tls-closed", "tls-timeout", "tls-plain-http", "tls-not-spoken", "tls-no-shared-cipher", "tls-no-shared-signature",
+    "tls-old-version", "tls-endpoint-not-trusted", "tls-endpoint-rejected", "tls-failed",
+)  # fmt: skip
+
+
 def name_failures(apps, schema_editor):
     attempts = apps.get_model("namespaces", "ConnectionAttempt").objects.filter(code="TlsError")
-    attempts.filter(record__code__startswith="tls-").update(code=KeyTextTransform("code", "record"))
+    attempts.filter(record__code__in=CODES).update(code=KeyTextTransform("code", "record"))
 
 
 def forget_failures(apps, schema_editor):

@@ -61,6 +61,14 @@ def refuse(namespace: Namespace, count: int, *, hours_ago: int = 0, code: str = 
     ConnectionCount.objects.create(namespace=namespace, hour=hour, code=code, count=count)
 
 
+def test_a_probe_of_the_port_needs_nobody(namespace: Namespace) -> None:
+    before = codes(namespace)
+    refuse(namespace, 5, code="tls-closed")
+    assert codes(namespace) == before
+    refuse(namespace, 1)
+    assert codes(namespace)[0] == "refused-now"
+
+
 def expiring_ca(namespace: Namespace, days: float, name: str = "line-a") -> CACertificate:
     ca = make_ca_certificate(namespace, name)
     CACertificate.objects.filter(pk=ca.pk).update(not_after=timezone.now() + timedelta(days=days))
