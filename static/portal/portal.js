@@ -246,6 +246,10 @@
       one("[data-ticked-count]", button).textContent = ticked.toLocaleString("en-GB");
       button.disabled = ticked === 0;
     }
+    for (const form of all("form[data-needs-choice]")) {
+      const isChosen = [...form.elements].some((box) => box.type === "checkbox" && box.name && box.checked);
+      for (const button of all("button[name=decision]", form)) button.disabled = !isChosen;
+    }
     for (const form of all("form[data-choosing]")) {
       const boxes = [...form.elements].filter((box) => box.type === "checkbox");
       const ticked = boxes.filter((box) => box.checked).length;
