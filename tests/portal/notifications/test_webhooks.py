@@ -1,11 +1,8 @@
 """Webhooks: signed, retried with the same id, never to private addresses, managed by those who own the events."""
 
 import json
-import re
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,52 +13,15 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from namespaces.models import Namespace, NamespaceRole
-from portal.models import Activity, User, Webhook, WebhookAttempt, WebhookDelivery
-from portal.notifications.announcing import Place, announce
-from portal.notifications.webhooks.changes import create_webhook
+from portal.models import User, Webhook, WebhookAttempt, WebhookDelivery
 from portal.notifications.webhooks.deliveries import DELIVERIES, deliver_due
 from portal.notifications.webhooks.targets import TargetError, check_target
-from tests.portal.notifications.receiver import Receiver, receiver
-from tests.support.factories import make_admin, make_namespace, make_user
+from tests.portal.notifications.receiver import Receiver
+from tests.portal.notifications.webhook_rows import make, now_due, states, tell
+from tests.support.factories import make_namespace
 
 pytestmark = pytest.mark.django_db
 PUBLIC = "93.184.216.34"
-
-
-@pytest.fixture
-def target(settings: Any, tmp_path: Path) -> Iterator[Receiver]:
-    with receiver(settings, tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-def admin() -> User:
-    return make_admin()
-
-
-@pytest.fixture
-def namespace() -> Namespace:
-    return make_namespace("factory", owner=make_user("olga"))
-
-
-def make(actor: User, url: str, **more: Any) -> tuple[Webhook, str]:
-    return create_webhook(actor, **{"name": "Chat", "url": url, "scope": None, "events": ["ca_expiry"], **more})
-
-
-def tell(namespace: Namespace, event: str = "ca_expiry", **more: Any) -> None:
-    place = Place(namespace.pk, namespace.name)
-    text = {"subject": "CA certificate line-a expires", "sentence": "In 7 days.", "url": "/namespaces/1/"}
-    announce(event, to=[], **{**text, "scope": place, **more})
-
-
-def now_due() -> None:
-    past = timezone.now() - timedelta(seconds=1)
-    WebhookDelivery.objects.filter(settled_at=None).update(next_attempt_at=past)
-    Webhook.objects.update(paused_until=None)
-
-
-def states() -> list[tuple[str, str]]:
-    return list(WebhookDelivery.objects.order_by("pk").values_list("state", "error_code"))
 
 
 # Delivery
@@ -327,100 +287,3 @@ def test_a_suffix_allows_the_hosts_below_it(settings: Any) -> None:
     for url in ("http://plant.internal.evil.example/", "http://notplant.internal/"):
         with pytest.raises(TargetError):
             check_target(url)
-
-
-# Pages
-
-
-@pytest.fixture
-def browser(admin: User) -> Browser:
-    browser = Browser()
-    browser.force_login(admin)
-    return browser
-
-
-def key_in(answer: Any) -> str:
-    found = re.search(r"data-signing-key>([^<]+)<", answer.content.decode())
-    assert found
-    assert "no-store" in answer.headers["Cache-Control"]
-    return found[1]
-
-
-def test_the_key_is_shown_once_and_kept_encrypted(browser: Browser, target: Receiver) -> None:
-    form = {"name": "Chat", "url": f"{target.url}?token=hidden", "events": ["ca_expiry", "unknown_ca"]}
-    key = key_in(browser.post(reverse("portal:webhook_create"), form))
-    webhook = Webhook.objects.get()
-    assert key not in webhook.signing_key
-    for name in ("webhook_detail", "webhook_update", "webhook_rotate"):
-        assert key not in browser.get(reverse(f"portal:{name}", args=[webhook.pk])).content.decode()
-    entry = Activity.objects.get(verb="Create webhook")
-    assert "hidden" not in json.dumps(entry.after)
-    assert key not in json.dumps(entry.after)
-
-
-def test_after_a_rotation_both_keys_verify_for_a_day(
-    browser: Browser, target: Receiver, admin: User, namespace: Namespace
-) -> None:
-    webhook, old = make(admin, target.url)
-    new = key_in(browser.post(reverse("portal:webhook_rotate", args=[webhook.pk])))
-    tell(namespace)
-    deliver_due()
-    headers, body = target.got[-1]
-    for key in (old, new):
-        Verifier(key).verify(body, headers)
-    Webhook.objects.update(former_key_until=timezone.now())
-    tell(namespace)
-    deliver_due()
-    headers, body = target.got[-1]
-    Verifier(new).verify(body, headers)
-    with pytest.raises(WebhookVerificationError):
-        Verifier(old).verify(body, headers)
-
-
-def test_the_test_button_sends_and_the_history_shows_it(browser: Browser, target: Receiver, admin: User) -> None:
-    webhook, key = make(admin, target.url)
-    target.status = 500
-    browser.post(reverse("portal:webhook_test", args=[webhook.pk]))
-    deliver_due()
-    page = browser.get(reverse("portal:webhook_detail", args=[webhook.pk])).content.decode()
-    assert 'data-state="waiting"' in page
-    assert "HTTP 500" in page
-    target.status = 200
-    delivery = WebhookDelivery.objects.get()
-    browser.post(reverse("portal:delivery_retry", args=[webhook.pk, delivery.pk]))
-    deliver_due()
-    assert Verifier(key).verify(target.got[-1][1], target.got[-1][0])["type"] == "test"
-    assert len(set(target.ids)) == 1
-    assert states() == [("sent", "")]
-
-
-def test_owners_manage_the_webhooks_of_their_namespaces_only(
-    target: Receiver, admin: User, namespace: Namespace
-) -> None:
-    olga = Browser()
-    olga.force_login(User.objects.get(username="olga"))
-    other = make_namespace("other")
-    of_all, _ = make(admin, target.url)
-    foreign, _ = make(admin, target.url, scope=other.pk)
-    form = {"name": "Mine", "url": target.url, "events": "ca_expiry"}
-    for scope in ("", str(other.pk)):
-        answer = olga.post(reverse("portal:webhook_create"), {**form, "scope": scope})
-        assert answer.status_code == 422
-        assert 'id="id_scope_error"' in answer.content.decode()
-    assert olga.post(reverse("portal:webhook_create"), {**form, "scope": str(namespace.pk)}).status_code == 200
-    for row in (of_all, foreign):
-        assert olga.get(reverse("portal:webhook_detail", args=[row.pk])).status_code == 404
-        assert olga.post(reverse("portal:webhook_delete", args=[row.pk])).status_code == 404
-    assert "Mine" in olga.get(reverse("portal:webhook_list")).content.decode()
-    assert "Chat" not in olga.get(reverse("portal:webhook_list")).content.decode()
-
-
-def test_the_menu_shows_them_to_those_who_manage_them(browser: Browser, namespace: Namespace) -> None:
-    links = {name: f'href="{reverse(f"portal:{name}")}"' for name in ("webhook_list", "outbox_list")}
-    of_admin = browser.get(reverse("portal:webhook_list")).content.decode()
-    assert all(link in of_admin for link in links.values())
-    olga = Browser()
-    olga.force_login(User.objects.get(username="olga"))
-    of_owner = olga.get(reverse("portal:webhook_list")).content.decode()
-    assert links["webhook_list"] in of_owner
-    assert links["outbox_list"] not in of_owner
