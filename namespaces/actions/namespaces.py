@@ -33,6 +33,9 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
         raise not_an_administrator()
     resource = _read_namespace(resource_id)
     with transaction.atomic(durable=True):
+        current = User.objects.select_for_update(no_key=True).filter(pk=actor.pk, is_active=True).first()
+        if current is None or not may_connect(current):  # as of now: Azure may have taken long to answer
+            raise not_an_administrator()
         key = str(resource["id"]).lower()
         if Namespace.objects.filter(resource_key=key).exists():
             raise RuleError("resource_id", "connected", f"{resource['name']} is already connected.")

@@ -1,7 +1,7 @@
 """The outbox: mails are rows, put there in the transaction of the change and sent by workers."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -9,10 +9,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.activity import SESSIONS, record
 from portal.celery import send
 from portal.models import Notice, Outgoing, OutgoingMail, User
 from portal.notifications.preferences import address_of
 from portal.notifications.queue import Queue
+from portal.people.authority import administrator_and
 from portal.sign_in.encryption import MAIL_BODY, decrypt, encrypt
 
 TASK = "portal.tasks.send_mails"
@@ -139,6 +141,26 @@ def retry(pk: int) -> bool:
     done |= bool(failed.filter(notice__isnull=True, expires_at__gt=now).update(**again))
     if done:
         wake_up()
+    return done
+
+
+def retry_mail(actor: User, *, pk: int) -> bool:
+    """Send a mail again, or now. Return False where it was sent or its text is erased. Raise RefusedError."""
+    return _change(actor, "Retry mail", pk, retry)
+
+
+def cancel_mail(actor: User, *, pk: int) -> bool:
+    """Give a mail up. Return False where it is being sent or settled. Raise RefusedError."""
+    return _change(actor, "Cancel mail", pk, MAILS.cancel)
+
+
+def _change(actor: User, verb: str, pk: int, act: Callable[[int], bool]) -> bool:
+    with transaction.atomic(durable=True):
+        administrator_and(actor)
+        mail = OutgoingMail.objects.filter(pk=pk).first()
+        done = mail is not None and act(pk)
+        if done and mail is not None:
+            record(actor, verb=verb, kind=SESSIONS, object_pk=pk, object_name=f"{mail.purpose} to {mail.to}"[:160])
     return done
 
 

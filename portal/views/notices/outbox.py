@@ -1,5 +1,7 @@
 """The outbox, for administrators: what waits, what failed and why, with retry and cancel."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseBase
@@ -7,10 +9,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.activity import SESSIONS, record
 from portal.models import Outgoing, OutgoingMail, User
-from portal.notifications import outbox
+from portal.notifications.outbox import cancel_mail, retry_mail
 from portal.pages.outbox import label_of, summarize
+from portal.people.authority import RefusedError
 from portal.web.access_denied import Denied
 from portal.web.responses import PageRequest, go_to
 
@@ -42,8 +44,7 @@ def outbox_list(request: PageRequest) -> HttpResponse:
 @require_POST
 def outbox_retry(request: PageRequest, mail: int) -> HttpResponseBase:
     _check_mail(request.user, mail)
-    if outbox.retry(mail):
-        _record(request.user, "Retry mail", mail)
+    if _allowed(lambda: retry_mail(request.user, pk=mail)):
         messages.success(request, "The mail is sent as soon as a worker is free.")
     else:
         messages.warning(request, "This mail cannot be sent again: it was sent, or its text is erased.")
@@ -53,26 +54,30 @@ def outbox_retry(request: PageRequest, mail: int) -> HttpResponseBase:
 @require_POST
 def outbox_cancel(request: PageRequest, mail: int) -> HttpResponseBase:
     _check_mail(request.user, mail)
-    if outbox.MAILS.cancel(mail):
-        _record(request.user, "Cancel mail", mail)
+    if _allowed(lambda: cancel_mail(request.user, pk=mail)):
         messages.success(request, "The mail is cancelled.")
     else:
         messages.warning(request, "This mail is being sent, or was settled.")
     return go_to(request, "portal:outbox_list")
 
 
+def _allowed(act: Callable[[], bool]) -> bool:
+    try:
+        return act()
+    except RefusedError:
+        raise _denied() from None
+
+
 def _check(user: User) -> None:
     if not user.is_superuser:
-        raise Denied("Only administrators see the outbox.", lambda: "Ask an administrator of the portal.")
+        raise _denied()
+
+
+def _denied() -> Denied:
+    return Denied("Only administrators see the outbox.", lambda: "Ask an administrator of the portal.")
 
 
 def _check_mail(user: User, pk: int) -> None:
     _check(user)
     if not OutgoingMail.objects.filter(pk=pk).exists():
         raise Http404("There is no such mail.")
-
-
-def _record(actor: User, verb: str, pk: int) -> None:
-    mail = OutgoingMail.objects.filter(pk=pk).first()
-    if mail is not None:
-        record(actor, verb=verb, kind=SESSIONS, object_pk=pk, object_name=f"{mail.purpose} to {mail.to}"[:160])

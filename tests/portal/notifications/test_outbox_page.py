@@ -12,8 +12,10 @@ from django.utils import timezone
 from portal.models import Activity, OutgoingMail, User
 from portal.notifications import outbox
 from portal.notifications.checks import outgoing, warnings_for_administrators
+from portal.notifications.outbox import cancel_mail, retry_mail
 from portal.notifications.sending import send_due
 from portal.pages.outbox import SLOW, summarize
+from portal.people.authority import RefusedError
 from tests.portal.notifications.mail_server import mail_server
 from tests.support.factories import make_admin
 
@@ -79,6 +81,17 @@ def test_retry_and_cancel_are_recorded(browser: Browser, admin: User) -> None:
     assert (mail.state, mail.body) == ("cancelled", "")
     verbs = Activity.objects.filter(actor=admin).order_by("pk").values_list("verb", flat=True)
     assert list(verbs) == ["Retry mail", "Cancel mail"]
+
+
+def test_an_action_reads_the_administrator_again(admin: User) -> None:
+    mail = put(next_attempt_at=timezone.now() + timedelta(hours=1))
+    User.objects.filter(pk=admin.pk).update(is_superuser=False)  # not known to the object of the actor
+    for act in (retry_mail, cancel_mail):
+        with pytest.raises(RefusedError):
+            act(admin, pk=mail.pk)
+    mail.refresh_from_db()
+    assert mail.state == "waiting"
+    assert not Activity.objects.exists()
 
 
 def test_a_mail_server_that_is_away_is_reported(settings: Any) -> None:
