@@ -342,7 +342,11 @@ REDIRECTS = {
     ),
     *("sync:sync_retry", "sync:sync_discard"),
 }
-FILES = ("_csv", "_pem", "session_state", "client_import_left", "client_import_result")
+FILES = (
+    *("_csv", "_pem", "session_state", "client_import_left", "client_import_result"),
+    *(f"{stem}_export" for stem in ("client", "ca_certificate", "client_group", "topic_space", "permission_binding")),
+    *(f"template_{made}" for made in ("arm", "bicep", "terraform", "az")),
+)
 WRONG_LINKS = {"account_reset_password_from_key", "account_confirm_email"}  # with the key of the access table
 PARTS = ("bell", "_states", "_check", "_check_name", "_live", "_newer")
 
