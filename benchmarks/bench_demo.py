@@ -45,7 +45,7 @@ def fresh_install() -> Measurement:
         copy_sources(copy)
         began = time.perf_counter()
         environment = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "MAKEFLAGS"}}
-        command = ["make", "demo", "DEMO=--port 0", f"PYTHON={base_python()}"]
+        command = ["make", "demo", "DEMO=--port 0 --empty", f"PYTHON={base_python()}"]
         with ended_by_interrupt(command, copy, environment) as process:
             ready = copy / ".local" / "endpoints.json"
             until(lambda: ready.exists() or process.poll() is not None, "the fresh demo is ready", 600)

@@ -31,7 +31,8 @@ class Demo:
 
     `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
     with "", Celery stores its messages as files in the folder. `azure`: the time at which the emulator behaves as Azure
-    did, such as "2025-02"; with "", its newest. `sso`: whether to run an identity provider too.
+    did, such as "2025-02"; with "", its newest. `sso`: whether to run an identity provider too. `empty`: whether a new folder
+    gets two bare namespaces only.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Demo:
         broker: str,
         azure: str,
         sso: bool,
+        empty: bool,
         code: Path,
         report: Callable[[str], None],
     ) -> None:
@@ -50,6 +52,7 @@ class Demo:
         self._broker = broker
         self._azure = azure
         self._sso = sso
+        self._empty = empty
         self._provider: DemoProvider | None = None
         self._report = report
         self._seed: dict[str, Any] = {}
@@ -132,6 +135,8 @@ class Demo:
         if self._is_fresh:
             output = self._supervisor.run("seed", "django", ["seed_demo", f"--passwords={self._folder.passwords}"])
             write_private(seed, output.splitlines()[-1])
+            if not self._empty:
+                self._folder.to_fill.touch(mode=0o600)
         known: dict[str, Any] = json.loads(seed.read_text(encoding="utf-8"))
         return known
 
@@ -194,7 +199,18 @@ class Demo:
     def _wait_for_answers(self) -> None:
         """Wait until every part responds, then write their addresses to `endpoints.json`."""
         self._supervisor.wait(self._everything_answers, seconds=READY_SECONDS, what=self._silent_parts, every=0.1)
+        self._fill()
         write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
+
+    def _fill(self) -> None:
+        """Fill a new folder once, through the running parts. Where that was interrupted, it is completed."""
+        if self._folder.to_fill.exists():
+            self._report("Filling contoso-plant with devices and a day of connections …")
+            try:
+                self._supervisor.run("fill", "django", ["fill_demo"])
+            except PartError as error:
+                self._report(f"The demo's data is incomplete. {error}")
+            self._folder.to_fill.unlink(missing_ok=True)
 
     def _withdraw(self) -> None:
         """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""

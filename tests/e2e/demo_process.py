@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class DemoProcess:
-    """One run of the demo in the folder `state`. Its output goes to a file beside the folder."""
+    """One run of the demo in the folder `state`, with bare namespaces unless `filled`. Its output goes to a file beside the folder."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, filled: bool = False) -> None:
         self.state = state
         self._output = state.with_name(f"{state.name}-output.txt")
         broker = [f"--broker={own_broker.URL}"] if own_broker.URL else []
         command = [sys.executable, "manage.py", "demo", f"--state={state}", *broker, *options]
+        command += [] if filled else ["--empty"]
         environment = {k: v for k, v in os.environ.items() if k not in {"DJANGO_SETTINGS_MODULE", "PORTAL_STATE_DIR"}}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -73,9 +74,9 @@ class DemoProcess:
 
 
 @contextmanager
-def running_demo(state: Path, *options: str) -> Iterator[DemoProcess]:
+def running_demo(state: Path, *options: str, filled: bool = False) -> Iterator[DemoProcess]:
     """Run a demo on free ports for the block, and stop it at the end in any case."""
-    demo = DemoProcess(state, "--port=0", *options)
+    demo = DemoProcess(state, "--port=0", *options, filled=filled)
     try:
         yield demo
     finally:

@@ -5,9 +5,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,36 @@ def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> N
     until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
     assert said["portal"] in demo.output
     assert all(user["password"] in demo.output for user in said["users"])
+
+
+@pytest.mark.long
+def test_a_new_demo_is_filled_once(tmp_path: Path) -> None:
+    """Three teams, 40 clients, refusals for several reasons, a CA certificate that expires in 19 days, one difference."""
+    state = tmp_path / "state"
+    with running_demo(state, filled=True) as demo:
+        demo.wait_ready()
+        assert "incomplete" not in demo.output, (state / "logs" / "fill.log").read_text()
+        assert numbers_in(state) == FILLED
+        assert not (state / "to-fill").exists()
+    with running_demo(state, filled=True) as demo:
+        demo.wait_ready()
+        assert numbers_in(state) == FILLED
+
+
+FILLED = {
+    "SELECT count(*) FROM portal_team": 3,
+    "SELECT count(*) FROM namespaces_client WHERE generation = synced_generation": 40,
+    "SELECT count(*) FROM certificates_cacertificate WHERE generation = synced_generation": 3,
+    "SELECT count(DISTINCT hour) >= 24 FROM namespaces_connectioncount WHERE code = ''": 1,
+    "SELECT count(DISTINCT code) FROM namespaces_connectionattempt WHERE NOT accepted": 5,
+    "SELECT count(*) FROM namespaces_client WHERE last_seen_at IS NOT NULL": 35,
+    "SELECT count(*) FROM sync_finding WHERE name = 'robot-04' AND is_loud AND state = 'open'": 1,
+}
+
+
+def numbers_in(state: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(f"file:{state / 'portal.sqlite3'}?mode=ro", uri=True)) as database:
+        return {question: database.execute(question).fetchone()[0] for question in FILLED}
 
 
 @pytest.mark.long

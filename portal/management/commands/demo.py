@@ -14,7 +14,7 @@ from portal.demo.supervisor import PartError
 
 
 class Command(BaseCommand):
-    help = "Start the emulator, a worker and the portal, seeded with two namespaces. Ctrl-C stops everything."
+    help = "Start the emulator, a worker and the portal, with two namespaces, one of them filled. Ctrl-C stops everything."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,6 +34,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sso", action="store_true", help="run an identity provider too, with users and groups for single sign-on"
         )
+        parser.add_argument(
+            "--empty", action="store_true", help="start with two bare namespaces, without devices and connections"
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,7 +47,7 @@ class Command(BaseCommand):
             if options["reset"]:
                 folder.reset()
             folder.open()
-            chosen = {name: options[name] for name in ("port", "broker", "azure", "sso")}
+            chosen = {name: options[name] for name in ("port", "broker", "azure", "sso", "empty")}
             Demo(folder, **chosen, code=settings.BASE_DIR, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,1 @@
+"""What `manage.py fill_demo` puts into the namespace contoso-plant."""
