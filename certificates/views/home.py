@@ -13,6 +13,7 @@ from certificates.pages.certificate_check import (
     KEPT_AS,
     MOST_KEPT,
     CheckedCertificate,
+    LastChecked,
     check_certificate,
     kept_of,
     last_checked,
@@ -64,7 +65,8 @@ def certificate_check(request: PageRequest) -> HttpResponse:
             _keep(request, checked)
         else:
             status = 422
-    context: dict[str, Any] = {"form": form, "checked": checked, "last": _last(request, namespaces)}
+    before = _last(request, namespaces)[1 if checked is not None else 0 :]  # without the one that is shown in full
+    context: dict[str, Any] = {"form": form, "checked": checked, "last": before}
     if status == 422:
         answer = render_page(request, "home/certificate_check.html", context, partial="form", status=status)
         return reswap(retarget(answer, "#check-form"), "outerHTML")  # each error is shown at its field
@@ -80,5 +82,5 @@ def _keep(request: PageRequest, checked: CheckedCertificate | None) -> None:
         request.session[KEPT_AS] = [kept_of(checked), *request.session.get(KEPT_AS, [])][:MOST_KEPT]
 
 
-def _last(request: PageRequest, namespaces: list[Namespace]) -> Any:
+def _last(request: PageRequest, namespaces: list[Namespace]) -> list[LastChecked]:
     return last_checked(request.session.get(KEPT_AS, []), namespaces)

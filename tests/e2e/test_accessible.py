@@ -53,6 +53,8 @@ PAGES = (
     "namespaces/1/access-control/",
     "namespaces/1/sync/",
     "namespaces/1/drift/",
+    "home/",
+    "check-certificate/",
     "account/",
     "account/sessions/",
     "account/notifications/",

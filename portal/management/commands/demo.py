@@ -14,7 +14,9 @@ from portal.demo.supervisor import PartError
 
 
 class Command(BaseCommand):
-    help = "Start the emulator, a worker and the portal, with two namespaces, one of them filled. Ctrl-C stops everything."
+    help = (
+        "Start the emulator, a worker and the portal, with two namespaces, one of them filled. Ctrl-C stops everything."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
