@@ -85,7 +85,8 @@ def _needs(row: Any, names: Mapping[tuple[str, str], str]) -> tuple[tuple[str, s
 
 
 def _namespace(namespace: Namespace) -> Part:
-    configuration = NamespaceConfiguration.objects.filter(namespace=namespace.pk).first()
+    seen: Any = NamespaceConfiguration.visible_to(namespace.sight)
+    configuration: NamespaceConfiguration | None = seen.filter(namespace=namespace.pk).first()
     held = (configuration.base if configuration is not None else None) or namespace.resource or {}
     properties = {key: value for key, value in (held.get("properties") or {}).items() if key not in _OF_AZURE}
     parts = {key: _without_written(value) for key, value in properties.items() if value is not None}
