@@ -54,7 +54,7 @@ def test_an_app_is_added_and_asked_for(demo: DemoProcess, chromium: Browser, pag
     check(page, screenshots, "sign-in-code")
     page.get_by_role("textbox", name="Code").fill(plain.locator("[data-recovery-code]").first.inner_text())
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Namespaces")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Home")
     for path in ("two-step", "sessions"):
         page.goto(f"{base}account/{path}/")
         check(page, screenshots, f"account-{path}")

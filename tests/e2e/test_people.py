@@ -77,7 +77,7 @@ def test_an_invited_uploader_manages_the_own_teams_certificates(
     mika.get_by_label("Password", exact=False).first.fill(PASSWORD)
     mika.get_by_label("Password again").fill(PASSWORD)
     mika.get_by_role("button", name="Create account").click()
-    expect(mika.get_by_role("heading", level=1)).to_contain_text("Namespaces")
+    expect(mika.get_by_role("heading", level=1)).to_contain_text("Home")
 
     mika.goto(f"{base}account/two-step/app/")
     mika.get_by_label("Password").fill(PASSWORD)

@@ -36,12 +36,12 @@ def sign_in(page: Page, endpoints: dict[str, Any], username: str) -> None:
     password = next(user["password"] for user in provider["users"] if user["username"] == username)
     page.goto(endpoints["portal"])
     page.get_by_role("button", name="Sign in with Contoso").click()
-    page.wait_for_url(lambda url: "next=" in url or url.endswith("/namespaces/"))
+    page.wait_for_url(lambda url: "next=" in url or url.endswith("home/"))
     if page.url.startswith(provider["url"]):
         page.get_by_label("User at Contoso").fill(username)
         page.get_by_label("Password at Contoso").fill(password)
         page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Namespaces")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Home")
 
 
 def teams(page: Page, endpoints: dict[str, Any]) -> str:

@@ -86,7 +86,7 @@ def fill(namespace: Namespace) -> None:
 def pages() -> Iterator[str]:
     """Yield each URL name that a GET opens, apart from those of one's own account."""
     opened = (name for name, (method, _) in TABLE.items() if method == "GET")
-    yield from (name for name in opened if name.startswith(("namespaces:", "certificates:", "sync:")))
+    yield from (name for name in opened if name.startswith(("home:", "namespaces:", "certificates:", "sync:")))
     yield from ("portal:home", "portal:notifications", "portal:bell", "portal:account")
 
 
@@ -108,6 +108,7 @@ def test_no_page_changes_when_another_team_adds_rows(hiding: Namespace, person: 
     browser = signed_in(person)
     urls = {name: reverse(name, kwargs=arguments(name, hiding.pk)) for name in pages()}
     urls["search"] = f"{reverse('portal:search')}?q={MARK}"
+    urls |= {whose: f"{reverse('home:home')}?whose={whose}" for whose in ("mine", "team")}
     urls["by thumbprint"] = f"{reverse('portal:search')}?q={THUMBPRINT}"
     urls["clients searched"] = f"{reverse('namespaces:client_list', args=[hiding.pk])}?q={MARK}"
     before = {name: shown(browser, url) for name, url in urls.items()}
