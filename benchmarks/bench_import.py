@@ -14,6 +14,11 @@ from typing import Any
 
 ROWS = 10_000
 ROUNDS = 3
+UNKNOWN = (
+    "last_seen_at",
+    "certificate_expires_at",
+    "created_by",
+)  # empty in a new client, and required by a full check
 
 
 def table() -> bytes:
@@ -75,7 +80,7 @@ def measure() -> None:
 
     def one_by_one() -> None:
         for row in new_clients():
-            row.full_clean()
+            row.full_clean(exclude=UNKNOWN)
             row.save()
 
     def bare() -> None:

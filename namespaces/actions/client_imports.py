@@ -1,5 +1,6 @@
 """Importing clients from files: start, stop and resume an import, and write its rows, a batch in each transaction."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -190,7 +191,8 @@ def import_batch(pk: int) -> bool:
         run = running.filter(pk=pk, state=State.RUNNING).first()
         if run is None:
             return False
-        rows = list(run.rows.filter(is_chosen=True, outcome=Outcome.WAITING).order_by("number")[:BATCH])
+        waiting = run.rows.filter(is_chosen=True, outcome=Outcome.WAITING).defer("cells", "values", "certificate")
+        rows = list(waiting.order_by("number")[:BATCH])
         if not rows:
             _finish(run)
             return False
@@ -200,11 +202,21 @@ def import_batch(pk: int) -> bool:
             _leave(rows, refusal.sentence)
         else:
             _Batch(run, rows).write()
-        ImportRow.objects.bulk_update(rows, ["outcome", "why"], batch_size=BATCH)
+        _save_outcomes(rows)
         imported = sum(row.outcome in (Outcome.CREATED, Outcome.UPDATED) for row in rows)
         run.done, run.imported, run.touched_at = run.done + len(rows), run.imported + imported, timezone.now()
         run.save(update_fields=["done", "imported", "touched_at"])
     return True
+
+
+def _save_outcomes(rows: Sequence[ImportRow]) -> None:
+    """Save what came of the rows: one statement for each outcome and reason, of which there are few."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in rows:
+        groups[row.outcome, row.why if row.outcome == Outcome.LEFT else ""].append(row.pk)
+    for (outcome, why), pks in groups.items():
+        values = {"outcome": outcome, "why": why} if outcome == Outcome.LEFT else {"outcome": outcome}
+        ImportRow.objects.filter(pk__in=pks).update(**values)
 
 
 def _leave(rows: Sequence[ImportRow], why: str) -> None:

@@ -18,6 +18,7 @@ from xml.parsers import expat
 MEMORY = 768 * 1024 * 1024
 CPU_SECONDS = 15
 MOST_UNPACKED = 100_000_000
+MOST_STYLES = 5_000_000
 MOST_ROWS, MOST_COLUMNS = 10_001, 200
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})\Z")
 
@@ -26,10 +27,42 @@ class Refused(Exception):  # noqa: N818 - reads as a sentence
     """The workbook cannot be read. The arguments are the code and the sentence for people."""
 
 
-class _Sheet:
-    """What the XML of a sheet shows before its values are read."""
+class _Styles:
+    """Which styles of cells show leading zeros: a number with one has lost them, since it is stored as a number."""
 
     def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.codes: dict[str, str] = {}
+        self.of_cells: list[str] = []
+        self.is_of_cells = False
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = name.rpartition(":")[2]
+        if tag == "numFmt":
+            self.codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif tag == "cellXfs":
+            self.is_of_cells = True
+        elif tag == "xf" and self.is_of_cells:
+            self.of_cells.append(attributes.get("numFmtId", ""))
+
+    def _end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "cellXfs":
+            self.is_of_cells = False
+
+    def padding(self) -> frozenset[str]:
+        """Return the numbers of those styles, as cells name them."""
+        return frozenset(
+            str(at) for at, number in enumerate(self.of_cells) if re.fullmatch("0{2,}", self.codes.get(number, ""))
+        )
+
+
+class _Sheet:
+    """What the XML of a sheet shows before its values are read. `padding`: the styles that show leading zeros."""
+
+    def __init__(self, padding: frozenset[str]) -> None:
+        self.padding = padding
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.StartDoctypeDeclHandler = self._doctype
@@ -50,6 +83,12 @@ class _Sheet:
             self._start_row(attributes.get("r", ""))
         elif tag == "c":
             self._start_cell(attributes.get("r", ""))
+            if attributes.get("s") in self.padding and attributes.get("t", "n") == "n":
+                raise Refused(
+                    "leading-zeros",
+                    f"Cell {self.cell or '?'} shows leading zeros that its number does not have. Format the column as text "
+                    "and enter it again.",
+                )
         elif tag == "f":
             raise Refused(
                 "formula", f"Cell {self.cell or '?'} has a formula. Paste its value instead (Paste special, Values)."
@@ -93,9 +132,10 @@ def check(data: bytes) -> None:
         sheets = [part for part in parts if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename)]
         if not sheets:
             raise Refused("no-rows", "This workbook has no sheet.")
+        padding = _padding(archive)
         unpacked = 0
         for part in sheets:
-            sheet = _Sheet()
+            sheet = _Sheet(padding)
             with archive.open(part) as stream:
                 while chunk := stream.read(65_536):
                     unpacked += len(chunk)
@@ -103,6 +143,13 @@ def check(data: bytes) -> None:
                         raise Refused("workbook-too-large", "This workbook is too large when unpacked.")
                     sheet.feed(chunk)
             sheet.feed(b"", last=True)
+
+
+def _padding(archive: zipfile.ZipFile) -> frozenset[str]:
+    styles = _Styles()
+    with contextlib.suppress(KeyError, expat.ExpatError), archive.open("xl/styles.xml") as stream:
+        styles.parser.Parse(stream.read(MOST_STYLES), True)
+    return styles.padding()
 
 
 def rows_of(data: bytes) -> list[tuple[int, list[str]]]:

@@ -1,7 +1,7 @@
 """What the pages of an import of clients show: its rows by verdict, problems first, and how far it is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from django.core.paginator import Page
 from django.db.models import Case, Count, IntegerField, Value, When
 from django.http import Http404, QueryDict
 
-from namespaces.models import ClientImport, ImportRow, Namespace
+from namespaces.models import Client, ClientImport, ImportRow, Namespace
 from portal.listing import asked_text, page_of
 from portal.models import User
 from portal.web.csv_files import CsvColumn
@@ -70,6 +70,16 @@ class Chip:
 
 
 @dataclass(frozen=True)
+class FieldDifference:
+    """One value that an import would change, as the lines that pages show."""
+
+    name: str
+    label: str
+    was: tuple[str, ...]
+    now: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Segment:
     """One part of the bar above the rows, in thousandths of its width."""
 
@@ -114,7 +124,21 @@ def get_import(user: User, namespace: Namespace, pk: int) -> ClientImport:
     return run
 
 
-def review_of(run: ClientImport, query: QueryDict) -> Review:
+def _compare(namespace: Namespace, rows: Sequence[ImportRow]) -> None:
+    """Give each row that differs from a registered client its `differences`."""
+    differing = {row.fix_value: row for row in rows if row.verdict == Verdict.DIFFERS}
+    seen = Client.visible_to(namespace.sight).present().filter(namespace=namespace, name__in=list(differing))
+    for client in seen if differing else ():
+        wanted, held = differing[client.name].wanted, client.describe()
+        differing[client.name].differences = [  # type: ignore[attr-defined]  # for the page
+            FieldDifference(name, Client.label_of(name), Client.shown(name, held[name]), Client.shown(name, value))
+            for name, value in wanted.items()
+            if Client.shown(name, held[name]) != Client.shown(name, value)
+        ]
+
+
+def review_of(run: ClientImport, namespace: Namespace, query: QueryDict) -> Review:
+    """Return the page of the review. `namespace`: as the person sees it."""
     counted = dict(run.rows.order_by().values_list("verdict").annotate(n=Count("pk")))
     chips = tuple(Chip(v, v.label, counted[v], KINDS[v]) for v in PROBLEMS_FIRST if counted.get(v))
     asked = asked_text(query, "verdict")
@@ -122,6 +146,7 @@ def review_of(run: ClientImport, query: QueryDict) -> Review:
     rows = run.rows.filter(verdict=verdict) if verdict else run.rows.all()
     rank = Case(*(When(verdict=v, then=Value(at)) for at, v in enumerate(PROBLEMS_FIRST)), output_field=IntegerField())
     page = page_of(rows.order_by(rank, "number"), query, ROWS_ON_A_PAGE)
+    _compare(namespace, list(page))
     chosen = run.rows.filter(is_chosen=True).count()
     return Review(
         page=page,

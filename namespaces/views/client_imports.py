@@ -78,7 +78,7 @@ def client_import(request: PageRequest, pk: int, run: int) -> HttpResponse:
 def _review_page(
     request: PageRequest, namespace: Namespace, run: ClientImport, form: ImportOptionsForm, *, status: int = 200
 ) -> HttpResponse:
-    review, others = review_of(run, request.GET), running_imports(request.user, namespace)
+    review, others = review_of(run, namespace, request.GET), running_imports(request.user, namespace)
     context = namespace_context(request, namespace, run=run, review=review, form=form, others=others, **TITLE)
     return render_page(request, "namespaces/client_import_review.html", context, status=status)
 

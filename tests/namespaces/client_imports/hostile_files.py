@@ -32,7 +32,7 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
 def workbook(
-    *rows: str, after: str = "", styles: str = "", prolog: str = "", extra: tuple[tuple[str, bytes], ...] = ()
+    *rows: str, after: str = "", formats: str = "", prolog: str = "", extra: tuple[tuple[str, bytes], ...] = ()
 ) -> bytes:
     """Return an .xlsx file with these rows; `after` follows the rows in the XML of the sheet."""
     sheet = f'<?xml version="1.0"?>{prolog}<worksheet xmlns="{_MAIN}"><sheetData>{"".join(rows)}</sheetData>{after}</worksheet>'
@@ -63,8 +63,8 @@ def workbook(
         ),
         (
             "xl/styles.xml",
-            f'<?xml version="1.0"?><styleSheet xmlns="{_MAIN}"><cellXfs count="2"><xf numFmtId="0"/>'
-            f'<xf numFmtId="14" applyNumberFormat="1"/></cellXfs>{styles}</styleSheet>'.encode(),
+            f'<?xml version="1.0"?><styleSheet xmlns="{_MAIN}"><numFmts>{formats}</numFmts><cellXfs count="3"><xf numFmtId="0"/>'
+            '<xf numFmtId="14" applyNumberFormat="1"/><xf numFmtId="164"/></cellXfs></styleSheet>'.encode(),
         ),
         ("xl/worksheets/sheet1.xml", sheet.encode()),
         *extra,
@@ -162,6 +162,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], list[str]]] = {
     "a date for a name": ("a.xlsx", lambda: one_row('<c r="A2" s="1"><v>45000</v></c>'), ["date"]),
     "half a number": ("a.xlsx", lambda: one_row('<c r="A2"><v>1.5</v></c>'), ["number"]),
     "a whole number": ("a.xlsx", lambda: one_row('<c r="A2"><v>7</v></c>'), [READ]),
+    "zeros that only its format shows": ("a.xlsx", lambda: workbook(HEADINGS, row(2, '<c r="A2" s="2"><v>7</v></c>'), formats='<numFmt numFmtId="164" formatCode="0000"/>'), ["leading-zeros"]),
     "a cell in the last row": ("a.xlsx", lambda: workbook(HEADINGS, row(1048576, cell("XFD1048576", "a"))), ["!too-many-rows"]),
     "a cell in the last column": ("a.xlsx", lambda: one_row(cell("XFD2", "a")), ["too-many-columns"]),
     "rows out of order": ("a.xlsx", lambda: workbook(HEADINGS, row(3, cell("A3", "a")), row(2, cell("A2", "b"))), ["broken-workbook"]),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -157,6 +158,8 @@ def test_each_row_has_its_verdict_and_one_fix(browser: Browser, place: Namespace
     ]
     page = browser.get(url(place, "", run)).content.decode()
     assert 'data-ready="1" data-total="7"' in page
+    compared = re.findall(r'data-changed="(\w+)"', page)
+    assert compared == ["state", "description"], "of the one that differs"
     assert "Line C" in page
     listed = browser.get(url(place, "_left", run))
     rows = list(csv.DictReader(io.StringIO(b"".join(listed).decode("utf-8-sig"))))
