@@ -244,6 +244,7 @@
       const boxes = [...button.form.elements].filter((box) => box.type === "checkbox" && box.name === "tick");
       const ticked = Number(button.dataset.ticked) + boxes.filter((box) => box.checked).length;
       one("[data-ticked-count]", button).textContent = ticked.toLocaleString("en-GB");
+      one("[data-ticked-plural]", button).hidden = ticked === 1;
       button.disabled = ticked === 0;
     }
     for (const form of all("form[data-needs-choice]")) {
