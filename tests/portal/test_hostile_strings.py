@@ -204,11 +204,13 @@ def make_import(owner: User, namespace: Namespace) -> None:
             ("no-issuer", "use-thumbprint"),
             ("name-taken", "rename"),
             ("private-key", "show-how"),
+            ("differs", "compare"),
             ("invalid", ""),
         ),
         1,
     ):
-        ImportRow.objects.create(run=run, number=number, place=number, verdict=verdict, fix=fix, **texts)
+        facts = texts | ({"fix_value": "press-1"} if fix == "compare" else {})  # the page of a client
+        ImportRow.objects.create(run=run, number=number, place=number, verdict=verdict, fix=fix, **facts)
 
 
 def make_outgoing(owner: User, namespace: Namespace) -> None:
