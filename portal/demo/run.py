@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.demo.checks import Arm, mqtt_answers, portal_answers, worker_answers
+from portal.demo.devices import Devices
 from portal.demo.single_sign_on import PORT as PROVIDER_PORT
 from portal.demo.single_sign_on import DemoProvider
 from portal.demo.state import HOST, StateFolder, free_ports, listen
@@ -20,6 +21,7 @@ ARM_PORT = 8443
 MQTT_PORT = 8883
 MQTT_PORTS = 8  # consecutive ports that must be free: one per namespace, and some for namespaces added later
 READY_SECONDS = 60.0
+FILLED = "contoso-plant"  # the namespace with devices
 WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
 # Variables with these prefixes are not passed on from the shell: the demo sets storage, broker and Azure itself.
@@ -78,6 +80,7 @@ class Demo:
         with self._signals():
             try:
                 self._bring_up()
+                Devices(self._folder.devices, self._folder.mqtt_endpoints, FILLED).start()
                 self._announce()
                 self._watch()
             except Stopped:

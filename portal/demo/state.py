@@ -30,6 +30,7 @@ class StateFolder:
         self.mqtt_endpoints = self.path / "mqtt-endpoints.json"
         self.passwords = self.path / "passwords.json"
         self.seed = self.path / "seed.json"
+        self.devices = self.path / "devices"  # certificates and keys of those that stay connected
         self.to_fill = self.path / "to-fill"  # there until the demo's data is complete
         self.parts = self.path / "parts.json"
         self.emulator = self.path / "emulator"

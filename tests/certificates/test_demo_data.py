@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from certificates.authentication.engine import authenticate
 from certificates.management.demo_data.day import HOURS, count_the_day
-from certificates.management.demo_data.devices import connect_packet
 from certificates.management.demo_data.plant import LINES, chain_of, devices_of, furnish
 from certificates.models import CACertificate
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.certificate import load_certificate
 from namespaces.connections.refusal_reasons import short_reason
 from namespaces.models import Client, ConnectionCount, RefusedName
+from portal.demo.devices import connect_packet, is_accepted
 from portal.models import Activity, Team
 from tests.support.factories import make_admin, make_namespace, make_user
 
@@ -97,3 +97,19 @@ def test_a_connect_packet_has_its_length_and_both_names() -> None:
     packet = connect_packet("press-a-01")
     assert packet[:2] == bytes([0x10, len(packet) - 2])
     assert packet.count(b"\x00\x0apress-a-01") == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        (b"\x20\x03\x00\x00\x00", True),
+        (b"\x20\x03\x00\x87\x00", False),
+        (b"\x20\x83\x01\x00\x87\x80\x01", False),
+        (b"\x20\x83\x01\x00\x00\x80\x01", True),
+        (b"\x20\x03", False),
+        (b"", False),
+        (b"\xe0\x01\x00\x00\x00", False),
+    ],
+)
+def test_an_answer_with_a_reason_in_words_is_read_too(answer: bytes, accepted: bool) -> None:
+    assert is_accepted(answer) is accepted

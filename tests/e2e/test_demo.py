@@ -60,6 +60,7 @@ def test_a_new_demo_is_filled_once(tmp_path: Path) -> None:
         assert "incomplete" not in demo.output, (state / "logs" / "fill.log").read_text()
         assert numbers_in(state) == FILLED
         assert not (state / "to-fill").exists()
+        until(lambda: connected_in(state) >= 25, "devices stay connected")
     with running_demo(state, filled=True) as demo:
         demo.wait_ready()
         assert numbers_in(state) == FILLED
@@ -74,6 +75,12 @@ FILLED = {
     "SELECT count(*) FROM namespaces_client WHERE last_seen_at IS NOT NULL": 35,
     "SELECT count(*) FROM sync_finding WHERE name = 'robot-04' AND is_loud AND state = 'open'": 1,
 }
+
+
+def connected_in(state: Path) -> int:
+    question = "SELECT coalesce(max(clients_connected), 0) FROM namespaces_namespace"
+    with closing(sqlite3.connect(f"file:{state / 'portal.sqlite3'}?mode=ro", uri=True)) as database:
+        return int(database.execute(question).fetchone()[0])
 
 
 def numbers_in(state: Path) -> dict[str, int]:

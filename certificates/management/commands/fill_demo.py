@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db.models import F
 from django.utils import timezone
@@ -14,6 +16,7 @@ from certificates.management.demo_data.plant import DISABLED, LINES, chain_of, d
 from certificates.models import CACertificate
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Client, ConnectionAttempt, Namespace
+from portal.demo.state import StateFolder
 from portal.models import User
 from sync import registry
 from sync.arm.gateway import arm_gateway
@@ -44,7 +47,7 @@ class Command(BaseCommand):
         ]
         endpoint = mqtt_endpoint(Namespace.objects.get(pk=namespace.pk))
         if endpoint is not None:
-            connect_all(devices, endpoint)
+            connect_all(devices, endpoint, keep=StateFolder(Path(settings.STATE_DIR)).devices)
             _wait(lambda: ConnectionAttempt.objects.filter(namespace=namespace).count() >= len(devices))
         _differ(namespace)
         User.objects.update(activity_seen_at=timezone.now())  # do not show the demo's data as new

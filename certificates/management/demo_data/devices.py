@@ -1,52 +1,42 @@
 """Connect the demo's devices over MQTT, as real ones would: mutual TLS, CONNECT, CONNACK, DISCONNECT."""
 
-import socket
-import ssl
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from certificates.management.demo_data.plant import Device
 from namespaces.connections.mqtt_endpoints import MqttEndpoint
+from portal.demo.devices import DISCONNECT, Address, open_connection
 
-SECONDS = 5.0
 AT_ONCE = 8
-DISCONNECT = b"\xe0\x00"
+OFFLINE = 6  # one of so many devices is switched off again
 
 
-def connect_all(devices: Sequence[Device], endpoint: MqttEndpoint) -> int:
-    """Let each device try to connect once, and return how many were let in."""
+def connect_all(devices: Sequence[Device], endpoint: MqttEndpoint, *, keep: Path) -> None:
+    """Let each device try to connect once. The certificates of most that were let in are kept in a folder, to stay connected."""
+    keep.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return sum(pool.map(partial(_connect, endpoint=endpoint), devices))
+        let_in = list(pool.map(partial(_connect, endpoint=endpoint), devices))
+    for number, (device, is_in) in enumerate(zip(devices, let_in, strict=True)):
+        if is_in and number % OFFLINE:
+            _write(device, keep / f"{device.user_name}.pem")
 
 
 def _connect(device: Device, endpoint: MqttEndpoint) -> bool:
-    context = ssl.create_default_context(cafile=endpoint.ca or None)
     with tempfile.TemporaryDirectory(prefix="demo-device-") as folder:  # ssl reads certificates from files only
-        file = Path(folder) / "device.pem"
-        file.touch(mode=0o600)
-        file.write_text(device.certificate.certificate_pem + device.certificate.key_pem.decode(), encoding="ascii")
-        context.load_cert_chain(file)
-    with suppress(OSError):  # a refused handshake, or a connection that the endpoint closed
-        with socket.create_connection((endpoint.host, endpoint.port), timeout=SECONDS) as plain:
-            with context.wrap_socket(plain, server_hostname=endpoint.host) as connection:
-                connection.sendall(connect_packet(device.user_name))
-                answer = connection.recv(64)
-                connection.sendall(DISCONNECT)
-                return len(answer) > 3 and answer[0] == 0x20 and answer[3] == 0
-    return False
+        pem = _write(device, Path(folder) / "device.pem")
+        connection = open_connection(pem, device.user_name, Address(endpoint.host, endpoint.port, endpoint.ca))
+    if connection is None:
+        return False
+    with connection:
+        connection.sendall(DISCONNECT)
+    return True
 
 
-def connect_packet(user_name: str) -> bytes:
-    """Return CONNECT of MQTT 5 with a clean start, a keep-alive of 60 s, and the user name as the client identifier too."""
-    name = _text(user_name)
-    body = _text("MQTT") + b"\x05\x82\x00\x3c\x00" + name + name
-    return b"\x10" + bytes([len(body)]) + body
-
-
-def _text(value: str) -> bytes:
-    data = value.encode()
-    return len(data).to_bytes(2, "big") + data
+def _write(device: Device, path: Path) -> Path:
+    """Write certificate and key into a file that only its owner can read."""
+    path.touch(mode=0o600)
+    path.write_text(device.certificate.certificate_pem + device.certificate.key_pem.decode(), encoding="ascii")
+    return path
