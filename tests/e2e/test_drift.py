@@ -36,8 +36,17 @@ class Arm:
             "clientCertificateAuthentication": {"validationScheme": "SubjectMatchesAuthenticationName"},
             **properties,
         }
-        url = f"{self._namespaces}/{namespace}/clients/{name}?{urlencode({'api-version': '2025-02-15'})}"
-        answer = self._session.put(url, json={"properties": body})
+        self._call("PUT", f"{namespace}/clients/{name}", {"properties": body})
+
+    def put_namespace(self, name: str) -> None:
+        self._call("PUT", name, {"location": "westeurope"})
+
+    def delete_namespace(self, name: str) -> None:
+        self._call("DELETE", name)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        url = f"{self._namespaces}/{path}?{urlencode({'api-version': '2025-02-15'})}"
+        answer = self._session.request(method, url, json=body)
         assert answer.ok, answer.text
 
 
