@@ -11,11 +11,13 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
+        from namespaces.pages.history import pages_of
         from namespaces.places import NamespacePlaces
         from namespaces.reachability import note_reachability
         from namespaces.scopes import NamespaceScopes
         from portal.registry import (
             register_actions,
+            register_activity_pages,
             register_activity_scope,
             register_menu_item,
             register_pages,
@@ -34,6 +36,7 @@ class NamespacesConfig(AppConfig):
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
+        register_activity_pages(pages_of)
         register_places(NamespacePlaces())
         register_roles(held_roles)
         register_role_book(NamespaceRoles())

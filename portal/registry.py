@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from django.db.models import Q, QuerySet
 
-from portal.models import Notice, Team, User
+from portal.models import Activity, Notice, Team, User
 from portal.short_cache import kept
 
 
@@ -79,6 +79,7 @@ class VisibleScopes(dict[int, datetime | None]):
     hidden: Q | None = None
 
 
+ActivityPages = Callable[[User, Sequence[Activity]], Mapping[tuple[str, int | None], str]]
 ActivityScope = Callable[[User], VisibleScopes]
 # Announces what is due at a time, such as expiries.
 NoticeProducer = Callable[[datetime], None]
@@ -90,6 +91,7 @@ _menu_items: list[MenuItem] = []
 _search_sources: list[SearchSource] = []
 _page_sources: list[PageSource] = []
 _action_sources: list[PageSource] = []
+_activity_pages: list[ActivityPages] = []
 _activity_scopes: list[ActivityScope] = []
 _role_sources: list[RoleSource] = []
 _deployment_checks: list[DeploymentCheck] = []
@@ -166,6 +168,16 @@ def _titled(sources: Sequence[PageSource], user: User, query: str, namespace_pk:
             words = re.split(r"\W+", page.title.casefold())
             if all(any(word.startswith(each) for word in words) for each in wanted):
                 yield page
+
+
+def register_activity_pages(source: ActivityPages) -> None:
+    if source not in _activity_pages:
+        _activity_pages.append(source)
+
+
+def activity_pages(user: User, activities: Sequence[Activity]) -> dict[tuple[str, int | None], str]:
+    """Return the addresses of the pages of what was changed, by kind and primary key, where the user may see it."""
+    return {key: url for source in _activity_pages for key, url in source(user, activities).items()}
 
 
 def register_activity_scope(scope: ActivityScope) -> None:

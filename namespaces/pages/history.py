@@ -10,11 +10,12 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import QueryDict
 from django.utils.text import capfirst
 
+from namespaces.access import sight_of
 from namespaces.models import Namespace
 from namespaces.pages.activity_filter import ActivityFilter
 from portal.activity import DENIED, DOWNLOADS, NO_NEWS
 from portal.listing import page_of
-from portal.models import Activity, ActivityLink, Part
+from portal.models import Activity, ActivityLink, Part, User
 from sync.models import Sight, SyncedModel, visible_activities
 from sync.registry import models
 
@@ -104,6 +105,11 @@ def _urls_of(activities: Iterable[Activity], sight: Sight) -> dict[tuple[str, in
         for pk, namespace_pk, name in rows.filter(pk__in=pks).values_list("pk", "namespace_id", "name"):
             found[kind, pk] = synced[kind].page_of(namespace_pk, name)
     return found
+
+
+def pages_of(user: User, activities: Iterable[Activity]) -> Mapping[tuple[str, int | None], str]:
+    """Return the addresses of the pages of what was changed, by kind and primary key, where the user may see it."""
+    return _urls_of(activities, sight_of(user))
 
 
 def namespace_history(namespace: Namespace, query: QueryDict) -> History:

@@ -10,12 +10,14 @@ from django.db.models import Q, QuerySet
 
 from portal.activity import NO_NEWS, seen_until
 from portal.models import Activity, Notice, User
-from portal.registry import VisibleScopes, may_get, visible_scopes
+from portal.registry import VisibleScopes, activity_pages, may_get, visible_scopes
 
 # Outcomes of one's own changes that are no news.
 ROUTINE = (Activity.Outcome.SUCCEEDED, Activity.Outcome.LOCAL, Activity.Outcome.SUPERSEDED)
 MOST_UNREAD = 100  # the badge says 99+
 SHOWN = 30
+ALL, NEEDS, TEAM = "all", "needs", "team"
+VIEWS = ((ALL, "All"), (NEEDS, "Needs me"), (TEAM, "My teams"))
 MOST_LATE = 100  # namespaces filtered by the date the user got access, which bounds the SQL statement
 
 
@@ -84,23 +86,42 @@ class BellEntry:
     is_unread: bool
     notice: Notice | None = None
     change: Activity | None = None
+    url: str = ""  # of the page of what was changed, while there is one
 
 
-def recent(user: User) -> list[BellEntry]:
-    """Return the newest notices and changes."""
-    found = [*_recent_notices(user), *_recent_changes(user)]
+def recent(user: User, view: str = ALL) -> list[BellEntry]:
+    """Return the newest notices and changes.
+
+    `view`: NEEDS are notices and what Azure rejected; TEAM is what belongs to the user's teams; anything else is ALL.
+    """
+    found = [*_recent_notices(user, view), *_recent_changes(user, view)]
     return sorted(found, key=lambda entry: entry.at, reverse=True)[:SHOWN]
 
 
-def _recent_notices(user: User) -> list[BellEntry]:
+def _recent_notices(user: User, view: str) -> list[BellEntry]:
     seen = seen_until(user)
-    rows = [row for row in _notices(user).select_related("team")[:SHOWN] if may_get(user, row)]
+    notices = _notices(user).filter(team__in=user.teams.all()) if view == TEAM else _notices(user)
+    rows = [row for row in notices.select_related("team")[:SHOWN] if may_get(user, row)]
     return [BellEntry(row.at, row.at, row.at > seen, notice=row) for row in rows]
 
 
-def _recent_changes(user: User) -> list[BellEntry]:
-    news = visible_activity(user).exclude(actor=user, outcome__in=ROUTINE)  # thirty imported clients are one notice
-    rows = list(news.select_related("actor")[:SHOWN])
+def _recent_changes(user: User, view: str) -> list[BellEntry]:
+    changes = visible_activity(user).exclude(actor=user, outcome__in=ROUTINE)  # thirty imported clients are one notice
+    if view == NEEDS:
+        changes = changes.filter(outcome=Activity.Outcome.FAILED)
+    elif view == TEAM:
+        changes = changes.filter(team_name__in=user.teams.values("name"))
+    rows = list(changes.select_related("actor")[:SHOWN])
+    urls = activity_pages(user, rows)
     shown = [row.pk for row in rows]
     unread = _pks(_failed(user).filter(pk__in=shown)) | _pks(_by_others(user).filter(pk__in=shown))
-    return [BellEntry(row.at, max(row.at, row.settled_at or row.at), row.pk in unread, change=row) for row in rows]
+    return [
+        BellEntry(
+            row.at,
+            max(row.at, row.settled_at or row.at),
+            row.pk in unread,
+            change=row,
+            url=urls.get((row.kind, row.object_pk), ""),
+        )
+        for row in rows
+    ]

@@ -51,7 +51,7 @@
     if (leadsTo && new URL(leadsTo, location).pathname === new URL(one("a", dialog).href).pathname) {
       event.preventDefault();
       open();
-    } else answeredAt = Date.now();
+    } else answeredAt = event.detail.xhr.status === 286 ? 0 : Date.now(); // 286: the bell has no session any more
   });
 
   document.addEventListener("submit", (event) => {

@@ -9,18 +9,22 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
 from portal.activity import mark_seen
-from portal.pages.bell import recent
+from portal.pages.bell import ALL, VIEWS, recent
 from portal.web.responses import PageRequest
 
 
 @require_safe
 def notifications(request: PageRequest) -> HttpResponse:
     """Return the newest notices, changes and failures, in the pane or as a page."""
-    entries = recent(request.user)
+    asked = request.GET.get("show", "")
+    view = asked if asked in dict(VIEWS) else ALL
+    entries = recent(request.user, view)
     context = {
+        "view": view,
+        "views": VIEWS,
         "entries": entries,
         "newest": max((entry.newest for entry in entries), default=None),
-        "any_unread": any(entry.is_unread for entry in entries),
+        "any_unread": view == ALL and any(entry.is_unread for entry in entries),
     }
     in_pane = bool(request.htmx) and not request.htmx.boosted
     response = render(request, "portal/notifications.html#pane" if in_pane else "portal/notifications.html", context)
