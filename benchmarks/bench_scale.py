@@ -123,8 +123,8 @@ def beside_guessers(people: list[Person], port: int, roots: dict[str, list[int]]
         cores = split.stop().cores
         guesses.answers += more.answers
         guesses.seconds += more.seconds
-    if beside.errors:
-        print("Errors:", *beside.errors[:10], sep="\n  ", file=sys.stderr)
+    if alone.errors or beside.errors:
+        print("Errors:", *alone.errors[:5], *beside.errors[:10], sep="\n  ", file=sys.stderr)
     name = f"{GUESSERS} guessers of passwords beside {PEOPLE} people ({guesses}; {cores})"
     errors = len(alone.errors) + len(beside.errors) + guesses.errors
     return [

@@ -109,6 +109,9 @@ class Person:
         self._steps = steps(pk) + (administration() if is_administrator else [])
         self._seed, self._created = seed, 0
 
+    def leave(self) -> None:
+        self._connection.close()
+
     def walk(self) -> Iterator[Step]:
         weights = [step.weight for step in self._steps]
         while True:
@@ -169,6 +172,7 @@ def open_loop(people: Sequence[Person], seconds: float, rate: float) -> Results:
             if fault:
                 results.errors.append(fault)
             results.seconds[step.page].append(time.monotonic() - due)
+        person.leave()  # before the server closes the idle connection
 
     _together(people, use)
     return results
