@@ -3,6 +3,7 @@
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
 
 from namespaces.access import get_namespace
 from namespaces.connections.attempt_filter import VERDICTS, AttemptFilter, verdict_on
@@ -29,6 +30,8 @@ from portal.listing import asked_text
 from portal.web.csv_files import ROWS_AT_ONCE, csv_response
 from portal.web.responses import PageRequest, render_page
 
+FIGURES = "connection-figures"  # the element of the chart and of what is counted beside it
+
 
 @require_safe
 def connection_list(request: PageRequest, pk: int) -> HttpResponse:
@@ -37,10 +40,10 @@ def connection_list(request: PageRequest, pk: int) -> HttpResponse:
     if context["has_log"]:
         now = timezone.now()
         asked = AttemptFilter.from_query(request.GET, at=now)
-        context |= {
-            "watch": watch(namespace, asked, request.GET),
-            "listing": ConnectionList(namespace, asked, filtered_chart(namespace, asked, at=now)),
-        }
+        context["listing"] = ConnectionList(namespace, asked, filtered_chart(namespace, asked, at=now))
+        if request.htmx.target == FIGURES:
+            return render_page(request, "namespaces/connection_figures.html", context)
+        context["watch"] = watch(namespace, asked, request.GET)
     return render_page(request, "namespaces/connection_list.html", context, partial="grid")
 
 
@@ -53,7 +56,9 @@ def connection_newer(request: PageRequest, pk: int) -> HttpResponse:
         found = watch_client(namespace, client, request.GET)
     else:
         found = watch_newer(namespace, AttemptFilter.from_query(request.GET, at=timezone.now()), request.GET)
-    return render_page(request, "namespaces/connection_newer.html", namespace_context(request, namespace, watch=found))
+    context = namespace_context(request, namespace, watch=found)
+    response = render_page(request, "namespaces/connection_newer.html", context)
+    return trigger_client_event(response, "attempts-came") if found.rows else response
 
 
 @require_safe

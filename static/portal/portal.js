@@ -394,6 +394,8 @@
     }
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    if (target?.id === "connection-figures" && one("details[open]", target)) event.detail.shouldSwap = false; // it is being read
     // An error is shown only where it names its own target (a toast); otherwise the page stays as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });

@@ -6,7 +6,7 @@
   const WAIT_MS = 300;
   const root = document.documentElement;
   const shown = new Map(); // request (XMLHttpRequest) → what undoes its marks
-  const isQuiet = (element) => element?.closest?.("#bell, #search") || /every|load/.test(element?.getAttribute?.("hx-trigger") ?? "");
+  const isQuiet = (element) => element?.closest?.("#bell, #search") || /every|load|from:body/.test(element?.getAttribute?.("hx-trigger") ?? "");
   // As portal.js does: an invisible character could make a name look like another.
   const visible = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu,
     (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);

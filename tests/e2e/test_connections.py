@@ -39,6 +39,7 @@ def test_attempts_appear_and_bars_narrow_the_list(demo: DemoProcess, page: Page,
         before = page.evaluate(COUNTED)
         probe(ready["mqtt"])
         until(partial(shows_more, page, before), "the attempt is on the page")
+    expect(page.locator("#verdict-aborted")).to_contain_text(str(page.evaluate(COUNTED)))
     page.reload()
     guide.shoot("connections-aborted")
     bars = page.locator(".chart-hits li")

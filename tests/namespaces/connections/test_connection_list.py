@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -156,18 +157,31 @@ def test_what_arrives_is_added_and_numbers_grow_in_place(rita: Browser, namespac
     query = re.search(r'/newer/\?([^"]*)"', page)
     assert query
 
-    def newer() -> str:
+    def ask() -> HttpResponse:
         url = reverse("namespaces:connection_newer", args=[namespace.pk])
-        return rita.get(f"{url}?{query[1].replace('&amp;', '&')}").content.decode()
+        return rita.get(f"{url}?{query[1].replace('&amp;', '&')}")  # type: ignore[return-value]
 
-    assert rows(newer()) == []
+    nothing = ask()
+    assert rows(nothing.content.decode()) == []
+    assert "HX-Trigger" not in nothing.headers
     take(namespace, attempt(code="client-enabled"), attempt("press-3"), attempt("press-3"))
-    answer = newer()
+    assert "attempts-came" in ask().headers["HX-Trigger"], "which asks for the figures"
+    answer = ask().content.decode()
     assert rows(answer) == [("accepted", 2)]
     known = re.search(r'id="(when-\w+)" hx-swap-oob="true".*?data-repeated="2"', answer, re.DOTALL)
     assert known
     assert f'id="{known[1]}"' in page, "the number replaces that of the row on the page"
     assert 'hx-swap-oob="true">' not in shown(rita, namespace)
+
+
+def test_the_figures_are_asked_for_alone(rita: Browser, namespace: Namespace) -> None:
+    url = reverse("namespaces:connection_list", args=[namespace.pk])
+    take(namespace, attempt(code="client-enabled"), attempt("press-3"))
+    headers = {"HX-Request": "true", "HX-Target": "connection-figures"}
+    figures = rita.get(url, {"verdict": "refused"}, headers=headers).content.decode()
+    assert figures.strip().startswith('<div id="connection-figures"')
+    assert re.search(r'id="verdict-refused"[^>]*aria-current="true"', figures)
+    assert rows(figures) == []
 
 
 def test_a_client_is_a_link_while_it_is_registered(rita: Browser, namespace: Namespace) -> None:
