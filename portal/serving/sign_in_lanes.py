@@ -86,7 +86,10 @@ class SignInLanes:
 
         def noted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             def start(status: str, *more: Any) -> Any:
-                self._answer.status, self._answer.address = status, str(environ.get("REMOTE_ADDR", ""))
+                if getattr(self._answer, "is_attempt", False) and status.startswith(FAILED):
+                    # Before the client can know it, and try again.
+                    self._note_failure(str(environ.get("REMOTE_ADDR", "")))
+                    self._answer.has_failed = True
                 return start_response(status, *more)
 
             return application(environ, start)
@@ -115,17 +118,13 @@ class SignInLanes:
             lane.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, lane: ThreadPoolExecutor, handle: Callable[[], object]) -> None:
-        self._answer.status = self._answer.address = ""
+        with self._lock:
+            self._waiting[lane] -= 1
+        self._answer.is_attempt, self._answer.has_failed = True, False
         began = time.monotonic()
-        try:
-            handle()
-        finally:
-            with self._lock:
-                self._waiting[lane] -= 1
-        if self._answer.status.startswith(FAILED):
-            self._note_failure(self._answer.address)
-            if lane is self._slow:
-                self._closing.wait(min((time.monotonic() - began) * (1 / SHARE - 1), LONGEST_REST))
+        handle()
+        if self._answer.has_failed and lane is self._slow:
+            self._closing.wait(min((time.monotonic() - began) * (1 / SHARE - 1), LONGEST_REST))
 
     def _note_failure(self, address: str) -> None:
         with self._lock:

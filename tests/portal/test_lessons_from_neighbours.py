@@ -76,7 +76,7 @@ def test_lemur_ghsa_v2wp_frmc_5q3v_inner_addresses_get_no_webhook(place: Namespa
 def test_lemur_ghsa_qcqw_2hqg_no_url_is_without_a_rule(place: Namespace) -> None:
     """Lemur had pages without a check. Here a URL is in the access table, or has a key of its own and is one of these."""
     keys = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
-    keys |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback"}
+    keys |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
     assert keys == OTHER_KEYS
     assert {least for _, least in TABLE.values()} <= {
         *("everybody", "stranger", "lead", "reader", "contributor", "owner", "admin")

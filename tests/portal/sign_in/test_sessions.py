@@ -76,11 +76,12 @@ def test_a_page_that_polls_does_not_keep_its_session(ada: User) -> None:
 
 
 def test_every_element_that_polls_is_known() -> None:
-    """Find the elements that htmx lets ask without their user, by `every` or `load`."""
+    """Find the elements that htmx lets ask without their user, by `every`, `load` or an event of the page."""
     found = set()
     for path in TEMPLATES.rglob("*.html"):
         for tag in re.findall(
-            r"<\w+[^<>]*?(?:\{%.*?%\}[^<>]*?)*hx-trigger=\"[^\"]*(?:every |load delay)[^\"]*\"", path.read_text()
+            r"<\w+[^<>]*?(?:\{%.*?%\}[^<>]*?)*hx-trigger=\"[^\"]*(?:every |load delay|from:body)[^\"]*\"",
+            path.read_text(),
         ):
             name = re.search(r"\sid=\"([^\"]+)\"", tag)
             if "hx-post" not in tag:
