@@ -25,7 +25,7 @@ from tests.support.factories import (
     make_topic_space,
     make_user,
 )
-from tests.support.query_plans import conditions_on
+from tests.support.query_plans import conditions_on, forget_statistics
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -86,30 +86,31 @@ def find_difference(ada: User, factory: Namespace) -> None:
     assert found.name == "Sensor-77"
 
 
-CLIENTS = "client_name_unique_ignoring_case"
+# The second has the order of the list behind the name; PostgreSQL takes either.
+CLIENTS = ("client_name_unique_ignoring_case", "clients_in_order")
 
 
 @pytest.mark.parametrize(
-    ("table", "index", "use"),
+    ("table", "indexes", "use"),
     [
         ("namespaces_client", CLIENTS, open_client),
         ("namespaces_client", CLIENTS, import_client),
         pytest.param("namespaces_client", CLIENTS, add_client, marks=pytest.mark.django_db(transaction=True)),
         ("namespaces_client", CLIENTS, log_connection),
-        ("sync_finding", "one_unresolved_finding_per_resource", find_difference),
+        ("sync_finding", ("one_unresolved_finding_per_resource",), find_difference),
     ],
 )
 def test_names_are_looked_up_by_an_index(
-    ada: User, factory: Namespace, table: str, index: str, use: Callable[[User, Namespace], None]
+    ada: User, factory: Namespace, table: str, indexes: tuple[str, ...], use: Callable[[User, Namespace], None]
 ) -> None:
     make_many(factory)
     with CaptureQueriesContext(connection) as asked:
         use(ada, factory)
     # SQLite writes the lower-case name as <expr>, and could use the index for the namespace alone.
-    by_name = [
-        each for each in conditions_on(asked, table) if index in each and ("<expr>=?" in each or "lower(" in each)
-    ]
-    assert by_name, conditions_on(asked, table)
+    conditions = conditions_on(asked, table)
+    forget_statistics()  # one of these tests commits
+    by_name = [each for each in conditions if "<expr>=?" in each or "lower(" in each]
+    assert any(index in each for each in by_name for index in indexes), conditions
 
 
 @pytest.mark.parametrize(
