@@ -175,7 +175,7 @@ def sign_in(production: Production, password: str) -> None:
     assert status == 200
     assert re.search(r'href="/static/[^"]+\.[0-9a-f]{12}\.css"', page)  # hashed by collectstatic
     status, _ = browser.post("/sign-in/", {"username": "admin", "password": password})
-    assert (status, browser.address) == (200, f"{production.proxy.url}/namespaces/")
+    assert (status, browser.address) == (200, f"{production.proxy.url}/home/")
     status, page = browser.get("/namespaces/")
     headers = {name.lower(): value for name, value in browser.headers.items()}
     opened = Page(f"{production.proxy.url}/namespaces/", headers, [], page, redirect="https://127.0.0.2/namespaces/")
