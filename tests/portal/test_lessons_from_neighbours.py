@@ -52,7 +52,9 @@ def test_lemur_ghsa_54vg_pfh7_jq95_urls_in_certificates_are_never_fetched(
     access = x509.AuthorityInformationAccess(
         [x509.AccessDescription(oid, general) for oid in (x509.OID_OCSP, x509.OID_CA_ISSUERS)]
     )
-    pem = authority("Line A", at=timezone.now() - timedelta(days=1), extensions=[(points, False), (access, False)]).pem.decode()
+    pem = authority(
+        "Line A", at=timezone.now() - timedelta(days=1), extensions=[(points, False), (access, False)]
+    ).pem.decode()
     browser = signed_in(owner_of(place))
     form = {"name": "line-a", "pem": pem, "description": "", "team": ""}
     browser.post(reverse("certificates:ca_certificate_check_file", args=[place.pk]), form)
