@@ -77,7 +77,7 @@ def set_options(
     options: Mapping[str, Any],
     tables: Sequence[Table],
 ) -> None:
-    """Set what counts for all rows, read the tables whose columns mean something else anew, and judge every row.
+    """Set the options for all rows, read the tables with changed columns again, and judge every row.
 
     `namespace`: as the person sees it. `tables`: all of the run, in order.
     """

@@ -88,7 +88,7 @@ class _Place:
 
 
 def judge(run: ClientImport, namespace: Namespace) -> None:
-    """Set the verdict of every row anew, and save it. `namespace`: as the person sees it."""
+    """Judge every row again and save the verdicts. `namespace`: as the person sees it."""
     rows = list(run.rows.defer("cells").order_by("number"))
     before = [_judged(row) for row in rows]
     judge_rows(rows, run.options, namespace)
@@ -272,7 +272,7 @@ def counts_of(run: ClientImport) -> dict[str, int]:
 
 
 def apply_fix(run: ClientImport, rows: Iterable[ImportRow]) -> None:
-    """Write the fixes that change what the file says. The verdicts are set anew after it."""
+    """Write the fixes that change what the file says. The rows are judged again afterwards."""
     changed: Sequence[ImportRow] = [row for row in rows if row.fix in {USE_THUMBPRINT, RENAME}]
     for row in changed:
         if row.fix == USE_THUMBPRINT:

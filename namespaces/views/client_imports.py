@@ -85,7 +85,7 @@ def _review_page(
 
 @require_POST
 def client_import_options(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
-    """Set what counts for all rows, and judge them anew."""
+    """Set the options for all rows and judge them again."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
     refused = _keep(request, namespace, found)
@@ -122,7 +122,7 @@ def _keep(request: PageRequest, namespace: Namespace, run: ClientImport) -> Http
 
 @require_POST
 def client_import_fix(request: PageRequest, pk: int, run: int) -> HttpResponseBase:
-    """Fix one row (`fix`) as its verdict proposes, or every row of a verdict (`fix_all`), and judge all anew."""
+    """Fix one row (`fix`) as its verdict proposes, or every row of a verdict (`fix_all`), and judge all rows again."""
     namespace = _namespace(request, pk)
     found = get_import(request.user, namespace, run)
     refused = _keep(request, namespace, found)
