@@ -8,6 +8,7 @@ import pytest
 from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.actions import commit_change
+from sync.push import claim_and_settle
 from sync.push.pump import Pump
 from sync.workers import heartbeats
 
@@ -37,3 +38,15 @@ def run(seconds: float = 20.0) -> Pump:
     made = Pump()
     made.run(seconds=seconds)
     return made
+
+
+def watch_claims(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Return a list that grows with each claim: the rows' keys in push order. Parallel requests may arrive in any order."""
+    claim, claims = claim_and_settle.claim, []
+
+    def claim_and_note(model: Any, pks: Any, **values: Any) -> Any:
+        claims.append(list(pks))
+        return claim(model, pks, **values)
+
+    monkeypatch.setattr(claim_and_settle, "claim", claim_and_note)
+    return claims

@@ -30,7 +30,7 @@ def test_connect_and_disconnect_are_delivered_as_cloud_events(hooked: Hooked) ->
     hooked.subscribe(hook, filter=sessions_only(name))
     with connected(hooked.plant, name) as client:
         client.send(w.disconnect())
-    until(lambda: len(hook.posts) == 2, "both events arrive")
+    until(lambda: len(hook.posts) >= 2, "both events arrive")
     first, second = sorted(hook.posts, key=lambda seen: seen.json["type"])
     assert first.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert first.headers["webhook-request-origin"] == "eventgrid.azure.net"
@@ -65,8 +65,9 @@ def test_the_event_grid_schema_is_validated_and_delivered_too(hooked: Hooked) ->
     hook.on_post = answer
     hooked.subscribe(hook, eventDeliverySchema="EventGridSchema", filter=sessions_only(name))
     with connected(hooked.plant, name):
-        until(lambda: len(hook.posts) == 2, "the event arrives")
-    assert [seen.method for seen in hook.seen] == ["POST", "POST"]
+        until(lambda: len(hook.posts) >= 2, "the event arrives")
+    # The end of the session is an event too, which may arrive at any time from now on.
+    assert [seen.method for seen in hook.seen[:2]] == ["POST", "POST"]
     [event] = hook.posts[1].json
     assert set(event) == {"id", "eventTime", "eventType", "topic", "subject", "dataVersion", "metadataVersion", "data"}
     assert event["eventType"] == "Microsoft.EventGrid.MQTTClientSessionConnected"
