@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "sync",
     "namespaces",
     "certificates",
+    "lab",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

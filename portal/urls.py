@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("certificates.urls.home")),
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),
+    path("lab/", include("lab.urls")),
     path("", include("sync.urls")),
 ]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.parsed_modules import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
-TOP_LEVEL = ("portal", "sync", "namespaces", "certificates", "emulator")
+TOP_LEVEL = ("portal", "sync", "namespaces", "certificates", "lab", "emulator")
 MOST_MODULES = 14  # in one folder
 LONGEST_TEMPLATE_LINE = 140
 
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "sync": {"portal"},
     "namespaces": {"sync", "portal"},
     "certificates": {"namespaces", "sync", "portal"},
+    "lab": {"certificates", "namespaces", "sync", "portal"},
     "emulator": set[str](),
 }
 FORBIDDEN_LIBRARIES = {
@@ -40,6 +41,7 @@ FORBIDDEN_LIBRARIES = {
     "sync": {"aiohttp"},
     "namespaces": {"requests", "aiohttp"},
     "certificates": {"celery", "kombu", "requests", "aiohttp"},
+    "lab": {"celery", "kombu", "requests", "aiohttp"},
     "emulator": {"django", "celery", "kombu"},
 }
 FORBIDDEN_IN_PURE = {
@@ -85,6 +87,13 @@ LAYERS = {
     "sync": APP_LAYERS,
     "namespaces": APP_LAYERS,
     "certificates": APP_LAYERS,
+    "lab": (
+        {"urls", "apps"},
+        {"views"},
+        {"pages"},
+        {"actions"},
+        {"models"},
+    ),
     "emulator": (
         {"__main__", "pytest_plugin"},
         {"server", "running", "options"},

@@ -92,7 +92,7 @@ def production_modules() -> dict[str, ast.Module]:
     """The modules of the product by dotted name, parsed."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): parsed(path)
-        for top in ("certificates", "namespaces", "sync", "portal", "emulator")
+        for top in ("lab", "certificates", "namespaces", "sync", "portal", "emulator")
         for path in sorted((ROOT / top).rglob("*.py"))
         if "migrations" not in path.parts
     }

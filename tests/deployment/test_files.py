@@ -19,7 +19,17 @@ from tests.support.programs import require_program
 DEPLOY = ROOT / "deploy"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
 BASE_IMAGES = re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)
-PORTAL_PACKAGES = ("portal", "namespaces", "certificates", "sync", "emulator", "templates", "static", "manage.py")
+PORTAL_PACKAGES = (
+    "portal",
+    "namespaces",
+    "certificates",
+    "lab",
+    "sync",
+    "emulator",
+    "templates",
+    "static",
+    "manage.py",
+)
 
 
 def joined(arguments: list[str] | str) -> str:

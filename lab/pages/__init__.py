@@ -1,0 +1,1 @@
+"""What the pages of the lab show: queries and view models, no HTTP."""
