@@ -117,7 +117,7 @@ class Installation:
         return self._ask("/metrics")[1]
 
     def _ask(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
             response = connection.getresponse()
@@ -192,7 +192,7 @@ class Services:
 def _end(process: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    process.wait(timeout=20)
+    process.wait(timeout=60)
 
 
 @contextlib.contextmanager

@@ -230,7 +230,7 @@ def nginx_in_front(production: Production, stack: contextlib.ExitStack) -> str:
         portal=production.installation.port,
     )
     process = subprocess.Popen([nginx, *options])
-    stack.callback(process.wait, timeout=20)
+    stack.callback(process.wait, timeout=60)
     stack.callback(process.kill)
     url = f"https://127.0.0.2:{port}"
     until(lambda: Browser(url, production.proxy.ca).get("/sign-in/")[0] == 200, "nginx answers", 30, every=0.2)

@@ -55,7 +55,7 @@ def stop(strace: subprocess.Popen[bytes]) -> None:
         strace.wait(timeout=40)
     except subprocess.TimeoutExpired:
         strace.kill()
-        strace.wait(timeout=10)
+        strace.wait(timeout=60)
         raise
 
 

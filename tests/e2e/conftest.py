@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 from tests.e2e import browser as installed
 from tests.e2e.demo_process import ROOT, DemoProcess, running_demo
 
-SECONDS = 15  # how long the browser waits for what a page is to show, also on a busy machine
+SECONDS = 60  # how long the browser waits for what a page is to show, also on a busy machine
 expect.set_options(timeout=SECONDS * 1000)
 
 

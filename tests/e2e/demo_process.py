@@ -40,7 +40,7 @@ class DemoProcess:
     def is_ready(self) -> bool:
         return (self.state / "endpoints.json").exists()
 
-    def wait_ready(self, seconds: float = 90.0) -> dict[str, Any]:
+    def wait_ready(self, seconds: float = 240.0) -> dict[str, Any]:
         """Wait for endpoints.json and return its content."""
         until(lambda: self.is_ready or self.process.poll() is not None, "the demo is ready", seconds)
         assert self.process.poll() is None, f"The demo has ended:\n{self.output}\n{self._logs()}"
@@ -59,7 +59,7 @@ class DemoProcess:
         """Return the processes of this run, found by its state folder in their command line or environment."""
         return running_with(str(self.state))
 
-    def wait_end(self, seconds: float = 60.0) -> int:
+    def wait_end(self, seconds: float = 120.0) -> int:
         return self.process.wait(seconds)
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from tests.support.paho_loop import stop_loop
 
 V3_1_1 = MQTTProtocolVersion.MQTTv311
 V5 = MQTTProtocolVersion.MQTTv5
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-SYNC_MILLISECONDS = 20_000
+SYNC_MILLISECONDS = 60_000
 
 
 class Guide:

@@ -22,7 +22,7 @@ COUNTED = """() => [...document.querySelectorAll('tbody.attempt[data-verdict="ab
 
 def probe(endpoint: dict[str, object]) -> None:
     """Open the port and go away, as a health check does."""
-    socket.create_connection((str(endpoint["host"]), int(str(endpoint["port"]))), timeout=5).close()
+    socket.create_connection((str(endpoint["host"]), int(str(endpoint["port"]))), timeout=60).close()
 
 
 def shows_more(page: Page, before: int) -> bool:

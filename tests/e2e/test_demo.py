@@ -37,14 +37,14 @@ def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> N
         "lee": "contributor",
         "rita": "reader",
     }
-    with urllib.request.urlopen(said["portal"], timeout=5) as page:
+    with urllib.request.urlopen(said["portal"], timeout=60) as page:
         assert page.status == 200
     context = ssl.create_default_context(cafile=said["arm_ca"])
-    with urllib.request.urlopen(f"{said['arm']}/healthz", timeout=5, context=context) as answer:
+    with urllib.request.urlopen(f"{said['arm']}/healthz", timeout=60, context=context) as answer:
         assert answer.status == 200
     for endpoint in said["mqtt_by_namespace"].values():
         trust = ssl.create_default_context(cafile=endpoint["ca"])
-        with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=5) as connection:
+        with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=60) as connection:
             trust.wrap_socket(connection, server_hostname=endpoint["host"]).close()
     until(lambda: "Ctrl-C" in demo.output, "the sign-ins are printed")
     assert said["portal"] in demo.output

@@ -75,7 +75,7 @@ def test_a_difference_is_found_shown_and_resolved(demo: DemoProcess, page: Page,
     page.get_by_role("radio", name="Take the portal's Description").check()
     page.get_by_role("button", name="Apply").click()
     guide.open("Sync")
-    expect(page.locator("[data-up-to-date]")).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-up-to-date]")).to_be_visible(timeout=60_000)
     guide.shoot("sync")
     guide.open("Activity log")
     page.get_by_role("link", name="Timeline of Keep ours stranger").click()
@@ -87,5 +87,5 @@ def find(guide: Guide, name: str) -> None:
     """Refresh from Azure, and wait until the page lists the difference."""
     guide.open("Drift")
     guide.page.get_by_role("button", name="Refresh from Azure").click()
-    expect(guide.page.get_by_role("row").filter(has_text=name)).to_be_visible(timeout=30_000)
+    expect(guide.page.get_by_role("row").filter(has_text=name)).to_be_visible(timeout=60_000)
     expect(guide.page.locator("#menu-count-drift")).to_have_text("1")  # without a reload

@@ -34,7 +34,7 @@ def bring_everywhere(session: requests.Session, portal: str, name: str, data: by
         f"{here}/create-client/draft/": "certificate",
     }
     for url, field in places.items():
-        answer = session.post(url, data=token | {"name": "with-a-key"}, files={field: ("a.pem", data)}, timeout=10)
+        answer = session.post(url, data=token | {"name": "with-a-key"}, files={field: ("a.pem", data)}, timeout=60)
         assert answer.status_code < 500, f"{url} {name}"
         assert re.search("private key|key file|key store", answer.text), f"{url} {name}"
     text = data.decode("latin-1")
@@ -47,7 +47,7 @@ def bring_everywhere(session: requests.Session, portal: str, name: str, data: by
         f"{here}/sample-certificates/": ("clients-0-name",),
     }
     for url, fields in texts.items():
-        answer = session.post(url, data=token | dict.fromkeys(fields, text), timeout=10)
+        answer = session.post(url, data=token | dict.fromkeys(fields, text), timeout=60)
         assert 400 <= answer.status_code < 500, f"{url} {name}"
         assert text not in html.unescape(answer.text), f"{url} {name}"
 
@@ -58,7 +58,7 @@ def make_samples(session: requests.Session, portal: str) -> list[ec.EllipticCurv
         "csrfmiddlewaretoken": session.cookies["csrftoken"],
         **posted_rows("clients", [{"name": "press-1"}, {"name": "press-2"}]),
     }
-    page = session.post(url, data=data, timeout=10).text
+    page = session.post(url, data=data, timeout=60).text
     packed = re.search(r"data:application/zip;base64,([A-Za-z0-9+/=]+)", page)
     assert packed
     keys: list[ec.EllipticCurvePrivateKey] = []
@@ -71,8 +71,8 @@ def make_samples(session: requests.Session, portal: str) -> list[ec.EllipticCurv
         intermediate = files.read("intermediate_ca.crt")
     x509.load_pem_x509_certificate(intermediate)
     form = {"csrfmiddlewaretoken": session.cookies["csrftoken"], "name": "line-a"}
-    session.post(f"{portal}namespaces/1/upload-certificate/", data=form, files={"file": intermediate}, timeout=10)
-    until(lambda: "Succeeded" in session.get(f"{portal}namespaces/1/ca-certificates/", timeout=10).text, "it is synced")
+    session.post(f"{portal}namespaces/1/upload-certificate/", data=form, files={"file": intermediate}, timeout=60)
+    until(lambda: "Succeeded" in session.get(f"{portal}namespaces/1/ca-certificates/", timeout=60).text, "it is synced")
     return keys
 
 

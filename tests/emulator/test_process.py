@@ -141,7 +141,7 @@ def test_acknowledged_writes_survive_kill_9_at_any_moment(own_emulator: Emulator
         until(lambda some=writers, at=enough: sum(w.acknowledged for w in some) >= at, "writes are acknowledged")  # type: ignore[misc]
         own_emulator.kill()
         for writer in writers:
-            writer.join(30)
+            writer.join(60)
         own_emulator.restart()
         kept = {each["name"]: each for each in everything_in(own_emulator, f"{namespace}/clients?$top=100")}
         for writer in writers:
@@ -181,7 +181,7 @@ def test_health_is_reported_only_when_all_endpoints_listen(tmp_path: Path) -> No
     asking = threading.Thread(target=ask)
     asking.start()
     emulator.restart()
-    asking.join(30)
+    asking.join(60)
     emulator.stop()
     assert listening == [60]
 
@@ -196,7 +196,7 @@ def test_it_warns_if_others_can_connect_at_any_log_level(tmp_path: Path, host: s
         assert EmulatorControl.from_ready_file(tmp_path / "ready.json").faults() == []
     finally:
         process.terminate()
-    _, logged = process.communicate(timeout=20)
+    _, logged = process.communicate(timeout=60)
     assert (host in logged) is is_warned
     assert bool(logged) is is_warned
 
@@ -249,4 +249,4 @@ def assert_one_message(stderr: str, *parts: str) -> None:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "emulator", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

@@ -43,7 +43,7 @@ def test_messages_arrive_once_and_in_order(connection: Any) -> None:
     queue = connection.SimpleQueue("work")
     for number in range(20):
         queue.put({"number": number})
-    assert [queue.get(timeout=5).payload["number"] for _ in range(20)] == list(range(20))
+    assert [queue.get(timeout=60).payload["number"] for _ in range(20)] == list(range(20))
     with pytest.raises(queue.Empty):
         queue.get(block=False)
 
@@ -60,7 +60,7 @@ def test_what_is_still_being_written_is_not_a_message_yet(connection: Any, tmp_p
     queue = connection.SimpleQueue("work")
     queue.put({"number": 1})
     (tmp_path / "messages" / "00000000000000000000_x.work.msg.0f.part").write_bytes(b'{"half')
-    assert queue.get(timeout=5).payload == {"number": 1}
+    assert queue.get(timeout=60).payload == {"number": 1}
     with pytest.raises(queue.Empty):
         queue.get(block=False)
 
@@ -69,7 +69,7 @@ def test_a_stray_file_does_not_end_a_worker(connection: Any, tmp_path: Path) -> 
     queue = connection.SimpleQueue("work")
     (tmp_path / "messages" / "00000000000000000000_x.work.msg").write_bytes(b'{"half')
     queue.put({"number": 2})
-    assert queue.get(timeout=5).payload == {"number": 2}
+    assert queue.get(timeout=60).payload == {"number": 2}
 
 
 def test_two_readers_share_the_messages_without_losing_or_doubling_one(tmp_path: Path, connection: Any) -> None:
@@ -91,6 +91,6 @@ def test_two_readers_share_the_messages_without_losing_or_doubling_one(tmp_path:
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(timeout=30)
+        reader.join(timeout=60)
     assert sorted(got) == list(range(60))
     assert os.listdir(tmp_path / "messages") == []

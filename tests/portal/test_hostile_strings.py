@@ -468,7 +468,7 @@ def test_the_az_commands_do_nothing_else_in_a_shell(tmp_path: Path, segment: str
     commands = [each for family in az_commands(arm_id, body, "2025-02-15") for each in family.commands]
     for command in commands:
         assert not re.search("[\x00-\x08\x0b-\x1f\u0080-\u009f\u2028-\u202e]", command.text)
-        subprocess.run(["sh", "-c", told + command.text], cwd=tmp_path, check=True, timeout=20)
+        subprocess.run(["sh", "-c", told + command.text], cwd=tmp_path, check=True, timeout=120)
     assert not (tmp_path / "hostile").exists()
     calls = [call.split("\0") for call in (tmp_path / "told").read_text().split("\0\n\n")]
     assert len(calls) == len(commands) + 1

@@ -35,7 +35,7 @@ def assert_arrives(app: Any, word: str) -> None:
     app.send_task(TASK, args=(word,))
     with app.connection_for_read() as connection:
         queue = connection.SimpleQueue(app.amqp.queues[app.conf.task_default_queue], no_ack=True)
-        assert queue.get(timeout=10).payload[0] == [word]
+        assert queue.get(timeout=60).payload[0] == [word]
 
 
 def test_a_message_arrives_though_the_connection_has_died_unnoticed() -> None:

@@ -27,7 +27,7 @@ def calls_of(script: str, folder: Path) -> list[list[str]]:
     told = folder / "told"
     told.unlink(missing_ok=True)
     az = f'az() {{ printf "%s\\0" "$@" >> {told}; printf "\\n\\n" >> {told}; }}\n'
-    subprocess.run(["sh", "-c", az + script], cwd=folder, check=True, timeout=20)
+    subprocess.run(["sh", "-c", az + script], cwd=folder, check=True, timeout=120)
     return [call.split("\0") for call in told.read_text(encoding="utf-8").split("\0\n\n")[:-1]]
 
 

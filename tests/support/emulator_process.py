@@ -125,7 +125,7 @@ class EmulatorProcess(ConnectionDetails):
         return self._collect()
 
     def _collect(self) -> int:
-        status = self.process.wait(timeout=20)
+        status = self.process.wait(timeout=60)
         if self._parent_pipe >= 0:
             self.close_parent_pipe()
         return status
@@ -149,7 +149,7 @@ class EmulatorProcess(ConnectionDetails):
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Send one request unchanged, without a token. Return status, headers by lower-case name, and JSON."""
-        connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=20, context=self._tls)
+        connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), timeout=60, context=self._tls)
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()

@@ -38,4 +38,4 @@ def gunicorn_process(
         yield port, process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=60)

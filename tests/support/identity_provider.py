@@ -74,7 +74,7 @@ class IdentityProvider:
         """Open `url` in the browser of a user, who signs in at the provider if need be. Return where it leads back to."""
         browser = self._browser(username)
         while url.startswith(self.url):
-            page = browser.get(url, allow_redirects=False, timeout=20)
+            page = browser.get(url, allow_redirects=False, timeout=60)
             if page.status_code == 200:
                 page = self._sign_in(browser, page, username)
             assert "Location" in page.headers, f"{page.status_code} {page.text[:2000]}"
@@ -84,11 +84,11 @@ class IdentityProvider:
     def choose_groups(self, username: str, *groups: str) -> None:
         """Let a user choose their groups on the provider's home page."""
         browser = self._browser(username)
-        page = browser.get(f"{self.url}/", timeout=20)
+        page = browser.get(f"{self.url}/", timeout=60)
         if "id_password" in page.text:
             self._sign_in(browser, page, username)
         form = {"groups": list(groups), "csrfmiddlewaretoken": browser.cookies["identity_provider_csrf"]}
-        browser.post(f"{self.url}/", form, headers={"Referer": f"{self.url}/"}, timeout=20).raise_for_status()
+        browser.post(f"{self.url}/", form, headers={"Referer": f"{self.url}/"}, timeout=60).raise_for_status()
 
     def close(self) -> None:
         for browser in self._browsers.values():
@@ -108,7 +108,7 @@ class IdentityProvider:
         back = re.search(r'name="next" value="([^"]*)"', page.text)
         form = {"login": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         form |= {"next": html.unescape(back[1])} if back else {}
-        return browser.post(page.url, form, headers={"Referer": page.url}, allow_redirects=False, timeout=20)
+        return browser.post(page.url, form, headers={"Referer": page.url}, allow_redirects=False, timeout=60)
 
 
 @contextlib.contextmanager
@@ -136,14 +136,14 @@ def running_provider(folder: Path) -> Iterator[IdentityProvider]:
                 provider.close()
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _answers(provider: IdentityProvider) -> bool:
     """Return whether it answers. Its socket listens from the beginning, so this waits rather than fails."""
     url = f"{provider.url}/.well-known/openid-configuration"
     with contextlib.suppress(requests.RequestException):
-        return requests.get(url, verify=provider.ca, timeout=5).ok
+        return requests.get(url, verify=provider.ca, timeout=60).ok
     return False
 
 

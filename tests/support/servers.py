@@ -114,7 +114,7 @@ class Redis:
         """End it without warning, as a power cut would."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         self.socket.unlink(missing_ok=True)
 
 

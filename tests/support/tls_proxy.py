@@ -86,14 +86,14 @@ def tls_proxy_to(port: int, folder: Path, tamperer: Tamperer | None = None) -> I
     async def serve() -> asyncio.Server:
         return await asyncio.start_server(_Forwarding(port, tamperer).handle, HOST, 0, ssl=context)
 
-    server = asyncio.run_coroutine_threadsafe(serve(), loop).result(timeout=20)
+    server = asyncio.run_coroutine_threadsafe(serve(), loop).result(timeout=60)
     try:
         listening = server.sockets[0].getsockname()[1]
         yield TLSProxy(f"https://{HOST}:{listening}", authority.ca_path, authority)
     finally:
-        asyncio.run_coroutine_threadsafe(_close(server), loop).result(timeout=20)
+        asyncio.run_coroutine_threadsafe(_close(server), loop).result(timeout=60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         loop.close()
 
 

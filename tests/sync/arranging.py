@@ -89,5 +89,7 @@ def changed(arm: ScriptedArm, ada: User, factory: Namespace) -> Client:
 
 
 def beating() -> WorkerBeat:
+    """Create a worker that counts as alive, however long the test takes."""
     now = timezone.now()
-    return WorkerBeat.objects.create(worker="w", name="host:1", host="host", pid=1, started_at=now, seen_at=now)
+    seen = now + timedelta(minutes=5)
+    return WorkerBeat.objects.create(worker="w", name="host:1", host="host", pid=1, started_at=now, seen_at=seen)

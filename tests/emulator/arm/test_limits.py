@@ -26,7 +26,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProces
 
 
 def raw(emulator: EmulatorProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(emulator.url.rpartition(":")[2])), timeout=10)
+    return socket.create_connection(("127.0.0.1", int(emulator.url.rpartition(":")[2])), timeout=60)
 
 
 def opened(emulator: EmulatorProcess, data: bytes = b"") -> ssl.SSLSocket:

@@ -111,7 +111,7 @@ def mutated(value: Any, chance: random.Random) -> Any:
 @contextlib.contextmanager
 def sender(emulator: EmulatorProcess) -> Iterator[Callable[[str, str, bytes | None], tuple[int, bytes]]]:
     tls = ssl.create_default_context(cafile=emulator.ca)
-    connection = http.client.HTTPSConnection(emulator.url.removeprefix("https://"), timeout=20, context=tls)
+    connection = http.client.HTTPSConnection(emulator.url.removeprefix("https://"), timeout=60, context=tls)
     headers = {"Authorization": f"Bearer {emulator.token()}", "Content-Type": "application/json"}
 
     def send(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:

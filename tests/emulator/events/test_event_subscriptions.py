@@ -289,7 +289,7 @@ def test_the_sdk_creates_lists_and_deletes_a_subscription(hooked: Hooked) -> Non
         )
         scope = hooked.namespace_id
         poller = client.event_subscriptions.begin_create_or_update(scope, "by-the-sdk", wanted, polling_interval=0.05)
-        made = poller.result(20).as_dict()
+        made = poller.result(60).as_dict()
         assert (made["name"], made["provisioning_state"]) == ("by-the-sdk", "Succeeded")
         assert client.event_subscriptions.get_full_url(scope, "by-the-sdk").endpoint_url == hook.url
         namespace = scope.rpartition("/")[2]
@@ -300,7 +300,7 @@ def test_the_sdk_creates_lists_and_deletes_a_subscription(hooked: Hooked) -> Non
             )
         ]
         assert "by-the-sdk" in names
-        client.event_subscriptions.begin_delete(scope, "by-the-sdk", polling_interval=0.05).result(20)
+        client.event_subscriptions.begin_delete(scope, "by-the-sdk", polling_interval=0.05).result(60)
     assert hooked.emulator.request("GET", hooked.path("by-the-sdk"))[0] == 404
 
 

@@ -63,12 +63,12 @@ class LocalPlant:
 
     def run(self, work: Any) -> Any:
         """Run a coroutine in the endpoints' loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def close(self) -> None:
         self.run(self.endpoints.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
         self.store.close()
 

@@ -69,6 +69,20 @@ class Plant:
             found += page["value"]
             cursor = page["cursor"]
 
+    def record_from(self, address: str, after: int) -> dict[str, Any]:
+        """Wait for the first record of a connection from this address, behind the first `after` records, and return it.
+
+        Ends of other connections may be recorded in between, and addresses are used again.
+        """
+        found: list[dict[str, Any]] = []
+
+        def is_recorded() -> bool:
+            found[:] = [record for record in self.log()[after:] if record["callerIpAddress"] == address]
+            return bool(found)
+
+        until(is_recorded, "the connection is in the log")
+        return found[0]
+
     def attempts_of(self, session_name: str) -> list[dict[str, Any]]:
         return [r for r in self.log() if r["properties"]["sessionName"] == session_name]
 
@@ -118,14 +132,14 @@ class Device:
 
     def connack(self) -> tuple[int, str]:
         """The reason code of CONNACK and its reason string."""
-        return self.connected.get(timeout=15)
+        return self.connected.get(timeout=60)
 
     def subscribe(self, topic_filter: str, qos: int = 1) -> list[int]:
         self.client.subscribe(topic_filter, qos)
-        return self.subscribed.get(timeout=15)
+        return self.subscribed.get(timeout=60)
 
     def message(self) -> paho.MQTTMessage:
-        return self.messages.get(timeout=15)
+        return self.messages.get(timeout=60)
 
     def disconnect(self) -> None:
         self.client.disconnect()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from certificates.samples.chain import SampleCertificate
 
-SECONDS = 15.0
+SECONDS = 60.0  # to wait for what comes in milliseconds, unless the machine is busy
 CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 11, 13, 14
 
 
@@ -247,6 +247,11 @@ class Wire:
         self.connack = Received(CONNACK, 0, b"\0\0")
         self._held = b""
 
+    @property
+    def address(self) -> str:
+        """This end of the connection, as the log names it."""
+        return address_of(self.tls)
+
     def send(self, *data: bytes) -> None:
         self.tls.sendall(b"".join(data))
 
@@ -313,6 +318,11 @@ class Wire:
         """End the TCP connection without a word."""
         self.tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         self.tls.close()
+
+
+def address_of(link: socket.socket) -> str:
+    host, port = link.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def client_context(plant: Target, sample: SampleCertificate | None) -> ssl.SSLContext:

@@ -150,7 +150,7 @@ def test_an_attempt_is_soon_in_the_file_and_survives_kill_9(own_emulator: Emulat
     path = own_emulator.state_dir / "emulator.sqlite3"
     with connected(plant, "killed") as device:
         device.leave()
-    until(lambda: rows_in(path) == 2, "attempt and end are in the file", seconds=5)  # without a read of the log
+    until(lambda: rows_in(path) == 2, "attempt and end are in the file")  # without a read of the log
     own_emulator.kill()
     own_emulator.restart()
     records = own_emulator.call("GET", f"{plant.namespace_id}/connectionLog?after=0")["value"]

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils import timezone
 
 from namespaces.actions import bulk
 from namespaces.actions.clients import update_client
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from sync.models import Lane, WorkerBeat
+from sync.models import Lane
 from sync.pages.overview import changes, in_words
 from sync.push.queue import Queue
 from tests.support.browsing import signed_in
 from tests.support.editions import editions_of
 from tests.support.factories import make_client, make_namespace
 from tests.support.markup import on_one_line
+from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "pane"}
@@ -27,8 +27,7 @@ HTMX = {"HX-Request": "true", "HX-Target": "pane"}
 
 @pytest.fixture
 def factory(ada: User) -> Namespace:
-    now = timezone.now()
-    WorkerBeat.objects.create(worker="w", name="host:1", host="host", pid=1, started_at=now, seen_at=now)
+    beating()
     return make_namespace(contributor=ada)
 
 

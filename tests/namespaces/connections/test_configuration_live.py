@@ -80,7 +80,7 @@ def test_with_the_broker_off_nobody_is_heard_and_connections_end(
 ) -> None:
     assert answer(plant, devices, "press-07") == 0
     change(ada, state="Disabled")
-    assert devices[0].ended.get(timeout=15)
+    assert devices[0].ended.get(timeout=60)
     until(lambda: plant.namespace_id not in plant.emulator.mqtt_endpoints, "the namespace listens no more")
     with pytest.raises(OSError):
         connect(plant, plant.sample("press-07"), user_name="press-07")

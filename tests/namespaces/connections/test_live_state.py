@@ -21,6 +21,7 @@ from tests.portal.test_hostile_strings import assert_harmless
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
 from tests.support.markup import on_one_line
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,11 @@ def test_messages_that_wait_for_a_member_of_a_shared_subscription_are_shown(
         assert (shared["sharedQueuedMessages"], "sharedQueuedMessages" in own) == (2, False)
 
 
+def unacknowledged(plant: Plant) -> int:
+    (session,) = ArmLiveState().read(plant.namespace_id, "press-07")["sessions"]
+    return int(session["unacknowledgedMessages"])
+
+
 def session_subscriptions(plant: Plant) -> list[dict[str, Any]]:
     (session,) = ArmLiveState().read(plant.namespace_id, "press-07")["sessions"]
     return list(session["subscriptions"])
@@ -113,6 +119,7 @@ def test_a_real_client_is_seen_with_sessions_subscriptions_and_counts(
         device.subscribe("m/#")
         device.client.publish("m/press-07", b"hello", qos=1)
         assert device.message().payload == b"hello"
+        until(lambda: unacknowledged(plant) == 0, "the message is acknowledged")
         answer = client.get(next_question(first))
         assert answer.status_code == 200
         live = answer.content.decode()

@@ -39,8 +39,11 @@ def tell(ada: User, namespace: Namespace, subject: str = "Two differ") -> None:
     announce("drift_found", to=[ada], subject=subject, sentence="Decide.", url="/namespaces/1/drift/", scope=place)
 
 
+TODAY = timezone.now()  # one day for each test, also around midnight
+
+
 def today(hour: int) -> datetime:
-    return timezone.now().astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return TODAY.astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
 def test_one_mail_a_day_has_all_that_waits(ada: User, namespace: Namespace) -> None:

@@ -24,7 +24,7 @@ class ProductionServer:
     log_file: Path
 
     def exchange(self, data: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
             client.sendall(data)
             answer = b""
             while piece := client.recv(65_536):
@@ -76,4 +76,4 @@ def production_server(folder: Path, **environment: str) -> Iterator[ProductionSe
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        process.wait(timeout=60)

@@ -21,7 +21,7 @@ def application(environ, start_response):
 """
 WORKER = """
 from portal.serving import bounded_worker
-bounded_worker.HEAD_SECONDS = 1.0
+bounded_worker.HEAD_SECONDS = 2.0
 """
 THREADS = 2
 
@@ -39,13 +39,14 @@ def port(folder: Path) -> Iterator[int]:
 
 
 def get(port: int) -> str:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+    """Make a request within half the time for which silent clients would block the threads, one after the other."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().read().decode()
 
 
 def opened(port: int, data: bytes = b"") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(data)
     return client
 
@@ -66,7 +67,7 @@ def test_clients_that_do_not_close_delay_nobody(port: int) -> None:
         clients = [stack.enter_context(opened(port, LAST)) for _ in range(10)]
         for client in clients:
             assert received(client).startswith(b"HTTP/1.1 200 OK")
-        # gunicorn alone waits two seconds for each of them, one after the other, and `get` has five.
+        # gunicorn alone waits two seconds for each of them, one after the other, and `get` has ten.
         assert get(port) == "0"
 
 
@@ -100,7 +101,7 @@ def test_a_head_in_pieces_is_a_request(port: int) -> None:
 
 
 def test_a_kept_connection_serves_one_request_after_the_other(port: int) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         for size in (0, 5, 100_000):
             connection.request("POST", "/", body=b"x" * size)
             assert connection.getresponse().read() == b"%d" % size
@@ -109,7 +110,7 @@ def test_a_kept_connection_serves_one_request_after_the_other(port: int) -> None
 def test_a_half_request_on_kept_connections_takes_no_thread(port: int) -> None:
     with ExitStack() as stack:
         for _ in range(3 * THREADS):
-            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)))
+            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)))
             connection.request("GET", "/")
             connection.getresponse().read()
             assert connection.sock is not None

@@ -45,7 +45,7 @@ def test_due_rows_are_pushed_in_parallel(arm: ScriptedArm, ada: User, factory: N
             inside += 1
             if inside > 8:
                 many.set()
-        many.wait(10)
+        many.wait(30)
         with lock:
             inside -= 1
 
@@ -65,7 +65,7 @@ def test_many_new_rows_are_read_by_one_listing(arm: ScriptedArm, ada: User, fact
         if method == "GET" and path.endswith("/clients"):
             is_listed.set()
         elif method == "GET":  # for the first rows, which do not wait for the listing
-            assert is_listed.wait(10)
+            assert is_listed.wait(30)
 
     arm.before = meanwhile
     run()
@@ -168,7 +168,7 @@ def test_other_workers_are_called_to_help_with_many_rows(
     try:
         made = run()
         if made._call is not None:
-            made._call.result(timeout=30)
+            made._call.result(timeout=60)
     finally:
         before_task_publish.disconnect(note)
     assert made.pushed == {Pushed.SUCCEEDED: rows}
@@ -290,7 +290,7 @@ def test_a_slow_push_delays_no_other_at_the_end_of_a_run(
         if method == "PUT" and path.endswith("/later"):
             arrived.set()
         elif method == "PUT":
-            arrived.wait(10)
+            arrived.wait(30)
 
     arm.before = wait_for_the_later_one
     assert run(seconds=0.2).pushed == {Pushed.SUCCEEDED: 2}
@@ -308,7 +308,7 @@ def test_with_a_slow_azure_no_extra_rows_are_claimed(
 
     def wait_for_leave(method: str, path: str) -> None:
         arrived.append(path)
-        answers.acquire(timeout=10)
+        answers.acquire(timeout=30)
 
     arm.before = wait_for_leave
     add(ada, factory, *names(40), bulk=True)
@@ -318,7 +318,7 @@ def test_with_a_slow_azure_no_extra_rows_are_claimed(
     until(lambda: len(arrived) == 4, "the first four are on their way")
     made.stop()
     answers.release(1000)
-    thread.join(20)
+    thread.join(60)
     assert Client.objects.unsettled().count() == 36
 
 

@@ -28,7 +28,7 @@ def test_a_message_goes_from_one_client_to_another(plant: Plant, version: Any, q
     sender = connect(plant, plant.sample("press-07"), user_name="PRESS-07", version=version)
     assert sender.connack()[0] == 0
     sender.client.publish(f"{topic}/state", b"running", qos)
-    assert sender.published.get(timeout=15) in {0, 0x10}
+    assert sender.published.get(timeout=60) in {0, 0x10}
     message = receiver.message()
     assert (message.topic, message.payload, message.qos) == (f"{topic}/state", b"running", qos)
     sender.disconnect()
@@ -126,7 +126,7 @@ def mosquitto_pub(plant: Plant, version: str, user: str, qos: str) -> "subproces
         [program, "-V", version, *where, *who, "-t", "sample", "-m", "hello", "-q", qos],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -156,7 +156,7 @@ def test_a_client_disabled_through_arm_is_disconnected(own_plant: Plant, version
     device = connect(own_plant, own_plant.sample("press-07"), user_name="press-07", version=version, session_name="s")
     assert device.connack()[0] == 0
     own_plant.put_client("press-07", authenticationName="press-07", state="Disabled")
-    assert (device.ended.get(timeout=15) == 0x87) is (version == V5)  # 3.1.1 has no word for it
+    assert (device.ended.get(timeout=60) == 0x87) is (version == V5)  # 3.1.1 has no word for it
     device.disconnect()
     until(lambda: len(own_plant.attempts_of("s")) == 2, "the end is in the log")
     end = own_plant.attempts_of("s")[1]
@@ -167,5 +167,5 @@ def test_deleting_a_ca_certificate_through_arm_disconnects(own_plant: Plant) -> 
     device = connect(own_plant, own_plant.sample("press-07"), user_name="press-07")
     assert device.connack()[0] == 0
     own_plant.emulator.call("DELETE", f"{own_plant.namespace_id}/caCertificates/intermediate")
-    assert device.ended.get(timeout=15) == 0x87
+    assert device.ended.get(timeout=60) == 0x87
     device.disconnect()

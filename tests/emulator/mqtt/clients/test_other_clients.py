@@ -83,7 +83,7 @@ def mosquitto_sub(
         [program, "-V", version, *where, *who, "-t", topic_filter, "-q", "1", "-W", "15", *options],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -132,7 +132,7 @@ def test_paho_clients_share_a_subscription_and_get_its_identifier(own_plant: Pla
     for device in devices:
         assert device.connack() == (0, "")
         device.client.subscribe("$share/workers/jobs/#", options=SubscribeOptions(qos=1), properties=wanted)
-        assert device.subscribed.get(timeout=15) == [1]
+        assert device.subscribed.get(timeout=60) == [1]
     texts = [str(number).encode() for number in range(45)]
     with connected(own_plant, "p") as sender:
         for text in texts:

@@ -32,7 +32,7 @@ def publish(plant: LocalPlant, sample: SampleCertificate, *options: str) -> subp
     command = [require_program("mosquitto_pub"), "-h", plant.endpoint["host"], "-p", str(plant.endpoint["port"])]
     command += ["--cafile", plant.endpoint["ca"], "--cert", certificate, "--key", key, "-u", "press-1"]
     command += ["-i", "session1", "-t", "sample", "-m", "hello", "-q", "1", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_mosquitto_does_not_load_it(local_plant: LocalPlant, sample: SampleCertificate) -> None:

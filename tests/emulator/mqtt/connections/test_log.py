@@ -5,7 +5,6 @@ import socket
 import ssl
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -17,14 +16,9 @@ from emulator.mqtt.recording.records import PUBLISH, evidence_of, record_of
 from tests.certificates.key_notations import NOTATIONS, keys
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
-from tests.emulator.mqtt.raw_client import SECONDS, client_context, connected, wire
+from tests.emulator.mqtt.raw_client import SECONDS, address_of, client_context, connected, wire
 from tests.support.chains import authority, self_signed
 from tests.support.waiting import until
-
-
-def newest(plant: Plant, before: int) -> dict[str, Any]:
-    until(lambda: len(plant.log()) > before, "the end is in the log")
-    return plant.log()[before]
 
 
 def tcp(plant: Plant) -> socket.socket:
@@ -43,10 +37,11 @@ def tcp(plant: Plant) -> socket.socket:
 def test_connections_without_tls_are_logged(plant: Plant, spoken: bytes, code: str) -> None:
     before = len(plant.log())
     with tcp(plant) as raw:
+        address = address_of(raw)
         raw.sendall(spoken)
         while raw.recv(1000):
             pass
-    record = newest(plant, before)
+    record = plant.record_from(address, before)
     assert (record["resultType"], record["resultSignature"]) == ("Failed", "TlsError")
     assert record["code"] == code
     assert record["resultDescription"]
@@ -55,24 +50,27 @@ def test_connections_without_tls_are_logged(plant: Plant, spoken: bytes, code: s
 
 def test_a_connection_that_says_nothing_is_named(plant: Plant) -> None:
     before = len(plant.log())
-    tcp(plant).close()
-    assert newest(plant, before)["code"] == "tls-closed"
+    with tcp(plant) as raw:
+        address = address_of(raw)
+    assert plant.record_from(address, before)["code"] == "tls-closed"
 
 
 def test_a_client_that_does_not_trust_the_endpoint_is_named(plant: Plant) -> None:
     before = len(plant.log())
     context = ssl.create_default_context()
     context.load_cert_chain(*plant.files(plant.sample("press-07")))
-    with tcp(plant) as raw, pytest.raises(ssl.SSLCertVerificationError):
-        context.wrap_socket(raw, server_hostname="localhost")
-    assert newest(plant, before)["code"] == "tls-endpoint-not-trusted"
+    with tcp(plant) as raw:
+        address = address_of(raw)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(raw, server_hostname="localhost")
+    assert plant.record_from(address, before)["code"] == "tls-endpoint-not-trusted"
 
 
 def test_a_client_that_leaves_before_connect_is_named_with_its_certificate(plant: Plant) -> None:
     before = len(plant.log())
-    with wire(plant):
-        pass
-    record = newest(plant, before)
+    with wire(plant) as opened:
+        address = opened.address
+    record = plant.record_from(address, before)
     assert record["code"] == "closed-before-connect"
     assert record["presentedChain"][0] == plant.sample("press-07").certificate_pem
 
@@ -88,12 +86,13 @@ def test_an_unsupported_key_is_named(plant: Plant) -> None:
     context.load_cert_chain(certificate, key)
     before = len(plant.log())
     with tcp(plant) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
+        address = address_of(tls)
         try:
             tls.sendall(w.connect("weak", "press-07"))
             tls.recv(1000)
         except (ssl.SSLError, ConnectionError):
             pass
-    record = newest(plant, before)
+    record = plant.record_from(address, before)
     assert record["resultType"] == "Failed"
     assert record["resultDescription"]
 
@@ -153,9 +152,11 @@ def test_an_old_version_of_tls_is_named(plant: Plant) -> None:
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     before = len(plant.log())
-    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
-        context.wrap_socket(raw, server_hostname="localhost")
-    record = newest(plant, before)
+    with tcp(plant) as raw:
+        address = address_of(raw)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(raw, server_hostname="localhost")
+    record = plant.record_from(address, before)
     assert record["resultSignature"] == "TlsError"
     assert record["code"] == "tls-old-version"
 
@@ -166,9 +167,11 @@ def test_a_client_without_a_cipher_in_common_is_named(plant: Plant) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA:@SECLEVEL=0")
     before = len(plant.log())
-    with tcp(plant) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
-        context.wrap_socket(raw, server_hostname="localhost")
-    assert newest(plant, before)["code"] == "tls-no-shared-cipher"
+    with tcp(plant) as raw:
+        address = address_of(raw)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(raw, server_hostname="localhost")
+    assert plant.record_from(address, before)["code"] == "tls-no-shared-cipher"
 
 
 @pytest.mark.parametrize("name", ["base64 of DER", "hex", "url-encoded", "JSON string"])
@@ -179,7 +182,7 @@ def test_a_key_as_user_name_or_session_name_is_logged_as_its_hash(plant: Plant, 
     with wire(plant) as opened:
         opened.send(w.connect(text, text))
         opened.expect(w.CONNACK)
-    told = newest(plant, before)
+        told = plant.record_from(opened.address, before)
     assert told["resultType"] == "Failed"
     assert (told["userName"], told["properties"]["sessionName"]) == (mask_of(text), mask_of(text))
     stored = json.dumps(plant.log()[before:])

@@ -1,10 +1,13 @@
 """Connections end with a reason when their client or CA certificate is disabled, deleted or expired."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
+from emulator.mqtt.connect_decision import authentication
+from emulator.mqtt.connections import revocation
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import connected, wire
@@ -21,6 +24,22 @@ def assert_says_why(end: w.Received | None, plant: LocalPlant) -> None:
     """MQTT 5 gives the client the reason that the log has."""
     reasons = [r["resultDescription"] for r in plant.logged("MqttDisconnections")]
     assert end is None or end.properties[0x1F] in reasons
+
+
+@pytest.fixture
+def an_hour_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function that puts the clock of the endpoint ahead."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(hours=1)
+
+    def advance() -> None:
+        for module in (authentication, revocation):
+            monkeypatch.setattr(module, "datetime", Later)
+
+    return advance
 
 
 @pytest.mark.parametrize("version", [4, 5])
@@ -75,19 +94,23 @@ def test_connections_survive_while_another_ca_still_verifies_them(local_plant: L
         opened.expect_end(0x87)
 
 
-def test_a_certificate_that_expires_ends_its_connection(local_plant: LocalPlant) -> None:
+def test_a_certificate_that_expires_ends_its_connection(
+    local_plant: LocalPlant, an_hour_passes: Callable[[], None]
+) -> None:
     now = datetime.now(UTC)
-    short = make_sample_chain([ClientName("press-07")], at=now, lifetime=timedelta(seconds=2), label="Short")
+    short = make_sample_chain([ClientName("press-07")], at=now, lifetime=timedelta(minutes=50), label="Short")
     local_plant.upload("short", short.intermediate.certificate_der)
     local_plant.chain = short
     with connected(local_plant, "s") as opened:
+        assert opened.silent()
+        an_hour_passes()
         assert_says_why(opened.expect_end(0x87), local_plant)
     assert ends(local_plant)[0] == ("ClientAuthenticationError", "within-validity")
 
 
-def test_a_ca_that_expires_ends_its_connections(local_plant: LocalPlant) -> None:
+def test_a_ca_that_expires_ends_its_connections(local_plant: LocalPlant, an_hour_passes: Callable[[], None]) -> None:
     now = datetime.now(UTC)
-    ca = authority("Short CA", at=now, not_after=now + timedelta(seconds=3))
+    ca = authority("Short CA", at=now, not_after=now + timedelta(minutes=50))
     leaf = ca.issue("press-07")
     local_plant.upload("short", ca.der)
     certificate, key = local_plant.folder / "short.crt", local_plant.folder / "short.key"
@@ -98,6 +121,8 @@ def test_a_ca_that_expires_ends_its_connections(local_plant: LocalPlant) -> None
     with wire(local_plant, context=context) as opened:
         opened.send(w.connect("s", "press-07"))
         assert opened.expect(w.CONNACK).reason == 0
+        assert opened.silent()
+        an_hour_passes()
         end = opened.expect_end(0x87)
         assert end is not None
         assert "CN=Short CA" in end.properties[0x1F]

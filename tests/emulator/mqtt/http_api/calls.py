@@ -38,7 +38,7 @@ def token_of(plant: LocalPlant) -> str:
 def connection(plant: LocalPlant) -> http.client.HTTPSConnection:
     endpoint = plant.endpoint
     context = ssl.create_default_context(cafile=endpoint["ca"])
-    return http.client.HTTPSConnection(endpoint["host"], endpoint["port"], timeout=15, context=context)
+    return http.client.HTTPSConnection(endpoint["host"], endpoint["port"], timeout=60, context=context)
 
 
 def call(

@@ -202,6 +202,6 @@ def test_azure_identity_and_curl_publish(own_plant: Plant) -> None:
         listening(reader, "devices/#")
         options = ["-sS", "--cacert", emulator.ca, "-w", "%{http_code}", "--data-raw", "hello"]
         command = [program, *options, *(part for header in headers for part in ("-H", header)), url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert (done.stdout, done.stderr) == ("204", "")
         assert reader.expect(w.PUBLISH).payload() == b"hello"

@@ -48,17 +48,18 @@ def test_a_disconnect_with_will_leaves_it(plant: Plant) -> None:
 
 def test_a_will_waits_for_its_delay_and_is_void_when_the_client_returns(plant: Plant) -> None:
     topic = a_topic()
-    delayed = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, 1))
-    kept: dict[str, Any] = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 60), "will_flags": QOS_1_WILL}
+    later = w.will(topic, b"void", properties=w.four(w.WILL_DELAY, 200))
+    soon = w.will(topic, b"gone", properties=w.four(w.WILL_DELAY, 1))
+    kept: dict[str, Any] = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 300), "will_flags": QOS_1_WILL}
     with connected(plant, "r", "robot-1") as reader:
         listening(reader, topic)
-        with connected(plant, topic, will=delayed, **kept) as first:
+        with connected(plant, topic, will=later, **kept) as first:
             first.cut()
-        with connected(plant, topic, will=delayed, **kept) as back:
+        with connected(plant, topic, will=soon, **kept) as back:
             assert back.connack.session_present
             started = time.monotonic()
             back.cut()
-            assert reader.expect(w.PUBLISH).payload() == b"gone"  # this one's; the first is void
+            assert reader.expect(w.PUBLISH).payload() == b"gone"
             assert time.monotonic() - started > 0.9
         with connected(plant, topic, clean=True):
             assert reader.silent()

@@ -76,7 +76,7 @@ def s_client(plant: Plant, *options: str) -> "subprocess.CompletedProcess[str]":
     endpoint = plant.endpoint
     command = [require_program("openssl"), "s_client", "-connect", f"{endpoint['host']}:{endpoint['port']}"]
     command += ["-CAfile", endpoint["ca"], "-verify_return_error", "-verify_hostname", "localhost", *options]
-    return subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, input="", capture_output=True, text=True, timeout=120, check=False)
 
 
 def rsa_only_context(plant: Plant) -> ssl.SSLContext:
@@ -125,7 +125,7 @@ def test_a_client_trusts_the_chain_with_signatures_of_one_kind(plant: Plant, sig
     endpoint = plant.endpoint
     command = [require_program("gnutls-cli"), "--port", str(endpoint["port"]), "--x509cafile", endpoint["ca"]]
     command += ["--priority", f"NORMAL:-SIGN-ALL:{signatures}", "localhost"]
-    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, "certificate is trusted" in done.stdout) == (0, True), done.stdout + done.stderr
 
 

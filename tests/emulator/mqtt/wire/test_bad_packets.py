@@ -141,7 +141,7 @@ def test_a_bad_connect_is_answered_where_its_version_is_known_and_logged(
         if reason is not None:
             assert opened.expect(w.CONNACK).reason == reason
         assert opened.receive() is None
-    record = plant.log()[before]
+        record = plant.record_from(opened.address, before)
     assert (record["resultType"], record["resultSignature"]) == ("Failed", "ClientError")
     assert record["resultDescription"].endswith(".")
     assert record["presentedChain"]
