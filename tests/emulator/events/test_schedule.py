@@ -54,7 +54,7 @@ def test_retry_after_is_kept_within_a_bound_and_not_scaled() -> None:
     assert delay(429, 1, retry_after=50.0, scale=0.001) == 50.0
     assert delay(429, 1, retry_after=1e9) == 3_600.0
     assert Schedule(0.001).lifetime(RetryPolicy(minutes=10)) == pytest.approx(0.6)
-    assert Schedule(0.001).response_seconds == 2.0
+    assert Schedule(0.001).response_seconds == 10.0
 
 
 # Sequence numbers
