@@ -19,6 +19,7 @@ from sync.push.delivery import Claimed
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
+LAST_BEAT_SECONDS = 5.0  # how long a worker that ends waits for a heartbeat that is being saved
 LONGEST_SILENCE = timedelta(seconds=60)  # without a heartbeat, a worker on another machine counts as stopped
 
 
@@ -68,9 +69,15 @@ class Worker:
             finally:
                 connections.close_all()
 
-    def end(self) -> None:
-        """Delete the heartbeat of a worker that ends regularly."""
+    def stop_beating(self) -> None:
+        """End the background thread, and wait for a heartbeat that it is saving."""
         self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(LAST_BEAT_SECONDS)
+
+    def end(self) -> None:
+        """Delete the heartbeat of a worker that ends regularly. The background thread must not save it again."""
+        self.stop_beating()
         with contextlib.suppress(AnyDatabaseError):
             WorkerBeat.objects.filter(worker=self.id).delete()
 

@@ -1,6 +1,5 @@
 """Create many due rows, and run a pump until they are pushed."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,14 +9,6 @@ from portal.models import User
 from sync.actions import commit_change
 from sync.push import claim_and_settle
 from sync.push.pump import Pump
-from sync.workers import heartbeats
-
-
-@pytest.fixture(autouse=True)
-def _fresh_worker() -> Iterator[None]:
-    yield
-    heartbeats.this_worker().end()
-    heartbeats._worker = None
 
 
 def add(ada: User, namespace: Namespace, *names: str, bulk: bool = False, **fields: Any) -> list[Client]:

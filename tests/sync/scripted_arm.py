@@ -205,7 +205,7 @@ def arm(authority: Authority, settings: Any) -> Iterator[ScriptedArm]:
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = scripted.url
     settings.AZURE_ARM_CA = str(authority.ca_path)
     settings.AZURE_TENANT_ID, settings.AZURE_CLIENT_ID, settings.AZURE_CLIENT_SECRET = "t", "c", "s"
-    settings.ARM_READ_TIMEOUT = 5.0
+    settings.ARM_READ_TIMEOUT = 15.0
     arm_gateway.cache_clear()
     yield scripted
     arm_gateway.cache_clear()

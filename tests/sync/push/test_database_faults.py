@@ -11,10 +11,9 @@ from portal.models import User
 from sync.push import claim_and_settle, pump, queue
 from sync.push.claim_and_settle import Pushed, claim, settle
 from sync.workers import heartbeats
-from tests.sync.pumping import _fresh_worker, add, names, run
+from tests.sync.pumping import add, names, run
 from tests.sync.scripted_arm import ScriptedArm
 
-__all__ = ["_fresh_worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

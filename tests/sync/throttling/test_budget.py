@@ -12,10 +12,9 @@ from sync.arm.call_recording import Call
 from sync.models import Budget
 from sync.throttling import budget
 from tests.support.factories import SUBSCRIPTION, make_namespace
-from tests.sync.pumping import _fresh_worker, add, names, run
+from tests.sync.pumping import add, names, run
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
-__all__ = ["_fresh_worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
