@@ -3,7 +3,7 @@
 What a role allows is decided in `namespaces.rights`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
@@ -14,15 +14,13 @@ from namespaces.models import Client, Namespace, NamespaceConfiguration, Namespa
 from namespaces.rights import MANAGED, Rights, Verb, held_roles_of, rights_in
 from portal.evidence import origin
 from portal.models import Membership, Team, User
+from portal.people.contacts import NAMED, whom_to_ask_in
 from portal.registry import HeldRole, VisibleScopes
 from portal.web.access_denied import Denied
 from sync.models import Sight, SyncedModel
 from sync.models.sight import hidden_activities
 
 Resource = TypeVar("Resource", bound=SyncedModel)
-
-NAMED = 5  # owners named in the hint whom to ask
-
 
 # Roles in use: of an active user, or of a team that has one.
 HOLDS = Q(user__is_active=True) | Q(team__members__is_active=True)
@@ -142,31 +140,6 @@ def not_assignable(namespace: Namespace, row: SyncedModel) -> Denied:
         f"You may not change the team of {row}. Owners do; Contributors take what no team owns for their own team."
     )
     return _denied(namespace, sentence, lambda: whom_to_ask(namespace), Role.OWNER)
-
-
-def whom_to_ask_in(team: Team | None) -> str:
-    """Name the people to ask about what a team owns: its leads, or else its members. "" for no team."""
-    return whom_to_ask_in_each([team])[team.pk] if team is not None else ""
-
-
-def whom_to_ask_in_each(teams: Iterable[Team]) -> dict[int, str]:
-    """Return what `whom_to_ask_in` returns, for each of these teams by primary key, in one or two statements."""
-    names = {team.pk: team.name for team in teams}
-    active = Membership.objects.filter(team__in=names, user__is_active=True).select_related("user").order_by("pk")
-    found: dict[int, list[str]] = {}
-    for held in active.filter(is_lead=True):
-        found.setdefault(held.team_id, []).append(held.user.display_name)
-    if len(found) < len(names):
-        for held in active.exclude(team__in=list(found)):
-            found.setdefault(held.team_id, []).append(held.user.display_name)
-    return {pk: _ask_members(name, found.get(pk, [])) for pk, name in names.items()}
-
-
-def _ask_members(team_name: str, people: Sequence[str]) -> str:
-    if not people:
-        return f"Team {team_name} has no members."
-    listed = ", ".join(people[:NAMED]) + (" or others" if len(people) > NAMED else "")
-    return f"Ask {listed} of team {team_name}."
 
 
 def not_yours(row: SyncedModel) -> str:

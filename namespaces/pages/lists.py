@@ -12,7 +12,6 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Lookup
 from django.http import QueryDict
 
-from namespaces.access import whom_to_ask_in_each
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from portal.listing import (
     MOST_COUNTED,
@@ -26,6 +25,7 @@ from portal.listing import (
     size_of,
     sorting_of,
 )
+from portal.people.contacts import whom_to_ask_in_each
 from portal.short_cache import kept
 from sync.models import SyncedModel
 

@@ -82,6 +82,11 @@ class Finding(models.Model):
     resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     resolved_at = models.DateTimeField(null=True)
 
+    # Set by the page that lists it: whether its user may decide about it, and for a row of another team, whom to ask.
+    may_decide = False
+    owner_name = ""
+    whom_to_ask = ""
+
     objects = FindingQuerySet.as_manager()
 
     class Meta:

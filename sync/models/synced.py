@@ -183,7 +183,9 @@ class SyncedModel(models.Model):
     is_patched: ClassVar[bool] = False
     is_hideable: ClassVar[bool] = False  # a namespace can hide its rows from other teams
     seen_field: ClassVar[str] = ""  # the column that keeps when it was last named there
-    may_change = False  # whether the user of the page that lists it may change it; set by the view
+    # Set by the page that lists it: whether its user may change it, and for a row of another team, whom to ask.
+    may_change = False
+    whom_to_ask = ""
 
     generation = models.PositiveBigIntegerField(default=1)
     synced_generation = models.PositiveBigIntegerField(default=0)

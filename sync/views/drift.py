@@ -16,6 +16,7 @@ from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
 from sync.models import Finding
 from sync.pages import confirmation, overview
+from sync.pages.ownership import mark_decidable
 from sync.registry import Scope
 from sync.views.operators import render_page, rights_on_page, scope_for_rows
 
@@ -51,6 +52,8 @@ def _differences(request: PageRequest, scope: Scope) -> dict[str, Any]:
     with_ignored = bool(request.GET.get("ignored"))
     pages = Paginator(overview.findings(scope.sight, with_ignored=with_ignored), FINDINGS_ON_A_PAGE)
     page = pages.get_page(request.GET.get("page"))
+    page.object_list = shown = list(page.object_list)
+    mark_decidable(shown, rights_on_page(request, scope.pk))
     return {
         "page": page,
         "ignored": 0 if page.object_list else overview.findings(scope.sight, with_ignored=True).count(),
@@ -77,17 +80,16 @@ def _detail(request: PageRequest, scope: Scope, finding: Finding, fault: CannotR
     cures = fault.fields if isinstance(fault, FieldsBelongTogether | NoFieldChosen) else ()
     at = [*cures, *ticked, *(field["field"] for field in finding.fields)]
     is_going = _is_going(finding)
-    may_decide = rights_on_page(request, scope.pk).covers(*resolutions.owner_of(finding))
+    mark_decidable([finding], rights_on_page(request, scope.pk))
     context: dict[str, Any] = {
         "finding": finding,
         "is_going": is_going,
         "menu_current": "sync:drift_list",
-        "may_decide": may_decide,
         "may_choose": finding.drift in _MIXABLE
         and not is_going
         and finding.state != Finding.State.RESOLVED
         and finding.fields != []
-        and may_decide,
+        and finding.may_decide,
         "fields": [(field, sides.get(field.name, "")) for field in finding.shown_fields],
         "problem": str(fault) if fault is not None else "",
         "problem_code": fault.code if fault is not None else "",

@@ -1,7 +1,7 @@
 """Pages for operators (waiting and rejected changes, timelines), and endpoints for monitoring."""
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -28,6 +28,7 @@ from sync.drift.resolutions import CannotResolve
 from sync.models import SyncedModel, SyncedQuerySet, editions, visible_activities
 from sync.pages import backlog, confirmation, metrics, overview
 from sync.pages.left_rows import edited_since, left_rows
+from sync.pages.ownership import mark_changeable
 from sync.pages.readiness import readiness
 from sync.pages.timeline import timeline_of
 from sync.registry import RowRights, Scope
@@ -61,12 +62,6 @@ def scope_for_rows(request: PageRequest, pk: int) -> tuple[Scope, RowRights]:
     """Return a namespace and what the user may change there. Raise Http404, or PermissionDenied when that is nothing."""
     rights = rights_on_page(request, pk)
     return registry.scopes().get(request.user, pk, may_change=not rights.may_change_some), rights
-
-
-def mark_changeable(rows: Iterable[SyncedModel], rights: RowRights) -> None:
-    """Note on each row whether the user may change it, for the page that lists it."""
-    for row in rows:
-        row.may_change = rights.covers(type(row), row.team_id)
 
 
 # Sync

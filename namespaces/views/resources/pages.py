@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from namespaces.access import get_namespace, get_resource, note_if_hidden, rights_of, whom_to_ask_in
+from namespaces.access import get_namespace, get_resource, note_if_hidden, rights_of
 from namespaces.actions.resources import ChangedMeanwhile, Gone
 from namespaces.forms.base import ResourceForm, problem_of_one_field
 from namespaces.models import Namespace
@@ -37,6 +37,7 @@ from namespaces.views.resources.conflicts import (
 )
 from namespaces.views.resources.kinds import Kind
 from portal.people.columns import keep_hidden_columns
+from portal.people.contacts import whom_to_ask_in
 from portal.web.exports import FILES
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
