@@ -3,7 +3,8 @@
 The server certificate is P-384 for clients with an EC certificate, and RSA 2048 for those with an RSA one, which accept no
 other signature. mosquitto has one certificate for each port, and so two ports. Both request a client certificate and take the client's name from it or from the user name; mosquitto has TCP_NODELAY on.
 The load runs in separate processes. mosquitto is the Debian package; without it, only our figures are shown. Whole CONNECTs are measured in
-short rounds, and the median of the ratios of the rounds counts: what else this machine does meets both.
+short rounds, and the median of the ratios of the rounds counts: what else this machine does meets both. Their lines say how
+busy each broker was: where neither uses its core fully, the load is the limit, and the processor time compares them.
 """
 
 import json
@@ -72,6 +73,11 @@ class Counted:
 
     per_second: float
     milliseconds: float
+
+    @property
+    def busy(self) -> float:
+        """Return the share of a core that the broker used."""
+        return self.per_second * self.milliseconds / 1000
 
 
 @dataclass(frozen=True)
@@ -247,7 +253,9 @@ def measurements(brokers: Sequence[Broker]) -> Iterator[Measurement]:
     for label in ("EC", "RSA"):
         counted = in_turns(brokers, partial(connections, label), CONNECT_ROUNDS)
         rates = [[each.per_second for each in of_one] for of_one in counted]
-        yield by_rounds(beside(f"mqtt whole CONNECT, {label}", "/s", 1.0, rates, more_is_better=True), rates)
+        shares = " beside ".join(f"{statistics.median(each.busy for each in of_one):.0%}" for of_one in counted)
+        name = f"mqtt whole CONNECT, {label} (of a core: {shares})"
+        yield by_rounds(beside(name, "/s", 1.0, rates, more_is_better=True), rates)
         work = [[each.milliseconds for each in of_one] for of_one in counted]
         yield by_rounds(beside(f"mqtt processor time of a CONNECT, {label}", " ms", 1.0, work), work)
     for qos in (0, 1):
