@@ -8,7 +8,7 @@ PEERS := .local/peers
 AUDIT := .local/audit
 AZURE_PREVIEW := .local/azure-preview
 NEXT := .local/next
-PYTEST := $(BIN)/pytest -n 2 --durations=10
+PYTEST := $(if $(SECOND_TRY),$(BIN)/python -m tests.second_try,$(BIN)/pytest) -n 2 --durations=10
 # Unit tests of the pure packages, each beside the package of the same name.
 QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagnosis samples) namespaces/authorization namespaces/rules)
 

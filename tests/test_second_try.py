@@ -1,11 +1,11 @@
-"""The second try of `make test-future`: what fails once is named and passes, what fails twice fails the run."""
+"""The second try of CI and `make test-future`: what fails once is named and passes, what fails twice fails the run."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.future import run_twice
+from tests.second_try import MOST, run_twice
 
 TESTS = """
 from pathlib import Path
@@ -62,8 +62,9 @@ def test_what_fails_twice_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str
         ("def test_that_passes(): pass", pytest.ExitCode.OK),
         ("import nothing_of_this_name", pytest.ExitCode.INTERRUPTED),
         ("", pytest.ExitCode.NO_TESTS_COLLECTED),
+        ("\n".join(f"def test_{n}(): assert False" for n in range(MOST + 1)), pytest.ExitCode.TESTS_FAILED),
     ],
-    ids=["all pass", "not collected", "no tests"],
+    ids=["all pass", "not collected", "no tests", "many fail"],
 )
 def test_other_ends_have_no_second_try(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], content: str, expected: pytest.ExitCode
