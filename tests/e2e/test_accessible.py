@@ -122,7 +122,7 @@ def furnished(own_demo: DemoProcess, chromium: Browser, files: Path) -> DemoProc
 
 def reload_until_succeeded(page: Page, guide: Guide, name: str) -> None:
     expect(guide.row(name)).to_be_visible()
-    for _ in range(40):
+    for _ in range(240):
         if "Succeeded" in guide.row(name).inner_text():
             return
         page.wait_for_timeout(250)
