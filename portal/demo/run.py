@@ -20,7 +20,7 @@ from portal.demo.supervisor import Part, PartError, Stopped, Supervisor, write_p
 ARM_PORT = 8443
 MQTT_PORT = 8883
 MQTT_PORTS = 8  # consecutive ports that must be free: one per namespace, and some for namespaces added later
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # for a slow machine: a part that ends is noticed at once
 FILLED = "contoso-plant"  # the namespace with devices
 WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0

@@ -330,7 +330,7 @@ def test_reads_return_the_state_before_a_write(
     path = f"{namespace}/clients"
     for name in ("b", "d"):
         emulator.call("PUT", f"{path}/{name}", {"properties": {"description": "old"}})
-    control.add(Fault(kind="stale", seconds=1.5))
+    control.add(Fault(kind="stale", seconds=4))
     emulator.call("PUT", f"{path}/c", {})
     answered = emulator.call("PUT", f"{path}/b", {"properties": {"description": "new"}})
     assert answered["properties"]["description"] == "new", "the response of the write is up to date"
