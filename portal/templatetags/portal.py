@@ -1,16 +1,18 @@
 """Tags and filters that every template can use."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from certificates.x509.certificate import NO_EXPIRY_YEAR
@@ -175,6 +177,42 @@ def local_time(value: datetime | None, form: str = "datetime") -> SafeString | s
         moment.strftime("%d %b %Y %H:%M:%S UTC"),
         text,
     )
+
+
+_IN_PROGRESS = "in-progress "
+
+
+@register.simple_tag
+def progress_address(message: Message) -> str:
+    """Return the address that a notification asks for what becomes of it, or "" for one that is final."""
+    tags = str(message.extra_tags or "")
+    return tags.removeprefix(_IN_PROGRESS) if tags.startswith(_IN_PROGRESS) else ""
+
+
+_TIME_IN_TEXT = re.compile(r"\b\d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2} UTC")
+
+
+@register.filter
+def with_times(value: object) -> SafeString:
+    """Return text as `visible` does, with the times that it names in UTC in the reader's time zone.
+
+    The sentences of a decision are stored and sent with times in UTC.
+    """
+    text = visible(value)
+    places = [(found, _utc(found[0])) for found in _TIME_IN_TEXT.finditer(text)]
+    parts, end = [], 0
+    for found, moment in places:
+        if moment is not None:
+            parts += [escape(text[end : found.start()]), local_time(moment)]
+            end = found.end()
+    return format_html_join("", "{}", ([part] for part in (*parts, escape(text[end:]))))
+
+
+def _utc(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%d %b %Y %H:%M UTC").replace(tzinfo=UTC)
+    except ValueError:  # the 31st of February, in somebody's name
+        return None
 
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))

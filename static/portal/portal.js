@@ -31,7 +31,8 @@
   function watchToasts() {
     for (const toast of all("#toasts [data-toast]:not([data-done])")) {
       toast.dataset.done = "";
-      if (toast.classList.contains("bad") || toast.classList.contains("warning")) continue; // stays until dismissed
+      // Stays until dismissed, or until what it waits for has happened.
+      if (toast.matches(".bad, .warning, [data-in-progress]")) continue;
       let timer = setTimeout(() => toast.remove(), TOAST_MS);
       toast.addEventListener("mouseenter", () => clearTimeout(timer));
       toast.addEventListener("focusin", () => clearTimeout(timer));
@@ -106,6 +107,7 @@
       const back = opener?.isConnected ? opener : openerId ? document.getElementById(openerId) : null;
       (back ?? one("#main"))?.focus({ preventScroll: true });
       opener = null;
+      document.dispatchEvent(new CustomEvent("pane:closed"));
     }
     if (!pane) { paneByHtmx = false; typedInto = null; }
     if (pane && typedInto) typedInto = pane; // also after the server sent the form back with its errors
@@ -353,7 +355,7 @@
     if (closing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); closePane(closing); }
   });
   document.addEventListener("submit", (event) => {
-    for (const kept of all("[data-page-query]", event.target)) kept.value = location.search.slice(1); // as it is now filtered
+    for (const kept of all("[data-page-query]", event.target)) kept.value = new URL(pageAddress()).search.slice(1); // as it is now filtered
     if (event.target.matches("[data-theme-form]") && event.submitter) {
       event.preventDefault();
       chooseTheme(event.target, event.submitter.value);
@@ -425,9 +427,17 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     watchPane();
     keepFocus(event.detail);
-    // A form that came back with errors: focus the first. watchPane does this for a pane.
-    if (event.target.matches?.("form:not(#pane form)")) one('[aria-invalid="true"]', event.target)?.focus();
+    const { target, requestConfig, pathInfo, xhr } = event.detail;
+    if (target?.id === "pane" && requestConfig?.verb === "get" && shownPane) {
+      document.dispatchEvent(new CustomEvent("pane:opened", { detail: { address: pathInfo.finalRequestPath } }));
+    }
+    const isSentBack = xhr?.status === 422 && requestConfig?.triggeringEvent?.type === "submit"; // and no check while typing
+    // A form that came back with errors. watchPane does this for a pane.
+    if (event.target.matches?.("form:not(#pane form)") || (isSentBack && !shownPane)) focusFirstError();
   });
+  document.addEventListener("pane:wanted", (event) => { htmx.ajax("GET", event.detail.address, { target: "#pane", swap: "innerHTML" }); });
+  document.addEventListener("pane:unwanted", () => closePane());
+  const focusFirstError = () => all(':is(#page, .sign-in) [aria-invalid="true"]').find((field) => field.checkVisibility())?.focus();
   document.addEventListener("htmx:oobAfterSwap", () => { localise(document); watchToasts(); watchPane(); });
   const quiet = (event) => event.detail.elt?.closest?.("#bell") || /^every/.test(event.detail.elt?.getAttribute?.("hx-trigger") ?? "");
   document.addEventListener("htmx:responseError", (event) => {
@@ -461,6 +471,7 @@
     watchFollowers();
     watchChoices();
     watchMenuGroups();
+    if (!shownPane) focusFirstError();
     // On narrow screens the menu starts closed.
     const narrow = matchMedia("(max-width: 720px)");
     const fold = () => { for (const menu of all("details[data-menu]")) menu.open = !narrow.matches; };

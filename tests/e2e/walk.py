@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from tests.e2e.test_account import code_of
@@ -29,7 +29,7 @@ def stranger() -> SampleChain:
 
 
 def _drop(page: Page, selector: str, file: str, certificate: str) -> None:
-    content = {"name": file, "mimeType": "application/x-x509-ca-cert", "buffer": certificate.encode()}
+    content = FilePayload(name=file, mimeType="application/x-x509-ca-cert", buffer=certificate.encode())
     page.locator(selector).set_input_files(content)
 
 

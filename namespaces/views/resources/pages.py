@@ -36,6 +36,7 @@ from namespaces.views.resources.conflicts import (
     opened_with,
 )
 from namespaces.views.resources.kinds import Kind
+from namespaces.views.resources.progress import announce, notice
 from portal.people.columns import keep_hidden_columns
 from portal.people.contacts import whom_to_ask_in
 from portal.web.exports import FILES
@@ -115,8 +116,13 @@ def resource_export(request: PageRequest, pk: int, ending: str, kind: Kind) -> H
 
 @require_safe
 def resource_states(request: PageRequest, pk: int, kind: Kind) -> HttpResponse:
-    """Return the sync states of the rows asked for as out-of-band cells, and the next poll while one is unsettled."""
+    """Return the sync states of the rows asked for as out-of-band cells, and the next poll while one is unsettled.
+
+    For `notice`, return the notification of the change of one row.
+    """
     namespace = get_namespace(request.user, pk, Verb.READ)
+    if "notice" in request.GET:
+        return notice(request, namespace, kind)
     rows = kind.model.visible_to(namespace.sight).with_findings().select_related("namespace")
     context = kind_context(request, namespace, kind, answer=states_asked_for(request.GET, rows))
     return render_page(request, "namespaces/row_states.html", context)
@@ -132,7 +138,7 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
         except RuleError as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{kind.button} {row.name} is saved and on its way to Azure.")
+            announce(request, kind, row, "create")
             if "another" in request.POST:
                 url = reverse(kind.url("create"), args=[pk])
                 return go_to(request, f"{url}?{urlencode({'like': row.name})}")
@@ -164,7 +170,7 @@ def resource_update(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
                 return _conflict_page(request, kind, row, values, problem=refusal.sentence)
             form.refuse(refusal)
         else:
-            messages.success(request, f"{kind.button} {row.name} is saved.")
+            announce(request, kind, row, "update")
             return go_to(
                 request, kind.url(kind.after_update), pk, *([row.name] if kind.after_update == "detail" else [])
             )
@@ -279,7 +285,7 @@ def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
                 return go_to(request, kind.url("list"), pk)
             status, more = 422, more | {"refusal": refusal}
         else:
-            messages.success(request, f"{kind.button} {row.name} is being deleted.")
+            announce(request, kind, row, "delete")
             return go_to(request, kind.url("list"), pk)
     context = grid_context(request, row.namespace, kind, row=row, wanted=wanted, problem=problem, **own | more)
     return render_page(request, "namespaces/resource_delete.html", context, partial="pane", status=status)

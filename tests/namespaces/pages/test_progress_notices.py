@@ -1,0 +1,96 @@
+"""The notification of a change: in progress until Azure has answered, then its result."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from namespaces.models import Client, Namespace
+from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.support.form_rows import posted_rows
+
+pytestmark = pytest.mark.django_db
+
+POLL = re.compile(r'data-in-progress hx-get="([^"]+)"')
+
+
+@pytest.fixture
+def namespace(client: Browser) -> Namespace:
+    namespace = make_namespace(contributor=make_user("ada"))
+    client.login(username="ada", password=PASSWORD)
+    return namespace
+
+
+def address_in(answer: Any) -> str:
+    found = POLL.search(answer.content.decode())
+    return html.unescape(found[1]) if found else ""
+
+
+def create(browser: Browser, namespace: Namespace) -> str:
+    """Create a client, and return the address that the notification on the next page asks."""
+    form = {"name": "press-1", "authentication_name": "press-1", "state": "Enabled", **posted_rows("attributes", [])}
+    form["validation_scheme"] = "SubjectMatchesAuthenticationName"
+    answer = browser.post(reverse("namespaces:client_create", args=[namespace.pk]), form, follow=True)
+    assert answer.status_code == 200
+    return address_in(answer)
+
+
+def kind_of(answer: Any) -> str:
+    found = re.search(r'class="message (\w+)"', answer.content.decode())
+    assert found is not None
+    return found[1]
+
+
+def test_a_new_client_is_in_progress_until_azure_has_it(client: Browser, namespace: Namespace) -> None:
+    address = create(client, namespace)
+    assert address
+    pending = client.get(address)
+    assert kind_of(pending) == "info"
+    assert "round=2" in address_in(pending)
+    Client.objects.update(synced_generation=F("generation"))
+    done = client.get(address)
+    assert kind_of(done) == "good"
+    assert not address_in(done)
+    assert "press-1" in done.content.decode()
+
+
+def test_it_becomes_the_rejection_with_a_link(client: Browser, namespace: Namespace) -> None:
+    address = create(client, namespace)
+    Client.objects.update(parked_code="AuthorizationFailed", parked_message="No.")
+    answer = client.get(address)
+    assert kind_of(answer) == "bad"
+    assert not address_in(answer)
+    assert reverse("namespaces:client_detail", args=[namespace.pk, "press-1"]) in answer.content.decode()
+
+
+def test_a_deletion_is_done_once_the_row_is_not_there(client: Browser, namespace: Namespace) -> None:
+    row = make_client(namespace, "press-1")
+    url = reverse("namespaces:client_delete", args=[namespace.pk, row.name])
+    answer = client.post(url, {"generation": row.edition, "pk": row.pk}, follow=True)
+    address = address_in(answer)
+    assert address, answer.content.decode()
+    assert address_in(client.get(address))
+    Client.objects.all().delete()
+    done = client.get(address)
+    assert kind_of(done) == "good"
+    assert "press-1" in done.content.decode()
+
+
+def test_a_row_of_another_namespace_is_as_one_that_does_not_exist(client: Browser, namespace: Namespace) -> None:
+    elsewhere = make_client(make_namespace("elsewhere"), "secret-1", deleted_at=timezone.now())
+    url = reverse("namespaces:client_states", args=[namespace.pk])
+    there, nowhere = (client.get(f"{url}?notice={pk}&name=x") for pk in (elsewhere.pk, 10**6))
+    assert there.content == nowhere.content
+    assert "secret-1" not in there.content.decode()
+
+
+@pytest.mark.parametrize("query", [{"notice": "x"}, {"notice": ""}, {"notice": "1", "change": "y", "round": "z"}])
+def test_odd_addresses_are_answered(client: Browser, namespace: Namespace, query: dict[str, str]) -> None:
+    answer = client.get(reverse("namespaces:client_states", args=[namespace.pk]), query)
+    assert answer.status_code == 200
+    assert not address_in(answer)
