@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.lists_stage import analyze, by_turns, make_clients
+from benchmarks.lists.stage import analyze, by_turns, make_clients
 from benchmarks.report import Measurement, report
 from tests.support.servers import postgresql
 
@@ -42,7 +42,7 @@ PAGES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 def database(vendor: str) -> Iterator[None]:
     """Set up Django on a new database of this kind."""
     with tempfile.TemporaryDirectory(prefix="bench-lists-") as folder:
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "benchmarks.lists_settings", "PORTAL_STATE_DIR": folder}
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "benchmarks.lists.settings", "PORTAL_STATE_DIR": folder}
         if vendor == "sqlite":
             os.environ["DATABASE_URL"] = f"sqlite:///{Path(folder) / 'portal.sqlite3'}"
             _set_up()

@@ -22,9 +22,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.decisions import decisions_beside_verifier
-from benchmarks.mqtt_connect_parts import engine_share
-from benchmarks.mqtt_load import Where, client_configuration, finish, start_load
+from benchmarks.mqtt.connect_parts import engine_share
+from benchmarks.mqtt.decisions import decisions_beside_verifier
+from benchmarks.mqtt.load import Where, client_configuration, finish, start_load
 from benchmarks.report import Measurement, report
 from certificates.x509.reading import to_azure_pem
 from emulator.mqtt.transport.server_context import SUITES_1_2, SUITES_1_3

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.password_guessers import GUESSERS, Guesses, guessing
 from benchmarks.report import Measurement, report
-from benchmarks.scale_stage import (
+from benchmarks.scale.password_guessers import GUESSERS, Guesses, guessing
+from benchmarks.scale.stage import (
     ADMINISTRATORS_EVERY,
     Spent,
     Split,
@@ -24,8 +24,8 @@ from benchmarks.scale_stage import (
     make_people,
     postmaster_of,
 )
+from benchmarks.scale.web_load import Person, Results, bare_loop, closed_loop, open_loop
 from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
-from benchmarks.web_load import Person, Results, bare_loop, closed_loop, open_loop
 from tests.support.servers import postgresql, redis
 from tests.support.waiting import until
 
@@ -86,7 +86,7 @@ def web(folder: Path, database: str) -> list[Measurement]:
     _analyze()
     found = []
     for processes in (1, 2):
-        with gunicorn("benchmarks.bare_django", folder, processes=processes) as (port, _):
+        with gunicorn("benchmarks.scale.bare_django", folder, processes=processes) as (port, _):
             bare = bare_loop(port, AT_ONCE, CLOSED_SECONDS / 2)
         with gunicorn("portal.wsgi", folder, processes=processes) as (port, pid):
             people = [

@@ -1,4 +1,4 @@
-"""Programs that only try passwords, in a process of their own: `python -m benchmarks.password_guessers PORT SECONDS`.
+"""Programs that only try passwords, in a process of their own: `python -m benchmarks.scale.password_guessers PORT SECONDS`.
 
 Each keeps a connection and sends the next guess as soon as the last one is answered, whatever the answer. They come from
 addresses of their own, by the header that a proxy adds. Only to loopback.
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from benchmarks.web_load import CSRF
+from benchmarks.scale.web_load import CSRF
 
 GUESSERS = 20
 ACCOUNTS = 200  # every fourth exists
@@ -69,7 +69,7 @@ def guess(port: int, number: int, until: float, answers: Counter[int]) -> None:
 @contextmanager
 def guessing(port: int, seconds: float) -> Iterator[Guesses]:
     """Guess for that long beside the block. The numbers are complete after the block."""
-    command = [sys.executable, "-m", "benchmarks.password_guessers", str(port), str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.scale.password_guessers", str(port), str(seconds)]
     found = Guesses()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -5,4 +5,4 @@ from portal.settings import INSTALLED_APPS, MIDDLEWARE
 
 INSTALLED_APPS = [*INSTALLED_APPS, "django.contrib.admin"]
 MIDDLEWARE = [each for each in MIDDLEWARE if not each.endswith("LoginRequiredMiddleware")]
-ROOT_URLCONF = "benchmarks.lists_urls"
+ROOT_URLCONF = "benchmarks.lists.urls"

@@ -1,4 +1,4 @@
-"""The load for bench_mqtt, in separate processes: `python -m benchmarks.mqtt_load JSON` prints a JSON result.
+"""The load for bench_mqtt, in separate processes: `python -m benchmarks.mqtt.load JSON` prints a JSON result.
 
 Raw packets over the standard library's TLS, the same bytes for every broker: MQTT 3.1.1, user name as Event Grid expects it.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAYLOAD = b"x" * 100
 STANDSTILL_SECONDS = 10.0
 RSA_ONLY = """\
@@ -179,7 +179,7 @@ def hold(where: Where, count: int, users: list[str], name: str) -> None:
 def start_load(work: str, where: Where, **wish: Any) -> subprocess.Popen[str]:
     order = json.dumps({"work": work, "where": asdict(where), **wish})
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.mqtt_load", order],
+        [sys.executable, "-m", "benchmarks.mqtt.load", order],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Processor time of one CONNECT by part: `python -m benchmarks.mqtt_connect_parts` prints a table.
+"""Processor time of one CONNECT by part: `python -m benchmarks.mqtt.connect_parts` prints a table.
 
 The endpoint runs in this process and the load in others. Every CONNECT is decided by the engine with its full trace:
 nothing is cached from the previous one, as if each device connected for the first time. A part's time is without the
@@ -22,7 +22,7 @@ from unittest.mock import patch
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL, crypto
 
-from benchmarks.mqtt_load import Where, client_configuration, finish, start_load
+from benchmarks.mqtt.load import Where, client_configuration, finish, start_load
 from certificates.authentication import certification_paths, chain, engine
 from certificates.authentication.types import Decision
 from certificates.x509.certificate import Certificate
