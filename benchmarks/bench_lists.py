@@ -8,6 +8,7 @@ people who page through a list.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 FORMER_CSV_RATE = 6000  # rows a second before this benchmark was written: 5,000 to 7,000
 ADMIN = "/beside/namespaces/client/"
 MOST_QUERIES = 8
+PREFIX = {"q": "sensor-00077"}
 # What is asked of the list, of ours and of the admin's.
 PAGES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "first page": ({}, {}),
@@ -104,6 +106,9 @@ def compared(vendor: str) -> Iterator[Measurement]:
     yield Measurement(f"lists substring search beside Django admin's ({what})", mine, " ms", None, theirs)
     first, late = by_turns(ROUNDS, _opened(browser, ours, {}), _opened(browser, ours, {"page": "1000"}))
     yield Measurement(f"lists page 1,000 beside page 1 ({what})", late, " ms", 1.5, first)
+    following = {"page": _next_of(browser, ours, {"page": "1000"})}
+    first, late = by_turns(ROUNDS, _opened(browser, ours, {}), _opened(browser, ours, following))
+    yield Measurement(f"lists the page that follows page 1,000 beside page 1 ({what})", late, " ms", 1.5, first)
     yield from _queries(browser, ours, what)
     for ending, goal in (("csv", 3.0), ("xlsx", None), ("json", None)):
         rate = _rate(browser, f"/namespaces/{namespace.pk}/clients.{ending}")
@@ -111,6 +116,13 @@ def compared(vendor: str) -> Iterator[Measurement]:
             f"lists export {ending} ({what})", rate, " rows/s", goal, FORMER_CSV_RATE, more_is_better=True
         )
         yield more
+
+
+def _next_of(browser: Any, url: str, query: dict[str, str]) -> str:
+    """Return the place that *Next* on a page leads to."""
+    found = re.search(r'page=([\w.-]+)" rel="next"', _opened(browser, url, query)().content.decode())
+    assert found is not None
+    return found[1]
 
 
 def _queries(browser: Any, url: str, what: str) -> Iterator[Measurement]:
@@ -145,7 +157,7 @@ def grown(vendor: str) -> Iterator[Measurement]:
     make_clients(large, MANY)
     analyze()
     browser = _browser()
-    pages = {**{name: ours for name, (ours, _) in PAGES.items()}, "page 150": {"page": "150"}}
+    pages = {**{name: ours for name, (ours, _) in PAGES.items()}, "page 150": {"page": "150"}, "prefix search": PREFIX}
     del pages["page 1,000"]
     for name, asked in pages.items():
         few, many = (_opened(browser, f"/namespaces/{each.pk}/clients/", asked) for each in (small, large))

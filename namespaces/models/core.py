@@ -211,12 +211,14 @@ class Client(NamespaceResource, SyncedModel):
         ]
         indexes = [
             models.Index(name="client_due", fields=["lane", "due_at"], condition=~Q(generation=F("synced_generation"))),
-            models.Index(name="client_by_expiry", fields=["namespace", "certificate_expires_at"]),
+            models.Index(name="client_by_expiry", fields=["namespace", "certificate_expires_at", "id"]),
             models.Index(name="client_by_issuer", fields=["namespace", "certificate_path"]),
             models.Index("namespace", issuer_order(), "id", name="client_by_issuer_name"),
-            models.Index("namespace", seen_order(), name="client_by_last_seen"),
-            models.Index(name="client_by_state", fields=["namespace", "state"]),
-            models.Index(name="client_by_team", fields=["namespace", "team"]),
+            models.Index("namespace", seen_order(), "id", name="client_by_last_seen"),
+            # A list narrowed to one value of these, in the order of the names; and sorted by these, then by the names.
+            models.Index("namespace", "state", Lower("name"), "id", name="client_by_state"),
+            models.Index("namespace", "validation_scheme", Lower("name"), "id", name="client_by_scheme"),
+            models.Index("namespace", "team", Lower("name"), "id", name="client_by_team"),
             models.Index(name="client_by_certificate", fields=["namespace", "certificate_thumbprint"]),
             models.Index(name="client_by_serial", fields=["namespace", "certificate_serial"]),
         ]

@@ -185,5 +185,6 @@ CLIENT_LIST = Listing(
     ),
     prepare=note_issuers,
     begins=_begins,
+    then_by_name=frozenset({"validation_scheme", "state", "team"}),
     may_choose_columns=True,
 )

@@ -29,6 +29,7 @@ from portal.people.contacts import whom_to_ask_in_each
 from portal.short_cache import kept
 from sync.models import SyncedModel
 
+NOT_SHOWN = ("base", "sent_states", "replaced_state")  # whole resources as JSON: reading them would take time
 WITHIN = "within"  # in a query string: find the search text within values too, however long the list is
 Options = Sequence[tuple[str, str]]  # value and label
 
@@ -105,6 +106,9 @@ class Listing:
     filters: tuple[Filter, ...] = ()
     prepare: Callable[[Namespace, Iterable[Any]], None] | None = None
     begins: Callable[[str], Q] | None = None  # as `matches`, but by an index: exact, or the start of a value
+    then_by_name: frozenset[str] = (
+        frozenset()
+    )  # columns of few values: rows with the same one are in the order of names
     may_choose_columns: bool = False  # each person can turn columns off, all but the first
 
     @property
@@ -145,7 +149,9 @@ class Listing:
         """Return the rows that the query asks for, in the order it asks for."""
         sort = sorting_of(query, self.columns, "name")
         found: QuerySet[Any] = self._all(namespace).filter(self.condition(namespace, query))
-        return found.order_by(ordering_of(self.columns, sort), "-pk" if sort.startswith("-") else "pk")
+        sign, key = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
+        orderings = [sort, f"{sign}name"] if key in self.then_by_name else [sort]
+        return found.order_by(*(ordering_of(self.columns, each) for each in orderings), f"{sign}pk")
 
     def grid(self, namespace: Namespace, query: QueryDict, *, hidden: Collection[str] = ()) -> Grid:
         """Return the page of the list that the query asks for, without the columns in `hidden`."""
@@ -153,6 +159,8 @@ class Listing:
         most = MOST_COUNTED if any(asked_text(query, key) for key in self.keys) else 0
         page = page_of(self.rows(namespace, query), query, size_of(query), most=most)
         page.object_list = list(page.object_list)
+        for row in page.object_list:
+            row.namespace = namespace  # read once, and not with each row
         _say_whom_to_ask(namespace, page.object_list)
         if self.prepare is not None:
             self.prepare(namespace, page.object_list)
@@ -173,7 +181,7 @@ class Listing:
         )
 
     def _all(self, namespace: Namespace) -> Any:
-        return self.model.visible_to(namespace.sight).with_findings().select_related("namespace", "team")
+        return self.model.visible_to(namespace.sight).with_findings().select_related("team").defer(*NOT_SHOWN)
 
 
 def _say_whom_to_ask(namespace: Namespace, rows: Sequence[Any]) -> None:

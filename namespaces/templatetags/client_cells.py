@@ -3,14 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from html import escape
 
-from django import template
-from django.utils.safestring import SafeString
-
 from namespaces.models import Client
 from portal.templatetags.portal import expiry_kind, local_time, status_mark, time_ago
 from portal.web.invisible_characters import named
-
-register = template.Library()
 
 
 def _shown(text: object) -> str:
@@ -69,7 +64,6 @@ CELLS: Mapping[str, Callable[[Client], str]] = {
 }
 
 
-@register.simple_tag
-def client_cells(row: Client, hidden: Collection[str]) -> SafeString:
+def client_cells(row: Client, hidden: Collection[str]) -> str:
     """Return the cells of the columns that the person has not turned off. What they show is escaped above."""
-    return SafeString("".join(draw(row) for key, draw in CELLS.items() if key not in hidden))
+    return "".join(draw(row) for key, draw in CELLS.items() if key not in hidden)
