@@ -27,12 +27,14 @@ urlpatterns: list[URLPattern] = [
     path("connect/choices/", namespaces.namespace_choices, name="namespace_choices"),
     path("activity/", activity.portal_activity, name="portal_activity"),
     path("activity.csv", activity.portal_activity_csv, name="portal_activity_csv"),
+    path("activity.<file_ending:ending>", activity.portal_activity_export, name="portal_activity_export"),
     path("<int:pk>/", namespaces.namespace_overview, name="namespace_overview"),
     path("<int:pk>/import/", namespaces.namespace_import, name="namespace_import"),
     path("<int:pk>/import/retry/", namespaces.namespace_import_retry, name="namespace_import_retry"),
     path("<int:pk>/disconnect/", namespaces.namespace_disconnect, name="namespace_disconnect"),
     path("<int:pk>/activity/", activity.namespace_activity, name="namespace_activity"),
     path("<int:pk>/activity.csv", activity.activity_csv, name="activity_csv"),
+    path("<int:pk>/activity.<file_ending:ending>", activity.activity_export, name="activity_export"),
     # Who may do what here
     path("<int:pk>/access-control/", roles.role_list, name="role_list"),
     path("<int:pk>/access-control/who/", who_can.who_can, name="who_can"),
@@ -93,6 +95,7 @@ urlpatterns: list[URLPattern] = [
     # Connections
     path("<int:pk>/connections/", connections.connection_list, name="connection_list"),
     path("<int:pk>/connections.csv", connections.connection_csv, name="connection_csv"),
+    path("<int:pk>/connections.<file_ending:ending>", connections.connection_export, name="connection_export"),
     path("<int:pk>/connections/refused/", connections.refused_operation_list, name="refused_operation_list"),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),
     path("<int:pk>/connections/<int:cursor>/", connections.connection_detail, name="connection_detail"),

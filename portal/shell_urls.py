@@ -16,7 +16,7 @@ from portal.views import (
     styleguide,
     theme,
 )
-from portal.views.notices import bell, outbox, preferences, webhooks
+from portal.views.notices import bell, export_progress, outbox, preferences, webhooks
 from portal.views.people.urls import urlpatterns as people_urls
 
 app_name = "portal"
@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("notifications/", bell.notifications, name="notifications"),
     path("notifications/seen/", bell.notifications_seen, name="notifications_seen"),
     path("notifications/bell/", bell.bell, name="bell"),
+    path("exports/<slug:token>/", export_progress.export_progress, name="export_progress"),
 ]
 if settings.DEBUG:
     urlpatterns.append(path("styleguide/", styleguide.styleguide, name="styleguide"))

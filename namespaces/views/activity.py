@@ -1,7 +1,7 @@
 """The activity log, of a namespace and of the whole portal, as a page and as a file."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping
+from operator import attrgetter
 
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
@@ -22,13 +22,39 @@ from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.models import Activity
 from portal.web.access_denied import Denied
-from portal.web.csv_files import ROWS_AT_ONCE, csv_response
+from portal.web.csv_files import ROWS_AT_ONCE
+from portal.web.exports import RowColumn, row_file
 from portal.web.responses import PageRequest, render_page
 
-HEADINGS = ("When (UTC)", "Who", "Team", "What", "Object", "Changes", "How it ended", "Code", "Message", "Reason")
-PLACES = ("Place in the chain", "Place of the outcome")
+
+def _changes(entry: Activity) -> str:
+    return " | ".join(f"{change.label}: {change.before} → {change.after}" for change in differences(entry))
+
+
+def _stored_changes(entry: Activity) -> list[dict[str, str]]:
+    return [{"field": change.field, "before": change.before, "after": change.after} for change in differences(entry)]
+
+
+EXPORTED = {
+    "at": RowColumn("When (UTC)", attrgetter("at")),
+    "actor": RowColumn("Who", attrgetter("actor_name")),
+    "team": RowColumn("Team", attrgetter("team_name")),
+    "verb": RowColumn("What", attrgetter("verb")),
+    "object": RowColumn("Object", attrgetter("object_name")),
+    "changes": RowColumn("Changes", _changes, _stored_changes),
+    "outcome": RowColumn("How it ended", lambda entry: entry.get_outcome_display(), attrgetter("outcome")),
+    "outcome_code": RowColumn("Code", attrgetter("outcome_code")),
+    "outcome_message": RowColumn("Message", attrgetter("outcome_message")),
+    "reason": RowColumn("Reason", attrgetter("reason")),
+    "place": RowColumn("Place in the chain", attrgetter("place")),
+    "outcome_place": RowColumn("Place of the outcome", attrgetter("outcome_place")),
+}
 # From where a person works is shown to those only who are responsible for the place.
-ORIGIN = ("Address", "Request")
+ORIGIN = {
+    "address": RowColumn("Address", attrgetter("address")),
+    "request_id": RowColumn("Request", attrgetter("request_id")),
+}
+PLACE = {"namespace": RowColumn("Namespace", attrgetter("scope_name"))}
 
 
 @require_safe
@@ -42,11 +68,18 @@ def namespace_activity(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def activity_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
+    return activity_export(request, pk, "csv")
+
+
+@require_safe
+def activity_export(request: PageRequest, pk: int, ending: str) -> StreamingHttpResponse:
+    """Download every entry of the namespace that matches the filter."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     _check_filter(request)
     context = namespace_context(request, namespace)
+    columns = EXPORTED | (ORIGIN if context["may_own"] else {})
     entries = listed_activities(namespace, request.GET)
-    return _file(f"{namespace.name}-activity.csv", entries, show_origin=context["may_own"])
+    return _file(request, ending, f"{namespace.name}-activity", entries, columns)
 
 
 @require_safe
@@ -59,9 +92,22 @@ def portal_activity(request: PageRequest) -> HttpResponse:
 
 @require_safe
 def portal_activity_csv(request: PageRequest) -> StreamingHttpResponse:
+    return portal_activity_export(request, "csv")
+
+
+@require_safe
+def portal_activity_export(request: PageRequest, ending: str) -> StreamingHttpResponse:
+    """Download every entry of the portal that matches the filter."""
     _check_administrator(request)
     _check_filter(request)
-    return _file("activity.csv", listed_everywhere(request.GET), show_origin=True, show_place=True)
+    return _file(request, ending, "activity", listed_everywhere(request.GET), EXPORTED | ORIGIN | PLACE)
+
+
+def _file(
+    request: PageRequest, ending: str, stem: str, entries: QuerySet[Activity], columns: Mapping[str, RowColumn]
+) -> StreamingHttpResponse:
+    rows = entries.iterator(ROWS_AT_ONCE)
+    return row_file(request, ending, stem, rows, columns, count=entries.order_by().count)
 
 
 def _check_administrator(request: PageRequest) -> None:
@@ -80,21 +126,3 @@ def _check_filter(request: PageRequest) -> None:
 
 def _status(history: History) -> int:
     return 422 if history.filter.errors else 200
-
-
-def _file(
-    name: str, entries: QuerySet[Activity], *, show_origin: bool, show_place: bool = False
-) -> StreamingHttpResponse:
-    headings = (*HEADINGS, *PLACES, *(ORIGIN if show_origin else ()), *(("Namespace",) if show_place else ()))
-    return csv_response(name, headings, _rows(entries, show_origin, show_place))
-
-
-def _rows(entries: QuerySet[Activity], show_origin: bool, show_place: bool) -> Iterator[list[object]]:
-    entry: Any
-    for entry in entries.iterator(ROWS_AT_ONCE):
-        changes = " | ".join(f"{change.label}: {change.before} → {change.after}" for change in differences(entry))
-        row = [entry.at, entry.actor_name, entry.team_name, entry.verb, entry.object_name, changes]
-        row += [entry.get_outcome_display(), entry.outcome_code, entry.outcome_message, entry.reason]
-        row += [entry.place, entry.outcome_place]
-        row += [entry.address, entry.request_id] if show_origin else []
-        yield row + ([entry.scope_name] if show_place else [])

@@ -1,5 +1,7 @@
 """Who connected, who was refused, and why."""
 
+from operator import attrgetter
+
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -27,7 +29,8 @@ from namespaces.pages.overview.connection_chart import filtered_chart
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
-from portal.web.csv_files import ROWS_AT_ONCE, csv_response
+from portal.web.csv_files import ROWS_AT_ONCE
+from portal.web.exports import RowColumn, row_file
 from portal.web.responses import PageRequest, render_page
 
 FIGURES = "connection-figures"  # the element of the chart and of what is counted beside it
@@ -91,21 +94,36 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
 
 @require_safe
 def connection_csv(request: PageRequest, pk: int) -> StreamingHttpResponse:
+    return connection_export(request, pk, "csv")
+
+
+@require_safe
+def connection_export(request: PageRequest, pk: int, ending: str) -> StreamingHttpResponse:
+    """Download every attempt that matches the filter, not only those that the page shows."""
     namespace = get_namespace(request.user, pk, Verb.READ)
-    headings = ["When (UTC)", "Verdict", "Code", "Reason", "Client name", "MQTT user name", "Session name", "Protocol"]
-    headings += ["Certificate subject", "Certificate issuer", "Thumbprint (SHA-256)", "CA certificate", "Address"]
     asked = AttemptFilter.from_query(request.GET, at=timezone.now())
     attempts = listed_attempts(namespace, asked).defer("record")
-    rows = (
-        (
-            *(attempt.at, _verdict(attempt), attempt.code, attempt.reason),
-            *(attempt.client_name, attempt.user_name, attempt.session_name, attempt.protocol),
-            *(attempt.subject, attempt.issuer, attempt.thumbprint, attempt.ca_name, attempt.caller),
-        )
-        for attempt in without_hidden_names(namespace, attempts.iterator(ROWS_AT_ONCE))
-    )
-    return csv_response(f"{namespace.name}-connections.csv", headings, rows)
+    rows = without_hidden_names(namespace, attempts.iterator(ROWS_AT_ONCE))
+    stem = f"{namespace.name}-connections"
+    return row_file(request, ending, stem, rows, EXPORTED, count=attempts.order_by().count)
 
 
 def _verdict(attempt: ConnectionAttempt) -> str:
-    return VERDICTS[verdict_on("" if attempt.accepted else attempt.code or OTHER)]
+    return verdict_on("" if attempt.accepted else attempt.code or OTHER)
+
+
+EXPORTED = {
+    "at": RowColumn("When (UTC)", attrgetter("at")),
+    "verdict": RowColumn("Verdict", lambda attempt: VERDICTS[_verdict(attempt)], _verdict),
+    "code": RowColumn("Code", attrgetter("code")),
+    "reason": RowColumn("Reason", attrgetter("reason")),
+    "client_name": RowColumn("Client name", attrgetter("client_name")),
+    "user_name": RowColumn("MQTT user name", attrgetter("user_name")),
+    "session_name": RowColumn("Session name", attrgetter("session_name")),
+    "protocol": RowColumn("Protocol", attrgetter("protocol")),
+    "subject": RowColumn("Certificate subject", attrgetter("subject")),
+    "issuer": RowColumn("Certificate issuer", attrgetter("issuer")),
+    "thumbprint": RowColumn("Thumbprint (SHA-256)", attrgetter("thumbprint")),
+    "ca_name": RowColumn("CA certificate", attrgetter("ca_name")),
+    "caller": RowColumn("Address", attrgetter("caller")),
+}

@@ -17,7 +17,7 @@ MARKED_EVERY = 60  # seconds: a session is written that often while it is used
 POLLING_ELEMENTS = frozenset(
     {
         *("bell", "live", "newer", "sync-poll", "overview", "namespaces", "sync-figures", "comparison"),
-        *("import-poll", "attempts-came"),
+        *("import-poll", "attempts-came", "export-progress"),
     }
 )
 

@@ -7,15 +7,19 @@ it is a formula or a link. JSON has the values as they are stored, under stable 
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
 import xlsxwriter
 from django.db.models import QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import register_converter
+from django.urls.converters import StringConverter
 from django.utils.http import content_disposition_header
 
 from portal.web.csv_files import LONGEST_CELL, ROWS_AT_ONCE, CsvColumn, csv_response, csv_rows
+from portal.web.export_progress import Progress, asked_progress
 from portal.web.invisible_characters import named
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -23,19 +27,69 @@ SHEET_ROWS = 1_048_575  # below the headings: what a worksheet holds
 _PIECE = 65_536  # bytes sent at a time
 _WIDTH = 22  # characters, of a column
 Columns = Mapping[str, CsvColumn]  # by heading
-Rows = Iterator[list[object]]
 
 
-def csv_file(stem: str, found: QuerySet[Any], columns: Columns) -> HttpResponseBase:
-    return csv_response(f"{stem}.csv", list(columns), csv_rows(found, list(columns.values())))
+@dataclass(frozen=True)
+class RowColumn:
+    """A column of a file whose rows are objects: its heading, what people read of a row, and what JSON has where that differs."""
+
+    heading: str
+    shown: Callable[[Any], object]
+    stored: Callable[[Any], object] | None = None
 
 
-def xlsx_file(stem: str, found: QuerySet[Any], columns: Columns) -> HttpResponseBase:
-    """Return a workbook that is written to a file on disk row by row, so that memory does not grow with their number."""
-    return xlsx_response(f"{stem}.xlsx", list(columns), csv_rows(found, list(columns.values())))
+def list_file(
+    request: HttpRequest, ending: str, stem: str, found: QuerySet[Any], columns: Columns
+) -> StreamingHttpResponse:
+    """Return the rows of a query as a file of this kind, without making models of them."""
+    wanted = [column.as_stored for column in columns.values()] if ending == "json" else list(columns.values())
+    headings = {column.key: heading for heading, column in columns.items()}
+    progress = asked_progress(request, found.order_by().count)
+    return _file(ending, stem, headings, csv_rows(found, wanted), progress)
+
+
+def row_file(
+    request: HttpRequest,
+    ending: str,
+    stem: str,
+    rows: Iterable[Any],
+    columns: Mapping[str, RowColumn],
+    *,
+    count: Callable[[], int],
+) -> StreamingHttpResponse:
+    """Return objects as a file of this kind. `columns`: by the key that names them in JSON; `count`: the number of the rows."""
+    values = [column.stored or column.shown if ending == "json" else column.shown for column in columns.values()]
+    headings = {key: column.heading for key, column in columns.items()}
+    return _file(
+        ending, stem, headings, ([value(row) for value in values] for row in rows), asked_progress(request, count)
+    )
+
+
+def _file(
+    ending: str, stem: str, headings: Mapping[str, str], rows: Iterable[Sequence[object]], progress: Progress | None
+) -> StreamingHttpResponse:
+    if progress is None:
+        return _response(ending, stem, headings, rows)
+    response = _response(ending, stem, headings, progress.counted(rows))
+    pieces: Any = response.streaming_content
+    response.streaming_content = progress.until_sent(pieces)
+    return response
+
+
+def _response(
+    ending: str, stem: str, headings: Mapping[str, str], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
+    match ending:
+        case "csv":
+            return csv_response(f"{stem}.csv", list(headings.values()), rows)
+        case "xlsx":
+            return xlsx_response(f"{stem}.xlsx", list(headings.values()), rows)
+        case _:
+            return json_response(f"{stem}.json", list(headings), rows)
 
 
 def xlsx_response(name: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    """Return a workbook that is written to a file on disk row by row, so that memory does not grow with their number."""
     return written_response(name, XLSX_TYPE, lambda file: _write_workbook(file, headings, rows))
 
 
@@ -89,20 +143,15 @@ def text_cell(value: object) -> str:
     return text if text.isprintable() else named(text.replace("\r\n", "\n"), kept="\n")[:LONGEST_CELL]
 
 
-def json_file(stem: str, found: QuerySet[Any], columns: Columns) -> HttpResponseBase:
-    return StreamingHttpResponse(
-        _json_lines(found, list(columns.values())),
-        content_type="application/json",
-        headers={"Content-Disposition": content_disposition_header(True, f"{stem}.json") or "attachment"},
-    )
+def json_response(name: str, keys: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
+    return StreamingHttpResponse(_json_lines(keys, rows), content_type="application/json", headers=headers)
 
 
-def _json_lines(found: QuerySet[Any], columns: Sequence[CsvColumn]) -> Iterator[str]:
+def _json_lines(keys: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Yield a list of objects, one a line."""
-    keys = [column.key for column in columns]
-    raw = [column.as_stored for column in columns]
     gathered, separator = ["["], "\n"
-    for row in csv_rows(found, raw):
+    for row in rows:
         gathered.append(separator + json.dumps(dict(zip(keys, row, strict=True)), default=_written))
         separator = ",\n"
         if len(gathered) >= ROWS_AT_ONCE:
@@ -117,8 +166,10 @@ def _written(value: object) -> str:
     return str(value)
 
 
-FILES: Mapping[str, Callable[[str, QuerySet[Any], Columns], HttpResponseBase]] = {
-    "csv": csv_file,
-    "xlsx": xlsx_file,
-    "json": json_file,
-}
+class FileEndingConverter(StringConverter):
+    """The files of a list beside CSV, which has an address of its own."""
+
+    regex = "xlsx|json"
+
+
+register_converter(FileEndingConverter, "file_ending")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from portal.activity import DENIED, DOWNLOADS, record
 from portal.evidence import origin
 from portal.models import Activity, User
+from portal.web.export_progress import ASKED_BY
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 
@@ -46,7 +47,7 @@ class DownloadsMiddleware:
                 object_name=name[:160],
                 scope=came_from.scope,
                 scope_name=came_from.scope_name,
-                after={"page": _page_of(request), "filter": request.GET.urlencode()[:LONGEST_FILTER]},
+                after={"page": _page_of(request), "filter": _filter_of(request)},
             )
         return response
 
@@ -74,6 +75,13 @@ def record_denied(request: HttpRequest, reason: str) -> None:
     recently = timezone.now() - DENIED_ONCE_IN
     if not Activity.objects.filter(actor=user, at__gt=recently, **about).exists():
         record(user, verb="Denied", object_pk=None, reason=reason, **about)
+
+
+def _filter_of(request: HttpRequest) -> str:
+    """Return what narrows and orders the rows of the file."""
+    asked = request.GET.copy()
+    asked.pop(ASKED_BY, None)
+    return asked.urlencode()[:LONGEST_FILTER]
 
 
 def _page_of(request: HttpRequest) -> str:

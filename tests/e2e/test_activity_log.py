@@ -31,7 +31,8 @@ def test_entries_are_sealed_and_found(demo: DemoProcess, page: Page, screenshots
     expect(newest.locator("[data-place]")).to_have_attribute("data-place", re.compile(r"^\d+$"))
     expect(newest.locator("[data-origin]")).to_contain_text("127.0.0.1")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download CSV").click()
+        page.get_by_role("button", name="Export").click()
+        page.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename == "activity.csv"
     page.get_by_label("Action").fill("Download")
     page.get_by_label("Action").press("Enter")

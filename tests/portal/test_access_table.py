@@ -110,10 +110,19 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:notifications": ("GET", "stranger"),
     "portal:notifications_seen": ("POST", "stranger"),
     "portal:bell": ("GET", "everybody"),
+    "portal:export_progress": ("GET", "stranger"),
     **{
         f"portal:{page}": ("GET", "admin")
         for page in (
-            *("person_list", "person_csv", "invite", "person_create", "person_detail", "person_update"),
+            *(
+                "person_list",
+                "person_csv",
+                "person_export",
+                "invite",
+                "person_create",
+                "person_detail",
+                "person_update",
+            ),
             *("person_give_role", "person_disable", "person_enable", "person_promote", "person_demote"),
             *("person_sign_out", "person_password_link", "person_reset_second_step"),
             *("team_create", "team_rename", "team_delete"),
@@ -134,12 +143,14 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:namespace_choices": ("GET", "admin"),
     "namespaces:portal_activity": ("GET", "admin"),
     "namespaces:portal_activity_csv": ("GET", "admin"),
+    "namespaces:portal_activity_export": ("GET", "admin"),
     "namespaces:namespace_overview": ("GET", "reader"),
     "namespaces:namespace_import": ("GET", "reader"),
     "namespaces:namespace_import_retry": ("POST", "contributor"),
     "namespaces:namespace_disconnect": ("GET", "owner"),
     "namespaces:namespace_activity": ("GET", "reader"),
     "namespaces:activity_csv": ("GET", "reader"),
+    "namespaces:activity_export": ("GET", "reader"),
     "namespaces:role_list": ("GET", "reader"),
     "namespaces:who_can": ("GET", "reader"),
     "namespaces:role_add": ("GET", "owner"),
@@ -184,6 +195,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:client_commands": ("GET", "reader"),
     "namespaces:connection_list": ("GET", "reader"),
     "namespaces:connection_csv": ("GET", "reader"),
+    "namespaces:connection_export": ("GET", "reader"),
     "namespaces:refused_operation_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
     "namespaces:connection_detail": ("GET", "reader"),
@@ -265,7 +277,7 @@ CHANGES = {
         name: least
         for name, (method, least) in TABLE.items()
         if name.startswith("portal:") and method == "GET" and least in {"admin", "lead"}
-        if not name.endswith(("_list", "_csv", "_detail", "_find"))
+        if not name.endswith(("_list", "_csv", "_export", "_detail", "_find"))
     },
     "portal:notification_preferences": "stranger",
     "portal:webhook_create": "owner",
@@ -409,6 +421,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "finding": 1000,
         "session": 1000,
         "run": 1000,
+        "token": "0" * 32,
         "uidb36": "1",
         "key": "wrong",
         "assignment": 1000,

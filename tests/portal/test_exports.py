@@ -1,5 +1,6 @@
 """The files of a list beside CSV: XLSX, whose cells are text only, and JSON, with the values as they are stored."""
 
+import csv
 import io
 import json
 import re
@@ -14,11 +15,13 @@ from django.urls import reverse
 from python_calamine import CalamineWorkbook
 
 from namespaces.models import Client, Namespace
+from portal import activity
 from portal.models import Activity, User
 from portal.web import exports
 from portal.web.exports import text_cell, xlsx_response
-from tests.portal.test_csv_files import make_many
+from tests.portal.test_csv_files import make_attempts, make_many
 from tests.support.factories import (
+    make_admin,
     make_ca_certificate,
     make_client,
     make_client_group,
@@ -46,6 +49,12 @@ def rita(client: Browser, place: Namespace) -> Browser:
 def download(browser: Browser, place: Namespace, ending: str, name: str = "client", **query: str) -> Any:
     app = "certificates" if name == "ca_certificate" else "namespaces"
     answer: Any = browser.get(reverse(f"{app}:{name}_export", args=[place.pk, ending]), query)
+    assert answer.status_code == 200
+    return answer
+
+
+def download_of(browser: Browser, name: str, args: list[Any], query: dict[str, str]) -> Any:
+    answer = browser.get(reverse(name, args=args), query)
     assert answer.status_code == 200
     return answer
 
@@ -173,6 +182,65 @@ def test_the_clients_of_other_teams_are_in_no_file_where_they_are_hidden(
         else [row["name"] for row in json.loads(answer.getvalue())]
     )
     assert names == ["press-1"]
+
+
+@pytest.fixture
+def admin(client: Browser, place: Namespace) -> Browser:
+    """An administrator, with an attempt, an entry of the log and a team to export."""
+    admin = make_admin()
+    make_team("Line 1", admin)
+    make_attempts(place, 3)
+    told: dict[str, Any] = {"verb": "Update client", "kind": "namespaces.client", "object_pk": 1, "scope": place.pk}
+    activity.record(None, object_name="press-1", before={"state": "Enabled"}, after={"state": "Disabled"}, **told)
+    client.force_login(admin)
+    return client
+
+
+ROW_FILES: dict[str, tuple[str, dict[str, Any]]] = {
+    "namespaces:connection": ("connections", {"verdict": "refused", "user_name": "press-2", "reason": "Because."}),
+    "namespaces:activity": (
+        "activity",
+        {
+            "verb": "Update client",
+            "object": "press-1",
+            "changes": [{"field": "state", "before": "Enabled", "after": "Disabled"}],
+            "outcome": "local",
+        },
+    ),
+    "namespaces:portal_activity": ("activity", {"verb": "Update client", "object": "press-1"}),
+    "portal:person": (
+        "people",
+        {"user_name": "admin", "teams": [{"name": "Line 1", "is_lead": False}], "state": "active"},
+    ),
+}
+QUERIES = {"namespaces:connection": "press-2", "portal:person": "admin"}
+
+
+@pytest.mark.parametrize("name", ROW_FILES)
+def test_connections_activity_and_people_have_the_same_files(admin: Browser, place: Namespace, name: str) -> None:
+    stem, expected = ROW_FILES[name]
+    args = [] if name in {"namespaces:portal_activity", "portal:person"} else [place.pk]
+    query = {"q": QUERIES.get(name, "press-1")}
+    of_csv, of_xlsx, of_json = answers = [
+        download_of(admin, f"{name}_{kind}", [*args, *more], query)
+        for kind, more in (("csv", ()), ("export", ("xlsx",)), ("export", ("json",)))
+    ]
+    (found,) = json.loads(of_json.getvalue())
+    assert {key: found[key] for key in expected} == expected
+    head, row = csv.reader(io.StringIO(of_csv.getvalue().decode("utf-8-sig"), newline=""))
+    assert len(head) == len(found)
+    assert rows_of(of_xlsx) == [head, row]
+    for answer, ending in zip(answers, ("csv", "xlsx", "json"), strict=True):
+        assert re.search(rf'"(factory-)?{stem}\.{ending}"', answer.headers["Content-Disposition"])
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "json"])
+def test_a_filter_with_an_error_gives_no_file(admin: Browser, place: Namespace, ending: str) -> None:
+    for url in (
+        reverse("namespaces:activity_export", args=[place.pk, ending]),
+        reverse("namespaces:portal_activity_export", args=[ending]),
+    ):
+        assert admin.get(url, {"since": "yesterday"}).status_code == 400
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "json"])

@@ -343,8 +343,9 @@ REDIRECTS = {
     *("sync:sync_retry", "sync:sync_discard"),
 }
 FILES = (
-    *("_csv", "_pem", "session_state", "client_import_left", "client_import_result"),
+    *("_csv", "_pem", "session_state", "export_progress", "client_import_left", "client_import_result"),
     *(f"{stem}_export" for stem in ("client", "ca_certificate", "client_group", "topic_space", "permission_binding")),
+    *("connection_export", "activity_export", "person_export"),
     *(f"template_{made}" for made in ("arm", "bicep", "terraform", "az")),
 )
 WRONG_LINKS = {"account_reset_password_from_key", "account_confirm_email"}  # with the key of the access table

@@ -39,7 +39,7 @@ from namespaces.views.resources.kinds import Kind
 from namespaces.views.resources.progress import announce, notice
 from portal.people.columns import keep_hidden_columns
 from portal.people.contacts import whom_to_ask_in
-from portal.web.exports import FILES
+from portal.web.exports import list_file
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.actions import NothingToRetry, retry
 from sync.models import SyncedModel
@@ -111,7 +111,7 @@ def resource_export(request: PageRequest, pk: int, ending: str, kind: Kind) -> H
     """Download the rows of the list, with the same filter and order, as a file of this kind."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     stem = f"{namespace.name}-{kind.stem.replace('_', '-')}s"
-    return FILES[ending](stem, kind.listing.rows(namespace, request.GET), kind.exported)
+    return list_file(request, ending, stem, kind.listing.rows(namespace, request.GET), kind.exported)
 
 
 @require_safe

@@ -24,13 +24,6 @@ class ResourceNameConverter(StringConverter):
     regex = r"[a-zA-Z0-9-]{1,50}"
 
 
-class FileEndingConverter(StringConverter):
-    """The files of a list beside CSV, which has an address of its own."""
-
-    regex = "xlsx|json"
-
-
-register_converter(FileEndingConverter, "file_ending")
 register_converter(ClientNameConverter, "client_name")
 register_converter(ResourceNameConverter, "resource_name")
 

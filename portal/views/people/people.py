@@ -1,5 +1,6 @@
 """People: the list, one person, and creating and changing an account."""
 
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import messages
@@ -9,13 +10,30 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.people import accounts
 from portal.people.authority import RefusedError, is_by_sso
 from portal.people.forms import CreateForm, NameForm, RoleChoiceForm
-from portal.people.lists import people_for_csv
+from portal.people.lists import PersonRow, people_for_csv
 from portal.people.person import person_page
 from portal.views.people.context import check_administrator, get_person, keep_secret, people_context
-from portal.web.csv_files import csv_response
+from portal.web.exports import RowColumn, row_file
 from portal.web.responses import PageRequest, go_to, render_page
 
-HEADINGS = ("Name", "User name", "E-mail address", "Teams", "Roles", "Last sign-in (UTC)", "State")
+
+def _teams(row: PersonRow) -> str:
+    return ", ".join(f"{mark.name} (lead)" if mark.is_lead else mark.name for mark in row.teams)
+
+
+def _stored_teams(row: PersonRow) -> list[dict[str, object]]:
+    return [{"name": mark.name, "is_lead": mark.is_lead} for mark in row.teams]
+
+
+EXPORTED = {
+    "name": RowColumn("Name", attrgetter("name")),
+    "user_name": RowColumn("User name", lambda row: row.user.username if row.user else ""),
+    "email": RowColumn("E-mail address", lambda row: row.user.email if row.user else row.detail),
+    "teams": RowColumn("Teams", _teams, _stored_teams),
+    "roles": RowColumn("Roles", lambda row: ", ".join(row.roles), lambda row: list(row.roles)),
+    "last_sign_in": RowColumn("Last sign-in (UTC)", lambda row: row.user.last_login if row.user else None),
+    "state": RowColumn("State", lambda row: row.state.label, lambda row: row.state.key),
+}
 
 
 @require_safe
@@ -26,20 +44,15 @@ def person_list(request: PageRequest) -> HttpResponse:
 
 @require_safe
 def person_csv(request: PageRequest) -> StreamingHttpResponse:
+    return person_export(request, "csv")
+
+
+@require_safe
+def person_export(request: PageRequest, ending: str) -> StreamingHttpResponse:
+    """Download the people and invitations that match the filter."""
     check_administrator(request.user)
-    rows = (
-        (
-            row.name,
-            row.user.username if row.user else "",
-            row.user.email if row.user else row.detail,
-            ", ".join(f"{mark.name} (lead)" if mark.is_lead else mark.name for mark in row.teams),
-            ", ".join(row.roles),
-            row.user.last_login if row.user else None,
-            row.state.label,
-        )
-        for row in people_for_csv(request.GET)
-    )
-    return csv_response("people.csv", HEADINGS, rows)
+    people = people_for_csv(request.GET)
+    return row_file(request, ending, "people", people, EXPORTED, count=lambda: len(people))
 
 
 @require_safe

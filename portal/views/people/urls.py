@@ -7,6 +7,7 @@ from portal.views.people import changes, invitations, joining, people, teams
 urlpatterns: list[URLPattern] = [
     path("people/", people.person_list, name="person_list"),
     path("people.csv", people.person_csv, name="person_csv"),
+    path("people.<file_ending:ending>", people.person_export, name="person_export"),
     path("people/invite/", invitations.invite, name="invite"),
     path("people/create/", people.person_create, name="person_create"),
     path("people/<int:person>/", people.person_detail, name="person_detail"),
