@@ -399,3 +399,25 @@ def register_shell_item(item: ShellItem) -> None:
 def shell_items(user: User) -> list[ShellItem]:
     """Return the entries of the home's service menu that the user may open."""
     return [item for item in _shell_items if item.is_shown(user)]
+
+
+@dataclass(frozen=True)
+class ShellBar:
+    """A bar above the content of every page of a user: a template, and what it draws, as `bar`."""
+
+    template: str
+    context: Mapping[str, Any]
+
+
+ShellBarSource = Callable[[User], ShellBar | None]
+_shell_bars: list[ShellBarSource] = []
+
+
+def register_shell_bar(source: ShellBarSource) -> None:
+    if source not in _shell_bars:
+        _shell_bars.append(source)
+
+
+def shell_bars(user: User) -> list[ShellBar]:
+    """Return the bars that apps put on the pages of this user."""
+    return [bar for source in _shell_bars if (bar := source(user)) is not None]

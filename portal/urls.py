@@ -31,6 +31,7 @@ urlpatterns = [
     path("namespaces/", include("namespaces.urls")),
     path("namespaces/", include("certificates.urls")),
     path("lab/", include("lab.urls")),
+    path("", include("lab.class_urls")),
     path("", include("sync.urls")),
 ]
 

@@ -88,7 +88,7 @@ LAYERS = {
     "namespaces": APP_LAYERS,
     "certificates": APP_LAYERS,
     "lab": (
-        {"urls", "apps"},
+        {"urls", "class_urls", "apps", "management"},
         {"views"},
         {"pages"},
         {"actions"},

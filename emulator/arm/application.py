@@ -19,7 +19,7 @@ from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import MqttState
 from emulator.arm.provider_operations import provider_operations
 from emulator.arm.requests.calls import Call
-from emulator.arm.requests.errors import ArmError
+from emulator.arm.requests.errors import ArmError, invalid
 from emulator.arm.requests.paths import EVENT_GRID, parse_arm_path, split_path
 from emulator.arm.requests.responses import ArmResponse
 from emulator.arm.requests.throttle import Throttle, remaining_header
@@ -33,6 +33,7 @@ from emulator.credentials import EVENT_GRID_AUDIENCE, Credentials
 from emulator.events.publisher import EventOptions, LifeCycleEvents
 from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.profile import NEWEST, AzureProfile
+from emulator.storage.resources import namespace_of
 from emulator.storage.store import Store
 
 ON_REQUEST = Fault(kind="long-running")  # for `Prefer: respond-async` (RFC 7240)
@@ -74,7 +75,9 @@ class ArmService:
         self._visible = VisibleState(store)
         self._operations = LongRunningOperations(store, self._visible)
         events = events or LifeCycleEvents(store, EventOptions())
-        self._control = ControlApi(self._faults, self.reset, mqtt_endpoints, mqtt_ca, events.counts)
+        self._control = ControlApi(
+            self._faults, self.reset, self.replace_namespaces, mqtt_endpoints, mqtt_ca, events.counts
+        )
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()
         self._event_grid = EventGrid(store, limits, self._visible, self._operations, mqtt, azure, self._events)
@@ -107,6 +110,31 @@ class ArmService:
                 self._operate(call)
             except ArmError as error:
                 raise SeedError(f"{call.target}: {error.message}", number) from error
+
+    def replace_namespaces(self, entries: Sequence[Mapping[str, Any]], deleted: Sequence[str]) -> list[dict[str, Any]]:
+        """Delete namespaces, those of `entries` included, and create `entries` anew. Return them as ARM shows them.
+
+        Everything in them goes: resources, operations, MQTT sessions and the connection log. All of it happens or, if an
+        entry is invalid, nothing. Ports of MQTT endpoints stay the same. Raise `ArmError`.
+        """
+        calls = [self._call_of_namespace(entry, number) for number, entry in enumerate(entries, start=1)]
+        over = (*deleted, *(call.target for call in calls))
+        for namespace_id in over:
+            if namespace_of(namespace_id) != namespace_id:
+                raise invalid(f"'{namespace_id[:200]}' is not the id of a namespace.")
+        for namespace_id in over:
+            self._operations.cancel_below(namespace_id)
+            self._visible.forget_below(namespace_id)
+        with self._store.transaction():
+            for namespace_id in over:
+                self._store.delete(namespace_id)
+            return [dict(self._operate(call).body or {}) for call in calls]
+
+    def _call_of_namespace(self, entry: Mapping[str, Any], number: int) -> Call:
+        try:
+            return seed_call(entry, number, self._credentials)
+        except SeedError as error:
+            raise invalid(str(error), "put") from error
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         request_id = str(uuid.uuid4())

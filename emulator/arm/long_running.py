@@ -16,7 +16,7 @@ from emulator.arm.requests.responses import ArmResponse, rendered
 from emulator.arm.resource_types.api_versions import without_unknown
 from emulator.arm.visible_state import VisibleState
 from emulator.fault_rules import Fault
-from emulator.storage.resources import Resource, id_key
+from emulator.storage.resources import Resource, id_key, is_at_or_below
 from emulator.storage.store import Store
 
 RETRY_AFTER = "1"  # seconds; Azure's SDKs ignore "0"
@@ -125,6 +125,14 @@ class LongRunningOperations:
             if operation.timer is not None:
                 operation.timer.cancel()
         self._all.clear()
+
+    def cancel_below(self, resource_id: str) -> None:
+        """Drop the operations on a resource and on everything below it; those in progress never end."""
+        for operation in list(self._all.values()):
+            if is_at_or_below(operation.resource_id, resource_id):
+                if operation.timer is not None:
+                    operation.timer.cancel()
+                del self._all[operation.name]
 
     @staticmethod
     def _links(call: Call, operation: _Operation, *headers: str) -> dict[str, str]:

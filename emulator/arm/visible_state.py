@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emulator.storage.resources import Resource, id_key, parent_of
+from emulator.storage.resources import Resource, id_key, is_at_or_below, parent_of
 from emulator.storage.store import Store
 
 Accept = Callable[[Resource], bool] | None
@@ -42,6 +42,11 @@ class VisibleState:
     def forget(self, resource_id: str) -> None:
         """End the override of one resource."""
         self._overrides.pop(id_key(resource_id), None)
+
+    def forget_below(self, resource_id: str) -> None:
+        """End the overrides of a resource and of everything below it."""
+        for key in [key for key in self._overrides if is_at_or_below(key, resource_id)]:
+            del self._overrides[key]
 
     def clear(self) -> None:
         """End all overrides."""

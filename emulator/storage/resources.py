@@ -38,6 +38,11 @@ def namespace_of(resource_id: str) -> str:
     return "/".join(parts[:9]) if len(parts) >= 9 and parts[7].casefold() == "namespaces" else ""
 
 
+def is_at_or_below(resource_id: str, place: str) -> bool:
+    """Return whether this is the id of a resource or of something below it."""
+    return f"{id_key(resource_id)}/".startswith(f"{id_key(place)}/")
+
+
 @dataclass(frozen=True)
 class Resource:
     """One ARM resource. `body` is its JSON without id, name, type and systemData."""

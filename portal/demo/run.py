@@ -24,6 +24,7 @@ READY_SECONDS = 180.0  # for a slow machine: a part that ends is noticed at once
 FILLED = "contoso-plant"  # the namespace with devices
 WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
+MOST_SEATS = 60  # of a class
 # Variables with these prefixes are not passed on from the shell: the demo sets storage, broker and Azure itself.
 OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
 
@@ -34,7 +35,7 @@ class Demo:
     `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
     with "", Celery stores its messages as files in the folder. `azure`: the time at which the emulator behaves as Azure
     did, such as "2025-02"; with "", its newest. `sso`: whether to run an identity provider too. `empty`: whether a new folder
-    gets two bare namespaces only.
+    gets two bare namespaces only. `seats`: of a class that is held; 0 for none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Demo:
         azure: str,
         sso: bool,
         empty: bool,
+        seats: int,
         code: Path,
         report: Callable[[str], None],
     ) -> None:
@@ -55,6 +57,8 @@ class Demo:
         self._azure = azure
         self._sso = sso
         self._empty = empty
+        self._seats = seats
+        self._class: dict[str, Any] = {}
         self._provider: DemoProvider | None = None
         self._report = report
         self._seed: dict[str, Any] = {}
@@ -80,6 +84,7 @@ class Demo:
         with self._signals():
             try:
                 self._bring_up()
+                self._start_class()
                 Devices(self._folder.devices, self._folder.mqtt_endpoints, FILLED).start()
                 self._announce()
                 self._watch()
@@ -215,6 +220,13 @@ class Demo:
                 self._report(f"The demo's data is incomplete. {error}")
             self._folder.to_fill.unlink(missing_ok=True)
 
+    def _start_class(self) -> None:
+        """Make the class that was asked for, unless one runs in this folder already."""
+        if self._seats:
+            output = self._supervisor.run("class", "django", ["start_class", f"--seats={self._seats}"])
+            self._class = json.loads(output.splitlines()[-1])
+            write_private(self._folder.endpoints, json.dumps(self._endpoints(), indent=2))
+
     def _withdraw(self) -> None:
         """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""
         self._folder.endpoints.unlink(missing_ok=True)
@@ -286,6 +298,7 @@ class Demo:
             },
             "namespaces": list(mqtt),
             **({"identity_provider": self._provider.endpoints()} if self._provider else {}),
+            **({"class": self._class} if self._class else {}),
             "users": [person | {"password": passwords[person["username"]]} for person in self._seed["users"]],
         }
 
@@ -299,6 +312,7 @@ class Demo:
             *(f"  Sign in   {u['username']:<8} {u['password']}   {u['role']}" for u in ready["users"]),
             "",
             *(self._provider.announcement() if self._provider else []),
+            *self._class_lines(ready["portal"].rstrip("/")),
             *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
             f"  ARM       {ready['arm']}   as Azure {ready['azure_profile']}",
             "",
@@ -306,6 +320,15 @@ class Demo:
             "",
         ]
         self._report("\n".join(lines))
+
+    def _class_lines(self, portal: str) -> list[str]:
+        if not self._class:
+            return []
+        return [
+            f"  Class     {portal}{self._class['join']}   code {self._class['code']}   {self._class['seats']} seats",
+            f"  Board     {portal}{self._class['board']}",
+            "",
+        ]
 
     def _watch(self) -> None:
         refresh_at = 0.0

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from portal.activity import seen_until
 from portal.models import User
 from portal.pages.bell import unread_count
-from portal.registry import administrator_warnings
+from portal.registry import ShellBar, administrator_warnings, shell_bars
 from portal.short_cache import kept
 
 THEMES = (("system", "As the system", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
@@ -51,6 +51,11 @@ class Shell:
     def administrator_warnings(self) -> list[str]:
         """Return the faults of the running portal, for administrators only."""
         return administrator_warnings() if self._user is not None and self._user.is_superuser else []
+
+    @cached_property
+    def bars(self) -> list[ShellBar]:
+        """Return the bars that apps put above the content of this user's pages."""
+        return shell_bars(self._user) if self._user is not None and self._user.is_authenticated else []
 
     @cached_property
     def team_names(self) -> str:

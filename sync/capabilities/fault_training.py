@@ -122,6 +122,11 @@ class FaultControl(Protocol):
 
     def remove(self, rule_id: str) -> None: ...
 
+    def replace_namespaces(
+        self, put: Sequence[Mapping[str, Any]], deleted: Sequence[str] = ()
+    ) -> Sequence[Mapping[str, Any]]:
+        """Delete namespaces with everything in them, those of `put` too, and create `put` anew. Return these."""
+
 
 class EmulatorFaults:
     """The emulator's control: GET, POST and DELETE /emulator/faults, beside its ARM."""
@@ -134,6 +139,12 @@ class EmulatorFaults:
 
     def remove(self, rule_id: str) -> None:
         arm_gateway().beside("DELETE", f"/emulator/faults/{rule_id}")
+
+    def replace_namespaces(
+        self, put: Sequence[Mapping[str, Any]], deleted: Sequence[str] = ()
+    ) -> Sequence[Mapping[str, Any]]:
+        wanted = {"put": list(put), "delete": list(deleted)}
+        return list(arm_gateway().beside("POST", "/emulator/namespaces", wanted).get("value") or [])
 
 
 @cache

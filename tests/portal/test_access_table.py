@@ -17,6 +17,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from lab.models import Seat, TrainingClass
 from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, ImportRow, Namespace, NamespaceRole
 from portal.models import (
     AccessLink,
@@ -138,6 +139,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "portal:invitation_detail": ("GET", "lead"),
     "portal:invitation_renew": ("POST", "lead"),
     "portal:invitation_revoke": ("POST", "lead"),
+    "classes:join": ("GET", "everybody"),
+    "classes:join_return": ("POST", "everybody"),
+    "classes:seat_bar": ("GET", "stranger"),
+    **{f"classes:{page}": ("GET", "admin") for page in ("class_list", "class_create", "class_board", "class_large")},
+    **{f"classes:{page}": ("GET", "admin") for page in ("class_report_csv", "class_code_renew", "class_tell")},
+    **{f"classes:{page}": ("GET", "admin") for page in ("class_reset", "class_end", "seat_reset", "seat_code_renew")},
+    **{f"classes:{page}": ("POST", "admin") for page in ("class_lock", "seat_helped")},
     "namespaces:namespace_list": ("GET", "stranger"),
     "namespaces:namespace_connect": ("GET", "admin"),
     "namespaces:namespace_choices": ("GET", "admin"),
@@ -255,6 +263,7 @@ for stem in ("client_group", "topic_space", "permission_binding"):
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
 # Protected by keys of their own, or by an identity provider's answer, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
+OTHER_KEYS |= {"classes:seat_ask", "classes:seat_ask_end"}  # of a seat: tests/lab/test_classes.py
 OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
 # 404 instead of 403: people outside of the team must not learn that it exists.
 HIDDEN = {"portal:team_notifications"}
@@ -279,6 +288,9 @@ CHANGES = {
         if name.startswith("portal:") and method == "GET" and least in {"admin", "lead"}
         if not name.endswith(("_list", "_csv", "_export", "_detail", "_find"))
     },
+    "classes:join": "everybody",
+    **{f"classes:{page}": "admin" for page in ("class_create", "class_code_renew", "class_tell", "class_reset")},
+    **{f"classes:{page}": "admin" for page in ("class_end", "seat_reset", "seat_code_renew")},
     "portal:notification_preferences": "stranger",
     "portal:webhook_create": "owner",
     "portal:webhook_update": "owner",
@@ -391,6 +403,9 @@ def furnish() -> None:
         }
         facts = {"verdict": verdict, "fix": fix, "fix_value": "new-9", "values": values, "wanted": wanted}
         ImportRow.objects.create(run=run, number=number, source="a.csv", place=number, certificate=certificate, **facts)
+    training = TrainingClass.objects.create(pk=1000, title="Monday", trainer=User.objects.get(is_superuser=True), created_at=now)  # fmt: skip
+    trainee = make_user("trainee", is_active=False)
+    Seat.objects.create(training=training, number=1, user=trainee, first_name="Tia", return_hash="-", joined_at=now)
     for each in User.objects.all():
         values = {
             SESSION_KEY: str(each.pk),
@@ -433,6 +448,8 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "mail": 1000,
         "invitation": 1000,
         "secret": "wrong",
+        "training": 1000,
+        "seat": 1,
     }
     return {key: known[key] for key in url_arguments()[name]}
 
@@ -512,6 +529,7 @@ REMOVES = (
     "change_authentication_name",
     "_member_remove",
     "invitation_revoke",
+    "class_end",
 )  # a POST leaves nothing for the next person
 ONE_OF_TEAMS = "client_manager of Line 2"  # the least of OF_TEAMS
 

@@ -64,6 +64,11 @@ NEED_NO_FIELD = (
     "_grant",
     "_decline",
     "_withdraw",
+    # Of a class and its seats.
+    "_lock",
+    "_reset",
+    "_end",
+    "_helped",
 )
 # The page that has the controls of a URL without a page of its own.
 PAGES = {
@@ -114,7 +119,7 @@ def statements() -> list[tuple[str, Any]]:
     """Return the SQL of `stored`, made once: making it takes longer than reading the rows."""
     kept = [
         model
-        for name in ("portal", "sync", "namespaces", "certificates")
+        for name in ("portal", "sync", "namespaces", "certificates", "lab")
         for model in apps.get_app_config(name).get_models()
         if model not in (FailedSignIns, SignInCount, CachedValue)
     ]
@@ -192,7 +197,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"person", "invitation", "run"}
+NUMBERED |= {"person", "invitation", "run", "training", "seat"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

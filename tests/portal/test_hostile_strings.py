@@ -28,6 +28,7 @@ from certificates.samples.chain import ClientName, make_sample_chain, sample_cha
 from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
+from lab.models import Seat, TrainingClass
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole, RefusedOperation
 from namespaces.pages.az_commands import az_commands
@@ -224,6 +225,7 @@ def make_outgoing(owner: User, namespace: Namespace) -> None:
     life = {"created_at": now, "expires_at": now + timedelta(days=1)}
     link = AccessLink.objects.create(pk=1000, purpose="join", secret_hash="-", created_by=owner, **life, **names)
     InvitedTeam.objects.create(link=link, team=team)
+    make_class(owner)
     times = {"created_at": now, "next_attempt_at": now, "expires_at": now, "state": "failed"}
     text = {"subject": NASTY[:200], "sentence": NASTY, "url": "/", "scope": namespace.pk, "scope_name": SHORT[:80]}
     notice = Notice.objects.create(event="ca_expiry", at=now, opened_at=now, **text)
@@ -235,6 +237,15 @@ def make_outgoing(owner: User, namespace: Namespace) -> None:
     Webhook.objects.create(pk=1000, owner=owner, created_at=now, signing_key=key, **hook)
     delivery = {"event": "ca_expiry", "notice": notice, "error": NASTY[:500]}
     WebhookDelivery.objects.create(pk=1000, webhook_id=1000, **delivery, **times)
+
+
+def make_class(trainer: User) -> None:
+    now = timezone.now()
+    words = {"title": SHORT[:80], "message": NASTY[:300]}
+    training = TrainingClass.objects.create(pk=1000, trainer=trainer, created_at=now, message_at=now, **words)
+    asked = {"first_name": "=<hostile-tag onclick=x>\u202e\x07", "help_text": NASTY[:200], "help_at": now}
+    user = make_user("trainee", is_active=False)
+    Seat.objects.create(training=training, number=1, user=user, return_hash="-", joined_at=now, **asked)
 
 
 def record(namespace: Namespace, cursor: int, leaf: Identity, *, user_name: str = SHORT) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The control API below `/emulator/`: faults, reset, MQTT endpoints. It needs a token, and no fault affects it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -10,13 +10,15 @@ from emulator.arm.faults.active_faults import ActiveFaults
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
 
+NamespaceReplacement = Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Sequence[Mapping[str, Any]]]
+MAX_REPLACED = 200  # namespaces at once
 MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
 
 
 class ControlApi:
     """The requests below `/emulator/`.
 
-    `reset` restores the state at the start, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
+    `reset` restores the state at the start, `replace` deletes namespaces and creates them anew, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
     id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, and `event_counts` returns what became of life-cycle
     events.
     """
@@ -25,12 +27,14 @@ class ControlApi:
         self,
         faults: ActiveFaults,
         reset: Callable[[], None],
+        replace: NamespaceReplacement,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
         event_counts: Callable[[], dict[str, Any]],
     ) -> None:
         self._faults = faults
         self._reset = reset
+        self._replace = replace
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
         self._event_counts = event_counts
@@ -53,6 +57,8 @@ class ControlApi:
                 if not self._faults.remove(fault_id):
                     raise ArmError(404, "NotFound", f"There is no fault '{fault_id[:50]}'. It may have ended.")
                 return web.Response(status=204)
+            case ("POST", "namespaces"):
+                return web.json_response({"value": list(self._replace(*_read_replacement(body)))})
             case ("POST", "reset"):
                 self._reset()
                 return web.Response(status=204)
@@ -60,7 +66,7 @@ class ControlApi:
             404,
             "NotFound",
             "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
-            " DELETE /emulator/faults/ID, POST /emulator/reset.",
+            " DELETE /emulator/faults/ID, POST /emulator/namespaces, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:
@@ -75,6 +81,24 @@ class ControlApi:
                 for namespace_id, (host, port) in self._mqtt_endpoints().items()
             }
         }
+
+
+def _read_replacement(body: bytes) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Return the namespaces to create, each with its id, and the ids of those to delete. Raise `ArmError` (400)."""
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise invalid("The request content is not valid JSON.") from error
+    if not isinstance(members, dict) or not members.keys() <= {"put", "delete"}:
+        raise invalid("Send a JSON object with 'put' and 'delete'.")
+    entries, deleted = members.get("put", []), members.get("delete", [])
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        raise invalid("'put' must be an array of namespaces, each with its 'id'.", "put")
+    if not isinstance(deleted, list) or not all(isinstance(each, str) for each in deleted):
+        raise invalid("'delete' must be an array of ids.", "delete")
+    if len(entries) + len(deleted) > MAX_REPLACED:
+        raise invalid(f"At most {MAX_REPLACED} namespaces can be replaced at once.")
+    return entries, deleted
 
 
 def _read_fault(body: bytes) -> Fault:

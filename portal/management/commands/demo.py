@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.demo.run import Demo
+from portal.demo.run import MOST_SEATS, Demo
 from portal.demo.state import StateError, StateFolder
 from portal.demo.supervisor import PartError
 
@@ -39,17 +39,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--empty", action="store_true", help="start with two bare namespaces, without devices and connections"
         )
+        parser.add_argument(
+            "--class",
+            dest="seats",
+            type=int,
+            default=0,
+            metavar="SEATS",
+            help="hold a class: a namespace and a seat for each trainee, who joins with a code",
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["port"] <= 65535:
             raise CommandError("--port is a number from 0 to 65535.")
+        if not 0 <= options["seats"] <= MOST_SEATS:
+            raise CommandError(f"--class is a number of seats from 1 to {MOST_SEATS}.")
         folder = StateFolder(options["state"])
         try:
             if options["reset"]:
                 folder.reset()
             folder.open()
-            chosen = {name: options[name] for name in ("port", "broker", "azure", "sso", "empty")}
+            chosen = {name: options[name] for name in ("port", "broker", "azure", "sso", "empty", "seats")}
             Demo(folder, **chosen, code=settings.BASE_DIR, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,140 @@
+"""Make a class: a namespace, a team, an account and a seat for each trainee, in seconds.
+
+The namespaces are created by the emulator's control API in one request, not through the queue of changes and its budget.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from lab.actions import class_codes
+from lab.actions.class_access import administrator_now, emulator
+from lab.actions.class_errors import ClassError
+from lab.models import Seat, TrainingClass
+from lab.models.classes import MOST_SEATS
+from namespaces.importing.runs import take_resource
+from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole, Role
+from portal import activity
+from portal.models import Activity, Membership, Team, User
+from portal.people.authority import RefusedError, check_local_accounts
+from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
+
+RESOURCE_GROUP, LOCATION = "classes", "westeurope"
+KIND = "lab.trainingclass"
+_LETTERS = "abcdefghjkmnpqrstvwxyz23456789"
+
+
+def create_class(actor: User, *, title: str, seats: int) -> TrainingClass:
+    """Make a class with free seats, open for joining. Raise ClassError, PermissionDenied."""
+    administrator_now(actor)
+    if not 1 <= seats <= MOST_SEATS:
+        raise ClassError("seats", "seats", f"A class has from 1 to {MOST_SEATS} seats.")
+    try:
+        check_local_accounts()
+    except RefusedError as refusal:
+        raise ClassError("", refusal.code, "Seats need local accounts, which are turned off in this portal.") from None
+    mark = "".join(secrets.choice(_LETTERS) for _ in range(5))  # names nothing else has
+    resources = _make_namespaces(mark, seats)
+    with transaction.atomic(durable=True):
+        administrator_now(actor)
+        training = TrainingClass.objects.create(
+            title=title,
+            trainer=actor,
+            created_at=timezone.now(),
+            join_code=class_codes.sealed(class_codes.new_secret()),
+        )
+        _make_seats(actor, training, mark, resources)
+        record(actor, training, "Create class", after={"title": title, "seats": seats})
+    return training
+
+
+def body_of(resource_id: str) -> dict[str, Any]:
+    """Return the namespace of a seat as it is at the start."""
+    return {
+        "id": resource_id,
+        "location": LOCATION,
+        "sku": {"name": "Standard", "capacity": 1},
+        "properties": {"topicSpacesConfiguration": {"state": "Enabled"}},
+    }
+
+
+def _make_namespaces(mark: str, seats: int) -> Sequence[Mapping[str, Any]]:
+    """Create the namespaces in the emulator, and return them as its ARM shows them."""
+    control = emulator()
+    try:
+        subscription = _subscription()
+        arm_gateway().put_resource_group(subscription, RESOURCE_GROUP, LOCATION)
+        place = (
+            f"/subscriptions/{subscription}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.EventGrid/namespaces"
+        )
+        numbers = range(1, seats + 1)
+        return control.replace_namespaces([body_of(f"{place}/class-{mark}-{number:02}") for number in numbers])
+    except (AzureRefused, AzureUnreachable) as fault:
+        raise ClassError("", "emulator", f"The emulator did not create the namespaces: {fault}") from None
+
+
+def _subscription() -> str:
+    """Return the portal's subscription, the first where it has several. Raise AzureRefused, AzureUnreachable."""
+    named = settings.AZURE_SUBSCRIPTION_ID.partition(",")[0].strip()
+    return named or str(arm_gateway().subscriptions()[0]["subscriptionId"])
+
+
+def _make_seats(actor: User, training: TrainingClass, mark: str, resources: Sequence[Mapping[str, Any]]) -> None:
+    now = timezone.now()
+    namespaces, users = [], []
+    for number, resource in enumerate(resources, 1):
+        namespace = Namespace(resource_key=str(resource["id"]).lower(), connected_at=now, connected_by=actor)
+        namespace.adopt(resource)
+        namespace.import_state, namespace.import_touched_at = Namespace.Import.DONE, now
+        namespaces.append(namespace)
+        # Inactive until a trainee joins: nobody can use the account of a free seat.
+        user = User(username=f"class-{mark}-{number:02}", first_name=f"Seat {number:02}", is_active=False)
+        user.set_unusable_password()
+        users.append(user)
+    Namespace.objects.bulk_create(namespaces)
+    User.objects.bulk_create(users)
+    teams = Team.objects.bulk_create([Team(name=f"Seat {user.username[6:]}") for user in users])
+    places = list(zip(namespaces, teams, users, strict=True))
+    Membership.objects.bulk_create([Membership(team=team, user=user) for _, team, user in places])
+    NamespaceRole.objects.bulk_create(
+        [NamespaceRole(namespace=place, team=team, role=Role.CONTRIBUTOR, since=now) for place, team, _ in places]
+    )
+    Seat.objects.bulk_create(
+        [
+            Seat(training=training, number=number, namespace=place, team=team, user=user)
+            for number, (place, team, user) in enumerate(places, 1)
+        ]
+    )
+    for namespace, resource in zip(namespaces, resources, strict=True):
+        take_resource(NamespaceConfiguration, namespace, resource)
+    activity.record_many([_connected(actor, namespace) for namespace in namespaces])
+
+
+def _connected(actor: User, namespace: Namespace) -> Activity:
+    return activity.entry_of(
+        actor,
+        verb="Connect namespace",
+        kind="namespaces.namespace",
+        object_pk=namespace.pk,
+        object_name=namespace.name,
+        scope=namespace.pk,
+        scope_name=namespace.name,
+        after={"resource_id": namespace.resource_id},
+    )
+
+
+def record(
+    actor: User | None,
+    training: TrainingClass,
+    verb: str,
+    *,
+    name: str = "",
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an entry about a class, or about what is called `name` in it, to the activity log."""
+    object_name = f"{name} of {training.title}" if name else training.title
+    activity.record(actor, verb=verb, kind=KIND, object_pk=training.pk, object_name=object_name[:160], after=after)

@@ -1,0 +1,16 @@
+"""The bar on the pages of a trainee: seat, class, what the trainer tells it, and the request for help."""
+
+import hashlib
+
+from lab.actions.class_access import is_offered, seat_of
+from portal.models import User
+from portal.registry import ShellBar
+
+
+def bar_of(user: User) -> ShellBar | None:
+    """Return the bar of a trainee in a running class; None for everybody else."""
+    seat = seat_of(user) if is_offered() else None
+    if seat is None:
+        return None
+    version = hashlib.sha256(repr((seat.training.message, seat.help_at, seat.help_text)).encode()).hexdigest()[:16]
+    return ShellBar("lab/seat_bar.html", {"seat": seat, "training": seat.training, "version": version})
