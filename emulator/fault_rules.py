@@ -12,6 +12,7 @@ torn             half of the response is sent, then the connection is closed
 long-running     a write is accepted and takes effect after `seconds`
 failing          a write is accepted and fails after `seconds` with `code` and `message`
 stale            for `seconds` after a write, reads return the state before it
+broker-down      not a request: for `seconds`, the MQTT endpoints of matching namespaces cut and take no connections
 
 With `after`, an `error` or `reset` follows once the request has been carried out: the write has happened, but the caller
 does not know.
@@ -32,11 +33,12 @@ KINDS = (
     "long-running",
     "failing",
     "stale",
+    "broker-down",
 )
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 MAX_SECONDS = 3600.0
 MAX_LENGTHS = {"path": 500, "code": 100, "message": 2000}  # characters
-DEFAULT_SECONDS = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0}  # by kind
+DEFAULT_SECONDS = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0, "broker-down": 60.0}
 DEFAULT_CODES = {
     400: "BadRequest",
     403: "AuthorizationFailed",

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("class/<int:training>/lock/", class_changes.class_lock, name="class_lock"),
     path("class/<int:training>/code/", class_changes.class_code_renew, name="class_code_renew"),
     path("class/<int:training>/tell/", class_changes.class_tell, name="class_tell"),
+    path("class/<int:training>/fault/", class_changes.class_fault, name="class_fault"),
     path("class/<int:training>/reset/", class_changes.class_reset, name="class_reset"),
     path("class/<int:training>/end/", class_changes.class_end, name="class_end"),
     path("class/<int:training>/seats/<int:seat>/reset/", class_changes.seat_reset, name="seat_reset"),

@@ -71,7 +71,7 @@ class ArmService:
         self._bounds = bounds
         self._seed = seed
         self._azure = azure
-        self._faults = ActiveFaults(throttle, faults)
+        self._faults = ActiveFaults(throttle, faults, mqtt.set_outages)
         self._visible = VisibleState(store)
         self._operations = LongRunningOperations(store, self._visible)
         events = events or LifeCycleEvents(store, EventOptions())

@@ -3,7 +3,7 @@
 Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from certificates.x509.key_masking import masked
@@ -26,6 +26,9 @@ class MqttState(Protocol):
 
     def connected_clients(self, namespace_id: str) -> int:
         """Return the number of clients that are connected to a namespace."""
+
+    def set_outages(self, patterns: Sequence[str]) -> None:
+        """Take no connections to namespaces whose ids match one of these patterns, and cut those there are."""
 
 
 class NamespaceActions:

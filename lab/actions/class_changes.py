@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.db import models, transaction
@@ -17,7 +18,7 @@ from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole
 from portal.models import Team, User
 from portal.registry import end_for_person
 from portal.sign_in.sessions import end_all_sessions
-from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
 from sync.models import forget_scope
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ KEPT = (NamespaceRole, Seat)  # what a reset leaves of all that belongs to a nam
 def set_locked(actor: User, *, training: TrainingClass, is_locked: bool) -> None:
     """Let nobody join any more, or let trainees join again."""
     with transaction.atomic(durable=True):
-        row = _running(actor, training)
+        row = running(actor, training)
         row.state = TrainingClass.State.LOCKED if is_locked else TrainingClass.State.OPEN
         row.save(update_fields=["state"])
         record(actor, row, "Lock joining" if is_locked else "Open joining")
@@ -37,7 +38,7 @@ def set_locked(actor: User, *, training: TrainingClass, is_locked: bool) -> None
 def renew_join_code(actor: User, *, training: TrainingClass) -> None:
     """Give the class a new join code. The former one opens nothing any more; seats that are taken stay taken."""
     with transaction.atomic(durable=True):
-        row = _running(actor, training)
+        row = running(actor, training)
         row.join_code = class_codes.sealed(class_codes.new_secret())
         row.save(update_fields=["join_code"])
         record(actor, row, "Renew join code")
@@ -46,7 +47,7 @@ def renew_join_code(actor: User, *, training: TrainingClass) -> None:
 def tell(actor: User, *, training: TrainingClass, message: str) -> None:
     """Show a message on the pages of every seat, in place of the former one; "" takes it away."""
     with transaction.atomic(durable=True):
-        row = _running(actor, training)
+        row = running(actor, training)
         row.message, row.message_at = message, timezone.now() if message else None
         row.save(update_fields=["message", "message_at"])
         record(actor, row, "Tell the class", after={"message": message})
@@ -56,7 +57,7 @@ def renew_return_code(actor: User, *, seat: Seat) -> str:
     """Return a new return code for a trainee. The former one stops working, and the seat is signed out everywhere."""
     secret = class_codes.new_secret()
     with transaction.atomic(durable=True):
-        training = _running(actor, seat.training)
+        training = running(actor, seat.training)
         changed = Seat.objects.joined().filter(pk=seat.pk).update(return_hash=class_codes.return_hash(secret, seat.pk))
         if not changed:
             raise ClassError("", "free", "Nobody sits here yet. The join code opens this seat.")
@@ -86,7 +87,7 @@ def reset_seats(actor: User, *, training: TrainingClass, seats: Sequence[Seat]) 
     control = emulator()
     there = {seat.namespace.pk: seat.namespace for seat in seats if seat.namespace is not None}
     with transaction.atomic(durable=True):
-        row = _running(actor, training)
+        row = running(actor, training)
         Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(help_at=None, help_text="")
         Enrolment.objects.filter(user__in=[seat.user_id for seat in seats]).delete()
         _clear(there)
@@ -128,7 +129,7 @@ def end_class(actor: User, *, training: TrainingClass, report: Sequence[Sequence
     """
     control = emulator()
     with transaction.atomic(durable=True):
-        row = _running(actor, training)
+        row = running(actor, training)
         row.state, row.ended_at, row.report = TrainingClass.State.ENDED, timezone.now(), [list(each) for each in report]
         row.join_code = row.message = ""
         row.save(update_fields=["state", "ended_at", "report", "join_code", "message"])
@@ -138,6 +139,9 @@ def end_class(actor: User, *, training: TrainingClass, report: Sequence[Sequence
         record(actor, row, "End class", after={"accounts_disabled": len(seats)})
     namespaces = [seat.namespace for seat in seats if seat.namespace is not None]
     try:
+        for fault in row.faults.values():
+            with suppress(AzureNotFound):
+                control.remove(str(fault["id"]))
         if namespaces:
             control.replace_namespaces([], [each.resource_id for each in namespaces])
         is_clean = True
@@ -160,7 +164,7 @@ def _close_account(user: User) -> None:
     end_for_person(user)
 
 
-def _running(actor: User, training: TrainingClass) -> TrainingClass:
+def running(actor: User, training: TrainingClass) -> TrainingClass:
     """Return the locked row of a class that has not ended, for an actor who is still an administrator."""
     administrator_now(actor)
     row = TrainingClass.objects.select_for_update(no_key=True).get(pk=training.pk)

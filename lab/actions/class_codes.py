@@ -5,13 +5,13 @@ minutes find one of 2^40 codes in some 30,000 years.
 """
 
 import secrets
-import time
 from contextlib import suppress
 from typing import NamedTuple
 
 from django.core.cache import cache
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from portal.sign_in import rate_limits
 from portal.sign_in.encryption import UnreadableSecretError, decrypt, encrypt
 
 # Base 32 without letters that look like digits (Crockford): eight characters are 40 bits.
@@ -99,7 +99,7 @@ class Guess:
 
     def __init__(self, training: int) -> None:
         """Count it. Raise TooManyGuessesError."""
-        now = time.time()
+        now = rate_limits.clock()
         self._key = f"class-code:{training}:{int(now // SECONDS)}"
         if int(cache.get(self._key, 0)) >= MOST_GUESSES or self._increase() > MOST_GUESSES:
             raise TooManyGuessesError(max(1, int(SECONDS - now % SECONDS) + 1))

@@ -4,10 +4,10 @@ The namespaces are created by the emulator's control API in one request, not thr
 """
 
 import secrets
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -38,12 +38,14 @@ def create_class(actor: User, *, title: str, seats: int) -> TrainingClass:
     except RefusedError as refusal:
         raise ClassError("", refusal.code, "Seats need local accounts, which are turned off in this portal.") from None
     mark = "".join(secrets.choice(_LETTERS) for _ in range(5))  # names nothing else has
-    resources = _make_namespaces(mark, seats)
+    subscription = str(uuid.uuid4())
+    resources = _make_namespaces(subscription, mark, seats)
     with transaction.atomic(durable=True):
         administrator_now(actor)
         training = TrainingClass.objects.create(
             title=title,
             trainer=actor,
+            subscription=subscription,
             created_at=timezone.now(),
             join_code=class_codes.sealed(class_codes.new_secret()),
         )
@@ -62,25 +64,17 @@ def body_of(resource_id: str) -> dict[str, Any]:
     }
 
 
-def _make_namespaces(mark: str, seats: int) -> Sequence[Mapping[str, Any]]:
+def _make_namespaces(subscription: str, mark: str, seats: int) -> Sequence[Mapping[str, Any]]:
     """Create the namespaces in the emulator, and return them as its ARM shows them."""
     control = emulator()
+    place = f"/subscriptions/{subscription}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.EventGrid/namespaces"
+    numbers = range(1, seats + 1)
     try:
-        subscription = _subscription()
+        arm_gateway().beside("PUT", f"/subscriptions/{subscription}", {"displayName": f"Class {mark}"})
         arm_gateway().put_resource_group(subscription, RESOURCE_GROUP, LOCATION)
-        place = (
-            f"/subscriptions/{subscription}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.EventGrid/namespaces"
-        )
-        numbers = range(1, seats + 1)
         return control.replace_namespaces([body_of(f"{place}/class-{mark}-{number:02}") for number in numbers])
     except (AzureRefused, AzureUnreachable) as fault:
         raise ClassError("", "emulator", f"The emulator did not create the namespaces: {fault}") from None
-
-
-def _subscription() -> str:
-    """Return the portal's subscription, the first where it has several. Raise AzureRefused, AzureUnreachable."""
-    named = settings.AZURE_SUBSCRIPTION_ID.partition(",")[0].strip()
-    return named or str(arm_gateway().subscriptions()[0]["subscriptionId"])
 
 
 def _make_seats(actor: User, training: TrainingClass, mark: str, resources: Sequence[Mapping[str, Any]]) -> None:

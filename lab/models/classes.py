@@ -23,9 +23,12 @@ class TrainingClass(models.Model):
     state = models.CharField(max_length=6, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    # Its namespaces are in a subscription of their own: requests of the class use up no budget of other namespaces.
+    subscription = models.CharField(max_length=36, blank=True)
     join_code = models.TextField(blank=True)  # encrypted: the board shows it
     message = models.CharField(max_length=LONGEST_MESSAGE, blank=True)  # to all seats
     message_at = models.DateTimeField(null=True)
+    faults: Any = models.JSONField(default=dict)  # code of a fault that was started → id of its rule, since when
     report: Any = models.JSONField(null=True)  # rows of the report as they were at the end
 
     class Meta:

@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from lab.actions.class_codes import opened, shown
+from lab.actions.class_faults import FAULTS, ClassFault, since
 from lab.models import Progress, Seat, TrainingClass
 from lab.pages.class_exercises import Exercise, exercises, wrong_turn_words
 from namespaces.models import ConnectionAttempt, Namespace
@@ -83,6 +84,14 @@ class Stuck:
 
 
 @dataclass(frozen=True)
+class BoardFault:
+    """A fault for the whole class. `on_for` says for how long it has been on, "" while it is off."""
+
+    fault: ClassFault
+    on_for: str
+
+
+@dataclass(frozen=True)
 class Board:
     training: TrainingClass
     tiles: Sequence[Tile]
@@ -91,6 +100,7 @@ class Board:
     asking: Sequence[Tile]  # longest wait first
     stuck: Sequence[Stuck]
     wrong_turns: Sequence[tuple[str, int]]
+    faults: Sequence[BoardFault] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     join_code: str = ""
 
@@ -112,7 +122,7 @@ class Board:
             )
             for tile in self.tiles
         ]
-        return hashlib.sha256(repr((shown_now, self.wrong_turns, self.sticking)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((shown_now, self.wrong_turns, self.sticking, self.faults)).encode()).hexdigest()[:16]
 
 
 def board_of(training: TrainingClass, now: datetime) -> Board:
@@ -132,6 +142,7 @@ def board_of(training: TrainingClass, now: datetime) -> Board:
         sorted((tile for tile in tiles if tile.asks), key=lambda tile: tile.seat.help_at or now),
         _stuck(tiles, rows),
         _wrong_turns(rows, now),
+        _faults(training, now),
         _counts(tiles),
         shown(secret, training.pk) if (secret := opened(training.join_code)) else "",
     )
@@ -237,6 +248,15 @@ def _wrong_turns(rows: Sequence[Progress], now: datetime) -> list[tuple[str, int
     today = now.date()
     taken = Counter(row.wrong_turn for row in rows if row.wrong_turn_at and row.wrong_turn_at.date() == today)
     return [(wrong_turn_words(code), count) for code, count in taken.most_common(MOST_WRONG_TURNS)]
+
+
+def _faults(training: TrainingClass, now: datetime) -> list[BoardFault]:
+    found = []
+    for fault in FAULTS:
+        started = since(training, fault.code, now)
+        seconds = int((now - started).total_seconds()) if started else -1
+        found.append(BoardFault(fault, f"{seconds // 60}:{seconds % 60:02}" if started else ""))
+    return found
 
 
 def _counts(tiles: Sequence[Tile]) -> dict[str, int]:

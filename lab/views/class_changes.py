@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from lab.actions import class_changes as changes
 from lab.actions.class_access import get_class, get_seat
 from lab.actions.class_errors import ClassError
+from lab.actions.class_faults import end_fault, start_fault
 from lab.models import TrainingClass
 from lab.pages.class_report import report_of
 from lab.views.class_forms import TellForm
@@ -54,6 +55,15 @@ def class_tell(request: PageRequest, training: int) -> HttpResponseBase:
         return _done(request, found, lambda: changes.tell(request.user, training=found, message=message), done)
     context = board_context(request, found) | {"form": form}
     return render_page(request, "lab/class_tell.html", context, partial="pane", status=422 if form.is_bound else 200)
+
+
+@require_POST
+def class_fault(request: PageRequest, training: int) -> HttpResponseBase:
+    """Start a fault for all seats, or end it."""
+    found = get_class(request.user, training, is_running=True)
+    act = end_fault if request.POST.get("do") == "end" else start_fault
+    done = "The fault has ended." if act is end_fault else "The fault is on, for the seats of this class only."
+    return _done(request, found, lambda: act(request.user, training=found, code=request.POST.get("fault", "")), done)
 
 
 @asks_first
@@ -155,7 +165,7 @@ def _ask(
     return render_page(request, "lab/class_confirm.html", context, partial="pane", status=status)
 
 
-def _done(request: PageRequest, training: TrainingClass, act: Callable[[], None], done: str) -> HttpResponseBase:
+def _done(request: PageRequest, training: TrainingClass, act: Callable[[], object], done: str) -> HttpResponseBase:
     """Act at once and go back to the board."""
     try:
         act()

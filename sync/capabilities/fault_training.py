@@ -118,7 +118,8 @@ class FaultControl(Protocol):
 
     def all(self) -> Sequence[Mapping[str, Any]]: ...
 
-    def add(self, rule: Mapping[str, Any]) -> None: ...
+    def add(self, rule: Mapping[str, Any]) -> str:
+        """Turn a fault on, and return the id of its rule."""
 
     def remove(self, rule_id: str) -> None: ...
 
@@ -134,8 +135,8 @@ class EmulatorFaults:
     def all(self) -> Sequence[Mapping[str, Any]]:
         return list(arm_gateway().beside("GET", "/emulator/faults").get("value") or [])
 
-    def add(self, rule: Mapping[str, Any]) -> None:
-        arm_gateway().beside("POST", "/emulator/faults", rule)
+    def add(self, rule: Mapping[str, Any]) -> str:
+        return str(arm_gateway().beside("POST", "/emulator/faults", rule).get("id", ""))
 
     def remove(self, rule_id: str) -> None:
         arm_gateway().beside("DELETE", f"/emulator/faults/{rule_id}")

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,9 @@ class NoMqtt:
 
     def connected_clients(self, namespace_id: str) -> int:
         return 0
+
+    def set_outages(self, patterns: Sequence[str]) -> None:
+        assert not patterns
 
 
 def service_with_seed(folder: Path, content: Any) -> ArmService:

@@ -16,11 +16,14 @@ from lab.actions import class_codes
 from lab.actions.class_making import create_class
 from lab.models import Progress, Seat, TrainingClass
 from namespaces.models import Client, ConnectionAttempt, Namespace, NamespaceConfiguration
+from portal.demo.checks import mqtt_answers
 from portal.models import Activity, User
+from portal.sign_in import rate_limits
 from sync.models import Finding
 from tests.support.browsing import signed_in
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import make_admin, make_client, make_user
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +31,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _emulator_target(azure: EmulatorProcess, settings: Any) -> Iterator[None]:
     settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
-    settings.AZURE_SUBSCRIPTION_ID = azure.subscription
     yield
     cache.clear()
 
@@ -194,7 +196,7 @@ def test_guesses_are_limited_for_each_class(
     training: TrainingClass, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(class_codes, "MOST_GUESSES", 4)
-    monkeypatch.setattr(class_codes.time, "time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr(rate_limits, "clock", lambda: 1_800_000_000.0)
     other = create_class(admin, title="Tuesday", seats=1)
     join(training, "Ines")  # a right code takes its count back
     wrong = {"code": f"{training.pk}-0000-0000", "first_name": "Eve"}
@@ -325,6 +327,61 @@ def test_the_class_sees_what_the_trainer_tells_it(training: TrainingClass, admin
     assert trainer.get(page("seat_bar")).status_code == 286
     trainer.post(page("class_tell", training.pk), {"message": ""})
     assert "Break until 10:30" not in browser.get(own).content.decode()
+
+
+# Faults
+
+
+def statuses(azure: EmulatorProcess, *namespaces: Namespace | None) -> list[int]:
+    return [azure.request("GET", f"{each.resource_id}/clients")[0] for each in namespaces if each is not None]
+
+
+def test_a_fault_is_for_the_seats_of_one_class_only(
+    training: TrainingClass, admin: User, azure: EmulatorProcess
+) -> None:
+    other = create_class(admin, title="Tuesday", seats=1)
+    seats = [seat.namespace for seat in training.seats.select_related("namespace")]
+    elsewhere = other.seats.get(number=1).namespace
+    trainer, url = signed_in(admin), page("class_fault", training.pk)
+    for _ in range(2):  # twice is once
+        assert trainer.post(url, {"fault": "throttle", "do": "start"}).status_code == 302
+    assert statuses(azure, *seats, elsewhere) == [429, 429, 429, 200]
+    board = trainer.get(page("class_board", training.pk)).context["board"]
+    assert [(each.fault.code, bool(each.on_for)) for each in board.faults] == [("throttle", True), ("broker", False)]
+    trainer.post(url, {"fault": "throttle", "do": "end"})
+    assert statuses(azure, *seats, elsewhere) == [200] * 4
+    training.refresh_from_db()
+    assert training.faults == {}
+
+
+def test_the_broker_is_dropped_for_the_seats_and_comes_back(
+    training: TrainingClass, admin: User, azure: EmulatorProcess
+) -> None:
+    other = create_class(admin, title="Tuesday", seats=1)
+    ids = [seat.namespace.resource_id for seat in training.seats.all() if seat.namespace]
+    elsewhere = other.seats.get(number=1).namespace
+    assert elsewhere is not None
+    until(lambda: {*ids, elsewhere.resource_id} <= azure.mqtt_endpoints.keys(), "all endpoints listen")
+
+    def answering() -> list[bool]:
+        endpoints = azure.mqtt_endpoints
+        each = [endpoints[name] for name in (*ids, elsewhere.resource_id)]
+        return [mqtt_answers(found["host"], found["port"], found["ca"]) for found in each]
+
+    trainer, url = signed_in(admin), page("class_fault", training.pk)
+    trainer.post(url, {"fault": "broker", "do": "start"})
+    until(lambda: answering() == [False, False, False, True], "the broker of the seats is down")
+    trainer.post(url, {"fault": "broker", "do": "end"})
+    until(lambda: answering() == [True] * 4, "all are back")
+
+
+def test_the_end_of_a_class_ends_its_faults(training: TrainingClass, admin: User, azure: EmulatorProcess) -> None:
+    trainer = signed_in(admin)
+    trainer.post(page("class_fault", training.pk), {"fault": "throttle", "do": "start"})
+    before = len(azure.control.faults())
+    trainer.post(page("class_end", training.pk))
+    assert len(azure.control.faults()) == before - 1
+    assert trainer.post(page("class_fault", training.pk), {"fault": "throttle"}).status_code == 404
 
 
 # The end

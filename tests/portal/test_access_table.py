@@ -145,7 +145,7 @@ TABLE: dict[str, tuple[str, str]] = {
     **{f"classes:{page}": ("GET", "admin") for page in ("class_list", "class_create", "class_board", "class_large")},
     **{f"classes:{page}": ("GET", "admin") for page in ("class_report_csv", "class_code_renew", "class_tell")},
     **{f"classes:{page}": ("GET", "admin") for page in ("class_reset", "class_end", "seat_reset", "seat_code_renew")},
-    **{f"classes:{page}": ("POST", "admin") for page in ("class_lock", "seat_helped")},
+    **{f"classes:{page}": ("POST", "admin") for page in ("class_lock", "class_fault", "seat_helped")},
     "namespaces:namespace_list": ("GET", "stranger"),
     "namespaces:namespace_connect": ("GET", "admin"),
     "namespaces:namespace_choices": ("GET", "admin"),

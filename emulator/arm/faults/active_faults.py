@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -30,10 +31,19 @@ class Plan:
 
 
 class ActiveFaults:
-    """The faults in force, in the order in which they were added. `initial` are those from the command line."""
+    """The faults in force, in the order in which they were added. `initial` are those from the command line.
 
-    def __init__(self, throttle: Throttle, initial: tuple[Fault, ...] = ()) -> None:
+    `set_outages` gets the patterns of the namespaces whose MQTT endpoints are down, whenever they change.
+    """
+
+    def __init__(
+        self,
+        throttle: Throttle,
+        initial: tuple[Fault, ...] = (),
+        set_outages: Callable[[Sequence[str]], None] = lambda patterns: None,
+    ) -> None:
         self._throttle = throttle
+        self._set_outages = set_outages
         self._initial = initial
         self._rules: dict[str, Fault] = {}
         self._cleared = asyncio.Event()
@@ -49,19 +59,21 @@ class ActiveFaults:
             raise ArmError(400, "QuotaExceeded", f"There are already {MAX_RULES} faults. Delete some.")
         added = replace(fault, id=secrets.token_hex(4), hits=0)
         self._rules[added.id] = added
-        self._update_throttle()
+        if added.kind == "broker-down":
+            asyncio.get_running_loop().call_later(added.duration, self.remove, added.id)
+        self._update()
         return added
 
     def remove(self, fault_id: str) -> bool:
         """Remove a fault and return whether it existed."""
         found = self._rules.pop(fault_id, None)
-        self._update_throttle()
+        self._update()
         return found is not None
 
     def clear(self) -> None:
         """Remove all faults. Delayed requests continue at once."""
         self._rules.clear()
-        self._update_throttle()
+        self._update()
         self._cleared.set()
         self._cleared = asyncio.Event()
 
@@ -71,8 +83,9 @@ class ActiveFaults:
         for fault in self._initial:
             self.add(fault)
 
-    def _update_throttle(self) -> None:
+    def _update(self) -> None:
         self._throttle.enforce(any(fault.kind == "token-buckets" for fault in self._rules.values()))
+        self._set_outages([fault.path for fault in self._rules.values() if fault.kind == "broker-down"])
 
     def plan(self, method: str, path: str) -> Plan:
         """Return the faults of this request, and count it in each."""
@@ -85,8 +98,8 @@ class ActiveFaults:
     def _include(self, plan: Plan, fault: Fault, method: str, path: str) -> bool:
         """Add a fault to the plan. Return False if it has no effect on this request."""
         match fault.kind:
-            case "token-buckets":
-                return False  # see `_update_throttle`
+            case "token-buckets" | "broker-down":
+                return False  # see `_update`
             case "latency":
                 plan.delay += max(0.0, fault.duration + self._random.uniform(-fault.jitter, fault.jitter))
             case "long-running" | "failing":

@@ -6,7 +6,8 @@ import logging
 import os
 import resource
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from emulator.authority import Authority
@@ -56,6 +57,7 @@ class MqttEndpoints:
         self._is_due = False  # `_pass_on` is scheduled
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._outages: tuple[str, ...] = ()
         self._by_name: NameListener | None = None
         self._by_name_port = 0
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -81,6 +83,15 @@ class MqttEndpoints:
         """Return the number of clients that are connected to a namespace now; 0 while it has no MQTT."""
         endpoint = self._by_key.get(id_key(namespace_id))
         return 0 if endpoint is None or endpoint.is_over else endpoint.broker.connected_clients()
+
+    def set_outages(self, patterns: Sequence[str]) -> None:
+        """Take no connections to namespaces whose ids match one of these patterns, and cut those there are."""
+        self._outages = tuple(pattern.casefold() for pattern in patterns)
+        for endpoint in self._endpoints.values():
+            endpoint.set_down(self._is_down(endpoint.namespace_id))
+
+    def _is_down(self, namespace_id: str) -> bool:
+        return any(fnmatchcase(id_key(namespace_id), pattern) for pattern in self._outages)
 
     async def start(self) -> None:
         """Listen for every namespace that has MQTT enabled, and follow the store from now on.
@@ -186,6 +197,7 @@ class MqttEndpoints:
 
     async def _open(self, namespace: Resource) -> None:
         endpoint = NamespaceEndpoint(namespace, self._store, self._options, self._credentials)
+        endpoint.set_down(self._is_down(namespace.id))
         remembered = self._store.mqtt_port(namespace.id)
         wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))
         self._by_key[id_key(namespace.id)] = endpoint  # so that it gets changes while its port is being opened

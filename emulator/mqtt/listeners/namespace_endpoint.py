@@ -82,6 +82,7 @@ class NamespaceEndpoint:
         self.routes_messages = False
         self._handshakes = Handshakes()
         self._turned_away = 0
+        self._is_down = False
         self.wall_offset = time.time() - time.monotonic()  # from the broker's clock to Unix time
         self.host_names: tuple[str, ...] = ()
         self.sessions_per_name = DEFAULT_SESSIONS_PER_NAME
@@ -101,6 +102,12 @@ class NamespaceEndpoint:
         if self._has_ip_rules:
             self.ip_rules = IpRules.of(namespace.properties)
             self.revocation.check_addresses()
+
+    def set_down(self, is_down: bool) -> None:
+        """Take no connections while the endpoint is down; those there are end as in a network failure."""
+        self._is_down = is_down
+        for transport in tuple(self._transports) if is_down else ():
+            transport.abort()
 
     def forget(self) -> None:
         """Forget every remembered decision: the namespace has changed. May be called from any thread."""
@@ -155,6 +162,8 @@ class NamespaceEndpoint:
     # For a listener: `emulator.mqtt.transport.tls.Acceptor`
 
     def admit(self, transport: TlsTransport) -> bool:
+        if self._is_down:
+            return False
         if len(self._transports) >= MAX_CONNECTIONS:
             self._turned_away += 1
             return False

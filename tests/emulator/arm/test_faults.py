@@ -1,6 +1,9 @@
 """Faults: what each kind does, which requests get it, and how it ends."""
 
+import contextlib
 import http.client
+import socket
+import ssl
 import time
 import uuid
 from pathlib import Path
@@ -12,6 +15,7 @@ from azure.mgmt.eventgrid.models import Client, Namespace, NamespaceUpdateParame
 
 from emulator.fault_rules import Fault, FaultError
 from emulator.faults_client import ControlError, EmulatorControl
+from portal.demo.checks import mqtt_answers
 from tests.emulator.clients import event_grid_client, resource_client
 from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
 from tests.support.waiting import until
@@ -375,3 +379,35 @@ def test_requests_that_cannot_be_long_running_do_not_use_up_the_fault(
     emulator.call("POST", f"{namespace}/listKeys", {})
     assert [each.hits for each in control.faults()] == [0]
     assert emulator.request("PUT", f"{namespace}/clients/slow", {"properties": {}})[0] == 201
+
+
+# The broker
+
+
+def test_a_broker_that_is_down_cuts_connections_and_takes_none(emulator: EmulatorProcess) -> None:
+    down, up = (emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}") for _ in range(2))
+    until(lambda: {down, up} <= emulator.mqtt_endpoints.keys(), "both endpoints listen")
+    endpoints = emulator.mqtt_endpoints
+    context = ssl.create_default_context(cafile=endpoints[down]["ca"])
+    address = (endpoints[down]["host"], endpoints[down]["port"])
+    with socket.create_connection(address, timeout=20) as plain:
+        with context.wrap_socket(plain, server_hostname=address[0]) as opened:
+            with emulator.control.fault(Fault(kind="broker-down", path=f"{down}*")):
+                with contextlib.suppress(OSError):  # a reset, instead of an end
+                    assert opened.recv(1) == b""
+                assert not mqtt_answers(**endpoint(endpoints[down]))
+                until(lambda: mqtt_answers(**endpoint(endpoints[up])), "the other broker answers")
+                assert emulator.call("GET", down)["name"]
+    until(lambda: mqtt_answers(**endpoint(endpoints[down])), "the broker is back")
+
+
+def test_a_broker_comes_back_by_itself(emulator: EmulatorProcess) -> None:
+    namespace_id = emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
+    until(lambda: namespace_id in emulator.mqtt_endpoints, "the endpoint listens")
+    made = emulator.control.add(Fault(kind="broker-down", path=f"{namespace_id}*", seconds=0.2))
+    until(lambda: made.id not in [each.id for each in emulator.control.faults()], "the fault has ended")
+    until(lambda: mqtt_answers(**endpoint(emulator.mqtt_endpoints[namespace_id])), "the broker is back")
+
+
+def endpoint(described: dict[str, Any]) -> dict[str, Any]:
+    return {name: described[name] for name in ("host", "port", "ca")}
