@@ -114,10 +114,10 @@ class ArmService:
     def replace_namespaces(self, entries: Sequence[Mapping[str, Any]], deleted: Sequence[str]) -> list[dict[str, Any]]:
         """Delete namespaces, those of `entries` included, and create `entries` anew. Return them as ARM shows them.
 
-        Everything in them goes: resources, operations, MQTT sessions and the connection log. All of it happens or, if an
+        Subscriptions and resource groups that are missing are created too. Everything in them goes: resources, operations, MQTT sessions and the connection log. All of it happens or, if an
         entry is invalid, nothing. Ports of MQTT endpoints stay the same. Raise `ArmError`.
         """
-        calls = [self._call_of_namespace(entry, number) for number, entry in enumerate(entries, start=1)]
+        calls = [self._call_of(entry, number) for number, entry in enumerate(entries, start=1)]
         over = (*deleted, *(call.target for call in calls))
         for namespace_id in over:
             if namespace_of(namespace_id) != namespace_id:
@@ -128,9 +128,19 @@ class ArmService:
         with self._store.transaction():
             for namespace_id in over:
                 self._store.delete(namespace_id)
+            for call in calls:
+                self._make_place(call)
             return [dict(self._operate(call).body or {}) for call in calls]
 
-    def _call_of_namespace(self, entry: Mapping[str, Any], number: int) -> Call:
+    def _make_place(self, call: Call) -> None:
+        """Create subscription and resource group of a namespace where they are missing. Raise `ArmError`."""
+        subscription = f"/subscriptions/{call.path.subscription}"
+        for place in (subscription, f"{subscription}/resourceGroups/{call.path.group}"):
+            if self._store.get(place) is None:
+                body = {"location": call.members().get("location")} if place != subscription else {}
+                self._operate(self._call_of({"id": place, **body}, 0))
+
+    def _call_of(self, entry: Mapping[str, Any], number: int) -> Call:
         try:
             return seed_call(entry, number, self._credentials)
         except SeedError as error:

@@ -21,7 +21,7 @@ from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole, 
 from portal import activity
 from portal.models import Activity, Membership, Team, User
 from portal.people.authority import RefusedError, check_local_accounts
-from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
+from sync.arm.gateway import AzureRefused, AzureUnreachable
 
 RESOURCE_GROUP, LOCATION = "classes", "westeurope"
 KIND = "lab.trainingclass"
@@ -70,8 +70,6 @@ def _make_namespaces(subscription: str, mark: str, seats: int) -> Sequence[Mappi
     place = f"/subscriptions/{subscription}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.EventGrid/namespaces"
     numbers = range(1, seats + 1)
     try:
-        arm_gateway().beside("PUT", f"/subscriptions/{subscription}", {"displayName": f"Class {mark}"})
-        arm_gateway().put_resource_group(subscription, RESOURCE_GROUP, LOCATION)
         return control.replace_namespaces([body_of(f"{place}/class-{mark}-{number:02}") for number in numbers])
     except (AzureRefused, AzureUnreachable) as fault:
         raise ClassError("", "emulator", f"The emulator did not create the namespaces: {fault}") from None

@@ -46,6 +46,15 @@ def test_namespaces_are_created_and_deleted(emulator: EmulatorProcess, namespace
     assert replace(emulator, {"delete": [namespace_id]}) == (200, {"value": []})
 
 
+def test_missing_subscriptions_and_groups_are_created(emulator: EmulatorProcess) -> None:
+    subscription = f"/subscriptions/{uuid.uuid4()}"
+    new = f"{subscription}/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/ns-{uuid.uuid4().hex[:12]}"
+    assert replace(emulator, {"put": [body(new)]})[0] == 200
+    assert emulator.call("GET", new)["id"] == new
+    assert emulator.call("GET", f"{subscription}/resourceGroups/rg", api_version="2022-09-01")["location"] == LOCATION
+    assert replace(emulator, {"put": [body(new.replace(subscription, "/subscriptions/x"))]})[0] == 400
+
+
 def test_an_operation_in_progress_does_not_hold_it_up(emulator: EmulatorProcess, namespace_id: str) -> None:
     status, _, _ = emulator.send(
         "PUT",
