@@ -6,8 +6,25 @@ class LabConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from lab.actions.devices import end_devices_of
+        from lab.actions.shared_attempts import end_shared_attempts
+        from lab.devices.control import has_devices
+        from lab.menu import DEVICE, SHARE_URL, SHARED
         from lab.pages import class_list, seat_bar
-        from portal.registry import register_shell_bar, register_shell_item
+        from namespaces.registry import register_attempt_page, register_device_page
+        from portal.registry import (
+            register_menu_item,
+            register_person_ending,
+            register_shell_bar,
+            register_shell_item,
+        )
 
         register_shell_item(class_list.HOME)
         register_shell_bar(seat_bar.bar_of)
+        register_person_ending(end_devices_of)
+        register_person_ending(end_shared_attempts)
+        register_menu_item(SHARED)
+        register_attempt_page(SHARE_URL)
+        if has_devices():
+            register_menu_item(DEVICE)
+            register_device_page(DEVICE.url_name)

@@ -24,6 +24,32 @@ class UploadedCA:
 CASource = Callable[[Sequence[Namespace]], Mapping[int, Sequence[UploadedCA]]]
 TrustSource = Callable[[Namespace], Sequence[TrustedCA]]
 
+_device_pages: list[str] = []  # URL names, reversed with the primary key of a namespace
+
+
+def register_device_page(url_name: str) -> None:
+    """Register the page on which a person without tools connects a device, where there is one."""
+    _device_pages[:] = [url_name]
+
+
+def device_page() -> str:
+    """Return the URL name of that page, or ""."""
+    return _device_pages[0] if _device_pages else ""
+
+
+_attempt_pages: list[str] = []  # URL names, reversed with the primary key of a namespace and the cursor of an attempt
+
+
+def register_attempt_page(url_name: str) -> None:
+    """Register the page on which a person shares an attempt."""
+    _attempt_pages[:] = [url_name]
+
+
+def attempt_page() -> str:
+    """Return the URL name of that page, or ""."""
+    return _attempt_pages[0] if _attempt_pages else ""
+
+
 _ca_sources: list[CASource] = []
 _trust_sources: list[TrustSource] = []
 

@@ -21,14 +21,16 @@ _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 LONGEST_FAULT = 300  # characters
 # Everything after "calendar/" up to a quote or the end of the line, but not the route, "calendar/<str:secret>.ics".
 _CALENDAR_ADDRESS = re.compile(r"""(calendar(?:/|%2F)+)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE)
-# The same for links in mails: a password reset, but not its pages without a key, and the verification of an address.
+# The same for links in mails (a password reset, but not its pages without a key, and the verification of an address) and for
+# shared attempts.
 _MAILED_LINK = re.compile(
-    r"""((?:sign-in/reset|sign-in/link|email/verify)(?:/|%2F)+)(?!sent/|done/)(?![<\s])[^"'<>\\\r\n]+""", re.IGNORECASE
+    r"""((?:sign-in/reset|sign-in/link|email/verify|lab(?:/|%2F)shared)(?:/|%2F)+)(?!sent/|done/)(?![<\s])[^"'<>\\\r\n]+""",
+    re.IGNORECASE,
 )
 
 
 def hide_secrets(text: str) -> str:
-    """Return the text without the secrets of calendar addresses and of links in mails."""
+    """Return the text without the secrets of calendar addresses, of links in mails and of shared attempts."""
     return _MAILED_LINK.sub(r"\1[hidden]", _CALENDAR_ADDRESS.sub(r"\1[hidden]", text))
 
 

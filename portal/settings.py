@@ -396,6 +396,10 @@ CONNECTION_LOG_GATEWAY = text("CONNECTION_LOG_GATEWAY")
 LIVE_STATE_GATEWAY = text("LIVE_STATE_GATEWAY")
 # Gateway class that injects faults for training, as a dotted path; empty where the target cannot.
 FAULT_CONTROL_GATEWAY = text("FAULT_CONTROL_GATEWAY")
+# Whether people get MQTT devices in the browser, which `manage.py devices` runs; only where the target is an emulator. It leaves
+# its port and a secret for the web processes in this file.
+DEVICES_IN_BROWSER = flag("DEVICES_IN_BROWSER", False)
+DEVICES_FILE = STATE_DIR / "browser-devices.json"
 CONNECTION_LOG_KEEP = whole_number("CONNECTION_LOG_KEEP", 5000)
 # Certificates presented by clients, per namespace, for the pages about CA certificates and expiries.
 CLIENT_CERTIFICATES_KEEP = whole_number("CLIENT_CERTIFICATES_KEEP", 20_000)

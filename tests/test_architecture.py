@@ -90,8 +90,10 @@ LAYERS = {
     "lab": (
         {"urls", "class_urls", "apps", "management"},
         {"views"},
-        {"pages"},
+        {"forms"},
+        {"pages", "menu"},
         {"actions"},
+        {"devices", "sharing"},
         {"models"},
     ),
     "emulator": (

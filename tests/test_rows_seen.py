@@ -14,7 +14,7 @@ from tests.test_architecture import MODULES
 SHOWING = {"views", "pages", "forms", "menu", "templatetags", "search"}  # folders and modules of pages
 OWNED = {
     *("Client", "CACertificate", "ClientGroup", "TopicSpace", "PermissionBinding", "NamespaceConfiguration"),
-    *("ClientCertificate", "ConnectionAttempt", "Finding", "Activity"),
+    *("ClientCertificate", "ConnectionAttempt", "Finding", "Activity", "BrowserDevice", "SharedAttempt"),
 }
 RELATED = {"clients", "ca_certificates", "connection_attempts", "client_certificates", "configurations"}
 READS = {"all", "filter", "exclude", "get", "count", "exists", "first", "values", "values_list", "present", "order_by"}
@@ -38,7 +38,9 @@ DECIDING = {
 
 
 def is_showing(name: str) -> bool:
-    return name.split(".")[0] in {"namespaces", "certificates", "sync"} and bool(SHOWING & set(name.split(".")[1:]))
+    return name.split(".")[0] in {"namespaces", "certificates", "lab", "sync"} and bool(
+        SHOWING & set(name.split(".")[1:])
+    )
 
 
 def reads_past_sight(tree: ast.Module) -> Iterator[tuple[str, int]]:

@@ -29,6 +29,14 @@ def mqtt_endpoint(namespace: Namespace) -> MqttEndpoint | None:
     return MqttEndpoint(namespace.hostname, MQTT_PORT) if namespace.hostname else None
 
 
+def emulator_endpoint(resource_key: str) -> MqttEndpoint | None:
+    """Return the endpoint of a namespace (its lower-case resource ID) at an emulator, which has an authority of its own."""
+    mapped = _mapping().get(resource_key)
+    if not mapped or not mapped.get("ca"):
+        return None
+    return MqttEndpoint(str(mapped["host"]), int(mapped["port"]), str(mapped["ca"]))
+
+
 def _mapping() -> dict[str, Any]:
     """Return the setting, which is JSON or names a JSON file. The file may change while the portal runs."""
     text = settings.MQTT_ENDPOINTS.strip()

@@ -26,6 +26,7 @@ from namespaces.models import Client, ConnectionAttempt
 from namespaces.pages.connections.attempt_list import ConnectionList
 from namespaces.pages.connections.refused_operations import refused_operations
 from namespaces.pages.overview.connection_chart import filtered_chart
+from namespaces.registry import attempt_page
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
@@ -87,6 +88,7 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
         attempt=attempt,
         decision=decision_of(attempt),
         broker_step=broker_step(attempt),
+        share_page=attempt_page(),
         has_client=bool(attempt.client_name) and clients.filter(name=attempt.client_name).exists(),
     )
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")

@@ -8,7 +8,9 @@ from namespaces.connections.attempts import has_connection_log, watch_client
 from namespaces.connections.live_state import live_of
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.connections.sample_programs import Trial, programs
+from namespaces.models import Client
 from namespaces.pages.topic_rule_effects import filter_to_try, topic_to_try
+from namespaces.registry import device_page
 from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.pages import row_context
@@ -32,6 +34,7 @@ def client_try(request: PageRequest, pk: int, name: str) -> HttpResponse:
         topic_is_allowed=is_allowed,
         live=live_of(client, QueryDict()),
         has_log=has_connection_log(),
+        device_page=device_page() if client.namespace.rights.reach(Client) else "",
         watch=watch_client(client.namespace, client.name),
     )
     if endpoint is not None:

@@ -43,6 +43,16 @@ def worker_answers(heartbeat: Path, since: float) -> bool:
         return False
 
 
+def devices_answer(address: Path) -> bool:
+    """Return whether the process of devices in the browser listens at the port in its file."""
+    try:
+        port = json.loads(address.read_text(encoding="utf-8"))["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS):
+            return True
+    except (*NOT_YET, KeyError, TypeError):
+        return False
+
+
 @dataclass(frozen=True)
 class Arm:
     """The emulator's ARM endpoint, as its ready file describes it."""

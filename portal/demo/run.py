@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from portal.demo.checks import Arm, mqtt_answers, portal_answers, worker_answers
+from portal.demo.checks import Arm, devices_answer, mqtt_answers, portal_answers, worker_answers
 from portal.demo.devices import Devices
 from portal.demo.single_sign_on import PORT as PROVIDER_PORT
 from portal.demo.single_sign_on import DemoProvider
@@ -26,7 +26,16 @@ WORKER_CLASS = "portal.serving.bounded_worker.BoundedThreadWorker"
 REFRESH_SECONDS = 3.0
 MOST_SEATS = 60  # of a class
 # Variables with these prefixes are not passed on from the shell: the demo sets storage, broker and Azure itself.
-OWN_VARIABLES = ("PORTAL_", "AZURE_", "CELERY_", "DATABASE_URL", "MQTT_ENDPOINTS", "CONNECTION_LOG_", "GUNICORN_")
+OWN_VARIABLES = (
+    "PORTAL_",
+    "AZURE_",
+    "CELERY_",
+    "DATABASE_URL",
+    "MQTT_ENDPOINTS",
+    "CONNECTION_LOG_",
+    "DEVICES_",
+    "GUNICORN_",
+)
 
 
 class Demo:
@@ -126,6 +135,7 @@ class Demo:
         self._worker = supervisor.start("worker", "celery", self._worker_options())
         supervisor.start("clock", "celery", self._clock_options())
         listener = self._listener.fileno()
+        supervisor.start("devices", "django", ["devices"])
         supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
         self._seed = self._read_seed()
         self._wait_for_answers()
@@ -160,6 +170,7 @@ class Demo:
             "LIVE_STATE_GATEWAY": "sync.capabilities.live_state.ArmLiveState",
             "MQTT_OPEN_WITHOUT_RULES": "true",
             "FAULT_CONTROL_GATEWAY": "sync.capabilities.fault_training.EmulatorFaults",
+            "DEVICES_IN_BROWSER": "true",
             **self._broker_settings(),
             "PYTHONUNBUFFERED": "1",
             # glibc keeps a memory pool per thread and returns little of it.
@@ -230,7 +241,7 @@ class Demo:
     def _withdraw(self) -> None:
         """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""
         self._folder.endpoints.unlink(missing_ok=True)
-        self._silent = {"worker", "portal", "ARM", "MQTT"} | ({"identity provider"} if self._sso else set())
+        self._silent = {"worker", "portal", "devices", "ARM", "MQTT"} | ({"identity provider"} if self._sso else set())
 
     def _everything_answers(self) -> bool:
         arm, worker = self._arm, self._worker
@@ -239,6 +250,7 @@ class Demo:
         asked: dict[str, Callable[[], bool]] = {
             "worker": lambda: worker_answers(self._folder.heartbeat, worker.started_at),
             "portal": lambda: portal_answers(self._portal_url()),
+            "devices": lambda: devices_answer(self._folder.browser_devices),
             "ARM": arm.answers,
             "MQTT": lambda: self._mqtt_answers(arm),
             "identity provider": lambda: self._provider is None or self._provider.answers(),

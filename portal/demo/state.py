@@ -31,6 +31,7 @@ class StateFolder:
         self.passwords = self.path / "passwords.json"
         self.seed = self.path / "seed.json"
         self.devices = self.path / "devices"  # certificates and keys of those that stay connected
+        self.browser_devices = self.path / "browser-devices.json"  # DEVICES_FILE of the settings
         self.to_fill = self.path / "to-fill"  # there until the demo's data is complete
         self.parts = self.path / "parts.json"
         self.emulator = self.path / "emulator"
@@ -48,7 +49,7 @@ class StateFolder:
             raise StateError(
                 f"A demo already runs in {self.path}. Stop it, or give this one a folder of its own with --state."
             ) from None
-        for left_over in (self.endpoints, self.mqtt_endpoints, self.emulator_ready, self.parts):
+        for left_over in (self.endpoints, self.mqtt_endpoints, self.emulator_ready, self.parts, self.browser_devices):
             left_over.unlink(missing_ok=True)
 
     def reset(self) -> None:

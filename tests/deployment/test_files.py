@@ -1,8 +1,10 @@
 """The files in deploy/ are accepted by systemd, nginx and Prometheus, and agree with the page and the code."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (run.returncode, about_ours) == (0, [])
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "clock"])
+@pytest.mark.parametrize("name", ["web", "worker", "clock", "devices"])
 def test_a_unit_runs_the_command_of_the_page(name: str) -> None:
     (unit,) = (DEPLOY / "systemd").glob(f"mqtt-portal-{name}*.service")
     (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
@@ -176,6 +178,16 @@ def test_the_image_can_be_built() -> None:
 
 
 # The page
+
+
+def test_devices_do_not_run_beside_azure(tmp_path: Path) -> None:
+    command = COMMANDS.get("devices", "").strip().replace(".venv/bin/python", sys.executable)
+    environment = {"PATH": os.environ["PATH"], "PORTAL_STATE_DIR": str(tmp_path), "DEVICES_IN_BROWSER": "true"}
+    run = subprocess.run(
+        command.split(), cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 1
+    assert "FAULT_CONTROL_GATEWAY" in run.stderr
 
 
 def test_every_tested_block_of_the_page_is_run() -> None:

@@ -17,7 +17,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from lab.models import Seat, TrainingClass
+from lab.models import BrowserDevice, Seat, SharedAttempt, TrainingClass
 from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, ImportRow, Namespace, NamespaceRole
 from portal.models import (
     AccessLink,
@@ -58,7 +58,10 @@ OF_TEAMS: dict[str, tuple[str, str]] = {
 # They lead a team and have no role anywhere. Person, team and invitation of the place belong to Line 1.
 LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
-MANAGES = {"certificate_uploader": "certificates:ca_certificate_", "client_manager": "namespaces:client"}
+MANAGES: dict[str, tuple[str, ...]] = {
+    "certificate_uploader": ("certificates:ca_certificate_",),
+    "client_manager": ("namespaces:client", "lab:device"),
+}
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
@@ -237,6 +240,19 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:sample_certificates": ("GET", "reader"),
     "certificates:sample_certificates_draft": ("POST", "reader"),
     "certificates:sample_certificates_register": ("POST", "contributor"),
+    "lab:device_list": ("GET", "contributor"),
+    "lab:device_create": ("POST", "contributor"),
+    "lab:device_detail": ("GET", "contributor"),
+    "lab:device_live": ("GET", "contributor"),
+    "lab:device_certificate": ("GET", "contributor"),
+    **{
+        f"lab:device_{command}": ("POST", "contributor")
+        for command in ("connect", "disconnect", "publish", "subscribe", "unsubscribe", "end")
+    },
+    "lab:share": ("GET", "reader"),
+    "lab:shared_list": ("GET", "reader"),
+    "lab:shared_revoke": ("POST", "reader"),
+    "lab:shared_public": ("POST", "owner"),
     "sync:sync_all": ("GET", "stranger"),
     "sync:sync_overview": ("GET", "reader"),
     "sync:sync_refused": ("GET", "reader"),
@@ -264,6 +280,7 @@ for stem in ("client_group", "topic_space", "permission_binding"):
 # Protected by keys of their own, or by an identity provider's answer, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
 OTHER_KEYS |= {"classes:seat_ask", "classes:seat_ask_end"}  # of a seat: tests/lab/test_classes.py
+OTHER_KEYS |= {f"lab:shared_{page}" for page in ("attempt", "file", "case")}
 OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
 # 404 instead of 403: people outside of the team must not learn that it exists.
 HIDDEN = {"portal:team_notifications"}
@@ -325,6 +342,7 @@ CHANGES = {
     "sync:sync_discard": "contributor",
     "certificates:test_authentication": "reader",
     "certificates:sample_certificates": "reader",
+    "lab:share": "reader",
 }
 ROWS = [*((name, *row) for name, row in TABLE.items()), *((name, "POST", least) for name, least in CHANGES.items())]
 
@@ -337,6 +355,7 @@ def place(settings: Any) -> Namespace:
     """A namespace with one row of each kind, and people with every role, each with a session."""
     settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
     settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
+    settings.DEVICES_IN_BROWSER = True  # their process does not run
     PLACE.provide(furnish)
     return Namespace.objects.get(name="factory")
 
@@ -406,6 +425,20 @@ def furnish() -> None:
     training = TrainingClass.objects.create(pk=1000, title="Monday", trainer=User.objects.get(is_superuser=True), created_at=now)  # fmt: skip
     trainee = make_user("trainee", is_active=False)
     Seat.objects.create(training=training, number=1, user=trainee, first_name="Tia", return_hash="-", joined_at=now)
+    BrowserDevice.objects.create(
+        pk=1000, namespace=namespace, owner=people["owner"], handle="-", authentication_name="press-1",
+        validation_scheme="SubjectMatchesAuthenticationName", client_id="press-1-device", thumbprint="ab" * 32, created_at=now,
+    )  # fmt: skip
+    SharedAttempt.objects.create(
+        pk=1000,
+        namespace=namespace,
+        owner=people["owner"],
+        secret_hash="-",
+        cursor=1,
+        frozen={},
+        created_at=now,
+        expires_at=far,
+    )
     for each in User.objects.all():
         values = {
             SESSION_KEY: str(each.pk),
@@ -435,6 +468,9 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "entry": 1000,
         "finding": 1000,
         "session": 1000,
+        "device": 1000,
+        "shared": 1000,
+        "which": "intermediate",
         "run": 1000,
         "token": "0" * 32,
         "uidb36": "1",
@@ -472,6 +508,14 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
     if "run" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
         # An import is seen by the person who brought it only.
         ClientImport.objects.update(user=browser.session["_auth_user_id"])
+    if "device" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
+        BrowserDevice.objects.update(owner=browser.session["_auth_user_id"])  # seen by its owner only
+    if name == "lab:shared_revoke" and settings.SESSION_COOKIE_NAME in browser.cookies:
+        once = {"owner_id": browser.session["_auth_user_id"], "secret_hash": "-", "cursor": 1, "frozen": {}}
+        times = dict.fromkeys(("created_at", "expires_at"), timezone.now())
+        SharedAttempt.objects.update_or_create(
+            pk=1000, namespace=Namespace.objects.get(name="factory"), defaults=once | times
+        )
     return browser.get(url) if method == "GET" else browser.post(url)
 
 

@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
+from lab.models import BrowserDevice, SharedAttempt
 from namespaces.models import ClientImport, Namespace
 from portal.activity import DOWNLOADS
 from portal.models import Activity, CachedValue, FailedSignIns, SignInCount, User
@@ -64,6 +65,8 @@ NEED_NO_FIELD = (
     "_grant",
     "_decline",
     "_withdraw",
+    "device_end",
+    "shared_public",
     # Of a class and its seats.
     "_lock",
     "_reset",
@@ -76,6 +79,9 @@ PAGES = {
     "portal:password_change": "portal:account",
     "sync:fault_on": "sync:emulator",
     "sync:drift_resolve": "sync:drift_detail",
+    "lab:device_create": "lab:device_list",
+    "lab:shared_public": "lab:shared_list",
+    **{f"lab:device_{each}": "lab:device_detail" for each in ("connect", "publish", "subscribe", "unsubscribe")},
     "certificates:sample_certificates_draft": "certificates:sample_certificates",
     "certificates:sample_certificates_register": "certificates:sample_certificates",
     "certificates:ca_certificate_check_file": "certificates:ca_certificate_upload",
@@ -102,6 +108,8 @@ def browser(place: Namespace) -> Browser:
     admin = User.objects.get(username="admin")
     browser.force_login(admin)
     ClientImport.objects.update(user=admin)  # the person who brought it is the only one who sees it
+    BrowserDevice.objects.update(owner=admin)  # the same
+    SharedAttempt.objects.update(owner=admin)
     return browser
 
 
@@ -198,7 +206,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"person", "invitation", "run", "training", "seat"}
+NUMBERED |= {"person", "invitation", "run", "training", "seat", "device", "shared"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

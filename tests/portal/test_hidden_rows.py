@@ -86,7 +86,7 @@ def fill(namespace: Namespace) -> None:
 def pages() -> Iterator[str]:
     """Yield each URL name that a GET opens, apart from those of one's own account."""
     opened = (name for name, (method, _) in TABLE.items() if method == "GET")
-    yield from (name for name in opened if name.startswith(("home:", "namespaces:", "certificates:", "sync:")))
+    yield from (name for name in opened if name.startswith(("home:", "namespaces:", "certificates:", "lab:", "sync:")))
     yield from ("portal:home", "portal:notifications", "portal:bell", "portal:account")
 
 

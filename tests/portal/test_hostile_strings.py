@@ -28,7 +28,7 @@ from certificates.samples.chain import ClientName, make_sample_chain, sample_cha
 from certificates.x509.reading import to_azure_pem
 from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
-from lab.models import Seat, TrainingClass
+from lab.models import BrowserDevice, Seat, SharedAttempt, TrainingClass
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole, RefusedOperation
 from namespaces.pages.az_commands import az_commands
@@ -104,6 +104,7 @@ PLACE = KeptRows()
 @pytest.fixture
 def place(line: Identity, sensor: Identity, giant: Identity, settings: Any) -> Namespace:
     """A namespace in which everything that somebody else may choose is hostile."""
+    settings.DEVICES_IN_BROWSER = True
     settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
     settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
     PLACE.provide(lambda: furnish(line, sensor, giant))
@@ -194,6 +195,14 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
 
 def make_import(owner: User, namespace: Namespace) -> None:
     """Make an import in review whose rows are hostile in every verdict."""
+    BrowserDevice.objects.create(
+        pk=1000, namespace=namespace, owner=owner, handle="-", authentication_name=SHORT, client_id=SHORT, fault=SHORT[:40],
+        validation_scheme=SHORT[:40], thumbprint="ab" * 32, created_at=timezone.now(),
+    )  # fmt: skip
+    SharedAttempt.objects.create(
+        pk=1000, namespace=namespace, owner=owner, secret_hash="-", cursor=1, client_name=SHORT, created_at=timezone.now(),
+        frozen={"user_name": NASTY, "accepted": False}, expires_at=timezone.now(),
+    )  # fmt: skip
     run = ClientImport.objects.create(pk=1000, namespace=namespace, user=owner, created_at=timezone.now())
     values = {"name": NASTY, "authentication_name": NASTY, "description": NASTY, "attributes": {"note": NASTY}}
     certificate = {"issuer": NASTY, "issuer_key": "-", "thumbprint": "00" * 32, "subject": NASTY}

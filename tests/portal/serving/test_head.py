@@ -9,6 +9,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from certificates.actions.calendar_feeds import create_calendar_feed
+from lab.models import BrowserDevice
 from namespaces.models import ClientImport, Namespace
 from portal.models import Activity, User
 from portal.serving.head_requests import HeadMiddleware
@@ -28,6 +29,7 @@ def browser(place: Namespace) -> Browser:
     admin = User.objects.get(username="admin")
     browser.force_login(admin)
     ClientImport.objects.update(user=admin)
+    BrowserDevice.objects.update(owner=admin)
     return browser
 
 

@@ -1,0 +1,106 @@
+"""Create, use and end devices in the browser. Every command reads the person's rights again, and names the person to the process."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from lab.devices import control
+from lab.devices.problems import DeviceProblem, NoSuchDevice
+from lab.models import BrowserDevice
+from namespaces.models import Client, Namespace
+from namespaces.rights import rights_now
+from portal import activity
+from portal.models import User
+
+KIND = "lab.browserdevice"
+
+
+def create_device(
+    actor: User,
+    *,
+    namespace: Namespace,
+    authentication_name: str,
+    validation_scheme: str,
+    fault: str,
+    client_id: str,
+    sends_intermediate: bool,
+) -> BrowserDevice:
+    """Have the process make a device with a key and certificates of its own. Raise DeviceProblem."""
+    _check(actor, namespace)
+    made = control.ask(
+        "make",
+        owner=actor.pk,
+        namespace=namespace.resource_key,
+        authentication_name=authentication_name,
+        validation_scheme=validation_scheme,
+        fault=fault,
+        client_id=client_id,
+        sends_intermediate=sends_intermediate,
+    )
+    with transaction.atomic():
+        _forget_ended(actor, namespace)
+        device = BrowserDevice.objects.create(
+            namespace=namespace,
+            owner=actor,
+            handle=made["device"],
+            authentication_name=authentication_name,
+            validation_scheme=validation_scheme,
+            fault=fault,
+            client_id=client_id,
+            thumbprint=made["certificates"]["thumbprint"],
+            created_at=timezone.now(),
+        )
+        _record(actor, namespace, "Create device")
+    return device
+
+
+def command(actor: User, *, device: BrowserDevice, name: str, **values: Any) -> dict[str, Any]:
+    """Have a device do something, such as "connect". Return what it shows then. Raise DeviceProblem."""
+    _check(actor, device.namespace)
+    return control.ask(
+        name, owner=device.owner_id, namespace=device.namespace.resource_key, device=device.handle, **values
+    )
+
+
+def end_device(actor: User, *, device: BrowserDevice) -> None:
+    """Disconnect a device and forget it, with its key. Raise DevicesAway while the process does not respond."""
+    with suppress(NoSuchDevice):  # it has ended already
+        control.ask("end", owner=device.owner_id, namespace=device.namespace.resource_key, device=device.handle)
+    with transaction.atomic():
+        deleted, _ = BrowserDevice.objects.filter(pk=device.pk).delete()
+        if deleted:
+            _record(actor, device.namespace, "End device")
+
+
+def end_devices_of(user: User) -> dict[str, int]:
+    """End all devices of a person who is disabled, in that transaction. Return how many there were."""
+    if control.has_devices() and BrowserDevice.objects.filter(owner=user).exists():
+        with suppress(DeviceProblem):  # without its rows, no page reaches them, and unused ones end soon
+            control.ask("end-all", owner=user.pk, namespace="")
+    deleted, _ = BrowserDevice.objects.filter(owner=user).delete()
+    return {"browser_devices": deleted}
+
+
+def _check(actor: User, namespace: Namespace) -> None:
+    if not rights_now(actor, namespace.pk).reach(Client):
+        raise DeviceProblem("no-longer-allowed", f"You may no longer connect clients in {namespace.name}.")
+
+
+def _forget_ended(actor: User, namespace: Namespace) -> None:
+    """Delete the rows of this person's devices that have ended."""
+    states = control.ask("states", owner=actor.pk, namespace=namespace.resource_key)["states"]
+    BrowserDevice.objects.filter(owner=actor).exclude(handle__in=list(states)).delete()
+
+
+def _record(actor: User, namespace: Namespace, verb: str) -> None:
+    activity.record(
+        actor,
+        verb=verb,
+        kind=KIND,
+        object_pk=None,
+        object_name="Device in the browser",  # its name may be that of a client which not everybody sees
+        scope=namespace.pk,
+        scope_name=namespace.name,
+    )

@@ -1,0 +1,87 @@
+"""The process's side: a listener on loopback that takes one request of one line, with the secret, and answers with one line."""
+
+import asyncio
+import hmac
+import json
+import logging
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.devices.address_file import Address, forget_address, write_address
+from lab.devices.keeper import Bounds, EndpointOf, Keeper
+from lab.devices.limits import MOST_REQUEST, REQUEST_SECONDS
+from lab.devices.problems import DeviceProblem
+
+HOST = "127.0.0.1"
+LOOK_EVERY = 1.0  # seconds, for devices to end
+MOST_AT_ONCE = 64  # requests
+logger = logging.getLogger(__name__)
+
+
+async def serve(path: Path, endpoint_of: EndpointOf, bounds: Bounds) -> None:
+    """Run devices until the process is asked to stop. `path`: where the address is left."""
+    keeper = Keeper(endpoint_of, bounds)
+    secret = secrets.token_urlsafe(32)
+    desk = Desk(keeper, secret)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    listener = await asyncio.start_server(desk.receive, HOST, 0, limit=MOST_REQUEST)
+    async with listener:
+        address = Address(listener.sockets[0].getsockname()[1], secret, time.time())
+        write_address(path, address)
+        try:
+            while not stopped.is_set():
+                await keeper.end_the_idle()
+                try:
+                    await asyncio.wait_for(stopped.wait(), LOOK_EVERY)
+                except TimeoutError:
+                    continue
+        finally:
+            forget_address(path)
+            await keeper.end_all()
+
+
+class Desk:
+    """Takes requests. What is no request, or has another secret, is closed without an answer."""
+
+    def __init__(self, keeper: Keeper, secret: str) -> None:
+        self._keeper = keeper
+        self._secret = secret.encode()
+        self._free = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with self._free, asyncio.timeout(REQUEST_SECONDS):
+                answer = await self._answer(await reader.readline())
+                if answer is not None:
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
+        except (OSError, ValueError, TimeoutError):  # also a line that is too long
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any] | None:
+        asked = json.loads(line)
+        if not isinstance(asked, Mapping) or not self._is_from_the_portal(asked):
+            return None
+        try:
+            return {"answer": await self._keeper.perform(str(asked["command"]), asked)}
+        except DeviceProblem as problem:
+            return {"problem": problem.code, "sentence": problem.sentence}
+        except (KeyError, TypeError):
+            return {
+                "problem": "bad-request",
+                "sentence": "The portal asked for something that this version does not know.",
+            }
+        except Exception:
+            logger.exception("A command failed")  # commands and keys are not in a traceback's text
+            return {"problem": "failed", "sentence": "The device could not do this."}
+
+    def _is_from_the_portal(self, asked: Mapping[str, Any]) -> bool:
+        return hmac.compare_digest(str(asked.get("secret", "")).encode(), self._secret)
