@@ -27,7 +27,7 @@ WITHOUT_A_CLOCK = (
     "tests/test_architecture.py",
     "tests/test_policy.py",
 )
-# No date changes what these look at: packets and limits on the monotonic clock, processes, private keys, migrations.
+# No date changes what these look at: packets, limits and workers on the monotonic clock, processes, private keys.
 WITHOUT_A_DATE = (
     "tests/deployment",
     "tests/emulator/arm/test_limits.py",
@@ -65,6 +65,10 @@ WITHOUT_A_DATE = (
     "tests/portal/test_filesystem_transport.py",
     "tests/portal/test_private_keys.py",
     "tests/portal/test_publishing.py",
+    "tests/sync/arm/test_credentials.py",
+    "tests/sync/pages/test_fault_training.py",
+    "tests/sync/push/test_database_faults.py",
+    "tests/sync/push/test_pump.py",
     "tests/sync/test_migrations.py",
     "tests/sync/test_private_keys.py",
     "tests/test_future.py",
