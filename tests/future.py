@@ -71,8 +71,8 @@ WITHOUT_A_DATE = (
     "tests/sync/push/test_pump.py",
     "tests/sync/test_migrations.py",
     "tests/sync/test_private_keys.py",
-    "tests/test_future.py",
     "tests/test_rows_seen.py",
+    "tests/test_second_try.py",
 )
 # These walk the pages that test_access_table.py walks with the same rows, for other reasons than their dates.
 THE_SAME_PAGES = (
