@@ -27,8 +27,9 @@ WITHOUT_A_CLOCK = (
     "tests/test_architecture.py",
     "tests/test_policy.py",
 )
-# No date changes what these look at: packets, limits and workers on the monotonic clock, processes, private keys.
+# No date changes what these look at: packets and workers on the monotonic clock, processes, private keys, rights, editions.
 WITHOUT_A_DATE = (
+    "tests/certificates/pages/test_authentication_trace_fuzzing.py",
     "tests/deployment",
     "tests/emulator/arm/test_limits.py",
     "tests/emulator/arm/test_mutations.py",
@@ -56,12 +57,20 @@ WITHOUT_A_DATE = (
     "tests/emulator/test_process.py",
     "tests/key_watch",
     "tests/namespaces/client_imports/test_hostile_files.py",
+    "tests/namespaces/recreation",
+    "tests/namespaces/test_lost_update_race.py",
+    "tests/namespaces/test_lost_updates.py",
+    "tests/namespaces/test_lost_updates_of_many.py",
+    "tests/namespaces/test_rights.py",
     "tests/portal/demo/test_supervisor.py",
     "tests/portal/people/test_migrations.py",
     "tests/portal/serving/test_bounded_worker.py",
     "tests/portal/serving/test_edges.py",
     "tests/portal/serving/test_shared_connections.py",
     "tests/portal/serving/test_sign_in_lanes.py",
+    "tests/portal/single_sign_on/test_configuration.py",
+    "tests/portal/single_sign_on/test_faults.py",
+    "tests/portal/test_csv_files.py",
     "tests/portal/test_filesystem_transport.py",
     "tests/portal/test_private_keys.py",
     "tests/portal/test_publishing.py",
@@ -82,6 +91,7 @@ THE_SAME_PAGES = (
     "tests/portal/test_hidden_rows.py",
     "tests/portal/test_hostile_strings.py",
     "tests/portal/test_other_verbs.py",
+    "tests/portal/test_shell.py",
 )
 
 
