@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from lab.views import class_changes, classes, joining, seats
+from lab.views import class_changes, classes, joining, looking, seats
 
 app_name = "classes"
 urlpatterns: list[URLPattern] = [
@@ -24,5 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("class/<int:training>/end/", class_changes.class_end, name="class_end"),
     path("class/<int:training>/seats/<int:seat>/reset/", class_changes.seat_reset, name="seat_reset"),
     path("class/<int:training>/seats/<int:seat>/helped/", class_changes.seat_helped, name="seat_helped"),
+    path("class/<int:training>/seats/<int:seat>/look/", looking.seat_look, name="seat_look"),
+    path("class/<int:training>/seats/<int:seat>/look/end/", looking.seat_look_end, name="seat_look_end"),
     path("class/<int:training>/seats/<int:seat>/code/", class_changes.seat_code_renew, name="seat_code_renew"),
 ]

@@ -153,7 +153,7 @@ def end_class(actor: User, *, training: TrainingClass, report: Sequence[Sequence
             forget_scope(namespace.pk)
             namespace.delete()
         Team.objects.filter(seat__in=seats).delete()
-        row.seats.update(help_at=None, help_text="")
+        row.seats.update(help_at=None, help_text="", watched_at=None)
     return is_clean
 
 

@@ -75,6 +75,7 @@ class Seat(models.Model):
     joined_at = models.DateTimeField(null=True)
     help_text = models.CharField(max_length=LONGEST_QUESTION, blank=True)
     help_at = models.DateTimeField(null=True)  # since when the trainee asks for help
+    watched_at = models.DateTimeField(null=True)  # when the trainer last began to look over the shoulder
 
     objects = SeatQuerySet.as_manager()
 

@@ -2,7 +2,10 @@
 
 import hashlib
 
+from django.utils import timezone
+
 from lab.actions.class_access import is_offered, seat_of
+from lab.actions.looking import is_watched
 from portal.models import User
 from portal.registry import ShellBar
 
@@ -12,5 +15,8 @@ def bar_of(user: User) -> ShellBar | None:
     seat = seat_of(user) if is_offered() else None
     if seat is None:
         return None
-    version = hashlib.sha256(repr((seat.training.message, seat.help_at, seat.help_text)).encode()).hexdigest()[:16]
-    return ShellBar("lab/seat_bar.html", {"seat": seat, "training": seat.training, "version": version})
+    watched = is_watched(seat, timezone.now())
+    shown = (seat.training.message, seat.help_at, seat.help_text, watched)
+    version = hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+    context = {"seat": seat, "training": seat.training, "is_watched": watched, "version": version}
+    return ShellBar("lab/seat_bar.html", context)

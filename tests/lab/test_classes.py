@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from lab.actions import class_codes
 from lab.actions.class_making import create_class
+from lab.actions.looking import LOOKS_FOR
 from lab.models import Progress, Seat, TrainingClass
 from namespaces.models import Client, ConnectionAttempt, Namespace, NamespaceConfiguration
 from portal.demo.checks import mqtt_answers
@@ -327,6 +328,44 @@ def test_the_class_sees_what_the_trainer_tells_it(training: TrainingClass, admin
     assert trainer.get(page("seat_bar")).status_code == 286
     trainer.post(page("class_tell", training.pk), {"message": ""})
     assert "Break until 10:30" not in browser.get(own).content.decode()
+
+
+# Over the shoulder
+
+
+def test_the_trainer_looks_over_the_shoulder_and_the_seat_sees_it(training: TrainingClass, admin: User) -> None:
+    browser, seat, _ = join(training, "Ines")
+    assert seat.namespace is not None
+    make_client(seat.namespace, "press-1")
+    trainer, url = signed_in(admin), page("seat_look", training.pk, seat.number)
+    assert "look" not in trainer.get(url).context
+    assert "data-watched" not in browser.get(page("seat_bar")).content.decode()
+    assert trainer.post(url).status_code == 302
+    look = trainer.get(url).context["look"]
+    assert [client.name for client in look.clients] == ["press-1"]
+    assert "data-watched" in browser.get(page("seat_bar")).content.decode()
+    log = browser.get(reverse("namespaces:namespace_activity", args=[seat.namespace_id])).content.decode()
+    assert "Look over the shoulder" in log
+    poll = {"HX-Request": "true", "HX-Trigger": "seat-look"}
+    assert trainer.get(url, {"seen": look.version}, headers=poll).status_code == 204
+    trainer.post(page("seat_look_end", training.pk, seat.number))
+    assert "look" not in trainer.get(url).context
+    assert "data-watched" not in browser.get(page("seat_bar")).content.decode()
+    assert [entry.verb for entry in Activity.objects.filter(kind="lab.seat").order_by("pk")] == [
+        "Look over the shoulder",
+        "Stop looking over the shoulder",
+    ]
+
+
+def test_a_look_ends_after_a_while_and_a_free_seat_shows_nothing(training: TrainingClass, admin: User) -> None:
+    _, seat, _ = join(training, "Ines")
+    trainer, url = signed_in(admin), page("seat_look", training.pk, seat.number)
+    trainer.post(url)
+    Seat.objects.filter(pk=seat.pk).update(watched_at=timezone.now() - LOOKS_FOR)
+    assert "look" not in trainer.get(url).context
+    trainer.post(page("seat_look", training.pk, 3))
+    assert "look" not in trainer.get(page("seat_look", training.pk, 3)).context
+    assert Activity.objects.filter(kind="lab.seat").count() == 1
 
 
 # Faults

@@ -72,6 +72,7 @@ NEED_NO_FIELD = (
     "_reset",
     "_end",
     "_helped",
+    "_look",
     "class_tell",  # without a message, it takes the former one away
 )
 # The page that has the controls of a URL without a page of its own.
