@@ -13,8 +13,8 @@ from datetime import datetime
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from lab.actions.class_codes import opened, shown
-from lab.actions.class_faults import FAULTS, ClassFault, since
+from lab.actions.classes.codes import opened, shown
+from lab.actions.classes.faults import FAULTS, ClassFault, since
 from lab.models import Progress, Seat, TrainingClass
 from lab.pages.class_exercises import Exercise, exercises, wrong_turn_words
 from namespaces.models import ConnectionAttempt, Namespace

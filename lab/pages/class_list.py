@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from lab.actions.class_access import is_offered
+from lab.actions.classes.access import is_offered
 from lab.models import TrainingClass
 from portal.models import User
 from portal.registry import ShellItem

@@ -4,8 +4,8 @@ import hashlib
 
 from django.utils import timezone
 
-from lab.actions.class_access import is_offered, seat_of
-from lab.actions.looking import is_watched
+from lab.actions.classes.access import is_offered, seat_of
+from lab.actions.classes.looking import is_watched
 from portal.models import User
 from portal.registry import ShellBar
 

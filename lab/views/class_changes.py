@@ -6,10 +6,10 @@ from django.contrib import messages
 from django.http import HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST
 
-from lab.actions import class_changes as changes
-from lab.actions.class_access import get_class, get_seat
-from lab.actions.class_errors import ClassError
-from lab.actions.class_faults import end_fault, start_fault
+from lab.actions.classes import changes
+from lab.actions.classes.access import get_class, get_seat
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.faults import end_fault, start_fault
 from lab.models import TrainingClass
 from lab.pages.class_report import report_of
 from lab.views.class_forms import TellForm

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from lab.actions.class_codes import LONGEST_CODE
-from lab.actions.class_errors import ClassError
+from lab.actions.classes.codes import LONGEST_CODE
+from lab.actions.classes.errors import ClassError
 from lab.models.classes import LONGEST_MESSAGE, LONGEST_NAME, LONGEST_QUESTION, MOST_SEATS
 from portal.people.forms import PeopleForm
 

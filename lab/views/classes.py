@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from lab.actions.class_access import check_trainer, get_class
-from lab.actions.class_errors import ClassError
-from lab.actions.class_making import create_class
+from lab.actions.classes.access import check_trainer, get_class
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.making import create_class
 from lab.models import TrainingClass
 from lab.pages.class_board import Board, board_of
 from lab.pages.class_list import listed_classes

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from lab.actions.class_access import emulator, seat_of
-from lab.actions.class_codes import LONGEST_CODE, TooManyGuessesError
-from lab.actions.class_errors import ClassError
-from lab.actions.joining import join as join_class
-from lab.actions.joining import return_to_seat
+from lab.actions.classes.access import emulator, seat_of
+from lab.actions.classes.codes import LONGEST_CODE, TooManyGuessesError
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.joining import join as join_class
+from lab.actions.classes.joining import return_to_seat
 from lab.models import Seat
 from lab.views.class_forms import ClassForm, JoinForm, ReturnForm
 from portal.models import User

@@ -7,9 +7,9 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from lab.actions.class_access import get_class, get_seat
-from lab.actions.class_errors import ClassError
-from lab.actions.looking import begin_to_look, end_look, is_watched
+from lab.actions.classes.access import get_class, get_seat
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.looking import begin_to_look, end_look, is_watched
 from lab.pages.seat_look import look_at
 from portal.web.responses import PageRequest, go_to, render_page
 

@@ -7,8 +7,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
-from lab.actions.class_access import seat_of
-from lab.actions.class_changes import ask_for_help, end_help
+from lab.actions.classes.access import seat_of
+from lab.actions.classes.changes import ask_for_help, end_help
 from lab.models import Seat
 from lab.pages.seat_bar import bar_of
 from lab.views.class_forms import AskForm

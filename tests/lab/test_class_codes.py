@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.actions.class_codes import ALPHABET, SECRET_LENGTH, new_secret, read_join_code, read_return_code, shown
+from lab.actions.classes.codes import ALPHABET, SECRET_LENGTH, new_secret, read_join_code, read_return_code, shown
 
 
 def test_a_code_has_40_random_bits() -> None:

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from lab.actions import class_codes
-from lab.actions.class_making import create_class
-from lab.actions.looking import LOOKS_FOR
+from lab.actions.classes import codes as class_codes
+from lab.actions.classes.looking import LOOKS_FOR
+from lab.actions.classes.making import create_class
 from lab.models import Progress, Seat, TrainingClass
 from namespaces.models import Client, ConnectionAttempt, Namespace, NamespaceConfiguration
 from portal.demo.checks import mqtt_answers

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from lab.actions import class_codes
-from lab.actions.class_errors import ClassError
-from lab.actions.class_making import create_class
+from lab.actions.classes import codes as class_codes
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.making import create_class
 from lab.models import TrainingClass
 from portal.models import User
 

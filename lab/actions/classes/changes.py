@@ -8,10 +8,11 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
-from lab.actions import class_codes
-from lab.actions.class_access import administrator_now, emulator
-from lab.actions.class_errors import ClassError
-from lab.actions.class_making import body_of, record
+from lab.actions.classes import codes as class_codes
+from lab.actions.classes.access import administrator_now, emulator
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.making import body_of, record
+from lab.actions.devices import end_devices_of
 from lab.models import Enrolment, Seat, TrainingClass
 from namespaces.importing.runs import take_resource
 from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole
@@ -86,6 +87,9 @@ def reset_seats(actor: User, *, training: TrainingClass, seats: Sequence[Seat]) 
     """
     control = emulator()
     there = {seat.namespace.pk: seat.namespace for seat in seats if seat.namespace is not None}
+    administrator_now(actor)
+    for seat in seats:
+        end_devices_of(seat.user)
     with transaction.atomic(durable=True):
         row = running(actor, training)
         Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(help_at=None, help_text="")

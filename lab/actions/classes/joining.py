@@ -3,10 +3,10 @@
 from django.db import transaction
 from django.utils import timezone
 
-from lab.actions import class_codes
-from lab.actions.class_codes import Guess
-from lab.actions.class_errors import ClassError
-from lab.actions.class_making import record
+from lab.actions.classes import codes as class_codes
+from lab.actions.classes.codes import Guess
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.making import record
 from lab.models import Seat, TrainingClass
 from portal.sign_in.sessions import end_all_sessions
 

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from lab.actions.class_access import administrator_now, emulator
-from lab.actions.class_changes import running
-from lab.actions.class_errors import ClassError
-from lab.actions.class_making import record
+from lab.actions.classes.access import administrator_now, emulator
+from lab.actions.classes.changes import running
+from lab.actions.classes.errors import ClassError
+from lab.actions.classes.making import record
 from lab.models import TrainingClass
 from portal.models import User
 from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable

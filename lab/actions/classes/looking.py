@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from lab.actions.class_changes import running
-from lab.actions.class_errors import ClassError
+from lab.actions.classes.changes import running
+from lab.actions.classes.errors import ClassError
 from lab.models import Seat
 from portal import activity
 from portal.models import User

@@ -11,9 +11,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from lab.actions import class_codes
-from lab.actions.class_access import administrator_now, emulator
-from lab.actions.class_errors import ClassError
+from lab.actions.classes import codes as class_codes
+from lab.actions.classes.access import administrator_now, emulator
+from lab.actions.classes.errors import ClassError
 from lab.models import Seat, TrainingClass
 from lab.models.classes import MOST_SEATS
 from namespaces.importing.runs import take_resource

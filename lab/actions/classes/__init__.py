@@ -1,0 +1,1 @@
+"""What trainers and trainees do with classes and seats."""
