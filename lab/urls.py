@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from lab.views import devices, shared_attempts
+from lab.views import devices, pages, shared_attempts, steps
 
 app_name = "lab"
 urlpatterns: list[URLPattern] = [
@@ -26,4 +26,16 @@ urlpatterns: list[URLPattern] = [
     path("shared/<str:secret>/", shared_attempts.shared_attempt, name="shared_attempt"),
     path("shared/<str:secret>/attempt.json", shared_attempts.shared_file, name="shared_file"),
     path("shared/<str:secret>/case.json", shared_attempts.shared_case, name="shared_case"),
+    # The lab
+    path("", pages.home, name="home"),
+    path("in/<int:pk>/", pages.place, name="place"),
+    path("exercise/", pages.exercise, name="exercise"),
+    path("exercise/watch/", steps.watch, name="watch"),
+    path("exercise/hint/", steps.hint, name="hint"),
+    path("exercise/skip/", steps.skip, name="skip"),
+    path("exercise/show-me/", steps.show, name="show"),
+    path("exercise/start-over/", steps.again, name="again"),
+    path("panel/fold/", steps.fold, name="fold"),
+    path("panel/close/", steps.close, name="close"),
+    path("begin/<slug:slug>/", steps.begin, name="begin"),
 ]

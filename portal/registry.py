@@ -24,6 +24,7 @@ class MenuItem:
     order: int = 100
     count: Callable[[Any], int | None] | None = None  # takes what the user sees in the namespace, as its `sight`
     need: str = ""  # "warning" or "bad": the count is of what needs a person, a badge; 0 is not shown
+    note: Callable[[User], str] | None = None  # words beside it instead of a count, such as "2 of 14"
 
 
 @dataclass(frozen=True)
@@ -385,6 +386,7 @@ class ShellItem:
     order: int = 100
     is_shown: Callable[[User], bool] = lambda user: True
     count: Callable[[User], int | None] = lambda user: None
+    note: Callable[[User], str] | None = None  # words beside it instead of a count, such as "2 of 14"
 
 
 _shell_items: list[ShellItem] = []

@@ -403,6 +403,8 @@ DEVICES_FILE = STATE_DIR / "browser-devices.json"
 CONNECTION_LOG_KEEP = whole_number("CONNECTION_LOG_KEEP", 5000)
 # Certificates presented by clients, per namespace, for the pages about CA certificates and expiries.
 CLIENT_CERTIFICATES_KEEP = whole_number("CLIENT_CERTIFICATES_KEEP", 20_000)
+# Folder with further exercises of the lab: docs/writing-exercises.md.
+LAB_EXERCISES = text("LAB_EXERCISES")
 # Whether the endpoint allows everything while a namespace has neither topic space nor permission binding. Azure does not.
 MQTT_OPEN_WITHOUT_RULES = flag("MQTT_OPEN_WITHOUT_RULES", False)
 # JSON, or the path of a JSON file: resource ID → {"host", "port", "ca"}, where it is not ARM's host name and port 8883.

@@ -16,6 +16,7 @@ from certificates.diagnosis.upload import Diagnosis, Problem, diagnose_ca_upload
 from certificates.diagnosis.upload_checks import limit_reached
 from certificates.models import CACertificate, full_at_limit
 from certificates.pages.authentication_trace import namespace_state
+from certificates.x509.certificate import Certificate
 from certificates.x509.reading import to_pem
 from namespaces.connections.client_certificates import shown_certificates
 from namespaces.forms.base import (
@@ -110,6 +111,16 @@ class CertificateFileForm(FileOrPasteForm):
             self.add_error("file", ValidationError(sentence, code=self.upload_problem.code))
 
     @property
+    def observed(self) -> dict[str, Any]:
+        """Return the public facts of what was checked: names and certificates, never anything else of the file."""
+        file = self.files.get("file")
+        found = self.diagnosis.certificates if self.diagnosis is not None else ()
+        return {
+            "file_name": str(file.name or "")[:200] if file is not None else "",
+            "certificates": tuple(public_facts(each.certificate) for each in found),
+        }
+
+    @property
     def is_empty(self) -> bool:
         return self.upload_problem is None and super().is_empty  # unreadable text is not sent back
 
@@ -158,6 +169,17 @@ class CertificateFileForm(FileOrPasteForm):
         """The error that the namespace has its maximum of CA certificates, known before a file is chosen."""
         full_at = full_at_limit(self.namespace)
         return limit_reached(full_at) if full_at else None
+
+
+def public_facts(certificate: Certificate) -> dict[str, str]:
+    """Return what observers are shown of a certificate."""
+    return {
+        "kind": "ca" if certificate.is_ca else "leaf",
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "thumbprint": certificate.thumbprint_sha256,
+        "pem": to_pem(certificate.der),
+    }
 
 
 def existing_in(namespace: Namespace) -> list[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ from django_htmx.http import reswap, retarget
 
 from certificates.authentication.matching import matches_scheme
 from certificates.forms.authentication_trace import TestAuthenticationForm
+from certificates.forms.upload import public_facts
 from certificates.pages.authentication_trace import AuthenticationTest, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from namespaces.access import get_namespace
@@ -20,6 +21,7 @@ from namespaces.models import Client, ConnectionAttempt, Namespace
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.listing import whole_number
+from portal.observations import Observation, observe
 from portal.web.responses import PageRequest, render_page
 
 ATTEMPTS_OFFERED = 8
@@ -37,6 +39,7 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
         form = TestAuthenticationForm(request.POST, request.FILES)
         if form.is_valid():
             test = _run_test(namespace, form, may_change)
+            _observe(request, namespace, test)
             attempt = attempt if _is_of(attempt, test.presented) else None
             if may_change:
                 _remember(namespace, test)
@@ -82,6 +85,13 @@ def _run_test(namespace: Namespace, form: TestAuthenticationForm, may_change: bo
         now=now,
         may_change=may_change,
     )
+
+
+def _observe(request: PageRequest, namespace: Namespace, test: AuthenticationTest) -> None:
+    """Report the verdict and the certificates that were tested."""
+    facts = tuple(map(public_facts, test.presented.certificates))
+    code = "accepted" if test.decision.accepted else test.decision.code
+    observe(request.user, namespace.pk, Observation("test", code, "", facts))
 
 
 def _remember(namespace: Namespace, test: AuthenticationTest) -> None:

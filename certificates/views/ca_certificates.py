@@ -15,7 +15,9 @@ from namespaces.models import Namespace
 from namespaces.rights import Verb
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
+from namespaces.views.resources.refusals import observe_refusal
 from portal.models import User
+from portal.observations import Observation, observe
 from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest, render_page
 from sync.models import STATE_COLUMNS, sync_state_of
@@ -100,18 +102,28 @@ CA_CERTIFICATES = Kind(
 )
 
 
+def observe_check(user: User, namespace_pk: int, form: CertificateFileForm, *, is_fine: bool) -> None:
+    """Report what the check of a file found."""
+    if is_fine:
+        observe(user, namespace_pk, Observation("upload", "accepted", **form.observed))
+    else:
+        observe_refusal(user, namespace_pk, form)
+
+
 @require_POST
 def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
     """Check a chosen or pasted certificate before it is uploaded. Nothing is stored."""
     namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE, model=CACertificate)
     if request.htmx:
         live = CertificateFileForm(request.POST, request.FILES, namespace=namespace)
-        live.is_valid()
+        is_fine = live.is_valid()
+        observe_check(request.user, namespace.pk, live, is_fine=is_fine)
         context = {"form": live, "namespace": namespace, "is_live": True}
         return render_page(request, "certificates/ca_certificate_verdict.html", context)
     form = UploadCertificateForm(request.POST, request.FILES, namespace=namespace, user=request.user)
     if not form.is_valid() and not form.data.get("name"):
         form.errors.pop("name", None)  # the user has not come to it yet
+    observe_check(request.user, namespace.pk, form, is_fine=not form.errors)
     context = grid_context(request, namespace, CA_CERTIFICATES, form=form)
     return render_page(request, "certificates/ca_certificate_upload.html", context)
 

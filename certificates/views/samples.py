@@ -9,10 +9,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from certificates.actions.sample_registration import CA, CLIENT, Registration, register_samples
 from certificates.forms.samples import SampleFormSet, posted_samples
-from certificates.samples.chain import make_sample_chain, sample_chain_zip
+from certificates.forms.upload import public_facts
+from certificates.samples.chain import SampleChain, make_sample_chain, sample_chain_zip
+from certificates.x509.certificate import load_certificate
 from namespaces.access import get_namespace
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
+from portal.observations import Observation, observe
 from portal.web.recorded_requests import mark_as_download
 from portal.web.responses import PageRequest, render_page
 
@@ -27,11 +30,17 @@ def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         chain = make_sample_chain(form.names, at=timezone.now())
+        observe(request.user, namespace.pk, Observation("samples", "made", "", _facts(chain)))
         context |= {"chain": chain, "zip_base64": base64.b64encode(sample_chain_zip(chain)).decode()}
     elif request.method == "POST":
         status = 422
     page = render_page(request, "certificates/sample_certificates.html", context, partial="form", status=status)
     return mark_as_download(page, "sample-certificates.zip") if "chain" in context else page
+
+
+def _facts(chain: SampleChain) -> tuple[dict[str, str], ...]:
+    made = (chain.root, chain.intermediate, chain.clients[0])
+    return tuple(public_facts(load_certificate(each.certificate_der)) for each in made)
 
 
 @require_POST

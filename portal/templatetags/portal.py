@@ -35,6 +35,7 @@ class DrawnEntry:
     count: int | None
     need: str  # "warning", "bad" or ""
     is_current: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,15 @@ def service_menu(context: RequestContext, namespace: Any) -> ServiceMenu:
     drawn: dict[tuple[int, str], ServiceMenu] = request.__dict__.setdefault("_drawn_menus", {})
     found = drawn.get((namespace.pk, view_name))
     if found is None:
-        found = drawn[namespace.pk, view_name] = _drawn_menu(groups, namespace.pk, view_name)
+        found = drawn[namespace.pk, view_name] = _drawn_menu(groups, namespace.pk, view_name, request.user)
     return found
 
 
-def _drawn_menu(groups: list[tuple[str, list[MenuEntry]]], namespace_pk: int, view_name: str) -> ServiceMenu:
+def _drawn_menu(groups: list[tuple[str, list[MenuEntry]]], namespace_pk: int, view_name: str, user: Any) -> ServiceMenu:
     current = current_item([entry.item for _, entries in groups for entry in entries], view_name)
     return ServiceMenu(
         tuple(
-            DrawnGroup(label, tuple(_drawn(entry, namespace_pk, current) for entry in entries))
+            DrawnGroup(label, tuple(_drawn(entry, namespace_pk, current, user) for entry in entries))
             for label, entries in groups
         ),
         current.label if current else "",
@@ -104,19 +105,19 @@ def home_menu(context: RequestContext) -> ServiceMenu:
     view_name = context.get("menu_current") or (match.view_name if match else "")
     groups: dict[str, list[DrawnEntry]] = {}
     for item in items:
-        entry = DrawnEntry(
-            item.label, item.icon, reverse(item.url_name), item.count(user), "", item.url_name == view_name
-        )
+        note, is_current = item.note(user) if item.note else "", item.url_name == view_name
+        entry = DrawnEntry(item.label, item.icon, reverse(item.url_name), item.count(user), "", is_current, note)
         groups.setdefault(item.group, []).append(entry)
     current = next((item for item in items if item.url_name == view_name), None)
     drawn = tuple(DrawnGroup(label, tuple(entries)) for label, entries in groups.items())
     return ServiceMenu(drawn, current.label if current else "", current.icon if current else "")
 
 
-def _drawn(entry: MenuEntry, namespace_pk: int, current: MenuItem | None) -> DrawnEntry:
+def _drawn(entry: MenuEntry, namespace_pk: int, current: MenuItem | None, user: Any) -> DrawnEntry:
     item = entry.item
     url = reverse(item.url_name, args=[namespace_pk])
-    return DrawnEntry(item.label, item.icon, url, entry.count, item.need, item == current)
+    note = item.note(user) if item.note else ""
+    return DrawnEntry(item.label, item.icon, url, entry.count, item.need, item == current, note)
 
 
 @register.filter

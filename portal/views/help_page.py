@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 
 from portal import __version__
 from portal.pages.articles import article_url
+from portal.registry import shell_items
 
 # Microsoft's articles: name of the page there, and what it is about.
 LINKS = (
@@ -50,6 +51,11 @@ KEYS = (
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     articles = [(article_url(name), words) for name, words in LINKS]
-    return render(
-        request, "portal/help.html", {"articles": articles, "terms": TERMS, "keys": KEYS, "version": __version__}
+    context = {"articles": articles, "terms": TERMS, "keys": KEYS, "version": __version__}
+    # `portal` knows no other app: the lab is there where its menu item is.
+    has_lab = (
+        any(item.url_name == "lab:home" for item in shell_items(request.user))
+        if request.user.is_authenticated
+        else False
     )
+    return render(request, "portal/help.html", context | {"has_lab": has_lab})

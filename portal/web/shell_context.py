@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from portal.activity import seen_until
 from portal.models import User
 from portal.pages.bell import unread_count
+from portal.pages.side_panel import SidePanel, side_panel
 from portal.registry import ShellBar, administrator_warnings, shell_bars
 from portal.short_cache import kept
 
@@ -56,6 +57,11 @@ class Shell:
     def bars(self) -> list[ShellBar]:
         """Return the bars that apps put above the content of this user's pages."""
         return shell_bars(self._user) if self._user is not None and self._user.is_authenticated else []
+
+    @cached_property
+    def side_panel(self) -> SidePanel | None:
+        """Return what an app shows beside the page, such as the lab."""
+        return side_panel(self._user) if self._user is not None else None
 
     @cached_property
     def team_names(self) -> str:

@@ -79,9 +79,13 @@
     showToast("What you typed is still here. Cancel discards it.");
     return restored;
   }
+  // Beside the lab a pane is no modal dialog: exercises are read while one works in it. The page below is inert all the same.
+  const isBesideLab = () => Boolean(one("body > .lab")) && matchMedia("(min-width: 721px)").matches;
   function showDialog(dialog, isShown) {
     if (isShown === dialog.open) return;
-    if (isShown) dialog.showModal(); else dialog.close();
+    const isBeside = isShown && isBesideLab();
+    if (one("#page")) one("#page").inert = isBeside;
+    if (isBeside) dialog.show(); else if (isShown) dialog.showModal(); else dialog.close();
     // Everything outside a modal dialog is inert, so the toasts move into it while it is open.
     (isShown ? dialog : document.body).append(one("#toasts"));
   }
@@ -384,7 +388,8 @@
       if (!shownPane) { one("#search")?.focus(); one("#search")?.select(); }
     } else if (event.key === "Escape") {
       if (one("#search-results")?.childElementCount) { closeResults(); one("#search").focus(); }
-    } else if (event.key === "Tab" && shownPane) wrapTab(event);
+      else if (shownPane && isBesideLab()) closePane();
+    } else if (event.key === "Tab" && shownPane && !isBesideLab()) wrapTab(event);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") moveInResults(event);
   });
 

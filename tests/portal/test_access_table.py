@@ -267,6 +267,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "sync:drift_refresh": ("POST", "contributor"),
     "sync:drift_resolve": ("POST", "contributor"),
     "sync:drift_detail": ("GET", "reader"),
+    "lab:home": ("GET", "stranger"),
+    "lab:place": ("GET", "contributor"),
+    "lab:exercise": ("GET", "stranger"),
+    "lab:begin": ("POST", "stranger"),
+    **{f"lab:{step}": ("POST", "stranger") for step in ("watch", "hint", "skip", "show", "again", "fold", "close")},
 }
 for stem in ("client_group", "topic_space", "permission_binding"):
     TABLE |= {f"namespaces:{stem}_{page}": ("GET", "reader") for page in ("list", "states", "detail", "activity")}
@@ -487,6 +492,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "secret": "wrong",
         "training": 1000,
         "seat": 1,
+        "slug": "make-a-chain",
     }
     return {key: known[key] for key in url_arguments()[name]}
 

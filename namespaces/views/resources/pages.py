@@ -37,6 +37,7 @@ from namespaces.views.resources.conflicts import (
 )
 from namespaces.views.resources.kinds import Kind
 from namespaces.views.resources.progress import announce, notice
+from namespaces.views.resources.refusals import observe_refusal
 from portal.people.columns import keep_hidden_columns
 from portal.people.contacts import whom_to_ask_in
 from portal.web.exports import list_file
@@ -224,6 +225,8 @@ def form_page(
     else:
         context = row_context(request, row, kind, form=form, poll=poll_of([row]), **of_form)
     template = kind.form_templates[0 if row is None else 1]
+    if form.is_bound:
+        observe_refusal(request.user, namespace.pk, form)
     status = status or (422 if form.is_bound else 200)
     return render_page(request, template, context, partial=kind.form_partial, status=status)
 

@@ -1,0 +1,129 @@
+"""Changes of a trainee's place in the lab: choose a namespace, begin, watch, open hints, skip, start over."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from certificates.samples.chain import SampleChain
+from lab.actions.files import facts_of, make_chain
+from lab.actions.start_states import apply_start
+from lab.actions.wrong_turns import find_turn
+from lab.catalogue.exercise import Exercise
+from lab.catalogue.reading import exercise as exercise_of
+from lab.checks import connections, operations, rows  # noqa: F401  they register their checks
+from lab.checks.situation import CHECKS, Situation, passes
+from lab.models import Enrolment, Progress
+from namespaces.models import Namespace
+from portal.models import User
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An exercise that has begun. `chain` has the keys of its files, and is kept nowhere; None where none was made."""
+
+    progress: Progress
+    chain: SampleChain | None
+
+
+def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
+    """Begin an exercise, or start it over: put the namespace into its start state.
+
+    Raise RuleError, AzureRefused or AzureUnreachable; the exercise is then begun all the same, so that it can be started over.
+    """
+    own = bool(exercise.start.get("own_chain"))
+    files = _own_files(actor, namespace) if own else {}
+    begins_with_none = bool(exercise.start.get("no_files"))
+    chain = None if files or begins_with_none else make_chain(exercise, at=timezone.now())
+    if begins_with_none:
+        files = {}
+    former = dict(files)
+    if chain is not None:
+        files = facts_of(chain)
+    progress = _reset(
+        actor, namespace, exercise, {"files": former} if chain is not None else {"files": files, "own": own}
+    )
+    try:
+        apply_start(actor, namespace, exercise, files)
+    finally:
+        progress.facts = {"files": files, "own": own}
+        progress.started_at = timezone.now()
+        progress.save()
+    return Begun(progress, chain)
+
+
+def _reset(actor: User, namespace: Namespace, exercise: Exercise, facts: dict[str, object]) -> Progress:
+    """Set progress and enrolment to the beginning. Files of a former start are kept until they are deleted."""
+    with transaction.atomic():
+        progress = Progress.objects.filter(user=actor, namespace=namespace, exercise=exercise.slug).first()
+        if progress is None:
+            progress = Progress(user=actor, namespace=namespace, exercise=exercise.slug, facts=facts)
+        progress.started_at = timezone.now()
+        progress.done_at = progress.skipped_at = progress.shown_at = progress.wrong_turn_at = None
+        progress.hints_opened, progress.wrong_turn = 0, ""
+        progress.passed, progress.met, progress.wrong_turn_facts = {}, {}, {}
+        progress.save()
+        place = {"namespace": namespace, "exercise": exercise.slug, "is_running": True, "is_folded": False}
+        Enrolment.objects.update_or_create(user=actor, defaults=place)
+    return progress
+
+
+def _own_files(actor: User, namespace: Namespace) -> dict[str, dict[str, str]]:
+    """Return the files of the newest chain of the trainee's own in this namespace."""
+    facts = Progress.objects.filter(user=actor, namespace=namespace).order_by("-started_at", "-pk")
+    found = (each.get("files", {}) for each in facts.values_list("facts", flat=True) if each.get("own"))
+    return next((files for files in found if files), {})
+
+
+def watch(progress: Progress, namespace: Namespace) -> Progress:
+    """Read what really happened, and note which checks are true by now, and the wrong turn if one was taken."""
+    exercise = exercise_of(progress.exercise)
+    if exercise is None or progress.done_at is not None:
+        return progress
+    with transaction.atomic():
+        row = Progress.objects.select_for_update().get(pk=progress.pk)
+        situation = Situation(row, namespace)
+        before = (row.passed, row.facts, row.wrong_turn)
+        _run_checks(situation, exercise)
+        find_turn(situation, exercise)
+        if exercise.checks and len(row.passed) == len(exercise.checks) and row.done_at is None:
+            row.done_at = timezone.now()
+            row.wrong_turn, row.wrong_turn_at, row.wrong_turn_facts = "", None, {}
+        if (row.passed, row.facts, row.wrong_turn) != before or row.done_at is not None:
+            row.save()
+    return row
+
+
+def _run_checks(situation: Situation, exercise: Exercise) -> None:
+    row, has_gap = situation.progress, False
+    for line in exercise.checks:
+        if line.key in row.passed:
+            continue
+        is_costly = CHECKS[line.check].is_costly
+        if not (is_costly and has_gap) and passes(situation, line.check, line.arguments):
+            row.passed = row.passed | {line.key: timezone.now().isoformat()}
+            if row.wrong_turn and not row.wrong_turn.startswith("row:"):
+                row.wrong_turn, row.wrong_turn_at, row.wrong_turn_facts = "", None, {}
+        else:
+            has_gap = True
+
+
+def open_hint(progress: Progress) -> None:
+    """Open the next hint."""
+    exercise = exercise_of(progress.exercise)
+    most = len(exercise.hints) if exercise else 0
+    Progress.objects.filter(pk=progress.pk, hints_opened__lt=most).update(hints_opened=progress.hints_opened + 1)
+
+
+def skip(progress: Progress) -> None:
+    """Skip an exercise that is not done. It can be begun again at any time."""
+    Progress.objects.filter(pk=progress.pk, done_at=None).update(skipped_at=timezone.now())
+
+
+def fold(actor: User, *, is_folded: bool) -> None:
+    Enrolment.objects.filter(user=actor).update(is_folded=is_folded)
+
+
+def close(actor: User) -> None:
+    """Close the panel. Progress is kept."""
+    Enrolment.objects.filter(user=actor).update(is_running=False)

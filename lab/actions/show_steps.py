@@ -1,0 +1,166 @@
+"""The steps of *Show me*, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.diagnosis.upload import diagnose_upload
+from certificates.models import CACertificate
+from certificates.samples.chain import SampleCertificate, SampleChain
+from lab.actions.files import INTERMEDIATE, SUBJECT
+from lab.actions.mqtt_once import Credentials, connect_once
+from lab.actions.observing import note
+from lab.actions.start_states import default_team, put_client, scope_of, upload_file
+from lab.models import Progress
+from namespaces.actions.client_imports import keep_rows, start_import
+from namespaces.actions.configuration import update_configuration
+from namespaces.client_files.files import read_files
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
+from namespaces.models import Namespace, NamespaceConfiguration
+from portal.models import User
+from portal.observations import Observation
+from sync.capabilities.fault_training import fault_control, turn_off
+from sync.drift.resolutions import adopt, take_azures
+from sync.models import Finding
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Who is shown an exercise where. `chain` has the keys, in memory only."""
+
+    actor: User
+    namespace: Namespace
+    progress: Progress
+    chain: SampleChain | None
+
+    @property
+    def files(self) -> Mapping[str, Mapping[str, str]]:
+        files: Mapping[str, Mapping[str, str]] = self.progress.facts.get("files", {})
+        return files
+
+    def sample(self, file: str) -> SampleCertificate:
+        assert self.chain is not None
+        return next(each for each in self.chain.clients if each.file_name == file)
+
+
+Step = Callable[..., object]
+# Each with whether Azure must have confirmed the changes before it.
+STEPS: dict[str, tuple[Step, bool]] = {}
+
+
+def step(*, needs_azure: bool = False) -> Callable[[Step], Step]:
+    """Make a function a step under its own name. It takes a `Showing` and keyword arguments from the exercise."""
+
+    def known(function: Step) -> Step:
+        STEPS[getattr(function, "__name__", "")] = (function, needs_azure)
+        return function
+
+    return known
+
+
+@step()
+def make_chain(showing: Showing) -> None:
+    """Nothing more is to do: the chain was made when the showing began, and its public facts are noted."""
+
+
+@step()
+def upload_ca(showing: Showing, *, file: str = INTERMEDIATE) -> None:
+    upload_file(showing.actor, showing.namespace, showing.files[file], name=f"my-{file.replace('_', '-')}")
+
+
+@step(needs_azure=True)
+def delete_ca(showing: Showing, *, file: str) -> None:
+    rows = CACertificate.objects.present().filter(namespace=showing.namespace)
+    for row in rows.filter(thumbprint=showing.files[file]["thumbprint"]).select_related("namespace", "team"):
+        delete_ca_certificate(showing.actor, certificate=row)
+
+
+@step()
+def try_upload(showing: Showing, *, file: str = "", is_key: bool = False) -> None:
+    """Let the doctor check a file as the upload pane does. `is_key`: the private key beside the certificate."""
+    pem = showing.sample(file).key_pem if is_key else showing.files[file]["pem"].encode()
+    diagnosis = diagnose_upload(pem, at=timezone.now())
+    facts = tuple(facts_of_certificate(each.certificate) for each in diagnosis.certificates)
+    ending = "key" if is_key else "crt"
+    note(showing.actor, showing.namespace.pk, Observation("upload", diagnosis.code, f"{file}.{ending}", facts))
+
+
+def facts_of_certificate(certificate: Any) -> dict[str, str]:
+    """Return the names of a certificate that was checked. It is known already, so its PEM is not passed on."""
+    return {
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "thumbprint": certificate.thumbprint_sha256,
+        "kind": "ca" if certificate.is_ca else "leaf",
+        "pem": "",
+    }
+
+
+@step()
+def register_client(
+    showing: Showing,
+    *,
+    client: str,
+    authentication_name: str = "",
+    scheme: str = SUBJECT,
+    state: str = "Enabled",
+    file: str = "",
+) -> None:
+    """Create the client, or change it to these values."""
+    values = {"authentication_name": authentication_name, "scheme": scheme, "state": state, "file": file}
+    put_client(showing.actor, showing.namespace, showing.files, name=client, **values)
+
+
+@step(needs_azure=True)
+def choose_source(showing: Showing, *, source: str) -> None:
+    """Let the endpoint find the authentication name in the certificate."""
+    row = NamespaceConfiguration.objects.filter(namespace=showing.namespace).select_related("namespace").first()
+    if row is not None:
+        values = {"state": row.state, "max_sessions": row.max_sessions, "max_expiry_hours": row.max_expiry_hours}
+        update_configuration(showing.actor, configuration=row, sources=[source], **values)
+
+
+@step(needs_azure=True)
+def connect(
+    showing: Showing, *, file: str, user_name: str = "", chain: bool = False, topic: str = "", no_name: bool = False
+) -> bool:
+    """Connect with a certificate of the exercise. `chain`: send the intermediate too; `no_name`: send no user name."""
+    endpoint = mqtt_endpoint(showing.namespace)
+    if endpoint is None or showing.chain is None:
+        return False
+    sample = showing.sample(file)
+    sent = (*sample.chain, *([showing.chain.intermediate.certificate_der] if chain else []))
+    credentials = Credentials(sample.certificate_der, sent, sample.key_pem)
+    return connect_once(endpoint, credentials, user_name="" if no_name else user_name or file, topic=topic)
+
+
+@step()
+def turn_faults_off(showing: Showing) -> None:
+    control = fault_control()
+    if control is not None:
+        turn_off(showing.actor, control, scope_of(showing.namespace))
+
+
+@step()
+def accept_drift(showing: Showing, *, name: str) -> None:
+    """Take what Azure has."""
+    found = Finding.objects.filter(scope=showing.namespace.pk, name=name, state=Finding.State.OPEN)
+    for finding in found:
+        if finding.drift == Finding.Class.APPEARED:
+            adopt(showing.actor, finding=finding)
+        else:
+            take_azures(showing.actor, finding=finding)
+
+
+@step()
+def import_clients(showing: Showing, *, clients: list[str]) -> None:
+    """Import clients from a table with their names, as the page does with an uploaded file."""
+    table = "Client name\n" + "".join(f"{name}\n" for name in clients)
+    found = read_files([("clients.csv", table.encode())])
+    run = keep_rows(
+        showing.actor, namespace=showing.namespace, team=default_team(showing.actor), found=found, title="clients.csv"
+    )
+    start_import(showing.actor, run=run, everything=False)

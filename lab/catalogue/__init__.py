@@ -1,0 +1,1 @@
+"""Exercises as data: each is a folder with `exercise.toml` and texts in Markdown. See docs/writing-exercises.md."""

@@ -1,0 +1,87 @@
+"""Checks of CA certificates, clients and configuration, and of whether Azure has them."""
+
+from django.db.models import F
+
+from certificates.authentication.engine import authentication_name_key
+from lab.checks.situation import Situation, check
+from namespaces.models import NamespaceConfiguration
+from sync.models import SyncedQuerySet
+
+
+def _uploaded(situation: Situation, file: str) -> SyncedQuerySet:
+    rows, thumbprint = situation.cas(), situation.thumbprint(file)
+    if thumbprint:
+        return rows.filter(thumbprint=thumbprint)
+    if file == "intermediate_ca":  # a chain made elsewhere, of which the portal has seen no file yet
+        return rows.exclude(subject=F("issuer"))
+    return rows.filter(subject=F("issuer")) if file == "root_ca" else rows.none()
+
+
+@check()
+def chain_seen(situation: Situation, *, client: str) -> bool:
+    """The portal has read a client certificate and the CA certificate that issued it."""
+    leaf = situation.files.get(client, {})
+    issuers = [each["subject"] for stem, each in situation.files.items() if stem != client]
+    return bool(leaf) and leaf["issuer"] in issuers
+
+
+@check()
+def ca_uploaded(situation: Situation, *, file: str) -> bool:
+    return _uploaded(situation, file).exists()
+
+
+@check()
+def ca_synced(situation: Situation, *, file: str) -> bool:
+    """Azure has confirmed the CA certificate."""
+    return _uploaded(situation, file).filter(generation=F("synced_generation")).exists()
+
+
+@check()
+def ca_deleted(situation: Situation, *, file: str) -> bool:
+    return bool(situation.thumbprint(file)) and not _uploaded(situation, file).exists()
+
+
+@check()
+def client_registered(
+    situation: Situation,
+    *,
+    client: str,
+    scheme: str = "",
+    authentication_name: str = "",
+    state: str = "",
+    file: str = "",
+) -> bool:
+    """The client exists, and has the values that are given. `file`: its certificate is among the thumbprints."""
+    found = situation.clients().named(client).first()
+    if found is None:
+        return False
+    key = authentication_name_key(authentication_name or found.authentication_name)
+    return (
+        scheme in {"", found.validation_scheme}
+        and found.authentication_key == key
+        and state in {"", found.state}
+        and (not file or situation.thumbprint(file) in found.thumbprints)
+    )
+
+
+@check()
+def client_synced(situation: Situation, *, client: str) -> bool:
+    """Azure has confirmed the client."""
+    return situation.clients().named(client).filter(generation=F("synced_generation")).exists()
+
+
+@check()
+def client_absent(situation: Situation, *, client: str) -> bool:
+    return not situation.clients().named(client).exists()
+
+
+@check()
+def clients_exist(situation: Situation, *, clients: list[str]) -> bool:
+    return situation.clients().filter(name__in=clients).count() == len(clients)
+
+
+@check()
+def name_from_certificate(situation: Situation) -> bool:
+    """The namespace finds the authentication name in the certificate where no user name is sent."""
+    row = NamespaceConfiguration.objects.filter(namespace=situation.namespace).first()
+    return row is not None and bool(row.sources)

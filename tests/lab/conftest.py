@@ -1,0 +1,86 @@
+"""What tests of the lab share: an emulator's namespace with a trainee who owns it, and a trainee's device."""
+
+import json
+from itertools import count
+from typing import Any
+
+import pytest
+
+from lab.actions.mqtt_once import Credentials, connect_once
+from lab.actions.progress import watch
+from lab.catalogue.reading import exercise as exercise_of
+from lab.models import Progress
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
+from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.rights import rights_in
+from portal.models import User
+from sync import registry
+from sync.capabilities.connection_log import import_records
+from sync.push.claim_and_settle import push
+from tests.support.emulator_process import EmulatorProcess
+from tests.support.factories import make_configuration, make_namespace, make_user
+
+__all__ = ["Classroom"]
+
+
+class Classroom:
+    """A trainee in a namespace of the emulator."""
+
+    def __init__(self, trainee: User, namespace: Namespace) -> None:
+        self.trainee = trainee
+        self.namespace = namespace
+
+    def push(self) -> None:
+        """Send what is due to Azure."""
+        for model in registry.models():
+            rows: Any = model._default_manager
+            for row in rows.filter(namespace=self.namespace).unsettled():
+                push(row)
+
+    def wait(self, namespace: Namespace) -> None:
+        self.push()
+
+    def connect(self, begun: Any, file: str, **options: Any) -> bool:
+        """Connect as the trainee's device does, and read the connection log."""
+        endpoint = mqtt_endpoint(self.namespace)
+        assert endpoint is not None
+        sample = next(each for each in begun.chain.clients if each.file_name == file)
+        sent = [*sample.chain, *([begun.chain.intermediate.certificate_der] if options.pop("chain", False) else [])]
+        credentials = Credentials(sample.certificate_der, tuple(sent), sample.key_pem)
+        accepted = connect_once(endpoint, credentials, **{"user_name": file, **options})
+        import_records()
+        return accepted
+
+    def look(self, slug: str) -> Progress:
+        """Watch the exercise, and return how far it is."""
+        import_records()
+        row = Progress.objects.get(user=self.trainee, namespace=self.namespace, exercise=slug)
+        assert exercise_of(slug) is not None
+        return watch(row, self.namespace)
+
+
+@pytest.fixture
+def in_lab(settings: Any) -> None:
+    settings.FAULT_CONTROL_GATEWAY = "sync.capabilities.fault_training.EmulatorFaults"
+
+
+@pytest.fixture
+def classroom(in_lab: None, azure: EmulatorProcess, settings: Any, db: None) -> Classroom:
+    settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
+    settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
+    trainee = make_user("tia")
+    resource_id = azure.make_namespace(new_name())
+    namespace = make_namespace(resource_id.rpartition("/")[2], resource_id=resource_id)
+    make_configuration(namespace)
+    NamespaceRole.objects.create(namespace=namespace, user=trainee, role=Role.OWNER)
+    namespace.rights = rights_in(trainee, namespace.pk)
+    settings.MQTT_ENDPOINTS = json.dumps({key.lower(): value for key, value in azure.mqtt_endpoints.items()})
+    return Classroom(trainee, namespace)
+
+
+_numbers = count(1)
+
+
+def new_name() -> str:
+    """Return a name of a namespace that no other test has: tests share the emulator."""
+    return f"lab-{next(_numbers)}"
