@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from lab.pages.catalogue import catalogue_of
@@ -31,11 +30,11 @@ def place(request: PageRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def exercise(request: PageRequest) -> HttpResponseBase:
-    """Show the exercise that the person is working on as a page, as it is without JavaScript."""
+def exercise(request: PageRequest) -> HttpResponse:
+    """Show the exercise that the person is working on as a page, as it is without JavaScript; before the first, the exercises."""
     check_lab()
     if panel_of(request.user) is None:
-        return redirect("lab:home")
+        return home(request)
     return exercise_page(request)
 
 
