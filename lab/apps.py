@@ -7,7 +7,7 @@ class LabConfig(AppConfig):
 
     def ready(self) -> None:
         from lab.actions.devices import end_devices_of
-        from lab.actions.observing import note
+        from lab.actions.exercises.observing import note
         from lab.actions.shared_attempts import end_shared_attempts
         from lab.devices.control import has_devices
         from lab.menu import DEVICE, HOME, LAB, SHARE_URL, SHARED

@@ -8,8 +8,8 @@ from typing import Any
 
 from certificates.authentication.types import SCHEMES_BY_VALUE
 from certificates.samples.chain import IssuingError, check_client_name
-from lab.actions.files import INTERMEDIATE, ROOT, make_chain, names_of
-from lab.actions.show_steps import STEPS
+from lab.actions.exercises.files import INTERMEDIATE, ROOT, make_chain, names_of
+from lab.actions.exercises.show_steps import STEPS
 from lab.catalogue.exercise import Exercise, ExerciseError, read_exercise
 from lab.catalogue.reading import exercise_folders
 from lab.checks import connections, operations, rows  # noqa: F401  they register their checks

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from lab.actions.files import INTERMEDIATE, ROOT
+from lab.actions.exercises.files import INTERMEDIATE, ROOT
 from lab.catalogue.exercise import TRACKS, Exercise, WrongTurn
 from lab.catalogue.markdown import as_html
 from lab.catalogue.reading import exercise as exercise_of

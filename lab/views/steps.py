@@ -7,9 +7,9 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from lab.actions import progress as actions
-from lab.actions.progress import Begun
-from lab.actions.showing import show_me, wait_for_azure
+from lab.actions.exercises import progress as actions
+from lab.actions.exercises.progress import Begun
+from lab.actions.exercises.showing import show_me, wait_for_azure
 from lab.catalogue.exercise import Exercise
 from lab.models import Progress
 from lab.pages.panel import PANEL, panel_of

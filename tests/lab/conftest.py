@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab.actions.mqtt_once import Credentials, connect_once
-from lab.actions.progress import watch
+from lab.actions.exercises.mqtt_once import Credentials, connect_once
+from lab.actions.exercises.progress import watch
 from lab.catalogue.reading import exercise as exercise_of
 from lab.models import Progress
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint

@@ -3,8 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from lab.actions.progress import begin
-from lab.actions.showing import show_me
+from lab.actions.exercises.progress import begin
+from lab.actions.exercises.showing import show_me
 from lab.catalogue.exercise import Exercise
 from lab.catalogue.reading import OWN, exercises
 from lab.linting import problems_in

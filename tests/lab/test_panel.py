@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from certificates.samples.chain import ClientName, make_sample_chain
-from lab.actions.progress import begin
+from lab.actions.exercises.progress import begin
 from lab.catalogue.reading import exercise as exercise_of
 from lab.models import Enrolment, Progress
 from namespaces.models import Namespace

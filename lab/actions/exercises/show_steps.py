@@ -10,10 +10,10 @@ from certificates.actions.ca_certificates import delete_ca_certificate
 from certificates.diagnosis.upload import diagnose_upload
 from certificates.models import CACertificate
 from certificates.samples.chain import SampleCertificate, SampleChain
-from lab.actions.files import INTERMEDIATE, SUBJECT
-from lab.actions.mqtt_once import Credentials, connect_once
-from lab.actions.observing import note
-from lab.actions.start_states import default_team, put_client, scope_of, upload_file
+from lab.actions.exercises.files import INTERMEDIATE, SUBJECT
+from lab.actions.exercises.mqtt_once import Credentials, connect_once
+from lab.actions.exercises.observing import note
+from lab.actions.exercises.start_states import default_team, put_client, scope_of, upload_file
 from lab.models import Progress
 from namespaces.actions.client_imports import keep_rows, start_import
 from namespaces.actions.configuration import update_configuration

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from certificates.models import CACertificate
 from certificates.samples.chain import SampleChain
-from lab.actions.files import facts_of, make_chain
-from lab.actions.progress import Begun, begin
-from lab.actions.show_steps import STEPS, Showing
+from lab.actions.exercises.files import facts_of, make_chain
+from lab.actions.exercises.progress import Begun, begin
+from lab.actions.exercises.show_steps import STEPS, Showing
 from lab.catalogue.exercise import Exercise
 from lab.models import Progress
 from namespaces.models import Client, Namespace, NamespaceConfiguration

@@ -11,7 +11,7 @@ from typing import Any
 from certificates.actions.ca_certificates import delete_ca_certificate, upload_ca_certificate
 from certificates.models import CACertificate
 from certificates.x509.reading import read_upload
-from lab.actions.files import SUBJECT
+from lab.actions.exercises.files import SUBJECT
 from lab.catalogue.exercise import Exercise
 from lab.models import Progress
 from namespaces.access import teams_of

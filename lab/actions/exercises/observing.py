@@ -3,8 +3,8 @@
 from django.db import transaction
 from django.utils import timezone
 
-from lab.actions.files import with_seen
-from lab.actions.wrong_turns import take_turn
+from lab.actions.exercises.files import with_seen
+from lab.actions.exercises.wrong_turns import take_turn
 from lab.catalogue.reading import exercise
 from lab.models import Enrolment, Progress
 from portal.models import User

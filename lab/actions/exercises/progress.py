@@ -6,9 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from certificates.samples.chain import SampleChain
-from lab.actions.files import facts_of, make_chain
-from lab.actions.start_states import apply_start
-from lab.actions.wrong_turns import find_turn
+from lab.actions.exercises.files import facts_of, make_chain
+from lab.actions.exercises.start_states import apply_start
+from lab.actions.exercises.wrong_turns import find_turn
 from lab.catalogue.exercise import Exercise
 from lab.catalogue.reading import exercise as exercise_of
 from lab.checks import connections, operations, rows  # noqa: F401  they register their checks
