@@ -90,9 +90,9 @@ class Trainee:
         made = self._endpoints["class"]
         self._get("join", made["join"])
         answer = self._post("join", made["join"], {"code": made["code"], "first_name": f"Trainee {self._number}"})
-        found = re.search(r'href="(/namespaces/\d+/)"', answer.text)
+        found = re.search(r'href="/lab/in/(\d+)/"', answer.text)
         assert found, "the page after joining leads to no namespace"
-        self._namespace = found[1]
+        self._namespace = f"/namespaces/{found[1]}/"
 
     def _register(self) -> None:
         pem = self._chain.intermediate.certificate_pem

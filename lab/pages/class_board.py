@@ -8,7 +8,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
@@ -23,6 +23,7 @@ from sync.models import Sight
 AMBER_MINUTES = 8  # on one exercise
 STICKING_SEATS = 3  # on an exercise, before it can be what holds the class up
 MOST_WRONG_TURNS = 5
+TODAY = timedelta(hours=12)  # of wrong turns: no class lasts longer, wherever it is
 CONNECTED, REFUSED, NONE = "connected", "refused", "none"
 
 
@@ -245,8 +246,8 @@ def _stuck(tiles: Sequence[Tile], rows: Sequence[Progress]) -> list[Stuck]:
 
 
 def _wrong_turns(rows: Sequence[Progress], now: datetime) -> list[tuple[str, int]]:
-    today = now.date()
-    taken = Counter(row.wrong_turn for row in rows if row.wrong_turn_at and row.wrong_turn_at.date() == today)
+    since_then = now - TODAY
+    taken = Counter(row.wrong_turn for row in rows if row.wrong_turn_at and row.wrong_turn_at > since_then)
     return [(wrong_turn_words(code), count) for code, count in taken.most_common(MOST_WRONG_TURNS)]
 
 

@@ -1,7 +1,26 @@
-"""The exercises as the board of a class names them."""
+"""The exercises and their wrong turns as the board of a class names them: in few words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from certificates.authentication.types import FAILED_TITLES
+from lab.catalogue.reading import exercises as every_exercise
+
+# By where a wrong turn showed and its code; the engine's codes have titles of their own.
+WORDS: Mapping[str, str] = {
+    "upload:leaf": "uploaded the leaf",
+    "upload:leaf-of-known-ca": "uploaded the leaf",
+    "upload:self-signed-leaf": "uploaded a self-signed leaf",
+    "upload:several-certificates": "several certificates in one file",
+    "upload:private-key": "a private key file",
+    "upload:not-marked-as-ca": "uploaded no CA",
+    "upload:duplicate": "uploaded it twice",
+    "form:taken": "name taken",
+    "form:same": "name typed twice",
+    "row:ca_uploaded:root_ca": "uploaded the root",
+    "row:ca_uploaded": "uploaded another CA",
+    "row:client_registered": "registered another way",
+}
 
 
 @dataclass(frozen=True)
@@ -14,10 +33,13 @@ class Exercise:
 
 
 def exercises() -> Mapping[str, Exercise]:
-    """Return every exercise by its slug."""
-    return {}
+    """Return every exercise by its slug, numbered in the order of the lab."""
+    return {each.slug: Exercise(each.slug, at, each.title) for at, each in enumerate(every_exercise(), 1)}
 
 
-def wrong_turn_words(code: str) -> str:
-    """Return a wrong turn in two or three words."""
-    return code.replace("-", " ").replace("_", " ")
+def wrong_turn_words(key: str) -> str:
+    """Return a wrong turn, by the key that progress has of it, in a few words; "" for none."""
+    on, _, rest = key.partition(":")
+    code = rest.partition(":")[0]
+    found = WORDS.get(key) or WORDS.get(f"{on}:{code}") or FAILED_TITLES.get(code, "").lower()
+    return found or (code or on).replace("-", " ").replace("_", " ")

@@ -1,9 +1,11 @@
 """What a trainee does with the class: ask for help, and see what the trainer tells it."""
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
@@ -46,7 +48,17 @@ def seat_ask_end(request: PageRequest) -> HttpResponseBase:
 
 
 def _back(request: PageRequest) -> HttpResponseBase:
-    return redirect(local_url(request, request.POST.get("next")))
+    """Go back to the page with the button; after the form for a sentence, home."""
+    came_from = request.headers.get("Referer", "")
+    is_form = _path_of(came_from) == reverse("classes:seat_ask")
+    return redirect(local_url(request, request.POST.get("next") or ("" if is_form else came_from)))
+
+
+def _path_of(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _own_seat(request: PageRequest) -> Seat:

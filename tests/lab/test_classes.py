@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from pytest_django import DjangoAssertNumQueries
 from lab.actions.classes import codes as class_codes
 from lab.actions.classes.looking import LOOKS_FOR
 from lab.actions.classes.making import create_class
+from lab.catalogue.reading import exercises
 from lab.models import Progress, Seat, TrainingClass
+from lab.pages.class_board import board_of
+from lab.pages.class_exercises import wrong_turn_words
 from namespaces.models import Client, ConnectionAttempt, Namespace, NamespaceConfiguration
 from portal.demo.checks import mqtt_answers
 from portal.models import Activity, User
@@ -328,6 +332,42 @@ def test_the_class_sees_what_the_trainer_tells_it(training: TrainingClass, admin
     assert trainer.get(page("seat_bar")).status_code == 286
     trainer.post(page("class_tell", training.pk), {"message": ""})
     assert "Break until 10:30" not in browser.get(own).content.decode()
+
+
+def test_the_board_names_what_holds_the_class_up(admin: User) -> None:
+    training = create_class(admin, title="Monday", seats=6)
+    now, known = timezone.now(), {exercise.slug: at for at, exercise in enumerate(exercises(), 1)}
+    slow, fast = list(known)[1], list(known)[3]
+    for number, minutes in enumerate((12, 14, 11, 2, 3), 1):
+        _, seat, _ = join(training, f"Trainee {number}")
+        assert seat.namespace is not None
+        begun = {"namespace": seat.namespace, "started_at": now - timedelta(minutes=minutes, seconds=5)}
+        turn = {"wrong_turn": "upload:leaf", "wrong_turn_at": now} if number == 1 else {}
+        Progress.objects.create(user=seat.user, exercise=slow if number < 4 else fast, **begun, **turn)
+    help_of = Seat.objects.filter(training=training, number=3)
+    help_of.update(help_at=now)
+    board = board_of(training, now + timedelta(seconds=5))
+    assert board.sticking is not None
+    assert [tile.minutes for tile in board.tiles][:5] == [12, 14, 11, 2, 3]
+    assert [tile.is_slow for tile in board.tiles][:5] == [True, True, True, False, False]
+    assert [tile.exercise.number for tile in board.tiles if tile.exercise] == [known[slow]] * 3 + [known[fast]] * 2
+    assert board.tiles[0].wrong_turn == "uploaded the leaf"
+    assert len(board.columns) == len(known)
+    assert {column.exercise.slug: column.seats for column in board.columns if column.seats} == {slow: 3, fast: 2}
+    assert (board.sticking.number, board.sticking.minutes) == (known[slow], 12)
+    assert [[tile.seat.number for tile in group.tiles] for group in board.stuck] == [[2, 1]]
+    assert [tile.seat.number for tile in board.asking] == [3]
+    assert board.wrong_turns == [("uploaded the leaf", 1)]
+
+
+def test_each_wrong_turn_of_the_lab_has_words() -> None:
+    turns = {turn.key for exercise in exercises() for turn in exercise.wrong_turns}
+    assert turns
+    for key in turns:
+        words = wrong_turn_words(key)
+        assert 0 < len(words) <= 45, key
+        assert ":" not in words, key
+    assert wrong_turn_words("") == ""
 
 
 # Over the shoulder
