@@ -19,6 +19,11 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_clients",
     ),
     path(
+        "<int:pk>/ca-certificates/<resource_name:name>/replace/",
+        ca_certificates.ca_certificate_replace,
+        name="ca_certificate_replace",
+    ),
+    path(
         "<int:pk>/ca-certificates/<resource_name:name>/pem/",
         ca_certificates.ca_certificate_pem,
         name="ca_certificate_pem",

@@ -10,6 +10,7 @@ from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
+from certificates.pages.replacement import replacement_of
 from namespaces.access import get_namespace, get_resource
 from namespaces.models import Namespace
 from namespaces.rights import Verb
@@ -76,7 +77,7 @@ CA_CERTIFICATES = Kind(
     update=lambda actor, row, **values: update_ca_certificate(actor, certificate=row, **values),
     update_title="Edit description",
     delete=_delete,
-    pages=("pem", "clients", "check_file"),
+    pages=("pem", "clients", "replace", "check_file"),
     tabs=(("detail", "Certificate"), ("clients", "Clients it signed"), *ROW_TABS[1:]),
     form_templates=("certificates/ca_certificate_upload.html", "namespaces/resource_form.html"),
     row_context=_signed_by,
@@ -133,6 +134,15 @@ def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResp
     row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
     context = row_context(request, row, CA_CERTIFICATES, tab="clients")
     return render_page(request, "certificates/ca_certificate_clients.html", context)
+
+
+@require_safe
+def ca_certificate_replace(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    """Show the steps from one CA certificate to another, and how many clients have taken the last one."""
+    row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
+    context = row_context(request, row, CA_CERTIFICATES, tab="replace")
+    context["replacement"] = replacement_of(row, context["impact"], by=request.GET.get("by", ""))
+    return render_page(request, "certificates/ca_certificate_replace.html", context)
 
 
 @require_safe

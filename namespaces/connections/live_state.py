@@ -210,10 +210,10 @@ def _counts(state: Mapping[str, Any]) -> tuple[MessageCount, ...]:
         )
 
     return (
-        row("received", "Published by it", "accepted and passed on", "lastReceived"),
-        row("delivered", "Delivered to it", "each counted once, also when it was sent again", "lastDelivered"),
-        row("refused", "Refused", "from it, but not permitted or against a limit", "lastRefused"),
-        row("dropped", "Dropped", "for it, while it was away or too slow; or too large, or expired"),
+        row("received", "Published by it", "received by the broker", "lastReceived"),
+        row("delivered", "Delivered to it", "counted once each, even when sent again", "lastDelivered"),
+        row("refused", "Refused", "not permitted, or over a limit", "lastRefused"),
+        row("dropped", "Dropped", "offline, slow, too large or expired"),
     )
 
 

@@ -227,6 +227,8 @@ TEAM_MEMBER = (
     Stop("ca-certificates-empty", f"{LAB}ca-certificates/"),
     Stop("ca-certificate", CA),
     *_of_a_resource("ca-certificate", CA, ("clients", "activity", "json", "commands", "update", "delete")),
+    Stop("ca-certificate-replace", f"{CA}replace/"),
+    Stop("ca-certificate-replaced-by", f"{CA}replace/?by=line-b-2027"),
     Stop("upload", f"{PLANT}upload-certificate/"),
     Stop("upload-good", f"{PLANT}upload-certificate/", choose_a_ca_certificate),
     Stop("upload-client-certificate", f"{PLANT}upload-certificate/", choose_a_client_certificate),

@@ -231,6 +231,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_json": ("GET", "reader"),
     "certificates:ca_certificate_commands": ("GET", "reader"),
     "certificates:ca_certificate_pem": ("GET", "reader"),
+    "certificates:ca_certificate_replace": ("GET", "reader"),
     "certificates:ca_certificate_update": ("GET", "contributor"),
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
