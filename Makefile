@@ -15,7 +15,7 @@ QUICK := $(addprefix tests/,$(addprefix certificates/,x509 authentication diagno
 # Tests and demos start many processes: each would compile every module again where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install audit production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node azure-preview fuzz chaos format bench pins
+.PHONY: help install audit production demo test test-quick test-long test-future test-next test-broker lint types check browser programs node azure-preview lighthouse fuzz chaos format bench pins
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -123,13 +123,18 @@ $(PEERS)/.installed: requirements/peers.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
 	touch $@
 
-bench: install $(PEERS)/.installed ## run every benchmark
+lighthouse: ## install Lighthouse for bench-pages, where Node.js and npm are there
+	@if command -v npm >/dev/null; then npm install --prefix benchmarks/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "Lighthouse could not be installed."; else echo "npm is missing: there are no scores of Lighthouse. On Debian or Ubuntu: apt install npm"; fi
+
+bench: install $(PEERS)/.installed lighthouse ## run every benchmark
 	@for b in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$b .py); done
 
 bench-arm: bench-emulator ## the emulator's ARM beside moto's server
 	@:
 
 bench-emulator: $(PEERS)/.installed
+
+bench-pages: browser lighthouse
 
 bench-%: install ## run one benchmark, such as bench-demo
 	$(BIN)/python -m benchmarks.bench_$*

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "portal.serving.forwarded.ForwardedHeadersMiddleware",
     "portal.serving.head_requests.HeadMiddleware",
     "portal.serving.response_headers.ResponseHeadersMiddleware",
+    "portal.serving.compressed_pages.CompressedPagesMiddleware",
     "portal.serving.probes.ProbesMiddleware",
     "portal.web.private_keys.PrivateKeyMiddleware",
     "portal.web.request_ids.RequestIdMiddleware",
