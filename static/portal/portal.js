@@ -26,6 +26,10 @@
     }
   }
 
+  // While the page is read, before a part of it is painted: a shorter time would move its neighbours.
+  const arriving = new MutationObserver(() => localise(document));
+  arriving.observe(root, { childList: true, subtree: true });
+
   /* ---------- toasts ---------- */
   const TOAST_MS = 7000;
   function watchToasts() {
@@ -458,6 +462,7 @@
   addEventListener("pageshow", watchChoices); // after going back, the browser restores the checkboxes
 
   document.addEventListener("DOMContentLoaded", () => {
+    arriving.disconnect();
     localise(document);
     watchToasts();
     watchPane();
