@@ -115,7 +115,7 @@ def serving(environment: dict[str, str], log: Path) -> Iterator[int]:
 
 def cookies_of(endpoints: dict[str, Any]) -> dict[str, str]:
     with signed_in(endpoints, "dana") as session:
-        return dict(session.cookies)
+        return {cookie.name: cookie.value or "" for cookie in session.cookies}
 
 
 def visitor(browser: Browser, endpoints: dict[str, Any], cookies: dict[str, str]) -> BrowserContext:
@@ -129,7 +129,8 @@ def first_loads(browser: Browser, endpoints: dict[str, Any], cookies: dict[str, 
     """Load each page with an empty cache; count the bytes of all its answers, and how far its parts move."""
     for name, path in PAGES.items():
         context = visitor(browser, endpoints, {} if name in WITHOUT_SESSION else cookies)
-        page, received = context.new_page(), []
+        page = context.new_page()
+        received: list[int] = []
         network = context.new_cdp_session(page)
         network.send("Network.enable")
         network.on("Network.loadingFinished", lambda done, to=received: to.append(done["encodedDataLength"]))

@@ -42,11 +42,12 @@ def page(browser: Browser, namespace: Namespace, by: str = "") -> str:
 
 
 def step(text: str) -> str:
-    return re.findall(r'data-replacement="(\w+)"', text)[0]
+    return str(re.findall(r'data-replacement="(\w+)"', text)[0])
 
 
 def numbers(text: str) -> tuple[str, str]:
-    return re.findall(r'data-moved="(\d+)" data-total="(\d+)"', text)[0]
+    moved, total = re.findall(r'data-moved="(\d+)" data-total="(\d+)"', text)[0]
+    return moved, total
 
 
 def test_the_new_one_is_uploaded_first(client: Browser, namespace: Namespace) -> None:
