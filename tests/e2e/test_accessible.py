@@ -25,6 +25,7 @@ PAGES = (
     "namespaces/1/ca-certificates/line-a/json/",
     "namespaces/1/ca-certificates/line-a/commands/",
     "namespaces/1/ca-certificates/line-a/delete/",
+    "namespaces/1/ca-certificates/line-a/replace/",
     "namespaces/1/upload-certificate/",
     "namespaces/1/clients/",
     "namespaces/1/change-clients/?which=all&change=disable",
