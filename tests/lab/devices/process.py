@@ -70,12 +70,12 @@ class DevicesProcess:
     def stop(self) -> int:
         if not self.has_ended:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """Kill it, as a power cut does. The file with its address stays."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def watch_keys(self) -> int:
         """Have the key watch search for the keys made so far, also after this test. Return their number."""

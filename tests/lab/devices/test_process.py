@@ -219,7 +219,7 @@ def test_memory_is_bounded(factory: Plant, person: Person) -> None:
 
 
 def raw(address: Address, line: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", address.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", address.port), timeout=60) as connection:
         try:
             connection.sendall(line)
             return connection.makefile("rb").read()
