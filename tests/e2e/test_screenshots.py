@@ -20,7 +20,7 @@ PHONE = 390
 # What is wrong on a page, as sentences: too wide, commands over one another or cut off, labels of buttons cut off.
 FAULTS = """phone => {
   const wrong = [], root = document.documentElement;
-  const seen = each => each.checkVisibility() && each.getBoundingClientRect().width > 1;
+  const seen = each => each.checkVisibility() && !getComputedStyle(each).clipPath.includes("50%");
   const name = each => (each.getAttribute("aria-label") || each.textContent).trim().replace(/\\s+/g, " ").slice(0, 40);
   const over = root.scrollWidth - root.clientWidth;
   if (over > 0) wrong.push(`${over} px too wide`);
