@@ -17,13 +17,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long]
 WIDTHS = {1440: 900, 1280: 900, 390: 844}
 PHONE = 390
 
-# What is wrong on a page, as sentences: too wide, commands over one another or cut off, labels of buttons cut off.
+# What is wrong on a page, as sentences: too wide, headings without words, commands over one another or cut off, labels of buttons cut off.
 FAULTS = """phone => {
   const wrong = [], root = document.documentElement;
   const seen = each => each.checkVisibility() && !getComputedStyle(each).clipPath.includes("50%");
   const name = each => (each.getAttribute("aria-label") || each.textContent).trim().replace(/\\s+/g, " ").slice(0, 40);
   const over = root.scrollWidth - root.clientWidth;
   if (over > 0) wrong.push(`${over} px too wide`);
+  for (const head of document.querySelectorAll("h1, h2, h3"))
+    if (seen(head) && !head.textContent.trim()) wrong.push("a heading without words");
   for (const bar of document.querySelectorAll(".commands, .pane-foot, .page-head, .top-bar")) {
     if (!seen(bar)) continue;
     const edge = bar.getBoundingClientRect();
