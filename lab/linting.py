@@ -8,7 +8,7 @@ from typing import Any
 
 from certificates.authentication.types import SCHEMES_BY_VALUE
 from certificates.samples.chain import IssuingError, check_client_name
-from lab.actions.exercises.files import INTERMEDIATE, ROOT, make_chain, names_of
+from lab.actions.exercises.files import INTERMEDIATE, OLD, ROOT, make_chain, names_of, old_facts
 from lab.actions.exercises.show_steps import STEPS
 from lab.catalogue.exercise import Exercise, ExerciseError, read_exercise
 from lab.catalogue.reading import exercise_folders
@@ -19,7 +19,8 @@ from sync.capabilities.fault_training import LESSONS
 
 START_KEYS = frozenset(
     {
-        *("certificates", "lifetime_days", "own_chain", "no_files", "uploaded", "not_uploaded", "clients", "absent"),
+        *("certificates", "lifetime_days", "own_chain", "no_files", "uploaded", "not_uploaded"),
+        *("clients", "absent", "old_chain"),
         *("in_azure", "faults"),
     }
 )
@@ -65,6 +66,7 @@ def problems_of(exercise: Exercise) -> Iterator[str]:
 def _files(exercise: Exercise) -> Iterator[str]:
     chain = make_chain(exercise, at=datetime(2026, 1, 1, tzinfo=UTC))
     yield from (ROOT, INTERMEDIATE)
+    yield from old_facts(exercise, at=datetime(2026, 1, 1, tzinfo=UTC))
     yield from (each.file_name for each in (chain.clients if chain is not None else ()))
 
 
@@ -73,7 +75,7 @@ def _start_problems(exercise: Exercise, files: set[str]) -> Iterator[str]:
     if unknown := set(start) - START_KEYS:
         yield f"start has unknown keys: {', '.join(sorted(unknown))}."
     for file in (*start.get("uploaded", ()), *start.get("not_uploaded", ())):
-        if file not in {ROOT, INTERMEDIATE}:
+        if file.removeprefix(OLD) not in {ROOT, INTERMEDIATE}:
             yield f"start.uploaded: {file} is neither {ROOT} nor {INTERMEDIATE}."
     for table in start.get("clients", ()):
         if table.get("scheme", "SubjectMatchesAuthenticationName") not in SCHEMES_BY_VALUE:
@@ -91,7 +93,10 @@ def _call_problems(exercise: Exercise, files: set[str]) -> Iterator[str]:
     for shown in exercise.show_me:
         step = STEPS.get(shown.step)
         yield from _arguments(f"step {shown.step}", step[0] if step else None, shown.arguments, files)
+    keys = [turn.key for turn in exercise.wrong_turns]
     for turn in exercise.wrong_turns:
+        if keys.count(turn.key) > 1:
+            yield f"wrong turn {turn.key} is described twice."
         if turn.on == "row":
             known = CHECKS.get(turn.code)
             yield from _arguments(f"wrong turn {turn.code}", known.function if known else None, turn.arguments, files)

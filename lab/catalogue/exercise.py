@@ -42,9 +42,9 @@ class WrongTurn:
 
     @property
     def key(self) -> str:
-        """Return how progress refers to it: "upload:leaf"."""
-        named = self.arguments.get("file") or self.arguments.get("client") or ""
-        return f"{self.on}:{self.code}{f':{named}' if named else ''}"[:60]
+        """Return how progress refers to it: "upload:leaf", or "row:ca_uploaded:root_ca"."""
+        about = [str(self.arguments[name])[:16] for name in ("file", "client", "scheme") if name in self.arguments]
+        return ":".join([self.on, self.code, *about])[:60]
 
 
 @dataclass(frozen=True)

@@ -52,3 +52,10 @@ def published(situation: Situation, *, client: str) -> bool:
     newest = (found.get("messages") or {}).get("lastReceived") or {}
     at = parse_datetime(str(newest.get("time") or ""))
     return at is not None and at >= situation.progress.started_at
+
+
+@check()
+def ca_gone_too_early(situation: Situation, *, file: str, client: str, through: str) -> bool:
+    """The CA certificate is deleted, and the client has not connected by the other one."""
+    gone = not situation.cas().filter(thumbprint=situation.thumbprint(file)).exists()
+    return gone and not connected(situation, client=client, through=through)

@@ -1,6 +1,7 @@
 """Checks of running a namespace: refusals met in forms, drift, faults, retries and imports."""
 
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
 
 from lab.checks.situation import Situation, check
 from namespaces.models import Client, ClientImport
@@ -30,8 +31,9 @@ def drift_resolved(situation: Situation, *, name: str) -> bool:
 
 
 def _findings(situation: Situation, name: str) -> "QuerySet[Finding]":
-    rows = Finding.objects.visible_to(situation.namespace.sight)
-    return rows.filter(scope=situation.namespace.pk, name=name, seen_at__gte=situation.progress.started_at)
+    rows = Finding.objects.visible_to(situation.namespace.sight).filter(scope=situation.namespace.pk, name=name)
+    began = parse_datetime(str(situation.progress.facts.get("starting_at", "")))  # the start state makes it
+    return rows.filter(seen_at__gte=began or situation.progress.started_at)
 
 
 @check()
@@ -64,3 +66,15 @@ def imported(situation: Situation, *, clients: list[str]) -> bool:
     finished = runs.filter(created_at__gte=situation.progress.started_at, imported__gt=0)
     present = situation.clients().filter(name__in=clients).count()
     return finished.exists() and present == len(clients)
+
+
+@check()
+def drift_ignored(situation: Situation, *, name: str) -> bool:
+    """A difference was found and ignored."""
+    return _findings(situation, name).filter(state=Finding.State.IGNORED).exists()
+
+
+@check()
+def client_by_hand(situation: Situation, *, client: str) -> bool:
+    """The client exists although this person has imported nothing since the exercise began."""
+    return situation.clients().named(client).exists() and not imported(situation, clients=[client])

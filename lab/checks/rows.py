@@ -4,7 +4,8 @@ from django.db.models import F
 
 from certificates.authentication.engine import authentication_name_key
 from lab.checks.situation import Situation, check
-from namespaces.models import NamespaceConfiguration
+from namespaces.models import Client, NamespaceConfiguration
+from portal.models import Activity
 from sync.models import SyncedQuerySet
 
 
@@ -85,3 +86,21 @@ def name_from_certificate(situation: Situation) -> bool:
     """The namespace finds the authentication name in the certificate where no user name is sent."""
     row = NamespaceConfiguration.objects.filter(namespace=situation.namespace).first()
     return row is not None and bool(row.sources)
+
+
+@check()
+def clients_synced(situation: Situation, *, clients: list[str]) -> bool:
+    """Azure has confirmed all of these clients."""
+    rows = situation.clients().filter(name__in=clients, generation=F("synced_generation"))
+    return rows.count() == len(clients)
+
+
+@check()
+def client_deleted(situation: Situation, *, client: str) -> bool:
+    """The client was there since the exercise began, and is deleted."""
+    return _was_there(situation, client) and not situation.clients().named(client).exists()
+
+
+def _was_there(situation: Situation, client: str) -> bool:
+    entries = Activity.objects.of_scope(situation.namespace.pk).filter(object_name=client, verb__startswith="Delete")
+    return entries.filter(at__gte=situation.progress.started_at, kind=Client._meta.label_lower).exists()

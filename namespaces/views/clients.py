@@ -25,6 +25,7 @@ from namespaces.rules.errors import RuleError
 from namespaces.views.resources.conflicts import CHANGED, edition_to_check, opened_with
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import row_context
+from namespaces.views.resources.refusals import observe_refusal
 from portal.listing import asked_text
 from portal.models import User
 from portal.web.csv_files import CsvColumn
@@ -140,5 +141,7 @@ def client_change_authentication_name(request: PageRequest, pk: int, name: str) 
         else:
             messages.success(request, f"{client.name} is being deleted and created again under its new name.")
             return go_to(request, CLIENTS.url("list"), pk)
+    if form.errors:
+        observe_refusal(request.user, pk, form)
     context = row_context(request, client, CLIENTS, form=form, **more)
     return render_page(request, "namespaces/client_change_authentication_name.html", context, status=status)

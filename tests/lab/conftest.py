@@ -1,18 +1,26 @@
 """What tests of the lab share: an emulator's namespace with a trainee who owns it, and a trainee's device."""
 
 import json
+import socket
+import ssl
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from certificates.models import CACertificate
+from certificates.samples.chain import ClientName, make_sample_chain
 from lab.actions.exercises.mqtt_once import Credentials, connect_once
-from lab.actions.exercises.progress import watch
+from lab.actions.exercises.progress import Begun, watch
 from lab.catalogue.reading import exercise as exercise_of
 from lab.models import Progress
+from namespaces.actions.client_imports import run_import, waiting_imports
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.rights import rights_in
+from portal.demo.devices import connect_packet
 from portal.models import User
 from sync import registry
 from sync.capabilities.connection_log import import_records
@@ -31,10 +39,14 @@ class Classroom:
         self.namespace = namespace
 
     def push(self) -> None:
-        """Send what is due to Azure."""
+        """Do what workers do: import lists, and send what is due to Azure."""
+        for run in waiting_imports(timezone.now()):
+            run_import(run)
         for model in registry.models():
             rows: Any = model._default_manager
-            for row in rows.filter(namespace=self.namespace).unsettled():
+            waiting = rows.filter(namespace=self.namespace).unsettled()
+            waiting.update(next_attempt_at=None)  # a worker would wait as long as Azure asks for
+            for row in waiting:
                 push(row)
 
     def wait(self, namespace: Namespace) -> None:
@@ -47,9 +59,29 @@ class Classroom:
         sample = next(each for each in begun.chain.clients if each.file_name == file)
         sent = [*sample.chain, *([begun.chain.intermediate.certificate_der] if options.pop("chain", False) else [])]
         credentials = Credentials(sample.certificate_der, tuple(sent), sample.key_pem)
-        accepted = connect_once(endpoint, credentials, **{"user_name": file, **options})
+        user_name = "" if options.pop("no_name", False) else options.pop("user_name", file)
+        accepted = connect_once(endpoint, credentials, user_name=user_name, **options)
         import_records()
         return accepted
+
+    def connect_stranger(self, user_name: str) -> bool:
+        """Connect with a certificate of a chain that nobody here knows."""
+        chain = make_sample_chain([ClientName(user_name)], at=timezone.now(), label="Stranger")
+        return self.connect(Begun(Progress(), chain), chain.clients[0].file_name, user_name=user_name)
+
+    def connect_bare(self, user_name: str) -> None:
+        """Connect without a certificate."""
+        endpoint = mqtt_endpoint(self.namespace)
+        assert endpoint is not None
+        context = ssl.create_default_context(cafile=endpoint.ca)
+        with suppress(OSError), socket.create_connection((endpoint.host, endpoint.port), timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname=endpoint.host) as connection:
+                connection.sendall(connect_packet(user_name))
+                connection.recv(64)
+        import_records()
+
+    def cas(self) -> Any:
+        return CACertificate.objects.present().filter(namespace=self.namespace)
 
     def look(self, slug: str) -> Progress:
         """Watch the exercise, and return how far it is."""

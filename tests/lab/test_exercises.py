@@ -1,6 +1,7 @@
 """Every exercise headless: by its right path, from its start state, and back to it."""
 
 import pytest
+from django.test import Client as Browser
 from django.utils import timezone
 
 from lab.actions.exercises.progress import begin
@@ -10,13 +11,14 @@ from lab.catalogue.reading import OWN, exercises
 from lab.linting import problems_in
 from lab.models import Enrolment, Progress
 from tests.lab.conftest import Classroom
+from tests.lab.wrong_turns import Trainee
 
 EVERY = [pytest.param(each, id=each.slug) for each in exercises()]
 
 
 def test_our_exercises_are_fine() -> None:
     assert list(problems_in(OWN)) == []
-    assert len(EVERY) >= 5
+    assert len(EVERY) >= 14
 
 
 @pytest.mark.parametrize("exercise", EVERY)
@@ -45,3 +47,20 @@ def test_the_start_state_is_not_done_and_comes_back(classroom: Classroom, exerci
     assert begun.progress.started_at >= began
     assert Progress.objects.filter(user=classroom.trainee).count() == 1
     assert Enrolment.objects.get(user=classroom.trainee).exercise == exercise.slug
+
+
+@pytest.mark.parametrize("exercise", EVERY)
+def test_each_wrong_turn_is_named(classroom: Classroom, client: Browser, exercise: Exercise) -> None:
+    client.force_login(classroom.trainee)
+    begun = begin(classroom.trainee, namespace=classroom.namespace, exercise=exercise)
+    classroom.push()
+    classroom.look(exercise.slug)
+    trainee = Trainee(classroom, begun, exercise, client)
+    named = []
+    for turn in sorted(exercise.wrong_turns, key=lambda each: each.on == "row"):
+        undo = trainee.take(turn)
+        named.append(classroom.look(exercise.slug).wrong_turn)
+        undo()
+        classroom.push()
+        classroom.look(exercise.slug)
+    assert named == [turn.key for turn in sorted(exercise.wrong_turns, key=lambda each: each.on == "row")]

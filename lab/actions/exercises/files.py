@@ -27,6 +27,17 @@ def make_chain(exercise: Exercise, *, at: datetime) -> SampleChain | None:
     return make_sample_chain(names, at=at, lifetime=timedelta(days=days), label="Lab") if names else None
 
 
+OLD = "old_"  # before the names of a chain's CA certificates: those of its predecessor
+
+
+def old_facts(exercise: Exercise, *, at: datetime) -> dict[str, dict[str, str]]:
+    """Return the CA certificates of the predecessor of the chain, which expire soon, where the exercise has one."""
+    if not exercise.start.get("old_chain"):
+        return {}
+    chain = make_sample_chain(names_of(exercise), at=at, lifetime=timedelta(days=3), label="Lab old")
+    return {f"{OLD}{each.file_name}": _facts(each) for each in (chain.root, chain.intermediate)}
+
+
 def facts_of(chain: SampleChain) -> dict[str, dict[str, str]]:
     """Return the public facts of each certificate, by the name of its file without extension."""
     return {each.file_name: _facts(each) for each in (chain.root, chain.intermediate, *chain.clients)}

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from certificates.samples.chain import SampleChain
-from lab.actions.exercises.files import facts_of, make_chain
+from lab.actions.exercises.files import facts_of, make_chain, old_facts
 from lab.actions.exercises.start_states import apply_start
 from lab.actions.exercises.wrong_turns import find_turn
 from lab.catalogue.exercise import Exercise
@@ -16,6 +16,8 @@ from lab.checks.situation import CHECKS, Situation, passes
 from lab.models import Enrolment, Progress
 from namespaces.models import Namespace
 from portal.models import User
+
+SHOW_A_REFUSAL = frozenset({"met", "refused"})  # checks that pass by a wrong turn, which stays named
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,14 @@ def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
     chain = None if files or begins_with_none else make_chain(exercise, at=timezone.now())
     if begins_with_none:
         files = {}
-    former = dict(files)
+    former, starting_at = dict(files), timezone.now()
     if chain is not None:
-        files = facts_of(chain)
-    progress = _reset(
-        actor, namespace, exercise, {"files": former} if chain is not None else {"files": files, "own": own}
-    )
+        files = facts_of(chain) | old_facts(exercise, at=starting_at)
+    progress = _reset(actor, namespace, exercise, {"files": former, "own": own and chain is None})
     try:
         apply_start(actor, namespace, exercise, files)
     finally:
-        progress.facts = {"files": files, "own": own}
+        progress.facts = {"files": files, "own": own, "starting_at": starting_at.isoformat()}
         progress.started_at = timezone.now()
         progress.save()
     return Begun(progress, chain)
@@ -102,7 +102,8 @@ def _run_checks(situation: Situation, exercise: Exercise) -> None:
         is_costly = CHECKS[line.check].is_costly
         if not (is_costly and has_gap) and passes(situation, line.check, line.arguments):
             row.passed = row.passed | {line.key: timezone.now().isoformat()}
-            if row.wrong_turn and not row.wrong_turn.startswith("row:"):
+            is_right = line.check not in SHOW_A_REFUSAL
+            if is_right and row.wrong_turn and not row.wrong_turn.startswith("row:"):
                 row.wrong_turn, row.wrong_turn_at, row.wrong_turn_facts = "", None, {}
         else:
             has_gap = True

@@ -21,6 +21,7 @@ from portal.models import Team, User
 from sync.arm.gateway import arm_gateway
 from sync.capabilities.fault_training import LESSONS, fault_control, state_of, turn_off, turn_on
 from sync.drift.scan import scan
+from sync.push.claim_and_settle import push
 from sync.registry import Scope
 
 DESCRIPTION = "Exercise of the lab"
@@ -52,10 +53,19 @@ def apply_start(actor: User, namespace: Namespace, exercise: Exercise, files: Ma
         put_client(actor, namespace, files, **table)
     for table in start.get("in_azure", ()):
         _put_into_azure(namespace, **table)
+    if start.get("faults"):
+        _send_clients(namespace, exercise)
     for code in start.get("faults", ()):
         control = fault_control()
         if control is not None:
             turn_on(actor, control, scope_of(namespace), code=str(code), share="100", count="")
+
+
+def _send_clients(namespace: Namespace, exercise: Exercise) -> None:
+    """Send the clients of the start state to Azure now, before a fault keeps them from it."""
+    names = [str(each["name"]) for each in exercise.start.get("clients", ())]
+    for row in Client.objects.present().filter(namespace=namespace, name__in=names):
+        push(row)
 
 
 def _turn_faults_off(actor: User, namespace: Namespace) -> None:

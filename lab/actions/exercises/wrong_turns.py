@@ -23,48 +23,45 @@ def take_turn(
     return True
 
 
-def find_turn(situation: Situation, exercise: Exercise) -> bool:
+def find_turn(situation: Situation, exercise: Exercise) -> None:
     """Note a wrong turn that rows or the connection log show. The caller saves the progress."""
-    return _of_rows(situation, exercise) or _of_attempts(situation, exercise)
+    if not _of_rows(situation, exercise):
+        _of_attempts(situation, exercise)
 
 
 def _of_rows(situation: Situation, exercise: Exercise) -> bool:
-    progress = situation.progress
-    for turn in exercise.wrong_turns:
-        if turn.on == "row" and passes(situation, turn.code, turn.arguments):
-            if progress.wrong_turn == turn.key:
-                return False
-            file = str(turn.arguments.get("file", ""))
-            known = situation.files.get(file, {})
-            progress.wrong_turn, progress.wrong_turn_at = turn.key, timezone.now()
-            progress.wrong_turn_facts = {
-                "file": f"{file}.crt" if file else "",
-                "client": str(turn.arguments.get("client", "")),
-                **{name: known.get(name, "") for name in ("subject", "issuer", "thumbprint")},
-            }
-            return True
-        if progress.wrong_turn == turn.key and turn.on == "row":  # undone
+    """Note the first wrong turn that is true of the rows now, or forget one that was undone."""
+    progress, of_rows = situation.progress, [turn for turn in exercise.wrong_turns if turn.on == "row"]
+    turn = next((each for each in of_rows if passes(situation, each.code, each.arguments)), None)
+    if turn is None:
+        if progress.wrong_turn.startswith("row:"):
             progress.wrong_turn, progress.wrong_turn_at, progress.wrong_turn_facts = "", None, {}
-            return True
-    return False
-
-
-def _of_attempts(situation: Situation, exercise: Exercise) -> bool:
-    codes = [turn.code for turn in exercise.wrong_turns if turn.on == "connection"]
-    if not codes:
         return False
-    progress = situation.progress
-    seen = int(progress.facts.get("cursor", 0))
-    rows = attempts_of(situation).filter(cursor__gt=seen)
-    newest: ConnectionAttempt | None = rows.first()
-    if newest is None:
+    if progress.wrong_turn == turn.key:
         return False
-    progress.facts = progress.facts | {"cursor": newest.cursor}
-    if newest.accepted or newest.code not in codes:
-        return True
-    at = min(newest.at, timezone.now() + timedelta(seconds=1))
-    take_turn(progress, exercise, "connection", newest.code, _facts_of(newest), at=at)
+    file = str(turn.arguments.get("file", ""))
+    known = situation.files.get(file, {})
+    progress.wrong_turn, progress.wrong_turn_at = turn.key, timezone.now()
+    progress.wrong_turn_facts = {
+        "file": f"{file}.crt" if file else "",
+        "client": str(turn.arguments.get("client", "")),
+        **{name: known.get(name, "") for name in ("subject", "issuer", "thumbprint")},
+    }
     return True
+
+
+def _of_attempts(situation: Situation, exercise: Exercise) -> None:
+    """Note the wrong turn of the newest attempt that has not been looked at."""
+    if not any(turn.on == "connection" for turn in exercise.wrong_turns):
+        return
+    progress = situation.progress
+    newest: ConnectionAttempt | None = attempts_of(situation).filter(cursor__gt=progress.facts.get("cursor", 0)).first()
+    if newest is None:
+        return
+    progress.facts = progress.facts | {"cursor": newest.cursor}
+    if not newest.accepted:
+        at = min(newest.at, timezone.now() + timedelta(seconds=1))
+        take_turn(progress, exercise, "connection", newest.code, _facts_of(newest), at=at)
 
 
 def _facts_of(attempt: ConnectionAttempt) -> dict[str, str]:

@@ -1,0 +1,181 @@
+"""Take each wrong turn that the exercises name, as a trainee does: in forms, with files and with devices."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.samples.certificates import named, new_key
+from certificates.samples.chain import ClientName, make_sample_chain
+from certificates.x509.reading import to_pem
+from lab.actions.exercises.progress import Begun
+from lab.actions.exercises.start_states import put_client, upload_file
+from lab.catalogue.exercise import Exercise, WrongTurn
+from lab.models import Progress
+from namespaces.actions.clients import delete_client
+from namespaces.models import Client
+from sync.drift.resolutions import ignore
+from sync.models import Finding
+from tests.lab.conftest import Classroom
+
+Undo = Callable[[], object]
+
+
+def nothing() -> None:
+    return
+
+
+class Trainee:
+    """Takes wrong turns in one exercise that has begun."""
+
+    def __init__(self, room: Classroom, begun: Begun, exercise: Exercise, browser: Browser) -> None:
+        self.room, self.begun, self.exercise, self.browser = room, begun, exercise, browser
+
+    def take(self, turn: WrongTurn) -> Undo:
+        """Take one wrong turn, and return what undoes it."""
+        undo: Undo | None = getattr(self, f"_{turn.on}")(turn)
+        return undo or nothing
+
+    @property
+    def files(self) -> Any:
+        return Progress.objects.get(pk=self.begun.progress.pk).facts["files"]
+
+    @property
+    def first(self) -> str:
+        """Return the file of the exercise's first client certificate."""
+        assert self.begun.chain is not None
+        return self.begun.chain.clients[0].file_name
+
+    @property
+    def last(self) -> str:
+        assert self.begun.chain is not None
+        return self.begun.chain.clients[-1].file_name
+
+    # Forms
+
+    def _upload(self, turn: WrongTurn) -> None:
+        url = reverse("certificates:ca_certificate_check_file", args=[self.room.namespace.pk])
+        self.browser.post(url, {"pem": self._file_for(turn.code)}, headers={"HX-Request": "true"})
+
+    def _file_for(self, code: str) -> str:
+        chain = self.begun.chain or make_sample_chain([ClientName("press-1")], at=timezone.now())
+        leaf = to_pem(chain.clients[-1].certificate_der)
+        match code:
+            case "private-key":
+                return chain.clients[0].key_pem.decode()
+            case "several-certificates":
+                return leaf + chain.intermediate.certificate_pem
+            case "duplicate":
+                uploaded = self.room.cas().first()
+                assert uploaded is not None
+                return str(uploaded.pem)
+            case "self-signed-leaf":
+                return self_signed()
+            case "not-marked-as-ca":
+                return self_signed("Plant CA")
+            case _:
+                return leaf
+
+    def _form(self, turn: WrongTurn) -> None:
+        pk, name = self.room.namespace.pk, self.exercise.clients[0]
+        if turn.code == "same":
+            row = Client.objects.get(namespace=pk, name=name)
+            url = reverse("namespaces:client_change_authentication_name", args=[pk, name])
+            self.browser.post(url, {"authentication_name": row.authentication_name})
+            return
+        if not Client.objects.present().filter(namespace=pk, name=name).exists():
+            put_client(self.room.trainee, self.room.namespace, {}, name=name)
+        self.browser.post(reverse("namespaces:client_create", args=[pk]), {"name": name})
+
+    def _test(self, turn: WrongTurn) -> None:
+        url = reverse("certificates:test_authentication", args=[self.room.namespace.pk])
+        self.browser.post(url, {"pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"})
+
+    # Devices
+
+    def _connection(self, turn: WrongTurn) -> None:
+        name = str(self.exercise.names[0]["name"])
+        match turn.code:
+            case "authentication-name":
+                self.room.connect(self.begun, self.last, no_name=True)
+            case "client-found":
+                self.room.connect(self.begun, self.last, user_name="nobody")
+            case "certificate-readable":
+                self.room.connect_bare(name)
+            case "issuer-found" if self._is_trusted():
+                put_client(self.room.trainee, self.room.namespace, {}, name=name)
+                self.room.push()
+                self.room.connect_stranger(name)
+            case "scheme-compared" if not self._is_mismatched(name):
+                put_client(self.room.trainee, self.room.namespace, {}, name=name, authentication_name="press-other")
+                self.room.push()
+                self.room.connect(self.begun, self.first, user_name="press-other")
+            case _:
+                self.room.connect(self.begun, self.first, user_name=name)
+
+    def _is_trusted(self) -> bool:
+        return self.room.cas().filter(thumbprint=self.files["intermediate_ca"]["thumbprint"]).exists() and not any(
+            each.get("fault") == "other-ca" for each in self.exercise.names
+        )
+
+    def _is_mismatched(self, name: str) -> bool:
+        start = next((each for each in self.exercise.start.get("clients", ()) if each["name"] == name), {})
+        return "scheme" in start
+
+    # Rows
+
+    def _row(self, turn: WrongTurn) -> Undo:
+        return getattr(self, f"_row_{turn.code}")(**turn.arguments)  # type: ignore[no-any-return]
+
+    def _row_ca_uploaded(self, *, file: str) -> Undo:
+        row = upload_file(self.room.trainee, self.room.namespace, self.files[file], name=f"wrong-{file.split('_')[0]}")
+        return lambda: delete_ca_certificate(self.room.trainee, certificate=row)
+
+    def _row_client_registered(self, *, client: str, scheme: str) -> Undo:
+        file = "other" if scheme == "ThumbprintMatch" else ""
+        put_client(self.room.trainee, self.room.namespace, {}, name=client, scheme=scheme, file=file)
+        return nothing
+
+    def _row_client_deleted(self, *, client: str) -> Undo:
+        put_client(self.room.trainee, self.room.namespace, {}, name=client)
+        delete_client(self.room.trainee, client=Client.objects.get(namespace=self.room.namespace, name=client))
+        return nothing
+
+    def _row_ca_gone_too_early(self, *, file: str, **_: str) -> Undo:
+        row = self.room.cas().get(thumbprint=self.files[file]["thumbprint"])
+        delete_ca_certificate(self.room.trainee, certificate=row)
+        return nothing
+
+    def _row_drift_ignored(self, *, name: str) -> Undo:
+        ignore(self.room.trainee, finding=Finding.objects.get(scope=self.room.namespace.pk, name=name))
+        return nothing
+
+    def _row_client_by_hand(self, *, client: str) -> Undo:
+        put_client(self.room.trainee, self.room.namespace, {}, name=client)
+        return nothing
+
+
+def self_signed(name: str = "press-1") -> str:
+    """Return a certificate that signed itself and is no CA certificate."""
+    key, now = new_key(), timezone.now().replace(microsecond=0)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(named(name))
+        .issuer_name(named(name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=30))
+    )
+    if name == "press-1":
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        builder = builder.add_extension(usage, critical=False)
+    return to_pem(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
