@@ -25,9 +25,9 @@ def drift_found(situation: Situation, *, name: str) -> bool:
 
 @check()
 def drift_resolved(situation: Situation, *, name: str) -> bool:
-    """A difference was found, and none is open any more."""
-    found = _findings(situation, name)
-    return found.exists() and not found.filter(state=Finding.State.OPEN).exists()
+    """A difference was found, and none is open or ignored any more."""
+    states = set(_findings(situation, name).values_list("state", flat=True))
+    return states == {Finding.State.RESOLVED}
 
 
 def _findings(situation: Situation, name: str) -> "QuerySet[Finding]":

@@ -93,6 +93,7 @@ class Trainee:
             return
         if not Client.objects.present().filter(namespace=pk, name=name).exists():
             put_client(self.room.trainee, self.room.namespace, {}, name=name)
+            self.room.look(self.exercise.slug)
         self.browser.post(reverse("namespaces:client_create", args=[pk]), {"name": name})
 
     def _test(self, turn: WrongTurn) -> None:
@@ -142,7 +143,9 @@ class Trainee:
     def _row_client_registered(self, *, client: str, scheme: str) -> Undo:
         file = "other" if scheme == "ThumbprintMatch" else ""
         put_client(self.room.trainee, self.room.namespace, {}, name=client, scheme=scheme, file=file)
-        return nothing
+        row = Client.objects.get(namespace=self.room.namespace, name=client)
+        is_new = client in self.exercise.start.get("absent", ())
+        return (lambda: delete_client(self.room.trainee, client=row)) if is_new else nothing
 
     def _row_client_deleted(self, *, client: str) -> Undo:
         put_client(self.room.trainee, self.room.namespace, {}, name=client)
