@@ -128,8 +128,8 @@ class Trainee:
         )
 
     def _is_mismatched(self, name: str) -> bool:
-        start = next((each for each in self.exercise.start.get("clients", ()) if each["name"] == name), {})
-        return "scheme" in start
+        starts: dict[str, Any] = {each["name"]: each for each in self.exercise.start.get("clients", ())}
+        return "scheme" in starts.get(name, {})
 
     # Rows
 
