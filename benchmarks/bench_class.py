@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from benchmarks.report import Measurement, report
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
@@ -71,6 +73,7 @@ class Trainee:
         self._folder = folder
         self._results = results
         self._session = requests.Session()
+        repeat_as_browsers_do(self._session)
         self._namespace = ""
         self._chain: SampleChain = make_sample_chain([ClientName("press-1")], at=datetime.now(UTC))
 
@@ -145,11 +148,17 @@ class open_device:  # noqa: N801 - reads as a verb
         self._connection.close()
 
 
+def repeat_as_browsers_do(session: requests.Session) -> None:
+    """Repeat a GET whose kept connection the server has just closed, as every browser does. No POST is repeated."""
+    session.mount("http://", HTTPAdapter(max_retries=Retry(total=2, connect=2, read=2, backoff_factor=0)))
+
+
 def watch_board(endpoints: dict[str, Any], results: Results, until: float) -> str:
     """Read the board as the trainer's browser does, and return its last content."""
     board = endpoints["portal"].rstrip("/") + endpoints["class"]["board"]
     last = ""
     with signed_in(endpoints, "admin") as session:
+        repeat_as_browsers_do(session)
         headers = {"HX-Request": "true", "HX-Trigger": "class-board"}
         while time.monotonic() < until:
             answer = results.timed("board", lambda: session.get(board, headers=headers, timeout=30))

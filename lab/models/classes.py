@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 MOST_SEATS = 60
+ACCOUNTS = "class-"  # what the user names of seats begin with; nobody can change a user name
 LONGEST_NAME, LONGEST_QUESTION, LONGEST_MESSAGE = 40, 200, 300  # characters
 
 

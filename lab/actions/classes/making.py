@@ -15,7 +15,7 @@ from lab.actions.classes import codes as class_codes
 from lab.actions.classes.access import administrator_now, emulator
 from lab.actions.classes.errors import ClassError
 from lab.models import Seat, TrainingClass
-from lab.models.classes import MOST_SEATS
+from lab.models.classes import ACCOUNTS, MOST_SEATS
 from namespaces.importing.runs import take_resource
 from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole, Role
 from portal import activity
@@ -84,12 +84,12 @@ def _make_seats(actor: User, training: TrainingClass, mark: str, resources: Sequ
         namespace.import_state, namespace.import_touched_at = Namespace.Import.DONE, now
         namespaces.append(namespace)
         # Inactive until a trainee joins: nobody can use the account of a free seat.
-        user = User(username=f"class-{mark}-{number:02}", first_name=f"Seat {number:02}", is_active=False)
+        user = User(username=f"{ACCOUNTS}{mark}-{number:02}", first_name=f"Seat {number:02}", is_active=False)
         user.set_unusable_password()
         users.append(user)
     Namespace.objects.bulk_create(namespaces)
     User.objects.bulk_create(users)
-    teams = Team.objects.bulk_create([Team(name=f"Seat {user.username[6:]}") for user in users])
+    teams = Team.objects.bulk_create([Team(name=f"Seat {user.username.removeprefix(ACCOUNTS)}") for user in users])
     places = list(zip(namespaces, teams, users, strict=True))
     Membership.objects.bulk_create([Membership(team=team, user=user) for _, team, user in places])
     NamespaceRole.objects.bulk_create(
