@@ -33,6 +33,7 @@ DECIDING = {
     "sync.pages.metrics._drift": "sums over all namespaces, for administrators",
     "sync.pages.changes_since._record_since": "of a row that the page has read",
     "sync.pages.confirmation._deletions_among": "of differences that the page has read",
+    "sync.pages.ownership._teams_of": "of differences that the page has read",
     "sync.views.drift._is_going": "of a difference that the page has read",
 }
 
