@@ -52,6 +52,8 @@ PAGES = (
     "namespaces/1/expiries/",
     "namespaces/1/sample-certificates/",
     "namespaces/1/access-control/",
+    "lab/1/devices/",
+    "lab/1/shared-attempts/",
     "namespaces/1/sync/",
     "namespaces/1/drift/",
     "home/",
