@@ -39,8 +39,9 @@ def create_device(
         client_id=client_id,
         sends_intermediate=sends_intermediate,
     )
+    running = control.ask("states", owner=actor.pk, namespace=namespace.resource_key)["states"]
     with transaction.atomic():
-        _forget_ended(actor, namespace)
+        BrowserDevice.objects.filter(owner=actor).exclude(handle__in=list(running)).delete()  # those that have ended
         device = BrowserDevice.objects.create(
             namespace=namespace,
             owner=actor,
@@ -75,23 +76,21 @@ def end_device(actor: User, *, device: BrowserDevice) -> None:
 
 
 def end_devices_of(user: User) -> dict[str, int]:
-    """End all devices of a person who is disabled, in that transaction. Return how many there were."""
-    if control.has_devices() and BrowserDevice.objects.filter(owner=user).exists():
-        with suppress(DeviceProblem):  # without its rows, no page reaches them, and unused ones end soon
-            control.ask("end-all", owner=user.pk, namespace="")
+    """End all devices of a person who is disabled, after that transaction. Return how many there were."""
     deleted, _ = BrowserDevice.objects.filter(owner=user).delete()
+    if deleted and control.has_devices():
+        transaction.on_commit(lambda: _end_all(user.pk))
     return {"browser_devices": deleted}
+
+
+def _end_all(owner: int) -> None:
+    with suppress(DeviceProblem):  # without their rows, no page reaches them, and unused ones end soon
+        control.ask("end-all", owner=owner, namespace="")
 
 
 def _check(actor: User, namespace: Namespace) -> None:
     if not rights_now(actor, namespace.pk).reach(Client):
         raise DeviceProblem("no-longer-allowed", f"You may no longer connect clients in {namespace.name}.")
-
-
-def _forget_ended(actor: User, namespace: Namespace) -> None:
-    """Delete the rows of this person's devices that have ended."""
-    states = control.ask("states", owner=actor.pk, namespace=namespace.resource_key)["states"]
-    BrowserDevice.objects.filter(owner=actor).exclude(handle__in=list(states)).delete()
 
 
 def _record(actor: User, namespace: Namespace, verb: str) -> None:

@@ -16,7 +16,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from lab.devices.limits import CONNECT_SECONDS, KEEP_ALIVE, MOST_PACKET
+from lab.devices.limits import CONNECT_SECONDS, KEEP_ALIVE, MOST_PACKET, MOST_UNANSWERED
+from lab.devices.problems import DeviceProblem
 from lab.devices.reason_codes import code_of, connack_code
 from lab.devices.record import RECEIVED, SENT, Record, shown_payload
 from namespaces.connections.mqtt_endpoints import MqttEndpoint
@@ -66,6 +67,7 @@ class MqttConnection:
         self._task = asyncio.get_running_loop().create_task(self._run(endpoint))
 
     def publish(self, topic: str, payload: bytes, qos: int) -> None:
+        self._check_unanswered()
         sent = self._client.publish(topic, payload, qos)
         if qos:
             self._asked[sent.mid] = ("PUBLISH", topic)
@@ -73,6 +75,7 @@ class MqttConnection:
         self._record.packet(SENT, "PUBLISH", about)
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
+        self._check_unanswered()
         if self._is_v5:
             _, mid = self._client.subscribe(topic_filter, options=SubscribeOptions(qos=qos))
         else:
@@ -81,9 +84,16 @@ class MqttConnection:
         self._record.packet(SENT, "SUBSCRIBE", f"{topic_filter} (QoS {qos}, packet {mid})")
 
     def unsubscribe(self, topic_filter: str) -> None:
+        self._check_unanswered()
         _, mid = self._client.unsubscribe(topic_filter)
         self._asked[mid or 0] = (topic_filter, "")
         self._record.packet(SENT, "UNSUBSCRIBE", f"{topic_filter} (packet {mid})")
+
+    def _check_unanswered(self) -> None:
+        if len(self._asked) >= MOST_UNANSWERED:
+            raise DeviceProblem(
+                "no-answer", "The endpoint has not acknowledged the last packets. Wait, or connect again."
+            )
 
     def stop(self) -> asyncio.Task[None] | None:
         """Disconnect, if connected. Return the task that ends when nothing runs any more."""

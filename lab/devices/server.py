@@ -8,12 +8,13 @@ import secrets
 import signal
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from lab.devices.address_file import Address, forget_address, write_address
 from lab.devices.keeper import Bounds, EndpointOf, Keeper
-from lab.devices.limits import MOST_REQUEST, REQUEST_SECONDS
+from lab.devices.limits import MOST_CONNECTING, MOST_REQUEST, REQUEST_SECONDS
 from lab.devices.problems import DeviceProblem
 
 HOST = "127.0.0.1"
@@ -30,6 +31,7 @@ async def serve(path: Path, endpoint_of: EndpointOf, bounds: Bounds) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_CONNECTING, "connect"))
     listener = await asyncio.start_server(desk.receive, HOST, 0, limit=MOST_REQUEST)
     async with listener:
         address = Address(listener.sockets[0].getsockname()[1], secret, time.time())
@@ -59,7 +61,7 @@ class Desk:
             async with self._free, asyncio.timeout(REQUEST_SECONDS):
                 answer = await self._answer(await reader.readline())
                 if answer is not None:
-                    writer.write(json.dumps(answer).encode() + b"\n")
+                    writer.write(json.dumps(answer, ensure_ascii=False).encode(errors="replace") + b"\n")
                     await writer.drain()
         except (OSError, ValueError, TimeoutError):  # also a line that is too long
             pass

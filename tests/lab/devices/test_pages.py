@@ -157,12 +157,15 @@ def test_a_device_is_its_owners_alone(ada: Pages) -> None:
     assert ada.state(device) == "ready"
 
 
-def test_a_device_ends_for_a_person_who_is_disabled_or_loses_the_role(ada: Pages) -> None:
+def test_a_device_ends_for_a_person_who_is_disabled_or_loses_the_role(
+    ada: Pages, django_capture_on_commit_callbacks: Any
+) -> None:
     device = ada.create()
     ada.namespace.roles.all().delete()
     for name in ("detail", "live"):
         assert ada.get(name, device.pk).status_code == 404
-    assert end_devices_of(ada.user) == {"browser_devices": 1}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert end_devices_of(ada.user) == {"browser_devices": 1}
     assert control.ask("states", owner=ada.user.pk, namespace="")["states"] == {}
 
 

@@ -212,7 +212,7 @@ def test_memory_is_bounded(factory: Plant, person: Person) -> None:
     trust(factory, made)
     assert made.connect() == "connected"
     for number in range(limits.PACKETS_KEPT + 20):
-        made.ask("publish", topic=f"t/{number}", payload="x" * limits.MOST_PAYLOAD, qos=0)
+        made.ask("publish", topic=f"t/{number}", payload="\x07😀" * 800, qos=0)
     view = made.view()
     assert (len(view["packets"]), len(view["log"])) == (limits.PACKETS_KEPT, limits.LOG_KEPT)
     assert max(len(each["text"]) for each in view["packets"]) <= limits.LONGEST_TEXT
