@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.cache import cache
 from django.test import Client as Browser
 from django.urls import reverse
@@ -189,6 +190,20 @@ def test_a_trainee_returns_with_the_code_until_the_trainer_renews_it(training: T
     new = Browser()
     assert new.post(page("join_return"), {"return_code": renewed.context["code"]}).status_code == 302
     assert new.get(own).status_code == 200
+
+
+def test_a_new_return_code_is_the_only_way_to_a_seat(training: TrainingClass, admin: User) -> None:
+    _, seat, _ = join(training, "Ines")
+    user = seat.user
+    user.email = "ines@example.com"
+    user.set_password("correct horse battery")
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    renewed = signed_in(admin).post(page("seat_code_renew", training.pk, 1))
+    user.refresh_from_db()
+    assert (user.has_usable_password(), user.email) == (False, "")
+    assert not EmailAddress.objects.filter(user=user).exists()
+    assert Browser().post(page("join_return"), {"return_code": renewed.context["code"]}).status_code == 302
 
 
 def test_a_free_seat_has_no_return_code(training: TrainingClass, admin: User) -> None:

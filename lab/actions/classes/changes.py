@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -16,8 +17,10 @@ from lab.actions.devices import end_devices_of
 from lab.models import Enrolment, Seat, TrainingClass
 from namespaces.importing.runs import take_resource
 from namespaces.models import Namespace, NamespaceConfiguration, NamespaceRole
-from portal.models import Team, User
+from portal.models import AccessLink, Team, User
+from portal.people.links import revoke_open
 from portal.registry import end_for_person
+from portal.sign_in.second_step import remove_second_step
 from portal.sign_in.sessions import end_all_sessions
 from sync.arm.gateway import AzureNotFound, AzureRefused, AzureUnreachable
 from sync.models import forget_scope
@@ -62,9 +65,20 @@ def renew_return_code(actor: User, *, seat: Seat) -> str:
         changed = Seat.objects.joined().filter(pk=seat.pk).update(return_hash=class_codes.return_hash(secret, seat.pk))
         if not changed:
             raise ClassError("", "free", "Nobody sits here yet. The join code opens this seat.")
+        _take_other_ways_in(seat.user)
         end_all_sessions(seat.user)
         record(actor, training, "Renew return code", name=f"Seat {seat.number:02}")
     return class_codes.shown(secret, training.pk, seat.number)
+
+
+def _take_other_ways_in(user: User) -> None:
+    """Take away what a trainee may have added to the account: then only the return code opens the seat."""
+    user.set_unusable_password()
+    user.email = ""
+    user.save(update_fields=["password", "email"])
+    EmailAddress.objects.filter(user=user).delete()
+    remove_second_step(user)
+    revoke_open(AccessLink.objects.filter(user=user))
 
 
 def ask_for_help(seat: Seat, *, question: str) -> None:
