@@ -136,7 +136,7 @@ def first_loads(browser: Browser, endpoints: dict[str, Any], cookies: dict[str, 
         network.on("Network.loadingFinished", lambda done, to=received: to.append(done["encodedDataLength"]))
         page.goto(endpoints["portal"] + path, wait_until="networkidle")
         yield Measurement(f"{name}: first load", sum(received) / 1000, " KB", 80)
-        yield Measurement(f"{name}: layout shift", page.evaluate("window.shift"), "", 0)
+        yield Measurement(f"{name}: layout shift", round(page.evaluate("window.shift"), 3), "", 0)
         context.close()
 
 
@@ -149,7 +149,7 @@ def swaps(browser: Browser, endpoints: dict[str, Any], cookies: dict[str, str]) 
     before = page.evaluate("window.shift")
     ours, peer = page.evaluate(SWAP, SWAPS)
     yield Measurement("Clients: htmx swap p95", p95(ours), " ms", 100, peer=p95(peer), goal_is_absolute=True)
-    yield Measurement("Clients: layout shift of swaps", page.evaluate("window.shift") - before, "", 0)
+    yield Measurement("Clients: layout shift of swaps", round(page.evaluate("window.shift") - before, 3), "", 0)
     context.close()
 
 
