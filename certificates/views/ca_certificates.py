@@ -90,9 +90,9 @@ CA_CERTIFICATES = Kind(
         "Subject": CsvColumn("subject"),
         "Issuer": CsvColumn("issuer"),
         "Thumbprint (SHA-256)": CsvColumn("thumbprint"),
-        "Valid from (UTC)": CsvColumn("not_before"),
-        "Valid to (UTC)": CsvColumn("not_after"),
-        "Last seen (UTC)": CsvColumn("last_used_at"),
+        "Valid from (UTC)": CsvColumn("not_before", is_time=True),
+        "Valid to (UTC)": CsvColumn("not_after", is_time=True),
+        "Last seen (UTC)": CsvColumn("last_used_at", is_time=True),
         "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of, key="sync_state"),
     },
     extras={

@@ -33,6 +33,7 @@ from portal.web.responses import PageRequest, go_to, render_page
 from sync.models import STATE_COLUMNS, sync_state_of
 from sync.pages.changes_since import changes_since
 
+AS_JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder for each value
 SCHEME_LABELS = {scheme.value: scheme.label for scheme in VALIDATION_SCHEMES}
 
 
@@ -104,13 +105,13 @@ CLIENTS = Kind(
         "Connection state": CsvColumn("state"),
         "Team": CsvColumn("team__name", key="team"),
         "Description": CsvColumn("description"),
-        "Attributes": CsvColumn("attributes", value=lambda held: json.dumps(held, ensure_ascii=False) if held else ""),
+        "Attributes": CsvColumn("attributes", value=lambda held: AS_JSON(held) if held else ""),
         "Certificate issuer": CsvColumn("certificate_issuer"),
         "Certificate subject": CsvColumn("certificate_subject"),
         "Certificate serial number": CsvColumn("certificate_serial"),
         "Certificate thumbprint (SHA-256)": CsvColumn("certificate_thumbprint"),
-        "Certificate expires (UTC)": CsvColumn("certificate_expires_at"),
-        "Last seen (UTC)": CsvColumn("last_seen_at"),
+        "Certificate expires (UTC)": CsvColumn("certificate_expires_at", is_time=True),
+        "Last seen (UTC)": CsvColumn("last_seen_at", is_time=True),
         "Sync state": CsvColumn(*STATE_COLUMNS, value=sync_state_of, key="sync_state"),
     },
     extras={

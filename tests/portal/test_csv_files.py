@@ -15,39 +15,51 @@ from django.utils import timezone
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal import activity
 from portal.models import Activity, User
-from portal.web.csv_files import LONGEST_CELL, cell, csv_response
+from portal.web.csv_files import LONGEST_CELL, cell, csv_response, line
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 MANY = {"namespaces:client_csv": 10_000, "namespaces:connection_csv": 3_000, "namespaces:activity_csv": 3_000}
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("press-1", "press-1"),
-        ("Straße 漢字, “quoted”", "Straße 漢字, “quoted”"),
-        ("=1+1", "'=1+1"),
-        ("+49 89", "'+49 89"),
-        ("-2", "'-2"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("  =1+1", "'  =1+1"),
-        ("＝1", "'＝1"),
-        ("a;=1+1; b", "a;'=1+1; b"),
-        ("a=b-c@d", "a=b-c@d"),
-        ("\t=1+1", "‹U+0009›=1+1"),
-        ("\r=1+1", "‹U+000D›=1+1"),
-        ("two\nlines", "two‹U+000A›lines"),
-        ("two\r\nlines", "two‹U+000A›lines"),
-        ("\u202etxt.exe\x00", "‹U+202E›txt.exe‹U+0000›"),
-        ("\ud800", "‹U+D800›"),
-        (None, ""),
-        ("", ""),
-        (7, "7"),
-        (datetime(2026, 3, 1, 12, 30, 1, tzinfo=UTC), "2026-03-01 12:30:01"),
-    ],
-)
+CELLS: list[tuple[object, str]] = [
+    ("press-1", "press-1"),
+    ("Straße 漢字, “quoted”", "Straße 漢字, “quoted”"),
+    ("=1+1", "'=1+1"),
+    ("+49 89", "'+49 89"),
+    ("-2", "'-2"),
+    ("@SUM(A1)", "'@SUM(A1)"),
+    ("  =1+1", "'  =1+1"),
+    ("＝1", "'＝1"),
+    ("a;=1+1; b", "a;'=1+1; b"),
+    ("a=b-c@d", "a=b-c@d"),
+    ("\t=1+1", "‹U+0009›=1+1"),
+    ("\r=1+1", "‹U+000D›=1+1"),
+    ("two\nlines", "two‹U+000A›lines"),
+    ("two\r\nlines", "two‹U+000A›lines"),
+    ("\u202etxt.exe\x00", "‹U+202E›txt.exe‹U+0000›"),
+    ("\ud800", "‹U+D800›"),
+    (None, ""),
+    ("", ""),
+    (7, "7"),
+    (datetime(2026, 3, 1, 12, 30, 1, tzinfo=UTC), "2026-03-01 12:30:01"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), CELLS)
 def test_a_cell_is_plain_text(value: object, shown: str) -> None:
     assert cell(value) == shown
+
+
+@pytest.mark.parametrize(
+    "value", [value for value, _ in CELLS] + ['say "no"', '"', " x", ";", "x" * 30_001, -7, "\u3000=1"]
+)
+@pytest.mark.parametrize("beside", [(), ("plain", "Ünï"), ('{"a": 1}', None), ("a;=1", "=2")])
+def test_a_line_is_what_the_csv_module_makes_of_its_cells(value: object, beside: tuple[object, ...]) -> None:
+    """Texts are checked together first: whatever is beside it, each cell comes out as it does alone."""
+    for row in ([value, *beside], [*beside, value], [*beside, value, *beside]):
+        made = io.StringIO(newline="")
+        csv.writer(made, quoting=csv.QUOTE_ALL).writerow([cell(each) for each in row])
+        assert line(row) == made.getvalue()
 
 
 def test_a_cell_is_not_longer_than_a_spreadsheet_takes() -> None:
