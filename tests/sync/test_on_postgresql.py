@@ -38,6 +38,10 @@ SAME_TESTS = {
         *("test_notices.py", "../certificates/test_expiry_notices.py"),
     ),
     "people": tuple(f"../portal/people/test_{name}.py" for name in ("accounts", "invitations", "migrations", "teams")),
+    "lists": (
+        "../namespaces/pages/test_list_places.py",
+        *(f"../portal/test_{name}.py" for name in ("csv_files", "exports", "export_progress", "listing")),
+    ),
     "pump and budget": ("push/test_pump.py", "throttling/test_budget.py", "push/test_database_faults.py"),
 }
 

@@ -168,7 +168,7 @@ def test_a_place_far_away_reads_its_keys_from_an_index(namespace: Namespace, sor
     reads = [query["sql"] for query in asked.captured_queries if "LIMIT" in query["sql"]]
     assert reads
     assert not [sql for sql in reads if "OFFSET" in sql]
-    if sort.removeprefix("-") == "team":  # sorts by the name in another table
+    if sort.removeprefix("-") == "team" or connection.vendor != "sqlite":  # which sorts by a name in another table
         return
     for sql in reads:
         with connection.cursor() as cursor:
