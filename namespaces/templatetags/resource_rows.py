@@ -18,7 +18,6 @@ from portal.web.invisible_characters import named
 register = template.Library()
 
 LONGEST_DESCRIPTION = 80  # characters
-_SETTLED = status_mark("Succeeded")
 _AGAINST_RULES = status_mark("Against our rules", "warning")
 
 
@@ -91,8 +90,9 @@ class _Rows:
         return self._with_template(self.kind.cells_template, row=row)
 
     def _state(self, row: Any) -> str:
-        if row.is_settled and not row.finding_pk:
-            return f'<span id="state-{row.pk}" data-state="Succeeded">{_SETTLED}</span>'
+        state = row.sync_state
+        if not (row.parked_code or row.finding_pk or row.waits_for or row.last_error):
+            return f'<span id="state-{row.pk}" data-state="{escape(state)}">{status_mark(state)}</span>'
         args = [self.namespace.pk, row.name]
         urls = {f"{action}_url": reverse(self.urls[page], args=args) for action, page in _STATE_URLS}
         return self._with_template("namespaces/sync_state.html", row=row, may_contribute=row.may_change, **urls)
