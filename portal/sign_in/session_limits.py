@@ -19,7 +19,7 @@ POLLING_ELEMENTS = frozenset(
         *("bell", "live", "newer", "sync-poll", "overview", "namespaces", "sync-figures", "comparison"),
         *("import-poll", "attempts-came", "export-progress"),
         *("class-board", "seat-bar", "seat-look", "device-live"),
-        "lab-poll",
+        *("lab-poll", "progress-notice"),
     }
 )
 
