@@ -341,6 +341,7 @@ REDIRECTS = {
         "namespaces:clients_change",
     ),
     *("sync:sync_retry", "sync:sync_discard"),
+    "lab:device_certificate",  # a file while the device runs
 }
 FILES = (
     *("_csv", "_pem", "session_state", "export_progress", "client_import_left", "client_import_result"),
