@@ -1,10 +1,12 @@
 """Pictures of every page of a filled demo, for people to look at, and what a program can see in them.
 
-They are in build/screenshots/pages, or below the folder that the variable SCREENSHOTS names: three widths, light and dark.
+They are in build/screenshots/pages, or below the folder that the variable SCREENSHOTS names: three widths in light colours, two in
+dark ones. No person's walk depends on another's.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
@@ -16,6 +18,7 @@ from tests.e2e.walk import WALK, Stop
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 WIDTHS = {1440: 900, 1280: 900, 390: 844}
 PHONE = 390
+DARK = {1440, PHONE}  # it differs in colours alone
 
 # What is wrong on a page, as sentences: too wide, headings without words, commands over one another or cut off, labels of buttons cut off.
 FAULTS = """phone => {
@@ -69,30 +72,35 @@ def folder(screenshots: Path) -> Path:
 
 @pytest.mark.parametrize("who", WALK)
 def test_every_page_fits_at_every_width(filled: DemoProcess, chromium: Browser, folder: Path, who: str) -> None:
-    ready = filled.wait_ready()
-    base = ready["portal"]
-    password = next((user["password"] for user in ready["users"] if user["username"] == who), "")
+    found = list(walk(filled.wait_ready(), chromium, folder, who))
+    assert not found, "\n".join(found)
+
+
+def walk(ready: dict[str, Any], chromium: Browser, folder: Path, who: str) -> Iterator[str]:
+    """Take the pictures of all that one person opens, and yield what is wrong."""
     context = chromium.new_context(viewport=ViewportSize(width=1440, height=900), reduced_motion="reduce")
     page = context.new_page()
     console: list[str] = []
     page.on("console", lambda said: console.append(said.text) if said.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: console.append(str(error)))
-    found = []
     if who != "nobody":
         Guide(page, ready, folder.parent).sign_in(who)
     for stop in WALK[who]:
         page.set_viewport_size(ViewportSize(width=1440, height=900))
-        page.goto(base + stop.path)
-        if "?next=" in page.url and "/account/confirm/?" in page.url:
-            page.get_by_label("Password").fill(password)
-            page.get_by_role("button", name="Confirm").click()
+        page.goto(ready["portal"] + stop.path)
+        if "/account/confirm/?" in page.url:
+            confirm(page, next(user["password"] for user in ready["users"] if user["username"] == who))
         if stop.act is not None:
             stop.act(page)
-        found += [f"{stop.name} {fault}" for fault in faults_of(page, stop, folder)]
-        found += [f"{stop.name}: {said}" for said in console if not _is_expected(said)]
+        for fault in (*faults_of(page, stop, folder), *(said for said in console if not _is_expected(said))):
+            yield f"{stop.name}: {fault}"
         console.clear()
     context.close()
-    assert not found, "\n".join(found)
+
+
+def confirm(page: Page, password: str) -> None:
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Confirm").click()
 
 
 def faults_of(page: Page, stop: Stop, folder: Path) -> Iterator[str]:
@@ -101,7 +109,7 @@ def faults_of(page: Page, stop: Stop, folder: Path) -> Iterator[str]:
         page.set_viewport_size(ViewportSize(width=width, height=height))
         for fault in page.evaluate(FAULTS, width == PHONE):
             yield f"at {width}: {fault}"
-        for scheme in ("light", "dark"):
+        for scheme in ("light", "dark") if width in DARK else ("light",):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
             page.screenshot(path=folder / f"{stop.name}-{width}-{scheme}.png", full_page=True)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
