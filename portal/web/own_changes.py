@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from portal.short_cache import Use, short_cache
+from portal.sign_in.session_limits import POLLING_ELEMENTS
 
 COOKIE = "changed"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -25,7 +26,8 @@ class OwnChangesMiddleware:
             with short_cache(Use.ONLY_WRITE if COOKIE in request.COOKIES else Use.READ):
                 return self._get_response(request)
         response = self._get_response(request)
-        if settings.SHORT_CACHE_SECONDS:
+        is_poll = request.headers.get("HX-Trigger", "") in POLLING_ELEMENTS  # the lab's watches: not the user's change
+        if settings.SHORT_CACHE_SECONDS and not is_poll:
             response.set_cookie(
                 COOKIE,
                 "1",

@@ -148,6 +148,15 @@ def test_the_files_of_a_start_are_on_one_page_only(browser: Browser, trainee: Us
     assert "PRIVATE KEY" not in str(progress("upload-the-ca").facts)
 
 
+def test_starting_over_makes_new_files_where_the_lab_made_them(
+    browser: Browser, trainee: User, place: Namespace
+) -> None:
+    assert start(trainee, place, "upload-the-ca").chain is not None
+    assert start(trainee, place, "register-the-client").chain is None  # the same chain goes on
+    again = browser.post(reverse("lab:again"))
+    assert "data:application/zip;base64," in again.content.decode()
+
+
 def test_a_chain_of_the_samples_page_is_the_trainees_own(browser: Browser, trainee: User, place: Namespace) -> None:
     start(trainee, place, "make-a-chain")
     samples = reverse("certificates:sample_certificates", args=[place.pk])
@@ -180,6 +189,13 @@ def test_the_menu_counts_what_is_done(browser: Browser, trainee: User, place: Na
     make_ca_certificate(place, "mine", der=begun.chain.intermediate.certificate_der)
     browser.post(reverse("lab:watch"))
     assert re.search(r"\b1 of \d+\b", browser.get(reverse("lab:home")).content.decode())
+
+
+def test_a_poll_is_no_change_of_the_user(browser: Browser, trainee: User, place: Namespace, settings: Any) -> None:
+    settings.SHORT_CACHE_SECONDS = 2
+    start(trainee, place, "upload-the-ca")
+    answer = browser.post(reverse("lab:watch"), headers=HTMX | {"HX-Trigger": "lab-poll"})
+    assert "changed" not in answer.cookies
 
 
 def test_nobody_works_where_they_may_change_nothing(client: Browser, place: Namespace) -> None:

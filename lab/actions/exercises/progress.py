@@ -1,6 +1,7 @@
 """Changes of a trainee's place in the lab: choose a namespace, begin, watch, open hints, skip, start over."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -34,7 +35,8 @@ def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
     Raise RuleError, AzureRefused or AzureUnreachable; the exercise is then begun all the same, so that it can be started over.
     """
     own = bool(exercise.start.get("own_chain"))
-    files = _own_files(actor, namespace) if own else {}
+    known = _own_facts(actor, namespace, exercise) if own else {}
+    files: dict[str, dict[str, str]] = known.get("files", {})
     begins_with_none = bool(exercise.start.get("no_files"))
     chain = None if files or begins_with_none else make_chain(exercise, at=timezone.now())
     if begins_with_none:
@@ -46,7 +48,8 @@ def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
     try:
         apply_start(actor, namespace, exercise, files)
     finally:
-        progress.facts = {"files": files, "own": own, "starting_at": starting_at.isoformat()}
+        was_made = chain is not None or bool(known.get("made"))
+        progress.facts = {"files": files, "own": own, "made": was_made, "starting_at": starting_at.isoformat()}
         progress.started_at = timezone.now()
         progress.save()
     return Begun(progress, chain)
@@ -68,11 +71,15 @@ def _reset(actor: User, namespace: Namespace, exercise: Exercise, facts: dict[st
     return progress
 
 
-def _own_files(actor: User, namespace: Namespace) -> dict[str, dict[str, str]]:
-    """Return the files of the newest chain of the trainee's own in this namespace."""
-    facts = Progress.objects.filter(user=actor, namespace=namespace).order_by("-started_at", "-pk")
-    found = (each.get("files", {}) for each in facts.values_list("facts", flat=True) if each.get("own"))
-    return next((files for files in found if files), {})
+def _own_facts(actor: User, namespace: Namespace, exercise: Exercise) -> dict[str, Any]:
+    """Return the facts of the newest chain of the trainee's own in this namespace.
+
+    Files that the lab made are made anew when an exercise is started over, since their keys are with the trainee, or lost.
+    """
+    begun = Progress.objects.filter(user=actor, namespace=namespace).order_by("-started_at", "-pk")
+    found = (each for each in begun.values_list("facts", flat=True) if each.get("own") and each.get("files"))
+    facts: dict[str, Any] = next(found, {})
+    return {} if facts.get("made") and begun.filter(exercise=exercise.slug).exists() else facts
 
 
 def watch(progress: Progress, namespace: Namespace) -> Progress:
