@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.demo_process import DemoProcess
 from tests.e2e.guide import Guide
@@ -42,6 +42,12 @@ def begin(guide: Guide) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def width_of(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 def check_axe(page: Page) -> None:
     found = Axe().run(page, options=AXE_OPTIONS).response["violations"]
     assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found] == []
@@ -53,7 +59,7 @@ def test_a_wrong_turn_beside_the_open_pane_and_done(guide: Guide) -> None:
     check_axe(page)
     page.goto(page.url.partition("/lab/")[0] + "/namespaces/2/ca-certificates/")
     panel = page.locator("#lab")
-    assert (panel.bounding_box() or {})["width"] == 352
+    assert width_of(panel) == 352
     page.get_by_role("link", name="Certificate", exact=True).click()
     pane = guide.pane("Upload certificate")
     pane.locator("input[type=file]").set_input_files(
@@ -85,7 +91,7 @@ def test_keyboard_and_phone(guide: Guide) -> None:
     fold.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#lab.folded")).to_have_count(1)
-    assert (page.locator("#lab").bounding_box() or {})["width"] == 44
+    assert width_of(page.locator("#lab")) == 44
     page.reload()
     opener = page.locator("#lab").get_by_role("button", name="Open the lab")
     opener.focus()
