@@ -282,7 +282,7 @@ def test_what_appeared_in_azure_is_adopted_by_contributors(place: Place) -> None
         seen_at=now,
     )
     page = browser.get(reverse("sync:drift_detail", args=[place.namespace.pk, finding.pk]))
-    assert page.context["may_decide"] is False
+    assert page.context["finding"].may_decide is False
     decision = {"finding": finding.pk, "decision": "adopt"}
     browser.post(reverse("sync:drift_resolve", args=[place.namespace.pk]), decision)
     assert not Client.objects.filter(name="unknown").exists()

@@ -78,7 +78,8 @@ def test_disabling_ends_everything_that_acts_in_the_name() -> None:
     assert not Browser().login(username="second", password=PASSWORD)
     entry = Activity.objects.get(verb="Disable person")
     assert entry.before == {"active": True}
-    assert entry.after == {"active": False, "ended": {"links": 2, "calendar_addresses": 1}}
+    ended = {"links": 2, "calendar_addresses": 1, "browser_devices": 0, "shared_attempts": 0}
+    assert entry.after == {"active": False, "ended": ended}
 
     post(admin, "person_enable", other.pk)
 
