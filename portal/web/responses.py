@@ -38,8 +38,12 @@ def go_to(request: PageRequest, to: str, *args: object) -> HttpResponseBase:
 
 
 def local_url(request: HttpRequest, url: str | None) -> str:
-    """Return `url` if it leads back into this portal, else the home page."""
+    """Return `url` if it is an address or a path from the root that leads back into this portal, else the home page."""
     hosts = {request.get_host()}
-    if url and url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()):
+    if (
+        url
+        and url.startswith(("/", "http://", "https://"))
+        and url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure())
+    ):
         return url
     return reverse("portal:home")
