@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +61,7 @@ class Results:
             self.errors.append(text)
 
     def p95(self, kind: str) -> float:
-        return statistics.quantiles(self.seconds[kind], n=20)[-1]
+        return statistics.quantiles(self.seconds[kind], n=20, method="inclusive")[-1]
 
 
 class Trainee:
@@ -81,7 +82,7 @@ class Trainee:
         try:
             self._join()
             self._register()
-            with open_device(self._connect()):
+            with closing(self._connect()):
                 while time.monotonic() < until:
                     for page in PAGES:
                         self._get("page", f"{self._namespace}{page}")
@@ -133,19 +134,6 @@ class Trainee:
     def _post(self, kind: str, path: str, form: dict[str, str]) -> requests.Response:
         sent = form | {"csrfmiddlewaretoken": self._session.cookies["csrftoken"]}
         return self._results.timed(kind, lambda: self._session.post(self._portal + path, data=sent, timeout=30))
-
-
-class open_device:  # noqa: N801 - reads as a verb
-    """Keep a connection for the block."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
 
 
 def repeat_as_browsers_do(session: requests.Session) -> None:

@@ -87,7 +87,7 @@ class Results:
 
     def p95(self, page: str | None = None) -> float:
         found = self.seconds[page] if page else [each for took in self.seconds.values() for each in took]
-        return statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
+        return statistics.quantiles(found, n=20, method="inclusive")[-1] if len(found) > 1 else found[0]
 
     def add(self, more: "Results") -> None:
         for page, took in more.seconds.items():

@@ -112,7 +112,7 @@ class ArmService:
                 raise SeedError(f"{call.target}: {error.message}", number) from error
 
     def replace_namespaces(self, entries: Sequence[Mapping[str, Any]], deleted: Sequence[str]) -> list[dict[str, Any]]:
-        """Delete namespaces, those of `entries` included, and create `entries` anew. Return them as ARM shows them.
+        """Delete namespaces, those of `entries` included, and create `entries`. Return them as ARM shows them.
 
         Subscriptions and resource groups that are missing are created too. Everything in them goes: resources, operations, MQTT sessions and the connection log. All of it happens or, if an
         entry is invalid, nothing. Ports of MQTT endpoints stay the same. Raise `ArmError`.

@@ -18,7 +18,7 @@ MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
 class ControlApi:
     """The requests below `/emulator/`.
 
-    `reset` restores the state at the start, `replace` deletes namespaces and creates them anew, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
+    `reset` restores the state at the start, `replace` deletes namespaces and creates them again, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
     id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, and `event_counts` returns what became of life-cycle
     events.
     """

@@ -74,7 +74,7 @@ def _reset(actor: User, namespace: Namespace, exercise: Exercise, facts: dict[st
 def _own_facts(actor: User, namespace: Namespace, exercise: Exercise) -> dict[str, Any]:
     """Return the facts of the newest chain of the trainee's own in this namespace.
 
-    Files that the lab made are made anew when an exercise is started over, since their keys are with the trainee, or lost.
+    The lab makes new files when an exercise is started over, since their keys are with the trainee, or lost.
     """
     begun = Progress.objects.filter(user=actor, namespace=namespace).order_by("-started_at", "-pk")
     found = (each for each in begun.values_list("facts", flat=True) if each.get("own") and each.get("files"))

@@ -1,6 +1,6 @@
 """*Show me*: do the steps of an exercise through the same actions as the forms, and note that they were shown.
 
-The keys that this needs are in memory only while it runs, so an exercise with files begins anew.
+The keys that this needs are in memory only while it runs, so an exercise with files starts over.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""`POST /emulator/namespaces`: namespaces deleted and created anew, all or none."""
+"""`POST /emulator/namespaces`: namespaces deleted and created again, all or none."""
 
 import uuid
 from typing import Any
