@@ -1,4 +1,4 @@
-"""A client for the emulator's control API: faults, reset, MQTT endpoints. Standard library only.
+"""A client for the emulator's control API: faults, moments of judging, reset, MQTT endpoints. Standard library only.
 
 control = EmulatorControl.from_ready_file(Path("ready.json"))
 with control.fault(Fault(kind="throttle", count=20, retry_after=1)):
@@ -9,8 +9,9 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -108,6 +109,10 @@ class EmulatorControl:
     def reset(self) -> None:
         """Restore the state at the start: faults of the command line, resources of the seed, no connection log."""
         self._call("POST", "/reset")
+
+    def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
+        """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
+        self._call("POST", "/judging", {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())})
 
     def mqtt_endpoints(self) -> dict[str, tuple[str, int]]:
         """Return host and port of each MQTT endpoint by namespace id."""

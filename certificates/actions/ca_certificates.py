@@ -38,7 +38,8 @@ def _check_certificate(actor: User, namespace: Namespace, certificate: Certifica
         if other.der
     ]
     full_at = full_at_limit(namespace) if row.pk is None else 0
-    diagnosis = diagnose_ca_upload([certificate], existing=existing, full_at=full_at, at=timezone.now())
+    at = namespace.judged_at(timezone.now())
+    diagnosis = diagnose_ca_upload([certificate], existing=existing, full_at=full_at, at=at)
     for problem in diagnosis.errors:
         raise RuleError("file", problem.code, f"{problem.sentence} {problem.next_step}".strip())
 

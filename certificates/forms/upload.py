@@ -102,7 +102,7 @@ class CertificateFileForm(FileOrPasteForm):
         self.upload_problem: Problem | None = None
 
     def read(self, data: bytes) -> None:
-        self.diagnosis = self._diagnose(data, timezone.now())
+        self.diagnosis = self._diagnose(data, self.namespace.judged_at(timezone.now()))
         self.show("".join(to_pem(each.certificate.der) for each in self.diagnosis.certificates))
         self.upload_problem = self.diagnosis.problem
         self.cleaned_data["certificate"] = self.diagnosis.chosen

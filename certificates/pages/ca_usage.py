@@ -68,7 +68,7 @@ def impact_of(certificate: CACertificate) -> Impact:
 def _insight(certificate: CACertificate, known: list[KnownCertificate]) -> CAInsight | None:
     state = NamespaceState(cas=trusted_cas(certificate.namespace))
     try:
-        return inspect_ca(certificate.name, state, known, at=timezone.now())
+        return inspect_ca(certificate.name, state, known, at=certificate.namespace.judged_at(timezone.now()))
     except (KeyError, DecodingError):
         return None  # being deleted, or unreadable
 
@@ -84,7 +84,8 @@ class OtherSignedClients:
 def other_signed_clients(certificate: CACertificate) -> OtherSignedClients:
     namespace, chains = certificate.namespace, _Chains()
     rows = _rows_below(namespace, certificate, chains, by_thumbprint=True)[:MAX_KNOWN]
-    refused = {each.client_name: each for each in reversed(refused_certificates(namespace, at=timezone.now()))}
+    at = namespace.judged_at(timezone.now())
+    refused = {each.client_name: each for each in reversed(refused_certificates(namespace, at=at))}
     shown = [KnownCertificate(n, r.leaf.der, tuple(c.der for c in r.certificates[1:])) for n, r in refused.items()]
     by_thumbprint = _insight(certificate, _known_certificates(namespace, rows, chains))
     of_refused = _insight(certificate, shown)

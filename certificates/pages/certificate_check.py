@@ -72,14 +72,16 @@ def check_certificate(
     Args:
         namespaces: those that the person sees, from `namespaces.access.with_rights`.
         presented: the certificate with its chain.
-        at: the current time.
+        at: the current time; each namespace may judge ahead of it.
     """
     leaf = presented.leaf
     if leaf is None:
         return None
     if leaf.is_ca:
         return _checked_ca(namespaces, leaf, at)
-    decisions = [(each, _decide(state, presented, leaf, at)) for each, state in _states(namespaces, leaf)]
+    decisions = [
+        (each, _decide(state, presented, leaf, each.judged_at(at))) for each, state in _states(namespaces, leaf)
+    ]
     if not decisions:
         return CheckedCertificate(
             _subject(leaf), False, False, "There is no namespace to check it against.", _no_ticks()
@@ -105,14 +107,14 @@ def _checked_ca(namespaces: Sequence[Namespace], leaf: Certificate, at: datetime
     uploaded = CACertificate.visible_to(sight).present().filter(thumbprint=leaf.thumbprint_sha256)
     names = dict(uploaded.order_by("-name").values_list("namespace_id", "name"))
     trusting = [each for each in namespaces if each.pk in names]
-    is_valid = leaf.not_before <= at <= leaf.not_after
+    first = trusting[0] if trusting else None
+    is_valid = leaf.not_before <= (first.judged_at(at) if first is not None else at) <= leaf.not_after
     ticks = (
         Tick("Issuer", PASSED if trusting else FAILED),
         Tick("Validity", PASSED if is_valid else FAILED),
         Tick("Name", UNKNOWN),
         Tick("Enabled", UNKNOWN),
     )
-    first = trusting[0] if trusting else None
     return CheckedCertificate(
         _subject(leaf),
         True,

@@ -34,15 +34,22 @@ class Expiry:
 
 
 def expiries_of(
-    namespace: Namespace, *, at: datetime, within: timedelta | None = None, with_refused: bool = False
+    namespace: Namespace,
+    *,
+    at: datetime,
+    now: datetime | None = None,
+    within: timedelta | None = None,
+    with_refused: bool = False,
 ) -> list[Expiry]:
     """Return the expiry dates from a month ago on, the earliest first.
 
-    Arguments: `at`, an aware datetime; `within`, how far ahead to look; `with_refused`, whether to include certificates
+    Arguments: `at`, an aware datetime; `now`, from when the month counts, if certificates are judged ahead of the clock: what
+    expired because of that is listed too; `within`, how far ahead to look; `with_refused`, whether to include certificates
     of refused clients, which the calendar leaves out.
     """
     until = at + within if within is not None else BEFORE_NO_EXPIRY
-    span = {"not_after__gt": at - PAST, "not_after__lte": until}
+    since = (now or at) - PAST
+    span = {"not_after__gt": since, "not_after__lte": until}
     cas = CACertificate.visible_to(namespace.sight).present().filter(**span)
     names = {name.lower(): name for name in Client.visible_to(namespace.sight).present().values_list("name", flat=True)}
     shown = ClientCertificate.objects.visible_to(namespace.sight).filter(**span).order_by("not_after")[:MAX_EXPIRIES]
@@ -50,7 +57,7 @@ def expiries_of(
     found += [_of_client(row, names[row.client_name.lower()]) for row in shown if row.client_name.lower() in names]
     if with_refused:
         refused = refused_certificates(namespace, at=at)
-        found += [_of_refused(namespace, each) for each in refused if at - PAST < each.leaf.not_after <= until]
+        found += [_of_refused(namespace, each) for each in refused if since < each.leaf.not_after <= until]
     return sorted(found, key=lambda expiry: (expiry.not_after, expiry.kind, expiry.name))[:MAX_EXPIRIES]
 
 

@@ -52,7 +52,8 @@ def replacement_of(old: CACertificate, impact: Impact, *, by: str = "") -> Repla
     that of the old one.
     """
     others = CACertificate.visible_to(old.namespace.sight).present().exclude(pk=old.pk).select_related("namespace")
-    choices = [each for each in others.order_by("-pk") if each.not_after and each.not_after > timezone.now()]
+    at = old.namespace.judged_at(timezone.now())
+    choices = [each for each in others.order_by("-pk") if each.not_after and each.not_after > at]
     for each in choices:
         each.namespace = old.namespace  # with what the user sees
     named = next((each for each in choices if each.name == by), None)

@@ -30,6 +30,19 @@ class Issuer:
     key: ec.EllipticCurvePrivateKey
 
 
+@dataclass(frozen=True)
+class Span:
+    """When client certificates are valid: from `at` until `lifetime` after the moment at which they are judged."""
+
+    at: datetime
+    lifetime: timedelta
+    ahead: timedelta = timedelta()  # of that moment
+
+    @property
+    def judged_at(self) -> datetime:
+        return self.at + self.ahead
+
+
 def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
@@ -51,15 +64,15 @@ def ca_certificate(
 
 
 def client_certificate(
-    name: ClientName, key: ec.EllipticCurvePrivateKey, issuer: Issuer, *, at: datetime, lifetime: timedelta
+    name: ClientName, key: ec.EllipticCurvePrivateKey, issuer: Issuer, span: Span
 ) -> x509.Certificate:
     """Return a client certificate with the name where its scheme reads it, and with the fault of `name`."""
-    not_before, not_after = at - _BACKDATED, at + lifetime
+    not_before, not_after = span.at - _BACKDATED, span.judged_at + span.lifetime
     if name.fault == "expired":
-        not_before, not_after = at - timedelta(days=31), at - timedelta(days=1)
+        not_before, not_after = span.at - timedelta(days=31), span.at - timedelta(days=1)
     if name.fault == "not-yet-valid":
-        not_before = at + timedelta(days=30)
-        not_after = not_before + lifetime
+        not_before = span.judged_at + timedelta(days=30)
+        not_after = not_before + span.lifetime
     text = name.authentication_name.swapcase() if name.fault == "wrong-case" else name.authentication_name
     in_subject = fits_subject(text) and name.fault != "wrong-san-kind"
     builder = _builder(named(text if in_subject else "sample client"), key, issuer, not_before, not_after)

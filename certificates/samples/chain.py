@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certificates.authentication.types import FAILED_TITLES, SCHEMES_BY_VALUE
-from certificates.samples.certificates import Issuer, ca_certificate, client_certificate, der_of, named, new_key
+from certificates.samples.certificates import Issuer, Span, ca_certificate, client_certificate, der_of, named, new_key
 from certificates.samples.names import (
     FAULTS_BY_CODE,
     MAX_COMMON_NAME,
@@ -104,12 +104,18 @@ class SampleFile:
 
 
 def make_sample_chain(
-    names: Sequence[ClientName], *, at: datetime, lifetime: timedelta = DEFAULT_LIFETIME, label: str = "MqttAppSamples"
+    names: Sequence[ClientName],
+    *,
+    at: datetime,
+    lifetime: timedelta = DEFAULT_LIFETIME,
+    label: str = "MqttAppSamples",
+    ahead: timedelta = timedelta(),
 ) -> SampleChain:
     """Create a root, an intermediate (path length 0), and a client certificate for each name.
 
     Arguments: `names`, 1 to `MAX_CLIENTS`; `at`, the aware datetime from which they are valid; `lifetime` of the client
-    certificates (the CA certificates live longer); `label`, the first word of the CA names. Raises `IssuingError` for a
+    certificates (the CA certificates live longer); `label`, the first word of the CA names; `ahead`, how far ahead of `at` the
+    certificates will be judged: valid ones are valid now and until `lifetime` after then. Raises `IssuingError` for a
     name that cannot be used.
     """
     if not 1 <= len(names) <= MAX_CLIENTS:
@@ -119,30 +125,28 @@ def make_sample_chain(
     at = at.astimezone(UTC).replace(microsecond=0)
     root = Issuer(named(f"{label} Root CA"), new_key())
     intermediate = Issuer(named(f"{label} Intermediate CA"), new_key())
-    root_certificate = ca_certificate(root, root, at=at, lifetime=lifetime * 4, path_length=1)
-    intermediate_certificate = ca_certificate(intermediate, root, at=at, lifetime=lifetime * 2, path_length=0)
+    root_certificate = ca_certificate(root, root, at=at, lifetime=ahead + lifetime * 4, path_length=1)
+    intermediate_certificate = ca_certificate(intermediate, root, at=at, lifetime=ahead + lifetime * 2, path_length=0)
     return SampleChain(
         _sample(_ROOT_FILE, root_certificate, root.key),
         _sample(_INTERMEDIATE_FILE, intermediate_certificate, intermediate.key),
         tuple(
-            _client(name, file_name, intermediate, at=at, lifetime=lifetime, label=label)
+            _client(name, file_name, intermediate, span=Span(at, lifetime, ahead), label=label)
             for name, file_name in zip(names, _file_names(names), strict=True)
         ),
         tuple(names),
-        at + lifetime,
+        at + ahead + lifetime,
     )
 
 
-def _client(
-    name: ClientName, file_name: str, intermediate: Issuer, *, at: datetime, lifetime: timedelta, label: str
-) -> SampleCertificate:
+def _client(name: ClientName, file_name: str, intermediate: Issuer, *, span: Span, label: str) -> SampleCertificate:
     key, issuer = new_key(), intermediate
     chain: tuple[bytes, ...] = ()
     if name.fault == "other-ca":
         issuer = Issuer(named(f"{label} Other CA"), new_key())
     if name.fault == "leaf-as-ca":
-        issuer, chain = _client_that_signs(intermediate, at=at, lifetime=lifetime)
-    certificate = client_certificate(name, key, issuer, at=at, lifetime=lifetime)
+        issuer, chain = _client_that_signs(intermediate, span)
+    certificate = client_certificate(name, key, issuer, span)
     return _sample(
         file_name,
         certificate,
@@ -153,10 +157,10 @@ def _client(
     )
 
 
-def _client_that_signs(intermediate: Issuer, *, at: datetime, lifetime: timedelta) -> tuple[Issuer, tuple[bytes, ...]]:
+def _client_that_signs(intermediate: Issuer, span: Span) -> tuple[Issuer, tuple[bytes, ...]]:
     own = Issuer(named("sample client that signs"), new_key())
     name = ClientName("sample client that signs", "ThumbprintMatch")
-    certificate = client_certificate(name, own.key, intermediate, at=at, lifetime=lifetime)
+    certificate = client_certificate(name, own.key, intermediate, span)
     return own, (der_of(certificate),)
 
 

@@ -53,9 +53,9 @@ def test_authentication(request: PageRequest, pk: int) -> HttpResponse:
                 namespace,
                 presented,
                 user_name=attempt.user_name or None,
-                at=timezone.now(),
+                at=namespace.judged_at(timezone.now()),
                 protocol=protocol_of(attempt),
-                now=timezone.now(),
+                now=namespace.judged_at(timezone.now()),
                 may_change=may_change,
             )
     context = namespace_context(request, namespace, form=form, test=test, attempt=attempt, offered=_offered(namespace))
@@ -74,7 +74,7 @@ def _offered(namespace: Namespace) -> QuerySet[ConnectionAttempt]:
 
 
 def _run_test(namespace: Namespace, form: TestAuthenticationForm, may_change: bool) -> AuthenticationTest:
-    now, cleaned = timezone.now(), form.cleaned_data
+    now, cleaned = namespace.judged_at(timezone.now()), form.cleaned_data
     assert form.presented is not None
     return run_authentication_test(
         namespace,

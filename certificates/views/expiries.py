@@ -26,10 +26,11 @@ SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(da
 def expiries(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     within = request.GET.get("within", "")
-    found = expiries_of(namespace, at=timezone.now(), within=SPANS.get(within), with_refused=True)
+    now, at = timezone.now(), namespace.judged_at(timezone.now())
+    found = expiries_of(namespace, at=at, now=now, within=SPANS.get(within), with_refused=True)
     feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
     context = namespace_context(
-        request, namespace, expiries=found, within=within if within in SPANS else "", feed=feed, now=timezone.now()
+        request, namespace, expiries=found, within=within if within in SPANS else "", feed=feed, now=at
     )
     return render_page(request, "certificates/expiries.html", context, partial="grid")
 
@@ -41,11 +42,12 @@ def expiry_feed_make(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     secret = create_calendar_feed(request.user, namespace=namespace)
     address = request.build_absolute_uri(reverse("certificates:expiry_feed", args=[secret]))
-    found = expiries_of(namespace, at=timezone.now(), with_refused=True)
+    now, at = timezone.now(), namespace.judged_at(timezone.now())
+    found = expiries_of(namespace, at=at, now=now, with_refused=True)
     feed = ExpiryFeed.objects.filter(user=request.user, namespace=namespace).first()
-    context = namespace_context(
-        request, namespace, expiries=found, within="", feed=feed, address=address, now=timezone.now()
-    ) | {"menu_current": "certificates:expiries"}
+    context = namespace_context(request, namespace, expiries=found, within="", feed=feed, address=address, now=at) | {
+        "menu_current": "certificates:expiries"
+    }
     return render_page(request, "certificates/expiries.html", context)
 
 
@@ -62,7 +64,7 @@ def expiry_feed_revoke(request: PageRequest, pk: int) -> HttpResponseBase:
 @login_not_required
 @require_safe
 def expiry_feed(request: HttpRequest, secret: str) -> HttpResponse:
-    """Return the calendar. Calendar programs cannot sign in, so the secret in the address grants access.
+    """Return the calendar, by the clock. Calendar programs cannot sign in, so the secret in the address grants access.
 
     Some programs try PROPFIND or OPTIONS first, and continue with GET after status 405.
     """

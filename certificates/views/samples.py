@@ -29,7 +29,7 @@ def sample_certificates(request: PageRequest, pk: int) -> HttpResponse:
     context = namespace_context(request, namespace, form=form)
     status = 200
     if request.method == "POST" and form.is_valid():
-        chain = make_sample_chain(form.names, at=timezone.now())
+        chain = make_sample_chain(form.names, at=timezone.now(), ahead=namespace.judged_ahead)
         observe(request.user, namespace.pk, Observation("samples", "made", "", _facts(chain)))
         context |= {"chain": chain, "zip_base64": base64.b64encode(sample_chain_zip(chain)).decode()}
     elif request.method == "POST":

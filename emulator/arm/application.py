@@ -14,6 +14,7 @@ from emulator.arm.event_subscriptions.operations import EventSubscriptions
 from emulator.arm.faults.active_faults import ActiveFaults, Plan, error_of
 from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
+from emulator.arm.faults.judging import JudgingMoments
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import MqttState
@@ -76,7 +77,13 @@ class ArmService:
         self._operations = LongRunningOperations(store, self._visible)
         events = events or LifeCycleEvents(store, EventOptions())
         self._control = ControlApi(
-            self._faults, self.reset, self.replace_namespaces, mqtt_endpoints, mqtt_ca, events.counts
+            self._faults,
+            self.reset,
+            self.replace_namespaces,
+            JudgingMoments(store),
+            mqtt_endpoints,
+            mqtt_ca,
+            events.counts,
         )
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()
@@ -115,7 +122,7 @@ class ArmService:
         """Delete namespaces, those of `entries` included, and create `entries`. Return them as ARM shows them.
 
         Subscriptions and resource groups that are missing are created too. Everything in them goes: resources, operations, MQTT sessions and the connection log. All of it happens or, if an
-        entry is invalid, nothing. Ports of MQTT endpoints stay the same. Raise `ArmError`.
+        entry is invalid, nothing. Ports of MQTT endpoints and moments of judging stay the same. Raise `ArmError`.
         """
         calls = [self._call_of(entry, number) for number, entry in enumerate(entries, start=1)]
         over = (*deleted, *(call.target for call in calls))
@@ -126,11 +133,16 @@ class ArmService:
             self._operations.cancel_below(namespace_id)
             self._visible.forget_below(namespace_id)
         with self._store.transaction():
+            ahead = {call.target: self._store.judged_ahead(call.target) for call in calls}
             for namespace_id in over:
                 self._store.delete(namespace_id)
             for call in calls:
                 self._make_place(call)
-            return [dict(self._operate(call).body or {}) for call in calls]
+            made = [dict(self._operate(call).body or {}) for call in calls]
+            for namespace_id, span in ahead.items():
+                if span:
+                    self._store.set_judged_ahead(namespace_id, span)
+            return made
 
     def _make_place(self, call: Call) -> None:
         """Create subscription and resource group of a namespace where they are missing. Raise `ArmError`."""

@@ -74,8 +74,11 @@ class Resource:
 
 @dataclass(frozen=True)
 class Change:
-    """A committed change. `namespace_id` is "" for subscriptions and resource groups."""
+    """A committed change. `namespace_id` is "" for subscriptions and resource groups.
 
-    kind: Literal["put", "deleted"]
+    "judged": the moment at which certificates are judged has moved; the resource is the namespace, unchanged.
+    """
+
+    kind: Literal["put", "deleted", "judged"]
     resource: Resource  # after the change; before it if deleted
     namespace_id: str

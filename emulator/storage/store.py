@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS resource_unique_key ON resource (parent_key, t
     WHERE unique_key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_AHEAD = "judged-ahead "  # seconds, by the key of a namespace
 COLUMNS = "id, type, name, body, system_data, unique_key, certificate"
 logger = logging.getLogger(__name__)
 
@@ -194,6 +196,8 @@ class Store:
             ).fetchall()
             self._connection.execute(f"DELETE FROM resource WHERE {where}", span)  # noqa: S608
             for row in rows:
+                if row[1] == NAMESPACE:
+                    self._connection.execute("DELETE FROM setting WHERE name = ?", (_AHEAD + id_key(row[0]),))
                 counted = (id_key(parent_of(row[0])), row[1])
                 if counted in self._counts:
                     self._counts[counted] -= 1
@@ -208,6 +212,7 @@ class Store:
                 (kept_type,),
             ).fetchall()
             self._connection.execute("DELETE FROM resource WHERE type <> ?", (kept_type,))
+            self._connection.execute("DELETE FROM setting WHERE name LIKE ?", (_AHEAD + "%",))
             self._counts.clear()
             self._log.clear()
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
@@ -345,3 +350,19 @@ class Store:
     def remember_mqtt_port(self, namespace_id: str, port: int) -> None:
         """Store the port of the MQTT endpoint of a namespace."""
         self.set_setting("mqtt-port " + id_key(namespace_id), str(port))
+
+    # The moment at which certificates are judged
+
+    def judged_ahead(self, namespace_id: str) -> timedelta:
+        """Return how far ahead of the clock the certificates of a namespace are judged; zero unless it was moved."""
+        text = self.setting(_AHEAD + id_key(namespace_id))
+        return timedelta(seconds=int(text)) if text else timedelta()
+
+    def set_judged_ahead(self, namespace_id: str, ahead: timedelta) -> None:
+        """Move the moment at which the certificates of a namespace are judged. Zero: judge by the clock again."""
+        with self.transaction():
+            namespace = self.get(namespace_id)
+            if namespace is None:
+                raise LookupError(namespace_id)
+            self.set_setting(_AHEAD + id_key(namespace_id), str(int(ahead.total_seconds())))
+            self._pending.append(Change("judged", namespace, namespace.id))

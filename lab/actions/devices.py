@@ -38,6 +38,7 @@ def create_device(
         fault=fault,
         client_id=client_id,
         sends_intermediate=sends_intermediate,
+        ahead_seconds=int(namespace.judged_ahead.total_seconds()),
     )
     running = control.ask("states", owner=actor.pk, namespace=namespace.resource_key)["states"]
     with transaction.atomic():

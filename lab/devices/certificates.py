@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_pem
@@ -32,13 +32,15 @@ class DeviceCertificates:
         return {name: getattr(self, name) for name in names}
 
 
-def make_certificates(name: ClientName, *, sends_intermediate: bool, at: datetime) -> DeviceCertificates:
+def make_certificates(
+    name: ClientName, *, sends_intermediate: bool, at: datetime, ahead: timedelta = timedelta()
+) -> DeviceCertificates:
     """Make a key and its own chain: root, intermediate, and a certificate with the fault of `name`.
 
-    With `sends_intermediate`, the device sends the intermediate with its certificate. The keys of root and intermediate end
+    `ahead` is how far ahead of `at` the namespace judges certificates. With `sends_intermediate`, the device sends the intermediate with its certificate. The keys of root and intermediate end
     here. Raise IssuingError for a name that cannot be issued.
     """
-    chain = make_sample_chain([name], at=at, label=f"{LABEL} {os.urandom(3).hex()}")
+    chain = make_sample_chain([name], at=at, label=f"{LABEL} {os.urandom(3).hex()}", ahead=ahead)
     (leaf,) = chain.clients
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

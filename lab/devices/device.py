@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from certificates.samples.chain import ClientName
@@ -25,7 +25,12 @@ class Device:
         self.owner = owner
         self.namespace = namespace
         self.client_id = str(wanted["client_id"])
-        self.certificates = make_certificates(name, sends_intermediate=bool(wanted["sends_intermediate"]), at=at)
+        self.certificates = make_certificates(
+            name,
+            sends_intermediate=bool(wanted["sends_intermediate"]),
+            at=at,
+            ahead=timedelta(seconds=int(wanted.get("ahead_seconds", 0))),
+        )
         self.record = Record()
         self.made_at = self.used_at = time.monotonic()
         self._connection: MqttConnection | None = None

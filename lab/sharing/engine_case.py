@@ -33,7 +33,7 @@ def engine_case(user: User, attempt: ConnectionAttempt) -> dict[str, Any] | None
             chain=presented.ders[1:],
             user_name=attempt.user_name or None,
             state=state,
-            at=attempt.at,
+            at=attempt.judged_at,
         )
         if (now.code, now.anchor) == (then.code, then.anchor):
             row: dict[str, Any] = masked(_row(attempt, presented, state, now))
@@ -60,7 +60,7 @@ def _row(attempt: ConnectionAttempt, presented: PresentedChain, state: Namespace
     return {
         "format": FORMAT,
         "id": f"shared: {now.code} at {attempt.at:%Y-%m-%d %H:%M:%S}",
-        "at": attempt.at.isoformat(),
+        "at": attempt.judged_at.isoformat(),
         "presented": pems[0] if pems else None,
         "chain": pems[1:],
         "uploaded": {ca.name: to_pem(ca.der) for ca in state.cas},

@@ -38,6 +38,7 @@ def freeze(user: User, attempt: ConnectionAttempt) -> dict[str, Any]:
     frozen = {
         "format": FORMAT,
         "at": attempt.at.isoformat(),
+        "judged_at": attempt.judged_at.isoformat(),  # ahead of it where training moved the moment
         "accepted": attempt.accepted,
         "code": attempt.code,
         "user_name": attempt.user_name,
@@ -81,6 +82,12 @@ class ShownAttempt:
     @property
     def not_before(self) -> datetime | None:
         return datetime.fromisoformat(self.facts["not_before"]) if self.facts["not_before"] else None
+
+    @property
+    def judged_at(self) -> datetime | None:
+        """The moment at which the certificate was judged, where it was not that of the attempt."""
+        moment = self.facts.get("judged_at", self.facts["at"])
+        return datetime.fromisoformat(moment) if moment != self.facts["at"] else None
 
     @property
     def not_after(self) -> datetime | None:

@@ -129,7 +129,7 @@ def _place_of(namespace: Namespace) -> _Place:
         namespace.rights.reach(Client),
         {each.name.lower(): each for each in existing},
         {each.key: each for each in existing},
-        Trust(trusted_cas(namespace), timezone.now()),
+        Trust(trusted_cas(namespace), namespace.judged_at(timezone.now())),
     )
 
 

@@ -1,5 +1,6 @@
 """What clients showed and did at the endpoint: their certificates, and their attempts to connect."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -8,6 +9,8 @@ from django.db.models.functions import Lower
 
 from namespaces.models.core import Client, Namespace
 from sync.models import Sight
+
+MOST_AHEAD = 20 * 365 * 86_400  # seconds that an endpoint may judge ahead of the clock
 
 
 def _client_named(column: str) -> Any:
@@ -112,6 +115,12 @@ class ConnectionAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at} {self.client_name or self.user_name}"
+
+    @property
+    def judged_at(self) -> datetime:
+        """The moment at which the certificate was judged: ahead of the clock where the endpoint says so."""
+        ahead = self.record.get("judgedAheadSeconds")
+        return self.at + timedelta(seconds=ahead) if isinstance(ahead, int) and 0 < ahead < MOST_AHEAD else self.at
 
 
 class RefusedOperationQuerySet(models.QuerySet["RefusedOperation"]):

@@ -1,7 +1,7 @@
 """The namespace, its roles and clients, and the connection log imported from the endpoint."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -58,15 +58,25 @@ class Namespace(models.Model):
     clients_connected = models.PositiveIntegerField(null=True)  # at connections_read_at; None where it is not known
     roles_edition = models.PositiveBigIntegerField(default=0)  # counts the changes of its role assignments
 
+    # How far ahead of the clock its certificates are judged, for training in an emulator, which has the same: `judged_at`.
+    judged_ahead = models.DurationField(default=timedelta)
+
     hides_other_teams = models.BooleanField(default=False)  # CA certificates and clients of other teams are not seen
 
     rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(name="namespace_never_judged_behind", condition=Q(judged_ahead__gte=timedelta())),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def judged_at(self, now: datetime) -> datetime:
+        """Return the moment at which certificates in this namespace are judged. Whatever judges one here asks this."""
+        return now + self.judged_ahead
 
     @property
     def sight(self) -> Sight:

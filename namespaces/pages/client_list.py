@@ -113,7 +113,7 @@ def _of_last_seen(namespace: Namespace, value: str) -> Q | None:
 
 
 def _of_expiry(namespace: Namespace, value: str) -> Q | None:
-    now = timezone.now()
+    now = namespace.judged_at(timezone.now())
     if value == "expired":
         return Q(certificate_expires_at__lte=now)
     if value not in _EXPIRES:

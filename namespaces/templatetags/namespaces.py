@@ -1,8 +1,10 @@
 """Links into this room for templates of others."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django import template
+from django.utils import timezone
 
 from namespaces.connections import attempts
 from namespaces.connections.attempt_filter import verdict_on
@@ -48,3 +50,9 @@ def create_client_url(namespace_pk: int, values: Iterable[tuple[str, str]]) -> s
         scheme=facts.get("validation_scheme", ""),
         thumbprint=facts.get("thumbprint", ""),
     )
+
+
+@register.simple_tag
+def judged_at(namespace: Namespace) -> datetime:
+    """Return the moment at which certificates in a namespace are judged now."""
+    return namespace.judged_at(timezone.now())

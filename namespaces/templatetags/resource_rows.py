@@ -86,7 +86,7 @@ class _Rows:
 
     def _cells(self, row: Any) -> str:
         if self.kind.stem == "client":
-            return client_cells(row, self.grid.hidden)
+            return client_cells(row, self.grid.hidden, self.context.get("now"))
         return self._with_template(self.kind.cells_template, row=row)
 
     def _state(self, row: Any) -> str:

@@ -44,7 +44,8 @@ def _form(
         given = like(namespace, asked_text(request.GET, "like")) if data is None and "like" in request.GET else {}
         given["initial"] = given.get("initial", {}) | filled_in(request.GET)
         new = CreateClientForm(data, namespace=namespace, user=request.user, **given)
-        new.show_reading(reading_of(request.POST, uploaded=uploaded_ca_subjects(namespace), at=timezone.now()))
+        at = namespace.judged_at(timezone.now())
+        new.show_reading(reading_of(request.POST, uploaded=uploaded_ca_subjects(namespace), at=at))
         return new
     filled = filled_in_settings(client, request.GET) if data is None else {}
     form = ClientSettingsForm(data, initial=_settings_of(client) | filled, rows=rows_of(client.attributes))
@@ -61,7 +62,8 @@ def _draft(
     request: PageRequest, namespace: Namespace, client: Client | None
 ) -> tuple[ClientSettingsForm, dict[str, Any]]:
     uploaded = uploaded_ca_subjects(namespace)
-    draft = draft_of(request.POST, request.FILES, namespace=namespace, uploaded=uploaded, at=timezone.now())
+    at = namespace.judged_at(timezone.now())
+    draft = draft_of(request.POST, request.FILES, namespace=namespace, uploaded=uploaded, at=at)
     if client is not None:
         return ClientSettingsForm(initial=draft.initial, rows=draft.rows), {}
     form = CreateClientForm(initial=draft.initial, rows=draft.rows, namespace=namespace, user=request.user)

@@ -96,6 +96,7 @@ def namespace_import_retry(request: PageRequest, pk: int) -> HttpResponseBase:
 
 def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
     now = timezone.now()
+    judged_at = namespace.judged_at(now)
     summary, trust = summarize(namespace, at=now), trust_in(namespace)
     connections = connection_chart(namespace, request.GET.get("span", ""), at=now)
     return namespace_context(
@@ -110,8 +111,10 @@ def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
         spans=SPANS.values(),
         has_log=has_connection_log(),
         connected=None if namespace.sight.is_partial else namespace.clients_connected,  # counted over every team
-        expiring=[ca for ca in trust.expiring(until=now + EXPIRES_SOON) if ca.not_after and ca.not_after > now],
-        expiries=expiry_chart(namespace, trust.cas, at=now),
+        expiring=[
+            ca for ca in trust.expiring(until=judged_at + EXPIRES_SOON) if ca.not_after and ca.not_after > judged_at
+        ],
+        expiries=expiry_chart(namespace, trust.cas, at=judged_at),
         throughput=throughput_chart(namespace.sight, at=now),
         recent=recent_history(namespace),
         endpoint=mqtt_endpoint(namespace),

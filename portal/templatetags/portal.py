@@ -231,9 +231,9 @@ def time_ago(value: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def expiry_kind(expires_at: datetime) -> str:
-    """Return how urgent an expiry is: "bad" once it has passed, "warning" in the last month, else ""."""
-    left = (expires_at - timezone.now()).days
+def expiry_kind(expires_at: datetime, at: datetime | None = None) -> str:
+    """Return how urgent an expiry is at a time: "bad" once it has passed, "warning" in the last month, else ""."""
+    left = (expires_at - (at or timezone.now())).days
     return "bad" if left < 0 else "warning" if left < WARNING_DAYS else ""
 
 

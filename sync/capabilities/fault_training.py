@@ -5,6 +5,7 @@ Each rule applies to one namespace, so that training in one does not disturb ano
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from typing import Any, Protocol
 
@@ -128,6 +129,9 @@ class FaultControl(Protocol):
     ) -> Sequence[Mapping[str, Any]]:
         """Delete namespaces with everything in them, those of `put` too, and create `put` anew. Return these."""
 
+    def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
+        """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
+
 
 class EmulatorFaults:
     """The emulator's control: GET, POST and DELETE /emulator/faults, beside its ARM."""
@@ -146,6 +150,10 @@ class EmulatorFaults:
     ) -> Sequence[Mapping[str, Any]]:
         wanted = {"put": list(put), "delete": list(deleted)}
         return list(arm_gateway().beside("POST", "/emulator/namespaces", wanted).get("value") or [])
+
+    def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
+        wanted = {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())}
+        arm_gateway().beside("POST", "/emulator/judging", wanted)
 
 
 @cache

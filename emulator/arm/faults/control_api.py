@@ -1,4 +1,4 @@
-"""The control API below `/emulator/`: faults, reset, MQTT endpoints. It needs a token, and no fault affects it."""
+"""The control API below `/emulator/`: faults, moments of judging, reset, MQTT endpoints. It needs a token, and no fault affects it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.arm.faults.active_faults import ActiveFaults
+from emulator.arm.faults.judging import JudgingMoments, read_move
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
 
@@ -18,7 +19,8 @@ MqttEndpointMap = Callable[[], Mapping[str, tuple[str, int]]]
 class ControlApi:
     """The requests below `/emulator/`.
 
-    `reset` restores the state at the start, `replace` deletes namespaces and creates them again, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
+    `reset` restores the state at the start, `replace` deletes namespaces and creates them again, `judging` moves the moments at
+    which certificates are judged, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
     id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, and `event_counts` returns what became of life-cycle
     events.
     """
@@ -28,6 +30,7 @@ class ControlApi:
         faults: ActiveFaults,
         reset: Callable[[], None],
         replace: NamespaceReplacement,
+        judging: JudgingMoments,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
         event_counts: Callable[[], dict[str, Any]],
@@ -35,6 +38,7 @@ class ControlApi:
         self._faults = faults
         self._reset = reset
         self._replace = replace
+        self._judging = judging
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
         self._event_counts = event_counts
@@ -59,6 +63,10 @@ class ControlApi:
                 return web.Response(status=204)
             case ("POST", "namespaces"):
                 return web.json_response({"value": list(self._replace(*_read_replacement(body)))})
+            case ("GET", "judging"):
+                return web.json_response(self._judging.all())
+            case ("POST", "judging"):
+                return web.json_response(self._judging.move(read_move(body)))
             case ("POST", "reset"):
                 self._reset()
                 return web.Response(status=204)
@@ -66,7 +74,7 @@ class ControlApi:
             404,
             "NotFound",
             "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
-            " DELETE /emulator/faults/ID, POST /emulator/namespaces, POST /emulator/reset.",
+            " DELETE /emulator/faults/ID, POST /emulator/namespaces, GET and POST /emulator/judging, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:

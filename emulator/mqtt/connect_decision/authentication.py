@@ -19,7 +19,10 @@ _REMEMBERED = 2_000
 
 
 class Verdict(NamedTuple):
-    """The engine's decision, the Unix time until which it holds if nothing changes, and its evidence for the log."""
+    """The engine's decision, the Unix time until which it holds if nothing changes, and its evidence for the log.
+
+    That time is one on the clock by which certificates are judged: `Authenticator.judged_at`.
+    """
 
     decision: Decision
     valid_until: float
@@ -33,7 +36,13 @@ class Authenticator:
         self._store = store
         self._namespace_id = namespace_id
         self._is_stale = False
+        self._ahead = store.judged_ahead(namespace_id)
         self._accepted: dict[tuple[bytes, str | None], Verdict] = {}
+
+    def judged_at(self) -> datetime:
+        """Return the moment at which certificates are judged now. Everything in this namespace that judges one asks here."""
+        self._freshen()
+        return datetime.now(UTC) + self._ahead
 
     def forget(self) -> None:
         """Forget every acceptance: the store has changed."""
@@ -41,10 +50,7 @@ class Authenticator:
 
     def authenticate(self, chain: tuple[bytes, ...], user_name: str | None) -> Verdict:
         """Return the engine's decision for now. `chain` is what the client presented, as DER, leaf first."""
-        if self._is_stale:
-            self._is_stale = False
-            self._accepted.clear()
-        now = datetime.now(UTC)
+        now = self.judged_at()
         key = (_digest(chain), user_name)
         found = self._accepted.get(key)
         if found is not None and found.valid_until > now.timestamp():
@@ -52,7 +58,7 @@ class Authenticator:
         state = self._store.authentication_state(self._namespace_id)
         leaf = chain[0] if chain else None
         decision = authenticate(presented=leaf, chain=chain[1:], user_name=user_name, state=state, at=now)
-        evidence = evidence_of(chain, decision, user_name)
+        evidence = evidence_of(chain, decision, user_name, ahead=self._ahead)
         if not decision.accepted:
             return Verdict(decision, float("inf"), evidence)
         if len(self._accepted) >= _REMEMBERED:
@@ -60,6 +66,12 @@ class Authenticator:
         verdict = Verdict(decision, _valid_until(decision, chain, state, now), evidence)
         self._accepted[key] = verdict
         return verdict
+
+    def _freshen(self) -> None:
+        if self._is_stale:
+            self._is_stale = False
+            self._accepted.clear()
+            self._ahead = self._store.judged_ahead(self._namespace_id)
 
 
 def _digest(chain: tuple[bytes, ...]) -> bytes:

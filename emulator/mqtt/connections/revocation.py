@@ -1,12 +1,12 @@
 """End connections and subscriptions that are no longer allowed.
 
-A client was disabled or deleted, a CA certificate was deleted or a certificate expired, or the permission behind a
+A client was disabled or deleted, a CA certificate was deleted or a certificate expired, by the clock or because the moment at
+which certificates are judged was moved, or the permission behind a
 subscription was taken away, or the IP rules of the namespace no longer allow the address. Azure drops the connection of a disabled client (lifecycle event reason
 ClientAuthenticationError) and of one whose certificate has expired; whether it does for a CA is unconfirmed: docs/policy.md.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from itertools import islice
 
 from emulator.mqtt.authorization.topics import PERMISSION_TYPES
@@ -41,6 +41,8 @@ class Revocation:
             broker.tallies.forget(resource.unique_key or "")
         if not self._end_sessions:
             return
+        if change.kind == "judged":
+            self._authenticate_again(*self._namespace.connections())
         if resource.type == CLIENT:
             self._authenticate_again(*self._namespace.connections_of(resource.unique_key or ""))
         elif resource.type == CA_CERTIFICATE:
@@ -58,7 +60,7 @@ class Revocation:
     def sweep(self) -> None:
         """End the connections whose certificates have expired."""
         if self._end_sessions:
-            now = datetime.now(UTC).timestamp()
+            now = self._namespace.authenticator.judged_at().timestamp()
             self._authenticate_again(*(c for c in self._namespace.connections() if c.valid_until <= now))
 
     def _authenticate_again(self, *connections: ClientConnection) -> None:

@@ -153,7 +153,7 @@ class MqttEndpoints:
         self._is_due = False  # first, so that later changes schedule it again
         while self._changes:
             endpoint, change = self._changes.popleft()
-            if change.resource.type == NAMESPACE:
+            if change.resource.type == NAMESPACE and change.kind != "judged":
                 self._wake.set()
             elif endpoint is not None:
                 try:

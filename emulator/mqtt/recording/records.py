@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from certificates.authentication.engine import Decision
 from certificates.x509.key_masking import masked, masked_text
@@ -34,15 +34,23 @@ def protocol_name(version: int, suffix: str) -> str:
     return {5: "MQTT5" + suffix, 4: "MQTT3" + suffix}.get(version, "")
 
 
-def evidence_of(chain: Sequence[bytes], decision: Decision | None, user_name: str | None = None) -> str:
+def evidence_of(
+    chain: Sequence[bytes],
+    decision: Decision | None,
+    user_name: str | None = None,
+    *,
+    ahead: timedelta = timedelta(),
+) -> str:
     """Return the evidence of an attempt to connect as JSON members: the presented chain and the decision.
 
-    A certificate or sentence with a private key in it is masked.
+    `ahead` is how far the moment of the decision was ahead of the clock, which is left out where it was not. A certificate or sentence with a private key in it is masked.
     """
-    members = {
+    members: dict[str, object] = {
         "presentedChain": [to_pem(der) for der in chain],
         "decision": decision.as_dict() if decision is not None else None,
     }
+    if ahead:
+        members["judgedAheadSeconds"] = int(ahead.total_seconds())
     has_a_key = holds_a_private_key(user_name or "") or any(map(private_key_kind, chain))
     return json.dumps(masked(members) if has_a_key else members)[1:-1]
 

@@ -117,8 +117,10 @@ def reset_seats(actor: User, *, training: TrainingClass, seats: Sequence[Seat]) 
         raise ClassError("", "emulator", f"The emulator did not reset the namespaces. Reset again. {fault}") from None
     resources = {str(resource["id"]).lower(): resource for resource in made}
     with transaction.atomic(durable=True):
+        running(actor, training)  # its faults do not change meanwhile
         _clear(there)
         for namespace in there.values():
+            namespace.refresh_from_db(fields=["judged_ahead"])
             _begin_again(namespace, resources[namespace.resource_key])
 
 
@@ -157,9 +159,11 @@ def end_class(actor: User, *, training: TrainingClass, report: Sequence[Sequence
         record(actor, row, "End class", after={"accounts_disabled": len(seats)})
     namespaces = [seat.namespace for seat in seats if seat.namespace is not None]
     try:
-        for fault in row.faults.values():
+        for rule in (
+            fault["id"] for fault in row.faults.values() if "id" in fault
+        ):  # a moved moment ends with its namespace
             with suppress(AzureNotFound):
-                control.remove(str(fault["id"]))
+                control.remove(str(rule))
         if namespaces:
             control.replace_namespaces([], [each.resource_id for each in namespaces])
         is_clean = True

@@ -20,21 +20,24 @@ def names_of(exercise: Exercise) -> Sequence[ClientName]:
     ]
 
 
-def make_chain(exercise: Exercise, *, at: datetime) -> SampleChain | None:
-    """Make the chain of the exercise with its keys, which are in the returned value only; None where it has none."""
+def make_chain(exercise: Exercise, *, at: datetime, ahead: timedelta = timedelta()) -> SampleChain | None:
+    """Make the chain of the exercise with its keys, which are in the returned value only; None where it has none.
+
+    `ahead` is how far ahead of `at` the namespace judges certificates.
+    """
     names = names_of(exercise)
-    days = int(exercise.start.get("lifetime_days", 100))
-    return make_sample_chain(names, at=at, lifetime=timedelta(days=days), label="Lab") if names else None
+    lifetime = timedelta(days=int(exercise.start.get("lifetime_days", 100)))
+    return make_sample_chain(names, at=at, lifetime=lifetime, label="Lab", ahead=ahead) if names else None
 
 
 OLD = "old_"  # before the names of a chain's CA certificates: those of its predecessor
 
 
-def old_facts(exercise: Exercise, *, at: datetime) -> dict[str, dict[str, str]]:
+def old_facts(exercise: Exercise, *, at: datetime, ahead: timedelta = timedelta()) -> dict[str, dict[str, str]]:
     """Return the CA certificates of the predecessor of the chain, which expire soon, where the exercise has one."""
     if not exercise.start.get("old_chain"):
         return {}
-    chain = make_sample_chain(names_of(exercise), at=at, lifetime=timedelta(days=3), label="Lab old")
+    chain = make_sample_chain(names_of(exercise), at=at, lifetime=timedelta(days=3), label="Lab old", ahead=ahead)
     return {f"{OLD}{each.file_name}": _facts(each) for each in (chain.root, chain.intermediate)}
 
 

@@ -38,12 +38,12 @@ def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
     known = _own_facts(actor, namespace, exercise) if own else {}
     files: dict[str, dict[str, str]] = known.get("files", {})
     begins_with_none = bool(exercise.start.get("no_files"))
-    chain = None if files or begins_with_none else make_chain(exercise, at=timezone.now())
+    chain = None if files or begins_with_none else make_chain(exercise, at=timezone.now(), ahead=namespace.judged_ahead)
     if begins_with_none:
         files = {}
     former, starting_at = dict(files), timezone.now()
     if chain is not None:
-        files = facts_of(chain) | old_facts(exercise, at=starting_at)
+        files = facts_of(chain) | old_facts(exercise, at=starting_at, ahead=namespace.judged_ahead)
     progress = _reset(actor, namespace, exercise, {"files": former, "own": own and chain is None})
     try:
         apply_start(actor, namespace, exercise, files)

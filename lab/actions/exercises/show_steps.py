@@ -83,7 +83,7 @@ def delete_ca(showing: Showing, *, file: str) -> None:
 def try_upload(showing: Showing, *, file: str = "", is_key: bool = False) -> None:
     """Let the doctor check a file as the upload pane does. `is_key`: the private key beside the certificate."""
     pem = showing.sample(file).key_pem if is_key else showing.files[file]["pem"].encode()
-    diagnosis = diagnose_upload(pem, at=timezone.now())
+    diagnosis = diagnose_upload(pem, at=showing.namespace.judged_at(timezone.now()))
     facts = tuple(facts_of_certificate(each.certificate) for each in diagnosis.certificates)
     ending = "key" if is_key else "crt"
     note(showing.actor, showing.namespace.pk, Observation("upload", diagnosis.code, f"{file}.{ending}", facts))

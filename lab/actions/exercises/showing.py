@@ -57,7 +57,7 @@ def show_me(actor: User, *, namespace: Namespace, exercise: Exercise, wait: Wait
 
 def _fresh_chain(actor: User, namespace: Namespace, exercise: Exercise, progress: Progress) -> SampleChain | None:
     """Make a chain where the trainee's own is used, since its keys are with the trainee."""
-    chain = make_chain(exercise, at=timezone.now())
+    chain = make_chain(exercise, at=timezone.now(), ahead=namespace.judged_ahead)
     if chain is not None:
         progress.facts = progress.facts | {"files": facts_of(chain), "own": False}
         progress.save(update_fields=["facts"])

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from namespaces.connections.attempt_filter import ACCEPTED, REFUSED
 from namespaces.connections.attempts import has_connection_log
 from namespaces.models import Client, Namespace
 from namespaces.pages.home.gathered import Gathered, Hours, added_up
-from namespaces.pages.overview.health import EXPIRES_SOON, Summary
+from namespaces.pages.overview.health import EXPIRES_SOON, Summary, together_by_moment
 from namespaces.registry import UploadedCA
 from portal.pages.charts import BarChart, Column, Line, Part, bar_chart, line
 
@@ -62,8 +64,7 @@ def tiles(gathered: Gathered, *, at: datetime) -> Tiles:
     refused = [Column(each.at, (Part(REFUSED, each.value(REFUSED)),)) for each in hours.columns]
     most = max(refused, key=lambda column: column.total, default=None)
     known = [count for each in summaries if (count := _connected(each.namespace)) is not None]
-    expiring = Client.visible_to(gathered.sight).present().filter(certificate_expires_at__gt=at)
-    cas = [ca for each in gathered.trust.values() for ca in each.expiring(until=at + EXPIRES_SOON)]
+    clients, cas = _expiring(gathered, at)
     return Tiles(
         connected=sum(known) if known and has_connection_log() else None,
         clients=sum(each.counts.clients for each in summaries),
@@ -71,11 +72,23 @@ def tiles(gathered: Gathered, *, at: datetime) -> Tiles:
         refused=hours.refused,
         refused_chart=bar_chart(refused, height=SMALL, has_axis=False),
         busiest=Busiest(most.at, most.total) if most is not None and most.total else None,
-        expiring_cas=sum(ca.not_after is not None and ca.not_after > at for ca in cas),
-        expiring_clients=expiring.filter(certificate_expires_at__lte=at + EXPIRES_SOON).count(),
+        expiring_cas=cas,
+        expiring_clients=clients,
         rejected=sum(each.counts.refused for each in summaries),
         rejected_in=sum(bool(each.counts.refused) for each in summaries),
     )
+
+
+def _expiring(gathered: Gathered, at: datetime) -> tuple[int, int]:
+    """Return how many certificates of clients and of CAs expire soon, each as its namespace judges it."""
+    namespaces = [summary.namespace for summary in gathered.summaries]
+    soon, cas = Q(pk__in=[]), 0
+    for moment, pks in together_by_moment(namespaces, at).items():
+        until = moment + EXPIRES_SOON
+        soon |= Q(namespace__in=pks, certificate_expires_at__gt=moment, certificate_expires_at__lte=until)
+        ending = [ca for pk in pks for ca in gathered.trust[pk].expiring(until=until)]
+        cas += sum(ca.not_after is not None and ca.not_after > moment for ca in ending)
+    return Client.visible_to(gathered.sight).present().filter(soon).count(), cas
 
 
 def namespace_rows(gathered: Gathered, *, at: datetime) -> Sequence[NamespaceRow]:
@@ -90,7 +103,7 @@ def _row(gathered: Gathered, summary: Summary, at: datetime) -> NamespaceRow:
         bar_chart(gathered.hours[pk].columns, height=SMALL, has_axis=False),
         _connected(summary.namespace),
         next((ca for ca in gathered.trust[pk].cas if expiry is not None and ca.not_after == expiry), None),
-        expires_soon=expiry is not None and expiry <= at + EXPIRES_SOON,
+        expires_soon=expiry is not None and expiry <= summary.namespace.judged_at(at) + EXPIRES_SOON,
     )
 
 

@@ -77,7 +77,7 @@ def needs_in(
     """Yield the needs of one namespace: a refusal that happens now outranks an expiry. `loud`: its findings of that kind."""
     if summary.namespace.import_state == Namespace.Import.DONE:
         yield from _of_the_endpoint(summary, refusals)
-        yield from _of_trust(summary, trust, at)
+        yield from _of_trust(summary, trust, summary.namespace.judged_at(at))
         yield from _of_sync(summary, loud)
 
 

@@ -60,7 +60,7 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
     namespaces = list(namespaces)
     pks, sight = [namespace.pk for namespace in namespaces], Sight.over(each.sight for each in namespaces)
     counts, of_cas = _counts(pks, at, sight), registry.next_expiries(sight)
-    of_clients = kept(f"next-ends:{_digest(pks, sight)}", lambda: next_ends(pks, at, sight))
+    of_clients = kept(f"next-ends:{_digest(pks, sight)}", lambda: _next_ends(namespaces, at, sight))
     return [
         Summary(
             each,
@@ -70,6 +70,22 @@ def summarize_all(namespaces: Iterable[Namespace], at: datetime) -> list[Summary
         )
         for each in namespaces
     ]
+
+
+def _next_ends(namespaces: Sequence[Namespace], at: datetime, sight: Sight) -> dict[int, datetime]:
+    """Return when the first certificate of a client ends next, by namespace: together for those judged at the same moment."""
+    found: dict[int, datetime] = {}
+    for moment, pks in together_by_moment(namespaces, at).items():
+        found |= next_ends(pks, moment, sight)
+    return found
+
+
+def together_by_moment(namespaces: Iterable[Namespace], at: datetime) -> dict[datetime, list[int]]:
+    """Return the primary keys of namespaces by the moment at which their certificates are judged, mostly one for all."""
+    found: dict[datetime, list[int]] = {}
+    for each in namespaces:
+        found.setdefault(each.judged_at(at), []).append(each.pk)
+    return found
 
 
 def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]:
@@ -114,6 +130,7 @@ def _held(model: type[SyncedModel], sight: Sight) -> QuerySet[Any, dict[str, Any
 
 def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: datetime) -> Health:
     """Return the health. `expiry` is that of the CA certificate that expires first; clients' own do not count."""
+    at = namespace.judged_at(at)
     if namespace.import_state == Namespace.Import.FAILED:
         return Health("import-failed", "bad", "Import failed", namespace.import_message)
     if namespace.import_state != Namespace.Import.DONE:

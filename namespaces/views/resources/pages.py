@@ -52,7 +52,7 @@ LONGEST_QUERY = 2000  # characters of the query string that the list is shown wi
 def kind_context(request: PageRequest, namespace: Namespace, kind: Kind, **more: Any) -> dict[str, Any]:
     """Return the context of every page of this type."""
     list_url = kind.url("list")
-    own = {"kind": kind, "urls": kind.urls, "menu_current": list_url, "now": timezone.now()}
+    own = {"kind": kind, "urls": kind.urls, "menu_current": list_url, "now": namespace.judged_at(timezone.now())}
     may_change = bool(rights_of(request.user, namespace).reach(kind.model))
     return namespace_context(request, namespace, **own | {"may_contribute": may_change} | more)
 

@@ -7,7 +7,6 @@ import pytest
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from emulator.mqtt.connect_decision import authentication
-from emulator.mqtt.connections import revocation
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import connected, wire
@@ -36,8 +35,7 @@ def an_hour_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             return datetime.now(tz) + timedelta(hours=1)
 
     def advance() -> None:
-        for module in (authentication, revocation):
-            monkeypatch.setattr(module, "datetime", Later)
+        monkeypatch.setattr(authentication, "datetime", Later)
 
     return advance
 
