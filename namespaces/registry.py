@@ -1,6 +1,6 @@
 """What the apps above register here, so that namespaces need not import them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,3 +78,18 @@ def trusted_cas(namespace: Namespace) -> list[TrustedCA]:
 def uploaded_ca_subjects(namespace: Namespace) -> dict[str, str]:
     """Return the subjects of the CA certificates uploaded to a namespace by thumbprint, to compare with: all of them."""
     return {ca.thumbprint: ca.subject for ca in uploaded_cas(namespace)}
+
+
+# The primary key of a namespace → pairs of keys: that of a CA being replaced, and that of its announced successor.
+SuccessorSource = Callable[[int], Iterable[tuple[str, str]]]
+_successor_sources: list[SuccessorSource] = []
+
+
+def register_announced_successors(source: SuccessorSource) -> None:
+    """Register the function that returns which CA keys take over from which, in a rollover that is under way."""
+    _successor_sources[:] = [source]
+
+
+def announced_successors(namespace_pk: int) -> frozenset[tuple[str, str]]:
+    """Return the pairs of a CA key that is being replaced and the one that replaces it, as hashes of the public keys."""
+    return frozenset(pair for source in _successor_sources for pair in source(namespace_pk))

@@ -97,6 +97,12 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/connections.csv", connections.connection_csv, name="connection_csv"),
     path("<int:pk>/connections.<file_ending:ending>", connections.connection_export, name="connection_export"),
     path("<int:pk>/connections/refused/", connections.refused_operation_list, name="refused_operation_list"),
+    path("<int:pk>/connections/issuer-alarms/", connections.issuer_alarm_list, name="issuer_alarm_list"),
+    path(
+        "<int:pk>/clients/<client_name:name>/issuer-alarms/<int:alarm>/decide/",
+        connections.client_issuer_alarm,
+        name="client_issuer_alarm",
+    ),
     path("<int:pk>/connections/newer/", connections.connection_newer, name="connection_newer"),
     path("<int:pk>/connections/<int:cursor>/", connections.connection_detail, name="connection_detail"),
 ]

@@ -36,7 +36,7 @@ from certificates.authentication.types import (
     Values,
     authentication_name_key,
 )
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_hash
 from certificates.x509.strength import is_too_large
 from certificates.x509.text import (
     MAX_SENTENCE,
@@ -90,6 +90,8 @@ class _Walk:
     authentication_name: str = ""
     source: str = ""
     anchor: str = ""
+    issuer_key: str = ""
+    anchor_key: str = ""
 
     def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
         self.steps.append(Step(code, PASSED, sentence, values))
@@ -157,6 +159,8 @@ def _decision(walk: _Walk) -> Decision:
         walk.authentication_name,
         walk.source,
         walk.anchor,
+        walk.issuer_key,
+        walk.anchor_key,
     )
 
 
@@ -311,6 +315,8 @@ def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
     if not verdict.verified:
         raise walk.refuse("chain-verified", verdict.sentence, *verdict.values, fix=verdict.fix, action=verdict.action)
     walk.anchor = verdict.anchor
+    walk.issuer_key = public_key_hash(verdict.path[1].der)
+    walk.anchor_key = public_key_hash(verdict.path[-1].der)
     walk.passed("chain-verified", verdict.sentence, *verdict.values)
     return verdict.path
 

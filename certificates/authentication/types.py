@@ -198,7 +198,8 @@ class Decision(NamedTuple):
 
     `code` is "accepted" or the failing step's code. `reason` is one sentence, `fix` the change that helps, or "".
     `authentication_name_source` is "UserName" or an alternative source; `anchor` is the name of the uploaded CA
-    certificate that the chain leads to, or "".
+    certificate that the chain leads to, or "". `issuer_key` and `anchor_key` are the SHA-256 of the public keys of the CA that
+    signed the client certificate and of the anchor: names can be given again, keys cannot. Both are "" with Thumbprint Match.
     """
 
     accepted: bool
@@ -210,6 +211,8 @@ class Decision(NamedTuple):
     authentication_name: str = ""
     authentication_name_source: str = ""
     anchor: str = ""
+    issuer_key: str = ""
+    anchor_key: str = ""
 
     @property
     def failing(self) -> Step | None:
@@ -227,6 +230,8 @@ class Decision(NamedTuple):
             "authenticationName": self.authentication_name,
             "authenticationNameSource": self.authentication_name_source,
             "anchor": self.anchor,
+            "issuerKey": self.issuer_key,
+            "anchorKey": self.anchor_key,
             "client": None
             if client is None
             else {
@@ -263,6 +268,8 @@ class Decision(NamedTuple):
                 authentication_name=str(data["authenticationName"]),
                 authentication_name_source=str(data["authenticationNameSource"]),
                 anchor=str(data["anchor"]),
+                issuer_key=str(data.get("issuerKey", "")),  # missing in older logs
+                anchor_key=str(data.get("anchorKey", "")),
                 client=None
                 if client is None
                 else ClientRecord(

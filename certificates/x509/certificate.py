@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import TypeVar
 
@@ -392,3 +392,13 @@ def public_key_bytes(der: bytes) -> bytes:
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return b""
+
+
+@lru_cache(maxsize=256)
+def public_key_hash(der: bytes) -> str:
+    """Return the SHA-256 of the public key (SubjectPublicKeyInfo) as lower-case hex; "" for an unsupported kind.
+
+    Two CA certificates with one key have the same, whatever their names. Cached, because every connection asks about the same few.
+    """
+    key = public_key_bytes(der)
+    return hashlib.sha256(key).hexdigest() if key else ""

@@ -9,6 +9,7 @@ from django.db import transaction
 from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
 from namespaces.connections.client_certificates import note_latest
+from namespaces.connections.issuers import forget_issuers
 from namespaces.models import Client, Namespace
 from namespaces.rights import rights_now
 from namespaces.rules.clients import (
@@ -45,6 +46,7 @@ def create_client(
     with transaction.atomic(durable=True):
         client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
         _check_authentication_name_is_free(actor, namespace, authentication_name, client)
+        forget_issuers(client)
         client.name = name
         client.set_authentication_name(authentication_name)
         _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})

@@ -15,6 +15,7 @@ from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.connections.counts import count_attempts
+from namespaces.connections.issuers import note_issuers
 from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
 from sync import registry
 from sync.registry import ConnectionSource
@@ -50,7 +51,9 @@ class ConnectionIntake:
             now = timezone.now()
             if attempts:
                 ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
-                count_attempts(pk, _not_counted(attempts, before, cursor), at=now)
+                fresh = _not_counted(attempts, before, cursor)
+                count_attempts(pk, fresh, at=now)
+                note_issuers(pk, fresh)
                 _mark_seen(pk, attempts)
                 remember(pk, _showings(attempts))
                 _drop_oldest(ConnectionAttempt, pk)

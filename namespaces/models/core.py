@@ -199,6 +199,11 @@ class Client(NamespaceResource, SyncedModel):
     certificate_subject = models.TextField(blank=True, default="")
     certificate_serial = models.CharField(max_length=64, blank=True, default="")  # serial_digits of the certificate
     certificate_expires_at = models.DateTimeField(null=True)
+    # Of its last connection that a CA certificate vouched for, as hashes of public keys; set only by
+    # namespaces.connections.issuers. `expected_key` is the issuer that needs no alarm.
+    issuer_key = models.CharField(max_length=64, blank=True, default="")
+    anchor_key = models.CharField(max_length=64, blank=True, default="")
+    expected_key = models.CharField(max_length=64, blank=True, default="")
     rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
     objects = SyncedQuerySet.as_manager()
@@ -231,6 +236,8 @@ class Client(NamespaceResource, SyncedModel):
             models.Index("namespace", "team", Lower("name"), "id", name="client_by_team"),
             models.Index(name="client_by_certificate", fields=["namespace", "certificate_thumbprint"]),
             models.Index(name="client_by_serial", fields=["namespace", "certificate_serial"]),
+            models.Index(name="client_by_issuer_key", fields=["namespace", "issuer_key"]),
+            models.Index(name="client_by_anchor_key", fields=["namespace", "anchor_key"]),
         ]
 
     def describe(self) -> dict[str, Any]:

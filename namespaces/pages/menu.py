@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from namespaces.access import visible_namespaces
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
+from namespaces.pages.connections.issuer_alarms import open_alarms
 from portal.registry import MenuItem, ShellItem
 from sync.models import Sight, SyncedModel
 from sync.pages.menu import OPERATIONS, TROUBLESHOOTING
@@ -44,7 +45,9 @@ MENU = (
         count=count_of(PermissionBinding),
     ),
     MenuItem(BROKER, "Configuration", "settings", "namespaces:configuration_detail", order=160),
-    MenuItem(OPERATIONS, "Connections", "activity", "namespaces:connection_list", order=200),
+    MenuItem(
+        OPERATIONS, "Connections", "activity", "namespaces:connection_list", order=200, count=open_alarms, need="bad"
+    ),
     MenuItem(OPERATIONS, "Export template", "file-down", "namespaces:template_export", order=290),
     MenuItem(TROUBLESHOOTING, "Test permission", "route", "namespaces:permission_test", order=310),
 )

@@ -19,6 +19,7 @@ from namespaces.forms.clients import AuthenticationNameForm, ClientSettingsForm,
 from namespaces.forms.prefill import filled_in, filled_in_settings, like
 from namespaces.models import Client, Namespace
 from namespaces.pages.client_list import CLIENT_LIST
+from namespaces.pages.connections.issuer_alarms import alarms_of
 from namespaces.registry import uploaded_ca_subjects
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -97,6 +98,7 @@ CLIENTS = Kind(
     form_is_pane=False,
     checked_fields=("name", "authentication_name"),
     after_update="list",
+    detail_context=lambda client: {"alarms": alarms_of(client, at=timezone.now())},
     pages=("change_authentication_name",),
     tabs=(*ROW_TABS, ("try", "Try it")),
     exported={
@@ -120,6 +122,7 @@ CLIENTS = Kind(
         "bulk": "namespaces/clients_bulk.html",
         "list_commands": "namespaces/clients_bulk_commands.html",
         "row_commands": "namespaces/client_row_commands.html",
+        "above": "namespaces/client_alarms.html",
     },
 )
 

@@ -2,12 +2,14 @@
 
 from operator import attrgetter
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from namespaces.access import get_namespace
+from namespaces.access import get_client, get_namespace
+from namespaces.actions.issuer_alarms import decide_issuer_alarm, decide_same_change
 from namespaces.connections.attempt_filter import VERDICTS, AttemptFilter, verdict_on
 from namespaces.connections.attempts import (
     attempt_at,
@@ -22,17 +24,19 @@ from namespaces.connections.broker_steps import broker_step
 from namespaces.connections.counts import OTHER
 from namespaces.connections.hidden_names import without_hidden_names
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import Client, ConnectionAttempt
+from namespaces.models import Client, ConnectionAttempt, IssuerAlarm
 from namespaces.pages.connections.attempt_list import ConnectionList
+from namespaces.pages.connections.issuer_alarms import issuer_alarms
 from namespaces.pages.connections.refused_operations import refused_operations
 from namespaces.pages.overview.connection_chart import filtered_chart
 from namespaces.registry import attempt_page
 from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from portal.listing import asked_text
 from portal.web.csv_files import ROWS_AT_ONCE
 from portal.web.exports import RowColumn, row_file
-from portal.web.responses import PageRequest, render_page
+from portal.web.responses import PageRequest, go_to, render_page
 
 FIGURES = "connection-figures"  # the element of the chart and of what is counted beside it
 
@@ -72,6 +76,45 @@ def refused_operation_list(request: PageRequest, pk: int) -> HttpResponse:
     refused = refused_operations(namespace, request.GET, at=timezone.now()) if has_connection_log() else None
     context = namespace_context(request, namespace, refused=refused, menu_current="namespaces:connection_list")
     return render_page(request, "namespaces/refused_operations.html", context)
+
+
+@require_safe
+def issuer_alarm_list(request: PageRequest, pk: int) -> HttpResponse:
+    """Clients that connected with a certificate of another issuer, and what was decided about that."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    context = namespace_context(request, namespace, has_log=has_connection_log())
+    context |= {"alarms": issuer_alarms(namespace, at=timezone.now()), "menu_current": "namespaces:connection_list"}
+    return render_page(request, "namespaces/issuer_alarms.html", context)
+
+
+@require_POST
+def client_issuer_alarm(request: PageRequest, pk: int, name: str, alarm: int) -> HttpResponseBase:
+    """Decide about an alarm: the issuer was expected, or the client is disabled. With `same`, about every one like it."""
+    client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
+    row = IssuerAlarm.objects.filter(pk=alarm, client=client).select_related("client", "namespace").first()
+    if row is None:
+        raise Http404("There is no such alarm.")
+    asked = request.POST.get("decision", "")
+    decision = IssuerAlarm.State(asked) if asked in IssuerAlarm.State.values else IssuerAlarm.State.OPEN
+    try:
+        if "same" in request.POST:
+            done = decide_same_change(request.user, alarm=row, decision=decision)
+        else:
+            decide_issuer_alarm(request.user, alarm=row, decision=decision)
+            done = 1
+    except RuleError as refusal:
+        messages.error(request, refusal.sentence, extra_tags=refusal.code)
+    else:
+        messages.success(request, _decided(decision, client, done), extra_tags=f"alarm-{decision}")
+    return go_to(request, "namespaces:issuer_alarm_list", pk)
+
+
+def _decided(decision: IssuerAlarm.State, client: Client, done: int) -> str:
+    what = client.name if done == 1 else f"{done} clients"
+    if decision == IssuerAlarm.State.EXPECTED:
+        return f"The new issuer of {what} is expected from now on."
+    are = "is" if done == 1 else "are"
+    return f"{what} {are} being disabled. Find out who holds the other CA's key before you enable {'it' if done == 1 else 'them'} again."
 
 
 @require_safe

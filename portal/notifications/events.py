@@ -47,6 +47,13 @@ EVENTS = (
     ),
     Event("drift_found", "Azure differs from the portal", "Found by comparing them.", Channel.DIGEST, COLLECTED),
     Event("unknown_ca", "Unknown CA certificate in Azure", "Created or replaced outside the portal.", Channel.MAIL),
+    Event(
+        "issuer_alarm",
+        "A client comes from another CA",
+        "It connected with a certificate that another key signed than before.",
+        Channel.MAIL,
+        COLLECTED,
+    ),
     Event("import_done", "An import of clients is done", "That you started.", Channel.BELL),
     Event("access_asked", "Access is asked for", "In a namespace that you own.", Channel.MAIL),
     Event("access_given", "You get access", "To a namespace, after you asked.", Channel.MAIL),

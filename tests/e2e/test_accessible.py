@@ -48,6 +48,7 @@ PAGES = (
     "namespaces/1/emulator/",
     "namespaces/1/connections/",
     "namespaces/1/connections/refused/",
+    "namespaces/1/connections/issuer-alarms/",
     "namespaces/1/test-authentication/",
     "namespaces/1/expiries/",
     "namespaces/1/sample-certificates/",

@@ -247,6 +247,7 @@ TEAM_MEMBER = (
     Stop("connections", f"{PLANT}connections/"),
     Stop("connections-refused", f"{PLANT}connections/?result=refused"),
     Stop("connections-messages", f"{PLANT}connections/refused/"),
+    Stop("connections-issuer-alarms", f"{PLANT}connections/issuer-alarms/"),
     Stop("connection", f"{PLANT}connections/?result=refused", open_the_first_trace, "namespaces:connection_detail"),
     Stop("expiries", f"{PLANT}expiries/"),
     Stop("sync", f"{PLANT}sync/"),

@@ -39,6 +39,7 @@ from tests.support.factories import (
     make_client,
     make_client_group,
     make_configuration,
+    make_issuer_alarm,
     make_namespace,
     make_permission_binding,
     make_topic_space,
@@ -210,6 +211,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:connection_export": ("GET", "reader"),
     "namespaces:refused_operation_list": ("GET", "reader"),
     "namespaces:connection_newer": ("GET", "reader"),
+    "namespaces:issuer_alarm_list": ("GET", "reader"),
+    "namespaces:client_issuer_alarm": ("POST", "contributor"),
     "namespaces:connection_detail": ("GET", "reader"),
     "namespaces:configuration_detail": ("GET", "reader"),
     "namespaces:configuration_states": ("GET", "reader"),
@@ -387,7 +390,7 @@ def furnish() -> None:
         teams[team].members.add(user)
         NamespaceRole.objects.create(namespace=namespace, user=user, role=role)
     own: dict[str, Any] = {"team": teams["Line 1"]}
-    make_client(namespace, "press-1", **own)
+    make_issuer_alarm(make_client(namespace, "press-1", **own), pk=1000)
     make_ca_certificate(namespace, "line-a", **own)
     make_configuration(namespace)
     make_client_group(namespace, "press-1", **own)
@@ -484,6 +487,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "key": "wrong",
         "assignment": 1000,
         "asked": 1000,
+        "alarm": 1000,
         "person": 1000,
         "team": 1000,
         "webhook": 1000,

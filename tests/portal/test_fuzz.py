@@ -65,6 +65,7 @@ NEED_NO_FIELD = (
     "_grant",
     "_decline",
     "_withdraw",
+    "_issuer_alarm",
     "device_end",
     "shared_public",
     # Of a class and its seats.
@@ -207,7 +208,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"person", "invitation", "run", "training", "seat", "device", "shared"}
+NUMBERED |= {"alarm", "person", "invitation", "run", "training", "seat", "device", "shared"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

@@ -24,7 +24,7 @@ from tests.portal.test_access_table import (
     place,  # noqa: F401 - a fixture
     signed_in,
 )
-from tests.support.factories import make_ca_certificate, make_client
+from tests.support.factories import make_ca_certificate, make_client, make_issuer_alarm
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +51,7 @@ def fill(namespace: Namespace) -> None:
     now = timezone.now()
     parked = {"synced_generation": 0, "parked_code": f"{MARK}Code", "parked_message": f"{MARK} is rejected"}
     client = make_client(namespace, f"{MARK}-1", team=team, last_seen_at=now, attributes={MARK: MARK}, **parked)
+    make_issuer_alarm(client, issuer=MARK, former_issuer=MARK, ca_name=f"{MARK}-ca")
     make_client(namespace, f"{MARK}-2", team=team, synced_generation=0, last_error=f"{MARK} was slow")
     ca = make_ca_certificate(namespace, f"{MARK}-ca", team=team, description=MARK, last_used_at=now)
     Client.objects.filter(team=team).update(certificate_expires_at=now + timedelta(days=3), certificate_issuer=MARK)

@@ -57,6 +57,7 @@ from tests.support.factories import (
     make_client,
     make_client_group,
     make_configuration,
+    make_issuer_alarm,
     make_namespace,
     make_permission_binding,
     make_team,
@@ -167,6 +168,9 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     entry.pk, entry.outcome, entry.outcome_code, entry.outcome_message = 1000, "failed", NASTY[:60], NASTY
     entry.team_name = SHORT[:80]
     entry.save(force_insert=True)
+    issuers = {"former_issuer": NASTY, "issuer": NASTY, "ca_name": SHORT[:50], "caller": SHORT[:60]}
+    make_issuer_alarm(client, pk=1000, **issuers)
+    make_issuer_alarm(client, **issuers, state="expected", decided_at=timezone.now(), decided_by=owner)
     make_outgoing(owner, namespace)
     now = timezone.now()
     asked = {

@@ -11,6 +11,7 @@ from certificates.x509.reading import load_certificate
 from namespaces.models import (
     Client,
     ClientGroup,
+    IssuerAlarm,
     Namespace,
     NamespaceConfiguration,
     NamespaceRole,
@@ -79,6 +80,13 @@ def make_client(namespace: Namespace, name: str = "sensor-1", **fields: Any) -> 
     client.set_authentication_name(authentication_name)
     client.save()
     return client
+
+
+def make_issuer_alarm(client: Client, **fields: Any) -> IssuerAlarm:
+    keys = {"former_key": "0a" * 32, "key": "0b" * 32, "former_issuer": "CN=Line CA", "issuer": "CN=Other CA"}
+    times = {"at": timezone.now(), "last_at": timezone.now(), "cursor": 1}
+    values: dict[str, Any] = {**keys, **times, **fields}
+    return IssuerAlarm.objects.create(namespace=client.namespace, client=client, **values)
 
 
 def make_ca_der(*, at: datetime | None = None) -> bytes:

@@ -11,6 +11,7 @@ from django.db.models import CharField, Count, Q, QuerySet, Value
 
 from namespaces.connections.client_certificates import next_ends
 from namespaces.models import Namespace
+from namespaces.pages.connections.issuer_alarms import open_alarms_in
 from portal.short_cache import kept
 from sync import registry
 from sync.models import Sight, SyncedModel
@@ -30,6 +31,7 @@ class Counts:
     refused: int
     differing: int  # resources that were changed in Azure outside the portal
     noted: int  # rows that the portal's rules would reject
+    alarms: int = 0  # open ones, about clients that came from another CA
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]
         totals[(row["namespace_id"], row["arm_type"])] += row["total"]
         noted[row["namespace_id"]] += row["noted"]
     by_scope, differing = figures_by_scope(at, sight), open_findings_in(sight)
+    alarms = open_alarms_in(sight)
     found = {}
     for pk in pks:
         figures = by_scope[pk].figures if pk in by_scope else Figures()
@@ -109,6 +112,7 @@ def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]
             refused=figures.parked_count,
             differing=differing.get(pk, 0),
             noted=noted[pk],
+            alarms=alarms.get(pk, 0),
         )
     return found
 
@@ -142,6 +146,9 @@ def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: da
             "Unreachable",
             f"{namespace.unreachable_reason} Nothing is lost: changes wait in the portal.",
         )
+    if counts.alarms:
+        are = "A client" if counts.alarms == 1 else f"{counts.alarms} clients"
+        return Health("issuer-alarm", "bad", "Alarm", f"{are} connected with a certificate of another issuer.")
     if counts.refused:
         return Health("rejected", "bad", "Rejected", f"Azure rejected {_changes(counts.refused)}.")
     if counts.differing:
