@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_contributor_who_connects_as_another_teams_device_raises_its_alarm(
     azure: EmulatorProcess, settings: Any
 ) -> None:
+    settings.MAIL_CONFIGURED = True
     plant = LivePlant(azure, settings)
     namespace, now = plant.namespace, timezone.now()
     lea, tom = make_user("lea", email="lea@plant.example"), make_user("tom")
