@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from certificates.diagnosis.upload import diagnose_ca_upload
+from certificates.possession.verification import CA_KEY
 from certificates.x509.reading import (
     Certificate,
     DecodingError,
@@ -21,9 +22,22 @@ from certificates.x509.reading import (
     to_pem,
 )
 from certificates.x509.thumbprints import grouped_thumbprint
-from namespaces.models import Namespace, NamespaceResource
+from namespaces.models import Namespace, NamespaceResource, Possession
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
 from sync.models import Sight, SyncedModel, SyncedQuerySet
+
+WAITS_FOR_PROOF = "proof of possession"  # in a sentence: "Waits for …"
+
+
+class CACertificateQuerySet(SyncedQuerySet):
+    def trusted(self) -> Self:
+        """Return the rows that are not being deleted, without those that are not sent to Azure before a proof."""
+        proofs = PossessionNonce.objects.filter(
+            certificate=OuterRef("pk"), thumbprint=OuterRef("thumbprint"), kind=CA_KEY
+        )
+        required = Q(namespace__possession=Possession.REQUIRED)
+        never_sent = Q(base__isnull=True) & ~Q(generation=F("synced_generation"))
+        return self.present().exclude(required & never_sent & ~Exists(proofs))
 
 
 class CACertificate(NamespaceResource, SyncedModel):
@@ -60,7 +74,9 @@ class CACertificate(NamespaceResource, SyncedModel):
     last_used_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)
 
-    objects = SyncedQuerySet.as_manager()
+    objects = CACertificateQuerySet.as_manager()
+
+    shown_badge: tuple[str, str] = ("", "")  # for a list: certificates.pages.possession.note_badges
 
     class Meta:
         ordering = ["name"]
@@ -118,6 +134,35 @@ class CACertificate(NamespaceResource, SyncedModel):
             )
         return ""
 
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """Return whose keys were proved to be held, as codes of `certificates.possession`. Another certificate has none."""
+        proved = self.nonces.filter(thumbprint=self.thumbprint).exclude(kind="")
+        return tuple(sorted(set(proved.values_list("kind", flat=True)))) if self.pk is not None else ()
+
+    @property
+    def lacks_proof(self) -> bool:
+        """Whether its namespace requires a proof of possession, and there is none for this certificate."""
+        is_required = self.namespace.possession == Possession.REQUIRED
+        return is_required and bool(self.der) and CA_KEY not in self.badges
+
+    def what_it_waits_for(self) -> str:
+        """Hold back a certificate that Azure does not have yet until its key is proved to be held, where that is required."""
+        if self.deleted_at is not None or not self.lacks_proof:
+            return ""
+        return "" if self.base is not None and not self.replaces(self.base) else WAITS_FOR_PROOF
+
+    def why_not_taken(self, taken: SyncedModel) -> str:
+        """Refuse another certificate where the namespace requires a proof of possession, which only an upload asks for."""
+        assert isinstance(taken, CACertificate)
+        is_same = bool(self.der) and bytes(taken.der) == bytes(self.der)
+        if is_same or self.namespace.possession != Possession.REQUIRED:
+            return ""
+        return (
+            "This namespace requires a proof of possession for each CA certificate. Upload this certificate under the same "
+            "name and prove that you hold its key: it is then taken over as it is in Azure."
+        )
+
     def rule_problems(self) -> list[str]:
         if not self.der:
             return ["What Azure holds under this name cannot be read as a certificate."]
@@ -166,6 +211,35 @@ def next_expiries(sight: Sight) -> dict[int, datetime]:
     """Return when the first CA certificate of each namespace expires, of those that are seen, by primary key."""
     rows = CACertificate.visible_to(sight).present().filter(not_after__isnull=False)
     return dict(rows.order_by().values_list("namespace_id").annotate(first=models.Min("not_after")))
+
+
+class PossessionNonce(models.Model):
+    """A nonce that was given to prove possession of a CA certificate's key, and once used, the proof.
+
+    It belongs to one certificate by its thumbprint, so that a proof does not count for another certificate in the same row.
+    """
+
+    certificate = models.ForeignKey(CACertificate, on_delete=models.CASCADE, related_name="nonces")
+    thumbprint = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    used_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    kind = models.CharField(max_length=12, blank=True)  # whose key signed it, as certificates.possession has it
+    proof_thumbprint = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="nonce_used_with_a_kind",
+                condition=Q(used_at__isnull=True, kind="") | Q(used_at__isnull=False) & ~Q(kind=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.nonce
 
 
 class ExpiryFeed(models.Model):

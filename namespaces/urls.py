@@ -17,7 +17,7 @@ from namespaces.views import (
     who_can,
 )
 from namespaces.views.resources.urls import resource_urls
-from namespaces.views.sharing import access_requests, ownership
+from namespaces.views.sharing import access_requests, ownership, possession
 
 app_name = "namespaces"
 urlpatterns: list[URLPattern] = [
@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/configuration/activity/", configuration.configuration_activity, name="configuration_activity"),
     path("<int:pk>/configuration/json/", configuration.configuration_json, name="configuration_json"),
     path("<int:pk>/configuration/commands/", configuration.configuration_commands, name="configuration_commands"),
+    path("<int:pk>/configuration/possession/", possession.possession, name="possession"),
     path("<int:pk>/configuration/retry/", configuration.configuration_retry, name="configuration_retry"),
     # Clients
     *resource_urls(clients.CLIENTS),

@@ -21,6 +21,7 @@ PURE = (
     "certificates.x509",
     "certificates.authentication",
     "certificates.diagnosis",
+    "certificates.possession",
     "certificates.samples",
     "namespaces.authorization",
     "namespaces.client_files",

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from certificates.actions.possession import ask_for_proof
 from certificates.diagnosis.upload import diagnose_ca_upload
 from certificates.models import CACertificate, full_at_limit
 from certificates.x509.reading import Certificate
@@ -17,7 +18,10 @@ from portal.models import Team, User
 def upload_ca_certificate(
     actor: User, *, namespace: Namespace, team: Team | None, name: str, description: str, certificate: Certificate
 ) -> CACertificate:
-    """Add a CA certificate. The name of one being deleted can be reused. Raises RuleError."""
+    """Add a CA certificate. The name of one being deleted can be reused. Raises RuleError.
+
+    Where the namespace asks for a proof of possession, a nonce is given; where it requires one, the row waits for it.
+    """
     check_resource_name(name)
     check_description(description)
     with transaction.atomic(durable=True):
@@ -27,6 +31,7 @@ def upload_ca_certificate(
         row.rule_notes = []
         row.set_certificate(certificate)
         commit(actor, row, "Upload certificate", None)
+        ask_for_proof(actor, row)
     return row
 
 

@@ -38,7 +38,7 @@ CONNACK = {
 def trusted_cas(namespace: Namespace, *, only_seen: bool = False) -> tuple[TrustedCA, ...]:
     """Return the CA certificates that the endpoint trusts. Hidden ones count too, under a neutral name, or with `only_seen` not."""
     sight = namespace.sight
-    every = CACertificate.objects.present().filter(namespace=namespace)
+    every = CACertificate.objects.trusted().filter(namespace=namespace)
     cas = [row for row in every if row.der and not (only_seen and sight.hides(row))]
     return tuple(TrustedCA(sight.name_of(row), bytes(row.der)) for row in cas)
 

@@ -7,6 +7,7 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 
 from certificates.models import CACertificate
+from certificates.pages.possession import note_badges
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Namespace
 from namespaces.pages.lists import Listing
@@ -34,6 +35,7 @@ CA_CERTIFICATE_LIST = Listing(
     },
     _matches,
     limit_setting="MAX_CA_CERTIFICATES",
+    prepare=note_badges,
 )
 
 

@@ -207,7 +207,7 @@ def _trusted_cas(
     sights = {each.pk: each.sight for each in namespaces}
     every: dict[int, list[TrustedCA]] = {pk: [] for pk in sights}
     seen: dict[int, list[TrustedCA]] = {pk: [] for pk in sights}
-    for row in CACertificate.objects.present().filter(namespace__in=sights):
+    for row in CACertificate.objects.trusted().filter(namespace__in=sights):
         if row.der:
             ca = TrustedCA(sights[row.namespace_id].name_of(row), bytes(row.der))
             every[row.namespace_id].append(ca)

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import authentication_trace, ca_certificates, expiries, samples
+from certificates.views import authentication_trace, ca_certificates, expiries, possession, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
 from namespaces.views.resources.urls import resource_urls
 
@@ -27,6 +27,16 @@ urlpatterns: list[URLPattern] = [
         "<int:pk>/ca-certificates/<resource_name:name>/pem/",
         ca_certificates.ca_certificate_pem,
         name="ca_certificate_pem",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/possession/",
+        possession.ca_certificate_possession,
+        name="ca_certificate_possession",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/possession/nonce/",
+        possession.ca_certificate_nonce,
+        name="ca_certificate_nonce",
     ),
     # Test authentication
     path("<int:pk>/test-authentication/", authentication_trace.test_authentication, name="test_authentication"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from certificates.actions.ca_certificates import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
@@ -12,7 +13,7 @@ from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
 from certificates.pages.replacement import replacement_of
 from namespaces.access import get_namespace, get_resource
-from namespaces.models import Namespace
+from namespaces.models import Namespace, Possession
 from namespaces.rights import Verb
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
@@ -56,6 +57,13 @@ def _certificate(row: CACertificate) -> dict[str, Any]:
     return {"certificate": row.certificate if row.der else None, "issuer_row": issuers.first() if row.issuer else None}
 
 
+def _after_upload(row: CACertificate) -> str:
+    """Return the page that comes next: the proof of possession, where the namespace asks for one."""
+    if row.namespace.possession == Possession.OFF:
+        return ""
+    return reverse("certificates:ca_certificate_possession", args=[row.namespace_id, row.name])
+
+
 CA_CERTIFICATES = Kind(
     stem="ca_certificate",
     app="certificates",
@@ -77,8 +85,14 @@ CA_CERTIFICATES = Kind(
     update=lambda actor, row, **values: update_ca_certificate(actor, certificate=row, **values),
     update_title="Edit description",
     delete=_delete,
-    pages=("pem", "clients", "replace", "check_file"),
-    tabs=(("detail", "Certificate"), ("clients", "Clients it signed"), *ROW_TABS[1:]),
+    pages=("pem", "clients", "replace", "possession", "check_file"),
+    tabs=(
+        ("detail", "Certificate"),
+        ("clients", "Clients it signed"),
+        ("possession", "Proof of possession"),
+        *ROW_TABS[1:],
+    ),
+    after_create=_after_upload,
     form_templates=("certificates/ca_certificate_upload.html", "namespaces/resource_form.html"),
     row_context=_signed_by,
     detail_context=_certificate,

@@ -13,11 +13,14 @@ from certificates.forms.upload import public_facts
 from certificates.samples.chain import SampleChain, make_sample_chain, sample_chain_zip
 from certificates.x509.certificate import load_certificate
 from namespaces.access import get_namespace
+from namespaces.models import Namespace, Possession
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
 from portal.observations import Observation, observe
 from portal.web.recorded_requests import mark_as_download
 from portal.web.responses import PageRequest, render_page
+
+WAITS = "The CA certificate waits for a proof of possession: sign the nonce on its page with intermediate_ca.key of the download."
 
 
 @never_cache
@@ -64,17 +67,20 @@ def sample_certificates_register(request: PageRequest, pk: int) -> HttpResponse:
     registrations = register_samples(request.user, namespace=namespace, intermediate=intermediate, clients=clients)
     refused = [(f"{each.kind} {each.name}", each.problem) for each in registrations if each.problem]
     context = namespace_context(
-        request, namespace, done=_summary(registrations), refused=refused, registrations=registrations
+        request, namespace, done=_summary(namespace, registrations), refused=refused, registrations=registrations
     )
     template = "certificates/sample_certificates_register.html"
     return render_page(request, template, context, partial="registered")
 
 
-def _summary(registrations: list[Registration]) -> list[str]:
+def _summary(namespace: Namespace, registrations: list[Registration]) -> list[str]:
     """Return one sentence for each kind of resource created."""
     names = {
         kind: [each.name for each in registrations if each.kind == kind and not each.problem] for kind in (CA, CLIENT)
     }
-    return [
+    done = [
         f"{kind}{'s' if len(created) > 1 else ''}: {', '.join(created)}." for kind, created in names.items() if created
     ]
+    if names[CA] and namespace.possession == Possession.REQUIRED:
+        done.append(WAITS)
+    return done

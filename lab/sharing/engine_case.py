@@ -43,7 +43,7 @@ def engine_case(user: User, attempt: ConnectionAttempt) -> dict[str, Any] | None
 
 def _choices(user: User, attempt: ConnectionAttempt, then: Decision) -> Iterator[Sequence[TrustedCA]]:
     """Yield sets of CA certificates, the smallest first, without those of other teams."""
-    rows = CACertificate.objects.present().filter(namespace=attempt.namespace).exclude(of_other_teams(user))
+    rows = CACertificate.objects.trusted().filter(namespace=attempt.namespace).exclude(of_other_teams(user))
     own = [TrustedCA(row.name, bytes(row.der)) for row in rows.order_by("name") if row.der]
     yield ()
     yield [ca for ca in own if ca.name == then.anchor]

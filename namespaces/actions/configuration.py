@@ -1,4 +1,7 @@
-"""Changing the settings of a namespace: one durable transaction that checks, saves, logs and hints."""
+"""Changing the settings of a namespace: one durable transaction that checks, saves, logs and hints.
+
+Those that Azure has are a synced row; what the portal alone asks for is a column of the namespace.
+"""
 
 from collections.abc import Sequence
 
@@ -6,11 +9,13 @@ from django.db import transaction
 
 from namespaces.actions.resources import check_edition, commit_if_changed
 from namespaces.actions.teams import check_verb
-from namespaces.models import NamespaceConfiguration
+from namespaces.models import Namespace, NamespaceConfiguration, Possession
 from namespaces.rights import Verb
 from namespaces.rules.configuration import check_configuration
 from namespaces.rules.errors import RuleError
+from portal import activity
 from portal.models import User
+from sync.workers.wakeups import send_on_commit
 
 
 def update_configuration(
@@ -37,3 +42,29 @@ def update_configuration(
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []
         commit_if_changed(actor, row, "Change configuration", before)
     return row
+
+
+def set_possession(actor: User, *, namespace: Namespace, possession: Possession) -> bool:
+    """Ask for proofs of possession, require them, or do not. Return False where it is so already. Raise RuleError.
+
+    What Azure has stays. Certificates that waited for a proof are sent when none is required any more.
+    """
+    with transaction.atomic(durable=True):
+        row = Namespace.objects.select_for_update().get(pk=namespace.pk)
+        check_verb(actor, row, Verb.OWN)
+        if row.possession == possession:
+            return False
+        Namespace.objects.filter(pk=row.pk).update(possession=possession)
+        activity.record(
+            actor,
+            verb="Change proof of possession",
+            kind="namespaces.namespace",
+            object_pk=row.pk,
+            object_name=row.name,
+            scope=row.pk,
+            scope_name=row.name,
+            before={"possession": row.possession},
+            after={"possession": str(possession)},
+        )
+        send_on_commit("sync.tasks.pump")
+    return True

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from namespaces.forms.base import GuardedForm, rule_as_field_error
 from namespaces.forms.repeated import RepeatedField
-from namespaces.models import NamespaceConfiguration
+from namespaces.models import NamespaceConfiguration, Possession
 from namespaces.rules.configuration import EXPIRY_HOURS, SESSIONS, SOURCES, check_sources
 
 NUMBER = {"invalid": "Type a whole number."}
@@ -87,3 +87,13 @@ class ConfigurationForm(GuardedForm):
         names = ("sources", "max_sessions", "max_expiry_hours")
         state = "Enabled" if self.cleaned_data["enabled"] else "Disabled"
         return {"state": state, **{name: self.cleaned_data[name] for name in names}}
+
+
+class PossessionForm(forms.Form):
+    """Whether people who upload CA certificates prove that they hold the private key."""
+
+    possession = forms.ChoiceField(
+        label="Proof of possession",
+        choices=Possession.choices,
+        error_messages={"required": "Choose one of the three.", "invalid_choice": "Choose one of the three."},
+    )

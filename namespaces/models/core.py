@@ -27,6 +27,14 @@ class Role(models.TextChoices):
     READER = "reader", "Reader"
 
 
+class Possession(models.TextChoices):
+    """What a namespace asks of people who upload CA certificates: to prove that they hold the private key."""
+
+    OFF = "off", "Off"
+    ASKED = "asked", "Asked"
+    REQUIRED = "required", "Required"
+
+
 class Namespace(models.Model):
     """An Event Grid namespace connected to the portal. It lives in Azure; disconnecting never deletes it there."""
 
@@ -62,6 +70,8 @@ class Namespace(models.Model):
     judged_ahead = models.DurationField(default=timedelta)
 
     hides_other_teams = models.BooleanField(default=False)  # CA certificates and clients of other teams are not seen
+    # Whether who uploads a CA certificate has to prove that they hold its private key.
+    possession = models.CharField(max_length=8, choices=Possession, default=Possession.OFF)
 
     rights: Any = None  # of the person whose request reads it: namespaces.access.get_namespace
 

@@ -127,6 +127,7 @@ def adopt(actor: User, *, finding: Finding) -> SyncedModel:
         model = registry.model_for(finding.kind)
         row = model(**{model.scope_field: finding.scope}, created_by=actor)
         row.synced_generation = row.generation
+        _check_may_take(row, finding.resource)
         _fill(row, finding.resource)
         _save(row)
         _record(actor, row, verb="Adopt from Azure", before=None, after=row.describe())
@@ -211,6 +212,18 @@ def _check_compared(row: SyncedModel, finding: Finding) -> None:
         )
 
 
+def _check_may_take(row: SyncedModel, resource: Resource, fields: Collection[str] | None = None) -> None:
+    """Raise CannotResolve if a rule of the namespace forbids to take this, or these fields of it, from Azure."""
+    taken = theirs = type(row)()
+    theirs.adopt(resource)
+    if fields is not None:
+        taken = copy.copy(row)
+        _copy_fields(taken, theirs, fields)
+    reason = row.why_not_taken(taken)
+    if reason:
+        raise CannotResolve("proof-required", reason)
+
+
 def _progress(row: SyncedModel) -> tuple[object, ...]:
     """Return what changes with every edit and every push of a row."""
     return (
@@ -226,6 +239,7 @@ def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str
         _supersede(row)
         row.delete()
         return
+    _check_may_take(row, resource)
     _fill(row, resource)
     row.generation += 1
     row.synced_generation = row.edited_generation = row.generation
@@ -242,6 +256,7 @@ def _take_fields(
     theirs = type(row)()
     theirs.adopt(resource)
     _check_mixture(row, theirs, fields, others)
+    _check_may_take(row, resource, fields)
     _copy_fields(row, theirs, fields)
     _accept_as_base(row, resource)
     try:

@@ -362,6 +362,10 @@ class SyncedModel(models.Model):
         """
         return ""
 
+    def why_not_taken(self, taken: "SyncedModel") -> str:
+        """Return why a decision about drift may not make this row what `taken` is, as a sentence; "" if it may."""
+        return ""
+
     def rule_problems(self) -> list[str]:
         """Return what our rules would reject in it, as sentences: Azure may hold what the portal does not allow."""
         return []

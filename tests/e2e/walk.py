@@ -71,6 +71,11 @@ def sign_in_wrongly(page: Page) -> None:
     expect(page.locator('[data-code="sign-in-failed"]')).to_be_visible()
 
 
+def ask_for_a_nonce(page: Page) -> None:
+    page.get_by_role("button", name="Get a nonce").or_(page.get_by_role("button", name="Get another")).click()
+    expect(page.locator("[data-nonce]")).to_be_visible()
+
+
 def search(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.keyboard.type("press-a")
@@ -230,6 +235,7 @@ TEAM_MEMBER = (
     Stop("ca-certificate", CA),
     *_of_a_resource("ca-certificate", CA, ("clients", "activity", "json", "commands", "update", "delete")),
     Stop("ca-certificate-replace", f"{CA}replace/"),
+    Stop("ca-certificate-possession", f"{CA}possession/", ask_for_a_nonce),
     Stop("ca-certificate-replaced-by", f"{CA}replace/?by=line-b-2027"),
     Stop("upload", f"{PLANT}upload-certificate/"),
     Stop("upload-good", f"{PLANT}upload-certificate/", choose_a_ca_certificate),
@@ -243,6 +249,7 @@ TEAM_MEMBER = (
     Stop("permission-binding-create", f"{PLANT}create-permission-binding/"),
     *(stop for stem, one in RULES.items() for stop in _of_a_resource(stem, one, ("", *TABS, "update", "delete"))),
     Stop("configuration", f"{PLANT}configuration/"),
+    Stop("configuration-possession", f"{PLANT}configuration/possession/"),
     *_of_a_resource("configuration", f"{PLANT}configuration/", ("activity", "json", "commands")),
     Stop("connections", f"{PLANT}connections/"),
     Stop("connections-refused", f"{PLANT}connections/?result=refused"),

@@ -170,6 +170,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:role_find": ("GET", "owner"),
     "namespaces:role_delete": ("GET", "owner"),
     "namespaces:other_teams": ("GET", "owner"),
+    "namespaces:possession": ("GET", "owner"),
     "namespaces:access_ask_by_name": ("GET", "stranger"),
     "namespaces:access_withdraw": ("POST", "stranger"),
     "namespaces:access_ask": ("GET", "reader"),
@@ -235,6 +236,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_commands": ("GET", "reader"),
     "certificates:ca_certificate_pem": ("GET", "reader"),
     "certificates:ca_certificate_replace": ("GET", "reader"),
+    "certificates:ca_certificate_possession": ("GET", "reader"),
+    "certificates:ca_certificate_nonce": ("POST", "contributor"),
     "certificates:ca_certificate_update": ("GET", "contributor"),
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
@@ -328,6 +331,7 @@ CHANGES = {
     "namespaces:role_add": "owner",
     "namespaces:role_delete": "owner",
     "namespaces:other_teams": "owner",
+    "namespaces:possession": "owner",
     "namespaces:access_ask_by_name": "stranger",
     "namespaces:access_ask": "reader",
     "namespaces:client_team": "owner",
@@ -340,6 +344,7 @@ CHANGES = {
     "namespaces:client_delete": "contributor",
     "certificates:ca_certificate_upload": "contributor",
     "certificates:ca_certificate_update": "contributor",
+    "certificates:ca_certificate_possession": "contributor",
     "certificates:ca_certificate_delete": "contributor",
     **{
         f"namespaces:{stem}_{action}": "contributor"

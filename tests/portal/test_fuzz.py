@@ -66,6 +66,7 @@ NEED_NO_FIELD = (
     "_decline",
     "_withdraw",
     "_issuer_alarm",
+    "_nonce",
     "device_end",
     "shared_public",
     # Of a class and its seats.
@@ -87,6 +88,7 @@ PAGES = {
     "certificates:sample_certificates_draft": "certificates:sample_certificates",
     "certificates:sample_certificates_register": "certificates:sample_certificates",
     "certificates:ca_certificate_check_file": "certificates:ca_certificate_upload",
+    "certificates:ca_certificate_nonce": "certificates:ca_certificate_possession",
 }
 SHORT, LONG = 3, 500
 

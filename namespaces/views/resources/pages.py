@@ -143,7 +143,8 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
             if "another" in request.POST:
                 url = reverse(kind.url("create"), args=[pk])
                 return go_to(request, f"{url}?{urlencode({'like': row.name})}")
-            return go_to(request, kind.url("list"), pk)
+            following = kind.after_create(row)
+            return go_to(request, following) if following else go_to(request, kind.url("list"), pk)
     return form_page(request, namespace, kind, form)
 
 
