@@ -7,11 +7,14 @@ class CertificatesConfig(AppConfig):
 
     def ready(self) -> None:
         from certificates import menu
+        from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
+        from namespaces.actions.change_sets.other_kinds import team_change_of
+        from namespaces.control.kinds import register_kind
         from namespaces.registry import register_ca_certificates
         from portal.registry import (
             register_actions,
@@ -25,6 +28,8 @@ class CertificatesConfig(AppConfig):
 
         registry.register(CACertificate, next_expiries=next_expiries)
         register_ca_certificates(uploaded_cas, trusted_cas)
+        for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE)):
+            register_kind(kind)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

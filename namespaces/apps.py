@@ -7,8 +7,12 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
+        from namespaces.actions.change_sets.other_kinds import POLICY, ROLE, team_change_of
+        from namespaces.actions.change_sets.row_kinds import CLIENT, CONFIGURATION
         from namespaces.actions.role_book import NamespaceRoles, uses_of_team
         from namespaces.connections.log_import import ConnectionIntake
+        from namespaces.control.gate import check_row
+        from namespaces.control.kinds import register_kind
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
         from namespaces.pages.history import pages_of
@@ -28,10 +32,13 @@ class NamespacesConfig(AppConfig):
             register_shell_item,
             register_team_uses,
         )
-        from sync import registry
+        from sync import control, registry
 
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
+        control.register_gate(check_row)
+        for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY):
+            register_kind(kind)
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)

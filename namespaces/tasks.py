@@ -9,6 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from namespaces.actions.access_requests import close_over
+from namespaces.actions.change_sets.applying import run_change_set, run_unfinished
+from namespaces.actions.change_sets.requests import close_over as close_requests
+from namespaces.actions.change_sets.requests import note_those_that_no_longer_apply
 from namespaces.actions.client_imports import forget_old_imports, waiting_imports
 from namespaces.actions.client_imports import run_import as run_client_import
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
@@ -53,6 +56,30 @@ def tidy_client_imports() -> None:
     forget_old_imports(now)
     for pk in waiting_imports(now):
         run_client_import(pk)
+
+
+@shared_task
+def apply_change_set(pk: int) -> None:
+    """Apply an approved change set, or follow one that is being sent."""
+    run_change_set(pk)
+
+
+@shared_task
+def follow_change_sets() -> None:
+    """Go on with change sets whose message was lost, whose worker died or that wait for Azure."""
+    with leases.exclusive("change-sets", seconds=120) as is_ours:
+        if is_ours:
+            run_unfinished()
+
+
+@shared_task
+def tidy_change_sets() -> None:
+    """Close requests that have expired, and note those that no longer apply."""
+    with leases.exclusive("tidy-change-sets", seconds=300) as is_ours:
+        if is_ours:
+            now = timezone.now()
+            close_requests(now)
+            note_those_that_no_longer_apply(now)
 
 
 def start_imports(*, at: datetime) -> None:

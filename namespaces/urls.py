@@ -16,6 +16,7 @@ from namespaces.views import (
     try_it,
     who_can,
 )
+from namespaces.views.control import change_sets
 from namespaces.views.resources.urls import resource_urls
 from namespaces.views.sharing import access_requests, ownership, possession
 
@@ -47,6 +48,10 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/ask-for-access/", access_requests.access_ask, name="access_ask"),
     path("<int:pk>/access-requests/<int:asked>/grant/", access_requests.access_grant, name="access_grant"),
     path("<int:pk>/access-requests/<int:asked>/decline/", access_requests.access_decline, name="access_decline"),
+    # What needs approval
+    path("<int:pk>/change-sets/<int:number>/request/", change_sets.change_set_request, name="change_set_request"),
+    path("<int:pk>/change-sets/<int:number>/emergency/", change_sets.change_set_emergency, name="change_set_emergency"),
+    path("<int:pk>/change-sets/<int:number>/discard/", change_sets.change_set_discard, name="change_set_discard"),
     # Files that create it again
     path("<int:pk>/export-template/", recreation.template_export, name="template_export"),
     *(

@@ -1,7 +1,9 @@
 """The activity log: every change with its actor, the values before and after, and the result of its sync."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
@@ -15,6 +17,18 @@ SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts
 DOWNLOADS, DENIED = "portal.download", "portal.denied"
 ACCESS_REQUESTS = "namespaces.accessrequest"  # about roles that people ask for: those concerned get a notice
 NO_NEWS = (SESSIONS, DOWNLOADS, DENIED, ACCESS_REQUESTS)  # kinds of entries that are no news for others
+
+_reason: ContextVar[str] = ContextVar("reason", default="")
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Give this reason to the entries of a larger change, such as a change set, that have none of their own."""
+    token = _reason.set(reason)
+    try:
+        yield
+    finally:
+        _reason.reset(token)
 
 
 class EntryValues(TypedDict):
@@ -66,7 +80,7 @@ def entry_of(actor: User | None, **values: Unpack[EntryValues]) -> Activity:
         generation=values.get("generation"),
         address=came_from.address,
         request_id=came_from.request_id,
-        reason=values.get("reason", ""),
+        reason=values.get("reason") or _reason.get(),
         outcome=Activity.Outcome.PENDING if values.get("synced") else Activity.Outcome.LOCAL,
     )
 

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "portal.web.own_changes.OwnChangesMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.invisible_characters.ShowUnseenMiddleware",
+    "namespaces.views.control.approvals.ApprovalMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -345,6 +346,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "namespaces.tasks.tidy_client_imports",
         "schedule": 30.0,
         "options": {"expires": 30.0},
+    },
+    "follow-change-sets": {
+        "task": "namespaces.tasks.follow_change_sets",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "tidy-change-sets": {
+        "task": "namespaces.tasks.tidy_change_sets",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "heartbeat": {"task": "portal.tasks.heartbeat", "schedule": 10.0},
     "send-mails": {"task": "portal.tasks.send_mails", "schedule": 10.0, "options": {"expires": 10.0}},

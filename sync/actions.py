@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity, User
-from sync import registry
+from sync import control, registry
+from sync.control import Intention, Operation
 from sync.models import Lane, SyncedModel
 from sync.registry import Scope
 from sync.workers.wakeups import send_on_commit, wake_on_commit
@@ -50,8 +51,12 @@ def commit_change(
 ) -> None:
     """Save `row` as newly desired, inside the caller's transaction. Only desired fields are written, so that a worker
     that settles the row at the same moment loses nothing. `bulk` marks one of many: single changes overtake it. `edits`:
-    whether its values change or it is deleted, so that forms opened before are out of date.
+    whether its values change or it is deleted, so that forms opened before are out of date; then it may need approval, and
+    `sync.control.HeldBack` is raised instead.
     """
+    if edits:
+        operation = Operation.CREATE if before is None else Operation.DELETE if after is None else Operation.UPDATE
+        control.check(Intention(actor, row, operation, before))
     if row.pk is not None:
         row.generation += 1
         if edits:

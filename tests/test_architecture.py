@@ -25,6 +25,7 @@ PURE = (
     "certificates.samples",
     "namespaces.authorization",
     "namespaces.client_files",
+    "namespaces.control.rules",
 )
 # The portal switches faults on through these two, and the emulator's users need nothing but Python for it.
 STANDARD_LIBRARY_ONLY = ("emulator.fault_rules", "emulator.faults_client")
@@ -68,6 +69,7 @@ APP_LAYERS = (
         "places",
         "notices",
         "reachability",
+        "control",
         "throttling",
         "workers",
         "registry",

@@ -1,6 +1,5 @@
 """Changes to CA certificates. Each is one durable transaction: check, save, record activity, mark as due."""
 
-from django.db import transaction
 from django.utils import timezone
 
 from certificates.actions.possession import ask_for_proof
@@ -13,6 +12,7 @@ from namespaces.rights import rights_now
 from namespaces.rules.clients import check_description, check_resource_name
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
+from sync.control import one_transaction
 
 
 def upload_ca_certificate(
@@ -24,7 +24,7 @@ def upload_ca_certificate(
     """
     check_resource_name(name)
     check_description(description)
-    with transaction.atomic(durable=True):
+    with one_transaction():
         row = row_for_new(actor, CACertificate, namespace, name, team)
         _check_certificate(actor, namespace, certificate, row)
         row.name, row.description = name, description
@@ -54,7 +54,7 @@ def update_ca_certificate(
 ) -> CACertificate:
     """Change the description, if it differs. Raises RuleError."""
     check_description(description)
-    with transaction.atomic(durable=True):
+    with one_transaction():
         row = current(actor, certificate, opened)
         before = row.describe()
         row.description = description
@@ -64,5 +64,5 @@ def update_ca_certificate(
 
 def delete_ca_certificate(actor: User, *, certificate: CACertificate, opened: str = "") -> None:
     """Mark a CA certificate for deletion. The row stays until Azure confirms. Raises RuleError."""
-    with transaction.atomic(durable=True):
+    with one_transaction():
         delete(actor, current(actor, certificate, opened), "Delete certificate")

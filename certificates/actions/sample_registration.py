@@ -4,8 +4,9 @@ It uses the same actions and checks as the forms, one change each.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from certificates.actions.ca_certificates import upload_ca_certificate
@@ -20,6 +21,7 @@ from namespaces.rights import rights_now
 from namespaces.rules.clients import MAX_NAME_LENGTH
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
+from sync.control import HeldBack
 
 CA, CLIENT = "CA certificate", "Client"
 DESCRIPTION = "Sample for testing"
@@ -47,11 +49,22 @@ class Registration:
 def register_samples(
     actor: User, *, namespace: Namespace, intermediate: str, clients: Sequence[SampleClient]
 ) -> list[Registration]:
-    """Upload the intermediate and create the clients. One that fails does not stop the others."""
+    """Upload the intermediate and create the clients. One that fails does not stop the others.
+
+    Raise HeldBack for those that need approval, when the others are done.
+    """
     teams = list(teams_of(actor)[:2])
     team = teams[0] if len(teams) == 1 else None  # the same default as in the forms
-    done = [_upload(actor, namespace, team, intermediate)]
-    done += [_create(actor, namespace, team, client) for client in clients]
+    steps: list[Callable[[], Registration]] = [lambda: _upload(actor, namespace, team, intermediate)]
+    steps += [partial(_create, actor, namespace, team, client) for client in clients]
+    done, held = [], []
+    for step in steps:
+        try:
+            done.append(step())
+        except HeldBack as each:
+            held.append(each)
+    if held:
+        raise HeldBack.of_all(held)
     return done
 
 

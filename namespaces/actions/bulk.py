@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from namespaces.control.standing import policy_read_once
 from namespaces.models import Client, Namespace
 from namespaces.rights import Reach, rights_now
 from portal.models import User
 from sync.actions import commit_change, mark_deleted
+from sync.control import HeldBack
 
 AT_ONCE = 100  # rows in one transaction: others can write in between
 MOST = 10_000  # rows in one request
@@ -125,11 +127,13 @@ def change_clients(
     `seen`: the generation of the last edit by primary key, as the actor was shown it. A client that was edited since is left.
 
     Each hundred is a durable transaction of its own, so that other writers wait only briefly for the database. The
-    actor's rights are read again in each: it stops where they end, and what is done stays.
+    actor's rights are read again in each: it stops where they end, and what is done stays. Raise HeldBack for the clients that
+    need approval, when all others are done.
     """
     done: set[int] = set()
+    held: list[HeldBack] = []
     for first in range(0, len(pks), AT_ONCE):
-        with transaction.atomic(durable=True):
+        with transaction.atomic(durable=True), policy_read_once():
             reach = rights_now(actor, namespace.pk).reach(Client)
             if not reach:
                 break
@@ -138,6 +142,12 @@ def change_clients(
             rows = change.concerned(present).select_related("namespace", "team").order_by("pk")
             for row in rows.select_for_update(of=("self",)):
                 if seen is None or seen.get(row.pk) == row.edited_generation:
-                    change.apply(actor, row)
-                    done.add(row.pk)
+                    try:
+                        change.apply(actor, row)
+                    except HeldBack as each:  # before anything was written
+                        held.append(each)
+                    else:
+                        done.add(row.pk)
+    if held:
+        raise HeldBack.of_all(held, done=f"{len(done):,} of {len(pks):,} clients were changed." if done else "")
     return Changed(len(done), tuple(pk for pk in pks if pk not in done))

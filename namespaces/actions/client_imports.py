@@ -19,6 +19,7 @@ from namespaces.actions.teams import check_new
 from namespaces.client_files.found_rows import FoundRow, Table
 from namespaces.client_files.tables import row_of_cells
 from namespaces.connections.client_certificates import note_latest
+from namespaces.control.standing import policy_read_once
 from namespaces.importing.verdicts import judge, judge_rows
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
 from namespaces.rights import rights_now
@@ -27,7 +28,9 @@ from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Team, User
 from portal.notifications.announcing import Place, announce
+from sync import control
 from sync.actions import commit_change
+from sync.control import HeldBack, Intention, Operation
 from sync.models import Lane
 from sync.workers.wakeups import send_on_commit, wake_on_commit
 
@@ -201,7 +204,8 @@ def import_batch(pk: int) -> bool:
         except RuleError as refusal:
             _leave(rows, refusal.sentence)
         else:
-            _Batch(run, rows).write()
+            with policy_read_once():
+                _Batch(run, rows).write()
         _save_outcomes(rows)
         imported = sum(row.outcome in (Outcome.CREATED, Outcome.UPDATED) for row in rows)
         run.done, run.imported, run.touched_at = run.done + len(rows), run.imported + imported, timezone.now()
@@ -271,6 +275,8 @@ class _Batch:
                 client = self._write_row(row)
             except RuleError as refusal:
                 _leave([row], refusal.sentence)
+            except HeldBack as held:
+                _leave([row], str(held))
             else:
                 if client is not None:
                     new.append((row, client))
@@ -300,6 +306,7 @@ class _Batch:
             return None
         if self.room <= 0:
             raise RuleError("", "limit", f"A namespace holds at most {settings.MAX_CLIENTS:,} clients.")
+        control.check(Intention(self.run.user, client, Operation.CREATE, None))
         self.room -= 1
         return client
 

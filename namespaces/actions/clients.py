@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
@@ -23,6 +22,7 @@ from namespaces.rules.clients import (
 )
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
+from sync.control import one_transaction
 from sync.models import Sight
 
 
@@ -43,7 +43,7 @@ def create_client(
     authentication_name = authentication_name or name
     check_client_name(name)
     check_authentication_name(authentication_name)
-    with transaction.atomic(durable=True):
+    with one_transaction():
         client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
         _check_authentication_name_is_free(actor, namespace, authentication_name, client)
         forget_issuers(client)
@@ -97,7 +97,7 @@ def update_client(
     opened: str = "",
 ) -> Client:
     """Change the settings of a client. Do nothing when they are unchanged. Raise RuleError."""
-    with transaction.atomic(durable=True):
+    with one_transaction():
         row = current(actor, client, opened)
         before = row.describe()
         _set_editable(row, validation_scheme, thumbprints, state, description, attributes)
@@ -108,7 +108,7 @@ def update_client(
 def change_authentication_name(actor: User, *, client: Client, authentication_name: str, opened: str = "") -> Client:
     """Change the authentication name. Azure cannot, so the worker deletes the client and creates it again."""
     check_authentication_name(authentication_name)
-    with transaction.atomic(durable=True):
+    with one_transaction():
         row = current(actor, client, opened)
         before = row.describe()
         if row.authentication_name == authentication_name:
@@ -121,7 +121,7 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
 
 def delete_client(actor: User, *, client: Client, opened: str = "") -> None:
     """Mark a client as deleted. The row stays until Azure confirms."""
-    with transaction.atomic(durable=True):
+    with one_transaction():
         delete(actor, current(actor, client, opened), "Delete client")
 
 

@@ -5,8 +5,6 @@ Those that Azure has are a synced row; what the portal alone asks for is a colum
 
 from collections.abc import Sequence
 
-from django.db import transaction
-
 from namespaces.actions.resources import check_edition, commit_if_changed
 from namespaces.actions.teams import check_verb
 from namespaces.models import Namespace, NamespaceConfiguration, Possession
@@ -15,6 +13,7 @@ from namespaces.rules.configuration import check_configuration
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
+from sync.control import one_transaction
 from sync.workers.wakeups import send_on_commit
 
 
@@ -30,7 +29,7 @@ def update_configuration(
 ) -> NamespaceConfiguration:
     """Want other settings. Changes nothing when everything is as it was. Raises RuleError."""
     check_configuration(state, sources, max_sessions, max_expiry_hours)
-    with transaction.atomic(durable=True):
+    with one_transaction():
         rows = NamespaceConfiguration.objects.select_for_update(of=("self",)).select_related("namespace")
         row: NamespaceConfiguration | None = rows.filter(pk=configuration.pk).first()
         if row is None:
@@ -49,7 +48,7 @@ def set_possession(actor: User, *, namespace: Namespace, possession: Possession)
 
     What Azure has stays. Certificates that waited for a proof are sent when none is required any more.
     """
-    with transaction.atomic(durable=True):
+    with one_transaction():
         row = Namespace.objects.select_for_update().get(pk=namespace.pk)
         check_verb(actor, row, Verb.OWN)
         if row.possession == possession:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from certificates.x509.key_masking import masked
 from namespaces.access import may_connect, not_an_administrator
+from namespaces.actions.change_sets.policy import start_policy
 from namespaces.actions.teams import check_verb
 from namespaces.importing.runs import queue_again
 from namespaces.models import Namespace, NamespaceRole, Role
@@ -23,8 +24,10 @@ from sync.workers.wakeups import send_on_commit
 NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"
 
 
-def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
+def connect_namespace(actor: User, *, resource_id: str, needs_approval: bool = True) -> Namespace:
     """Connect a namespace that exists in Azure. A task imports its certificates and clients.
+
+    `needs_approval`: whether its policy asks for a second person from the start. Without, an Owner switches that on.
 
     Raise RuleError when the id is malformed, unknown to Azure or connected already, PermissionDenied when the actor
     may not connect namespaces.
@@ -43,6 +46,8 @@ def connect_namespace(actor: User, *, resource_id: str) -> Namespace:
         namespace.adopt(resource)
         namespace.save()
         NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER, since=namespace.connected_at)
+        if needs_approval:
+            start_policy(namespace)
         _record_namespace(actor, namespace, verb="Connect namespace", after={"resource_id": namespace.resource_id})
         send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
     return namespace

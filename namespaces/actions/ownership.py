@@ -6,11 +6,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from namespaces.actions.teams import NO_LONGER_ALLOWED, check_verb
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft, is_registered, row_kind_of
+from namespaces.control.rules.policy import Need
+from namespaces.control.standing import policy_read_once
 from namespaces.models import Namespace
 from namespaces.rights import Rights, Verb, rights_now
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Activity, Team, User
+from sync.control import HeldBack, one_transaction
 from sync.models import SyncedModel
 
 AT_ONCE = 100  # rows in one transaction: others can write in between
@@ -48,17 +53,51 @@ def assign_team_to_many(
     Each hundred is a durable transaction of its own, in which the rights are read again. Nothing is sent to Azure: it knows no teams.
     """
     done = 0
+    held: list[HeldBack] = []
     for first in range(0, len(pks), AT_ONCE):
-        with transaction.atomic(durable=True):
+        with one_transaction(), policy_read_once():
             allowed = assignable(rights_now(actor, scope_pk), model, team.pk if team else None)
             chosen = model._default_manager.filter(pk__in=pks[first : first + AT_ONCE], deleted_at=None)
             rows = chosen.filter(allowed, **{model.scope_field: scope_pk}).exclude(team=team)
             locked = rows.select_for_update(of=("self",)).select_related(*model.scope_relations, "team").order_by("pk")
-            changed = list(locked)
+            changed = _approved(actor, list(locked), team, held)
             activity.record_many([_entry(actor, row, team) for row in changed])
             model._default_manager.filter(pk__in=[row.pk for row in changed]).update(team=team)
             done += len(changed)
+    if held:
+        raise HeldBack.of_all(held, done=f"{done:,} of {len(pks):,} were changed." if done else "")
     return done
+
+
+def _approved(actor: User, rows: Sequence[SyncedModel], team: Team | None, held: list[HeldBack]) -> list[SyncedModel]:
+    """Return the rows whose team may change now, and add the others to `held`."""
+    found = []
+    for row in rows:
+        try:
+            kind = row_kind_of(type(row))
+            if kind is not None and is_registered(team_kind(kind.code)):
+                check_other(actor, row.scope_pk(), [Need.TEAM_CHANGE], _draft(row, team, team_kind(kind.code)))
+        except HeldBack as each:
+            held.append(each)
+        else:
+            found.append(row)
+    return found
+
+
+def team_kind(code: str) -> str:
+    """Return the kind, in change sets, of a change of the team of a row of this kind."""
+    return f"{code}_team"
+
+
+def _draft(row: SyncedModel, team: Team | None, code: str) -> Draft:
+    return Draft(
+        code,
+        "assign",
+        str(row),
+        team=row.team,
+        before={"team": row.team_id, "team_name": row.team.name if row.team else ""},
+        values={"team": team.pk if team else None, "team_name": team.name if team else ""},
+    )
 
 
 def _entry(actor: User, row: SyncedModel, team: Team | None) -> Activity:

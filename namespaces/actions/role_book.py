@@ -7,9 +7,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from namespaces.access import visible_namespaces
-from namespaces.actions.roles import grant_in_transaction
+from namespaces.actions.roles import grant_in_transaction, need_of
 from namespaces.explanations import Person, counts_in, explain, rights_of_people
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import ControlPolicy, Namespace, NamespaceRole, Role
 from namespaces.rights import STRONGEST_FIRST, rights_in
 from namespaces.rules.errors import RuleError
 from portal.listing import whole_number
@@ -17,6 +17,7 @@ from portal.models import Membership, Team, User
 from portal.people.authority import RefusedError
 from portal.registry import RightSection, RoleChoice
 from sync import registry
+from sync.control import HeldBack
 
 
 class NamespaceRoles:
@@ -46,10 +47,13 @@ class NamespaceRoles:
         return any(key.partition("-")[2] == role for key in keys)
 
     def choices(self) -> Sequence[RoleChoice]:
+        """Return the roles that are given without approval. The others are given in the namespace itself."""
+        policies = {row.pk: row.rules for row in ControlPolicy.objects.filter(enabled=True)}
         return [
             RoleChoice(f"{pk}-{role.value}", name, role.label)
             for pk, name in Namespace.objects.values_list("pk", "name")
             for role in reversed(STRONGEST_FIRST)
+            if pk not in policies or not policies[pk].asked([need_of(role)])
         ]
 
     def choice(self, key: str) -> RoleChoice | None:
@@ -66,6 +70,9 @@ class NamespaceRoles:
         except RuleError as refusal:
             if refusal.code != "held":
                 raise RefusedError("role", refusal.code, refusal.sentence) from None
+        except HeldBack as held:
+            where = f"Give it in {namespace.name}, under Access control (IAM)."
+            raise RefusedError("role", held.code, f"{role.label} of {namespace.name} needs approval. {where}") from None
 
     def places(self, user: User) -> Sequence[tuple[int, str]]:
         return list(visible_namespaces(user).order_by("name").values_list("pk", "name"))
@@ -88,6 +95,9 @@ def uses_of_team(team: Team) -> Iterable[str]:
     roles = NamespaceRole.objects.filter(team=team).count()
     if roles:
         yield "1 role" if roles == 1 else f"{roles} roles"
+    policies = ControlPolicy.objects.filter(by_team=team).count()
+    if policies:
+        yield "1 approval policy" if policies == 1 else f"{policies} approval policies"
 
 
 def _read(key: str) -> tuple[Namespace, Role] | None:

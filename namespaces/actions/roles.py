@@ -1,21 +1,25 @@
 """Who may do what in a namespace, given and taken away. Each change is one durable transaction that is logged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from namespaces.access import HOLDS
 from namespaces.actions.teams import check_verb
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.models import AccessRequest, Namespace, NamespaceRole, Role
 from namespaces.rights import MANAGED, Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Activity, Team, User
+from sync.control import one_transaction
 
 KIND = "namespaces.namespacerole"
+ROLE_KIND = "role"  # in change sets
 LONGEST_NAME = 120  # of a person or team in the activity log
 
 
@@ -45,7 +49,7 @@ def grant_role(
     """
     if (user is None) == (team is None):
         raise RuleError("", "one-holder", "Give the role to one person or to one team.")
-    with transaction.atomic(durable=True):
+    with one_transaction():
         return grant_in_transaction(actor, namespace=namespace, role=role, user=user, team=team, opened=opened)
 
 
@@ -69,6 +73,7 @@ def grant_in_transaction(
     replaced = [each for each in every if role not in MANAGED or each.role not in MANAGED]
     for each in replaced:
         _keep_an_owner(each)
+    check_other(actor, namespace.pk, [need_of(role)], role_draft(granted, every))
     before = {"role": ", ".join(map(_label, replaced))} if replaced else None
     since = min((each.since for each in every if each.since), default=timezone.now())
     granted.since = since if all(each.since for each in every) else None
@@ -79,6 +84,23 @@ def grant_in_transaction(
     return granted
 
 
+def need_of(role: Role) -> Need:
+    """Return for what giving this role may need approval."""
+    return Need.POWERFUL_ROLE if role == Role.OWNER else Need.OTHER_ROLE
+
+
+def role_draft(granted: NamespaceRole, held: Sequence[NamespaceRole]) -> Draft:
+    """Return the change that gives this role to a holder who has those."""
+    holder = {"user": granted.user_id, "team": granted.team_id}
+    return Draft(
+        ROLE_KIND,
+        "grant",
+        f"{_shortened(granted.holder_name)}: {_label(granted)}",
+        before=holder | {"roles": sorted(each.role for each in held)},
+        values=holder | {"role": str(granted.role)},
+    )
+
+
 def _settle_requests(actor: User, namespace: Namespace, role: Role, user: User | None) -> None:
     """Settle what the person asked for: an Owner has just given it without looking at the request."""
     asked = AccessRequest.objects.filter(namespace=namespace, role=role, user=user, state=AccessRequest.State.OPEN)
@@ -87,7 +109,7 @@ def _settle_requests(actor: User, namespace: Namespace, role: Role, user: User |
 
 def revoke_role(actor: User, *, role: NamespaceRole) -> None:
     """Take a role away. The last owner's cannot be taken. Raises RuleError."""
-    with transaction.atomic(durable=True):
+    with one_transaction():
         edition = _next_edition(role.namespace)
         check_verb(actor, role.namespace, Verb.OWN)
         _keep_an_owner(role)

@@ -1,6 +1,7 @@
 """Models of namespaces."""
 
 from namespaces.models.access_requests import AccessRequest
+from namespaces.models.change_sets import Approval, Change, ChangeSet, ChangeSetComment, ControlPolicy
 from namespaces.models.client_imports import ClientImport, ImportRow
 from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
@@ -13,12 +14,17 @@ from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, 
 __all__ = [
     "PREVIEW",
     "AccessRequest",
+    "Approval",
+    "Change",
+    "ChangeSet",
+    "ChangeSetComment",
     "Client",
     "ClientCertificate",
     "ClientGroup",
     "ClientImport",
     "ConnectionAttempt",
     "ConnectionCount",
+    "ControlPolicy",
     "ImportRow",
     "IssuerAlarm",
     "Namespace",

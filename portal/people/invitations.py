@@ -102,12 +102,21 @@ def accept_invitation(
         join(user, [(each.team, each.is_lead) for each in invited])
         for key in link.roles:
             if inviter is not None:
-                role_book().grant(inviter, user, key)
+                _grant(inviter, user, key)
         link.used_at, link.user = now, user
         link.save(update_fields=["used_at", "user"])
         teams = [each.team.name for each in invited]
         note_person(user, "Accept invitation", user, after=person_facts(user) | {"teams": teams})
     return user
+
+
+def _grant(inviter: User, user: User, key: str) -> None:
+    """Give a role of the invitation, unless it needs approval by now: then it is given in the namespace itself."""
+    try:
+        role_book().grant(inviter, user, key)
+    except RefusedError as refusal:
+        if refusal.code != "needs-approval":
+            raise
 
 
 def check_still_invited(link: AccessLink, inviter: User | None) -> None:

@@ -13,6 +13,7 @@ from portal.models import Activity, User
 from sync import registry
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
+from sync.control import HeldBack
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import Discard, Sight, SyncedModel, of_seen_objects
@@ -111,12 +112,15 @@ def _discard(actor: User, row: SyncedModel, gateway: ArmGateway, listed: Mapping
         resolutions.discard_change(actor, row=row, gateway=gateway, listed=listed)
     except CannotResolve:
         pass  # it was retried or changed since: that is newer
+    except HeldBack as held:
+        with transaction.atomic(durable=True):
+            _record_refusal(actor, row, held.code, str(held))
     except AzureRefused as refusal:
         with transaction.atomic(durable=True):
-            _record_refusal(actor, row, refusal)
+            _record_refusal(actor, row, refusal.code, refusal.message)
 
 
-def _record_refusal(actor: User, row: SyncedModel, refusal: AzureRefused) -> None:
+def _record_refusal(actor: User, row: SyncedModel, code: str, message: str) -> None:
     activity.record(
         actor,
         verb="Discard change",
@@ -125,4 +129,4 @@ def _record_refusal(actor: User, row: SyncedModel, refusal: AzureRefused) -> Non
         generation=row.generation,
         synced=True,
     )
-    activity.settle(row.kind, row.pk, row.generation, Activity.Outcome.FAILED, refusal.code[:120], refusal.message)
+    activity.settle(row.kind, row.pk, row.generation, Activity.Outcome.FAILED, code[:120], message)

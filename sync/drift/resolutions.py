@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from portal import activity
 from portal.models import Activity, User
-from sync import registry
+from sync import control, registry
 from sync.actions import commit_change
 from sync.arm.gateway import ArmGateway, AzureNotFound, arm_gateway
 from sync.arm.protocols import Reader
+from sync.control import Intention, Operation, one_transaction
 from sync.models import Finding, SyncedModel, same_name
 from sync.push.comparison import field_differences
 from sync.throttling.budgeted_reader import LONGEST_WAIT_OF_USER, BudgetedReader
@@ -97,9 +98,9 @@ def keep_ours(actor: User, *, finding: Finding, bulk: bool = False) -> None:
 def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None = None) -> None:
     """Take what was found in Azure: all of it, or some fields, by the keys of `describe`, and ours for the others.
 
-    What was deleted there is removed from the portal. Raise CannotResolve.
+    What was deleted there is removed from the portal. Raise CannotResolve, HeldBack.
     """
-    with transaction.atomic(durable=True):
+    with one_transaction():
         if finding.drift == Finding.Class.APPEARED:
             raise CannotResolve("not-in-portal", "The portal does not have it yet. Adopt it, or ignore it.")
         check_rights(actor, finding)
@@ -107,19 +108,19 @@ def take_azures(actor: User, *, finding: Finding, fields: Collection[str] | None
         _check_compared(row, finding)
         every = [found["field"] for found in finding.fields]
         if fields is None or finding.resource is None or set(fields) >= set(every):
-            _take(actor, row, finding.resource, verb="Take Azure's")
+            _take(actor, row, finding.resource, verb="Take Azure's", finding=finding)
             _resolve(actor, finding, "Took Azure's")
             return
         chosen = [name for name in fields if name in every]
         others = [name for name in every if name not in chosen]
-        _take_fields(actor, row, finding.resource, chosen, others)
+        _take_fields(actor, row, finding, chosen, others)
         took = f"Took Azure's {finding.labels(chosen)}, kept ours of {finding.labels(others)}"
         _resolve(actor, finding, took if chosen else "Kept ours")
 
 
 def adopt(actor: User, *, finding: Finding) -> SyncedModel:
-    """Add a resource that appeared in Azure to the portal, and return its row. Raise CannotResolve."""
-    with transaction.atomic(durable=True):
+    """Add a resource that appeared in Azure to the portal, and return its row. Raise CannotResolve, HeldBack."""
+    with one_transaction():
         check_rights(actor, finding)
         _check_open(finding)
         if finding.drift != Finding.Class.APPEARED or finding.resource is None:
@@ -129,6 +130,7 @@ def adopt(actor: User, *, finding: Finding) -> SyncedModel:
         row.synced_generation = row.generation
         _check_may_take(row, finding.resource)
         _fill(row, finding.resource)
+        control.check(Intention(actor, row, Operation.ADOPT, None, finding))
         _save(row)
         _record(actor, row, verb="Adopt from Azure", before=None, after=row.describe())
         finding.object_pk = row.pk
@@ -232,7 +234,9 @@ def _progress(row: SyncedModel) -> tuple[object, ...]:
     )
 
 
-def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str) -> None:
+def _take(
+    actor: User, row: SyncedModel, resource: Resource | None, *, verb: str, finding: Finding | None = None
+) -> None:
     before = row.describe()
     if resource is None:
         _record(actor, row, verb=verb, before=before, after=None)
@@ -241,6 +245,7 @@ def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str
         return
     _check_may_take(row, resource)
     _fill(row, resource)
+    control.check(Intention(actor, row, Operation.TAKE, before, finding))
     row.generation += 1
     row.synced_generation = row.edited_generation = row.generation
     _save(row)
@@ -249,15 +254,16 @@ def _take(actor: User, row: SyncedModel, resource: Resource | None, *, verb: str
 
 
 def _take_fields(
-    actor: User, row: SyncedModel, resource: Resource, fields: Collection[str], others: Collection[str]
+    actor: User, row: SyncedModel, finding: Finding, fields: Collection[str], others: Collection[str]
 ) -> None:
     """`others`: the fields that differ, too, and stay ours. Raises FieldsBelongTogether."""
-    before = row.describe()
+    resource, before = finding.resource, row.describe()
     theirs = type(row)()
     theirs.adopt(resource)
     _check_mixture(row, theirs, fields, others)
     _check_may_take(row, resource, fields)
     _copy_fields(row, theirs, fields)
+    control.check(Intention(actor, row, Operation.TAKE, before, finding, list(fields)))
     _accept_as_base(row, resource)
     try:
         with transaction.atomic():

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.listing import whole_number
 from portal.web.responses import PageRequest
 from sync import actions, registry
+from sync.control import HeldBack
 from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve, FieldsBelongTogether
 from sync.models import Finding
@@ -137,7 +138,7 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
         if question is not None:
             context = {"question": question, "menu_current": "sync:drift_list", **_differences(request, scope)}
             return render_page(request, "sync/drift_confirm.html", scope, partial="pane", **context)
-    said, faults = [], []
+    said, faults, held = [], [], []
     for finding, is_as_shown in chosen:
         try:
             if not is_as_shown:
@@ -149,10 +150,14 @@ def drift_resolve(request: PageRequest, pk: int) -> HttpResponse:
             return _detail(request, scope, finding, fault)
         except CannotResolve as fault:
             faults.append(f"{finding.name}: {fault}")
+        except HeldBack as needs_approval:
+            held.append(needs_approval)
     if said:
         messages.success(request, said[0] if len(said) == 1 else confirmation.done_for_many(decision, len(said)))
     if faults:
         messages.error(request, f"{len(faults)} could not be resolved. {faults[0]}")
+    if held:
+        raise HeldBack.of_all(held)
     return redirect("sync:drift_list", pk)
 
 

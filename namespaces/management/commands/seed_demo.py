@@ -115,7 +115,7 @@ def _seed_azure() -> dict[str, str]:
 def _connect(admin: User, name: str, resource_id: str) -> None:
     if Namespace.objects.filter(resource_key=resource_id.lower()).exists():
         return
-    namespace = connect_namespace(admin, resource_id=resource_id)
+    namespace = connect_namespace(admin, resource_id=resource_id, needs_approval=False)  # one person follows the guide
     for person in PEOPLE:
         if name not in person.namespaces:
             continue

@@ -1,0 +1,166 @@
+"""Apply approved change sets: write the rows in one transaction, follow them to Azure, then the deletions. A worker calls it.
+
+Every step is one durable transaction that starts from what the database holds, so a worker that dies loses nothing: the periodic
+task goes on where it stopped. Rows that are written are sent by `sync` like every other change.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from namespaces.actions.change_sets.records import note, people, tell
+from namespaces.actions.change_sets.requests import ask_people, mark_stale
+from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, try_to_write, write
+from namespaces.control.cases import affected_teams, approval_state
+from namespaces.control.kinds import RowKind, kind_of
+from namespaces.models import Change, ChangeSet
+from portal.models import User
+from portal.registry import places
+from sync.models import SyncedModel
+
+State = ChangeSet.State
+_WRITTEN = ["object_pk", "generation", "written_at", "confirmed_at"]
+
+
+def run_change_set(pk: int) -> None:
+    """Do what can be done for this change set now: write what was approved, and note what Azure has confirmed."""
+    now = timezone.now()
+    if _start(pk, now):
+        while _follow(pk, timezone.now()):
+            pass
+
+
+def run_unfinished(*, most: int = 200) -> None:
+    """Go on with every change set whose message was lost, whose worker died, or that waits for Azure."""
+    for pk in ChangeSet.objects.unfinished().order_by("pk").values_list("pk", flat=True)[:most]:
+        run_change_set(pk)
+
+
+def _start(pk: int, now: datetime) -> bool:
+    """Write the changes of an approved set, all or none. Return whether there is something to follow."""
+    try:
+        with transaction.atomic(durable=True):
+            row = _locked(pk)
+            if row is None or row.state != State.APPROVED:
+                return row is not None and row.state in ChangeSet.UNFINISHED
+            changes = list(row.changes.order_by("position"))
+            row.needs = sorted(try_to_write(row, changes, now))
+            if not row.is_emergency and not approval_state(row).is_enough:
+                _ask_again(row, changes)
+                return False
+            first, _ = in_order(changes)
+            write(row, first, now)
+            Change.objects.bulk_update(first, _WRITTEN)
+            row.state, row.applied_at = State.SENDING, now
+            row.save()
+            note(None, row, "Apply change set", changes=len(changes))
+    except NoLongerApplies as problem:
+        _give_up(pk, problem)
+        return False
+    return True
+
+
+def _locked(pk: int) -> ChangeSet | None:
+    rows = ChangeSet.objects.select_for_update(of=("self",)).select_related("namespace", "requested_by")
+    return rows.filter(pk=pk).first()
+
+
+def _ask_again(row: ChangeSet, changes: Sequence[Change]) -> None:
+    """Open a set again whose approvals count no more: a right was lost, or it reaches clients of one more team."""
+    row.state, row.decided_at, row.decided_by = State.OPEN, None, None
+    row.teams = sorted(affected_teams(row, changes))
+    row.save()
+    note(None, row, "Approval is void")
+    ask_people(row)
+
+
+def _give_up(pk: int, problem: NoLongerApplies) -> None:
+    with transaction.atomic(durable=True):
+        row = _locked(pk)
+        if row is not None and row.state == State.APPROVED:
+            mark_stale(row, problem)
+
+
+def _follow(pk: int, now: datetime) -> bool:
+    """Note what Azure has confirmed, then write the deletions that waited for it. Return whether more can be done at once."""
+    with transaction.atomic(durable=True):
+        row = _locked(pk)
+        if row is None or row.state not in (State.SENDING, State.PARKED):
+            return False
+        changes = list(row.changes.order_by("position"))
+        refused = _refusals(changes, now)
+        first, deletions = in_order(changes)
+        waiting = [each for each in deletions if each.written_at is None]
+        is_written = False
+        if not refused and waiting and all(each.confirmed_at for each in first):
+            refused = _write_deletions(row, waiting, now)
+            is_written = not refused
+        Change.objects.bulk_update(changes, _WRITTEN)
+        _settle(row, changes, refused, now)
+        return is_written
+
+
+def _write_deletions(row: ChangeSet, waiting: Sequence[Change], now: datetime) -> str:
+    """Write the deletions, all or none. Return why not, "" where they are written."""
+    try:
+        with transaction.atomic():
+            write(row, waiting, now)
+    except NoLongerApplies as problem:
+        for each in waiting:
+            each.written_at = each.confirmed_at = each.object_pk = each.generation = None
+        return problem.sentence
+    return ""
+
+
+def _refusals(changes: Sequence[Change], now: datetime) -> str:
+    """Set `confirmed_at` of what Azure has by now. Return the first rejection as a sentence, "" where there is none."""
+    refused = ""
+    for kind in {each.kind for each in changes}:
+        mine = [each for each in changes if each.kind == kind and each.written_at and not each.confirmed_at]
+        rows = _rows(kind, [each.object_pk for each in mine if each.object_pk is not None])
+        for each in mine:
+            row = rows.get(each.object_pk or 0)
+            if row is None or each.generation is None or row.synced_generation >= each.generation:
+                each.confirmed_at = now  # gone, or confirmed with this edit or a later one
+            elif row.parked_code:
+                refused = refused or f"{row.what} {each.name}: {row.parked_code}. {row.parked_message}".strip()
+    return refused
+
+
+def _rows(kind: str, pks: Collection[int]) -> dict[int, SyncedModel]:
+    found = kind_of(kind)
+    if not isinstance(found, RowKind) or not pks:
+        return {}
+    return {row.pk: row for row in found.model._default_manager.filter(pk__in=pks)}
+
+
+def _settle(row: ChangeSet, changes: Sequence[Change], refused: str, now: datetime) -> None:
+    if refused:
+        is_new = row.state != State.PARKED or row.problem != refused
+        row.state, row.problem_code, row.problem = State.PARKED, "rejected", refused
+        row.save()
+        if is_new:
+            note(None, row, "Change set stopped")
+            sentence = f"{refused} The others are sent. Retry it under Sync, or build the inverse."
+            tell("change_set_parked", row, concerned(row), subject=f"“{row.title}” stopped", sentence=sentence)
+    elif all(each.confirmed_at for each in changes):
+        row.state, row.ended_at, row.problem, row.problem_code = State.DONE, now, "", ""
+        row.save()
+        note(None, row, "Change set applied")
+        sentence = f"Azure has confirmed all {len(changes)} changes." if len(changes) > 1 else "Azure has confirmed it."
+        tell("change_set_applied", row, concerned(row), subject=f"“{row.title}” is applied", sentence=sentence)
+    elif row.state == State.PARKED:
+        row.state, row.problem, row.problem_code = State.SENDING, "", ""
+        row.save()
+
+
+def concerned(row: ChangeSet) -> list[User]:
+    """Return the requester, and the people who approved it."""
+    return people({row.requested_by_id, *row.approvals.values_list("user", flat=True)})
+
+
+def owners_of(row: ChangeSet) -> list[User]:
+    """Return the Owners of the namespace."""
+    return list(places().audience(row.namespace_id, None, owners=True))

@@ -1,0 +1,104 @@
+"""Change the policy of a namespace. Loosening it needs approval itself."""
+
+from typing import Any
+
+from namespaces.actions.change_sets.records import people
+from namespaces.actions.teams import check_verb
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.approvals import Case, Standing, possible_approvers
+from namespaces.control.rules.policy import MOST_APPROVALS, Need, Policy
+from namespaces.control.standing import standing_now
+from namespaces.models import ControlPolicy, Namespace
+from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
+from portal import activity
+from portal.models import Team, User
+from sync.control import one_transaction
+
+KIND = "policy"
+NAME = "approval policy"
+
+
+def described(policy: Policy) -> dict[str, Any]:
+    """Return the policy as JSON under stable keys."""
+    return {
+        "enabled": policy.enabled,
+        "needs": sorted(need.value for need in policy.needs),
+        "approvals": policy.approvals,
+        "by_owners": policy.by_owners,
+        "by_leads": policy.by_leads,
+        "by_team": policy.by_team,
+        "emergency": policy.emergency,
+    }
+
+
+def policy_from(values: dict[str, Any]) -> Policy:
+    """Return the policy that `described` described."""
+    return Policy(**{**values, "needs": frozenset(Need(code) for code in values["needs"])})
+
+
+def set_policy(actor: User, *, namespace: Namespace, policy: Policy, opened: str = "") -> ControlPolicy:
+    """Change the policy. Raise NeedsApproval where the one in force asks for approval of a looser one, RuleError.
+
+    `opened`: the edition that the actor was shown; "" does not compare.
+    """
+    _check(policy)
+    with one_transaction():
+        Namespace.objects.select_for_update(of=("self",)).get(pk=namespace.pk)  # one change at a time
+        check_verb(actor, namespace, Verb.OWN)
+        row = ControlPolicy.objects.filter(namespace=namespace).first() or ControlPolicy(namespace=namespace, edition=0)
+        if opened and opened != str(row.edition):
+            raise RuleError("", "changed-meanwhile", "The policy was changed after this page was opened.")
+        before = row.rules
+        if policy == before and row.edition:
+            return row
+        if policy.is_looser_than(before):
+            _check_loosening(actor, namespace, row, before, policy)
+        row.enabled, row.needs, row.approvals = policy.enabled, sorted(policy.needs), policy.approvals
+        row.by_owners, row.by_leads, row.by_team_id = policy.by_owners, policy.by_leads, policy.by_team
+        row.emergency, row.edition = policy.emergency, row.edition + 1
+        row.save()
+        _record(actor, namespace, before, policy)
+    return row
+
+
+def _check_loosening(actor: User, namespace: Namespace, row: ControlPolicy, before: Policy, policy: Policy) -> None:
+    draft = Draft(KIND, "update", NAME, edition=str(row.edition), before=described(before), values=described(policy))
+    check_other(actor, namespace.pk, [Need.POLICY], draft)
+
+
+def _check(policy: Policy) -> None:
+    if not 1 <= policy.approvals <= MOST_APPROVALS:
+        raise RuleError("approvals", "out-of-range", f"Between 1 and {MOST_APPROVALS} people approve a change.")
+    if not (policy.by_owners or policy.by_leads or policy.by_team is not None):
+        raise RuleError("by_owners", "nobody", "Choose at least one group of people who may approve.")
+    if policy.by_team is not None and not Team.objects.filter(pk=policy.by_team).exists():
+        raise RuleError("by_team", "unknown", "Choose a team of the list.")
+
+
+def start_policy(namespace: Namespace) -> ControlPolicy:
+    """Switch the policy on for a namespace that is being connected, inside that transaction."""
+    return ControlPolicy.objects.create(namespace=namespace, enabled=True)
+
+
+def approvers_for(namespace: Namespace, requester: User, policy: Policy) -> list[User]:
+    """Return the people who could approve a request of this person in this namespace, whatever teams it affects."""
+    now = standing_now(namespace, requester, policy=policy)
+    every = frozenset(Team.objects.values_list("pk", flat=True))
+    case = Case("", every, Standing(now.sources, now.own_side), now)
+    return people(possible_approvers(policy, case))
+
+
+def _record(actor: User, namespace: Namespace, before: Policy, after: Policy) -> None:
+    activity.record(
+        actor,
+        verb="Change approval policy",
+        kind="namespaces.controlpolicy",
+        object_pk=namespace.pk,
+        object_name=NAME,
+        scope=namespace.pk,
+        scope_name=namespace.name,
+        before=described(before),
+        after=described(after),
+    )

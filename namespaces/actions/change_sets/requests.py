@@ -1,0 +1,300 @@
+"""Keep changes that need approval as a draft, request the approval, edit, rebase and withdraw the request."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from namespaces.actions.change_sets.records import check_requester, locked, note, people, tell
+from namespaces.actions.change_sets.writing import NoLongerApplies, try_to_write
+from namespaces.actions.teams import check_verb
+from namespaces.control.cases import affected_teams, approval_state
+from namespaces.control.gate import NeedsApproval
+from namespaces.control.kinds import Draft, kind_of
+from namespaces.control.standing import policy_of, standing_now, teams_of_person
+from namespaces.models import Change, ChangeSet, Namespace
+from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
+from portal.models import User
+from sync.workers.wakeups import send_on_commit
+
+OPEN_FOR = timedelta(days=14)
+DRAFT_FOR = timedelta(days=1)
+MOST_CHANGES = 1000
+MOST_OPEN = 50  # of one person in one namespace
+LONGEST_TITLE, LONGEST_REASON = 120, 1000
+TASK = "namespaces.tasks.apply_change_set"
+State = ChangeSet.State
+
+
+def keep_draft(actor: User, held: NeedsApproval) -> ChangeSet:
+    """Keep the changes that were held back, for the actor, until they are requested. Raise RuleError."""
+    namespace = Namespace.objects.get(pk=held.namespace_pk)
+    return draft_of(actor, namespace=namespace, drafts=held.drafts, needs=[need.value for need in held.needs])
+
+
+def draft_of(
+    actor: User,
+    *,
+    namespace: Namespace,
+    drafts: Sequence[Draft],
+    needs: Iterable[str],
+    title: str = "",
+    inverse_of: ChangeSet | None = None,
+) -> ChangeSet:
+    """Make a change set that waits for its title and reason. Nothing is asked of anyone yet. Raise RuleError."""
+    _check_number(len(drafts))
+    if not drafts:
+        raise RuleError("", "nothing", "There is nothing to request.")
+    now = timezone.now()
+    with transaction.atomic(durable=True):
+        check_verb(actor, namespace, Verb.READ)
+        change_set = ChangeSet.objects.create(
+            namespace=namespace,
+            requested_by=actor,
+            title=title or _title_of(drafts),
+            needs=sorted(needs),
+            created_at=now,
+            expires_at=now + DRAFT_FOR,
+            inverse_of=inverse_of,
+        )
+        Change.objects.bulk_create([_change(change_set, at, draft) for at, draft in enumerate(drafts, 1)])
+    return change_set
+
+
+def _change(change_set: ChangeSet, position: int, draft: Draft) -> Change:
+    return Change(
+        change_set=change_set,
+        position=position,
+        kind=draft.kind,
+        operation=draft.operation,
+        name=draft.name,
+        edition=draft.edition,
+        team=draft.team,
+        before=draft.before,
+        values=draft.values,
+    )
+
+
+def _title_of(drafts: Sequence[Draft]) -> str:
+    first = drafts[0]
+    more = f" and {len(drafts) - 1} more" if len(drafts) > 1 else ""
+    return f"{first.operation.capitalize()} {kind_of(first.kind).label} {first.name}"[: LONGEST_TITLE - 20] + more
+
+
+def request_approval(actor: User, *, change_set: ChangeSet, title: str, reason: str) -> ChangeSet:
+    """Ask people to approve a draft. Where the policy asks for nobody any more, it is applied. Raise RuleError."""
+    with transaction.atomic(durable=True):
+        row = locked(change_set)
+        check_requester(actor, row)
+        if row.state != State.DRAFT:
+            raise RuleError("", "requested", "This was requested already.")
+        mine = ChangeSet.objects.filter(namespace=row.namespace_id, requested_by=actor, state=State.OPEN)
+        if mine.count() >= MOST_OPEN:
+            raise RuleError("", "too-many", f"You have {MOST_OPEN} open requests here. Withdraw one of them first.")
+        _set_texts(row, title, reason)
+        _ask(row, timezone.now())
+        note(actor, row, "Request approval", reason=row.reason, changes=row.changes.count())
+    return row
+
+
+def add_to(actor: User, *, draft: ChangeSet, change_set: ChangeSet) -> ChangeSet:
+    """Add the changes of a draft to another request of the same person, whose approvals are void then. Raise RuleError."""
+    with transaction.atomic(durable=True):
+        first, second = sorted([draft, change_set], key=lambda each: each.pk)
+        rows = {each.pk: locked(each) for each in (first, second)}
+        source, target = rows[draft.pk], rows[change_set.pk]
+        if source.pk == target.pk or source.namespace_id != target.namespace_id:
+            raise RuleError("", "other-namespace", "Both change sets must be of the same namespace.")
+        for each in (source, target):
+            check_requester(actor, each)
+        if source.state != State.DRAFT:
+            raise RuleError("", "requested", "This was requested already.")
+        _check_editable(target)
+        last = target.changes.count()
+        _check_number(last + source.changes.count())
+        for at, change in enumerate(source.changes.order_by("position"), last + 1):
+            change.change_set, change.position = target, at
+            change.save(update_fields=["change_set", "position"])
+        target.needs = sorted({*target.needs, *source.needs})
+        source.delete()
+        _revise(target, actor, "Add to change set")
+    return target
+
+
+def remove_change(actor: User, *, change_set: ChangeSet, position: int) -> ChangeSet:
+    """Take one change out of a request, whose approvals are void then. Raise RuleError."""
+    with transaction.atomic(durable=True):
+        row = _editable(actor, change_set)
+        if row.changes.count() == 1:
+            raise RuleError("", "last", "It would have no change left. Withdraw it instead.")
+        row.changes.filter(position=position).delete()
+        _revise(row, actor, "Remove from change set")
+    return row
+
+
+def edit_texts(actor: User, *, change_set: ChangeSet, title: str, reason: str) -> ChangeSet:
+    """Change title and reason. Approvals are void then: people approved what they read. Raise RuleError."""
+    with transaction.atomic(durable=True):
+        row = _editable(actor, change_set)
+        _set_texts(row, title, reason)
+        _revise(row, actor, "Edit change set")
+    return row
+
+
+def rebase(actor: User, *, change_set: ChangeSet) -> ChangeSet:
+    """Base the changes on what is there now, and ask again. Raise RuleError where they do not apply then either."""
+    with transaction.atomic(durable=True):
+        row = _editable(actor, change_set)
+        for change in row.changes.order_by("position"):
+            kind_of(change.kind).renew(row.namespace, change)
+            change.save(update_fields=["before", "values", "edition", "team"])
+        _revise(row, actor, "Rebase change set")
+    return row
+
+
+def withdraw(actor: User, *, change_set: ChangeSet) -> ChangeSet:
+    """Withdraw a request, or forget a draft. Raise RuleError."""
+    with transaction.atomic(durable=True):
+        row = _editable(actor, change_set)
+        if row.state == State.DRAFT:
+            row.delete()
+            return row
+        row.state, row.decided_at, row.decided_by = State.WITHDRAWN, timezone.now(), actor
+        row.save()
+        note(actor, row, "Withdraw change set")
+    return row
+
+
+def close_over(at: datetime) -> int:
+    """Close requests that have expired, and delete drafts that were never requested. Return their number. A worker calls it."""
+    drafts, _ = ChangeSet.objects.filter(state=State.DRAFT, expires_at__lte=at).delete()
+    closed = 0
+    for pk in (
+        ChangeSet.objects.filter(state=State.OPEN, expires_at__lte=at).order_by("pk").values_list("pk", flat=True)
+    ):
+        with transaction.atomic(durable=True):
+            row = locked(ChangeSet(pk=pk))
+            if row.state != State.OPEN:
+                continue
+            row.state, row.decided_at = State.EXPIRED, at
+            row.save()
+            note(None, row, "Close change set")
+            tell(
+                "change_set_declined",
+                row,
+                [row.requested_by],
+                subject=f"“{row.title}” has expired",
+                sentence=f"Too few people approved it within {OPEN_FOR.days} days. Nothing was changed. Request it again.",
+            )
+            closed += 1
+    return closed + drafts
+
+
+def note_those_that_no_longer_apply(at: datetime) -> int:
+    """Try each open request, and mark those that can no longer be applied, with the reason. Return their number."""
+    found = 0
+    for pk in ChangeSet.objects.waiting(at).order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic(durable=True):
+            row = locked(ChangeSet(pk=pk))
+            if row.state == State.OPEN:
+                try:
+                    try_to_write(row, row.changes.all(), at)
+                except NoLongerApplies as problem:
+                    mark_stale(row, problem)
+                    found += 1
+    return found
+
+
+def mark_stale(change_set: ChangeSet, problem: NoLongerApplies) -> None:
+    """Note that a request no longer applies, and why. Its requester rebases or withdraws it."""
+    change_set.state = State.STALE
+    change_set.problem_code, change_set.problem = problem.code, problem.sentence
+    change_set.save()
+    note(None, change_set, "Change set no longer applies")
+    tell(
+        "change_set_declined",
+        change_set,
+        [change_set.requested_by],
+        subject=f"“{change_set.title}” no longer applies",
+        sentence=f"{problem.sentence} Rebase it on what is there now, or withdraw it.",
+    )
+
+
+def _editable(actor: User, change_set: ChangeSet) -> ChangeSet:
+    row = locked(change_set)
+    check_requester(actor, row)
+    _check_editable(row)
+    return row
+
+
+def _check_editable(row: ChangeSet) -> None:
+    if row.state_at(timezone.now()) not in ChangeSet.EDITABLE:
+        raise RuleError("", "not-open", f"This change set can no longer be edited: {State(row.state).label.lower()}.")
+
+
+def _check_number(count: int) -> None:
+    if count > MOST_CHANGES:
+        raise RuleError("", "too-many-changes", f"A change set holds at most {MOST_CHANGES:,} changes. Choose fewer.")
+
+
+def _set_texts(row: ChangeSet, title: str, reason: str) -> None:
+    title, reason = " ".join(title.split()), reason.strip()
+    if not title:
+        raise RuleError("title", "required", "Give the change set a title.")
+    if not reason:
+        raise RuleError("reason", "required", "Say why this change is needed. The people who approve it read it.")
+    if len(title) > LONGEST_TITLE:
+        raise RuleError("title", "too-long", f"A title has at most {LONGEST_TITLE} characters.")
+    if len(reason) > LONGEST_REASON:
+        raise RuleError("reason", "too-long", f"A reason has at most {LONGEST_REASON:,} characters.")
+    row.title, row.reason = title, reason
+
+
+def _revise(row: ChangeSet, actor: User, verb: str) -> None:
+    """Make another revision, which no one has approved yet, and ask again where it was asked before."""
+    row.revision += 1
+    if row.state == State.DRAFT:
+        row.save()
+        return
+    _ask(row, timezone.now())
+    note(actor, row, verb, changes=row.changes.count())
+
+
+def _ask(row: ChangeSet, now: datetime) -> None:
+    """Request this revision: check that it applies, note who might approve it, and ask those."""
+    changes = list(row.changes.order_by("position"))
+    row.needs = sorted(try_to_write(row, changes, now))
+    policy = policy_of(row.namespace_id)
+    standing = standing_now(row.namespace, row.requested_by, policy=policy)
+    row.standing = {
+        "sources": {str(pk): sorted(sources) for pk, sources in standing.sources.items()},
+        "own_side": sorted(standing.own_side),
+        "own_teams": sorted(teams_of_person(row.requested_by)),
+    }
+    row.digest, row.teams = Change.objects.filter(change_set=row).digest(), sorted(affected_teams(row, changes))
+    row.requested_at, row.expires_at = now, now + OPEN_FOR
+    row.problem = row.problem_code = ""
+    row.state = State.OPEN if row.needs else State.APPROVED
+    if not row.needs:
+        row.decided_at = now
+        send_on_commit(TASK, row.pk)
+    row.save()
+    if row.needs:
+        ask_people(row)
+
+
+def ask_people(row: ChangeSet) -> None:
+    state = approval_state(row)
+    tell(
+        "change_set_requested",
+        row,
+        people(state.approvers),
+        subject=f"{row.requested_by.display_name} asks for approval: {row.title}",
+        sentence=f"{row.reason} Nothing is sent to Azure before {_people(state.needed)} approved it.",
+    )
+
+
+def _people(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"

@@ -1,0 +1,1 @@
+"""Pure rules of approval: no Django, no input or output."""

@@ -1,0 +1,1 @@
+"""Forms of change sets and of the policy that asks for them."""

@@ -1,0 +1,1 @@
+"""Views of change sets and of the policy that asks for them."""
