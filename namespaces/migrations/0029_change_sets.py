@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0025_lists_by_place'),
+        ('namespaces', '0028_possession'),
         ('portal', '0014_hidden_columns'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -18,7 +18,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from lab.models import BrowserDevice, Seat, SharedAttempt, TrainingClass
-from namespaces.models import AccessRequest, ClientImport, ConnectionAttempt, ImportRow, Namespace, NamespaceRole
+from namespaces.models import (
+    AccessRequest,
+    Change,
+    ChangeSet,
+    ClientImport,
+    ConnectionAttempt,
+    ImportRow,
+    Namespace,
+    NamespaceRole,
+)
 from portal.models import (
     AccessLink,
     Activity,
@@ -171,6 +180,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:role_delete": ("GET", "owner"),
     "namespaces:other_teams": ("GET", "owner"),
     "namespaces:possession": ("GET", "owner"),
+    "namespaces:change_set_request": ("GET", "reader"),
+    "namespaces:change_set_emergency": ("POST", "owner"),
+    "namespaces:change_set_discard": ("POST", "reader"),
     "namespaces:access_ask_by_name": ("GET", "stranger"),
     "namespaces:access_withdraw": ("POST", "stranger"),
     "namespaces:access_ask": ("GET", "reader"),
@@ -332,6 +344,7 @@ CHANGES = {
     "namespaces:role_delete": "owner",
     "namespaces:other_teams": "owner",
     "namespaces:possession": "owner",
+    "namespaces:change_set_request": "reader",
     "namespaces:access_ask_by_name": "stranger",
     "namespaces:access_ask": "reader",
     "namespaces:client_team": "owner",
@@ -454,6 +467,7 @@ def furnish() -> None:
         created_at=now,
         expires_at=far,
     )
+    make_draft(namespace.pk, people["owner"].pk)
     for each in User.objects.all():
         values = {
             SESSION_KEY: str(each.pk),
@@ -486,6 +500,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "device": 1000,
         "shared": 1000,
         "which": "intermediate",
+        "number": 1000,
         "run": 1000,
         "token": "0" * 32,
         "uidb36": "1",
@@ -527,6 +542,8 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
         ClientImport.objects.update(user=browser.session["_auth_user_id"])
     if "device" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
         BrowserDevice.objects.update(owner=browser.session["_auth_user_id"])  # seen by its owner only
+    if "number" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
+        make_draft(pk, int(browser.session["_auth_user_id"]))
     if name == "lab:shared_revoke" and settings.SESSION_COOKIE_NAME in browser.cookies:
         once = {"owner_id": browser.session["_auth_user_id"], "secret_hash": "-", "cursor": 1, "frozen": {}}
         times = dict.fromkeys(("created_at", "expires_at"), timezone.now())
@@ -534,6 +551,17 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
             pk=1000, namespace=Namespace.objects.get(name="factory"), defaults=once | times
         )
     return browser.get(url) if method == "GET" else browser.post(url)
+
+
+def make_draft(namespace_pk: int, user_pk: int) -> None:
+    """Make the draft of a change set that this person has not requested yet, and that nobody else sees."""
+    now = timezone.now()
+    life = {"created_at": now, "expires_at": now + timedelta(days=1), "state": "draft", "title": "New role"}
+    whose = {"namespace_id": namespace_pk, "requested_by_id": user_pk, "needs": ["other_role"]}
+    change_set, _ = ChangeSet.objects.update_or_create(pk=1000, defaults=life | whose)
+    roles = {"user": user_pk, "team": None, "role": "reader", "roles": ["reader"]}
+    change = {"kind": "role", "operation": "grant", "name": "press-1: Reader", "before": roles, "values": roles}
+    Change.objects.update_or_create(change_set=change_set, position=1, defaults=change)
 
 
 def body_of(answer: Any) -> bytes:

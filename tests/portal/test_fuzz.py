@@ -210,7 +210,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"alarm", "person", "invitation", "run", "training", "seat", "device", "shared"}
+NUMBERED |= {"alarm", "number", "person", "invitation", "run", "training", "seat", "device", "shared"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

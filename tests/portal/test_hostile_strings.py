@@ -30,7 +30,16 @@ from certificates.x509.text import one_line
 from emulator.log import OneLineFormatter
 from lab.models import BrowserDevice, Seat, SharedAttempt, TrainingClass
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models import AccessRequest, ClientImport, ImportRow, Namespace, NamespaceRole, RefusedOperation
+from namespaces.models import (
+    AccessRequest,
+    Change,
+    ChangeSet,
+    ClientImport,
+    ImportRow,
+    Namespace,
+    NamespaceRole,
+    RefusedOperation,
+)
 from namespaces.pages.az_commands import az_commands
 from portal import activity
 from portal.logs import JsonFormatter, TextFormatter
@@ -182,6 +191,19 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     }
     AccessRequest.objects.create(pk=1000, asked_at=now, expires_at=now + timedelta(days=1), **asked)
     make_import(owner, namespace)
+    life = {"created_at": now, "expires_at": now + timedelta(days=1), "state": "draft", "needs": ["client_change"]}
+    texts = {"title": NASTY[:120], "reason": NASTY}
+    change_set = ChangeSet.objects.create(pk=1000, namespace=namespace, requested_by=owner, **life, **texts)
+    values = {"description": NASTY, "team": None}
+    Change.objects.create(
+        change_set=change_set,
+        position=1,
+        kind="client",
+        operation="update",
+        name=NASTY[:160],
+        before=values,
+        values=values,
+    )
     Finding.objects.create(
         pk=1000,
         kind="namespaces.client",
