@@ -543,7 +543,7 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
     if "device" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
         BrowserDevice.objects.update(owner=browser.session["_auth_user_id"])  # seen by its owner only
     if "number" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
-        make_draft(pk, int(browser.session["_auth_user_id"]))
+        make_draft(Namespace.objects.get(name="factory").pk, int(browser.session["_auth_user_id"]))
     if name == "lab:shared_revoke" and settings.SESSION_COOKIE_NAME in browser.cookies:
         once = {"owner_id": browser.session["_auth_user_id"], "secret_hash": "-", "cursor": 1, "frozen": {}}
         times = dict.fromkeys(("created_at", "expires_at"), timezone.now())
