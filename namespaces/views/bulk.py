@@ -17,6 +17,7 @@ from namespaces.rights import Verb
 from namespaces.views.clients import CLIENTS
 from namespaces.views.resources.conflicts import NO_GENERATION
 from namespaces.views.resources.pages import grid_context, name_problem
+from namespaces.views.resources.progress import announce_many
 from namespaces.views.sharing.bulk_teams import assign_clients
 from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
@@ -64,7 +65,7 @@ def _change(request: PageRequest, namespace: Namespace, chosen: Chosen, seen: Ma
     left = {pk: seen[pk] for pk in (*changed.left, *sorted(gone))}
     done = f"{chosen.change.label}: {_clients(changed.done)} saved and on the way to Azure."
     if not left:
-        messages.success(request, done)
+        announce_many(request, namespace, CLIENTS, chosen.change.label, chosen.pks)
         return go_to(request, _list_url(namespace, request.POST))
     title = f"{_clients(len(left))} left as {_it(len(left))}"
     context = grid_context(

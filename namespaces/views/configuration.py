@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_configuration, get_namespace, may
@@ -27,11 +27,13 @@ from namespaces.views.resources.conflicts import (
     is_resolving,
     opened_with,
 )
-from namespaces.views.resources.pages import retry_with_message
+from namespaces.views.resources.pages import retried
+from namespaces.views.resources.progress import Subject, announce_of, notice_of
 from portal.web.responses import PageRequest, go_to, render_page
 from sync.models import SyncedModel
 
 HOME = "namespaces:configuration_detail"
+NOT_READ_YET = "The settings of this namespace have not been read yet."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,9 +58,7 @@ def configuration_detail(request: PageRequest, pk: int) -> HttpResponseBase:
                 return _conflict_page(request, namespace, row, values, problem=refusal.sentence)
             form.refuse(refusal)
         else:
-            messages.success(
-                request, "The configuration is saved and on its way to Azure. That may take minutes there."
-            )
+            announce_of(request, _subject(pk), row.pk, "update")
             return go_to(request, HOME, pk)
     opened = opened_with(request, row)
     context = namespace_context(request, namespace, row=row, form=form, poll=poll_of([row]), opened=opened)
@@ -84,9 +84,14 @@ def _not_read_yet(request: PageRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def configuration_states(request: PageRequest, pk: int) -> HttpResponse:
-    """How far the settings have come, until they are there."""
+    """How far the settings have come, until they are there. For `notice`, the notification of their change."""
     namespace = get_namespace(request.user, pk, Verb.READ)
     rows = NamespaceConfiguration.visible_to(namespace.sight).with_findings().select_related("namespace")
+    if "notice" in request.GET:
+        row = rows.filter(namespace=namespace).first()
+        if row is None:
+            raise Http404(NOT_READ_YET)
+        return notice_of(request, _subject(pk), row)
     context = namespace_context(request, namespace, answer=states_asked_for(request.GET, rows))
     return render_page(request, "namespaces/configuration_states.html", context)
 
@@ -118,12 +123,17 @@ def configuration_commands(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 def configuration_retry(request: PageRequest, pk: int) -> HttpResponseBase:
     row = _row(request, pk, Verb.CONTRIBUTE)
-    retry_with_message(request, row, "The configuration")
+    if retried(request, row, "The configuration"):
+        announce_of(request, _subject(pk), row.pk, "retry")
     return go_to(request, HOME, pk)
+
+
+def _subject(pk: int) -> Subject:
+    return Subject("the configuration", reverse(HOME, args=[pk]), reverse("namespaces:configuration_states", args=[pk]))
 
 
 def _row(request: PageRequest, pk: int, verb: Verb) -> NamespaceConfiguration:
     row = get_configuration(get_namespace(request.user, pk, verb))
     if row is None:
-        raise Http404("The settings of this namespace have not been read yet.")
+        raise Http404(NOT_READ_YET)
     return row

@@ -127,6 +127,10 @@ class Kind:
     def form_partial(self) -> str:
         return "pane" if self.form_is_pane else "form"
 
+    def count_of(self, number: int) -> str:
+        """Return a number of them in words, such as "1 client" or "2,500 clients"."""
+        return f"{number:,} {self.noun}{'' if number == 1 else 's'}"
+
     def url(self, action: str) -> str:
         """Return the url name of one of its pages."""
         return f"{self.app}:{self.stem}_{action}"

@@ -305,18 +305,19 @@ def name_problem(request: PageRequest, wanted: str) -> str:
 @require_POST
 def resource_retry(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
-    retry_with_message(request, row, row.name)
+    if retried(request, row, row.name):
+        announce(request, kind, row, "retry")
     return go_to(request, kind.url("list"), pk)
 
 
-def retry_with_message(request: PageRequest, row: SyncedModel, name: str) -> None:
-    """Retry a change that Azure rejected, and report whether there was one."""
+def retried(request: PageRequest, row: SyncedModel, name: str) -> bool:
+    """Retry a change that Azure rejected. Where there was none, say so on the next page."""
     try:
         retry(request.user, row=row)
     except NothingToRetry:
         messages.info(request, f"{name} is not waiting for a retry.")
-    else:
-        messages.success(request, f"{name} is tried again.")
+        return False
+    return True
 
 
 @require_safe
