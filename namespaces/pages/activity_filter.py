@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from portal.listing import asked_text
 from portal.models import Activity
+from portal.pages.reader_zone import zone_named
 
 _NOT_A_DATE = "Write the date as 2026-12-31."
-FIELDS = ("q", "person", "action", "result", "within", "since", "until")
+FIELDS = ("q", "person", "action", "result", "within", "since", "until", "zone")
 WITHIN = {
     "1h": ("Last hour", timedelta(hours=1)),
     "24h": ("Last 24 hours", timedelta(hours=24)),
@@ -32,12 +33,13 @@ class ActivityFilter:
     within: str = ""  # a key of `WITHIN`
     since: str = ""
     until: str = ""
+    zone: str = ""  # in which the days begin, as in `reader_zone`
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_query(cls, query: QueryDict) -> "ActivityFilter":
         typed = {name: asked_text(query, name) for name in FIELDS}
-        errors = {name: _NOT_A_DATE for name in ("since", "until") if typed[name] and _day(typed[name]) is None}
+        errors = {name: _NOT_A_DATE for name in ("since", "until") if typed[name] and _day(typed[name], UTC) is None}
         if typed["result"] and typed["result"] not in Activity.Outcome.values:
             errors["result"] = "Choose one of the results."
         if typed["within"] and typed["within"] not in WITHIN:
@@ -49,6 +51,11 @@ class ActivityFilter:
         return any((self.search, self.person, self.action, self.result, self.within, self.since, self.until))
 
     @property
+    def zone_shown(self) -> str:
+        """Return the zone of the days that are chosen; "" where none is, so that the page fills in the reader's."""
+        return self.zone or ("UTC" if self.since or self.until else "")
+
+    @property
     def results(self) -> list[tuple[str, str]]:
         return list(Activity.Outcome.choices)
 
@@ -57,7 +64,7 @@ class ActivityFilter:
         return [(code, label) for code, (label, _) in WITHIN.items()]
 
     def narrow(self, rows: QuerySet[Activity]) -> QuerySet[Activity]:
-        """Return the entries that match. Days are those of UTC, the last one included."""
+        """Return the entries that match. Days are those of the zone, the last one included."""
         if self.search:
             found = Q(object_name__icontains=self.search) | Q(reason__icontains=self.search)
             rows = rows.filter(found | Q(scope_name=self.search) | Q(request_id=self.search) | Q(address=self.search))
@@ -69,16 +76,19 @@ class ActivityFilter:
             rows = rows.filter(outcome=self.result)
         if self.within in WITHIN:
             rows = rows.filter(at__gte=timezone.now() - WITHIN[self.within][1])
-        if (first := _day(self.since)) is not None:
+        zone = zone_named(self.zone)
+        if (first := _day(self.since, zone)) is not None:
             rows = rows.filter(at__gte=first)
-        if (last := _day(self.until)) is not None:
-            rows = rows.filter(at__lt=last + timedelta(days=1))
+        if (last := _day(self.until, zone)) is not None:
+            rows = rows.filter(
+                at__lt=last + timedelta(days=1)
+            )  # the next midnight on the clock, also of a day of 23 hours
         return rows
 
 
-def _day(text: str) -> datetime | None:
+def _day(text: str, zone: tzinfo) -> datetime | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return datetime.combine(day, time(), tzinfo=UTC) if 1900 < day.year < 9000 else None
+    return datetime.combine(day, time(), tzinfo=zone) if 1900 < day.year < 9000 else None

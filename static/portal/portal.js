@@ -26,6 +26,16 @@
     }
   }
 
+  // Days and times are typed in the zone in which the page shows them; the server takes it from a hidden field.
+  const readersZone = new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  function fillZones() {
+    for (const field of all("[data-zone]")) {
+      field.value ||= readersZone;
+      const name = one("[data-zone-name]", field.form);
+      if (name) name.textContent = field.value.replaceAll("_", " ");
+    }
+  }
+
   // While the page is read, before a part of it is painted: a shorter time would move its neighbours.
   const arriving = new MutationObserver(() => localise(document));
   arriving.observe(root, { childList: true, subtree: true });
@@ -235,7 +245,9 @@
   function showMoment(slider) {
     const moment = new Date(Number(slider.value) * 1000);
     const field = document.getElementById(slider.dataset.moment);
-    if (field) field.value = moment.toISOString().slice(0, 16); // the field is in UTC
+    const isLocal = Boolean(field?.form && one("[data-zone]", field.form)?.value === readersZone);
+    const written = isLocal ? new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000) : moment;
+    if (field) field.value = written.toISOString().slice(0, 16);
     const shown = one("[data-moment-shown]", slider.parentElement);
     if (shown) shown.textContent = new Intl.DateTimeFormat("en-GB", SHAPES.datetime).format(moment).replace(",", "");
   }
@@ -410,7 +422,7 @@
     // An error is shown only where it names its own target (a toast); otherwise the page stays as it is.
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
-  document.addEventListener("htmx:afterSwap", (event) => { localise(document); watchToasts(); watchFollowers(); watchChoices(); clearErrors(event.detail.target); });
+  document.addEventListener("htmx:afterSwap", (event) => { localise(document); fillZones(); watchToasts(); watchFollowers(); watchChoices(); clearErrors(event.detail.target); });
   // The result of a live check replaces the errors of the last submit, of one field or of a whole form.
   const clearErrors = (target) => {
     const id = target?.dataset?.answersFor ?? (target?.id?.endsWith("_check") ? target.id.slice(0, -"_check".length) : "");
@@ -464,6 +476,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     arriving.disconnect();
     localise(document);
+    fillZones();
     watchToasts();
     watchPane();
     const dialog = one("#pane-dialog");
