@@ -1,16 +1,17 @@
 """Create, use and end devices in the browser. Every command reads the person's rights again, and names the person to the process."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from lab.devices import control
 from lab.devices.problems import DeviceProblem, NoSuchDevice
 from lab.models import BrowserDevice
 from namespaces.models import Client, Namespace
-from namespaces.rights import rights_now
+from namespaces.rights import rights_now, rights_of_many
 from portal import activity
 from portal.models import User
 
@@ -82,6 +83,12 @@ def end_devices_of(user: User) -> dict[str, int]:
     if deleted and control.has_devices():
         transaction.on_commit(lambda: _end_all(user.pk))
     return {"browser_devices": deleted}
+
+
+def allowed_among(places: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Return those of these people and namespaces (by `resource_key`) where the person may still have devices."""
+    close_old_connections()
+    return {place for place, rights in rights_of_many(places).items() if rights.reach(Client)}
 
 
 def _end_all(owner: int) -> None:

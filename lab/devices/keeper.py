@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +102,14 @@ class Keeper:
                 if now - each.used_at > self._bounds.idle or now - each.made_at > self._bounds.longest
             ]
         )
+
+    def places(self) -> set[tuple[int, str]]:
+        """Return the people who have devices, each with the namespace."""
+        return {(each.owner, each.namespace) for each in self._devices.values()}
+
+    async def end_in(self, places: Collection[tuple[int, str]]) -> None:
+        """End the devices of these people in these namespaces."""
+        await self._end([key for key, each in self._devices.items() if (each.owner, each.namespace) in places])
 
     async def end_all(self) -> None:
         await self._end(list(self._devices))

@@ -7,10 +7,12 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from django.db import Error
 
 from lab.devices.address_file import Address, forget_address, write_address
 from lab.devices.keeper import Bounds, EndpointOf, Keeper
@@ -20,11 +22,16 @@ from lab.devices.problems import DeviceProblem
 HOST = "127.0.0.1"
 LOOK_EVERY = 1.0  # seconds, for devices to end
 MOST_AT_ONCE = 64  # requests
+AllowedAmong = Callable[[Collection[tuple[int, str]]], set[tuple[int, str]]]
 logger = logging.getLogger(__name__)
 
 
-async def serve(path: Path, endpoint_of: EndpointOf, bounds: Bounds) -> None:
-    """Run devices until the process is asked to stop. `path`: where the address is left."""
+async def serve(path: Path, endpoint_of: EndpointOf, allowed_among: AllowedAmong, bounds: Bounds) -> None:
+    """Run devices until the process is asked to stop.
+
+    `path`: where the address is left; `allowed_among`: returns those of the people and namespaces where the person may still have
+    devices, and is called in a thread.
+    """
     keeper = Keeper(endpoint_of, bounds)
     secret = secrets.token_urlsafe(32)
     desk = Desk(keeper, secret)
@@ -36,6 +43,7 @@ async def serve(path: Path, endpoint_of: EndpointOf, bounds: Bounds) -> None:
     async with listener:
         address = Address(listener.sockets[0].getsockname()[1], secret, time.time())
         write_address(path, address)
+        watching = asyncio.create_task(_watch_rights(keeper, allowed_among))
         try:
             while not stopped.is_set():
                 await keeper.end_the_idle()
@@ -45,7 +53,28 @@ async def serve(path: Path, endpoint_of: EndpointOf, bounds: Bounds) -> None:
                     continue
         finally:
             forget_address(path)
+            watching.cancel()
             await keeper.end_all()
+
+
+async def _watch_rights(keeper: Keeper, allowed_among: AllowedAmong) -> None:
+    """End the devices of people who lost the right to them. While the database does not answer, devices stay."""
+    is_answered = True
+    with ThreadPoolExecutor(1, "rights") as thread:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            places = keeper.places()
+            if not places:
+                continue
+            try:
+                allowed = await asyncio.get_running_loop().run_in_executor(thread, allowed_among, places)
+            except Error as error:
+                if is_answered:
+                    logger.warning("The rights of people with devices cannot be read: %s", error)
+                is_answered = False
+            else:
+                is_answered = True
+                await keeper.end_in(places - allowed)
 
 
 class Desk:

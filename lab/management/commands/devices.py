@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from lab.actions.devices import allowed_among
 from lab.devices import limits
 from lab.devices.control import has_devices
 from lab.devices.keeper import Bounds
@@ -37,4 +38,4 @@ class Command(BaseCommand):
                 "Devices exist only where the target is an emulator: set DEVICES_IN_BROWSER and FAULT_CONTROL_GATEWAY."
             )
         bounds = Bounds(per_person=options["per_person"], most=options["most"], idle=options["idle"])
-        asyncio.run(serve(Path(settings.DEVICES_FILE), emulator_endpoint, bounds))
+        asyncio.run(serve(Path(settings.DEVICES_FILE), emulator_endpoint, allowed_among, bounds))
