@@ -67,7 +67,7 @@ def apply_change_set(pk: int) -> None:
 @shared_task
 def follow_change_sets() -> None:
     """Go on with change sets whose message was lost, whose worker died or that wait for Azure."""
-    with leases.exclusive("change-sets", seconds=120) as is_ours:
+    with leases.exclusive("change-sets", seconds=20) as is_ours:
         if is_ours:
             run_unfinished()
 
@@ -75,7 +75,7 @@ def follow_change_sets() -> None:
 @shared_task
 def tidy_change_sets() -> None:
     """Close requests that have expired, and note those that no longer apply."""
-    with leases.exclusive("tidy-change-sets", seconds=300) as is_ours:
+    with leases.exclusive("tidy-change-sets", seconds=60) as is_ours:
         if is_ours:
             now = timezone.now()
             close_requests(now)
