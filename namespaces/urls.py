@@ -17,6 +17,7 @@ from namespaces.views import (
     who_can,
 )
 from namespaces.views.control import change_sets
+from namespaces.views.control import policy as control_policy
 from namespaces.views.resources.urls import resource_urls
 from namespaces.views.sharing import access_requests, ownership, possession
 
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/access-requests/<int:asked>/grant/", access_requests.access_grant, name="access_grant"),
     path("<int:pk>/access-requests/<int:asked>/decline/", access_requests.access_decline, name="access_decline"),
     # What needs approval
+    path("<int:pk>/access-control/approval-policy/", control_policy.control_policy, name="control_policy"),
     path("<int:pk>/change-sets/<int:number>/request/", change_sets.change_set_request, name="change_set_request"),
     path("<int:pk>/change-sets/<int:number>/emergency/", change_sets.change_set_emergency, name="change_set_emergency"),
     path("<int:pk>/change-sets/<int:number>/discard/", change_sets.change_set_discard, name="change_set_discard"),

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from namespaces.access import get_namespace, may, rights_of
 from namespaces.actions.roles import RolesChanged, changes_of_holder, grant_role, is_last_owner, revoke_role
+from namespaces.control.standing import policy_of
 from namespaces.forms.roles import RoleForm
 from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.pages.role_list import MEANINGS, role_grid
@@ -30,7 +31,8 @@ def _grid_context(request: PageRequest, namespace: Namespace, **more: Any) -> di
     """What the grid draws, also below an open pane."""
     mine = [(role, MEANINGS[role]) for role in rights_of(request.user, namespace).roles]
     grid, requests = role_grid(namespace, request.GET), waiting_requests(namespace)
-    return namespace_context(request, namespace, grid=grid, mine=mine, requests=requests, **more)
+    policy = policy_of(namespace.pk)
+    return namespace_context(request, namespace, grid=grid, mine=mine, requests=requests, policy=policy, **more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -142,10 +142,20 @@ class Story:
         def old(each: int) -> Any:
             return Client.objects.get(namespace=self.namespace, name=f"old-{number}-{each}")
 
-        settings = {"validation_scheme": SCHEME, "state": "Disabled", "description": "Chaos", "attributes": {}}
+        settings: dict[str, Any] = {
+            "validation_scheme": SCHEME,
+            "state": "Disabled",
+            "description": "Chaos",
+            "attributes": {},
+        }
         names = [f"new-{number}-{each}" for each in range(CREATED)]
-        new = {"namespace": self.namespace, "team": None, "authentication_name": "", "validation_scheme": SCHEME}
-        calls = [partial(actions.create_client, self.asker, name=name, **new) for name in names]
+        new: dict[str, Any] = {
+            "namespace": self.namespace,
+            "team": None,
+            "authentication_name": "",
+            "validation_scheme": SCHEME,
+        }
+        calls: list[Any] = [partial(actions.create_client, self.asker, name=name, **new) for name in names]
         calls += [partial(actions.update_client, self.asker, client=old(each), **settings) for each in range(UPDATED)]
         last = range(UPDATED, UPDATED + DELETED)
         calls += [partial(actions.delete_client, self.asker, client=old(each)) for each in last]
