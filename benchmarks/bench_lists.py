@@ -64,7 +64,7 @@ def _set_up() -> None:
     call_command("migrate", verbosity=0)
 
 
-def _browser() -> Any:
+def browser_of_administrator() -> Any:
     """Return a browser in which an administrator has signed in, for both lists."""
     from django.test import Client as Browser
 
@@ -96,7 +96,7 @@ def compared(vendor: str) -> Iterator[Measurement]:
     namespace = make_namespace("bench")
     make_clients(namespace, CLIENTS)
     analyze()
-    browser = _browser()
+    browser = browser_of_administrator()
     ours = f"/namespaces/{namespace.pk}/clients/"
     what = f"{CLIENTS:,} clients, {vendor}"
     for name, (asked, of_admin) in PAGES.items():
@@ -156,7 +156,7 @@ def grown(vendor: str) -> Iterator[Measurement]:
     make_clients(small, FEW)
     make_clients(large, MANY)
     analyze()
-    browser = _browser()
+    browser = browser_of_administrator()
     pages = {**{name: ours for name, (ours, _) in PAGES.items()}, "page 150": {"page": "150"}, "prefix search": PREFIX}
     del pages["page 1,000"]
     for name, asked in pages.items():

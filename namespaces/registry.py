@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from certificates.authentication.types import TrustedCA
 from namespaces.models import Namespace
 
@@ -93,3 +95,20 @@ def register_announced_successors(source: SuccessorSource) -> None:
 def announced_successors(namespace_pk: int) -> frozenset[tuple[str, str]]:
     """Return the pairs of a CA key that is being replaced and the one that replaces it, as hashes of the public keys."""
     return frozenset(pair for source in _successor_sources for pair in source(namespace_pk))
+
+
+# A namespace, as a person sees it, and the name of a CA certificate or `ANY_CA` → the condition for the clients that it could
+# authenticate as; None for a name that the person does not see.
+ReachCondition = Callable[[Namespace, str], Q | None]
+ANY_CA = "!any"  # stands for every CA certificate without name constraints
+
+_reach_conditions: list[ReachCondition] = []
+
+
+def register_reach(condition: ReachCondition) -> None:
+    """Register the function that narrows a list of clients to those in reach of a CA certificate."""
+    _reach_conditions[:] = [condition]
+
+
+def reach_condition(namespace: Namespace, name: str) -> Q | None:
+    return _reach_conditions[0](namespace, name) if _reach_conditions else None

@@ -11,13 +11,15 @@ from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
+from certificates.pages.reach import doctor_of, reach_of_row, reach_of_upload
 from certificates.pages.replacement import replacement_of
-from namespaces.access import get_namespace, get_resource
+from namespaces.access import get_namespace, get_resource, teams_for_new
 from namespaces.models import Namespace, Possession
 from namespaces.rights import Verb
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
 from namespaces.views.resources.refusals import observe_refusal
+from portal.listing import whole_number
 from portal.models import User
 from portal.observations import Observation, observe
 from portal.web.csv_files import CsvColumn
@@ -51,10 +53,25 @@ def _is_in_use(row: CACertificate, context: dict[str, Any]) -> bool:
     return row.last_used_at is not None or bool(context["signed_count"]) or row.namespace.sight.is_partial
 
 
-def _certificate(row: CACertificate) -> dict[str, Any]:
+def _certificate(request: PageRequest, row: CACertificate) -> dict[str, Any]:
     seen = CACertificate.visible_to(row.namespace.sight).present()
     issuers = seen.filter(subject=row.issuer).exclude(pk=row.pk)
-    return {"certificate": row.certificate if row.der else None, "issuer_row": issuers.first() if row.issuer else None}
+    return {
+        "certificate": row.certificate if row.der else None,
+        "issuer_row": issuers.first() if row.issuer else None,
+        "reach": reach_of_row(row, request.user),
+        "doctor": doctor_of(row),
+    }
+
+
+def _reach_of_upload(request: PageRequest, namespace: Namespace, form: Any) -> dict[str, Any]:
+    """Return the reach of the certificate that was chosen or pasted, before it is uploaded."""
+    diagnosis = getattr(form, "diagnosis", None)
+    if diagnosis is None or diagnosis.chosen is None:
+        return {}
+    pk = whole_number(form.data.get("team", ""))
+    team = teams_for_new(request.user, namespace, CACertificate).filter(pk=pk).first() if pk is not None else None
+    return {"reach": reach_of_upload(diagnosis.chosen, namespace, request.user, team)}
 
 
 def _after_upload(row: CACertificate) -> str:
@@ -96,6 +113,7 @@ CA_CERTIFICATES = Kind(
     form_templates=("certificates/ca_certificate_upload.html", "namespaces/resource_form.html"),
     row_context=_signed_by,
     detail_context=_certificate,
+    form_context=_reach_of_upload,
     is_in_use=_is_in_use,
     exported={
         "Certificate name": CsvColumn("name"),
@@ -134,12 +152,14 @@ def ca_certificate_check_file(request: PageRequest, pk: int) -> HttpResponse:
         is_fine = live.is_valid()
         observe_check(request.user, namespace.pk, live, is_fine=is_fine)
         context = {"form": live, "namespace": namespace, "is_live": True}
+        context |= _reach_of_upload(request, namespace, live)
         return render_page(request, "certificates/ca_certificate_verdict.html", context)
     form = UploadCertificateForm(request.POST, request.FILES, namespace=namespace, user=request.user)
     if not form.is_valid() and not form.data.get("name"):
         form.errors.pop("name", None)  # the user has not come to it yet
     observe_check(request.user, namespace.pk, form, is_fine=not form.errors)
-    context = grid_context(request, namespace, CA_CERTIFICATES, form=form)
+    reach = _reach_of_upload(request, namespace, form)
+    context = grid_context(request, namespace, CA_CERTIFICATES, form=form, **reach)
     return render_page(request, "certificates/ca_certificate_upload.html", context)
 
 

@@ -248,6 +248,11 @@ class Client(NamespaceResource, SyncedModel):
             models.Index(name="client_by_serial", fields=["namespace", "certificate_serial"]),
             models.Index(name="client_by_issuer_key", fields=["namespace", "issuer_key"]),
             models.Index(name="client_by_anchor_key", fields=["namespace", "anchor_key"]),
+            # Counts those that a CA certificate could authenticate as, without reading a row.
+            models.Index(
+                name="client_by_reach",
+                fields=["namespace", "deleted_at", "validation_scheme", "team", "state", "authentication_key"],
+            ),
         ]
 
     def describe(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
 from namespaces.models.core import issuer_order, seen_order
 from namespaces.pages.lists import Begins, Filter, Listing, Options, containing
-from namespaces.registry import UploadedCA, uploaded_cas
+from namespaces.registry import ANY_CA, UploadedCA, reach_condition, uploaded_cas
 from namespaces.rules.clients import SHORT_SCHEMES, THUMBPRINT_SCHEME
 from portal.listing import whole_number
 from portal.models import Team
@@ -100,6 +100,10 @@ def _of_issuer(namespace: Namespace, value: str) -> Q | None:
     return Q(certificate_path__contains=cas[value]) if value in cas else None
 
 
+def _reach_options(namespace: Namespace) -> Options:
+    return [*((ca.name, ca.name) for ca in _cas(namespace) if not ca.is_hidden), (ANY_CA, "any CA certificate")]
+
+
 def _of_last_seen(namespace: Namespace, value: str) -> Q | None:
     if value == "never":
         return Q(LessThan(seen_order(), LONG_AGO))
@@ -165,6 +169,7 @@ CLIENT_LIST = Listing(
             lambda _, value: Q(validation_scheme=value) if value in SHORT_SCHEMES else None,
         ),
         Filter("issuer", "Issuer", _issuer_options, _of_issuer),
+        Filter("reach", "In reach of", _reach_options, reach_condition),
         Filter("expires", "Expires", lambda _: [*_EXPIRES.items(), ("expired", "already")], _of_expiry),
         Filter(
             "seen",

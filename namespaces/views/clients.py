@@ -98,7 +98,7 @@ CLIENTS = Kind(
     form_is_pane=False,
     checked_fields=("name", "authentication_name"),
     after_update="list",
-    detail_context=lambda client: {"alarms": alarms_of(client, at=timezone.now())},
+    detail_context=lambda _, client: {"alarms": alarms_of(client, at=timezone.now())},
     pages=("change_authentication_name",),
     tabs=(*ROW_TABS, ("try", "Try it")),
     exported={

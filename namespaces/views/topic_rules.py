@@ -66,7 +66,7 @@ def _query_context(request: PageRequest, namespace: Namespace, form: Any) -> dic
     return {"operands": operands_in(namespace), "operators": OPERATORS, "matches": matches}
 
 
-def _reach(row: TopicRule) -> dict[str, Any]:
+def _reach(request: PageRequest, row: TopicRule) -> dict[str, Any]:
     return {"reach": reach_of(row)}
 
 

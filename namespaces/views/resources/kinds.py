@@ -44,6 +44,10 @@ def _back_to_list(row: Any) -> str:
     return ""
 
 
+def _no_detail_context(request: PageRequest, row: Any) -> dict[str, Any]:
+    return {}
+
+
 def _no_form_context(request: PageRequest, namespace: Namespace, form: Any) -> dict[str, Any]:
     return {}
 
@@ -84,7 +88,9 @@ class Kind:
     after_create: Callable[[Any], str] = _back_to_list  # the address that follows a new row; "" is the list
     draft: Callable[[PageRequest, Namespace, Any], tuple[ResourceForm, dict[str, Any]]] | None = None
     row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
-    detail_context: Callable[[Any], dict[str, Any]] = _no_context  # for its first page and before it is deleted
+    detail_context: Callable[[PageRequest, Any], dict[str, Any]] = (
+        _no_detail_context  # for its first page and before it is deleted
+    )
     form_context: Callable[[PageRequest, Namespace, Any], dict[str, Any]] = _no_form_context
     is_in_use: Callable[[Any, dict[str, Any]], bool] = lambda row, context: False  # its name is typed to delete it
     exported: Mapping[str, CsvColumn] = field(default_factory=dict)  # the columns of its files, by heading

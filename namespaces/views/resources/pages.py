@@ -264,7 +264,7 @@ def resource_check_name(request: PageRequest, pk: int, kind: Kind, field: str = 
 @require_safe
 def resource_detail(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row = get_resource(request.user, kind.model, pk, name, Verb.READ)
-    context = row_context(request, row, kind, tab="detail", poll=poll_of([row]), **kind.detail_context(row))
+    context = row_context(request, row, kind, tab="detail", poll=poll_of([row]), **kind.detail_context(request, row))
     return render_page(request, "namespaces/resource_detail.html", context)
 
 
@@ -272,7 +272,7 @@ def resource_detail(request: PageRequest, pk: int, name: str, kind: Kind) -> Htt
 def resource_delete(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponseBase:
     """Ask before deleting, and delete."""
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.CONTRIBUTE)
-    own = kind.row_context(row) | kind.detail_context(row)
+    own = kind.row_context(row) | kind.detail_context(request, row)
     wanted = row.name if kind.is_in_use(row, own) else ""
     problem = name_problem(request, wanted) if request.method == "POST" else ""
     status = 422 if problem else 200

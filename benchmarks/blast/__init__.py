@@ -1,0 +1,1 @@
+"""A plant for the benchmark of blast radius."""

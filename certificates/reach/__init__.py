@@ -1,0 +1,1 @@
+"""Which clients a CA certificate could authenticate as: its blast radius."""

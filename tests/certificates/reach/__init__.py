@@ -1,0 +1,1 @@
+"""The reach of a CA certificate."""
