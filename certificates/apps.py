@@ -14,9 +14,11 @@ class CertificatesConfig(AppConfig):
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
         from certificates.reach.conditions import in_reach_of
+        from certificates.reach.counting import clients_by_team
         from namespaces.actions.change_sets.other_kinds import team_change_of
         from namespaces.control.kinds import register_kind
-        from namespaces.registry import register_ca_certificates, register_reach
+        from namespaces.control.reach import register_reach
+        from namespaces.registry import register_ca_certificates, register_reach_filter
         from portal.registry import (
             register_actions,
             register_menu_item,
@@ -31,7 +33,8 @@ class CertificatesConfig(AppConfig):
         register_ca_certificates(uploaded_cas, trusted_cas)
         for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE)):
             register_kind(kind)
-        register_reach(in_reach_of)
+        register_reach(clients_by_team)
+        register_reach_filter(in_reach_of)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

@@ -105,7 +105,7 @@ ANY_CA = "!any"  # stands for every CA certificate without name constraints
 _reach_conditions: list[ReachCondition] = []
 
 
-def register_reach(condition: ReachCondition) -> None:
+def register_reach_filter(condition: ReachCondition) -> None:
     """Register the function that narrows a list of clients to those in reach of a CA certificate."""
     _reach_conditions[:] = [condition]
 

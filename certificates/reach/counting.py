@@ -16,6 +16,7 @@ from certificates.reach.conditions import fitting, why_unable
 from certificates.reach.name_constraints.limits import NameLimits, name_limits
 from certificates.reach.types import Reach, TeamReach
 from certificates.x509.certificate import Certificate, name_mark, public_key_hash
+from namespaces.control.reach import NO_TEAM
 from namespaces.models import Client, Namespace
 from namespaces.rules.clients import THUMBPRINT_SCHEME
 from portal.models import Team
@@ -44,6 +45,16 @@ def reach_of(certificate: Certificate, namespace: Namespace) -> Reach:
     ]
     teams.sort(key=lambda each: (each.team is None, -each.clients, each.name))
     return Reach(certificate.thumbprint_sha256, tuple(teams), by_thumbprint, outside)
+
+
+def clients_by_team(namespace: Namespace, der: bytes) -> dict[int, int]:
+    """Return the clients in reach of a CA certificate by team, as the gate of change sets asks for them.
+
+    It asks of certificates too that the endpoint would not accept here: what Azure makes of them is not known.
+    """
+    present = Client.objects.present().filter(namespace=namespace.pk)
+    clients, *_ = _counts(present, name_limits(der))
+    return {team or NO_TEAM: count for team, count in clients.items()}
 
 
 Counts = Counter[int | None]  # by team

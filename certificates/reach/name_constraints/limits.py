@@ -22,7 +22,7 @@ from certificates.reach.name_constraints.subtrees import (
     email_pattern,
     uri_pattern,
 )
-from certificates.x509.parsing import extensions_of
+from certificates.x509.parsing import LIBRARY_ERRORS, DecodingError, extensions_of
 
 DNS_SCHEME = "DnsMatchesAuthenticationName"
 URI_SCHEME = "UriMatchesAuthenticationName"
@@ -89,8 +89,11 @@ class NameLimits:
 
 @lru_cache(maxsize=64)  # a namespace trusts few CA certificates, and each page asks again
 def name_limits(der: bytes) -> NameLimits:
-    """Return the limits of a CA certificate. Only its own constraints count: it is the trust anchor."""
-    constraints = next((e.value for e in extensions_of(der) if isinstance(e.value, x509.NameConstraints)), None)
+    """Return the limits of a CA certificate. Only its own constraints count: it is the trust anchor.
+
+    What cannot be read has none.
+    """
+    constraints = _constraints_of(der)
     if constraints is None:
         return NameLimits()
     permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
@@ -101,6 +104,13 @@ def name_limits(der: bytes) -> NameLimits:
         excluded=tuple(_values(excluded, x509.IPAddress)),
         blocked=_blocked(_values(permitted, x509.DirectoryName), _values(excluded, x509.DirectoryName)),
     )
+
+
+def _constraints_of(der: bytes) -> x509.NameConstraints | None:
+    try:
+        return next((e.value for e in extensions_of(der) if isinstance(e.value, x509.NameConstraints)), None)
+    except (*LIBRARY_ERRORS, DecodingError):
+        return None
 
 
 def _values(names: Sequence[x509.GeneralName], kind: type[x509.GeneralName]) -> list[Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cryptography import x509
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -11,12 +12,13 @@ from certificates.reach.counting import reach_of
 from certificates.reach.types import FLAWED, NOT_FOR_CLIENTS, Reach
 from certificates.x509.certificate import name_mark, public_key_hash
 from certificates.x509.reading import Certificate, load_certificate
+from namespaces.control.reach import NO_TEAM, teams_reached
 from namespaces.models import Client, Namespace, Role
 from namespaces.pages.client_list import CLIENT_LIST
 from namespaces.rights import Rights
 from portal.models import Team
 from tests.certificates.reach.test_name_constraints import constraints
-from tests.support.chains import Identity, authority
+from tests.support.chains import Identity, authority, name_of
 from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +154,17 @@ def test_the_digest_is_of_the_teams_and_not_of_the_counts(plant: Namespace) -> N
     make_client(plant, "c-0", team=make_team("Line C"))
     assert reach_of(ca, plant).digest != before
     assert reach_of(read(authority("Another CA")), plant).digest != reach_of(ca, plant).digest
+
+
+def test_the_gate_asks_for_what_name_constraints_leave_and_for_all_in_doubt(plant: Namespace) -> None:
+    line_a, line_b = (Team.objects.get(name=name).pk for name in ("Line A", "Line B"))
+    only_names = name_of("O=Plant")
+    no_subjects = x509.NameConstraints([x509.DirectoryName(only_names)], [x509.DirectoryName(only_names)])
+    limited = authority("Limited CA", name_constraints=no_subjects)
+    assert teams_reached(plant, limited.der) == {line_b}  # by its DNS names
+    everyone = {NO_TEAM, line_a, line_b}
+    for der in (authority("New CA").der, authority("Odd CA", purposes=["serverAuth"]).der, b"not a certificate"):
+        assert teams_reached(plant, der) == everyone
 
 
 def test_what_was_shown_is_kept_as_json(plant: Namespace) -> None:
