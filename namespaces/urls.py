@@ -13,11 +13,11 @@ from namespaces.views import (
     recreation,
     roles,
     topic_rules,
-    try_it,
     who_can,
 )
 from namespaces.views.control import change_sets
 from namespaces.views.control import policy as control_policy
+from namespaces.views.one_client import renewal, try_it
 from namespaces.views.resources.urls import resource_urls
 from namespaces.views.sharing import access_requests, ownership, possession
 
@@ -94,6 +94,8 @@ urlpatterns: list[URLPattern] = [
         clients.client_change_authentication_name,
         name="client_change_authentication_name",
     ),
+    path("<int:pk>/clients/<client_name:name>/renew/", renewal.client_renew, name="client_renew"),
+    path("<int:pk>/clients/<client_name:name>/renew/end/", renewal.client_renew_end, name="client_renew_end"),
     path("<int:pk>/clients/<client_name:name>/try-it/", try_it.client_try, name="client_try"),
     path("<int:pk>/clients/<client_name:name>/try-it/live/", try_it.client_live, name="client_live"),
     # Who may publish and subscribe where

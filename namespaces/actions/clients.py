@@ -4,23 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
 from namespaces.actions.resources import commit, commit_if_changed, current, delete, row_for_new
+from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.client_certificates import note_latest
 from namespaces.connections.issuers import forget_issuers
-from namespaces.models import Client, Namespace
+from namespaces.models import Client, ClientCertificate, Namespace
 from namespaces.rights import rights_now
 from namespaces.rules.clients import (
+    MAX_THUMBPRINTS,
     check_attributes,
     check_authentication_name,
     check_client_name,
     check_description,
+    check_renewable,
     check_scheme,
     check_state,
     parse_thumbprints,
 )
 from namespaces.rules.errors import RuleError
+from namespaces.rules.renewal import Renewal, renewal_of
 from portal.models import Team, User
 from sync.control import one_transaction
 from sync.models import Sight
@@ -119,6 +124,59 @@ def change_authentication_name(actor: User, *, client: Client, authentication_na
     return row
 
 
+def renewal_now(client: Client) -> Renewal:
+    """Return how far the renewal of a client's certificate is, as the connection log has it."""
+    return renewal_of(
+        client.thumbprints,
+        renewed_to=client.renewed_to,
+        began_at=client.renewal_began_at,
+        uses=ClientCertificate.objects.last_uses(client),
+        has_log=has_connection_log(),
+    )
+
+
+def begin_renewal(actor: User, *, client: Client, thumbprint: str, replaces: str = "", opened: str = "") -> Client:
+    """Add the thumbprint of a client's next certificate. Both connect from then on. Raise RuleError.
+
+    `replaces`: which of two thumbprints goes for it; "" where a place is free.
+    """
+    with one_transaction():
+        row = current(actor, client, opened)
+        before = row.describe()
+        check_renewable(row.validation_scheme)
+        kept = [each for each in row.thumbprints if each != replaces]
+        if len(kept) == MAX_THUMBPRINTS:
+            raise RuleError(
+                "replaces", "choose", "Both places are taken. Choose the thumbprint that the new one replaces."
+            )
+        new = parse_thumbprints([thumbprint], row.validation_scheme)[0]
+        if new in row.thumbprints:
+            raise RuleError("thumbprint", "same-twice", "The client has this thumbprint already.")
+        row.thumbprints = [*kept, new]
+        row.renewed_to, row.renewal_began_at, row.rule_notes = new, timezone.now(), []
+        commit(actor, row, "Renew certificate", before)
+    return row
+
+
+def end_renewal(actor: User, *, client: Client, remove: str, anyway: bool = False, opened: str = "") -> Client:
+    """Remove one of two thumbprints: the old one, or the new one to take the renewal back. Raise RuleError.
+
+    `anyway`: also where it is not known to be safe.
+    """
+    with one_transaction():
+        row = current(actor, client, opened)
+        before = row.describe()
+        if remove not in row.thumbprints or len(row.thumbprints) < MAX_THUMBPRINTS:
+            raise RuleError("", "no-such-thumbprint", "The client has only one thumbprint, or others by now.")
+        renewal = renewal_now(row)
+        if not anyway and not (renewal.is_safe and remove == renewal.old):
+            raise RuleError("anyway", "not-safe", "It is not known to be safe. Confirm that you remove it anyway.")
+        row.thumbprints = [each for each in row.thumbprints if each != remove]
+        row.renewed_to, row.renewal_began_at, row.rule_notes = "", None, []
+        commit(actor, row, "Take renewal back" if remove == renewal.new else "Remove old thumbprint", before)
+    return row
+
+
 def delete_client(actor: User, *, client: Client, opened: str = "") -> None:
     """Mark a client as deleted. The row stays until Azure confirms."""
     with one_transaction():
@@ -137,7 +195,10 @@ def _set_editable(
     check_state(state)
     check_description(description)
     check_attributes(attributes)
-    client.thumbprints = parse_thumbprints(thumbprints, validation_scheme)
+    wanted = parse_thumbprints(thumbprints, validation_scheme)
+    if wanted != client.thumbprints:
+        client.renewed_to, client.renewal_began_at = "", None
+    client.thumbprints = wanted
     client.validation_scheme = validation_scheme
     client.state = state
     client.description = description

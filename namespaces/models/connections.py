@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
 from namespaces.models.core import Client, Namespace
-from sync.models import Sight
+from sync.models import Sight, same_name
 
 MOST_AHEAD = 20 * 365 * 86_400  # seconds that an endpoint may judge ahead of the clock
 
@@ -24,6 +24,13 @@ class ClientCertificateQuerySet(models.QuerySet["ClientCertificate"]):
         """Certificates that this person may see: where something is hidden, those of clients that they see."""
         rows = self.filter(sight.condition("namespace", is_hideable=False))
         return rows.filter(_unless_hidden(sight, Q(Exists(_client_named("client_name").visible_to(sight)))))
+
+    def last_uses(self, client: Client) -> dict[str, datetime]:
+        """Return when an accepted connection of this client last used each of its thumbprints; unused ones are left out."""
+        own = self.filter(namespace=client.namespace_id, has_connected=True).filter(
+            same_name("client_name", client.name)
+        )
+        return dict(own.filter(thumbprint__in=client.thumbprints).values_list("thumbprint", "seen_at"))
 
 
 class ConnectionAttemptQuerySet(models.QuerySet["ConnectionAttempt"]):

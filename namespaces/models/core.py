@@ -214,6 +214,9 @@ class Client(NamespaceResource, SyncedModel):
     issuer_key = models.CharField(max_length=64, blank=True, default="")
     anchor_key = models.CharField(max_length=64, blank=True, default="")
     expected_key = models.CharField(max_length=64, blank=True, default="")
+    # While its certificate is being renewed: the thumbprint that was added last, and when.
+    renewed_to = models.CharField(max_length=64, blank=True, default="")
+    renewal_began_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)  # what our rules would reject in what Azure holds
 
     objects = SyncedQuerySet.as_manager()

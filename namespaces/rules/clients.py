@@ -95,6 +95,15 @@ def check_scheme(scheme: str) -> None:
         raise RuleError("validation_scheme", "unknown", "Choose one of the six validation schemes.")
 
 
+def check_renewable(scheme: str) -> None:
+    if scheme != THUMBPRINT_SCHEME:
+        raise RuleError(
+            "",
+            "not-by-thumbprint",
+            "This client connects by the names of its certificate. Issue it a new one: nothing changes here.",
+        )
+
+
 def check_state(state: str) -> None:
     if state not in STATES:
         raise RuleError("state", "unknown", "The connection state is Enabled or Disabled.")

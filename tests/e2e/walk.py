@@ -225,6 +225,7 @@ TEAM_MEMBER = (
     Stop("clients-empty", f"{LAB}clients/"),
     Stop("client", CLIENT),
     *_of_a_resource("client", CLIENT, ("try-it", "activity", "json", "commands", "update", "delete")),
+    Stop("client-renew", f"{CLIENT}renew/"),
     Stop("client-change-authentication-name", f"{CLIENT}change-authentication-name/"),
     Stop("client-create", f"{PLANT}create-client/"),
     Stop("client-create-proposed", f"{PLANT}create-client/", choose_the_clients_certificate),

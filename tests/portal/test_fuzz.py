@@ -83,6 +83,7 @@ PAGES = {
     "sync:fault_on": "sync:emulator",
     "sync:drift_resolve": "sync:drift_detail",
     "lab:device_create": "lab:device_list",
+    "namespaces:client_renew_end": "namespaces:client_renew",
     "lab:shared_public": "lab:shared_list",
     **{f"lab:device_{each}": "lab:device_detail" for each in ("connect", "publish", "subscribe", "unsubscribe")},
     "certificates:sample_certificates_draft": "certificates:sample_certificates",

@@ -1,0 +1,1 @@
+"""Pages of one client beside those that every resource has."""
