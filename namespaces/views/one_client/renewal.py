@@ -10,7 +10,7 @@ from namespaces.access import get_client
 from namespaces.actions.clients import begin_renewal, end_renewal
 from namespaces.actions.resources import ChangedMeanwhile
 from namespaces.connections.attempts import has_connection_log
-from namespaces.forms.renewal import EndRenewalForm, RenewForm
+from namespaces.forms.clients import EndRenewalForm, RenewForm
 from namespaces.models import Client
 from namespaces.pages.connections.renewal import renewal_page
 from namespaces.rights import Verb
