@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0029_change_sets'),
+        ('namespaces', "0030_client_by_reach"),
     ]
 
     operations = [
