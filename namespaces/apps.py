@@ -7,6 +7,7 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
+        from namespaces.actions.change_sets.lead_kind import LEAD, check_lead
         from namespaces.actions.change_sets.other_kinds import POLICY, ROLE, team_change_of
         from namespaces.actions.change_sets.row_kinds import CLIENT, CONFIGURATION
         from namespaces.actions.role_book import NamespaceRoles, uses_of_team
@@ -23,6 +24,7 @@ class NamespacesConfig(AppConfig):
             register_actions,
             register_activity_pages,
             register_activity_scope,
+            register_lead_check,
             register_menu_item,
             register_pages,
             register_places,
@@ -37,13 +39,14 @@ class NamespacesConfig(AppConfig):
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
         control.register_gate(check_row)
-        for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY):
+        for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY, LEAD):
             register_kind(kind)
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         register_activity_scope(visible_scopes)
         register_activity_pages(pages_of)
+        register_lead_check(check_lead)
         register_places(NamespacePlaces())
         register_roles(held_roles)
         register_role_book(NamespaceRoles())

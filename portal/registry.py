@@ -423,3 +423,19 @@ def register_shell_bar(source: ShellBarSource) -> None:
 def shell_bars(user: User) -> list[ShellBar]:
     """Return the bars that apps put on the pages of this user."""
     return [bar for source in _shell_bars if (bar := source(user)) is not None]
+
+
+LeadCheck = Callable[[User, Team, User], None]
+_lead_checks: list[LeadCheck] = []
+
+
+def register_lead_check(check: LeadCheck) -> None:
+    """Register a function of the actor, a team and a person. It raises where others must approve that the person leads the team."""
+    if check not in _lead_checks:
+        _lead_checks.append(check)
+
+
+def check_lead(actor: User, team: Team, person: User) -> None:
+    """Let the apps check, inside the transaction, that a person becomes lead of a team."""
+    for check in _lead_checks:
+        check(actor, team, person)

@@ -13,12 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.authentication.engine import authentication_name_key
+from namespaces.actions.change_sets.import_drafts import drafts_of, keep_of_import
 from namespaces.actions.clients import authentication_name_taken
 from namespaces.actions.resources import ChangedMeanwhile, Gone, current
 from namespaces.actions.teams import check_new
 from namespaces.client_files.found_rows import FoundRow, Table
 from namespaces.client_files.tables import row_of_cells
 from namespaces.connections.client_certificates import note_latest
+from namespaces.control.gate import NeedsApproval
 from namespaces.control.standing import policy_read_once
 from namespaces.importing.verdicts import judge, judge_rows
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
@@ -30,7 +32,7 @@ from portal.models import Team, User
 from portal.notifications.announcing import Place, announce
 from sync import control
 from sync.actions import commit_change
-from sync.control import HeldBack, Intention, Operation
+from sync.control import Intention, Operation
 from sync.models import Lane
 from sync.workers.wakeups import send_on_commit, wake_on_commit
 
@@ -205,7 +207,8 @@ def import_batch(pk: int) -> bool:
             _leave(rows, refusal.sentence)
         else:
             with policy_read_once():
-                _Batch(run, rows).write()
+                held = _Batch(run, rows).write()
+            keep_of_import(run, held)
         _save_outcomes(rows)
         imported = sum(row.outcome in (Outcome.CREATED, Outcome.UPDATED) for row in rows)
         run.done, run.imported, run.touched_at = run.done + len(rows), run.imported + imported, timezone.now()
@@ -243,11 +246,14 @@ def _finish(run: ClientImport) -> None:
         team=run.team,
         after={"imported": run.imported, "left_out": left},
     )
+    waiting = " Some need approval: request it." if drafts_of(run).exists() else ""
     announce(
         "import_done",
         to=[run.user],
         subject=f"{run.imported:,} of {run.total:,} clients imported",
-        sentence=f"{run.title}: {left:,} rows were left out." if left else f"{run.title}: every row was imported.",
+        sentence=f"{run.title}: {left:,} rows were left out.{waiting}"
+        if left
+        else f"{run.title}: every row was imported.",
         url=reverse("namespaces:client_import", args=[run.namespace_id, run.pk]),
         scope=Place(run.namespace_id, run.namespace.name),
         team=run.team,
@@ -268,19 +274,23 @@ class _Batch:
         self.sight = rights_now(run.user, run.namespace_id).sight(run.namespace_id)
         self.room = settings.MAX_CLIENTS - mine.count()
 
-    def write(self) -> None:
+    def write(self) -> list[NeedsApproval]:
+        """Write the rows, and return what needs approval first."""
+        held: list[NeedsApproval] = []
         new: list[tuple[ImportRow, Client]] = []
         for row in self.rows:
             try:
                 client = self._write_row(row)
             except RuleError as refusal:
                 _leave([row], refusal.sentence)
-            except HeldBack as held:
-                _leave([row], str(held))
+            except NeedsApproval as needs_approval:
+                _leave([row], f"{needs_approval.sentence} Request it: it is kept as a draft for a day.")
+                held.append(needs_approval)
             else:
                 if client is not None:
                     new.append((row, client))
         self._insert(new)
+        return held
 
     def _write_row(self, row: ImportRow) -> Client | None:
         """Return the client to insert, or write one that is there and return None. Raise RuleError."""

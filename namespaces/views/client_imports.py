@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_namespace
+from namespaces.actions.change_sets.import_drafts import drafts_of
 from namespaces.actions.client_imports import (
     cancel_import,
     discard_import,
@@ -71,7 +73,8 @@ def client_import(request: PageRequest, pk: int, run: int) -> HttpResponse:
     if found.state == ClientImport.State.REVIEW:
         return _review_page(request, namespace, found, ImportOptionsForm(run=found, user=request.user))
     progress = progress_of(found, timezone.now())
-    context = namespace_context(request, namespace, run=found, progress=progress, **TITLE)
+    drafts = [] if progress.is_running else drafts_of(found).annotate(number=Count("changes")).order_by("pk")
+    context = namespace_context(request, namespace, run=found, progress=progress, drafts=drafts, **TITLE)
     return render_page(request, "namespaces/client_import_progress.html", context, partial="progress")
 
 

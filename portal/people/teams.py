@@ -6,7 +6,7 @@ from django.db.models.functions import Lower
 from portal.models import Membership, Team, User
 from portal.people.authority import RefusedError, administrator_and, is_membership_by_sso, leader_and
 from portal.people.log import membership_facts, note_team
-from portal.registry import uses_of_team
+from portal.registry import check_lead, uses_of_team
 
 LONGEST_NAME = 80
 
@@ -75,15 +75,22 @@ def remove_member(actor: User, *, team: Team, person: User) -> None:
 def set_lead(actor: User, *, team: Team, person: User, is_lead: bool) -> None:
     """Make a member lead of the team, or no longer. Only administrators do."""
     with transaction.atomic(durable=True):
-        user = administrator_and(actor, person)[person.pk]
-        held = _editable(team, user)
-        if held.is_lead == is_lead:
-            return
-        before = membership_facts(held)
-        held.is_lead = is_lead
-        held.save(update_fields=["is_lead"])
-        verb = "Make team lead" if is_lead else "Remove team lead"
-        note_team(actor, verb, team, name=user.username, before=before, after=membership_facts(held))
+        set_lead_in_transaction(actor, team=team, person=person, is_lead=is_lead)
+
+
+def set_lead_in_transaction(actor: User, *, team: Team, person: User, is_lead: bool) -> None:
+    """Make a member lead of the team, or no longer, as part of a larger change. Raise RefusedError, and what the apps raise."""
+    user = administrator_and(actor, person)[person.pk]
+    held = _editable(team, user)
+    if held.is_lead == is_lead:
+        return
+    if is_lead:
+        check_lead(actor, team, user)
+    before = membership_facts(held)
+    held.is_lead = is_lead
+    held.save(update_fields=["is_lead"])
+    verb = "Make team lead" if is_lead else "Remove team lead"
+    note_team(actor, verb, team, name=user.username, before=before, after=membership_facts(held))
 
 
 def _editable(team: Team, user: User) -> Membership:

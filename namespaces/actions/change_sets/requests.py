@@ -59,11 +59,12 @@ def draft_of(
             expires_at=now + DRAFT_FOR,
             inverse_of=inverse_of,
         )
-        Change.objects.bulk_create([_change(change_set, at, draft) for at, draft in enumerate(drafts, 1)])
+        Change.objects.bulk_create([change_of(change_set, at, draft) for at, draft in enumerate(drafts, 1)])
     return change_set
 
 
-def _change(change_set: ChangeSet, position: int, draft: Draft) -> Change:
+def change_of(change_set: ChangeSet, position: int, draft: Draft) -> Change:
+    """Return the row, not saved, of one change of a change set."""
     return Change(
         change_set=change_set,
         position=position,
