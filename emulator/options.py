@@ -21,6 +21,12 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCI
 OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("state", "", Path, f"folder for data, certificates and credentials ({STATE})"),
     ("host", "127.0.0.1", str, "address to listen on; on any but loopback, other machines can connect"),
+    (
+        "mqtt-host",
+        "",
+        str,
+        "address or name for MQTT endpoints alone, in their certificate too (default: that of --host)",
+    ),
     ("host-name", "", str, "additional names for the server certificate, separated by commas"),
     ("port", "8443", int, "port of the ARM endpoint; 0: any free port"),
     ("mqtt-port-base", "8883", int, "first port for MQTT endpoints, each takes the next free one; 0: any free ports"),

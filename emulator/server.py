@@ -146,12 +146,17 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         _stop_with_parent(int(options.parent_fd), stopped)
     try:
         authority.certificate_for(options.host_name)
-        authority.mqtt_certificates_for(options.host_name)
+        authority.mqtt_certificates_for(filter(None, (*options.host_name, options.mqtt_host)))
     except ValueError as error:
-        raise StartError(f"--host-name: {error}") from error
+        raise StartError(f"--host-name, --mqtt-host: {error}") from error
     host = advertised_host(options.host, options.host_name)
     mqtt = MqttEndpoints(
-        store, authority, options.host, mqtt_options(options), client_host=host, credentials=credentials
+        store,
+        authority,
+        options.mqtt_host or options.host,
+        mqtt_options(options),
+        client_host=options.mqtt_host or host,
+        credentials=credentials,
     )
     events = LifeCycleEvents(store, options.events)
     service = _make_service(options, authority, credentials, store, mqtt, events)

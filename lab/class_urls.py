@@ -8,6 +8,7 @@ app_name = "classes"
 urlpatterns: list[URLPattern] = [
     path("join/", joining.join, name="join"),
     path("join/return/", joining.return_to, name="join_return"),
+    path("join/ca/<slug:which>.crt", joining.join_ca, name="join_ca"),
     path("class/", classes.class_list, name="class_list"),
     path("class/create/", classes.class_create, name="class_create"),
     path("class/seat/", seats.seat_bar, name="seat_bar"),

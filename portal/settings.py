@@ -32,6 +32,8 @@ ACTIVITY_KEY = secret("PORTAL_ACTIVITY_KEY")
 ACTIVITY_KEY_FALLBACKS = [key for key in secret("PORTAL_ACTIVITY_KEY_FALLBACKS").replace(",", " ").split() if key]
 ACTIVITY_KEEP_DAYS = whole_number("PORTAL_ACTIVITY_KEEP_DAYS", 0)  # for `manage.py prune_activity`; 0: all are kept
 ALLOWED_HOSTS = words("PORTAL_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# The CA that signed the portal's own TLS certificate where browsers do not know it, for a class: to download on the page to join at.
+PORTAL_CA_FILE = text("PORTAL_CA_FILE", "")
 CSRF_TRUSTED_ORIGINS = words("PORTAL_TRUSTED_ORIGINS")
 # Addresses or networks of reverse proxies whose X-Forwarded-* headers are trusted, or "unix" for a Unix domain socket.
 TRUSTED_PROXIES = words("PORTAL_TRUSTED_PROXIES")

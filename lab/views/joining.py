@@ -6,9 +6,9 @@ from typing import Any
 from allauth.account.utils import perform_login
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lab.actions.classes.access import emulator, seat_of
 from lab.actions.classes.codes import LONGEST_CODE, TooManyGuessesError
@@ -16,6 +16,7 @@ from lab.actions.classes.errors import ClassError
 from lab.actions.classes.joining import join as join_class
 from lab.actions.classes.joining import return_to_seat
 from lab.models import Seat
+from lab.pages.join_cas import SITE, ca_files, fingerprint
 from lab.views.class_forms import ClassForm, JoinForm, ReturnForm
 from portal.models import User
 from portal.views.people.context import keep_secret
@@ -51,6 +52,19 @@ def return_to(request: HttpRequest) -> HttpResponseBase:
     return _sign_in(request, opened)
 
 
+@login_not_required
+@require_safe
+def join_ca(request: HttpRequest, which: str) -> HttpResponse:
+    """Return the CA certificate of this site or of the MQTT endpoints, as a file to trust: neither is known to other machines."""
+    emulator()
+    try:
+        pem = ca_files()[which].read_bytes()
+    except (KeyError, OSError):
+        raise Http404("There is no such CA certificate.") from None
+    headers = {"Content-Disposition": f'attachment; filename="{which}-ca.crt"'}
+    return HttpResponse(pem, content_type="application/x-x509-ca-cert", headers=headers)
+
+
 def _try(form: ClassForm, act: Callable[[], Any]) -> Any:
     """Return what `act` returns for a valid form, or the status of the page that shows what is wrong."""
     if not form.is_valid():
@@ -78,4 +92,7 @@ def _sign_in(request: HttpRequest, seat: Seat) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, form: JoinForm, return_form: ReturnForm, status: int = 200) -> HttpResponse:
-    return keep_secret(render(request, "lab/join.html", {"form": form, "return_form": return_form}, status=status))
+    cas = ca_files()
+    context = {"form": form, "return_form": return_form, "cas": cas}
+    context |= {"fingerprint": fingerprint(cas[SITE])} if SITE in cas else {}
+    return keep_secret(render(request, "lab/join.html", context, status=status))

@@ -37,6 +37,11 @@ def emulator_endpoint(resource_key: str) -> MqttEndpoint | None:
     return MqttEndpoint(str(mapped["host"]), int(mapped["port"]), str(mapped["ca"]))
 
 
+def emulator_ca() -> str:
+    """Return the path of the file of the CA that signed the emulator's endpoints, or ""."""
+    return next((str(each["ca"]) for each in _mapping().values() if each.get("ca")), "")
+
+
 def _mapping() -> dict[str, Any]:
     """Return the setting, which is JSON or names a JSON file. The file may change while the portal runs."""
     text = settings.MQTT_ENDPOINTS.strip()

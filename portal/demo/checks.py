@@ -15,10 +15,11 @@ SECONDS = 2.0
 NOT_YET = (OSError, http.client.HTTPException, ValueError)
 
 
-def portal_answers(url: str) -> bool:
-    """Return whether the portal serves a whole page."""
+def portal_answers(url: str, ca: str = "") -> bool:
+    """Return whether the portal serves a whole page. `ca`: the file of the CA to trust, for https."""
     try:
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - http to loopback
+        context = ssl.create_default_context(cafile=ca) if ca else None
+        with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310 - our own portal
             return answer.status == http.HTTPStatus.OK and b"<html" in answer.read()
     except NOT_YET:
         return False

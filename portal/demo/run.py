@@ -12,6 +12,7 @@ from typing import Any
 
 from portal.demo.checks import Arm, devices_answer, mqtt_answers, portal_answers, worker_answers
 from portal.demo.devices import Devices
+from portal.demo.reach import Reach
 from portal.demo.single_sign_on import PORT as PROVIDER_PORT
 from portal.demo.single_sign_on import DemoProvider
 from portal.demo.state import HOST, StateFolder, free_ports, listen
@@ -44,7 +45,7 @@ class Demo:
     `port`: the port of the portal; with 0, all parts use free ports. `broker`: the URL of a running message broker;
     with "", Celery stores its messages as files in the folder. `azure`: the time at which the emulator behaves as Azure
     did, such as "2025-02"; with "", its newest. `sso`: whether to run an identity provider too. `empty`: whether a new folder
-    gets two bare namespaces only. `seats`: of a class that is held; 0 for none.
+    gets two bare namespaces only. `seats`: of a class that is held; 0 for none. `reach`: the address at which it is reached.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Demo:
         sso: bool,
         empty: bool,
         seats: int,
+        reach: Reach,
         code: Path,
         report: Callable[[str], None],
     ) -> None:
@@ -67,6 +69,7 @@ class Demo:
         self._sso = sso
         self._empty = empty
         self._seats = seats
+        self._reach = reach
         self._class: dict[str, Any] = {}
         self._provider: DemoProvider | None = None
         self._report = report
@@ -118,13 +121,14 @@ class Demo:
 
     def _bring_up(self) -> None:
         folder, supervisor = self._folder, self._supervisor
-        self._listener = listen(self._port, self._report, "the portal")
+        self._listener = listen(self._port, self._report, "the portal", address=self._reach.address)
         arm_port = free_ports(ARM_PORT if self._port else 0, 1, self._report, "ARM")
-        mqtt_port = free_ports(MQTT_PORT if self._port else 0, MQTT_PORTS, self._report, "MQTT")
+        mqtt = MQTT_PORT if self._port else 0
+        mqtt_port = free_ports(mqtt, MQTT_PORTS, self._report, "MQTT", address=self._reach.address)
         folder.emulator.mkdir(mode=0o700, exist_ok=True)
         emulator = {"state": folder.emulator, "host": HOST, "port": arm_port, "mqtt-port-base": mqtt_port}
         chosen = {"azure": self._azure} if self._azure else {}
-        given = emulator | {"ready-file": folder.emulator_ready} | chosen
+        given = emulator | {"ready-file": folder.emulator_ready} | chosen | self._reach.emulator_options()
         options = [f"--{name}={value}" for name, value in given.items()]
         supervisor.start("emulator", "emulator", options)
         supervisor.run("migrate", "django", ["migrate", "--verbosity=0"])
@@ -172,6 +176,7 @@ class Demo:
             "FAULT_CONTROL_GATEWAY": "sync.capabilities.fault_training.EmulatorFaults",
             "DEVICES_IN_BROWSER": "true",
             **self._broker_settings(),
+            **self._reach.settings(),
             "PYTHONUNBUFFERED": "1",
             # glibc keeps a memory pool per thread and returns little of it.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
@@ -207,11 +212,16 @@ class Demo:
         schedule = self._folder.path / "beat-schedule"
         return ["--app=portal", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"]
 
-    @staticmethod
-    def _portal_options(listener: int) -> list[str]:
+    def _portal_options(self, listener: int) -> list[str]:
         # The supervisor holds the socket: a restarted portal keeps its port and pending connections.
         threads = [f"--worker-class={WORKER_CLASS}", "--workers=1", "--threads=8", "--graceful-timeout=2"]
-        return ["portal.wsgi:application", f"--bind=fd://{listener}", "--no-control-socket", *threads]
+        return [
+            "portal.wsgi:application",
+            f"--bind=fd://{listener}",
+            "--no-control-socket",
+            *threads,
+            *self._reach.portal_options(),
+        ]
 
     # Ready
 
@@ -249,7 +259,7 @@ class Demo:
         assert worker is not None
         asked: dict[str, Callable[[], bool]] = {
             "worker": lambda: worker_answers(self._folder.heartbeat, worker.started_at),
-            "portal": lambda: portal_answers(self._portal_url()),
+            "portal": lambda: portal_answers(self._portal_url(), self._reach.ca),
             "devices": lambda: devices_answer(self._folder.browser_devices),
             "ARM": arm.answers,
             "MQTT": lambda: self._mqtt_answers(arm),
@@ -288,7 +298,7 @@ class Demo:
 
     def _portal_url(self) -> str:
         assert self._listener is not None
-        return f"http://{HOST}:{self._listener.getsockname()[1]}/"
+        return self._reach.url(self._listener.getsockname()[1])
 
     def _endpoints(self) -> dict[str, Any]:
         assert self._arm is not None
@@ -310,6 +320,7 @@ class Demo:
             },
             "namespaces": list(mqtt),
             **({"identity_provider": self._provider.endpoints()} if self._provider else {}),
+            **({"portal_ca": self._reach.ca} if self._reach.ca else {}),
             **({"class": self._class} if self._class else {}),
             "users": [person | {"password": passwords[person["username"]]} for person in self._seed["users"]],
         }
@@ -324,6 +335,7 @@ class Demo:
             *(f"  Sign in   {u['username']:<8} {u['password']}   {u['role']}" for u in ready["users"]),
             "",
             *(self._provider.announcement() if self._provider else []),
+            *self._reach.announcement(),
             *self._class_lines(ready["portal"].rstrip("/")),
             *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
             f"  ARM       {ready['arm']}   as Azure {ready['azure_profile']}",

@@ -88,13 +88,13 @@ class StateFolder:
         return path.read_text(encoding="utf-8")
 
 
-def listen(wanted: int, report: Callable[[str], None], what: str) -> socket.socket:
+def listen(wanted: int, report: Callable[[str], None], what: str, *, address: str = HOST) -> socket.socket:
     """Return a listening socket on `wanted`, else on the next free port, which is reported. 0 = any free port."""
     for port in range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else [0]:
         candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            candidate.bind((HOST, port))
+            candidate.bind((address, port))
             candidate.listen(128)
         except OSError:
             candidate.close()
@@ -105,14 +105,14 @@ def listen(wanted: int, report: Callable[[str], None], what: str) -> socket.sock
     raise StateError(f"No port from {wanted} to {wanted + PORTS_TRIED - 1} is free for {what}. Choose another --port.")
 
 
-def free_ports(wanted: int, count: int, report: Callable[[str], None], what: str) -> int:
+def free_ports(wanted: int, count: int, report: Callable[[str], None], what: str, *, address: str = HOST) -> int:
     """Return the first of `count` consecutive free ports from `wanted` on (0 = anywhere). Report it if `wanted` is busy."""
     first = wanted or _any_port()
     anywhere = () if wanted else (_any_port() for _ in range(PORTS_TRIED))  # any neighbourhood will do
     for port in chain(range(first, min(first + PORTS_TRIED, 65536 - count)), anywhere):
-        if all(_is_free(neighbour) for neighbour in range(port, port + count)):
+        if all(_is_free(neighbour, address) for neighbour in range(port, port + count)):
             if wanted and port != wanted:
-                busy = f"Port {wanted} is" if not _is_free(wanted) else f"A port next to {wanted} is"
+                busy = f"Port {wanted} is" if not _is_free(wanted, address) else f"A port next to {wanted} is"
                 report(f"{busy} busy: {what} uses {port}.")
             return port
     raise StateError(f"No {count} neighbouring ports from {first} on are free for {what}. Stop what uses them.")
@@ -125,11 +125,11 @@ def _any_port() -> int:
         return port
 
 
-def _is_free(port: int) -> bool:
+def _is_free(port: int, address: str) -> bool:
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            candidate.bind((HOST, port))
+            candidate.bind((address, port))
             candidate.listen(1)
         except OSError:
             return False

@@ -148,8 +148,12 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
         self._start_if_complete(conn, conn.timeout)
 
     def _start_if_complete(self, conn: TConn, deadline: float) -> None:
+        if self.cfg.is_ssl:  # a request head cannot be seen in encrypted data
+            conn.data_ready = True
+            self.enqueue_req(conn)
+            return
         arrived = _arrived(conn.sock)
-        if arrived and b"\r\n\r\n" in arrived and not self.cfg.is_ssl and (attempt := attempt_in(arrived)):
+        if arrived and b"\r\n\r\n" in arrived and (attempt := attempt_in(arrived)):
             if attempt.length is None or attempt.length > HEAD_BYTES:
                 self._refuse(conn, NO_LENGTH)
                 return
@@ -157,7 +161,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has n
                 self._wait_for_head(conn, deadline, len(arrived))
                 return
             self._attempts[conn] = attempt
-        if not arrived or b"\r\n\r\n" in arrived or self.cfg.is_ssl:
+        if not arrived or b"\r\n\r\n" in arrived:
             _wake_after(conn.sock, 1)
             conn.data_ready = True
             self.enqueue_req(conn)

@@ -157,6 +157,25 @@
   }
 
   /* ---------- copy ---------- */
+  // Where a browser forbids copying (a page without TLS, or a person who denied it), the text is selected instead.
+  function select(from, text, button) {
+    let shown = from;
+    if (shown?.select) {
+      shown.focus();
+      shown.select();
+      return true;
+    }
+    if (!shown) { // a text that the page shows nowhere, or somewhere else: show it beside the button
+      shown = button.nextElementSibling?.matches("[data-to-copy]") ? button.nextElementSibling : document.createElement("code");
+      shown.dataset.toCopy = "";
+      shown.tabIndex = -1;
+      shown.textContent = text;
+      button.after(shown);
+      shown.focus();
+    }
+    getSelection().selectAllChildren(shown);
+    return getSelection().toString().trim() !== "";
+  }
   async function copy(button) {
     const from = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
     const text = from ? from.value ?? from.textContent : button.dataset.copy ?? "";
@@ -168,8 +187,8 @@
       label.textContent = "Copied";
       button.classList.add("done");
     } catch {
-      label.textContent = "Not copied";
-      showToast("The browser did not allow copying. Select the text and copy it yourself.", "warning");
+      label.textContent = select(from, text.trim(), button) ? "Selected" : "Not copied";
+      showToast("The browser does not allow copying here. The text is selected: copy it with the keyboard or the menu.", "info");
     }
     setTimeout(() => { label.textContent = before; button.classList.remove("done"); }, 1600);
   }

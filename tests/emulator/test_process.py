@@ -5,6 +5,8 @@ import http.client
 import json
 import random
 import shutil
+import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -199,6 +201,22 @@ def test_it_warns_if_others_can_connect_at_any_log_level(tmp_path: Path, host: s
     _, logged = process.communicate(timeout=60)
     assert (host in logged) is is_warned
     assert bool(logged) is is_warned
+
+
+def test_mqtt_alone_listens_on_another_address(tmp_path: Path) -> None:
+    process = EmulatorProcess(tmp_path / "emulator", "--mqtt-host", "127.0.0.2", "--in-memory")
+    try:
+        namespace = process.make_namespace("ns-elsewhere")
+        until(lambda: namespace in process.mqtt_endpoints, "the endpoint listens")
+        endpoint = process.mqtt_endpoints[namespace]
+        assert (endpoint["host"], process.url.startswith("https://127.0.0.1:")) == ("127.0.0.2", True)
+        context = ssl.create_default_context(cafile=endpoint["ca"])
+        with socket.create_connection(("127.0.0.2", endpoint["port"]), timeout=60) as connection:
+            context.wrap_socket(connection, server_hostname="127.0.0.2").close()
+        with socket.socket() as elsewhere:
+            assert elsewhere.connect_ex(("127.0.0.1", endpoint["port"])) != 0
+    finally:
+        process.stop()
 
 
 def test_a_second_emulator_on_the_same_folder_does_not_start(emulator: EmulatorProcess) -> None:

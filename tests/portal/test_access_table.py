@@ -307,7 +307,11 @@ for stem in ("client_group", "topic_space", "permission_binding"):
         TABLE |= {f"namespaces:{stem}_{page}_draft": ("POST", "contributor") for page in ("create", "update")}
 # Protected by keys of their own, or by an identity provider's answer, with tests of their own.
 OTHER_KEYS = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
-OTHER_KEYS |= {"classes:seat_ask", "classes:seat_ask_end"}  # of a seat: tests/lab/classes
+OTHER_KEYS |= {
+    "classes:seat_ask",
+    "classes:seat_ask_end",
+    "classes:join_ca",
+}  # of a seat, and public: tests/lab/classes
 OTHER_KEYS |= {f"lab:shared_{page}" for page in ("attempt", "file", "case")}
 OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
 # 404 instead of 403: people outside of the team must not learn that it exists.

@@ -2,12 +2,14 @@
 
 import contextlib
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.demo.reach import Reach
 from portal.demo.run import MOST_SEATS, Demo
 from portal.demo.state import StateError, StateFolder
 from portal.demo.supervisor import PartError
@@ -47,6 +49,11 @@ class Command(BaseCommand):
             metavar="SEATS",
             help="hold a class: a namespace and a seat for each trainee, who joins with a code",
         )
+        parser.add_argument(
+            "--host",
+            default="",
+            help="let other machines reach it at this address or name of this one, over TLS; only with --class",
+        )
         parser.add_argument("--reset", action="store_true", help="start over: empty the folder first")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,13 +61,18 @@ class Command(BaseCommand):
             raise CommandError("--port is a number from 0 to 65535.")
         if not 0 <= options["seats"] <= MOST_SEATS:
             raise CommandError(f"--class is a number of seats from 1 to {MOST_SEATS}.")
+        if options["host"] and not options["seats"]:
+            raise CommandError("--host is for a class: give --class too. Without one, the demo stays on this machine.")
+        if options["host"] and options["sso"]:
+            raise CommandError("--host and --sso cannot be used together: the identity provider stays on this machine.")
         folder = StateFolder(options["state"])
         try:
             if options["reset"]:
                 folder.reset()
             folder.open()
             chosen = {name: options[name] for name in ("port", "broker", "azure", "sso", "empty", "seats")}
-            Demo(folder, **chosen, code=settings.BASE_DIR, report=self._report).run()
+            reach = Reach.of(options["host"], folder.path, now=datetime.now(UTC))
+            Demo(folder, **chosen, reach=reach, code=settings.BASE_DIR, report=self._report).run()
         except (StateError, PartError) as error:
             raise CommandError(str(error)) from error
         finally:

@@ -1,13 +1,19 @@
 """Trainees join by a code and come back by another."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from lab.actions.classes import codes as class_codes
 from lab.actions.classes.making import create_class
 from lab.models import Seat, TrainingClass
+from portal.demo.tls import tls_files
 from portal.models import Activity, User
 from portal.sign_in import rate_limits
 from tests.lab.classes.joining import join, join_code, page
@@ -115,3 +121,31 @@ def test_guesses_are_limited_for_each_class(
     assert Browser().post(page("join"), right).status_code == 429
     assert Browser().post(page("join_return"), {"return_code": f"{training.pk}-01-0000-0000"}).status_code == 429
     join(other, "Ben")
+
+
+# From other machines
+
+
+def test_the_ca_certificates_to_trust_are_offered_where_they_are_needed(
+    training: TrainingClass, settings: Any, tmp_path: Path
+) -> None:
+    url = page("join")
+    for which in ("site", "mqtt", "other"):
+        assert Browser().get(page("join_ca", which)).status_code == 404
+    assert "data-cas" not in Browser().get(url).content.decode()
+    made = []
+    for name in ("site", "mqtt"):
+        (tmp_path / name).mkdir()
+        made.append(tls_files(tmp_path / name, "127.0.0.2", now=timezone.now()).ca)
+    settings.PORTAL_CA_FILE = str(made[0])
+    settings.MQTT_ENDPOINTS = json.dumps({"/x": {"host": "h", "port": 1, "ca": str(made[1])}})
+    shown = Browser().get(url)
+    assert shown.context["fingerprint"] in shown.content.decode()
+    assert len(shown.context["fingerprint"]) == 95
+    for which, ca in zip(("site", "mqtt"), made, strict=True):
+        answer = Browser().get(page("join_ca", which))
+        assert (answer.content, answer["Content-Type"]) == (ca.read_bytes(), "application/x-x509-ca-cert")
+    settings.PORTAL_CA_FILE = str(tmp_path / "gone.pem")
+    assert "data-cas" not in Browser().get(url).content.decode()
+    settings.FAULT_CONTROL_GATEWAY = ""
+    assert Browser().get(page("join_ca", "site")).status_code == 404
