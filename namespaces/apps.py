@@ -8,7 +8,7 @@ class NamespacesConfig(AppConfig):
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
         from namespaces.actions.change_sets.lead_kind import LEAD, check_lead
-        from namespaces.actions.change_sets.other_kinds import POLICY, ROLE, team_change_of
+        from namespaces.actions.change_sets.other_kinds import POLICY, POSSESSION, ROLE, team_change_of
         from namespaces.actions.change_sets.row_kinds import CLIENT, CONFIGURATION
         from namespaces.actions.role_book import NamespaceRoles, uses_of_team
         from namespaces.connections.log_import import ConnectionIntake
@@ -39,7 +39,7 @@ class NamespacesConfig(AppConfig):
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
         control.register_gate(check_row)
-        for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY, LEAD):
+        for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY, POSSESSION, LEAD):
             register_kind(kind)
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_store(ConnectionIntake())

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from namespaces.actions.resources import check_edition, commit_if_changed
 from namespaces.actions.teams import check_verb
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.models import Namespace, NamespaceConfiguration, Possession
 from namespaces.rights import Verb
 from namespaces.rules.configuration import check_configuration
@@ -43,8 +46,18 @@ def update_configuration(
     return row
 
 
+POSSESSION_KIND = "possession"  # in change sets
+_STRICTNESS = (Possession.OFF, Possession.ASKED, Possession.REQUIRED)
+
+
+def _draft(namespace: Namespace, possession: Possession) -> Draft:
+    before, values = {"possession": str(namespace.possession)}, {"possession": str(possession)}
+    return Draft(POSSESSION_KIND, "update", "proof of possession", before=before, values=values)
+
+
 def set_possession(actor: User, *, namespace: Namespace, possession: Possession) -> bool:
-    """Ask for proofs of possession, require them, or do not. Return False where it is so already. Raise RuleError.
+    """Ask for proofs of possession, require them, or do not. Return False where it is so already. Raise RuleError, and NeedsApproval
+    where the policy asks for approval of what is less strict.
 
     What Azure has stays. Certificates that waited for a proof are sent when none is required any more.
     """
@@ -53,6 +66,8 @@ def set_possession(actor: User, *, namespace: Namespace, possession: Possession)
         check_verb(actor, row, Verb.OWN)
         if row.possession == possession:
             return False
+        if _STRICTNESS.index(possession) < _STRICTNESS.index(Possession(row.possession)):
+            check_other(actor, row.pk, [Need.POLICY], _draft(row, possession))
         Namespace.objects.filter(pk=row.pk).update(possession=possession)
         activity.record(
             actor,

@@ -6,11 +6,12 @@ from namespaces.actions.change_sets.policy import KIND as POLICY_KIND
 from namespaces.actions.change_sets.policy import NAME as POLICY_NAME
 from namespaces.actions.change_sets.policy import described, policy_from, set_policy
 from namespaces.actions.change_sets.row_kinds import row_named
+from namespaces.actions.configuration import POSSESSION_KIND, set_possession
 from namespaces.actions.ownership import assign_team, team_kind
 from namespaces.actions.roles import ROLE_KIND, grant_role, revoke_role
 from namespaces.control.kinds import ChangeKind, Draft, RowKind
 from namespaces.control.reach import NO_TEAM
-from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole, Role
+from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole, Possession, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 
@@ -116,3 +117,24 @@ def _renew_policy(namespace: Namespace, change: Change) -> None:
 
 
 POLICY = ChangeKind(POLICY_KIND, "policy", _apply_policy, _nobody, _inverse_policy, _renew_policy)
+
+
+# Proof of possession
+
+
+def _apply_possession(actor: User, namespace: Namespace, change: Change) -> None:
+    now = Namespace.objects.values_list("possession", flat=True).get(pk=namespace.pk)
+    if now != change.before["possession"]:
+        raise RuleError("", "changed-meanwhile", "The setting was changed since.")
+    set_possession(actor, namespace=namespace, possession=Possession(change.values["possession"]))
+
+
+def _inverse_possession(namespace: Namespace, change: Change) -> Draft:
+    return Draft(POSSESSION_KIND, "update", change.name, before=change.values, values=change.before)
+
+
+def _renew_possession(namespace: Namespace, change: Change) -> None:
+    change.before = {"possession": Namespace.objects.values_list("possession", flat=True).get(pk=namespace.pk)}
+
+
+POSSESSION = ChangeKind(POSSESSION_KIND, "setting", _apply_possession, _nobody, _inverse_possession, _renew_possession)

@@ -46,7 +46,7 @@ def check_requester(actor: User, change_set: ChangeSet) -> None:
 
 
 def note(actor: User | None, change_set: ChangeSet, verb: str, *, reason: str = "", **facts: object) -> None:
-    """Record what happened to a change set. Its title and its objects may be hidden from readers of the log, so neither is named."""
+    """Record what happened to a change set, without its title and objects, and without its reason where some of them are hidden."""
     activity.record(
         actor,
         verb=verb,
@@ -56,7 +56,7 @@ def note(actor: User | None, change_set: ChangeSet, verb: str, *, reason: str = 
         scope=change_set.namespace_id,
         scope_name=change_set.namespace.name,
         after={"state": change_set.state, "revision": change_set.revision, **facts},
-        reason=reason,
+        reason="" if change_set.namespace.hides_other_teams else reason,
     )
 
 

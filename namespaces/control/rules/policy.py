@@ -30,7 +30,7 @@ LABELS: Mapping[Need, str] = {
     Need.LEAVE_THUMBPRINT: "Take a client off Thumbprint Match",
     Need.NAME_SOURCES: "Change the alternative name sources",
     Need.POWERFUL_ROLE: "Make a person or team Owner, or a person team lead",
-    Need.POLICY: "Loosen this policy",
+    Need.POLICY: "Loosen this policy, or the proof of possession",
     Need.CLIENT_CREATE: "Create a client",
     Need.CLIENT_CHANGE: "Change a client",
     Need.CLIENT_DELETE: "Delete a client",

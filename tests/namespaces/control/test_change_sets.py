@@ -14,13 +14,13 @@ from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.actions.change_sets.decisions import approve, comment, decline
 from namespaces.actions.change_sets.policy import set_policy
 from namespaces.actions.clients import create_client, update_client
-from namespaces.actions.configuration import update_configuration
+from namespaces.actions.configuration import set_possession, update_configuration
 from namespaces.actions.ownership import assign_team
 from namespaces.actions.roles import grant_role
 from namespaces.control.cases import approval_state
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.rules.policy import Need, Policy
-from namespaces.models import ChangeSet, Client, ControlPolicy, Role
+from namespaces.models import ChangeSet, Client, ControlPolicy, Possession, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, Membership, NoticeRecipient, User
 from tests.namespaces.control.conftest import Plant, approve_now
@@ -339,6 +339,17 @@ def test_loosening_the_policy_needs_approval_and_tightening_does_not(plant: Plan
     ControlPolicy.objects.update(approvals=1)
     approve_now(plant.rita, change_set)
     assert approval_state(change_set).is_enough
+
+
+def test_asking_for_less_proof_of_possession_needs_approval(plant: Plant) -> None:
+    set_possession(plant.olga, namespace=plant.namespace, possession=Possession.REQUIRED)
+    found = held(set_possession, plant.olga, namespace=plant.namespace, possession=Possession.OFF)
+    assert found.needs == (Need.POLICY,)
+    change_set = plant.request(plant.olga, found)
+    approve_now(plant.rita, change_set)
+    run_change_set(change_set.pk)
+    plant.namespace.refresh_from_db()
+    assert plant.namespace.possession == Possession.OFF
 
 
 def test_deletions_follow_when_azure_has_confirmed_the_rest(plant: Plant) -> None:
