@@ -25,12 +25,13 @@ OPTIONS: tuple[tuple[str, str, type, str], ...] = (
         "mqtt-host",
         "",
         str,
-        "address or name for MQTT endpoints alone, in their certificate too (default: that of --host)",
+        "host of the MQTT endpoints alone, in their certificate too; with --host 0.0.0.0 only their name (default: --host)",
     ),
     ("host-name", "", str, "additional names for the server certificate, separated by commas"),
     ("port", "8443", int, "port of the ARM endpoint; 0: any free port"),
     ("mqtt-port-base", "8883", int, "first port for MQTT endpoints, each takes the next free one; 0: any free ports"),
     ("ready-file", "", Path, "JSON file with addresses and credentials, written when all endpoints listen"),
+    ("endpoints-file", "", Path, "JSON file of the MQTT endpoints, kept up to date, for the portal's MQTT_ENDPOINTS"),
     ("env-file", "", Path, "shell file with variables for az and azure-identity, written when all endpoints listen"),
     ("seed", "", Path, "JSON file of resources to create at the start"),
     ("subscription", "", str, "id of the first subscription (default: generated once per state folder)"),
@@ -53,7 +54,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     environment = os.environ
     parser = _parser(environment)
     found = parser.parse_args(arguments)
-    for name in ("state", "ready_file", "env_file", "seed"):
+    for name in ("state", "ready_file", "endpoints_file", "env_file", "seed"):
         path = getattr(found, name)
         setattr(found, name, path.absolute() if path != Path() else None)
     if found.state is None and not found.in_memory:

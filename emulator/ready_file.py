@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ def ready_content(
     if by_name is not None:  # one MQTT port for all namespaces, selected by host name
         content["mqtt_by_name"] = {"host": by_name[0], "port": by_name[1]}
     return content
+
+
+def mqtt_content(endpoints: Mapping[str, tuple[str, int]], ca: str) -> dict[str, Any]:
+    """Return host, port and CA file of each MQTT endpoint by namespace id, as the control API and `--endpoints-file` have them."""
+    return {
+        namespace_id: {
+            "host": host,
+            "port": port,
+            "ca": ca,
+            "http": f"https://{f'[{host}]' if ':' in host else host}:{port}/mqtt",
+        }
+        for namespace_id, (host, port) in endpoints.items()
+    }
 
 
 def env_file_lines(url: str, authority: Authority, credentials: Credentials) -> str:

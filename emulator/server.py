@@ -15,6 +15,8 @@ import ssl
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,12 +38,14 @@ from emulator.ready_file import (
     FEDERATED_TOKEN,
     advertised_host,
     env_file_lines,
+    mqtt_content,
     ready_content,
     url_of,
     write_private_file,
 )
 from emulator.storage.store import Store
 
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 GRACE = 1.0  # seconds for open requests to finish
 WARNING = """\
 ******************************************************************************
@@ -153,10 +157,11 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     mqtt = MqttEndpoints(
         store,
         authority,
-        options.mqtt_host or options.host,
+        options.host if options.host in EVERY_ADDRESS else options.mqtt_host or options.host,
         mqtt_options(options),
         client_host=options.mqtt_host or host,
         credentials=credentials,
+        report=partial(_write_endpoints, options, str(authority.ca_path)),
     )
     events = LifeCycleEvents(store, options.events)
     service = _make_service(options, authority, credentials, store, mqtt, events)
@@ -259,8 +264,17 @@ def _write_files(options: Namespace, variables: str, content: dict[str, Any]) ->
                 raise StartError(f"Cannot write {path}: {error.strerror}.") from error
 
 
+def _write_endpoints(options: Namespace, ca: str, endpoints: Mapping[str, tuple[str, int]]) -> None:
+    if options.endpoints_file is not None:
+        try:
+            options.endpoints_file.parent.mkdir(parents=True, exist_ok=True)
+            write_private(options.endpoints_file, json.dumps(mqtt_content(endpoints, ca), indent=2).encode(), 0o644)
+        except OSError as error:
+            logger.error("cannot write %s: %s", options.endpoints_file, error.strerror)
+
+
 def _remove_files(options: Namespace) -> None:
-    for path in (options.ready_file, options.env_file):
+    for path in (options.ready_file, options.env_file, options.endpoints_file):
         if path is not None:
             path.unlink(missing_ok=True)
 

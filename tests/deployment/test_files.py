@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from emulator.authority import Authority
+from emulator.options import parse_arguments
 from sync.pages import metrics
 from sync.workers.periodic import EXPECTED
 from tests.deployment.page import COMMANDS, ROOT, variables
@@ -63,6 +64,17 @@ def test_a_unit_runs_the_command_of_the_page(name: str) -> None:
     (unit,) = (DEPLOY / "systemd").glob(f"mqtt-portal-{name}*.service")
     (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
     assert joined(command) == joined(COMMANDS[name])
+
+
+def test_the_emulator_of_a_class_runs_with_options_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    (unit,) = (DEPLOY / "systemd").glob("mqtt-portal-emulator.service")
+    (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    assert joined(command) == "python -m emulator"
+    overlay = yaml.safe_load((DEPLOY / "compose.class.yaml").read_text(encoding="utf-8"))["services"]
+    options = parse_arguments([each.partition(":?")[0].lstrip("${") for each in overlay["emulator"]["command"][3:]])
+    assert (options.host, options.host_name, options.mqtt_host) == ("0.0.0.0", ("emulator",), "CLASS_HOST")
+    assert overlay.keys() - {"emulator", "devices"} <= compose().keys()
+    assert joined(" ".join(overlay["devices"]["command"])) == joined(COMMANDS["devices"])
 
 
 # nginx

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from emulator.options import parse_arguments
 from tests.deployment.page import COMMANDS, ROOT, variables
 
 IN_SETTINGS = re.compile(r'\b(text|secret|flag|whole_number|seconds|words)\(\s*"([A-Z_]+)"')
@@ -40,6 +43,20 @@ def test_the_example_has_only_variables_that_are_read() -> None:
     known = read_by_the_code()
     from_files = {f"{name}_FILE" for name, is_secret in known.items() if is_secret}
     assert set(example()) <= set(known) | from_files | OF_LIBRARIES
+
+
+def test_the_example_of_a_class_has_only_variables_that_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = dict(IN_EXAMPLE.findall((ROOT / "deploy/class.env.example").read_text(encoding="utf-8")))
+    of_the_emulator = {name: value for name, value in given.items() if name.startswith("EMULATOR_")}
+    assert set(given) - of_the_emulator.keys() <= set(read_by_the_code())
+    for name, value in of_the_emulator.items():
+        monkeypatch.setenv(name, value or "00000000-0000-0000-0000-000000000001")
+    parsed = parse_arguments([])
+    known = {f"EMULATOR_{name.upper()}" for name in vars(parsed)}
+    assert of_the_emulator.keys() <= known
+    assert str(parsed.endpoints_file) == given["MQTT_ENDPOINTS"]
+    assert given["AZURE_ARM_CA"] == f"{parsed.state}/emulator-ca.pem"
+    assert (parsed.host, given["AZURE_ARM_URL"]) == ("127.0.0.1", f"https://127.0.0.1:{parsed.port}")
 
 
 def test_the_example_passes_the_deployment_check_of_django(tmp_path: Path) -> None:

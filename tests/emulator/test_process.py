@@ -219,6 +219,37 @@ def test_mqtt_alone_listens_on_another_address(tmp_path: Path) -> None:
         process.stop()
 
 
+def test_the_file_of_endpoints_follows_the_namespaces(tmp_path: Path) -> None:
+    file = tmp_path / "shared" / "endpoints.json"
+    process = EmulatorProcess(tmp_path / "emulator", "--endpoints-file", str(file), "--in-memory")
+    try:
+        assert json.loads(file.read_text()) == {}
+        made = [process.make_namespace(f"ns-{name}") for name in ("first", "second")]
+        until(lambda: json.loads(file.read_text()) == process.mqtt_endpoints, "the file has both")
+        assert set(process.mqtt_endpoints) == set(made)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+        process.call("DELETE", made[0])
+        until(lambda: json.loads(file.read_text()).keys() == {made[1]}, "the file has one")
+    finally:
+        process.stop()
+    assert not file.exists()
+
+
+def test_a_name_for_mqtt_where_it_listens_everywhere(tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--host-name", "localhost", "--mqtt-host", "class.example.com", "--in-memory")
+    process = EmulatorProcess(tmp_path / "emulator", *options)
+    try:
+        namespace = process.make_namespace("ns-named")
+        until(lambda: namespace in process.mqtt_endpoints, "the endpoint listens")
+        endpoint = process.mqtt_endpoints[namespace]
+        assert endpoint["host"] == "class.example.com"
+        context = ssl.create_default_context(cafile=endpoint["ca"])
+        with socket.create_connection(("127.0.0.1", endpoint["port"]), timeout=60) as connection:
+            context.wrap_socket(connection, server_hostname="class.example.com").close()
+    finally:
+        process.stop()
+
+
 def test_a_second_emulator_on_the_same_folder_does_not_start(emulator: EmulatorProcess) -> None:
     second = run("--state", str(emulator.state_dir), "--port", "0")
     assert second.returncode == 1

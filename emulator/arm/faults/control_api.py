@@ -10,6 +10,7 @@ from emulator.arm.faults.active_faults import ActiveFaults
 from emulator.arm.faults.judging import JudgingMoments, read_move
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
+from emulator.ready_file import mqtt_content
 
 NamespaceReplacement = Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Sequence[Mapping[str, Any]]]
 MAX_REPLACED = 200  # namespaces at once
@@ -78,17 +79,7 @@ class ControlApi:
         )
 
     def _endpoints(self) -> dict[str, Any]:
-        return {
-            "mqtt": {
-                namespace_id: {
-                    "host": host,
-                    "port": port,
-                    "ca": self._mqtt_ca,
-                    "http": f"https://{f'[{host}]' if ':' in host else host}:{port}/mqtt",
-                }
-                for namespace_id, (host, port) in self._mqtt_endpoints().items()
-            }
-        }
+        return {"mqtt": mqtt_content(self._mqtt_endpoints(), self._mqtt_ca)}
 
 
 def _read_replacement(body: bytes) -> tuple[list[Mapping[str, Any]], list[str]]:

@@ -29,7 +29,8 @@ class MqttEndpoints:
     """All listeners of the emulator.
 
     A namespace keeps its port over restarts; a port in use is skipped for the next free one. They listen on `host`;
-    `client_host` is the host name that clients are given, and `credentials` check the tokens of HTTP requests.
+    `client_host` is the host name that clients are given, and `credentials` check the tokens of HTTP requests. `report` is called
+    with the endpoints when they have changed.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class MqttEndpoints:
         *,
         client_host: str = "",
         credentials: Credentials | None = None,
+        report: Callable[[Mapping[str, tuple[str, int]]], None] = lambda _: None,
     ) -> None:
+        self._report = report
         self._store = store
         self._authority = authority
         self._host = host
@@ -194,6 +197,7 @@ class MqttEndpoints:
                 await self._open(namespace)
         if self._by_name is not None:
             self._by_name.route(self._endpoints.values())
+        self._report(self.endpoints)
 
     async def _open(self, namespace: Resource) -> None:
         endpoint = NamespaceEndpoint(namespace, self._store, self._options, self._credentials)

@@ -1,17 +1,24 @@
 """Classes are made in the emulator, by administrators only."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
+from lab.actions.classes.making import create_class
 from lab.models import TrainingClass
+from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.models import Namespace, NamespaceConfiguration
+from portal.demo.checks import mqtt_answers
 from portal.models import Activity, User
+from sync.arm.gateway import arm_gateway
 from tests.lab.classes.joining import page
 from tests.support.browsing import signed_in
 from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_user
+from tests.support.factories import make_admin, make_user
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -58,11 +65,29 @@ def test_there_are_no_classes_without_an_emulator(admin: User, training: Trainin
 
 def test_an_unreachable_emulator_makes_no_class(admin: User, settings: Any) -> None:
     settings.AZURE_ARM_URL = settings.AZURE_AUTHORITY_URL = "https://127.0.0.1:1"
-    from sync.arm.gateway import arm_gateway
-
     arm_gateway.cache_clear()
     answer = signed_in(admin).post(page("class_create"), {"title": "Monday", "seats": "2"})
     assert answer.status_code == 422
     assert answer.context["form"].non_field_errors().as_data()[0].code == "emulator"
     assert not TrainingClass.objects.exists()
     assert not Namespace.objects.exists()
+
+
+def test_seats_have_endpoints_on_a_server(settings: Any, tmp_path: Path) -> None:
+    """As docs/classes.md sets it up: the emulator keeps the file that the portal reads."""
+    file = tmp_path / "endpoints.json"
+    emulator = EmulatorProcess(tmp_path / "class", "--endpoints-file", str(file), "--mqtt-host", "127.0.0.2")
+    try:
+        for name, value in emulator.as_azure().items():
+            setattr(settings, name, value)
+        arm_gateway.cache_clear()
+        settings.MQTT_ENDPOINTS = str(file)
+        training = create_class(make_admin(), title="Monday", seats=2)
+        seats = [seat.namespace for seat in training.seats.select_related("namespace") if seat.namespace]
+        until(lambda: len(json.loads(file.read_text())) == 2, "both seats have endpoints")
+        found = [mqtt_endpoint(namespace) for namespace in seats]
+        assert [each.host for each in found if each] == ["127.0.0.2"] * 2
+        assert all(each and mqtt_answers(each.host, each.port, each.ca) for each in found)
+    finally:
+        emulator.stop()
+        arm_gateway.cache_clear()
