@@ -174,7 +174,10 @@ class Change(models.Model):
     object_pk = models.BigIntegerField(null=True)  # of the row that was written
     generation = models.PositiveBigIntegerField(null=True)  # that was written; null while it is not, or nothing is sent
     written_at = models.DateTimeField(null=True)
-    confirmed_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)  # Azure has it, or it was overtaken
+    overtaken = models.BooleanField(
+        default=False
+    )  # the object was edited again, discarded or deleted before Azure had it
 
     objects = ChangeQuerySet.as_manager()
 

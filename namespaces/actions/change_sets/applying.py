@@ -14,14 +14,14 @@ from namespaces.actions.change_sets.records import note, people, tell
 from namespaces.actions.change_sets.requests import ask_people, mark_stale
 from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, try_to_write, write
 from namespaces.control.cases import affected_teams, approval_state
-from namespaces.control.kinds import RowKind, kind_of
+from namespaces.control.kinds import RowKind, is_deletion, kind_of
 from namespaces.models import Change, ChangeSet
 from portal.models import User
 from portal.registry import places
 from sync.models import SyncedModel
 
 State = ChangeSet.State
-_WRITTEN = ["object_pk", "generation", "written_at", "confirmed_at"]
+_WRITTEN = ["object_pk", "generation", "written_at", "confirmed_at", "overtaken"]
 
 
 def run_change_set(pk: int) -> None:
@@ -33,9 +33,10 @@ def run_change_set(pk: int) -> None:
 
 
 def run_unfinished(*, most: int = 200) -> None:
-    """Go on with every change set whose message was lost, whose worker died, or that waits for Azure."""
-    for pk in ChangeSet.objects.unfinished().order_by("pk").values_list("pk", flat=True)[:most]:
-        run_change_set(pk)
+    """Go on with every change set whose message was lost, whose worker died, or that waits for Azure; those that stopped last."""
+    for states in ((State.APPROVED, State.SENDING), (State.PARKED,)):
+        for pk in ChangeSet.objects.filter(state__in=states).order_by("pk").values_list("pk", flat=True)[:most]:
+            run_change_set(pk)
 
 
 def _start(pk: int, now: datetime) -> bool:
@@ -122,11 +123,23 @@ def _refusals(changes: Sequence[Change], now: datetime) -> str:
         rows = _rows(kind, [each.object_pk for each in mine if each.object_pk is not None])
         for each in mine:
             row = rows.get(each.object_pk or 0)
-            if row is None or each.generation is None or row.synced_generation >= each.generation:
-                each.confirmed_at = now  # gone, or confirmed with this edit or a later one
-            elif row.parked_code:
+            if _is_over(each, row):
+                each.confirmed_at = now
+            elif row is not None and row.parked_code:
                 refused = refused or f"{row.what} {each.name}: {row.parked_code}. {row.parked_message}".strip()
     return refused
+
+
+def _is_over(change: Change, row: SyncedModel | None) -> bool:
+    """Return whether Azure has what was written, or it was overtaken by a later edit, which `change` then says."""
+    if row is None:
+        change.overtaken = not is_deletion(change)
+        return True
+    written = change.generation or 0
+    if row.edited_generation > written:
+        change.overtaken = True
+        return True
+    return row.synced_generation >= written
 
 
 def _rows(kind: str, pks: Collection[int]) -> dict[int, SyncedModel]:
@@ -149,7 +162,10 @@ def _settle(row: ChangeSet, changes: Sequence[Change], refused: str, now: dateti
         row.state, row.ended_at, row.problem, row.problem_code = State.DONE, now, "", ""
         row.save()
         note(None, row, "Change set applied")
-        sentence = f"Azure has confirmed all {len(changes)} changes." if len(changes) > 1 else "Azure has confirmed it."
+        overtaken = sum(each.overtaken for each in changes)
+        sentence = f"Azure has confirmed {len(changes) - overtaken} of {len(changes)} changes."
+        if overtaken:
+            sentence += f" {overtaken} were edited again, discarded or deleted before."
         tell("change_set_applied", row, concerned(row), subject=f"“{row.title}” is applied", sentence=sentence)
     elif row.state == State.PARKED:
         row.state, row.problem, row.problem_code = State.SENDING, "", ""

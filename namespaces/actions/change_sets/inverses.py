@@ -7,14 +7,12 @@ from namespaces.models import ChangeSet
 from namespaces.rules.errors import RuleError
 from portal.models import User
 
-UNDOABLE = (ChangeSet.State.SENDING, ChangeSet.State.PARKED, ChangeSet.State.DONE)
-
 
 def build_inverse(actor: User, *, change_set: ChangeSet) -> ChangeSet:
     """Return a draft of the actor that undoes what was written, the last change first. Raise RuleError."""
     change_set = ChangeSet.objects.select_related("namespace").get(pk=change_set.pk)
     check_reader(actor, change_set)
-    if change_set.state not in UNDOABLE:
+    if change_set.applied_at is None:
         raise RuleError("", "not-applied", "Nothing of this change set was applied, so there is nothing to undo.")
     written = change_set.changes.filter(written_at__isnull=False).order_by("-position")
     found = [kind_of(each.kind).inverse(change_set.namespace, each) for each in written]

@@ -156,9 +156,12 @@ def rebase(actor: User, *, change_set: ChangeSet) -> ChangeSet:
 
 
 def withdraw(actor: User, *, change_set: ChangeSet) -> ChangeSet:
-    """Withdraw a request, or forget a draft. Raise RuleError."""
+    """Withdraw a request, forget a draft, or give up what Azure stopped: what was written stays, the rest is not. Raise RuleError."""
     with transaction.atomic(durable=True):
-        row = _editable(actor, change_set)
+        row = locked(change_set)
+        check_requester(actor, row)
+        if row.state != State.PARKED:
+            _check_editable(row)
         if row.state == State.DRAFT:
             row.delete()
             return row

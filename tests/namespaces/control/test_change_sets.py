@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.actions.ca_certificates import delete_ca_certificate, update_ca_certificate
 from certificates.models import CACertificate
 from namespaces.actions.bulk import CHANGES, change_clients
 from namespaces.actions.change_sets import emergency, inverses, requests
@@ -383,6 +383,31 @@ def test_a_rejection_of_azure_parks_it_until_a_retry(plant: Plant) -> None:
     confirm_in_azure(CACertificate)
     run_change_set(change_set.pk)
     assert state_of(change_set) == State.DONE
+
+
+def test_what_was_edited_again_before_azure_had_it_is_called_overtaken(plant: Plant) -> None:
+    change_set = plant.request()
+    approve_now(plant.olga, change_set)
+    run_change_set(change_set.pk)
+    CACertificate.objects.update(parked_code="InvalidRequest", parked_message="No.")
+    run_change_set(change_set.pk)
+    update_ca_certificate(plant.dana, certificate=CACertificate.objects.get(), description="edited since")
+    run_change_set(change_set.pk)
+    assert state_of(change_set) == State.DONE
+    assert change_set.changes.get().overtaken
+
+
+def test_a_stopped_set_is_given_up_and_can_be_undone(plant: Plant) -> None:
+    change_set = plant.request()
+    approve_now(plant.olga, change_set)
+    run_change_set(change_set.pk)
+    CACertificate.objects.update(parked_code="InvalidRequest", parked_message="No.")
+    run_change_set(change_set.pk)
+    requests.withdraw(plant.dana, change_set=change_set)
+    assert state_of(change_set) == State.WITHDRAWN
+    run_change_set(change_set.pk)
+    assert state_of(change_set) == State.WITHDRAWN
+    assert inverses.build_inverse(plant.dana, change_set=change_set).changes.get().operation == "delete"
 
 
 def test_a_set_is_written_whole_or_not_at_all(plant: Plant) -> None:
