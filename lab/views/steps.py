@@ -22,8 +22,9 @@ from portal.listing import whole_number
 from portal.web.recorded_requests import mark_as_download
 from portal.web.responses import PageRequest, local_url, render_page
 from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.control import HeldBack
 
-FAULTS = (RuleError, AzureRefused, AzureUnreachable)
+FAULTS = (RuleError, HeldBack, AzureRefused, AzureUnreachable)
 SHOWN = "The portal does the steps now. Watch the checks, and read what each step did."
 
 

@@ -38,6 +38,10 @@ SAME_TESTS = {
         *("test_notices.py", "../certificates/test_expiry_notices.py"),
     ),
     "people": tuple(f"../portal/people/test_{name}.py" for name in ("accounts", "invitations", "migrations", "teams")),
+    "change sets": (
+        *("../namespaces/control/test_change_sets.py", "../namespaces/control/test_imports_and_leads.py"),
+        "../namespaces/control/test_no_self_approval.py::test_no_sequence_approves_itself",
+    ),
     "lists": (
         "../namespaces/pages/test_list_places.py",
         *(f"../portal/test_{name}.py" for name in ("csv_files", "exports", "export_progress", "listing")),

@@ -26,6 +26,7 @@ from namespaces.models import Client, Namespace, NamespaceConfiguration
 from namespaces.rules.errors import RuleError
 from portal.models import User
 from sync.arm.gateway import AzureRefused, AzureUnreachable
+from sync.control import HeldBack
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _run_alone(job: _Job, wait: Wait) -> None:
     """Run in a thread of its own: a connection waits until Azure has the rows."""
     try:
         _run(job, wait)
-    except (RuleError, AzureRefused, AzureUnreachable, OSError) as fault:
+    except (RuleError, HeldBack, AzureRefused, AzureUnreachable, OSError) as fault:
         logger.warning("A step of %s could not be shown: %s", job.exercise.slug, fault)
     finally:
         connections.close_all()
