@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/test-authentication/", authentication_trace.test_authentication, name="test_authentication"),
     # Expiries
     path("<int:pk>/expiries/", expiries.expiries, name="expiries"),
+    path("<int:pk>/expiries/impact/", expiries.expiry_impact, name="expiry_impact"),
     path("<int:pk>/expiries/calendar/", expiries.expiry_feed_make, name="expiry_feed_make"),
     path("<int:pk>/expiries/calendar/revoke/", expiries.expiry_feed_revoke, name="expiry_feed_revoke"),
     path("calendar/<str:secret>.ics", expiries.expiry_feed, name="expiry_feed"),

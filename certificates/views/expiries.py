@@ -14,9 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from certificates.actions.calendar_feeds import create_calendar_feed, open_calendar_feed, revoke_calendar_feed
 from certificates.models import ExpiryFeed
 from certificates.pages.expiries import calendar_of, expiries_of
+from certificates.pages.impact import DAY, DAYS, impact_on, weekly_chart
 from namespaces.access import get_namespace
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
+from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 
 SPANS = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
@@ -33,6 +35,26 @@ def expiries(request: PageRequest, pk: int) -> HttpResponse:
         request, namespace, expiries=found, within=within if within in SPANS else "", feed=feed, now=at
     )
     return render_page(request, "certificates/expiries.html", context, partial="grid")
+
+
+@require_safe
+def expiry_impact(request: PageRequest, pk: int) -> HttpResponse:
+    """Show who is refused from which day on if nothing is done. `day`: days from today, 0 to 365."""
+    namespace = get_namespace(request.user, pk, Verb.READ)
+    day = min(whole_number(request.GET.get("day", "")) or 0, DAYS)
+    at = namespace.judged_at(timezone.now())
+    context = namespace_context(
+        request,
+        namespace,
+        impact=impact_on(namespace, day=day, at=at),
+        chart=weekly_chart(namespace, day=day, at=at),
+        at=at,
+        ends=at + DAYS * DAY,
+        most_days=DAYS,
+        is_part=bool(request.htmx),
+        menu_current="certificates:expiries",
+    )
+    return render_page(request, "certificates/expiry_impact.html", context, partial="result")
 
 
 @never_cache

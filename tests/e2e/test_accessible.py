@@ -47,6 +47,8 @@ PAGES = (
     "namespaces/1/configuration/",
     "namespaces/1/configuration/commands/",
     "namespaces/1/configuration/possession/",
+    "namespaces/1/expiries/impact/",
+    "namespaces/1/clients/press-1/renew/",
     "namespaces/1/emulator/",
     "namespaces/1/connections/",
     "namespaces/1/connections/refused/",

@@ -258,6 +258,7 @@ TEAM_MEMBER = (
     Stop("connections-issuer-alarms", f"{PLANT}connections/issuer-alarms/"),
     Stop("connection", f"{PLANT}connections/?result=refused", open_the_first_trace, "namespaces:connection_detail"),
     Stop("expiries", f"{PLANT}expiries/"),
+    Stop("expiry-impact", f"{PLANT}expiries/impact/?day=200"),
     Stop("sync", f"{PLANT}sync/"),
     Stop("sync-refused", f"{PLANT}sync/refused/"),
     Stop("drift", f"{PLANT}drift/"),

@@ -258,6 +258,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_retry": ("POST", "contributor"),
     "certificates:test_authentication": ("GET", "reader"),
     "certificates:expiries": ("GET", "reader"),
+    "certificates:expiry_impact": ("GET", "reader"),
     "certificates:expiry_feed_make": ("POST", "reader"),
     "certificates:expiry_feed_revoke": ("POST", "reader"),
     "certificates:sample_certificates": ("GET", "reader"),
