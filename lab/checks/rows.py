@@ -3,6 +3,7 @@
 from django.db.models import F
 
 from certificates.authentication.engine import authentication_name_key
+from certificates.reach.conditions import in_reach_of
 from lab.checks.situation import Situation, check
 from namespaces.models import Client, NamespaceConfiguration
 from portal.models import Activity
@@ -40,6 +41,14 @@ def ca_synced(situation: Situation, *, file: str) -> bool:
 @check()
 def ca_deleted(situation: Situation, *, file: str) -> bool:
     return bool(situation.thumbprint(file)) and not _uploaded(situation, file).exists()
+
+
+@check()
+def out_of_reach(situation: Situation, *, client: str, file: str) -> bool:
+    """The client exists, and the uploaded CA certificate could not authenticate as it."""
+    row, found = _uploaded(situation, file).first(), situation.clients().named(client)
+    condition = in_reach_of(situation.namespace, row.name) if row is not None else None
+    return condition is not None and found.exists() and not found.filter(condition).exists()
 
 
 @check()

@@ -140,10 +140,18 @@ class Trainee:
         row = upload_file(self.room.trainee, self.room.namespace, self.files[file], name=f"wrong-{file.split('_')[0]}")
         return lambda: delete_ca_certificate(self.room.trainee, certificate=row)
 
-    def _row_client_registered(self, *, client: str, scheme: str) -> Undo:
-        file = "other" if scheme == "ThumbprintMatch" else ""
-        put_client(self.room.trainee, self.room.namespace, {}, name=client, scheme=scheme, file=file)
+    def _row_ca_deleted(self, *, file: str) -> Undo:
+        row = self.room.cas().get(thumbprint=self.files[file]["thumbprint"])
+        delete_ca_certificate(self.room.trainee, certificate=row)
+        return lambda: upload_file(self.room.trainee, self.room.namespace, self.files[file], name="again")
+
+    def _row_client_registered(self, *, client: str, scheme: str, file: str = "") -> Undo:
+        file = file or ("other" if scheme == "ThumbprintMatch" else "")
+        files = self.files if file in self.files else {}
+        put_client(self.room.trainee, self.room.namespace, files, name=client, scheme=scheme, file=file)
         row = Client.objects.get(namespace=self.room.namespace, name=client)
+        if files:
+            return lambda: put_client(self.room.trainee, self.room.namespace, {}, name=client)
         is_new = client in self.exercise.start.get("absent", ())
         return (lambda: delete_client(self.room.trainee, client=row)) if is_new else nothing
 
