@@ -20,6 +20,7 @@ class UploadedCA:
     not_after: datetime | None
     url: str
     is_hidden: bool = False  # another team's: it vouches for clients, and no page names it
+    waits: bool = False  # for a proof of possession, so that it vouches for no one yet
 
 
 # Namespaces, as a person sees them → the CA certificates of each by its primary key, in order of their names.

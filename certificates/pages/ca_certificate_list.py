@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from certificates.models import CACertificate
+from certificates.models import WAITS_FOR_PROOF, CACertificate
 from certificates.pages.possession import note_badges
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Namespace
@@ -51,4 +51,5 @@ def uploaded_cas(namespaces: Sequence[Namespace]) -> dict[int, list[UploadedCA]]
 def _uploaded(row: CACertificate, *, is_hidden: bool) -> UploadedCA:
     url = "" if is_hidden else reverse("certificates:ca_certificate_detail", args=[row.namespace_id, row.name])
     name = HIDDEN_NAME if is_hidden else row.name
-    return UploadedCA(name, row.subject, row.thumbprint, row.not_after, url, is_hidden)
+    waits = row.waits_for == WAITS_FOR_PROOF
+    return UploadedCA(name, row.subject, row.thumbprint, row.not_after, url, is_hidden, waits)

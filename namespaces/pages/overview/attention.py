@@ -114,6 +114,10 @@ def _of_trust(summary: Summary, trust: Trust, at: datetime) -> Iterator[Need]:
     for ca in expired:
         sentence = f"has expired; {_depend(trust.behind(ca))}"
         yield Need("ca-expired", "bad", ca.name, sentence, "Replace it", ca.url, at=ca.not_after)
+    for ca in trust.cas:
+        if ca.waits:
+            sentence = "is not sent to Azure before someone proves possession of its key"
+            yield Need("proof-missing", "warning", ca.name, sentence, "Prove possession", ca.url)
     untrusted = trust.untrusted_count
     if untrusted:
         verb = "has" if untrusted == 1 else "have"

@@ -28,7 +28,7 @@ class Trust:
 
     @cached_property
     def trusted_marks(self) -> dict[str, UploadedCA]:
-        return {name_mark(ca.subject): ca for ca in (*self.cas, *self.hidden) if ca.subject}
+        return {name_mark(ca.subject): ca for ca in (*self.cas, *self.hidden) if ca.subject and not ca.waits}
 
     @property
     def needing(self) -> int:

@@ -152,3 +152,11 @@ def test_an_owner_sets_it_on_the_configuration(owner: Browser, namespace: Namesp
     assert owner.post(url, {"possession": "asked"}).status_code == 302
     namespace.refresh_from_db()
     assert namespace.possession == "asked"
+
+
+def test_the_overview_names_a_certificate_that_waits(owner: Browser, namespace: Namespace, ca: Identity) -> None:
+    url = uploaded(owner, namespace, ca)
+    overview = reverse("namespaces:namespace_overview", args=[namespace.pk])
+    assert "proof-missing" in page_of(owner, overview)
+    owner.post(url, {"pem": ca.issue(nonce_on(page_of(owner, url))).pem.decode()})
+    assert "proof-missing" not in page_of(owner, overview)
