@@ -15,7 +15,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from lab.models import BrowserDevice, SharedAttempt
-from namespaces.models import ClientImport, Namespace
+from namespaces.models import ChangeSet, ClientImport, Namespace
 from portal.activity import DOWNLOADS
 from portal.models import Activity, CachedValue, FailedSignIns, SignInCount, User
 from portal.models.evidence import UnsealedPart
@@ -113,6 +113,7 @@ def browser(place: Namespace) -> Browser:
     admin = User.objects.get(username="admin")
     browser.force_login(admin)
     ClientImport.objects.update(user=admin)  # the person who brought it is the only one who sees it
+    ChangeSet.objects.update(requested_by=admin)  # a draft, the same
     BrowserDevice.objects.update(owner=admin)  # the same
     SharedAttempt.objects.update(owner=admin)
     return browser

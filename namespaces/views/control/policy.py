@@ -26,7 +26,7 @@ def control_policy(request: PageRequest, pk: int) -> HttpResponseBase:
     row = ControlPolicy.objects.filter(namespace=namespace).first()
     policy, edition = (row.rules, str(row.edition)) if row is not None else (Policy(), "0")
     posted = request.POST if request.method == "POST" else None
-    if posted is not None and "turn_on" in posted:
+    if posted is not None and posted.get("turn_on") == "1":
         set_policy(request.user, namespace=namespace, policy=replace(policy, enabled=True))
         return _saved(request, namespace)
     form = PolicyForm(posted, initial=initial_of(policy))
