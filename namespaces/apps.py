@@ -16,6 +16,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.control.kinds import register_kind
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
+        from namespaces.pages.control.emergencies import emergency_bar
         from namespaces.pages.history import pages_of
         from namespaces.places import NamespacePlaces
         from namespaces.reachability import note_reachability
@@ -31,6 +32,7 @@ class NamespacesConfig(AppConfig):
             register_role_book,
             register_roles,
             register_search,
+            register_shell_bar,
             register_shell_item,
             register_team_uses,
         )
@@ -51,6 +53,7 @@ class NamespacesConfig(AppConfig):
         register_roles(held_roles)
         register_role_book(NamespaceRoles())
         register_team_uses(uses_of_team)
+        register_shell_bar(emergency_bar)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

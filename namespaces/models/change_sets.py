@@ -124,6 +124,11 @@ class ChangeSet(models.Model):
                 name="change_set_unfinished",
                 condition=Q(state__in=["open", "approved", "sending", "parked"]),
             ),
+            models.Index(
+                fields=["id"],
+                name="change_set_unconfirmed",
+                condition=Q(emergency_at__isnull=False, confirmed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

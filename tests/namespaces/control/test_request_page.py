@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from certificates.models import CACertificate
 from certificates.x509.reading import to_pem
+from namespaces.actions.change_sets import emergency, requests
 from namespaces.models import ChangeSet, Client, ControlPolicy
 from portal.models import User
 from portal.registry import role_book
@@ -151,3 +152,17 @@ def test_giving_owner_on_the_page_of_roles_is_requested(plant: Plant) -> None:
     answer = signed_in(plant.olga).post(url, {"who": new.username, "role": "owner", "generation": "0"})
     assert answer.headers["Location"].endswith("/request/")
     assert not plant.namespace.roles.filter(user=new).exists()
+
+
+def test_a_banner_stays_until_another_person_confirms(plant: Plant) -> None:
+    draft = requests.keep_draft(plant.olga, plant.held(plant.olga, team=None))
+    made = emergency.apply_at_once(plant.olga, change_set=draft, reason="The line stands still.", is_proven=True)
+    mark, home = f'data-emergency-bar="{made.pk}"', reverse("namespaces:namespace_list")
+    for person in (plant.olga, plant.rita, plant.dana, plant.lee):
+        assert mark in signed_in(person).get(home).content.decode()
+    assert mark not in signed_in(make_user("stranger")).get(home).content.decode()
+    plant.namespace.hides_other_teams = True
+    plant.namespace.save()
+    assert mark not in signed_in(plant.lee).get(home).content.decode()
+    emergency.confirm(plant.rita, change_set=made)
+    assert mark not in signed_in(plant.olga).get(home).content.decode()
