@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +18,15 @@ NONCE = "5f" * 20
 
 
 @pytest.fixture(params=["P-256", "RSA 2048"])
-def ca(request: pytest.FixtureRequest, tmp_path: Path) -> Identity:
+def ca(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Identity]:
     made = authority("Line 1 CA", key=request.param, at=timezone.now() - timedelta(days=1))
     device = made.issue("sensor-1", key=request.param)
     for name, each in (("ca", made), ("device", device)):
         (tmp_path / f"{name}.crt").write_bytes(each.pem)
         (tmp_path / f"{name}.key").write_bytes(each.key_pem)
-    return made
+    yield made
+    for key in tmp_path.glob("*.key"):
+        key.unlink()
 
 
 def run(commands: Commands, folder: Path) -> bytes:
@@ -31,8 +34,6 @@ def run(commands: Commands, folder: Path) -> bytes:
         done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (line, done.stderr)
     made = (folder / commands.makes).read_bytes()
-    for key in folder.glob("*.key"):
-        key.unlink()
     return made
 
 
