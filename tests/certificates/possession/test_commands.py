@@ -33,8 +33,7 @@ def run(commands: Commands, folder: Path) -> bytes:
     for line in commands.lines:
         done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (line, done.stderr)
-    made = (folder / commands.makes).read_bytes()
-    return made
+    return (folder / commands.makes).read_bytes()
 
 
 def kind_of(proof: bytes, ca: Identity) -> str:
