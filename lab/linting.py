@@ -12,16 +12,17 @@ from lab.actions.exercises.files import INTERMEDIATE, OLD, ROOT, make_chain, nam
 from lab.actions.exercises.show_steps import STEPS
 from lab.catalogue.exercise import Exercise, ExerciseError, read_exercise
 from lab.catalogue.reading import exercise_folders
-from lab.checks import connections, operations, rows  # noqa: F401  they register their checks
+from lab.checks import approvals, connections, operations, rows  # noqa: F401  they register their checks
 from lab.checks.situation import CHECKS
 from lab.pages.panel import PLACEHOLDER, PLACEHOLDERS
+from namespaces.control.rules.policy import Need
 from sync.capabilities.fault_training import LESSONS
 
 START_KEYS = frozenset(
     {
         *("certificates", "lifetime_days", "own_chain", "no_files", "uploaded", "not_uploaded"),
         *("clients", "absent", "old_chain"),
-        *("in_azure", "faults"),
+        *("in_azure", "faults", "approval"),
     }
 )
 LONGEST_GOAL = 240  # characters: two sentences
@@ -80,6 +81,9 @@ def _start_problems(exercise: Exercise, files: set[str]) -> Iterator[str]:
     for table in start.get("clients", ()):
         if table.get("scheme", "SubjectMatchesAuthenticationName") not in SCHEMES_BY_VALUE:
             yield f"start.clients: {table.get('scheme')} is no validation scheme."
+    for code in start.get("approval", ()):
+        if code not in set(Need):
+            yield f"start.approval: {code} is none of {', '.join(Need)}."
     known = {lesson.code for lesson in LESSONS}
     for code in start.get("faults", ()):
         if code not in known:

@@ -26,7 +26,7 @@ from sync import registry
 from sync.capabilities.connection_log import import_records
 from sync.push.claim_and_settle import push
 from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_configuration, make_namespace, make_user
+from tests.support.factories import make_admin, make_configuration, make_namespace, make_user
 
 __all__ = ["Classroom"]
 
@@ -101,6 +101,7 @@ def classroom(in_lab: None, azure: EmulatorProcess, settings: Any, db: None) -> 
     settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
     settings.LIVE_STATE_GATEWAY = "sync.capabilities.live_state.ArmLiveState"
     trainee = make_user("tia")
+    make_admin("approver")
     resource_id = azure.make_namespace(new_name())
     namespace = make_namespace(resource_id.rpartition("/")[2], resource_id=resource_id)
     make_configuration(namespace)

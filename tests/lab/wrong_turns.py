@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -20,8 +21,11 @@ from lab.actions.exercises.progress import Begun
 from lab.actions.exercises.start_states import put_client, upload_file
 from lab.catalogue.exercise import Exercise, WrongTurn
 from lab.models import Progress
+from namespaces.actions.change_sets.emergency import apply_at_once
+from namespaces.actions.change_sets.requests import keep_draft, request_approval, withdraw
 from namespaces.actions.clients import delete_client
-from namespaces.models import Client
+from namespaces.control.gate import NeedsApproval
+from namespaces.models import ChangeSet, Client
 from sync.drift.resolutions import ignore
 from sync.models import Finding
 from tests.lab.conftest import Classroom
@@ -155,8 +159,29 @@ class Trainee:
         is_new = client in self.exercise.start.get("absent", ())
         return (lambda: delete_client(self.room.trainee, client=row)) if is_new else nothing
 
+    def _row_draft_left(self, *, client: str) -> Undo:
+        draft = keep_draft(self.room.trainee, self._held(client))
+        return lambda: withdraw(self.room.trainee, change_set=draft)
+
+    def _row_request_withdrawn(self, *, client: str) -> Undo:
+        draft = keep_draft(self.room.trainee, self._held(client))
+        asked = request_approval(self.room.trainee, change_set=draft, title="Renew", reason="A new certificate.")
+        withdraw(self.room.trainee, change_set=asked)
+        return lambda: ChangeSet.objects.filter(pk=asked.pk).delete()
+
+    def _row_applied_at_once(self, *, client: str) -> Undo:
+        draft = keep_draft(self.room.trainee, self._held(client))
+        apply_at_once(self.room.trainee, change_set=draft, reason="It stands still.", is_proven=True)
+        return lambda: ChangeSet.objects.filter(pk=draft.pk).delete()
+
+    def _held(self, client: str) -> NeedsApproval:
+        with pytest.raises(NeedsApproval) as held:
+            put_client(self.room.trainee, self.room.namespace, {}, name=client)
+        return held.value
+
     def _row_client_deleted(self, *, client: str) -> Undo:
-        put_client(self.room.trainee, self.room.namespace, {}, name=client)
+        if not Client.objects.present().filter(namespace=self.room.namespace, name=client).exists():
+            put_client(self.room.trainee, self.room.namespace, {}, name=client)
         delete_client(self.room.trainee, client=Client.objects.get(namespace=self.room.namespace, name=client))
         return nothing
 

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from certificates.samples.chain import SampleChain
 from lab.actions.exercises.files import facts_of, make_chain, old_facts
-from lab.actions.exercises.start_states import apply_start
+from lab.actions.exercises.start_states import apply_start, ask_for_approval, take_approvals_back
 from lab.actions.exercises.wrong_turns import find_turn
 from lab.catalogue.exercise import Exercise
 from lab.catalogue.reading import exercise as exercise_of
-from lab.checks import connections, operations, rows  # noqa: F401  they register their checks
+from lab.checks import approvals, connections, operations, rows  # noqa: F401  they register their checks
 from lab.checks.situation import CHECKS, Situation, passes
 from lab.models import Enrolment, Progress
 from namespaces.models import Namespace
@@ -45,11 +45,14 @@ def begin(actor: User, *, namespace: Namespace, exercise: Exercise) -> Begun:
     if chain is not None:
         files = facts_of(chain) | old_facts(exercise, at=starting_at, ahead=namespace.judged_ahead)
     progress = _reset(actor, namespace, exercise, {"files": former, "own": own and chain is None})
+    asked: dict[str, Any] | None = None
     try:
         apply_start(actor, namespace, exercise, files)
+        asked = ask_for_approval(namespace, exercise)
     finally:
         was_made = chain is not None or bool(known.get("made"))
         progress.facts = {"files": files, "own": own, "made": was_made, "starting_at": starting_at.isoformat()}
+        progress.facts |= {"approval": asked} if asked is not None else {}
         progress.started_at = timezone.now()
         progress.save()
     return Begun(progress, chain)
@@ -98,6 +101,8 @@ def watch(progress: Progress, namespace: Namespace) -> Progress:
             row.wrong_turn, row.wrong_turn_at, row.wrong_turn_facts = "", None, {}
         if (row.passed, row.facts, row.wrong_turn) != before or row.done_at is not None:
             row.save()
+    if row.done_at is not None and "approval" in row.facts:
+        take_approvals_back(namespace)
     return row
 
 

@@ -15,11 +15,16 @@ from lab.actions.exercises.mqtt_once import Credentials, connect_once
 from lab.actions.exercises.observing import note
 from lab.actions.exercises.start_states import default_team, put_client, scope_of, upload_file
 from lab.models import Progress
+from namespaces.actions.change_sets.applying import run_change_set
+from namespaces.actions.change_sets.decisions import approve
+from namespaces.actions.change_sets.requests import keep_draft, request_approval
 from namespaces.actions.client_imports import keep_rows, start_import
 from namespaces.actions.configuration import update_configuration
 from namespaces.client_files.files import read_files
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import Client, Namespace, NamespaceConfiguration
+from namespaces.control.cases import approval_state
+from namespaces.control.gate import NeedsApproval
+from namespaces.models import ChangeSet, Client, Namespace, NamespaceConfiguration
 from portal.models import User
 from portal.observations import Observation
 from sync.capabilities.fault_training import fault_control, turn_off
@@ -113,6 +118,28 @@ def register_client(
     """Create the client, or change it to these values."""
     values = {"authentication_name": authentication_name, "scheme": scheme, "state": state, "file": file}
     put_client(showing.actor, showing.namespace, showing.files, name=client, **values)
+
+
+@step()
+def request_client(showing: Showing, *, client: str, scheme: str, reason: str) -> None:
+    """Change the client, which needs approval, and request that."""
+    try:
+        put_client(showing.actor, showing.namespace, {}, name=client, scheme=scheme)
+    except NeedsApproval as held:
+        draft = keep_draft(showing.actor, held)
+        request_approval(showing.actor, change_set=draft, title=draft.title, reason=reason)
+
+
+@step()
+def approve_by_another(showing: Showing, *, client: str) -> None:
+    """Approve the open request about the client as a person who may, and apply it as a worker does. Nothing happens where no one may."""
+    rows = ChangeSet.objects.filter(namespace=showing.namespace, requested_by=showing.actor, state=ChangeSet.State.OPEN)
+    rows = rows.filter(changes__name=client, created_at__gte=showing.progress.started_at)
+    for row in rows.select_related("namespace", "requested_by"):
+        state = approval_state(row)
+        for approver in User.objects.filter(pk__in=state.approvers).order_by("pk")[:1]:
+            approve(approver, change_set=row, shown=state.shown)
+            run_change_set(row.pk)
 
 
 @step(needs_azure=True)

@@ -15,7 +15,9 @@ from lab.actions.exercises.files import SUBJECT
 from lab.catalogue.exercise import Exercise
 from lab.models import Progress
 from namespaces.access import teams_of
+from namespaces.actions.change_sets.policy import ask_also, take_back
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
+from namespaces.control.rules.policy import Need
 from namespaces.models import Client, Namespace
 from portal.models import Team, User
 from sync.arm.gateway import arm_gateway
@@ -42,6 +44,7 @@ def apply_start(actor: User, namespace: Namespace, exercise: Exercise, files: Ma
     """Make the namespace as the exercise begins. Raise RuleError, AzureRefused or AzureUnreachable."""
     start = exercise.start
     _turn_faults_off(actor, namespace)
+    take_approvals_back(namespace)
     for name in start.get("absent", ()):
         _delete_client(actor, namespace, str(name))
     own = {stem: each["thumbprint"] for stem, each in files.items()} if start.get("own_chain") else {}
@@ -59,6 +62,19 @@ def apply_start(actor: User, namespace: Namespace, exercise: Exercise, files: Ma
         control = fault_control()
         if control is not None:
             turn_on(actor, control, scope_of(namespace), code=str(code), share="100", count="")
+
+
+def ask_for_approval(namespace: Namespace, exercise: Exercise) -> dict[str, Any] | None:
+    """Let the policy of the namespace ask for what the exercise is about. Return what takes that back; None for nothing."""
+    needs = [Need(code) for code in exercise.start.get("approval", ())]
+    return ask_also(namespace, needs) if needs else None
+
+
+def take_approvals_back(namespace: Namespace) -> None:
+    """Restore the policy of the namespace where an exercise changed it, whoever began it."""
+    for progress in Progress.objects.filter(namespace=namespace, facts__has_key="approval").order_by("-started_at"):
+        take_back(namespace, progress.facts.pop("approval"))
+        progress.save(update_fields=["facts"])
 
 
 def _send_clients(namespace: Namespace, exercise: Exercise) -> None:

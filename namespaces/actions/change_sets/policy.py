@@ -1,5 +1,7 @@
 """Change the policy of a namespace. Loosening it needs approval itself."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from namespaces.actions.change_sets.records import people
@@ -45,20 +47,15 @@ def set_policy(actor: User, *, namespace: Namespace, policy: Policy, opened: str
     """
     _check(policy)
     with one_transaction():
-        Namespace.objects.select_for_update(of=("self",)).get(pk=namespace.pk)  # one change at a time
+        row, before = _locked_policy(namespace)
         check_verb(actor, namespace, Verb.OWN)
-        row = ControlPolicy.objects.filter(namespace=namespace).first() or ControlPolicy(namespace=namespace, edition=0)
         if opened and opened != str(row.edition):
             raise RuleError("", "changed-meanwhile", "The policy was changed after this page was opened.")
-        before = row.rules
         if policy == before and row.edition:
             return row
         if policy.is_looser_than(before):
             _check_loosening(actor, namespace, row, before, policy)
-        row.enabled, row.needs, row.approvals = policy.enabled, sorted(policy.needs), policy.approvals
-        row.by_owners, row.by_leads, row.by_team_id = policy.by_owners, policy.by_leads, policy.by_team
-        row.emergency, row.edition = policy.emergency, row.edition + 1
-        row.save()
+        _write(row, policy)
         _record(actor, namespace, before, policy)
     return row
 
@@ -77,6 +74,45 @@ def _check(policy: Policy) -> None:
         raise RuleError("by_team", "unknown", "Choose a team of the list.")
 
 
+def ask_also(namespace: Namespace, needs: Iterable[Need]) -> dict[str, Any]:
+    """Let the policy ask for these changes too, as an exercise of the lab wants it. It is never loosened by this.
+
+    Return what `take_back` needs: the policy before, and its edition now.
+    """
+    with one_transaction():
+        row, before = _locked_policy(namespace)
+        wanted = frozenset(needs) | (before.needs if before.enabled else frozenset())
+        policy = replace(before, enabled=True, needs=wanted)
+        _write(row, policy)
+        _record(None, namespace, before, policy)
+    return {"before": described(before), "edition": row.edition}
+
+
+def take_back(namespace: Namespace, asked: Mapping[str, Any]) -> bool:
+    """Restore the policy from before `ask_also`. Return False where a person has changed it since: theirs stays."""
+    with one_transaction():
+        row, current = _locked_policy(namespace)
+        if row.edition != asked["edition"]:
+            return False
+        before = policy_from(asked["before"])
+        _write(row, before)
+        _record(None, namespace, current, before)
+    return True
+
+
+def _locked_policy(namespace: Namespace) -> tuple[ControlPolicy, Policy]:
+    Namespace.objects.select_for_update(of=("self",)).get(pk=namespace.pk)  # one change at a time
+    row = ControlPolicy.objects.filter(namespace=namespace).first() or ControlPolicy(namespace=namespace, edition=0)
+    return row, row.rules
+
+
+def _write(row: ControlPolicy, policy: Policy) -> None:
+    row.enabled, row.needs, row.approvals = policy.enabled, sorted(policy.needs), policy.approvals
+    row.by_owners, row.by_leads, row.by_team_id = policy.by_owners, policy.by_leads, policy.by_team
+    row.emergency, row.edition = policy.emergency, row.edition + 1
+    row.save()
+
+
 def start_policy(namespace: Namespace) -> ControlPolicy:
     """Switch the policy on for a namespace that is being connected, inside that transaction."""
     return ControlPolicy.objects.create(namespace=namespace, enabled=True)
@@ -90,7 +126,7 @@ def approvers_for(namespace: Namespace, requester: User, policy: Policy) -> list
     return people(possible_approvers(policy, case))
 
 
-def _record(actor: User, namespace: Namespace, before: Policy, after: Policy) -> None:
+def _record(actor: User | None, namespace: Namespace, before: Policy, after: Policy) -> None:
     activity.record(
         actor,
         verb="Change approval policy",
