@@ -35,7 +35,7 @@ def now(classroom: Classroom) -> Policy:
 
 def test_the_policy_is_as_before_after_the_exercise(classroom: Classroom) -> None:
     start(classroom, APPROVAL)
-    assert (now(classroom).enabled, now(classroom).needs) == (True, {Need.LEAVE_THUMBPRINT})
+    assert (now(classroom).enabled, now(classroom).needs) == (True, frozenset({Need.LEAVE_THUMBPRINT}))
     start(classroom, APPROVAL)
     start(classroom, OTHER)
     assert not now(classroom).enabled
