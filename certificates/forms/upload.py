@@ -194,7 +194,9 @@ class UploadCertificateForm(CertificateFileForm, ResourceForm):
     name = forms.CharField(
         label="Certificate name",
         help_text="3 to 50 letters, digits and hyphens, unique in this namespace.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 50}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": 50, "data-named-by": "id_file"}
+        ),
         error_messages={"required": "Enter a certificate name."},
     )
     description = forms.CharField(

@@ -1,6 +1,6 @@
 /* What pages do beyond HTML and htmx. No dependencies; every page works without it.
    Templates use it through data attributes: data-choose-all, data-copy, data-copy-from, data-drop-zone, data-follows, data-local, data-menu,
-   data-menu-search, data-moment, data-pane-close, data-theme-form, data-ticked, data-toast.
+   data-menu-search, data-moment, data-named-by, data-pane-close, data-theme-form, data-ticked, data-toast.
    A response may show a toast: HX-Trigger: {"toast": {"text": …, "kind": "success"}}. */
 "use strict";
 (() => {
@@ -260,6 +260,17 @@
     }
   }
 
+  /* ---------- a name proposed from the file that is chosen, until the user types one ---------- */
+  function nameByFile(input) {
+    const field = input.id && one(`[data-named-by="${input.id}"]`);
+    const file = input.files?.[0];
+    if (!field || !file || (field.value && field.value !== field.dataset.proposed)) return;
+    const stem = file.name.replace(/(\.[A-Za-z0-9]{1,4})+$/, "").normalize("NFKD").replace(/\p{M}/gu, "");
+    const name = stem.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, field.maxLength);
+    field.value = field.dataset.proposed = name;
+    field.dispatchEvent(new Event("input", { bubbles: true })); // it is checked like a typed one
+  }
+
   /* ---------- a time on a slider: shown while it moves, requested when it stops ---------- */
   function showMoment(slider) {
     const moment = new Date(Number(slider.value) * 1000);
@@ -411,6 +422,7 @@
     typedInto = event.target.closest("#pane .pane") ?? typedInto;
     const zone = event.target.matches('input[type="file"]') && event.target.closest("[data-drop-zone]");
     if (zone) describeFiles(zone);
+    if (zone) nameByFile(event.target);
     if (event.target.matches("[data-moment]")) document.getElementById(event.target.dataset.moment)?.form.requestSubmit();
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
     if (event.target.matches("[data-choose-all]")) for (const box of boxesBelow(event.target)) box.checked = event.target.checked;

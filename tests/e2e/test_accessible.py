@@ -211,6 +211,21 @@ def test_escape_keeps_what_was_typed_and_cancel_discards_it(furnished: DemoProce
     expect(dana.locator("#pane .pane")).to_have_count(0)
 
 
+def test_a_certificate_is_named_by_its_file_until_a_name_is_typed(
+    furnished: DemoProcess, dana: Page, files: Path
+) -> None:
+    dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")
+    name, file = dana.get_by_label("Certificate name"), dana.locator("#id_file")
+    file.set_input_files(files / "intermediate_ca.crt")
+    expect(name).to_have_value("intermediate-ca")
+    file.set_input_files(files / "client.crt")
+    expect(name).to_have_value("client")
+    name.fill("line-c")
+    file.set_input_files(files / "intermediate_ca.crt")
+    expect(dana.locator("#id_file_error")).to_have_attribute("data-problem", "duplicate")
+    expect(name).to_have_value("line-c")
+
+
 def test_a_replaced_button_keeps_the_focus(furnished: DemoProcess, dana: Page) -> None:
     """Where a form grows or shrinks, the keyboard goes on from the button that was pressed."""
     base = f"{furnished.wait_ready()['portal']}namespaces/1/"
