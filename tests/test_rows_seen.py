@@ -23,6 +23,7 @@ DECIDING = {
     "certificates.pages.authentication_trace.trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.certificate_check._trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.ca_certificate_list.uploaded_cas": "compared with issuers; hidden ones have no name",
+    "certificates.pages.impact.trusted_until": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.forms.upload.existing_in": "a certificate is uploaded once; hidden ones have no name",
     "namespaces.forms.base.check_name_is_free": "names are unique in a namespace",
     "namespaces.forms.clients.check_authentication_name": "authentication names are unique in a namespace",

@@ -80,7 +80,8 @@ def _shown(namespace: Namespace, alarms: Iterable[IssuerAlarm], *, at: datetime)
     cas = {each.name: each for each in uploaded_cas(namespace)}
     names = texts_without_hidden_names(namespace, [each.ca_name for each in alarms])
     valid = set(_valid_thumbprints(namespace, alarms, at))
-    cursors = ConnectionAttempt.objects.filter(namespace=namespace, cursor__in=[each.cursor for each in alarms])
+    attempts = ConnectionAttempt.objects.visible_to(namespace.sight)
+    cursors = attempts.filter(namespace=namespace, cursor__in=[each.cursor for each in alarms])
     kept = set(cursors.values_list("cursor", flat=True))
     same = _decidable(namespace, alarms)
     shown = []
@@ -105,7 +106,8 @@ def _shown(namespace: Namespace, alarms: Iterable[IssuerAlarm], *, at: datetime)
 def _valid_thumbprints(namespace: Namespace, alarms: Iterable[IssuerAlarm], at: datetime) -> Iterable[str]:
     """Return the thumbprints of the expected certificates that are still valid."""
     wanted = [each.former_thumbprint for each in alarms if each.former_thumbprint]
-    rows = ClientCertificate.objects.filter(namespace=namespace, thumbprint__in=wanted, not_after__gt=at)
+    seen = ClientCertificate.objects.visible_to(namespace.sight)
+    rows = seen.filter(namespace=namespace, thumbprint__in=wanted, not_after__gt=at)
     return rows.values_list("thumbprint", flat=True)
 
 

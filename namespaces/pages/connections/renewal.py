@@ -29,9 +29,10 @@ class RenewalPage:
 
 def renewal_page(client: Client) -> RenewalPage:
     renewal = renewal_now(client)
-    known = ClientCertificate.objects.filter(namespace=client.namespace_id, thumbprint__in=client.thumbprints)
+    seen = ClientCertificate.objects.visible_to(client.namespace.sight)
+    known = seen.filter(namespace=client.namespace_id, thumbprint__in=client.thumbprints)
     expiries = dict(known.values_list("thumbprint", "not_after"))
-    uses = ClientCertificate.objects.last_uses(client)
+    uses = seen.last_uses(client)
     held = tuple(
         HeldThumbprint(
             label,
