@@ -170,6 +170,12 @@ def weekly_chart(namespace: Namespace, *, day: int, at: datetime) -> BarChart:
     return bar_chart(columns, noted="refused", word="refused")
 
 
+def labelled(chart: BarChart) -> list[tuple[Column, str]]:
+    """Return each column with the place of its label on the axis: every fourth week, every eighth on a phone."""
+    places = ("major" if week % 8 == 0 else "minor" if week % 4 == 0 else "" for week in range(len(chart.bars)))
+    return [(bar.column, place) for bar, place in zip(chart.bars, places, strict=True)]
+
+
 def _by_week(namespace: Namespace, cas: Sequence[TrustedUntil], at: datetime) -> list[int]:
     """Return how many clients are refused at the end of each week. One query: it groups clients by what vouches for them."""
     grouped = (

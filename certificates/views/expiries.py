@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from certificates.actions.calendar_feeds import create_calendar_feed, open_calendar_feed, revoke_calendar_feed
 from certificates.models import ExpiryFeed
 from certificates.pages.expiries import calendar_of, expiries_of
-from certificates.pages.impact import DAY, DAYS, impact_on, weekly_chart
+from certificates.pages.impact import DAY, DAYS, impact_on, labelled, weekly_chart
 from namespaces.access import get_namespace
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
@@ -43,11 +43,13 @@ def expiry_impact(request: PageRequest, pk: int) -> HttpResponse:
     namespace = get_namespace(request.user, pk, Verb.READ)
     day = min(whole_number(request.GET.get("day", "")) or 0, DAYS)
     at = namespace.judged_at(timezone.now())
+    chart = weekly_chart(namespace, day=day, at=at)
     context = namespace_context(
         request,
         namespace,
         impact=impact_on(namespace, day=day, at=at),
-        chart=weekly_chart(namespace, day=day, at=at),
+        chart=chart,
+        labelled=labelled(chart),
         at=at,
         ends=at + DAYS * DAY,
         most_days=DAYS,

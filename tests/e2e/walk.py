@@ -250,7 +250,6 @@ TEAM_MEMBER = (
     Stop("permission-binding-create", f"{PLANT}create-permission-binding/"),
     *(stop for stem, one in RULES.items() for stop in _of_a_resource(stem, one, ("", *TABS, "update", "delete"))),
     Stop("configuration", f"{PLANT}configuration/"),
-    Stop("configuration-possession", f"{PLANT}configuration/possession/"),
     *_of_a_resource("configuration", f"{PLANT}configuration/", ("activity", "json", "commands")),
     Stop("connections", f"{PLANT}connections/"),
     Stop("connections-refused", f"{PLANT}connections/?result=refused"),
@@ -295,6 +294,7 @@ ADMINISTRATOR = (
     Stop("overview-admin", PLANT),
     Stop("access-control-admin", f"{PLANT}access-control/"),
     Stop("other-teams", f"{PLANT}access-control/other-teams/"),
+    Stop("configuration-possession", f"{PLANT}configuration/possession/"),
     Stop("role-add", f"{PLANT}add-role-assignment/"),
     Stop("role-delete", f"{PLANT}access-control/1/remove/"),
     *(

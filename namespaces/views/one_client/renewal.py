@@ -78,7 +78,7 @@ def _page(
 ) -> HttpResponse:
     more: dict[str, Any] = {"form": form, "refusal": refusal, "has_log": has_connection_log()}
     more |= {
-        "page": renewal_page(client),
+        "renewing": renewal_page(client),
         "opened": opened_with(request, client) if status != CHANGED else client.edition,
     }
     context = row_context(request, client, CLIENTS, tab="renew", **more)
