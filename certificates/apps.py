@@ -9,6 +9,7 @@ class CertificatesConfig(AppConfig):
         from certificates import menu
         from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
+        from certificates.actions.rollovers import remind_by_clock, successions
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
         from certificates.pages.authentication_trace import trusted_cas
@@ -18,7 +19,7 @@ class CertificatesConfig(AppConfig):
         from namespaces.actions.change_sets.other_kinds import team_change_of
         from namespaces.control.kinds import register_kind
         from namespaces.control.reach import register_reach
-        from namespaces.registry import register_ca_certificates, register_reach_filter
+        from namespaces.registry import register_ca_certificates, register_reach_filter, register_successions
         from portal.registry import (
             register_actions,
             register_menu_item,
@@ -35,10 +36,12 @@ class CertificatesConfig(AppConfig):
             register_kind(kind)
         register_reach(clients_by_team)
         register_reach_filter(in_reach_of)
+        register_successions(successions)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)
         register_notice_producer(announce_expiries)
+        register_notice_producer(remind_by_clock)
         register_person_ending(end_calendar_feeds)
         register_search(menu.search_ca_certificates)
         register_actions(menu.actions)

@@ -22,7 +22,7 @@ from certificates.x509.reading import (
     to_pem,
 )
 from certificates.x509.thumbprints import grouped_thumbprint
-from namespaces.models import Namespace, NamespaceResource, Possession
+from namespaces.models import Client, Namespace, NamespaceResource, Possession
 from namespaces.rules.clients import RESOURCE_NAME_PATTERN
 from sync.models import Sight, SyncedModel, SyncedQuerySet
 
@@ -56,8 +56,8 @@ class CACertificate(NamespaceResource, SyncedModel):
         "thumbprint": "Thumbprint",
     }
     field_columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "subject": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
-        "thumbprint": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after"),
+        "subject": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after", "added_at"),
+        "thumbprint": ("der", "subject", "issuer", "thumbprint", "not_before", "not_after", "added_at"),
     }
     unchangeable: ClassVar[frozenset[str]] = frozenset({"thumbprint"})
 
@@ -71,6 +71,7 @@ class CACertificate(NamespaceResource, SyncedModel):
     thumbprint = models.CharField(max_length=64, blank=True, db_index=True)
     not_before = models.DateTimeField(null=True)
     not_after = models.DateTimeField(null=True, db_index=True)
+    added_at = models.DateTimeField(null=True)  # since when the row holds this certificate; None: not recorded
     last_used_at = models.DateTimeField(null=True)
     rule_notes: Any = models.JSONField(default=list, blank=True)
 
@@ -91,6 +92,8 @@ class CACertificate(NamespaceResource, SyncedModel):
         ]
 
     def set_certificate(self, certificate: Certificate) -> None:
+        if bytes(self.der) != certificate.der:
+            self.added_at = timezone.now()
         self.der = certificate.der
         self.subject = certificate.subject
         self.issuer = certificate.issuer
@@ -240,6 +243,54 @@ class PossessionNonce(models.Model):
 
     def __str__(self) -> str:
         return self.nonce
+
+
+class CARollover(models.Model):
+    """The replacement of one CA certificate by another one: both are trusted while the clients change.
+
+    What is needed to trust the old one again is copied, because its row is deleted in the end.
+    """
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="ca_rollovers")
+    old = models.ForeignKey(CACertificate, null=True, on_delete=models.SET_NULL, related_name="rollovers")
+    successor = models.ForeignKey(CACertificate, null=True, on_delete=models.SET_NULL, related_name="rollovers_to")
+    old_key = models.CharField(max_length=64)  # SHA-256 of the public key
+    successor_key = models.CharField(max_length=64)
+    old_name = models.CharField(max_length=50)
+    old_description = models.TextField(blank=True)
+    old_team = models.ForeignKey("portal.Team", null=True, on_delete=models.SET_NULL, related_name="+")
+    old_der = models.BinaryField()
+    quiet_teams: Any = models.JSONField(null=True)  # as namespaces.registry.Succession.teams
+    started_at = models.DateTimeField()
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    reminded_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_rollover_of_a_ca", fields=["old"], condition=Q(cancelled_at=None, old__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.old_name} → {self.successor}"
+
+
+class RolloverConfirmation(models.Model):
+    """A person knows that a client can connect without the old CA certificate, although no connection shows it."""
+
+    rollover = models.ForeignKey(CARollover, on_delete=models.CASCADE, related_name="confirmations")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    confirmed_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_confirmation_per_client", fields=["rollover", "client"])]
+
+    def __str__(self) -> str:
+        return f"{self.client}: {self.rollover}"
 
 
 class ExpiryFeed(models.Model):

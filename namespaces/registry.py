@@ -83,19 +83,34 @@ def uploaded_ca_subjects(namespace: Namespace) -> dict[str, str]:
     return {ca.thumbprint: ca.subject for ca in uploaded_cas(namespace)}
 
 
-# The primary key of a namespace → pairs of keys: that of a CA being replaced, and that of its announced successor.
-SuccessorSource = Callable[[int], Iterable[tuple[str, str]]]
-_successor_sources: list[SuccessorSource] = []
+@dataclass(frozen=True)
+class Succession:
+    """A CA key that is being replaced, and the one that replaces it, as hashes of the public keys.
+
+    `teams` are those whose clients change from one to the other without an alarm: of the clients that the person who started
+    it might change. None among them stands for clients of no team; None instead of them for every client.
+    """
+
+    former: str
+    successor: str
+    teams: frozenset[int | None] | None
+
+    def covers(self, team_pk: int | None) -> bool:
+        return self.teams is None or team_pk in self.teams
 
 
-def register_announced_successors(source: SuccessorSource) -> None:
-    """Register the function that returns which CA keys take over from which, in a rollover that is under way."""
-    _successor_sources[:] = [source]
+SuccessionSource = Callable[[int], Iterable[Succession]]  # takes the primary key of a namespace
+_succession_sources: list[SuccessionSource] = []
 
 
-def announced_successors(namespace_pk: int) -> frozenset[tuple[str, str]]:
-    """Return the pairs of a CA key that is being replaced and the one that replaces it, as hashes of the public keys."""
-    return frozenset(pair for source in _successor_sources for pair in source(namespace_pk))
+def register_successions(source: SuccessionSource) -> None:
+    """Register the function that returns which CA keys take over from which."""
+    _succession_sources[:] = [source]
+
+
+def successions_in(namespace_pk: int) -> list[Succession]:
+    """Return which CA keys take over from which in a namespace."""
+    return [each for source in _succession_sources for each in source(namespace_pk)]
 
 
 # A namespace, as a person sees it, and the name of a CA certificate or `ANY_CA` → the condition for the clients that it could

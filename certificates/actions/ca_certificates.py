@@ -30,6 +30,7 @@ def upload_ca_certificate(
         row.name, row.description = name, description
         row.rule_notes = []
         row.set_certificate(certificate)
+        row.added_at = timezone.now()  # also where the row waits for its deletion with the same certificate
         commit(actor, row, "Upload certificate", None)
         ask_for_proof(actor, row)
     return row

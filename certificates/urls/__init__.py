@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from certificates.views import authentication_trace, ca_certificates, expiries, possession, samples
+from certificates.views import authentication_trace, ca_certificates, expiries, possession, rollovers, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
 from namespaces.views.resources.urls import resource_urls
 
@@ -20,8 +20,28 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "<int:pk>/ca-certificates/<resource_name:name>/replace/",
-        ca_certificates.ca_certificate_replace,
+        rollovers.ca_certificate_replace,
         name="ca_certificate_replace",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/replace/start/",
+        rollovers.ca_certificate_replace_start,
+        name="ca_certificate_replace_start",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/replace/cancel/",
+        rollovers.ca_certificate_replace_cancel,
+        name="ca_certificate_replace_cancel",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/replace/remind/",
+        rollovers.ca_certificate_replace_remind,
+        name="ca_certificate_replace_remind",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/replace/confirm/",
+        rollovers.clients_confirm_replacement,
+        name="clients_confirm_replacement",
     ),
     path(
         "<int:pk>/ca-certificates/<resource_name:name>/pem/",

@@ -1,6 +1,7 @@
 """CA certificates: what differs on their pages from those of other resources, and checking a file before its upload."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
@@ -12,14 +13,14 @@ from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
 from certificates.pages.reach import doctor_of, reach_of_row, reach_of_upload
-from certificates.pages.replacement import replacement_of
+from certificates.pages.replacement import finished_of, uploads_again
 from namespaces.access import get_namespace, get_resource, teams_for_new
 from namespaces.models import Namespace, Possession
 from namespaces.rights import Verb
 from namespaces.views.resources.kinds import ROW_TABS, Kind
 from namespaces.views.resources.pages import grid_context, row_context
 from namespaces.views.resources.refusals import observe_refusal
-from portal.listing import whole_number
+from portal.listing import asked_text, whole_number
 from portal.models import User
 from portal.observations import Observation, observe
 from portal.web.csv_files import CsvColumn
@@ -33,7 +34,16 @@ def _form(
     if row is not None:
         return UpdateCertificateForm(data, initial={"description": row.description})
     files = request.FILES if request.method == "POST" else None
-    return UploadCertificateForm(data, files, namespace=namespace, user=request.user)
+    given = uploads_again(namespace, request.GET.get("again", "")) if data is None else {}
+    return UploadCertificateForm(data, files, namespace=namespace, user=request.user, initial=given)
+
+
+def _replaced_by_upload(request: PageRequest, namespace: Namespace) -> CACertificate | None:
+    """Return the CA certificate that the uploaded one will replace, by the link that led to the form."""
+    asked = asked_text(request.POST if request.method == "POST" else request.GET, "replaces")
+    seen = CACertificate.visible_to(namespace.sight).present().filter(namespace=namespace)
+    found: CACertificate | None = seen.named(asked).first() if asked else None
+    return found
 
 
 def _delete(actor: User, row: CACertificate, data: QueryDict, *, opened: str) -> None:
@@ -61,6 +71,7 @@ def _certificate(request: PageRequest, row: CACertificate) -> dict[str, Any]:
         "issuer_row": issuers.first() if row.issuer else None,
         "reach": reach_of_row(row, request.user),
         "doctor": doctor_of(row),
+        "finished": finished_of(row),
     }
 
 
@@ -74,11 +85,19 @@ def _reach_of_upload(request: PageRequest, namespace: Namespace, form: Any) -> d
     return {"reach": reach_of_upload(diagnosis.chosen, namespace, request.user, team)}
 
 
-def _after_upload(row: CACertificate) -> str:
-    """Return the page that comes next: the proof of possession, where the namespace asks for one."""
-    if row.namespace.possession == Possession.OFF:
+def _form_context(request: PageRequest, namespace: Namespace, form: Any) -> dict[str, Any]:
+    return _reach_of_upload(request, namespace, form) | {"replaces": _replaced_by_upload(request, namespace)}
+
+
+def _after_upload(request: PageRequest, row: CACertificate) -> str:
+    """Return the page that comes next: the proof of possession, where the namespace asks for one, or the replacement."""
+    if row.namespace.possession != Possession.OFF:
+        return reverse("certificates:ca_certificate_possession", args=[row.namespace_id, row.name])
+    old = _replaced_by_upload(request, row.namespace)
+    if old is None or old.pk == row.pk:
         return ""
-    return reverse("certificates:ca_certificate_possession", args=[row.namespace_id, row.name])
+    url = reverse("certificates:ca_certificate_replace", args=[row.namespace_id, old.name])
+    return f"{url}?{urlencode({'by': row.name})}"
 
 
 CA_CERTIFICATES = Kind(
@@ -100,6 +119,8 @@ CA_CERTIFICATES = Kind(
     create=upload_ca_certificate,
     create_action="upload",
     update=lambda actor, row, **values: update_ca_certificate(actor, certificate=row, **values),
+    after_create=_after_upload,
+    form_context=_form_context,
     update_title="Edit description",
     delete=_delete,
     pages=("pem", "clients", "replace", "possession", "check_file"),
@@ -109,11 +130,9 @@ CA_CERTIFICATES = Kind(
         ("possession", "Proof of possession"),
         *ROW_TABS[1:],
     ),
-    after_create=_after_upload,
     form_templates=("certificates/ca_certificate_upload.html", "namespaces/resource_form.html"),
     row_context=_signed_by,
     detail_context=_certificate,
-    form_context=_reach_of_upload,
     is_in_use=_is_in_use,
     exported={
         "Certificate name": CsvColumn("name"),
@@ -168,15 +187,6 @@ def ca_certificate_clients(request: PageRequest, pk: int, name: str) -> HttpResp
     row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
     context = row_context(request, row, CA_CERTIFICATES, tab="clients")
     return render_page(request, "certificates/ca_certificate_clients.html", context)
-
-
-@require_safe
-def ca_certificate_replace(request: PageRequest, pk: int, name: str) -> HttpResponse:
-    """Show the steps from one CA certificate to another, and how many clients have taken the last one."""
-    row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
-    context = row_context(request, row, CA_CERTIFICATES, tab="replace")
-    context["replacement"] = replacement_of(row, context["impact"], by=request.GET.get("by", ""))
-    return render_page(request, "certificates/ca_certificate_replace.html", context)
 
 
 @require_safe

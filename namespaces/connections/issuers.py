@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 
 from namespaces.models import Client, ConnectionAttempt, IssuerAlarm
 from namespaces.notices import announce_issuer_alarms
-from namespaces.registry import announced_successors
+from namespaces.registry import Succession, successions_in
 from portal import activity
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -70,14 +70,18 @@ def _note_changed(namespace_pk: int, pks: Sequence[int], seen: dict[str, list[_S
     of_these = IssuerAlarm.objects.filter(client__in=pks).filter(Q(state=State.OPEN) | Q(state=State.EXPECTED))
     for alarm in of_these.order_by("pk"):
         alarms[alarm.client_id].append(alarm)
-    successors = announced_successors(namespace_pk)
-    walks = [_Walk(client, successors, alarms[client.pk]) for client in clients]
+    successions = successions_in(namespace_pk)
+    walks = [_Walk(client, _pairs(client, successions), alarms[client.pk]) for client in clients]
     for walk in walks:
         for each in seen[walk.client.name.lower()]:
             walk.connected(each)
     Client.objects.bulk_update(clients, _COLUMNS)
     IssuerAlarm.objects.bulk_update([alarm for walk in walks for alarm in walk.repeated.values()], ["count", "last_at"])
     _raise_alarms([alarm for walk in walks for alarm in walk.raised.values()])
+
+
+def _pairs(client: Client, successions: Sequence[Succession]) -> frozenset[tuple[str, str]]:
+    return frozenset((each.former, each.successor) for each in successions if each.covers(client.team_id))
 
 
 @dataclass

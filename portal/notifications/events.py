@@ -54,6 +54,12 @@ EVENTS = (
         Channel.MAIL,
         COLLECTED,
     ),
+    Event(
+        "ca_rollover",
+        "A CA certificate is being replaced",
+        "When it starts, and once a week while clients of your team have not changed.",
+        Channel.MAIL,
+    ),
     Event("import_done", "An import of clients is done", "That you started.", Channel.BELL),
     Event("change_set_requested", "Your approval is asked for", "Of a change set in a namespace.", Channel.MAIL),
     Event("change_set_approved", "A change set is approved", "That you requested.", Channel.BELL),

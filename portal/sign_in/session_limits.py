@@ -16,7 +16,7 @@ MARKED_EVERY = 60  # seconds: a session is written that often while it is used
 # Elements that ask for news without their user: a page left open does not keep its session alive.
 POLLING_ELEMENTS = frozenset(
     {
-        *("bell", "live", "newer", "sync-poll", "overview", "namespaces", "sync-figures", "comparison"),
+        *("bell", "live", "newer", "sync-poll", "overview", "namespaces", "sync-figures", "comparison", "rollover"),
         *("import-poll", "attempts-came", "export-progress"),
         *("class-board", "seat-bar", "seat-look", "device-live"),
         *("lab-poll", "progress-notice"),

@@ -70,9 +70,11 @@ LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
 MANAGES: dict[str, tuple[str, ...]] = {
     "certificate_uploader": ("certificates:ca_certificate_",),
-    "client_manager": ("namespaces:client", "lab:device"),
+    "client_manager": ("namespaces:client", "lab:device", "certificates:clients_"),
 }
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
+# Of a CA certificate of any team: each team decides about its own clients.
+OF_EACH_TEAM = {"certificates:clients_confirm_replacement"}
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
@@ -253,6 +255,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_replace": ("GET", "reader"),
     "certificates:ca_certificate_possession": ("GET", "reader"),
     "certificates:ca_certificate_nonce": ("POST", "contributor"),
+    **{
+        f"certificates:ca_certificate_replace_{step}": ("POST", "contributor") for step in ("start", "cancel", "remind")
+    },
+    "certificates:clients_confirm_replacement": ("POST", "contributor"),
     "certificates:ca_certificate_update": ("GET", "contributor"),
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
@@ -604,7 +610,7 @@ def is_allowed(person: str, name: str, least: str) -> bool:
     else:
         manages = least == "contributor" and (is_of(role, name) or name in AMONG_ROWS)
         is_strong = PEOPLE.index("reader") >= PEOPLE.index(least) or manages
-    is_of_a_row = least == "contributor" and "name" in url_arguments()[name]
+    is_of_a_row = least == "contributor" and "name" in url_arguments()[name] and name not in OF_EACH_TEAM
     return is_strong and (team == "Line 1" or not is_of_a_row)
 
 

@@ -67,6 +67,10 @@ NEED_NO_FIELD = (
     "_withdraw",
     "_issuer_alarm",
     "_nonce",
+    "_replace_cancel",
+    "_replace_remind",
+    "_replace_start",
+    "_confirm_replacement",
     "device_end",
     "shared_public",
     # Of a class and its seats.

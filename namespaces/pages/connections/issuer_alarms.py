@@ -79,7 +79,7 @@ def _shown(namespace: Namespace, alarms: Iterable[IssuerAlarm], *, at: datetime)
         return []
     cas = {each.name: each for each in uploaded_cas(namespace)}
     names = texts_without_hidden_names(namespace, [each.ca_name for each in alarms])
-    valid = set(_valid_thumbprints(namespace, alarms, at))
+    valid = set(_valid_thumbprints(namespace, alarms, namespace.judged_at(at)))
     attempts = ConnectionAttempt.objects.visible_to(namespace.sight)
     cursors = attempts.filter(namespace=namespace, cursor__in=[each.cursor for each in alarms])
     kept = set(cursors.values_list("cursor", flat=True))

@@ -40,7 +40,7 @@ def _no_context(row: Any) -> dict[str, Any]:
     return {}
 
 
-def _back_to_list(row: Any) -> str:
+def _back_to_list(request: PageRequest, row: Any) -> str:
     return ""
 
 
@@ -85,7 +85,9 @@ class Kind:
     form_is_pane: bool = True
     checked_fields: tuple[str, ...] = ("name",)
     after_update: str = "detail"
-    after_create: Callable[[Any], str] = _back_to_list  # the address that follows a new row; "" is the list
+    after_create: Callable[[PageRequest, Any], str] = (
+        _back_to_list  # the address that follows a new row; "" is the list
+    )
     draft: Callable[[PageRequest, Namespace, Any], tuple[ResourceForm, dict[str, Any]]] | None = None
     row_context: Callable[[Any], dict[str, Any]] = _no_context  # for every page of one resource
     detail_context: Callable[[PageRequest, Any], dict[str, Any]] = (

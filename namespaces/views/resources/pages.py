@@ -143,7 +143,8 @@ def resource_create(request: PageRequest, pk: int, kind: Kind) -> HttpResponseBa
             if "another" in request.POST:
                 url = reverse(kind.url("create"), args=[pk])
                 return go_to(request, f"{url}?{urlencode({'like': row.name})}")
-            following = kind.after_create(row)
+            row.namespace = namespace  # as the user sees it
+            following = kind.after_create(request, row)
             return go_to(request, following) if following else go_to(request, kind.url("list"), pk)
     return form_page(request, namespace, kind, form)
 

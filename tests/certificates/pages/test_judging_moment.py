@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import QueryDict
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -166,7 +167,9 @@ def test_a_ca_that_expires_by_then_is_no_replacement(namespace: Namespace, chain
         made = make_sample_chain([ClientName("x")], at=timezone.now(), label=label, ahead=ahead)
         make_ca_certificate(namespace, label.lower().replace(" ", "-"), der=made.intermediate.certificate_der)
     old.namespace = namespace
-    assert [each.name for each in replacement_of(old, impact_of(old)).choices] == ["after-then"]
+    assert [each.name for each in replacement_of(old, impact_of(old), QueryDict(), at=timezone.now()).choices] == [
+        "after-then"
+    ]
 
 
 def test_samples_are_valid_at_both_moments(ada: Browser, namespace: Namespace) -> None:

@@ -1,104 +1,385 @@
-"""The steps from one CA certificate to another."""
+"""The replacement of a CA certificate: its steps, where each client is, and when the old one is safe to remove."""
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.actions.ca_certificates import delete_ca_certificate, upload_ca_certificate
+from certificates.actions.rollovers import remind_by_clock, start_rollover
+from certificates.models import CACertificate, CARollover
 from certificates.x509.reading import load_certificate
-from namespaces.connections.client_certificates import Showing, remember
-from namespaces.models import Namespace
-from tests.support.chains import Identity, authority
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from namespaces.models import Client, IssuerAlarm, Namespace
+from portal.models import Activity, Notice, NoticeRecipient
+from tests.namespaces.connections.device_log import Log
+from tests.support.chains import authority, key_identifier
+from tests.support.factories import (
+    PASSWORD,
+    make_ca_certificate,
+    make_client,
+    make_namespace,
+    make_team,
+    make_user,
+    owner_of,
+)
 
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
-OLD, NEW = authority("Old CA", at=NOW), authority("New CA", at=NOW)
+OLD, NEW, OTHER = (authority(name, at=NOW) for name in ("Old CA", "New CA", "Other CA"))
+RENEWED = authority("Old CA", at=NOW + timedelta(days=20))  # the same subject and key
 
 
 @pytest.fixture
-def namespace(client: Browser) -> Namespace:
+def namespace(client: Browser, settings: Any) -> Namespace:
+    settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
     namespace = make_namespace(contributor=make_user("ada"), reader=make_user("rea"))
     for name in ("press-1", "press-2"):
         make_client(namespace, name)
-        show(namespace, OLD.issue(name))
     make_ca_certificate(namespace, "old", der=OLD.der)
     client.login(username="ada", password=PASSWORD)
     return namespace
 
 
-def show(namespace: Namespace, shown: Identity, *, days: int = 0) -> None:
-    at = NOW + timedelta(days=days)
-    remember(namespace.pk, [Showing(shown.name, (load_certificate(shown.der),), at, has_connected=True)])
+@pytest.fixture
+def log(namespace: Namespace) -> Log:
+    return Log(namespace, OLD, NEW, OTHER, began=timezone.now() + timedelta(seconds=1))
 
 
-def page(browser: Browser, namespace: Namespace, by: str = "") -> str:
-    url = reverse("certificates:ca_certificate_replace", args=[namespace.pk, "old"])
-    return browser.get(url, {"by": by} if by else {}).content.decode()
+def page(browser: Browser, **query: str) -> str:
+    url = reverse("certificates:ca_certificate_replace", args=[Namespace.objects.get().pk, "old"])
+    return browser.get(url, query).content.decode()
+
+
+def post(browser: Browser, step: str, **form: Any) -> int:
+    name = "clients_confirm_replacement" if step == "confirm" else f"ca_certificate_replace_{step}"
+    return browser.post(reverse(f"certificates:{name}", args=[Namespace.objects.get().pk, "old"]), form).status_code
 
 
 def step(text: str) -> str:
     return str(re.findall(r'data-replacement="(\w+)"', text)[0])
 
 
-def numbers(text: str) -> tuple[str, str]:
-    moved, total = re.findall(r'data-moved="(\d+)" data-total="(\d+)"', text)[0]
-    return moved, total
+def places(text: str) -> dict[str, int]:
+    return {code: int(count) for code, count in re.findall(r'data-place="(\w+)" data-count="(\d+)"', text)}
 
 
-def test_the_new_one_is_uploaded_first(client: Browser, namespace: Namespace) -> None:
-    text = page(client, namespace)
-    assert step(text) == "upload"
-    assert reverse("certificates:ca_certificate_upload", args=[namespace.pk]) in text
+def verdict(text: str) -> str:
+    return str(re.findall(r'data-verdict="(\w+)"', text)[0])
+
+
+def started(browser: Browser, namespace: Namespace, **fields: Any) -> CARollover:
+    make_ca_certificate(namespace, "new", der=NEW.der, **fields)
+    post(browser, "start", successor="new")
+    return CARollover.objects.get()
+
+
+def test_the_upload_leads_back_to_the_replacement(client: Browser, namespace: Namespace) -> None:
+    text = page(client)
+    upload = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    assert (step(text), f"{upload}?replaces=old" in text) == ("upload", True)
+    assert 'data-replaces="old"' in client.get(upload, {"replaces": "old"}).content.decode()
+    answer = client.post(upload, {"name": "new", "pem": NEW.pem.decode(), "replaces": "old"})
+    assert answer.headers["Location"].endswith("/ca-certificates/old/replace/?by=new")
+    text = page(client, by="new")
+    assert (step(text), '<option value="new" selected>' in text) == ("start", True)
+
+
+def test_the_start_is_announced_and_recorded(client: Browser, namespace: Namespace, log: Log) -> None:
+    line = make_team("Line 1", make_user("lea"))
+    namespace.roles.create(team=line, role="reader")
+    Client.objects.filter(name="press-1").update(team=line)
+    owner = owner_of(namespace)
+    log.connect(OLD)
+    started(client, namespace)
+    told = set(NoticeRecipient.objects.filter(notice__event="ca_rollover").values_list("user__username", flat=True))
+    assert told == {"lea", owner.username}
+    assert Activity.objects.filter(verb="Start replacement", object_name="old", actor__username="ada").exists()
+    assert step(page(client)) == "move"
 
 
 def test_it_waits_until_azure_has_the_new_one(client: Browser, namespace: Namespace) -> None:
-    make_ca_certificate(namespace, "new", der=NEW.der, synced_generation=0)
-    assert step(page(client, namespace, "new")) == "trust"
+    started(client, namespace, synced_generation=0)
+    assert step(page(client)) == "trust"
 
 
-def test_clients_are_counted_as_they_move(client: Browser, namespace: Namespace) -> None:
-    make_ca_certificate(namespace, "new", der=NEW.der)
-    text = page(client, namespace, "new")
-    assert (step(text), numbers(text), text.count("data-waiting")) == ("move", ("0", "2"), 2)
-    show(namespace, NEW.issue("press-1", key_label="second"), days=1)
-    text = page(client, namespace, "new")
-    assert (step(text), numbers(text), text.count("data-waiting")) == ("move", ("1", "2"), 1)
-    show(namespace, NEW.issue("press-2", key_label="second"), days=1)
-    text = page(client, namespace, "new")
-    assert (step(text), numbers(text)) == ("delete", ("2", "2"))
-    assert (
-        f'class="button danger" href="{reverse("certificates:ca_certificate_delete", args=[namespace.pk, "old"])}"'
-        in text
+def test_clients_are_counted_where_their_last_connection_was(client: Browser, namespace: Namespace, log: Log) -> None:
+    make_client(namespace, "mill-1")
+    make_client(namespace, "asleep", state="Disabled")
+    make_client(namespace, "registered", validation_scheme="ThumbprintMatch", thumbprints=["ab" * 32])
+    make_ca_certificate(namespace, "other", der=OTHER.der)
+    started(client, namespace)
+    assert (step(page(client)), places(page(client))) == ("move", {"unknown": 3})
+    log.connect(OLD)
+    log.connect(OTHER, name="mill-1")
+    text = page(client)
+    assert (verdict(text), places(text)) == ("waiting", {"waiting": 1, "unknown": 1, "other": 1})
+    log.connect(NEW)
+    log.connect(NEW, name="press-2")
+    text = page(client)
+    assert (step(text), verdict(text), places(text)) == ("delete", "safe", {"moved": 2, "other": 1})
+    assert 'class="button danger"' in text
+    assert not IssuerAlarm.objects.exists()
+    log.connect(OLD, name="press-2")
+    assert (step(page(client)), verdict(page(client))) == ("move", "waiting")
+
+
+def test_a_connection_that_raised_an_alarm_shows_nothing(client: Browser, namespace: Namespace, log: Log) -> None:
+    make_ca_certificate(namespace, "other", der=OTHER.der)
+    started(client, namespace)
+    log.connect(OLD)
+    log.connect(OTHER)  # another device's, perhaps
+    log.connect(NEW, name="press-2")
+    assert (verdict(page(client)), places(page(client))) == ("unknown", {"unknown": 1, "moved": 1})
+    client.post(
+        reverse("namespaces:client_issuer_alarm", args=[namespace.pk, "press-1", IssuerAlarm.objects.get().pk]),
+        {"decision": "expected"},
     )
+    assert places(page(client)) == {"other": 1, "moved": 1}
 
 
-def test_deletion_is_not_proposed_while_no_client_is_known_to_have_moved(client: Browser, namespace: Namespace) -> None:
-    """Without a connection log, nobody knows which clients use the old one."""
-    make_ca_certificate(namespace, "new", der=NEW.der)
-    namespace.client_certificates.all().delete()
-    assert step(page(client, namespace, "new")) == "move"
+def test_a_connection_before_the_new_one_was_trusted_does_not_count(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    new = make_ca_certificate(namespace, "new", der=NEW.der)
+    CACertificate.objects.filter(pk=new.pk).update(added_at=NOW + timedelta(days=1))
+    post(client, "start", successor="new")
+    assert (verdict(page(client)), places(page(client))) == ("unknown", {"unknown": 2})
+
+
+def test_without_a_log_nothing_is_safe_until_it_is_confirmed(
+    client: Browser, namespace: Namespace, log: Log, settings: Any
+) -> None:
+    started(client, namespace)
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    settings.CONNECTION_LOG_GATEWAY = ""
+    text = page(client)
+    assert (verdict(text), places(text), 'data-code="no-log"' in text) == ("unknown", {"unknown": 2}, True)
+    post(client, "confirm", client=list(Client.objects.values_list("pk", flat=True)))
+    text = page(client)
+    assert (step(text), verdict(text), places(text)) == ("delete", "safe", {"confirmed": 2})
+    assert Activity.objects.filter(verb="Confirm for replacement", actor__username="ada").count() == 2
+
+
+@pytest.mark.parametrize(
+    "silence", [{"connections_error": "It failed."}, {"connections_read_at": NOW - timedelta(hours=1)}]
+)
+def test_a_log_that_is_silent_makes_nothing_safe(
+    client: Browser, namespace: Namespace, log: Log, silence: dict[str, Any]
+) -> None:
+    started(client, namespace)
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    assert verdict(page(client)) == "safe"
+    Namespace.objects.update(**silence)
+    text = page(client)
+    assert (step(text), verdict(text), 'data-code="log-silent"' in text) == ("move", "unknown", True)
+
+
+def test_a_successor_that_has_expired_meanwhile_makes_nothing_safe(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    started(client, namespace)
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    CACertificate.objects.filter(name="new").update(not_after=NOW - timedelta(days=1))
+    text = page(client)
+    assert (verdict(text), 'data-code="not-valid"' in text) == ("unknown", True)
+
+
+def test_a_confirmed_client_that_comes_with_the_old_one_is_waiting_again(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    started(client, namespace)
+    log.connect(NEW)
+    post(client, "confirm", client=[Client.objects.get(name="press-2").pk])
+    assert verdict(page(client)) == "safe"
+    log.connect(OLD, name="press-2")
+    assert (verdict(page(client)), places(page(client))) == ("waiting", {"waiting": 1, "moved": 1})
+
+
+def test_only_those_who_may_change_a_client_confirm_it(client: Browser, namespace: Namespace) -> None:
+    started(client, namespace)
+    line = make_team("Line 1", make_user("lea"))
+    namespace.roles.create(team=line, role="client_manager")
+    Client.objects.filter(name="press-1").update(team=line)
+    client.login(username="lea", password=PASSWORD)
+    assert len(re.findall(r'type="checkbox"', page(client))) == 1
+    post(client, "confirm", client=list(Client.objects.values_list("pk", flat=True)))
+    assert places(page(client)) == {"unknown": 1, "confirmed": 1}
+    client.login(username="rea", password=PASSWORD)
+    assert post(client, "confirm", client=[Client.objects.get(name="press-2").pk]) == 403
+
+
+def test_the_same_subject_and_key_take_over_at_once(client: Browser, namespace: Namespace, log: Log) -> None:
+    for name in ("press-1", "press-2"):
+        log.connect(OLD, name=name)
+    make_ca_certificate(namespace, "renewed", der=RENEWED.der)
+    text = page(client)
+    assert (step(text), "data-takes-over" in text) == ("start", True)
+    post(client, "start", successor="renewed")
+    assert (step(page(client)), places(page(client))) == ("delete", {"moved": 2})
+
+
+def test_a_client_whose_certificate_names_the_old_one_keeps_it(client: Browser, namespace: Namespace, log: Log) -> None:
+    """Its authority key identifier is the old one's, and the renewed one states another for the same key."""
+    identifier = bytes.fromhex(key_identifier(OLD))
+    renewed = authority("Old CA", at=NOW + timedelta(days=20), swap=(identifier, b"\xab" * 20))
+    log.connect(OLD, name="press-1")
+    log.connect(OLD, name="press-2", leaf={"aki": None})
+    make_ca_certificate(namespace, "renewed", der=renewed.der)
+    post(client, "start", successor="renewed")
+    assert (verdict(page(client)), places(page(client))) == ("waiting", {"waiting": 1, "moved": 1})
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"successor": ""}, "no-successor"),
+        ({"successor": "old"}, "no-successor"),
+        ({"successor": "expired"}, "expired"),
+        ({"successor": "early"}, "not-yet-valid"),
+        ({"successor": "renamed"}, "same-key-other-subject"),
+        ({"successor": "circle"}, "circle"),
+    ],
+)
+def test_what_cannot_take_over_is_refused(
+    client: Browser, namespace: Namespace, fields: dict[str, str], code: str
+) -> None:
+    past = authority("Past CA", at=NOW - timedelta(days=9000))
+    make_ca_certificate(namespace, "expired", der=past.der)
+    make_ca_certificate(namespace, "early", der=authority("Early CA", at=NOW + timedelta(days=90)).der)
+    make_ca_certificate(namespace, "renamed", der=authority("Renamed CA", at=NOW, key_label="Old CA").der)
+    circle = make_ca_certificate(namespace, "circle", der=NEW.der)
+    start_rollover(owner_of(namespace), old=circle, successor=CACertificate.objects.get(name="old"))
+    url = reverse("certificates:ca_certificate_replace_start", args=[namespace.pk, "old"])
+    answer = client.post(url, fields, follow=True)
+    assert [message.extra_tags for message in answer.context["messages"]] == [code]
+    assert CARollover.objects.count() == 1
+
+
+def test_a_full_namespace_says_so_first(client: Browser, namespace: Namespace, log: Log, settings: Any) -> None:
+    settings.MAX_CA_CERTIFICATES = 2
+    make_ca_certificate(namespace, "other", der=OTHER.der)
+    log.connect(OLD)
+    text = page(client)
+    assert 'data-problem="full"' in text
+    assert re.findall(r'data-slot="(\w+)"', text) == ["other", "old"]  # the one without clients first
+
+
+def test_cancelled_it_is_an_alarm_again(client: Browser, namespace: Namespace, log: Log) -> None:
+    started(client, namespace)
+    log.connect(OLD, name="press-1")
+    log.connect(OLD, name="press-2")
+    log.connect(NEW, name="press-1")
+    post(client, "cancel")
+    assert step(page(client)) == "upload"
+    log.connect(NEW, name="press-2")
+    assert list(IssuerAlarm.objects.values_list("client__name", flat=True)) == ["press-2"]
+
+
+def test_nobody_silences_the_alarms_of_another_team(client: Browser, namespace: Namespace, log: Log) -> None:
+    Client.objects.filter(name="press-1").update(team=make_team("Line 1"))
+    for issuer in (OLD, NEW):
+        if issuer is NEW:
+            started(client, namespace)
+        for name in ("press-1", "press-2"):
+            log.connect(issuer, name=name)
+    assert list(IssuerAlarm.objects.values_list("client__name", flat=True)) == ["press-1"]
+    assert places(page(client)) == {"unknown": 1, "moved": 1}
+
+
+def test_an_intermediate_below_the_replaced_root_changes_quietly(
+    namespace: Namespace, log: Log, client: Browser
+) -> None:
+    cell, new_cell = (each.issue("Cell CA", ca=True, key_label=each.name) for each in (OLD, NEW))
+    started(client, namespace)
+    log.connect(cell, chain=(cell.der,))
+    log.connect(new_cell, chain=(new_cell.der,))
+    assert not IssuerAlarm.objects.exists()
+
+
+def test_teams_are_reminded_by_hand_once_a_day_and_by_the_clock_once_a_week(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    rollover = started(client, namespace)
+    before = Notice.objects.count()
+    post(client, "remind")
+    assert Notice.objects.count() == before
+    CARollover.objects.update(reminded_at=NOW - timedelta(days=2))
+    remind_by_clock(NOW)
+    assert Notice.objects.count() == before
+    post(client, "remind")
+    assert Notice.objects.count() == before + 1
+    for at in (NOW + timedelta(days=8), NOW + timedelta(days=8)):
+        remind_by_clock(at)
+    assert Notice.objects.count() == before + 2
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    remind_by_clock(NOW + timedelta(days=16))
+    assert Notice.objects.count() == before + 2
+    assert rollover.old_name == "old"
+
+
+def test_it_is_undone_from_the_page_of_the_successor(client: Browser, namespace: Namespace) -> None:
+    rollover = started(client, namespace)
+    old = CACertificate.objects.get(name="old")
+    delete_ca_certificate(owner_of(namespace), certificate=old)
+    old.delete()  # Azure has confirmed
+    detail = client.get(reverse("certificates:ca_certificate_detail", args=[namespace.pk, "new"])).content.decode()
+    upload = reverse("certificates:ca_certificate_upload", args=[namespace.pk])
+    assert f"{upload}?again={rollover.pk}" in detail
+    form = client.get(upload, {"again": rollover.pk}).context["form"]
+    assert client.post(upload, {"name": form["name"].value(), "pem": form["pem"].value()}).status_code == 302
+    assert CACertificate.objects.get(name="old").thumbprint == OLD.thumbprint
+    assert "pem" not in client.get(upload, {"again": "9" * 30}).context["form"].initial
+
+
+def test_who_does_not_see_other_teams_is_never_told_that_it_is_safe(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    started(client, namespace)
+    for name in ("press-1", "press-2"):
+        log.connect(NEW, name=name)
+    Namespace.objects.update(hides_other_teams=True)
+    text = page(client)
+    assert (verdict(text), 'data-code="partial"' in text) == ("unknown", True)
 
 
 def test_another_line_is_not_taken_for_the_replacement(client: Browser, namespace: Namespace) -> None:
     make_ca_certificate(namespace, "new", der=NEW.der)
-    assert step(page(client, namespace)) == "upload"
-    assert '<option value="new">' in page(client, namespace)
+    assert step(page(client)) == "upload"
+    assert '<option value="new">' in page(client)
 
 
 def test_a_renewed_one_of_the_same_name_is(client: Browser, namespace: Namespace) -> None:
     renewed = authority("Old CA", at=NOW + timedelta(days=30), key_label="renewed")
     make_ca_certificate(namespace, "renewed", der=renewed.der)
-    assert step(page(client, namespace)) == "move"
+    assert step(page(client)) == "start"
 
 
 def test_a_reader_sees_the_steps_and_no_buttons(client: Browser, namespace: Namespace) -> None:
+    started(client, namespace)
     client.login(username="rea", password=PASSWORD)
-    text = page(client, namespace)
-    assert step(text) == "upload"
-    assert "upload-certificate/" not in text
-    assert "/delete/" not in text
+    text = page(client)
+    assert step(text) == "move"
+    assert not re.search("upload-certificate/|/delete/|/cancel/|/remind/|type=.checkbox", text)
+
+
+def test_the_same_certificate_uploaded_again_counts_from_then_on(namespace: Namespace) -> None:
+    owner = owner_of(namespace)
+    old = CACertificate.objects.get(name="old")
+    CACertificate.objects.update(added_at=NOW - timedelta(days=9))
+    delete_ca_certificate(owner, certificate=old)
+    certificate = load_certificate(OLD.der)
+    upload_ca_certificate(owner, namespace=namespace, team=None, name="old", description="", certificate=certificate)
+    added = CACertificate.objects.get(name="old").added_at
+    assert added is not None
+    assert added >= NOW

@@ -39,6 +39,10 @@ class LivePlant:
                 push(row)
         import_records()
 
-    def connect(self, shown: Identity, user_name: str = "") -> bool:
-        """Connect over TLS and MQTT 5 with this certificate, as `user_name` or as its name. Return whether it was accepted."""
-        return connect_once(self.endpoint, Credentials(shown.der, (), shown.key_pem), user_name=user_name or shown.name)
+    def connect(self, shown: Identity, user_name: str = "", *, endpoint: MqttEndpoint | None = None) -> bool:
+        """Connect over TLS and MQTT 5 with this certificate, as `user_name` or as its name. Return whether it was accepted.
+
+        A thread gives the `endpoint`: to find it takes the database.
+        """
+        credentials = Credentials(shown.der, (), shown.key_pem)
+        return connect_once(endpoint or self.endpoint, credentials, user_name=user_name or shown.name)

@@ -9,22 +9,19 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from certificates.authentication.engine import NamespaceState, authenticate
-from certificates.authentication.types import ClientRecord, TrustedCA, authentication_name_key
-from certificates.x509.reading import to_pem
 from namespaces.actions.clients import create_client
 from namespaces.actions.issuer_alarms import decide_issuer_alarm
 from namespaces.connections.issuers import note_issuers
-from namespaces.connections.log_import import ConnectionIntake, attempt_of
+from namespaces.connections.log_import import attempt_of
 from namespaces.models import Client, IssuerAlarm, Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, Notice, NoticeRecipient, OutgoingMail, Team
-from tests.support.chains import Identity, authority
+from tests.namespaces.connections.device_log import NOON, Log
+from tests.support.chains import authority
 from tests.support.factories import PASSWORD, make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OURS = authority("Line CA", at=NOON)
 THEIRS = authority("Line CA", at=NOON, key_label="theirs")  # the same name with another key
 THIRD = authority("Third CA", at=NOON)
@@ -44,48 +41,9 @@ def namespace(settings: Any) -> Namespace:
     return namespace
 
 
-class Log:
-    """The connection log of a namespace: devices connect, the portal imports."""
-
-    def __init__(self, namespace: Namespace) -> None:
-        self.namespace, self.cursor = namespace, 0
-
-    def record(self, issuer: Identity, name: str = "press-1", **options: Any) -> dict[str, Any]:
-        self.cursor += 1
-        leaf = issuer.issue(name, at=NOON, **options.get("leaf", {}))
-        scheme = options.get("scheme", "SubjectMatchesAuthenticationName")
-        client = ClientRecord(name, name, scheme, (leaf.thumbprint,) if scheme == "ThumbprintMatch" else ())
-        cas = tuple(TrustedCA(f"ca-{n}", each.der) for n, each in enumerate(options.get("cas", (OURS, THEIRS, THIRD))))
-        decision = authenticate(
-            presented=leaf.der,
-            chain=options.get("chain", ()),
-            user_name=name,
-            state=NamespaceState(cas, {authentication_name_key(name): client}),
-            at=NOON,
-        )
-        assert decision.accepted, decision.reason
-        return {
-            "cursor": self.cursor,
-            "time": (NOON + timedelta(seconds=self.cursor)).isoformat(),
-            "resultType": "Succeeded",
-            "userName": name,
-            "clientName": name,
-            "caName": decision.anchor,
-            "callerIpAddress": "192.0.2.7:50000",
-            "presentedChain": [to_pem(leaf.der)],
-            "decision": decision.as_dict(),
-        }
-
-    def connect(self, *issuers: Identity, name: str = "press-1", **options: Any) -> None:
-        self.imported([self.record(each, name, **options) for each in issuers])
-
-    def imported(self, records: list[dict[str, Any]]) -> None:
-        ConnectionIntake().take(self.namespace.pk, records, self.cursor)
-
-
 @pytest.fixture
 def log(namespace: Namespace) -> Log:
-    return Log(namespace)
+    return Log(namespace, OURS, THEIRS, THIRD)
 
 
 def alarms() -> list[tuple[str, int]]:
