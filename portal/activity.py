@@ -16,7 +16,8 @@ from portal.models import Activity, Team, User
 SESSIONS = "portal.session"  # the kind of entries about sign-ins and accounts
 DOWNLOADS, DENIED = "portal.download", "portal.denied"
 ACCESS_REQUESTS = "namespaces.accessrequest"  # about roles that people ask for: those concerned get a notice
-NO_NEWS = (SESSIONS, DOWNLOADS, DENIED, ACCESS_REQUESTS)  # kinds of entries that are no news for others
+CHANGE_SETS = "namespaces.changeset"  # what people decide about them: the same
+NO_NEWS = (SESSIONS, DOWNLOADS, DENIED, ACCESS_REQUESTS, CHANGE_SETS)  # kinds of entries that are no news for others
 
 _reason: ContextVar[str] = ContextVar("reason", default="")
 

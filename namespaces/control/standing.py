@@ -71,10 +71,10 @@ def _sources(namespace: Namespace, policy: Policy) -> dict[int, frozenset[str]]:
                 found[member].add(f"owner/{pk}/{membership}")
     wanted = Q(is_lead=True) if policy.by_team is None else Q(is_lead=True) | Q(team=policy.by_team)
     held = Membership.objects.filter(wanted, user__is_active=True)
-    for pk, team, user, is_lead in held.values_list("pk", "team", "user", "is_lead"):
+    for pk, team, user, is_lead, since in held.values_list("pk", "team", "user", "is_lead", "lead_since"):
         if user in readers or "administrator" in found.get(user, ()):
             if is_lead:
-                found[user].add(f"lead/{team}/{pk}")
+                found[user].add(f"lead/{team}/{pk}" + (f"/{since.isoformat()}" if since else ""))
             if team == policy.by_team:
                 found[user].add(f"team/{team}/{pk}")
     inactive = set(User.objects.filter(pk__in=found, is_active=False).values_list("pk", flat=True))

@@ -12,8 +12,9 @@ from namespaces.control.rules.approvals import Given, Standing
 from namespaces.control.rules.digests import digest_of_changes
 from namespaces.control.rules.policy import DEFAULT_NEEDS, Need, Policy
 from namespaces.models.core import Namespace
+from portal.activity import CHANGE_SETS
 
-KIND = "namespaces.changeset"  # in the activity log and in notices
+KIND = CHANGE_SETS  # in the activity log and in notices
 
 
 def default_needs() -> list[str]:

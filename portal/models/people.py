@@ -57,6 +57,7 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     is_lead = models.BooleanField(default=False)  # manages the members of this team
+    lead_since = models.DateTimeField(null=True)  # of those who were made lead later than member
     by_sso = models.BooleanField(default=False)  # follows the groups of the identity provider, and is not edited here
 
     class Meta:

@@ -2,6 +2,7 @@
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from portal.models import Membership, Team, User
 from portal.people.authority import RefusedError, administrator_and, is_membership_by_sso, leader_and
@@ -87,8 +88,8 @@ def set_lead_in_transaction(actor: User, *, team: Team, person: User, is_lead: b
     if is_lead:
         check_lead(actor, team, user)
     before = membership_facts(held)
-    held.is_lead = is_lead
-    held.save(update_fields=["is_lead"])
+    held.is_lead, held.lead_since = is_lead, timezone.now() if is_lead else None
+    held.save(update_fields=["is_lead", "lead_since"])
     verb = "Make team lead" if is_lead else "Remove team lead"
     note_team(actor, verb, team, name=user.username, before=before, after=membership_facts(held))
 

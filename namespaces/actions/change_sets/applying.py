@@ -91,6 +91,7 @@ def _follow(pk: int, now: datetime) -> bool:
         if row is None or row.state not in (State.SENDING, State.PARKED):
             return False
         changes = list(row.changes.order_by("position"))
+        before = {each.pk: _progress(each) for each in changes}
         refused = _refusals(changes, now)
         first, deletions = in_order(changes)
         waiting = [each for each in deletions if each.written_at is None]
@@ -98,9 +99,13 @@ def _follow(pk: int, now: datetime) -> bool:
         if not refused and waiting and all(each.confirmed_at for each in first):
             refused = _write_deletions(row, waiting, now)
             is_written = not refused
-        Change.objects.bulk_update(changes, _WRITTEN)
+        Change.objects.bulk_update([each for each in changes if _progress(each) != before[each.pk]], _WRITTEN)
         _settle(row, changes, refused, now)
         return is_written
+
+
+def _progress(change: Change) -> tuple[object, ...]:
+    return tuple(getattr(change, name) for name in _WRITTEN)
 
 
 def _write_deletions(row: ChangeSet, waiting: Sequence[Change], now: datetime) -> str:

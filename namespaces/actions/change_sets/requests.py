@@ -22,6 +22,7 @@ from sync.workers.wakeups import send_on_commit
 OPEN_FOR = timedelta(days=14)
 DRAFT_FOR = timedelta(days=1)
 MOST_CHANGES = 1000
+TRIED_AT_ONCE = 25  # open requests that a worker tries each minute
 MOST_OPEN = 50  # of one person in one namespace
 LONGEST_TITLE, LONGEST_REASON = 120, 1000
 TASK = "namespaces.tasks.apply_change_set"
@@ -197,9 +198,14 @@ def close_over(at: datetime) -> int:
 
 
 def note_those_that_no_longer_apply(at: datetime) -> int:
-    """Try each open request, and mark those that can no longer be applied, with the reason. Return their number."""
+    """Try open requests, and mark those that can no longer be applied, with the reason. Return their number.
+
+    Where there are many, each minute tries the next of them: to try one writes for a moment.
+    """
     found = 0
-    for pk in ChangeSet.objects.waiting(at).order_by("pk").values_list("pk", flat=True):
+    pks = list(ChangeSet.objects.waiting(at).order_by("pk").values_list("pk", flat=True))
+    first = int(at.timestamp() // 60) * TRIED_AT_ONCE % len(pks) if len(pks) > TRIED_AT_ONCE else 0
+    for pk in [*pks[first:], *pks[:first]][:TRIED_AT_ONCE]:
         with transaction.atomic(durable=True):
             row = locked(ChangeSet(pk=pk))
             if row.state == State.OPEN:

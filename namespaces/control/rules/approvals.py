@@ -1,7 +1,7 @@
 """Which approvals count. Everything is a plain value, so that every rule can be tried without a database.
 
 A right to approve is written as a text that names its source: `administrator`, `owner/ROLE`, `owner/ROLE/MEMBERSHIP`,
-`lead/TEAM/MEMBERSHIP` or `team/TEAM/MEMBERSHIP`, with primary keys. A role that is taken away and given again is another row, and
+`lead/TEAM/MEMBERSHIP/SINCE` or `team/TEAM/MEMBERSHIP`, with primary keys. A role that is taken away and given again is another row, and
 so another source: a right that was interrupted is not the one that was held at the request.
 """
 

@@ -19,8 +19,9 @@ from namespaces.control.gate import NeedsApproval
 from namespaces.models import ChangeSet, Client, ControlPolicy, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Membership, Team, User
+from portal.people.teams import set_lead
 from tests.namespaces.control.conftest import Plant
-from tests.support.factories import make_team, make_user
+from tests.support.factories import make_admin, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 STEPS = 60
@@ -87,6 +88,7 @@ class Story:
             self.history.owner_since[role.user_id or 0] = self.history.tick()
         for held in Membership.objects.filter(is_lead=True):
             self.history.lead_since[held.user_id, held.team_id] = self.history.tick()
+        self.admin = make_admin()
         self.number = 0
         self.shown: dict[int, tuple[str, set[int]]] = {}  # what each person has open in another tab
         self.start()
@@ -187,11 +189,16 @@ class Story:
             self.history.members[team.pk].add(person.pk)
 
     def toggle_lead(self, person: User) -> None:
-        team: Team = self.random.choice(self.teams)
+        team: Team = self.random.choice([self.plant.line_a, *self.teams])
         held = Membership.objects.filter(user=person, team=team).first()
-        if held is not None and not held.is_lead:
-            held.delete()  # a person who is made lead again has a right of its own: see the ADR
-            Membership.objects.create(user=person, team=team, is_lead=True)
+        if held is None:
+            return
+        ControlPolicy.objects.update(enabled=False)  # administrators need no approval for it here
+        set_lead(self.admin, team=team, person=person, is_lead=not held.is_lead)
+        ControlPolicy.objects.update(enabled=True)
+        if held.is_lead:
+            self.history.lead_since.pop((person.pk, team.pk))
+        else:
             self.history.lead_since[person.pk, team.pk] = self.history.tick()
 
     def disable(self, person: User) -> None:
