@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern] = [
     path("class/<int:training>/seats/<int:seat>/reset/", class_changes.seat_reset, name="seat_reset"),
     path("class/<int:training>/seats/<int:seat>/helped/", class_changes.seat_helped, name="seat_helped"),
     path("class/<int:training>/seats/<int:seat>/look/", looking.seat_look, name="seat_look"),
+    path("class/<int:training>/seats/<int:seat>/screen/", looking.seat_screen, name="seat_screen"),
     path("class/<int:training>/seats/<int:seat>/look/end/", looking.seat_look_end, name="seat_look_end"),
     path("class/<int:training>/seats/<int:seat>/code/", class_changes.seat_code_renew, name="seat_code_renew"),
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from certificates.models import CACertificate
 from lab.models import Progress, Seat
 from lab.pages.class_exercises import Exercise, exercises, wrong_turn_words
+from lab.pages.seat_screen import Screen, screen_on
 from namespaces.models import Client, ConnectionAttempt
 from portal.models import Activity
 from sync.models import Sight, visible_activities
@@ -30,6 +31,7 @@ class Look:
     clients: Sequence[Client]
     attempts: Sequence[ConnectionAttempt]
     entries: Sequence[Activity]
+    screen: Screen
 
     @property
     def version(self) -> str:
@@ -39,6 +41,7 @@ class Look:
             [(row.pk, row.sync_state) for row in (*self.cas, *self.clients)],
             [row.cursor for row in self.attempts],
             [(row.pk, row.outcome) for row in self.entries],
+            self.screen,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -54,4 +57,5 @@ def look_at(seat: Seat) -> Look:
         list(Client.visible_to(sight).select_related("namespace").order_by("name")[:MOST_ROWS]),
         list(ConnectionAttempt.objects.visible_to(sight).order_by("-cursor")[:MOST_ATTEMPTS]),
         list(visible_activities(sight).order_by("-at", "-pk")[:MOST_ENTRIES]),
+        screen_on(seat),
     )

@@ -1,7 +1,7 @@
 """What a trainee does with the class: ask for help, and see what the trainer tells it."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -11,6 +11,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 
 from lab.actions.classes.access import seat_of
 from lab.actions.classes.changes import ask_for_help, end_help
+from lab.actions.classes.looking import note_screen
 from lab.models import Seat
 from lab.pages.seat_bar import bar_of
 from lab.views.class_forms import AskForm
@@ -23,6 +24,7 @@ def seat_bar(request: PageRequest) -> HttpResponse:
     bar = bar_of(request.user)
     if bar is None:
         return HttpResponse(status=HTMX_STOP_POLLING)
+    note_screen(bar.context["seat"], _address_in(request))
     if request.GET.get("seen") == bar.context["version"]:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)  # the page is left alone: focus, selection, screen reader
     return render(request, "lab/seat_bar.html", {"bar": bar.context})
@@ -52,6 +54,15 @@ def _back(request: PageRequest) -> HttpResponseBase:
     came_from = request.headers.get("Referer", "")
     is_form = _path_of(came_from) == reverse("classes:seat_ask")
     return redirect(local_url(request, request.POST.get("next") or ("" if is_form else came_from)))
+
+
+def _address_in(request: PageRequest) -> str:
+    """Return path and query of the page that asks, as htmx sends it, or "" for what is no page of this portal."""
+    try:
+        parts = urlsplit(request.htmx.current_url or "")
+    except ValueError:
+        return ""
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc == request.get_host() else ""
 
 
 def _path_of(url: str) -> str:

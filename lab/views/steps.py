@@ -12,6 +12,7 @@ from lab.actions.exercises.progress import Begun
 from lab.actions.exercises.showing import show_me, wait_for_azure
 from lab.catalogue.exercise import Exercise
 from lab.models import Progress
+from lab.pages.catalogue import done_in_words
 from lab.pages.panel import PANEL, panel_of
 from lab.places import get_place
 from lab.views.context import check_lab, current, download_context, get_exercise
@@ -98,7 +99,12 @@ def _answer(request: PageRequest) -> HttpResponseBase:
         back = request.POST.get("next", "")
         return redirect(local_url(request, back)) if back else redirect("lab:exercise")
     is_page = "page" in request.POST
-    return render_page(request, PANEL, {"panel": panel_of(request.user), "is_page": is_page})
+    return render_page(request, PANEL, {"panel": panel_of(request.user), "is_page": is_page} | _note(request))
+
+
+def _note(request: PageRequest) -> dict[str, str]:
+    """Return what the menu shows of the progress: the page has it from before."""
+    return {"note": done_in_words(request.user)}
 
 
 def _change(change: Callable[[Progress], object]) -> Callable[[PageRequest], HttpResponseBase]:

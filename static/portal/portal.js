@@ -476,6 +476,11 @@
     next.focus();
   }
   // Move the focus only now: before settling, htmx does not yet listen to the new fields.
+  // The menu was drawn with the page; the lab's panel knows how many exercises are done now.
+  document.addEventListener("htmx:afterSettle", () => {
+    const note = one("#lab")?.dataset.note, shown = one("#menu-note-lab");
+    if (note && shown) shown.textContent = note;
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
     watchPane();
     keepFocus(event.detail);

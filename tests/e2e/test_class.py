@@ -103,6 +103,10 @@ def test_a_class_from_the_code_to_the_report(
     page.get_by_role("button", name="Look over the shoulder").click()
     expect(page.locator("#seat-look")).to_contain_text(EXERCISE)
     expect(ines.locator("[data-watched]")).to_be_visible()
+    place = ines.locator("#seat-bar").evaluate("() => location.origin") + namespace_of(ines)
+    ines.goto(f"{place}clients/")
+    screen = page.frame_locator(".seat-screen iframe")
+    expect(screen.get_by_role("heading", level=1)).to_contain_text("Clients")
     check_axe(page)
     trainer.shoot("class-look")
     page.get_by_role("button", name="Stop looking").click()
@@ -110,7 +114,6 @@ def test_a_class_from_the_code_to_the_report(
 
     # A fault for all seats, and back.
     page.goto(board)
-    place = ines.locator("#seat-bar").evaluate("() => location.origin") + namespace_of(ines)
     page.locator("#fault-expire").click()
     expect(page.locator('[data-fault="expire"]')).to_have_class(re.compile(r"\bon\b"))
     ines.goto(place)

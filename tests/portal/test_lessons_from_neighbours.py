@@ -81,7 +81,7 @@ def test_lemur_ghsa_qcqw_2hqg_no_url_is_without_a_rule(place: Namespace) -> None
     keys = {"certificates:expiry_feed", "sync:metrics", "sync:health", "sync:ready"}
     keys |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
     keys |= {"lab:shared_attempt", "lab:shared_file", "lab:shared_case", "classes:seat_ask", "classes:seat_ask_end"}
-    keys |= {"classes:join_ca"}
+    keys |= {"classes:join_ca", "classes:seat_screen"}
     assert keys == OTHER_KEYS
     assert {least for _, least in TABLE.values()} <= {
         *("everybody", "stranger", "lead", "reader", "contributor", "owner", "admin")

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,11 +13,30 @@ from portal import activity
 from portal.models import User
 
 LOOKS_FOR = timedelta(minutes=10)  # then the trainer has to begin again
+SCREEN_LASTS = timedelta(seconds=30)  # without a word from the trainee's browser, which calls every 5 seconds
+LONGEST_PATH = 1000  # characters
 
 
 def is_watched(seat: Seat, now: datetime) -> bool:
     """Return whether a trainer looks at the seat now."""
     return seat.watched_at is not None and seat.watched_at > now - LOOKS_FOR
+
+
+def note_screen(seat: Seat, path: str) -> None:
+    """Remember which page is on the trainee's screen, while the trainer looks and no longer. Nothing is stored in the database."""
+    if is_watched(seat, timezone.now()):
+        cache.set(_screen_key(seat), path[:LONGEST_PATH], SCREEN_LASTS.total_seconds())
+
+
+def screen_of(seat: Seat) -> str:
+    """Return the path of the page on the trainee's screen, or "" while it is not known."""
+    return str(cache.get(_screen_key(seat)) or "")
+
+
+def _screen_key(seat: Seat) -> str:
+    """Return the key for this look: another one begins without what was on the screen before."""
+    since = seat.watched_at.isoformat() if seat.watched_at is not None else ""
+    return f"seat-screen:{seat.pk}:{since}"
 
 
 def begin_to_look(actor: User, *, seat: Seat) -> None:
