@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from certificates.models import CACertificate
 from lab.devices import control
@@ -113,6 +114,11 @@ class LiveDevice:
     def fingerprint(self) -> str:
         """Return a text that differs wherever the live part differs."""
         return f"{self.state}-{self.newest}-{self.attempt.cursor if self.attempt else 0}"
+
+    @property
+    def next_query(self) -> str:
+        """What the page knows, for its next request."""
+        return urlencode({"round": self.next_round, "seen": self.fingerprint, "said": self.state})
 
 
 def devices_of(user: User, namespace: Namespace) -> list[ListedDevice]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
@@ -113,6 +114,11 @@ class Live:
     @property
     def said_mark(self) -> str:
         return _digest(self.said)
+
+    @property
+    def next_query(self) -> str:
+        """What the page knows, for its next request."""
+        return urlencode({"began": self.began, "seen": self.fingerprint, "said": self.said_mark})
 
 
 def live_of(client: Client, query: QueryDict) -> Live | None:
