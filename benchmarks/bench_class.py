@@ -90,6 +90,16 @@ class Trainee:
         except Exception as fault:  # counted, so that the others go on
             self._results.fault(f"trainee {self._number}: {fault!r}")
 
+    def begin_all(self) -> dict[str, float]:
+        """Begin each exercise in turn. Return the seconds until its start state is there, by its slug."""
+        listed = self._get("page", self._namespace.replace("/namespaces/", "/lab/in/")).text
+        found: dict[str, float] = {}
+        for slug in dict.fromkeys(re.findall(r'action="/lab/begin/([\w-]+)/"', listed)):
+            began = time.perf_counter()
+            self._post("begin", f"/lab/begin/{slug}/", {"namespace": self._namespace.split("/")[2]})
+            found[slug] = time.perf_counter() - began
+        return found
+
     def _join(self) -> None:
         made = self._endpoints["class"]
         self._get("join", made["join"])
@@ -164,12 +174,13 @@ def make_class(endpoints: dict[str, Any]) -> float:
         return time.perf_counter() - began
 
 
-def reset_all(endpoints: dict[str, Any]) -> float:
+def reset(endpoints: dict[str, Any], what: str) -> float:
+    """Return the seconds that a reset takes: "" of all seats, "seats/1/" of one."""
     with signed_in(endpoints, "admin") as session:
         board = endpoints["portal"].rstrip("/") + endpoints["class"]["board"]
         form = {"csrfmiddlewaretoken": session.cookies["csrftoken"]}
         began = time.perf_counter()
-        session.post(f"{board}reset/", data=form, timeout=60, allow_redirects=False).raise_for_status()
+        session.post(f"{board}{what}reset/", data=form, timeout=60, allow_redirects=False).raise_for_status()
         return time.perf_counter() - began
 
 
@@ -187,15 +198,19 @@ def main() -> int:
                 board = pool.submit(watch_board, endpoints, results, until + 4)
                 list(pool.map(lambda each: each.work(until), trainees))
                 shown = re.search(r'data-joined="(\d+)"', board.result())
-            reset, made = reset_all(endpoints), make_class(endpoints)
+            resets, made = (reset(endpoints, ""), reset(endpoints, "seats/1/")), make_class(endpoints)
+            starts = trainees[0].begin_all()
     for error in results.errors[:10]:
         print(error)
     requests_made = sum(map(len, results.seconds.values()))
     print(f"{requests_made} requests of {SEATS} trainees; the board shows {shown[1] if shown else 'none'} joined")
-    return 0 if all(list(map(report, measurements(results, reset, made)))) else 1
+    return 0 if all(list(map(report, measurements(results, resets, made, starts)))) else 1
 
 
-def measurements(results: Results, reset: float, made: float) -> list[Measurement]:
+def measurements(
+    results: Results, resets: tuple[float, float], made: float, starts: dict[str, float]
+) -> list[Measurement]:
+    slowest = max(starts, key=lambda slug: starts[slug])
     return [
         Measurement("class errors", len(results.errors), "", 0),
         Measurement("class board, slowest", max(results.seconds["board"]), " s", 2),
@@ -203,7 +218,12 @@ def measurements(results: Results, reset: float, made: float) -> list[Measuremen
         Measurement("class pages, p95", results.p95("page"), " s", None),
         Measurement("class changes, p95", results.p95("change"), " s", None),
         Measurement("class joining, p95", results.p95("join"), " s", None),
-        Measurement("class reset of all seats", reset, " s", 5),
+        Measurement("class reset of all seats", resets[0], " s", 5),
+        Measurement("class reset of one seat", resets[1], " s", 1),
+        Measurement(
+            f"class start states of {len(starts)} exercises, median", statistics.median(starts.values()), " s", None
+        ),
+        Measurement(f"class start state of {slowest}, the slowest", starts[slowest], " s", None),
         Measurement("class of 30 made", made, " s", 10),
     ]
 
