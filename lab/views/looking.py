@@ -34,6 +34,7 @@ class Decorator(Protocol):
 with_a_frame = cast(Decorator, csp_update({"frame-src": ["'self'"]}))
 in_a_sandbox = cast(Decorator, csp_update({"sandbox": ["allow-same-origin"]}))
 in_our_frame = cast(Decorator, csp_replace({"frame-ancestors": ["'self'"]}))
+AUTOFOCUS = re.compile(rb"(<[^<>]*)\sautofocus(?=[\s>])")
 SCRIPTS = re.compile(rb"<script\b[^>]*></script>")
 
 
@@ -72,7 +73,8 @@ def seat_screen(request: PageRequest, training: int, seat: int) -> HttpResponseB
     shown: Any = match.func(_as_asked_for(request, path, match), *match.args, **match.kwargs)
     if shown.status_code != HTTPStatus.OK or not shown.get("Content-Type", "").startswith("text/html"):
         raise Http404("This is no page.")
-    shown.content = SCRIPTS.sub(b"", shown.content)  # the frame runs none, and a browser would complain about each
+    # The frame runs no script and takes no focus; a browser would complain about each attempt.
+    shown.content = AUTOFOCUS.sub(rb"\1", SCRIPTS.sub(b"", shown.content))
     response: HttpResponseBase = shown
     return response
 
