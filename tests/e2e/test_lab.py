@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,10 +79,7 @@ def test_a_wrong_turn_beside_the_open_pane_and_done(guide: Guide) -> None:
         {"name": "intermediate_ca.crt", "mimeType": "text/plain", "buffer": files["intermediate_ca.crt"]}
     )
     pane.get_by_role("button", name="Upload", exact=True).click()
-    before = page.locator("#menu-note-lab").inner_text()  # of the page, drawn before it was done
     expect(page.locator('[data-lab-state="done"]')).to_be_visible()
-    expect(page.locator("#menu-note-lab")).not_to_have_text(re.compile("^0 of"))
-    assert before.endswith(" of 22")
     guide.shoot("lab-done")
 
 

@@ -84,6 +84,7 @@ def test_the_page_on_the_screen_is_shown_in_the_trainers_session(training: Train
     assert 'value="press"' in text
     assert admin.username in text  # it is the trainer's own session
     assert "<script" not in text
+    assert "autofocus" not in text
     policy = shown["Content-Security-Policy"]
     assert "sandbox allow-same-origin" in policy
     assert "frame-ancestors 'self'" in policy
