@@ -14,12 +14,19 @@ class CertificatesConfig(AppConfig):
         from certificates.notices import announce_expiries
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
+        from certificates.pages.change_sets import certificate_fields, change_set_parts
         from certificates.reach.conditions import in_reach_of
         from certificates.reach.counting import clients_by_team
         from namespaces.actions.change_sets.other_kinds import team_change_of
         from namespaces.control.kinds import register_kind
         from namespaces.control.reach import register_reach
-        from namespaces.registry import register_ca_certificates, register_reach_filter, register_successions
+        from namespaces.registry import (
+            register_ca_certificates,
+            register_change_fields,
+            register_change_set_parts,
+            register_reach_filter,
+            register_successions,
+        )
         from portal.registry import (
             register_actions,
             register_menu_item,
@@ -35,6 +42,8 @@ class CertificatesConfig(AppConfig):
         for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE)):
             register_kind(kind)
         register_reach(clients_by_team)
+        register_change_fields(CA_CERTIFICATE.code, certificate_fields)
+        register_change_set_parts(change_set_parts)
         register_reach_filter(in_reach_of)
         register_successions(successions)
         register_shell_item(menu.HOME)

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
 from certificates.authentication.types import TrustedCA
-from namespaces.models import Namespace
+from namespaces.models import Change, ChangeSet, Namespace
+from portal.models import User
 
 
 @dataclass(frozen=True)
@@ -128,3 +130,49 @@ def register_reach_filter(condition: ReachCondition) -> None:
 
 def reach_condition(namespace: Namespace, name: str) -> Q | None:
     return _reach_conditions[0](namespace, name) if _reach_conditions else None
+
+
+@dataclass(frozen=True)
+class ChangeField:
+    """One line of a change, as people read it: `key` is stable."""
+
+    key: str
+    label: str
+    text: str
+
+
+# What a change holds of an object (`Change.before` or `values`) → its lines.
+ChangeFields = Callable[[Mapping[str, Any]], Sequence[ChangeField]]
+_change_fields: dict[str, ChangeFields] = {}
+
+
+def register_change_fields(kind: str, fields: ChangeFields) -> None:
+    """Register how changes of a kind are written out, in place of the names of their columns."""
+    _change_fields[kind] = fields
+
+
+def change_fields_of(kind: str) -> ChangeFields | None:
+    return _change_fields.get(kind)
+
+
+@dataclass(frozen=True)
+class ChangeSetPart:
+    """A part of the page of a change set: a template, and its context."""
+
+    place: str  # "consequence", above the changes, or "beside" them
+    template: str
+    context: Mapping[str, Any]
+
+
+ChangeSetPartSource = Callable[[User, ChangeSet, Sequence[Change]], Sequence[ChangeSetPart]]
+_change_set_parts: list[ChangeSetPartSource] = []
+
+
+def register_change_set_parts(source: ChangeSetPartSource) -> None:
+    """Let an app say what a change set means, such as its blast radius."""
+    if source not in _change_set_parts:
+        _change_set_parts.append(source)
+
+
+def change_set_parts(user: User, change_set: ChangeSet, changes: Sequence[Change]) -> list[ChangeSetPart]:
+    return [part for source in _change_set_parts for part in source(user, change_set, changes)]

@@ -15,7 +15,7 @@ from namespaces.views import (
     topic_rules,
     who_can,
 )
-from namespaces.views.control import change_sets
+from namespaces.views.control import change_set_decisions, change_set_pages, change_sets
 from namespaces.views.control import policy as control_policy
 from namespaces.views.one_client import renewal, try_it
 from namespaces.views.resources.urls import resource_urls
@@ -51,6 +51,17 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/access-requests/<int:asked>/decline/", access_requests.access_decline, name="access_decline"),
     # What needs approval
     path("<int:pk>/access-control/approval-policy/", control_policy.control_policy, name="control_policy"),
+    path("<int:pk>/change-sets/", change_set_pages.change_sets, name="change_set_list"),
+    path("<int:pk>/change-sets/<int:number>/", change_set_pages.change_set_detail, name="change_set_detail"),
+    path("<int:pk>/change-sets/<int:number>/json/", change_set_pages.change_set_json, name="change_set_json"),
+    *(
+        path(
+            f"<int:pk>/change-sets/<int:number>/{each}/",
+            getattr(change_set_decisions, f"change_set_{each}"),
+            name=f"change_set_{each}",
+        )
+        for each in ("approve", "decline", "comment", "withdraw", "rebase", "confirm", "inverse")
+    ),
     path("<int:pk>/change-sets/<int:number>/request/", change_sets.change_set_request, name="change_set_request"),
     path("<int:pk>/change-sets/<int:number>/emergency/", change_sets.change_set_emergency, name="change_set_emergency"),
     path("<int:pk>/change-sets/<int:number>/discard/", change_sets.change_set_discard, name="change_set_discard"),

@@ -90,11 +90,16 @@ def reach_of_upload(certificate: Certificate, namespace: Namespace, user: User, 
 def doctor_of(row: CACertificate) -> Sequence[Problem]:
     """Return what the doctor finds in an uploaded CA certificate: what would be reported if it were uploaded now."""
     certificate = row.certificate
-    if certificate is None:
-        return ()
-    rows = CACertificate.visible_to(row.namespace.sight).present().filter(namespace=row.namespace.pk).exclude(pk=row.pk)
+    return () if certificate is None else doctor_of_certificate(certificate, row.namespace, but=row.pk)
+
+
+def doctor_of_certificate(
+    certificate: Certificate, namespace: Namespace, *, but: int | None = None
+) -> Sequence[Problem]:
+    """Return what the doctor finds in a certificate beside the others of the namespace, without the row `but`."""
+    rows = CACertificate.visible_to(namespace.sight).present().filter(namespace=namespace.pk).exclude(pk=but)
     existing = [(other.name, bytes(other.der)) for other in rows if other.der]
-    known = shown_certificates(row.namespace, MOST_KNOWN)
+    known = shown_certificates(namespace, MOST_KNOWN)
     problems = diagnose_ca_upload([certificate], existing=existing, known=known, at=timezone.now()).problems
     return [problem for problem in problems if problem.code not in ON_THE_PAGE]
 

@@ -65,6 +65,10 @@ class Reach:
         """Return the teams that own clients in reach. Clients without a team belong to no one else."""
         return frozenset(each.team for each in self.teams if each.team is not None)
 
+    @property
+    def by_team(self) -> dict[int | None, int]:
+        return {each.team: each.clients for each in self.teams}
+
     def others(self, own: Collection[int]) -> tuple[TeamReach, ...]:
         """Return the teams in reach that are not among these."""
         return tuple(each for each in self.teams if each.team is not None and each.team not in own)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from namespaces.access import visible_namespaces
+from namespaces.control.visibility import open_count
 from namespaces.models import Client, ClientGroup, PermissionBinding, TopicSpace
 from namespaces.pages.connections.issuer_alarms import open_alarms
 from portal.registry import MenuItem, ShellItem
@@ -31,6 +32,15 @@ MENU = (
     MenuItem("", "Overview", "house", "namespaces:namespace_overview", order=10),
     MenuItem("", "Activity log", "scroll-text", "namespaces:namespace_activity", order=20),
     MenuItem("", "Access control (IAM)", "user-cog", "namespaces:role_list", order=25),
+    MenuItem(
+        "",
+        "Change sets",
+        "git-pull-request",
+        "namespaces:change_set_list",
+        order=27,
+        count=open_count,
+        need="warning",
+    ),
     MenuItem(BROKER, "Clients", "monitor-smartphone", "namespaces:client_list", order=120, count=count_of(Client)),
     MenuItem(BROKER, "Client groups", "users", "namespaces:client_group_list", order=130, count=count_of(ClientGroup)),
     MenuItem(

@@ -183,6 +183,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:other_teams": ("GET", "owner"),
     "namespaces:possession": ("GET", "owner"),
     "namespaces:control_policy": ("GET", "owner"),
+    "namespaces:change_set_list": ("GET", "reader"),
+    "namespaces:change_set_detail": ("GET", "reader"),
+    "namespaces:change_set_json": ("GET", "reader"),
+    **{
+        f"namespaces:change_set_{each}": ("POST", "reader")
+        for each in ("approve", "decline", "comment", "withdraw", "rebase", "confirm", "inverse")
+    },
     "namespaces:change_set_request": ("GET", "reader"),
     "namespaces:change_set_emergency": ("POST", "owner"),
     "namespaces:change_set_discard": ("POST", "reader"),
@@ -322,6 +329,7 @@ OTHER_KEYS |= {
 OTHER_KEYS |= {"classes:seat_screen"}  # only while the trainer looks: tests/lab/classes/test_looking.py
 OTHER_KEYS |= {f"lab:shared_{page}" for page in ("attempt", "file", "case")}
 OTHER_KEYS |= {"portal:link", "portal:link_open", "portal:sso_start", "portal:sso_callback", "portal:demo_sign_in"}
+OF_DRAFTS = {f"namespaces:change_set_{page}" for page in ("request", "emergency", "discard")}
 # 404 instead of 403: people outside of the team must not learn that it exists.
 HIDDEN = {"portal:team_notifications"}
 # POSTs to URLs whose GET asks first.
@@ -561,6 +569,8 @@ def ask(browser: Browser, name: str, method: str, pk: int) -> Any:
         BrowserDevice.objects.update(owner=browser.session["_auth_user_id"])  # seen by its owner only
     if "number" in url_arguments()[name] and settings.SESSION_COOKIE_NAME in browser.cookies:
         make_draft(Namespace.objects.get(name="factory").pk, int(browser.session["_auth_user_id"]))
+        if name not in OF_DRAFTS:
+            ChangeSet.objects.update(state="open", requested_at=timezone.now())
     if name == "lab:shared_revoke" and settings.SESSION_COOKIE_NAME in browser.cookies:
         once = {"owner_id": browser.session["_auth_user_id"], "secret_hash": "-", "cursor": 1, "frozen": {}}
         times = dict.fromkeys(("created_at", "expires_at"), timezone.now())

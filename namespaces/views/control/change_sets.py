@@ -19,6 +19,7 @@ from namespaces.models import ChangeSet, Namespace
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
+from namespaces.views.control.change_set_pages import detail_page, get_change_set
 from portal.web.responses import PageRequest, go_to, render_page
 
 SHOWN = 20  # changes listed on the page of the request
@@ -69,14 +70,14 @@ def _requested(request: PageRequest, made: ChangeSet) -> HttpResponseBase:
 
 @require_POST
 def change_set_emergency(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    """Apply a draft at once, after the password or a code."""
-    namespace, draft = own_draft(request, pk, number)
+    """Apply a draft of one's own, or an open request, at once, after the password or a code."""
     get_namespace(request.user, pk, Verb.OWN)
+    row = get_change_set(request, pk, number)
     emergency = EmergencyForm(request.POST, user=request.user)
     if emergency.is_valid():
         reason = emergency.cleaned_data["emergency_reason"]
         try:
-            made = apply_at_once(request.user, change_set=draft, reason=reason, is_proven=True)
+            made = apply_at_once(request.user, change_set=row, reason=reason, is_proven=True)
         except RuleError as refusal:
             emergency.refuse(refusal)
         else:
@@ -85,6 +86,9 @@ def change_set_emergency(request: PageRequest, pk: int, number: int) -> HttpResp
             )
             messages.warning(request, sentence, extra_tags="change-set-emergency")
             return go_to(request, url_of(made))
+    if row.state != ChangeSet.State.DRAFT:
+        return detail_page(request, row, emergency=emergency, status=422)
+    namespace, draft = own_draft(request, pk, number)
     return _page(request, namespace, draft, form=RequestForm(draft=draft), emergency=emergency)
 
 
