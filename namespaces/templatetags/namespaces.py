@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -10,12 +9,9 @@ from django.utils import timezone
 from namespaces.connections import attempts
 from namespaces.connections.attempt_filter import verdict_on
 from namespaces.connections.counts import OTHER
-from namespaces.control.visibility import visible_change_sets
 from namespaces.forms import prefill
-from namespaces.models import ChangeSet, ConnectionAttempt, Namespace
+from namespaces.models import ConnectionAttempt, Namespace
 from namespaces.rules.configuration import SOURCES
-from portal.models import User
-from portal.short_cache import kept
 from sync.models import SyncedModel
 
 register = template.Library()
@@ -60,13 +56,3 @@ def create_client_url(namespace_pk: int, values: Iterable[tuple[str, str]]) -> s
 def judged_at(namespace: Namespace) -> datetime:
     """Return the moment at which certificates in a namespace are judged now."""
     return namespace.judged_at(timezone.now())
-
-
-@register.simple_tag
-def unconfirmed_emergencies(namespace: Namespace, user: Any) -> list[ChangeSet]:
-    """Return what was applied at once in a namespace and nobody has confirmed, as far as the user sees it."""
-    if not isinstance(user, User) or namespace.rights is None:
-        return []
-    rows = visible_change_sets(user, namespace).filter(emergency_at__isnull=False, confirmed_at__isnull=True)
-    key = f"emergencies:{namespace.pk}:{user.pk}"
-    return kept(key, lambda: list(rows.exclude(state=ChangeSet.State.STALE).select_related("emergency_by")[:3]))

@@ -33,6 +33,10 @@ POST_URLS = sorted(
 )
 # A POST without any field changes something: there is no form that could refuse it.
 NEED_NO_FIELD = (
+    "change_set_approve",
+    "change_set_rebase",
+    "change_set_confirm",
+    "change_set_inverse",
     "_columns",
     "_delete",
     "_retry",

@@ -157,7 +157,7 @@ def test_emergency_banner_confirmation_and_inverse(plant: Plant) -> None:
     )
     run_change_set(made.pk)
     made.refresh_from_db()
-    banner = f'data-emergency-banner="{made.pk}"'
+    banner = f'data-emergency-bar="{made.pk}"'
     overview = reverse("namespaces:namespace_overview", args=[plant.namespace.pk])
     assert banner in signed_in(plant.lee).get(overview).content.decode()
     assert url(made, "confirm") not in page(plant.olga, made)
