@@ -71,6 +71,13 @@ def sign_in_wrongly(page: Page) -> None:
     expect(page.locator('[data-code="sign-in-failed"]')).to_be_visible()
 
 
+def move_the_slider(page: Page) -> None:
+    said = page.get_by_role("status").filter(has_text="enabled client").inner_text()
+    page.locator("#day").fill("200")
+    expect(page).to_have_url(re.compile(r"day=200"))
+    expect(page.get_by_role("status").filter(has_text="enabled client")).not_to_have_text(said)
+
+
 def ask_for_a_nonce(page: Page) -> None:
     page.get_by_role("button", name="Get a nonce").or_(page.get_by_role("button", name="Get another")).click()
     expect(page.locator("[data-nonce]")).to_be_visible()
@@ -257,7 +264,7 @@ TEAM_MEMBER = (
     Stop("connections-issuer-alarms", f"{PLANT}connections/issuer-alarms/"),
     Stop("connection", f"{PLANT}connections/?result=refused", open_the_first_trace, "namespaces:connection_detail"),
     Stop("expiries", f"{PLANT}expiries/"),
-    Stop("expiry-impact", f"{PLANT}expiries/impact/?day=200"),
+    Stop("expiry-impact", f"{PLANT}expiries/impact/", move_the_slider),
     Stop("sync", f"{PLANT}sync/"),
     Stop("sync-refused", f"{PLANT}sync/refused/"),
     Stop("drift", f"{PLANT}drift/"),
