@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from certificates.actions.rollovers import cancel_rollover, confirm_clients, start_rollover
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.models import CACertificate
 from certificates.samples.certificates import named, new_key
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_pem
@@ -189,6 +191,23 @@ class Trainee:
         row = self.room.cas().get(thumbprint=self.files[file]["thumbprint"])
         delete_ca_certificate(self.room.trainee, certificate=row)
         return nothing
+
+    def _row_confirmed_unseen(self, *, client: str, file: str, through: str) -> Undo:
+        pk = Client.objects.get(namespace=self.room.namespace, name=client).pk
+        old, cancel = self._replacing(file, through)
+        confirm_clients(self.room.trainee, old=old, clients=[pk])
+        return cancel
+
+    def _row_replacement_started(self, *, file: str, through: str) -> Undo:
+        return self._replacing(file, through)[1]
+
+    def _replacing(self, file: str, through: str) -> tuple[CACertificate, Undo]:
+        old, new = (
+            upload_file(self.room.trainee, self.room.namespace, self.files[each], name=f"of-{each.replace('_', '-')}")
+            for each in (file, through)
+        )
+        start_rollover(self.room.trainee, old=old, successor=new)
+        return old, lambda: cancel_rollover(self.room.trainee, old=old)
 
     def _row_drift_ignored(self, *, name: str) -> Undo:
         ignore(self.room.trainee, finding=Finding.objects.get(scope=self.room.namespace.pk, name=name))

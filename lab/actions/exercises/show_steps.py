@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from certificates.actions.rollovers import confirm_clients, start_rollover
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
@@ -82,6 +83,24 @@ def delete_ca(showing: Showing, *, file: str) -> None:
     rows = CACertificate.objects.present().filter(namespace=showing.namespace)
     for row in rows.filter(thumbprint=showing.files[file]["thumbprint"]).select_related("namespace", "team"):
         delete_ca_certificate(showing.actor, certificate=row)
+
+
+@step()
+def start_replacement(showing: Showing, *, file: str, through: str) -> None:
+    start_rollover(showing.actor, old=_uploaded(showing, file), successor=_uploaded(showing, through))
+
+
+@step()
+def confirm_by_hand(showing: Showing, *, client: str, file: str) -> None:
+    """Say that the client needs the old CA certificate no longer."""
+    row = Client.objects.present().named(client).get(namespace=showing.namespace)
+    confirm_clients(showing.actor, old=_uploaded(showing, file), clients=[row.pk])
+
+
+def _uploaded(showing: Showing, file: str) -> CACertificate:
+    rows = CACertificate.objects.present().filter(namespace=showing.namespace)
+    found: CACertificate = rows.select_related("namespace", "team").get(thumbprint=showing.files[file]["thumbprint"])
+    return found
 
 
 @step()
