@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from certificates.actions.rollovers import cancel_rollover, confirm_clients, start_rollover
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.actions.rollovers import cancel_rollover, confirm_clients, start_rollover
 from certificates.models import CACertificate
 from certificates.samples.certificates import named, new_key
 from certificates.samples.chain import ClientName, make_sample_chain

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from certificates.actions.rollovers import confirm_clients, start_rollover
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.actions.rollovers import confirm_clients, start_rollover
 from certificates.diagnosis.upload import diagnose_upload
 from certificates.models import CACertificate
 from certificates.samples.chain import SampleCertificate, SampleChain
