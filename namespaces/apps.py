@@ -7,7 +7,7 @@ class NamespacesConfig(AppConfig):
 
     def ready(self) -> None:
         from namespaces.access import held_roles, visible_scopes
-        from namespaces.actions.change_sets.lead_kind import LEAD, check_lead
+        from namespaces.actions.change_sets.lead_kind import LEAD, check_lead, why_not_joined
         from namespaces.actions.change_sets.other_kinds import POLICY, POSSESSION, ROLE, team_change_of
         from namespaces.actions.change_sets.row_kinds import CLIENT, CONFIGURATION
         from namespaces.actions.role_book import NamespaceRoles, uses_of_team
@@ -25,6 +25,7 @@ class NamespacesConfig(AppConfig):
             register_actions,
             register_activity_pages,
             register_activity_scope,
+            register_join_check,
             register_lead_check,
             register_menu_item,
             register_pages,
@@ -49,6 +50,7 @@ class NamespacesConfig(AppConfig):
         register_activity_scope(visible_scopes)
         register_activity_pages(pages_of)
         register_lead_check(check_lead)
+        register_join_check(why_not_joined)
         register_places(NamespacePlaces())
         register_roles(held_roles)
         register_role_book(NamespaceRoles())

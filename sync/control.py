@@ -92,6 +92,11 @@ def applying(is_part: Callable[[str, str], bool]) -> Iterator[set[str]]:
         _applying.reset(token)
 
 
+def is_applying() -> bool:
+    """Return whether an approved change set is being applied, or tried."""
+    return _applying.get() is not None
+
+
 def is_approved(kind: str, name: str, needs: Iterable[str]) -> bool:
     """Return whether this object is part of the change set that is applied, and note for what that needs approval."""
     running = _applying.get()

@@ -31,7 +31,7 @@ def _needs(intention: Intention) -> frozenset[Need]:
         need = Need.CA_ADOPT
     elif intention.operation is Operation.TAKE:
         need = None  # only its description
-    if need is None or not row.der:
+    if need is None:
         return frozenset()
     return frozenset({need}) if other_teams_reached(row.namespace, bytes(row.der), row.team_id) else frozenset()
 
@@ -48,9 +48,8 @@ def _affected(namespace: Namespace, change: Change) -> frozenset[int]:
     """Return the teams whose clients the certificate could authenticate, and the one that it belongs to."""
     held = change.before if change.operation == Operation.DELETE else change.values
     own = frozenset({(held or {}).get("team") or NO_TEAM})
-    if not (held or {}).get("certificate"):
-        return own
-    return own | teams_reached(namespace, _der(held))
+    is_readable = bool((held or {}).get("certificate"))
+    return own | teams_reached(namespace, _der(held) if is_readable else b"")  # without one, every client counts
 
 
 def _upload(actor: User, namespace: Namespace, team: Team | None, values: Mapping[str, Any]) -> SyncedModel:

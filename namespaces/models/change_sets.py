@@ -64,8 +64,9 @@ class ChangeSetQuerySet(models.QuerySet["ChangeSet"]):
         return self.filter(state__in=ChangeSet.UNFINISHED)
 
     def unconfirmed_emergencies(self) -> "ChangeSetQuerySet":
-        """Change sets that an Owner applied at once and that no other person has confirmed."""
-        return self.filter(emergency_at__isnull=False, confirmed_at__isnull=True).exclude(state=ChangeSet.State.STALE)
+        """Change sets that an Owner applied at once and that no other person has confirmed; not those that were never written."""
+        forced = self.filter(emergency_at__isnull=False, confirmed_at__isnull=True)
+        return forced.filter(Q(applied_at__isnull=False) | Q(state=ChangeSet.State.APPROVED))
 
 
 class ChangeSet(models.Model):

@@ -20,7 +20,7 @@ from portal.people.authority import (
 )
 from portal.people.links import issue, revoke_open
 from portal.people.log import note_person, person_facts
-from portal.registry import end_for_person, role_book
+from portal.registry import end_for_person, role_book, why_not_joined
 from portal.sign_in.second_step import remove_second_step
 from portal.sign_in.sessions import end_all_sessions
 
@@ -46,6 +46,7 @@ def create_person(
         administrator_and(actor)
         check_address_is_free(email)
         save_new(user)
+        check_join(teams, user)
         join(user, [(team, False) for team in teams])
         for key in roles:
             role_book().grant(actor, user, key)
@@ -83,6 +84,13 @@ def save_new(user: User) -> None:
 
 def join(user: User, teams: Sequence[tuple[Team, bool]]) -> None:
     Membership.objects.bulk_create([Membership(user=user, team=team, is_lead=is_lead) for team, is_lead in teams])
+
+
+def check_join(teams: Sequence[Team], user: User | None, *, leads: bool = False) -> None:
+    """Raise RefusedError where others must approve that a person joins one of the teams, or leads it."""
+    why = next((why for team in teams if (why := why_not_joined(team, user, leads=leads))), "")
+    if why:
+        raise RefusedError("teams", "needs-approval", why)
 
 
 def check_address_is_free(email: str, *, of: User | None = None) -> None:

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from portal.models import AccessLink, InvitedTeam, Team, User
-from portal.people.accounts import check_address_is_free, join, new_user, save_new
+from portal.people.accounts import check_address_is_free, check_join, join, new_user, save_new
 from portal.people.authority import (
     NO_LONGER_ALLOWED,
     RefusedError,
@@ -19,7 +19,7 @@ from portal.people.authority import (
 )
 from portal.people.links import LinkError, issue, open_link
 from portal.people.log import invitation_facts, note_invitation, note_person, person_facts
-from portal.registry import role_book
+from portal.registry import role_book, why_not_joined
 from portal.sign_in.sessions import end_all_sessions
 
 
@@ -52,6 +52,8 @@ def invite(
         current = locked_people(actor).get(actor.pk)
         _check_inviter(current, teams, gives_more=bool(roles or makes_administrator or leads))
         check_address_is_free(email)
+        if not makes_administrator:
+            check_join(teams, None, leads=leads)
         _check_not_invited(link.email, now)
         secret = issue(link, now)
         InvitedTeam.objects.bulk_create([InvitedTeam(link=link, team=team, is_lead=leads) for team in teams])
@@ -99,13 +101,15 @@ def accept_invitation(
         check_still_invited(link, inviter)
         check_address_is_free(link.email)
         save_new(user)
-        join(user, [(each.team, each.is_lead) for each in invited])
         for key in link.roles:
             if inviter is not None:
                 _grant(inviter, user, key)
+        joined = [each.team for each in invited if not why_not_joined(each.team, user)]
+        leads = {each.team_id for each in invited if each.is_lead and not why_not_joined(each.team, user, leads=True)}
+        join(user, [(team, team.pk in leads) for team in joined])  # the rest needs approval by now
         link.used_at, link.user = now, user
         link.save(update_fields=["used_at", "user"])
-        teams = [each.team.name for each in invited]
+        teams = [team.name for team in joined]
         note_person(user, "Accept invitation", user, after=person_facts(user) | {"teams": teams})
     return user
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from portal.models import Membership, Team, User
 from portal.people.authority import RefusedError, administrator_and, is_membership_by_sso, leader_and
 from portal.people.log import membership_facts, note_team
-from portal.registry import check_lead, uses_of_team
+from portal.registry import check_lead, uses_of_team, why_not_joined
 
 LONGEST_NAME = 80
 
@@ -53,6 +53,9 @@ def add_member(actor: User, *, team: Team, person: User) -> Membership:
         if not user.is_active:
             raise RefusedError("who", "disabled", f"{user.display_name} is disabled.")
         row = _locked(team)
+        why = why_not_joined(row, user)
+        if why:
+            raise RefusedError("who", "needs-approval", why)
         held, is_new = Membership.objects.get_or_create(team=row, user=user)
         if not is_new:
             raise RefusedError("who", "member", f"{user.display_name} is in {row.name} already.")

@@ -97,8 +97,10 @@ def _follow(pk: int, now: datetime) -> bool:
         waiting = [each for each in deletions if each.written_at is None]
         is_written = False
         if not refused and waiting and all(each.confirmed_at for each in first):
-            refused = _write_deletions(row, waiting, now)
-            is_written = not refused
+            refused, is_there = _still_in_azure(first)
+            if is_there:
+                refused = _write_deletions(row, waiting, now)
+                is_written = not refused
         Change.objects.bulk_update([each for each in changes if _progress(each) != before[each.pk]], _WRITTEN)
         _settle(row, changes, refused, now)
         return is_written
@@ -106,6 +108,23 @@ def _follow(pk: int, now: datetime) -> bool:
 
 def _progress(change: Change) -> tuple[object, ...]:
     return tuple(getattr(change, name) for name in _WRITTEN)
+
+
+def _still_in_azure(changes: Sequence[Change]) -> tuple[str, bool]:
+    """Return why nothing is deleted, "" where nothing is wrong, and whether Azure holds what these changes wrote or a later edit.
+
+    Only then may the deletions follow: without its successor, a CA certificate is still needed.
+    """
+    is_there = True
+    for kind in {each.kind for each in changes}:
+        mine = [each for each in changes if each.kind == kind and each.object_pk is not None]
+        rows = _rows(kind, [each.object_pk for each in mine if each.object_pk is not None])
+        for each in mine:
+            row = rows.get(each.object_pk or 0)
+            if row is None or row.deleted_at is not None:
+                return f"{kind_of(kind).label} {each.name} is no longer there, so nothing is deleted.", False
+            is_there = is_there and row.synced_generation >= row.generation
+    return "", is_there
 
 
 def _write_deletions(row: ChangeSet, waiting: Sequence[Change], now: datetime) -> str:

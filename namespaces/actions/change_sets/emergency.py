@@ -48,7 +48,8 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
         row.emergency_at, row.emergency_by, row.emergency_reason = now, person, text
         row.requested_at, row.teams = row.requested_at or now, sorted(teams)
         row.digest = Change.objects.filter(change_set=row).digest()
-        row.standing = {"own_side": sorted(_own_side(row, person)), "own_teams": sorted(teams_of_person(person))}
+        own_teams = row.own_teams | teams_of_person(row.requested_by) | teams_of_person(person)
+        row.standing = {"own_side": sorted(_own_side(row, person)), "own_teams": sorted(own_teams)}
         row.save()
         note(person, row, "Apply at once", reason=text, changes=len(changes))
         leads = Membership.objects.filter(team__in=teams, is_lead=True).values_list("user", flat=True)
@@ -63,12 +64,13 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
     return row
 
 
-def _own_side(row: ChangeSet, person: User) -> set[int]:
-    sides = [
-        standing_now(row.namespace, each, policy=policy_of(row.namespace_id)).own_side
-        for each in (row.requested_by, person)
-    ]
-    return set().union(*sides)
+def _own_side(row: ChangeSet, person: User | None) -> frozenset[int]:
+    """Return who is on the side of the requester or of the person who applied it at once, at the request or now."""
+    side = row.standing_at_request.own_side
+    for each in (row.requested_by, person):
+        if each is not None:
+            side |= standing_now(row.namespace, each, policy=policy_of(row.namespace_id)).own_side
+    return side
 
 
 def confirm(actor: User, *, change_set: ChangeSet) -> ChangeSet:
@@ -79,7 +81,7 @@ def confirm(actor: User, *, change_set: ChangeSet) -> ChangeSet:
         if not row.is_emergency or row.confirmed_at is not None:
             raise RuleError("", "confirmed", "There is nothing to confirm: it was confirmed already.")
         state = approval_state(row)
-        own_side = row.standing_at_request.own_side | state.case.now.own_side
+        own_side = _own_side(row, row.emergency_by) | state.case.now.own_side
         now = Standing(state.case.now.sources, own_side)
         objection = objection_to(person.pk, state.policy, Case(state.case.digest, state.case.teams, now, now))
         if objection is not None:

@@ -3,7 +3,8 @@
 from namespaces.control.gate import check_other
 from namespaces.control.kinds import ChangeKind, Draft
 from namespaces.control.rules.policy import Need
-from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole
+from namespaces.control.standing import policy_of
+from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Membership, Team, User
 from portal.people.teams import set_lead_in_transaction
@@ -25,6 +26,28 @@ def check_lead(actor: User, team: Team, person: User) -> None:
     )
     for pk in _concerned(team):
         check_other(actor, pk, [Need.POWERFUL_ROLE], draft)
+
+
+def why_not_joined(team: Team, person: User | None, leads: bool) -> str:
+    """Return why a person may not join a team, or lead it, without approval: it would make them Owner. "" where they may.
+
+    A person who is Owner in their own right becomes nothing new.
+    """
+    if person is not None and person.is_superuser:
+        return ""
+    roles = NamespaceRole.objects.filter(role=Role.OWNER, namespace__control_policy__enabled=True)
+    owned = roles.filter(team=team).exclude(
+        namespace__in=roles.filter(user=person).values("namespace") if person else ()
+    )
+    for role in owned.select_related("namespace").order_by("namespace"):
+        if policy_of(role.namespace_id).asked([Need.POWERFUL_ROLE]):
+            name = role.namespace.name
+            return (
+                f"Members of {team.name} are Owners of {name}, which needs approval. Make the person Owner there first."
+            )
+    if leads and any(policy_of(pk).asked([Need.POWERFUL_ROLE]) for pk in _concerned(team)):
+        return f"Leads of {team.name} approve changes, so a new one needs approval. Add a member, then make them lead."
+    return ""
 
 
 def _concerned(team: Team) -> list[int]:

@@ -12,6 +12,7 @@ from namespaces.actions.roles import ROLE_KIND, grant_role, revoke_role
 from namespaces.control.kinds import ChangeKind, Draft, RowKind
 from namespaces.control.reach import NO_TEAM
 from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole, Possession, Role
+from namespaces.rights import MANAGED, STRONGEST_FIRST
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 
@@ -74,9 +75,18 @@ def _nobody(namespace: Namespace, change: Change) -> frozenset[int]:
 
 
 def _inverse_role(namespace: Namespace, change: Change) -> Draft:
-    operation = "revoke" if change.operation == "grant" else "grant"
-    before: dict[str, Any] = {name: change.values[name] for name in ("user", "team")}
-    return Draft(ROLE_KIND, operation, change.name, before=before | {"roles": []}, values=change.values)
+    holder: dict[str, Any] = {name: change.values[name] for name in ("user", "team")}
+    if change.operation == "revoke":
+        return Draft(ROLE_KIND, "grant", change.name, before=holder | {"roles": []}, values=change.values)
+    given = Role(change.values["role"])
+    held = [Role(each) for each in change.before["roles"]]
+    replaced = [each for each in held if given not in MANAGED or each not in MANAGED]
+    now = holder | {"roles": sorted([given.value, *(each.value for each in held if each not in replaced)])}
+    if not replaced:
+        return Draft(ROLE_KIND, "revoke", change.name, before=now, values=change.values)
+    former = min(replaced, key=STRONGEST_FIRST.index)
+    name = f"{change.name.rpartition(': ')[0]}: {former.label}"
+    return Draft(ROLE_KIND, "grant", name, before=now, values=holder | {"role": former.value})
 
 
 def _renew_role(namespace: Namespace, change: Change) -> None:

@@ -286,6 +286,8 @@ def _ask(row: ChangeSet, now: datetime) -> None:
     row.digest, row.teams = Change.objects.filter(change_set=row).digest(), sorted(affected_teams(row, changes))
     row.requested_at, row.expires_at = now, now + OPEN_FOR
     row.problem = row.problem_code = ""
+    row.emergency_at = row.emergency_by = None  # of an earlier revision, which could not be written
+    row.emergency_reason = ""
     row.state = State.OPEN if row.needs else State.APPROVED
     if not row.needs:
         row.decided_at = now
