@@ -26,6 +26,7 @@ from certificates.x509.parsing import LIBRARY_ERRORS, DecodingError, extensions_
 
 DNS_SCHEME = "DnsMatchesAuthenticationName"
 URI_SCHEME = "UriMatchesAuthenticationName"
+MOST_SUBTREES = 100  # more are not read: the CA certificate then counts as one without limits
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -91,12 +92,16 @@ class NameLimits:
 def name_limits(der: bytes) -> NameLimits:
     """Return the limits of a CA certificate. Only its own constraints count: it is the trust anchor.
 
-    What cannot be read has none.
+    What cannot be read has none, and what is too long to compare with every client.
     """
     constraints = _constraints_of(der)
     if constraints is None:
         return NameLimits()
     permitted, excluded = constraints.permitted_subtrees or [], constraints.excluded_subtrees or []
+    if len(permitted) + len(excluded) > MOST_SUBTREES or any(
+        "\0" in str(each.value) for each in (*permitted, *excluded)
+    ):
+        return NameLimits()  # PostgreSQL takes no NUL in an expression
     networks = _values(permitted, x509.IPAddress)
     return NameLimits(
         by_pattern=dict(_patterns(permitted, excluded)),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 NEVER = "a^"  # matches nothing
 _IS_SPECIAL = re.compile(r"[^a-z0-9_]")
-HAS_HOST = r"^[^:]*://[^:/]"  # of a URI; one without a host passes no constraint at all
+HAS_HOST = r"^[^:]*://"  # of a URI; one without a place for a host passes no constraint at all
 
 
 def quoted(text: str) -> str:
@@ -21,7 +21,7 @@ def dns_pattern(base: str) -> str:
     """Return the expression for the DNS names below a base: itself, and with more labels in front of it."""
     if not base:
         return "^"
-    return f".{quoted(base)}$" if base.startswith(".") else f"(^|\\.){quoted(base)}$"
+    return f"{quoted(base)}\\Z" if base.startswith(".") else f"(^|\\.){quoted(base)}\\Z"
 
 
 def email_pattern(base: str, *, is_excluded: bool) -> str:
@@ -34,10 +34,10 @@ def email_pattern(base: str, *, is_excluded: bool) -> str:
     if not at:
         host = base
     if mailbox:
-        return NEVER if is_excluded and mailbox.lower() != mailbox.upper() else f"^{quoted(base)}$"
+        return NEVER if is_excluded and mailbox.lower() != mailbox.upper() else f"^{quoted(base)}\\Z"
     if not host:
         return NEVER if is_excluded else "^"  # not defined: it takes away no name
-    return f".{quoted(host)}$" if host.startswith(".") and not at else f"@{quoted(host)}$"
+    return f".{quoted(host)}\\Z" if host.startswith(".") and not at else f"@{quoted(host)}\\Z"
 
 
 def uri_pattern(base: str, *, is_excluded: bool) -> str:
@@ -47,7 +47,7 @@ def uri_pattern(base: str, *, is_excluded: bool) -> str:
     excluded, than any of them does.
     """
     host = f"{'[^:/@]+' if base.startswith('.') else ''}{quoted(base)}"
-    return f"^[^:]*://{host}(:[0-9]*)?(/[^:]*)?$" if is_excluded else f"^[^:]*://([^/]*@)?{host}(:|/|$)"
+    return f"^[^:]*://{host}(:[0-9]*)?(/[^:]*)?\\Z" if is_excluded else f"^[^:]*://([^/]*@)?{host}([:/?#]|\\Z)"
 
 
 def any_of(patterns: Iterable[str]) -> str:

@@ -36,9 +36,8 @@ def why_not_joined(team: Team, person: User | None, leads: bool) -> str:
     if person is not None and person.is_superuser:
         return ""
     roles = NamespaceRole.objects.filter(role=Role.OWNER, namespace__control_policy__enabled=True)
-    owned = roles.filter(team=team).exclude(
-        namespace__in=roles.filter(user=person).values("namespace") if person else ()
-    )
+    own = set(roles.filter(user=person).values_list("namespace", flat=True)) if person is not None else set()
+    owned = roles.filter(team=team).exclude(namespace__in=own)
     for role in owned.select_related("namespace").order_by("namespace"):
         if policy_of(role.namespace_id).asked([Need.POWERFUL_ROLE]):
             name = role.namespace.name

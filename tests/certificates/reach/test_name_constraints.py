@@ -49,6 +49,7 @@ CASES = [
     (DNS, ["plant.example"], [], "plantxexample", False),
     (DNS, [".plant.example"], [], "a.plant.example", True),
     (DNS, [".plant.example"], [], "plant.example", False),
+    (DNS, [".plant.example"], [], ".plant.example", True),
     (DNS, ["plant.example", "yard.example"], ["b.plant.example"], "a.plant.example", True),
     (DNS, ["plant.example", "yard.example"], ["b.plant.example"], "a.b.plant.example", False),
     (DNS, ["plant.example", "yard.example"], ["b.plant.example"], "yard.example", True),
@@ -68,6 +69,8 @@ CASES = [
     (URI, ["plant.example"], [], "https://plant.example/a", True),
     (URI, ["plant.example"], [], "https://plant.example:80/a", True),
     (URI, ["plant.example"], [], "mqtt://plant.example", True),
+    (URI, ["plant.example"], [], "https://plant.example?press=1", True),
+    (URI, ["plant.example"], [], "https://plant.example#press", True),
     (URI, ["plant.example"], [], "https://b.plant.example/a", False),
     (URI, ["plant.example"], [], "https://other.example/plant.example", False),
     (URI, ["plant.example"], [], "https://other.example/x://plant.example", False),
@@ -75,6 +78,7 @@ CASES = [
     (URI, [".plant.example"], [], "https://b.plant.example/a", True),
     (URI, [".plant.example"], [], "https://plant.example/a", False),
     (URI, [], ["plant.example"], "https://plant.example/a", False),
+    (URI, [], ["plant.example"], "https:///plant.example", True),
     (URI, [], ["plant.example"], "https://b.plant.example/a", True),
     (IP, ["10.0.0.0/8"], [], "10.1.2.3", True),
     (IP, ["10.0.0.0/8"], [], "11.1.2.3", False),
@@ -94,6 +98,12 @@ def test_a_name_is_in_reach_where_openssl_takes_it(
     assert limits.limits(scheme)
     assert limits.permit(scheme, authentication_name_key(name)) is in_reach
     assert passes(ca, scheme, name) is in_reach
+
+
+@pytest.mark.parametrize("bases", [["yard\0.example"], [f"yard-{number}.example" for number in range(101)]])
+def test_constraints_that_no_query_can_ask_for_limit_nothing(bases: list[str]) -> None:
+    limits = name_limits(authority("Line CA", name_constraints=constraints(DNS, bases, [])).der)
+    assert limits.is_empty
 
 
 def test_an_excluded_mailbox_is_in_reach_in_another_case() -> None:
