@@ -92,10 +92,13 @@ def need_of(role: Role) -> Need:
 def role_draft(granted: NamespaceRole, held: Sequence[NamespaceRole]) -> Draft:
     """Return the change that gives this role to a holder who has those."""
     holder = {"user": granted.user_id, "team": granted.team_id}
+    name = granted.holder_name
+    if granted.user is not None and len(name) > LONGEST_NAME:  # a long name must not push the user name out of sight
+        name = granted.user.username
     return Draft(
         ROLE_KIND,
         "grant",
-        f"{_shortened(granted.holder_name)}: {_label(granted)}",
+        f"{_shortened(name)}: {_label(granted)}",
         before=holder | {"roles": sorted(each.role for each in held)},
         values=holder | {"role": str(granted.role)},
     )

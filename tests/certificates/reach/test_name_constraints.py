@@ -165,7 +165,7 @@ TEXTS: dict[str, Any] = {
         st.tuples(
             st.sampled_from(["x://", "x://a@", "x://a:b@", "urn:", ""]),
             HOSTS,
-            st.sampled_from(["", ":1", "/b", "/b:c", "/@a", "/x://a"]),
+            st.sampled_from(["", ":1", "/b", "/b:c", "/@a", "/x://a", "?b", "#b", "?b@plant", "?/b", "#@plant"]),
         ).map("".join),
     ),
 }

@@ -177,6 +177,13 @@ def test_an_invitation_into_a_team_that_owns_the_namespace_gives_no_membership(p
     assert not Membership.objects.filter(user=person).exists()
 
 
+def test_a_long_name_hides_no_user_name(plant: Plant) -> None:
+    User.objects.filter(pk=plant.dana.pk).update(first_name="Maria (maria)".ljust(140), last_name="x" * 20)
+    plant.dana.refresh_from_db()
+    found = held(grant_role, plant.olga, namespace=plant.namespace, role=Role.OWNER, user=plant.dana)
+    assert found.drafts[0].name == "dana: Owner"
+
+
 # Unreadable certificates, undo
 
 
