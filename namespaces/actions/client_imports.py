@@ -20,7 +20,6 @@ from namespaces.actions.teams import check_new
 from namespaces.client_files.found_rows import FoundRow, Table
 from namespaces.client_files.tables import row_of_cells
 from namespaces.connections.client_certificates import note_latest
-from namespaces.connections.issuers import forget_issuers
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.standing import policy_read_once
 from namespaces.importing.verdicts import judge, judge_rows
@@ -312,7 +311,6 @@ class _Batch:
         self._set(client, wanted)
         self.by_name[wanted["name"].lower()], self.by_key[key] = client, client
         if existing is not None:  # it waits for its deletion in Azure, and is wanted again
-            forget_issuers(existing)
             self._commit(existing, "Create client", None)
             row.outcome = Outcome.CREATED
             return None
