@@ -24,6 +24,7 @@ DRAFT_FOR = timedelta(days=1)
 MOST_CHANGES = 1000
 TRIED_AT_ONCE = 25  # open requests that a worker tries each minute
 MOST_OPEN = 50  # of one person in one namespace
+MOST_DRAFTS = 200  # of one person in one namespace; the oldest goes for a new one
 LONGEST_TITLE, LONGEST_REASON = 120, 1000
 TASK = "namespaces.tasks.apply_change_set"
 State = ChangeSet.State
@@ -51,6 +52,8 @@ def draft_of(
     now = timezone.now()
     with transaction.atomic(durable=True):
         check_verb(actor, namespace, Verb.READ)
+        mine = ChangeSet.objects.filter(namespace=namespace, requested_by=actor, state=State.DRAFT).order_by("-pk")
+        ChangeSet.objects.filter(pk__in=list(mine.values_list("pk", flat=True)[MOST_DRAFTS - 1 :])).delete()
         change_set = ChangeSet.objects.create(
             namespace=namespace,
             requested_by=actor,

@@ -15,7 +15,7 @@ from namespaces.models import ChangeSet, Client, ControlPolicy, NamespaceRole, R
 from portal.models import AccessLink, Membership, User
 from portal.people.authority import RefusedError
 from portal.people.invitations import accept_invitation, invite
-from portal.people.teams import add_member
+from portal.people.teams import add_member, set_lead
 from tests.namespaces.control.conftest import Plant, approve_now
 from tests.namespaces.control.test_change_sets import confirm_in_azure, held, refused, state_of
 from tests.support.factories import make_ca_certificate, make_team, make_user
@@ -177,6 +177,14 @@ def test_an_invitation_into_a_team_that_owns_the_namespace_gives_no_membership(p
     assert not Membership.objects.filter(user=person).exists()
 
 
+def test_a_lead_who_was_none_for_a_while_has_a_new_right(plant: Plant, admin: User) -> None:
+    change_set = plant.request()
+    set_lead(admin, team=plant.line_b, person=plant.lee, is_lead=False)
+    ControlPolicy.objects.update(needs=["ca_upload"])
+    set_lead(admin, team=plant.line_b, person=plant.lee, is_lead=True)
+    assert refused(approve_now, plant.lee, change_set).code == "too-new"
+
+
 def test_a_long_name_hides_no_user_name(plant: Plant) -> None:
     User.objects.filter(pk=plant.dana.pk).update(first_name="Maria (maria)".ljust(140), last_name="x" * 20)
     plant.dana.refresh_from_db()
@@ -216,3 +224,10 @@ def test_an_owner_undoes_the_deletion_of_another_teams_client(plant: Plant) -> N
     requests.request_approval(plant.olga, change_set=undo, title="Undo", reason="A mistake")
     run_change_set(undo.pk)
     assert Client.objects.get(name="press-1").team == plant.line_b
+
+
+def test_drafts_that_are_never_requested_do_not_pile_up(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MOST_DRAFTS", 3)
+    drafts = [requests.keep_draft(plant.dana, plant.held(name=f"ca-{number}")) for number in range(5)]
+    kept = ChangeSet.objects.filter(state=State.DRAFT).values_list("pk", flat=True)
+    assert set(kept) == {each.pk for each in drafts[2:]}
