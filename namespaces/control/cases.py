@@ -8,6 +8,7 @@ from namespaces.control.kinds import kind_of
 from namespaces.control.rules.approvals import (
     Case,
     Objection,
+    Standing,
     objection_to,
     objection_to_approval,
     possible_approvers,
@@ -77,6 +78,11 @@ def affected_teams(change_set: ChangeSet, changes: Iterable[Change] | None = Non
     return frozenset(found)
 
 
+def _who_gains(change_set: ChangeSet) -> frozenset[int]:
+    """Return the people who would get a right by one of the changes."""
+    return frozenset().union(*(kind_of(each.kind).gains(each) for each in change_set.changes.all()))
+
+
 def digest_now(change_set: ChangeSet) -> str:
     """Return the digest of the changes of this revision: an approval of an earlier one has another."""
     rows = Change.objects.filter(change_set=change_set)
@@ -88,6 +94,7 @@ def approval_state(change_set: ChangeSet) -> ApprovalState:
     policy = policy_of(change_set.namespace_id)
     at_request = change_set.standing_at_request
     now = standing_now(change_set.namespace, change_set.requested_by, policy=policy, own_teams=change_set.own_teams)
+    now = Standing(now.sources, now.own_side | _who_gains(change_set))
     case = Case(digest_now(change_set), affected_teams(change_set), at_request, now)
     rows = change_set.approvals.select_related("user").order_by("at", "pk")
     given = [CountedApproval(each, objection_to_approval(each.given, policy, case)) for each in rows]

@@ -1,7 +1,7 @@
 """The kinds of change that a change set can hold, registered by the apps that know them: this app never reads a certificate."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from namespaces.control.rules.policy import Need
@@ -28,6 +28,11 @@ Apply = Callable[[User, Namespace, Change], SyncedModel | None]
 Affected = Callable[[Namespace, Change], frozenset[int]]
 Inverse = Callable[[Namespace, Change], Draft | None]
 Renew = Callable[[Namespace, Change], None]
+Gains = Callable[[Change], frozenset[int]]
+
+
+def _no_one(change: Change) -> frozenset[int]:
+    return frozenset()
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class ChangeKind:
     The callables: `apply` makes the change through the actions that forms use, inside the transaction of the change set, and
     returns the row that is sent to Azure, or None; it raises ValueError with `code` where it no longer applies. `affected`
     returns the teams whose clients or rows it concerns, 0 for no team. `inverse` returns the change that undoes it, None where
-    nothing does. `renew` reads `before` and `edition` again, for a rebase.
+    nothing does. `renew` reads `before` and `edition` again, for a rebase. `gains` returns the people who would get a right by it,
+    by primary key: they never approve it.
     """
 
     code: str
@@ -46,6 +52,7 @@ class ChangeKind:
     affected: Affected
     inverse: Inverse
     renew: Renew
+    gains: Gains = field(default=_no_one, kw_only=True)
 
 
 @dataclass(frozen=True)

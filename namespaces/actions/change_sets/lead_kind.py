@@ -82,4 +82,8 @@ def _renew(namespace: Namespace, change: Change) -> None:
     """There is nothing to read again: a person leads a team, or does not."""
 
 
-LEAD = ChangeKind(LEAD_KIND, "team lead", _apply, _team, _inverse, _renew)
+def _who_leads(change: Change) -> frozenset[int]:
+    return frozenset({change.values["user"]} if change.values["is_lead"] else ())
+
+
+LEAD = ChangeKind(LEAD_KIND, "team lead", _apply, _team, _inverse, _renew, gains=_who_leads)

@@ -14,7 +14,7 @@ from namespaces.control.reach import NO_TEAM
 from namespaces.models import Change, ControlPolicy, Namespace, NamespaceRole, Possession, Role
 from namespaces.rights import MANAGED, STRONGEST_FIRST
 from namespaces.rules.errors import RuleError
-from portal.models import Team, User
+from portal.models import Membership, Team, User
 
 
 def team_change_of(kind: RowKind) -> ChangeKind:
@@ -95,7 +95,15 @@ def _renew_role(namespace: Namespace, change: Change) -> None:
     change.before = (change.before or {}) | {"roles": sorted(held.values_list("role", flat=True))}
 
 
-ROLE = ChangeKind(ROLE_KIND, "role", _apply_role, _nobody, _inverse_role, _renew_role)
+def _who_gets_role(change: Change) -> frozenset[int]:
+    if change.operation != "grant":
+        return frozenset()
+    if change.values["user"] is not None:
+        return frozenset({change.values["user"]})
+    return frozenset(Membership.objects.filter(team=change.values["team"]).values_list("user", flat=True))
+
+
+ROLE = ChangeKind(ROLE_KIND, "role", _apply_role, _nobody, _inverse_role, _renew_role, gains=_who_gets_role)
 
 
 # The policy

@@ -185,6 +185,17 @@ def test_a_lead_who_was_none_for_a_while_has_a_new_right(plant: Plant, admin: Us
     assert refused(approve_now, plant.lee, change_set).code == "too-new"
 
 
+@pytest.mark.parametrize("through_team", [False, True])
+def test_nobody_approves_a_role_of_their_own(plant: Plant, through_team: bool) -> None:
+    ControlPolicy.objects.update(by_team=plant.line_b)
+    holder = {"team": plant.line_b} if through_team else {"user": plant.lee}
+    change_set = plant.request(
+        plant.olga, held(grant_role, plant.olga, namespace=plant.namespace, role=Role.OWNER, **holder)
+    )
+    assert refused(approve_now, plant.lee, change_set).code == "own"
+    assert approve_now(plant.rita, change_set).state == State.APPROVED
+
+
 def test_a_long_name_hides_no_user_name(plant: Plant) -> None:
     User.objects.filter(pk=plant.dana.pk).update(first_name="Maria (maria)".ljust(140), last_name="x" * 20)
     plant.dana.refresh_from_db()
