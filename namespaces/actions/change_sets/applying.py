@@ -13,7 +13,7 @@ from django.utils import timezone
 from namespaces.actions.change_sets.records import note, people, tell
 from namespaces.actions.change_sets.requests import ask_people, mark_stale
 from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, try_to_write, write
-from namespaces.control.cases import affected_teams, approval_state
+from namespaces.control.cases import ApprovalState, affected_teams, approval_state
 from namespaces.control.kinds import RowKind, is_deletion, kind_of
 from namespaces.models import Change, ChangeSet
 from portal.models import User
@@ -48,8 +48,9 @@ def _start(pk: int, now: datetime) -> bool:
                 return row is not None and row.state in ChangeSet.UNFINISHED
             changes = list(row.changes.order_by("position"))
             row.needs = sorted(try_to_write(row, changes, now))
-            if not row.is_emergency and not approval_state(row).is_enough:
-                _ask_again(row, changes)
+            approval = approval_state(row)
+            if not row.is_emergency and not approval.is_enough:
+                _ask_again(row, changes, approval)
                 return False
             first, _ = in_order(changes)
             write(row, first, now)
@@ -68,8 +69,13 @@ def _locked(pk: int) -> ChangeSet | None:
     return rows.filter(pk=pk).first()
 
 
-def _ask_again(row: ChangeSet, changes: Sequence[Change]) -> None:
-    """Open a set again whose approvals count no more: a right was lost, or it reaches clients of one more team."""
+def _ask_again(row: ChangeSet, changes: Sequence[Change], approval: ApprovalState) -> None:
+    """Open a set again whose approvals count no more: a right was lost, or it reaches clients of one more team.
+
+    They stay void, also when what voided them is undone: the person approves again.
+    """
+    void = [each.approval.pk for each in approval.approvals if each.objection is not None]
+    row.approvals.filter(pk__in=void).delete()
     row.state, row.decided_at, row.decided_by = State.OPEN, None, None
     row.teams = sorted(affected_teams(row, changes))
     row.save()

@@ -11,6 +11,7 @@ from namespaces.actions.change_sets import emergency, inverses, requests
 from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.actions.clients import delete_client
 from namespaces.actions.roles import grant_role
+from namespaces.control.cases import approval_state
 from namespaces.models import ChangeSet, Client, ControlPolicy, NamespaceRole, Role
 from portal.models import AccessLink, Membership, User
 from portal.people.authority import RefusedError
@@ -18,7 +19,7 @@ from portal.people.invitations import accept_invitation, invite
 from portal.people.teams import add_member, set_lead
 from tests.namespaces.control.conftest import Plant, approve_now
 from tests.namespaces.control.test_change_sets import confirm_in_azure, held, refused, state_of
-from tests.support.factories import make_ca_certificate, make_team, make_user
+from tests.support.factories import make_ca_certificate, make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 State = ChangeSet.State
@@ -74,6 +75,17 @@ def test_deletions_wait_for_a_later_edit_of_the_successor(replacing: tuple[Chang
     run_change_set(change_set.pk)
     old.refresh_from_db()
     assert old.deleted_at is not None
+
+
+def test_an_approval_that_was_void_when_it_was_applied_stays_void(plant: Plant) -> None:
+    change_set = plant.request()
+    approve_now(plant.olga, change_set)
+    other = make_client(plant.namespace, "press-9", team=make_team("Line C"))
+    run_change_set(change_set.pk)
+    assert state_of(change_set) == State.OPEN
+    Client.objects.filter(pk=other.pk).delete()
+    assert not approval_state(change_set).is_enough
+    assert approve_now(plant.olga, change_set).state == State.APPROVED
 
 
 # Emergency
