@@ -2,12 +2,15 @@
 
 import http.client
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from portal.demo.tls import tls_files
 from portal.serving.bounded_worker import HEAD_BYTES
 from tests.support.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
@@ -129,3 +132,29 @@ def test_the_log_has_no_secret_address_without_the_production_settings_too(port:
     log = folder / "log"
     until(lambda: "calendar/[hidden]" in log.read_text(encoding="utf-8"), "the line is written")
     assert "s3cret" not in log.read_text(encoding="utf-8")
+
+
+def test_a_kept_connection_serves_over_tls_too(tmp_path: Path) -> None:
+    """As the demo does for a class on other machines: there is no proxy in front."""
+    files = tls_files(tmp_path, "localhost", now=datetime.now(UTC))
+    options = ("--workers=1", f"--threads={THREADS}", f"--certfile={files.certificate}", f"--keyfile={files.key}")
+    trusting = ssl.create_default_context(cafile=files.ca)
+    with gunicorn_process(tmp_path, APPLICATION, WORKER, *options) as (number, _):
+
+        def connected() -> http.client.HTTPSConnection:
+            return http.client.HTTPSConnection("localhost", number, timeout=10, context=trusting)
+
+        def answers() -> bool:
+            with suppress(OSError, http.client.HTTPException), closing(connected()) as connection:
+                connection.request("GET", "/")
+                return connection.getresponse().read() == b"0"
+            return False
+
+        until(answers, "gunicorn answers")
+        with closing(connected()) as kept:
+            bodies, sockets = [], set()
+            for body in ("", "x" * 5, "y" * 40_000):
+                kept.request("POST", "/", body=body)
+                bodies.append(kept.getresponse().read())
+                sockets.add(kept.sock)
+            assert (bodies, len(sockets)) == ([b"0", b"5", b"40000"], 1)
