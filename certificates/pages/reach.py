@@ -28,7 +28,7 @@ MOST_KNOWN = 100  # certificates of clients that the doctor compares with
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of the bar: `x` and `width` in percent. `text` is what fits into it."""
+    """One part of the bar: `x` and `width` in percent. `number` is "" where it does not fit."""
 
     kind: str
     name: str
@@ -39,9 +39,12 @@ class Segment:
     width: float = 0.0
 
     @property
-    def text(self) -> str:
-        if self.width >= NAMED_FROM and len(self.name) <= self.width * 1.1:
-            return f"{self.name} {self.clients:,}"
+    def is_named(self) -> bool:
+        """Return whether its name fits into the bar, on a desktop."""
+        return self.width >= NAMED_FROM and len(self.name) <= self.width * 1.1
+
+    @property
+    def number(self) -> str:
         return f"{self.clients:,}" if self.width >= NUMBERED_FROM else ""
 
 

@@ -21,6 +21,7 @@ from certificates.pages.certificate_check import (
 from namespaces.access import may_connect, visible_namespaces, with_rights
 from namespaces.connections.attempts import has_connection_log
 from namespaces.models import Namespace
+from namespaces.pages.control.change_set_list import waiting_for_person
 from namespaces.pages.history import recent_in
 from namespaces.pages.home.figures import namespace_rows, tiles
 from namespaces.pages.home.gathered import gather
@@ -48,6 +49,7 @@ def home(request: PageRequest) -> HttpResponse:
         "may_connect": may_connect(request.user),
         "form": PresentedForm(),
         "last": _last(request, namespaces),
+        "waiting": waiting_for_person(request.user, namespaces, at=now),
     }
     partial = "needs" if "whose" in request.GET else ""
     return render_page(request, "home/home.html", context, partial=partial)

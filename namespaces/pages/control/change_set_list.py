@@ -8,7 +8,6 @@ from django.core.paginator import Page
 from django.db.models import Q
 from django.http import QueryDict
 
-from namespaces.access import visible_namespaces, with_rights
 from namespaces.control.cases import waiting_for
 from namespaces.control.visibility import visible_change_sets
 from namespaces.models import ChangeSet, Namespace
@@ -82,8 +81,3 @@ def waiting_for_person(user: User, namespaces: Iterable[Namespace], *, at: datet
     busy = ChangeSet.objects.waiting(at).filter(namespace__in=known).order_by().values_list("namespace", flat=True)
     found = [each for pk in sorted(set(busy.distinct())) for each in _waiting_in(user, known[pk], at)]
     return sorted(found, key=lambda each: each.pk)
-
-
-def waiting_anywhere(user: User, *, at: datetime) -> list[ChangeSet]:
-    """Return the change sets in every namespace that wait for this person."""
-    return waiting_for_person(user, with_rights(user, visible_namespaces(user)), at=at)

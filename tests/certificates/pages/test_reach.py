@@ -60,7 +60,7 @@ def test_before_the_upload_it_says_whose_clients_are_in_reach(ada: Browser, plan
     page = checked(ada, plant, pem=new_ca(), live=live)
     assert figures(page) == {"reach": 9, "reach-teams": 2, "reach-others": 5, "reach-thumbprint": 1}
     assert f'href="{reverse("namespaces:client_list", args=[plant.pk])}?reach=%21any"' in page
-    assert "Line B 5" in page
+    assert "<title>Line B: 5</title>" in page
 
 
 def test_others_are_not_of_the_team_that_is_chosen(ada: Browser, plant: Namespace) -> None:

@@ -229,3 +229,15 @@ def test_an_expired_request_takes_no_decision(plant: Plant) -> None:
     ChangeSet.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert 'data-state="expired"' in page(plant.lee, made)
     assert posted(plant.lee, made, "approve").status_code == 409
+
+
+def test_home_lists_what_waits_for_the_person(plant: Plant) -> None:
+    home = reverse("home:home")
+    assert "data-waiting" not in signed_in(plant.lee).get(home).content.decode()
+    made = plant.request()
+    text = signed_in(plant.lee).get(home).content.decode()
+    assert 'data-waiting="1"' in text
+    assert url(made) in text
+    assert "data-waiting" not in signed_in(plant.dana).get(home).content.decode()
+    approve_now(plant.lee, made)
+    assert "data-waiting" not in signed_in(plant.lee).get(home).content.decode()
