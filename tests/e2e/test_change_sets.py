@@ -39,7 +39,7 @@ def connect(guide: Guide, arm: Arm) -> None:
     page.get_by_role("link", name="Add role assignment").first.click()
     role = page.get_by_role("dialog")
     role.get_by_label("Person or team").fill("dana")
-    role.get_by_role("radio", name="Contributor").check()
+    role.locator('input[value="contributor"]').check()
     role.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator('[data-code="role-granted"]')).to_be_visible()
 
@@ -55,7 +55,8 @@ def test_what_another_person_approves_is_sent(
     ready = demo.wait_ready()
     owner = Guide(page, ready, screenshots)
     owner.sign_in("admin")
-    connect(owner, Arm(ready))
+    arm = Arm(ready)
+    connect(owner, arm)
 
     dana = Guide(other, ready, screenshots)
     dana.sign_in("dana")
@@ -86,6 +87,12 @@ def test_what_another_person_approves_is_sent(
     page.reload()
     expect(owner.row("line-a-ca")).to_be_visible(timeout=SYNC_MILLISECONDS)
     owner.wait_succeeded("line-a-ca")
+
+    owner.open_namespace(NAME)  # other tests use the demo too
+    page.get_by_role("link", name="Disconnect", exact=True).click()
+    owner.pane("Disconnect namespace").get_by_role("button", name="Disconnect", exact=True).click()
+    expect(page.get_by_role("main").get_by_role("link", name=NAME, exact=True)).to_have_count(0)
+    arm.delete_namespace(NAME)
 
 
 def test_the_policy_page_has_no_fault(demo: DemoProcess, page: Page, screenshots: Path) -> None:
