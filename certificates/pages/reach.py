@@ -103,7 +103,8 @@ def doctor_of_certificate(
     rows = CACertificate.visible_to(namespace.sight).present().filter(namespace=namespace.pk).exclude(pk=but)
     existing = [(other.name, bytes(other.der)) for other in rows if other.der]
     known = shown_certificates(namespace, MOST_KNOWN)
-    problems = diagnose_ca_upload([certificate], existing=existing, known=known, at=timezone.now()).problems
+    at = namespace.judged_at(timezone.now())
+    problems = diagnose_ca_upload([certificate], existing=existing, known=known, at=at).problems
     return [problem for problem in problems if problem.code not in ON_THE_PAGE]
 
 
