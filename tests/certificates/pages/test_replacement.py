@@ -89,6 +89,18 @@ def test_the_upload_leads_back_to_the_replacement(client: Browser, namespace: Na
     assert (step(text), '<option value="new" selected>' in text) == ("start", True)
 
 
+def test_the_list_refreshes_itself(client: Browser, namespace: Namespace, log: Log) -> None:
+    started(client, namespace)
+    url = reverse("certificates:ca_certificate_replace", args=[namespace.pk, "old"])
+    assert f'hx-get="{url}?show=unknown"' in page(client, show="unknown")
+    log.connect(NEW)
+    part = client.get(
+        url, {"show": "unknown"}, headers={"HX-Request": "true", "HX-Trigger": "rollover"}
+    ).content.decode()
+    assert part.strip().startswith('<div id="rollover"')
+    assert places(part) == {"unknown": 1, "moved": 1}
+
+
 def test_the_start_is_announced_and_recorded(client: Browser, namespace: Namespace, log: Log) -> None:
     line = make_team("Line 1", make_user("lea"))
     namespace.roles.create(team=line, role="reader")
