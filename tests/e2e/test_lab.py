@@ -78,8 +78,10 @@ def test_a_wrong_turn_beside_the_open_pane_and_done(guide: Guide) -> None:
     pane.locator("input[type=file]").set_input_files(
         {"name": "intermediate_ca.crt", "mimeType": "text/plain", "buffer": files["intermediate_ca.crt"]}
     )
+    before = page.locator("#menu-note-lab").inner_text()
     pane.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator('[data-lab-state="done"]')).to_be_visible()
+    expect(page.locator("#menu-note-lab")).not_to_have_text(before)  # without a reload
     guide.shoot("lab-done")
 
 
