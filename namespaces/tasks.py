@@ -15,7 +15,7 @@ from namespaces.actions.change_sets.requests import note_those_that_no_longer_ap
 from namespaces.actions.client_imports import forget_old_imports, waiting_imports
 from namespaces.actions.client_imports import run_import as run_client_import
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
-from namespaces.models import Namespace, NamespaceConfiguration
+from namespaces.models import ChangeSet, Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
@@ -67,6 +67,8 @@ def apply_change_set(pk: int) -> None:
 @shared_task
 def follow_change_sets() -> None:
     """Go on with change sets whose message was lost, whose worker died or that wait for Azure."""
+    if not ChangeSet.objects.unfinished().exists():
+        return
     with leases.exclusive("change-sets", seconds=20) as is_ours:
         if is_ours:
             run_unfinished()

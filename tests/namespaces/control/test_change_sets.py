@@ -22,6 +22,7 @@ from namespaces.control.gate import NeedsApproval
 from namespaces.control.rules.policy import Need, Policy
 from namespaces.models import ChangeSet, Client, ControlPolicy, Possession, Role
 from namespaces.rules.errors import RuleError
+from namespaces.tasks import follow_change_sets, tidy_change_sets
 from portal.models import Activity, Membership, NoticeRecipient, User
 from tests.namespaces.control.conftest import Plant, approve_now
 from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_team, make_user
@@ -512,3 +513,16 @@ def test_a_draft_is_forgotten_after_a_day(plant: Plant) -> None:
     ChangeSet.objects.update(expires_at=timezone.now())
     requests.close_over(timezone.now())
     assert not ChangeSet.objects.filter(pk=draft.pk).exists()
+
+
+def test_the_clock_goes_on_with_what_a_lost_message_left(plant: Plant) -> None:
+    change_set = plant.request()
+    approve_now(plant.olga, change_set)
+    follow_change_sets()
+    assert state_of(change_set) == State.SENDING
+    confirm_in_azure(CACertificate)
+    follow_change_sets()
+    assert state_of(change_set) == State.DONE
+    ChangeSet.objects.update(state=State.OPEN, expires_at=timezone.now())
+    tidy_change_sets()
+    assert state_of(change_set) == State.EXPIRED
