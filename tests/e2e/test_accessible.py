@@ -57,6 +57,7 @@ PAGES = (
     "namespaces/1/expiries/",
     "namespaces/1/sample-certificates/",
     "namespaces/1/access-control/",
+    "namespaces/1/change-sets/",
     "namespaces/1/access-control/approval-policy/",
     "lab/1/devices/",
     "lab/1/shared-attempts/",
