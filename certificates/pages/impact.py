@@ -1,12 +1,12 @@
 """Who is refused from which day on if nothing is done: certificates of clients and CA certificates that expire within a year."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, Count, F, Min, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, CharField, Count, F, IntegerField, Min, QuerySet, Value, When
 
 from certificates.models import CACertificate
 from certificates.x509.certificate import name_mark, public_key_hash
@@ -103,54 +103,61 @@ def trusted_until(namespace: Namespace) -> list[TrustedUntil]:
     ]
 
 
-def _enabled(namespace: Namespace) -> QuerySet[Any]:
-    return Client.visible_to(namespace.sight).present().filter(state=Client.ConnectionState.ENABLED)
+_NEVER, _BEFORE, _BY_THEN, _LATER = range(4)  # when a client's own certificate expires: not known, before today, …
 
 
-_BY_THUMBPRINT = Q(validation_scheme=THUMBPRINT_SCHEME)
-_UNKNOWN = Q(certificate_expires_at=None, anchor_key="", certificate_path="")
+def _grouped(namespace: Namespace, **by: Any) -> QuerySet[Any]:
+    """Return the enabled clients grouped by what vouches for them, and by `by`. Keys alone are compared where they are known."""
+    path = Case(When(anchor_key="", then=F("certificate_path")), default=Value(""), output_field=CharField())
+    is_thumbprint = Case(
+        When(validation_scheme=THUMBPRINT_SCHEME, then=True), default=False, output_field=BooleanField()
+    )
+    clients = Client.visible_to(namespace.sight).present().filter(state=Client.ConnectionState.ENABLED)
+    found = clients.order_by().annotate(path=path, by_thumbprint=is_thumbprint, **by)
+    return found.values_list("by_thumbprint", "anchor_key", "path", *by).annotate(count=Count("*"))
 
 
-def _without_ca(cas: Sequence[TrustedUntil], then: datetime) -> Q:
-    """Match clients that no CA certificate vouches for then.
+def _vouching(cas: Sequence[TrustedUntil], key: str, path: str) -> list[TrustedUntil]:
+    """Return the CA certificates that vouch for a client.
 
     One that has connected counts as below the key that vouched for it. One whose certificate was only tested counts as below every CA
     certificate whose name is in its chain; one without a known certificate, as below any.
     """
-    alive = [ca for ca in cas if ca.not_after >= then]
-    below = Q(anchor_key="", certificate_path="") if alive else Q(pk__in=())
-    for ca in alive:
-        below |= Q(anchor_key=ca.key) | Q(anchor_key="", certificate_path__contains=ca.mark)
-    return ~_BY_THUMBPRINT & ~below
-
-
-def _expired(then: datetime) -> Q:
-    return Q(certificate_expires_at__isnull=False, certificate_expires_at__lt=then)
-
-
-def _number(matching: Q) -> Count:
-    return Count(Case(When(matching, then=1)))
+    marks = path.split()
+    return [ca for ca in cas if (ca.key == key if key else not marks or ca.mark in marks)]
 
 
 def _by_team(namespace: Namespace, cas: Sequence[TrustedUntil], then: datetime, at: datetime) -> tuple[TeamImpact, ...]:
-    without = _without_ca(cas, then)
-    counted = (
-        _enabled(namespace)
-        .order_by()
-        .values_list("team")
-        .annotate(
-            clients=Count("*"),
-            own=_number(_expired(then)),
-            by_ca=_number(~_expired(then) & without),
-            unknown=_number(_UNKNOWN & ~without),
-            today=_number(_expired(at) | _without_ca(cas, at)),
-            first=Min("certificate_expires_at", filter=Q(certificate_expires_at__gte=at)),
-        )
+    expires = Case(
+        When(certificate_expires_at=None, then=_NEVER),
+        When(certificate_expires_at__lt=at, then=_BEFORE),
+        When(certificate_expires_at__lt=then, then=_BY_THEN),
+        default=_LATER,
+        output_field=IntegerField(),
     )
-    rows = list(counted)
-    names = dict(Team.objects.filter(pk__in=[row[0] for row in rows]).values_list("pk", "name"))
-    found = [TeamImpact(names.get(pk, NO_TEAM), *values) for pk, *values in rows]
-    return tuple(sorted(found, key=lambda team: (-team.refused, -team.clients, team.name)))
+    rows = _grouped(namespace, owner=F("team"), own=expires).annotate(first=Min("certificate_expires_at"))
+    counts: dict[int | None, Counter[str]] = defaultdict(Counter)
+    firsts: dict[int | None, datetime] = {}
+    for by_thumbprint, key, path, team, own, count, first in rows:
+        last = datetime.max.replace(tzinfo=UTC)
+        if not by_thumbprint:
+            last = max((ca.not_after for ca in _vouching(cas, key, path)), default=at - DAY)
+        is_own, is_known = own in (_BEFORE, _BY_THEN), bool(key or path or own != _NEVER)
+        found = counts[team]
+        found["clients"] += count
+        found["by_own"] += count if is_own else 0
+        found["by_ca"] += count if not is_own and last < then else 0
+        found["unknown"] += count if not is_known and last >= then else 0
+        found["today"] += count if own == _BEFORE or last < at else 0
+        if own in (_BY_THEN, _LATER):
+            firsts[team] = min(first, firsts.get(team, first))
+    names = dict(Team.objects.filter(pk__in=[pk for pk in counts if pk is not None]).values_list("pk", "name"))
+    teams = [TeamImpact(names.get(pk or 0, NO_TEAM), first=firsts.get(pk), **_all(each)) for pk, each in counts.items()]
+    return tuple(sorted(teams, key=lambda team: (-team.refused, -team.clients, team.name)))
+
+
+def _all(counted: Counter[str]) -> dict[str, int]:
+    return {name: counted[name] for name in ("clients", "by_own", "by_ca", "unknown", "today")}
 
 
 def weekly_chart(namespace: Namespace, *, day: int, at: datetime) -> BarChart:
@@ -178,32 +185,15 @@ def labelled(chart: BarChart) -> list[tuple[Column, str]]:
 
 def _by_week(namespace: Namespace, cas: Sequence[TrustedUntil], at: datetime) -> list[int]:
     """Return how many clients are refused at the end of each week. One query: it groups clients by what vouches for them."""
-    grouped = (
-        _enabled(namespace)
-        .order_by()
-        .annotate(
-            week=Bucket("certificate_expires_at", at, WEEK),
-            by_thumbprint=Case(When(_BY_THUMBPRINT, then=True), default=False, output_field=BooleanField()),
-            path=Case(When(anchor_key="", then=F("certificate_path")), default=Value(""), output_field=CharField()),
-        )
-        .values_list("week", "by_thumbprint", "anchor_key", "path")
-        .annotate(count=Count("*"))
-    )
     first = Counter[int]()
-    for own, by_thumbprint, key, path, count in grouped:
+    for by_thumbprint, key, path, own, count in _grouped(namespace, week=Bucket("certificate_expires_at", at, WEEK)):
         weeks = [] if own is None else [own]
-        weeks += [] if by_thumbprint else _week_without_ca(cas, key, path, at)
+        if not by_thumbprint:
+            last = max((ca.not_after for ca in _vouching(cas, key, path)), default=at)
+            weeks.append((last - at) // WEEK)
         if weeks:
             first[max(min(weeks), 0)] += count
     return list(_running(first))
-
-
-def _week_without_ca(cas: Sequence[TrustedUntil], key: str, path: str, at: datetime) -> list[int]:
-    """Return the week in which the last CA certificate expires that vouches for a client; week 0 where none does."""
-    marks = path.split()
-    above = [ca for ca in cas if (ca.key == key if key else not marks or ca.mark in marks)]
-    last = max((ca.not_after for ca in above), default=at)
-    return [(last - at) // WEEK]
 
 
 def _running(first: Counter[int]) -> Iterator[int]:
