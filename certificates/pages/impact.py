@@ -113,8 +113,9 @@ def _grouped(namespace: Namespace, **by: Any) -> QuerySet[Any]:
         When(validation_scheme=THUMBPRINT_SCHEME, then=True), default=False, output_field=BooleanField()
     )
     clients = Client.visible_to(namespace.sight).present().filter(state=Client.ConnectionState.ENABLED)
-    found = clients.order_by().annotate(path=path, by_thumbprint=is_thumbprint, **by)
-    return found.values_list("by_thumbprint", "anchor_key", "path", *by).annotate(count=Count("*"))
+    named = clients.order_by().annotate(path=path, by_thumbprint=is_thumbprint, **by)
+    found: QuerySet[Any] = named.values_list("by_thumbprint", "anchor_key", "path", *by).annotate(count=Count("*"))
+    return found
 
 
 def _vouching(cas: Sequence[TrustedUntil], key: str, path: str) -> list[TrustedUntil]:
