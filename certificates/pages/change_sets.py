@@ -65,7 +65,7 @@ def change_set_parts(user: User, change_set: ChangeSet, changes: Sequence[Change
             context["same_as"] = former.name
     parts = [ChangeSetPart("consequence", "certificates/reach.html", context)]
     if change.operation != "delete":
-        doctor = doctor_of_certificate(certificate, namespace)
+        doctor = doctor_of_certificate(certificate, namespace, but=change.object_pk)
         facts = {"doctor": doctor, "is_valid": certificate.not_before <= timezone.now() <= certificate.not_after}
         parts.append(ChangeSetPart("beside", "certificates/change_set_doctor.html", facts))
     return parts

@@ -89,6 +89,14 @@ def test_approving_on_the_page_lets_it_be_applied(plant: Plant) -> None:
     assert 'data-approved-by="lee"' in text
 
 
+def test_the_doctor_does_not_take_what_was_written_for_another_certificate(plant: Plant) -> None:
+    made = plant.request()
+    assert 'data-problem="duplicate"' not in page(plant.lee, made)
+    posted(plant.lee, made, "approve")
+    run_change_set(made.pk)
+    assert 'data-problem="duplicate"' not in page(plant.lee, made)
+
+
 def test_an_approval_of_what_is_shown_no_more_is_refused(plant: Plant) -> None:
     made = plant.request()
     old = re.search(r'name="shown" value="([^"]*)"', page(plant.lee, made))
