@@ -179,8 +179,8 @@ def weekly_chart(namespace: Namespace, *, day: int, at: datetime) -> BarChart:
 
 
 def labelled(chart: BarChart) -> list[tuple[Column, str]]:
-    """Return each column with the place of its label on the axis: every fourth week, every eighth on a phone."""
-    places = ("major" if week % 8 == 0 else "minor" if week % 4 == 0 else "" for week in range(len(chart.bars)))
+    """Return each column with the place of its label on the axis: every fourth week, every sixteenth on a phone."""
+    places = ("major" if week % 16 == 0 else "minor" if week % 4 == 0 else "" for week in range(len(chart.bars)))
     return [(bar.column, place) for bar, place in zip(chart.bars, places, strict=True)]
 
 
