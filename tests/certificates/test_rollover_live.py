@@ -25,6 +25,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 SWITCHING, OTHERS, BY_THUMBPRINT, THREADS = 100, 60, 40, 4
+PAUSE = 2.0  # seconds between the rounds of a thread: the portal has to read in time what the devices do
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Fleet:
         while not self.is_over.is_set():
             for device in order.sample(mine, len(mine)):
                 device.connect(self.plant, self._endpoint, may_change=self.may_change.is_set())
+            self.is_over.wait(PAUSE)
 
     def wait_for_a_round(self) -> None:
         """Wait until each device has connected twice more."""
