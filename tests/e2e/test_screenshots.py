@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.e2e.demo_process import DemoProcess, running_demo
 from tests.e2e.guide import Guide
-from tests.e2e.walk import WALK, Stop
+from tests.e2e.walk import WALK
+from tests.e2e.walk_stops import Stop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 WIDTHS = {1440: 900, 1280: 900, 390: 844}

@@ -1,26 +1,16 @@
 """Every page of a filled demo, by the person who opens it, and what is done on it before its picture is taken."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from playwright.sync_api import FilePayload, Page, expect
 
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from tests.e2e.test_account import code_of
+from tests.e2e.training_walk import TRAINING
+from tests.e2e.walk_stops import Stop
 
 PLANT, LAB = "namespaces/1/", "namespaces/2/"
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One page of the walk. `name` is the file's name; `act` fills in something, or leads on to the page named by `opens`."""
-
-    name: str
-    path: str
-    act: Callable[[Page], None] | None = None
-    opens: str = ""
 
 
 def stranger() -> SampleChain:
@@ -197,6 +187,7 @@ wrong name,x,ThumbprintMatch,12
 
 NOBODY = (
     Stop("sign-in", "sign-in/", opens="portal:sign_in"),
+    Stop("class-join", "join/"),
     Stop("sign-in-wrong", "sign-in/?next=/people/", sign_in_wrongly),
     Stop("sign-in-reset", "sign-in/reset/"),
     Stop("sign-in-reset-sent", "sign-in/reset/sent/"),
@@ -346,6 +337,7 @@ ADMINISTRATOR = (
     Stop("webhook-create", "webhooks/create/"),
     Stop("webhook-created", "webhooks/create/", create_a_webhook),
     *_of_a_resource("webhook", "webhooks/1/", ("", "update", "rotate", "delete")),
+    *TRAINING,  # last: of what it leaves, other pages would show something
 )
 # Rita reads the plant. As an Owner of the lab, she sees what owners see.
 OWNER = (
