@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from namespaces.actions.change_sets.records import check_requester, locked, note, people, tell
@@ -23,6 +24,7 @@ OPEN_FOR = timedelta(days=14)
 DRAFT_FOR = timedelta(days=1)
 MOST_CHANGES = 1000
 TRIED_AT_ONCE = 25  # open requests that a worker tries each minute
+LARGE = 100  # changes of a request that is tried once an hour
 MOST_OPEN = 50  # of one person in one namespace
 MOST_DRAFTS = 200  # of one person in one namespace; the oldest goes for a new one
 LONGEST_TITLE, LONGEST_REASON = 120, 1000
@@ -203,12 +205,16 @@ def close_over(at: datetime) -> int:
 def note_those_that_no_longer_apply(at: datetime) -> int:
     """Try open requests, and mark those that can no longer be applied, with the reason. Return their number.
 
-    Where there are many, each minute tries the next of them: to try one writes for a moment.
+    Where there are many, each minute tries the next of them: to try one writes for a moment. A large one, whose changes would
+    keep others from writing for seconds, is tried once an hour.
     """
-    found = 0
-    pks = list(ChangeSet.objects.waiting(at).order_by("pk").values_list("pk", flat=True))
-    first = int(at.timestamp() // 60) * TRIED_AT_ONCE % len(pks) if len(pks) > TRIED_AT_ONCE else 0
-    for pk in [*pks[first:], *pks[:first]][:TRIED_AT_ONCE]:
+    found, minute = 0, int(at.timestamp() // 60)
+    waiting = ChangeSet.objects.waiting(at).annotate(size=Count("changes")).order_by("pk").values_list("pk", "size")
+    sizes = dict(waiting)
+    pks = [pk for pk, size in sizes.items() if size <= LARGE]
+    first = minute * TRIED_AT_ONCE % len(pks) if len(pks) > TRIED_AT_ONCE else 0
+    due = [pk for pk, size in sizes.items() if size > LARGE and (pk + minute) % 60 == 0]
+    for pk in [*due, *([*pks[first:], *pks[:first]][:TRIED_AT_ONCE])]:
         with transaction.atomic(durable=True):
             row = locked(ChangeSet(pk=pk))
             if row.state == State.OPEN:

@@ -1,5 +1,6 @@
 """Ways past the approval that were tried: each must stay closed."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -254,3 +255,28 @@ def test_drafts_that_are_never_requested_do_not_pile_up(plant: Plant, monkeypatc
     drafts = [requests.keep_draft(plant.dana, plant.held(name=f"ca-{number}")) for number in range(5)]
     kept = ChangeSet.objects.filter(state=State.DRAFT).values_list("pk", flat=True)
     assert set(kept) == {each.pk for each in drafts[2:]}
+
+
+def test_a_large_request_is_tried_once_an_hour(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "LARGE", 0)
+    change_set = plant.request()
+    make_ca_certificate(plant.namespace, "line-a-ca", team=plant.line_b)
+    start = timezone.now()
+    minutes = [start + timedelta(minutes=minute) for minute in range(60)]
+    assert [requests.note_those_that_no_longer_apply(at) for at in minutes].count(1) == 1
+    assert state_of(change_set) == State.STALE
+    assert requests.note_those_that_no_longer_apply(start) == 0
+
+
+def test_a_large_request_that_applies_is_tried_again_in_the_next_hour(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "LARGE", 0)
+    change_set = plant.request()
+    start = timezone.now()
+    for minute in range(60):
+        requests.note_those_that_no_longer_apply(start + timedelta(minutes=minute))
+    make_ca_certificate(plant.namespace, "line-a-ca", team=plant.line_b)
+    for minute in range(60, 120):
+        requests.note_those_that_no_longer_apply(start + timedelta(minutes=minute))
+    assert state_of(change_set) == State.STALE
