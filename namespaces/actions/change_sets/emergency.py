@@ -21,11 +21,12 @@ from sync.workers.wakeups import send_on_commit
 State = ChangeSet.State
 
 
-def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven: bool) -> ChangeSet:
+def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven: bool, shown: str = "") -> ChangeSet:
     """Apply a draft of one's own, or any open request, without approval. Raise RuleError.
 
     The notices are saved in this transaction, and a worker writes the rows only after it: everyone concerned hears of it before
     anything is sent. `is_proven`: the actor entered the password or a code of the second step again for this.
+    `shown`: `ApprovalState.shown` of the page of an open request; its requester may edit it while the actor reads.
     """
     text = checked(reason, "emergency_reason", "Say why this cannot wait. Everyone concerned reads it.")
     if not is_proven:
@@ -40,6 +41,9 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
             check_requester(person, row)
         elif row.state_at(timezone.now()) != State.OPEN:
             raise RuleError("", "not-open", "This change set does not wait for a decision any more.")
+        elif shown != approval_state(row).shown:
+            sentence = "It was edited, or reaches other teams by now. Look at it again before you apply it."
+            raise RuleError("", "changed-meanwhile", sentence)
         now = timezone.now()
         changes = list(row.changes.order_by("position"))
         row.needs = sorted(try_to_write(row, changes, now))

@@ -75,9 +75,9 @@ def change_set_emergency(request: PageRequest, pk: int, number: int) -> HttpResp
     row = get_change_set(request, pk, number)
     emergency = EmergencyForm(request.POST, user=request.user)
     if emergency.is_valid():
-        reason = emergency.cleaned_data["emergency_reason"]
+        reason, shown = emergency.cleaned_data["emergency_reason"], request.POST.get("shown", "")
         try:
-            made = apply_at_once(request.user, change_set=row, reason=reason, is_proven=True)
+            made = apply_at_once(request.user, change_set=row, reason=reason, is_proven=True, shown=shown)
         except RuleError as refusal:
             emergency.refuse(refusal)
         else:

@@ -97,6 +97,22 @@ def in_emergency(plant: Plant) -> ChangeSet:
     return emergency.apply_at_once(plant.olga, change_set=draft, reason="The line stands still.", is_proven=True)
 
 
+def force(actor: User, change_set: ChangeSet) -> ChangeSet:
+    change_set.refresh_from_db()
+    shown = approval_state(change_set).shown
+    return emergency.apply_at_once(actor, change_set=change_set, reason="It stands.", is_proven=True, shown=shown)
+
+
+def test_a_request_that_was_edited_after_it_was_shown_is_not_forced(plant: Plant) -> None:
+    made = plant.request()
+    shown = approval_state(made).shown
+    draft = requests.keep_draft(plant.dana, plant.held(name="other-ca"))
+    requests.add_to(plant.dana, draft=draft, change_set=made)
+    values = {"change_set": made, "reason": "It stands.", "is_proven": True}
+    assert refused(emergency.apply_at_once, plant.olga, shown=shown, **values).code == "changed-meanwhile"
+    assert force(plant.olga, made).state == State.APPROVED
+
+
 def test_an_emergency_that_no_longer_applied_is_an_ordinary_request_when_it_is_rebased(plant: Plant) -> None:
     made = in_emergency(plant)
     blocker = make_ca_certificate(plant.namespace, "line-a-ca", team=plant.line_b)
@@ -124,13 +140,13 @@ def test_an_emergency_that_was_never_written_needs_no_confirmation(plant: Plant)
 def test_a_former_colleague_of_the_requester_never_confirms_an_emergency(plant: Plant) -> None:
     made = plant.request()
     Membership.objects.filter(user=plant.rita).delete()
-    emergency.apply_at_once(plant.olga, change_set=made, reason="The line stands still.", is_proven=True)
+    force(plant.olga, made)
     assert refused(emergency.confirm, plant.rita, change_set=made).code == "own"
 
 
 def test_a_new_colleague_of_the_owner_who_forced_it_never_confirms_it(plant: Plant) -> None:
     made = plant.request()
-    emergency.apply_at_once(plant.olga, change_set=made, reason="The line stands still.", is_proven=True)
+    force(plant.olga, made)
     other = make_user("otto")
     plant.namespace.roles.create(user=other, role=Role.OWNER)
     make_team("Line C", plant.olga, other)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.actions.change_sets.emergency import apply_at_once
 from namespaces.actions.change_sets.requests import keep_draft
+from namespaces.control.cases import approval_state
 from namespaces.models import ChangeSet, ControlPolicy, Namespace
 from portal.models import User
 from tests.namespaces.control.conftest import Plant, approve_now
@@ -186,6 +187,11 @@ def test_an_owner_applies_an_open_request_at_once_on_its_page(plant: Plant) -> N
     made.refresh_from_db()
     assert (wrong.status_code, made.emergency_at) == (422, None)
     proof = {"emergency_reason": "Line 3 stands still.", "password": "correct horse battery"}
+    assert signed_in(plant.olga).post(url(made, "emergency"), proof | {"shown": "older"}).status_code == 422
+    made.refresh_from_db()
+    assert made.emergency_at is None
+    proof["shown"] = approval_state(made).shown
+    assert proof["shown"] in page(plant.olga, made)
     assert signed_in(plant.olga).post(url(made, "emergency"), proof).status_code == 302
     made.refresh_from_db()
     assert made.emergency_by == plant.olga
