@@ -70,6 +70,9 @@ def _check(policy: Policy) -> None:
         raise RuleError("approvals", "out-of-range", f"Between 1 and {MOST_APPROVALS} people approve a change.")
     if not (policy.by_owners or policy.by_leads or policy.by_team is not None):
         raise RuleError("by_owners", "nobody", "Choose at least one group of people who may approve.")
+    if not policy.by_owners and policy.by_team is None:
+        sentence = "Leads approve what affects their teams. Roles and this policy affect none: choose Owners or a team as well."
+        raise RuleError("by_owners", "leads-only", sentence)
     if policy.by_team is not None and not Team.objects.filter(pk=policy.by_team).exists():
         raise RuleError("by_team", "unknown", "Choose a team of the list.")
 

@@ -1,5 +1,6 @@
 """Ways past the approval that were tried: each must stay closed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from certificates.actions.ca_certificates import delete_ca_certificate
 from certificates.models import CACertificate
 from namespaces.actions.change_sets import emergency, inverses, requests
 from namespaces.actions.change_sets.applying import run_change_set
+from namespaces.actions.change_sets.policy import set_policy
 from namespaces.actions.clients import delete_client
 from namespaces.actions.roles import grant_role
 from namespaces.control.cases import approval_state
@@ -296,3 +298,9 @@ def test_a_large_request_that_applies_is_tried_again_in_the_next_hour(
     for minute in range(60, 120):
         requests.note_those_that_no_longer_apply(start + timedelta(minutes=minute))
     assert state_of(change_set) == State.STALE
+
+
+def test_a_policy_that_no_one_could_loosen_again_is_refused(plant: Plant) -> None:
+    policy = replace(plant.policy.rules, by_owners=False)
+    assert refused(set_policy, plant.olga, namespace=plant.namespace, policy=policy).code == "leads-only"
+    assert set_policy(plant.olga, namespace=plant.namespace, policy=replace(policy, by_owners=True)).pk
