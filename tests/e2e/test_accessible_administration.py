@@ -14,6 +14,7 @@ ADMINISTRATION = (
     *("people/?q=nobody-of-this-name", "people/?state=active&sort=-signed_in", "teams/create/", "teams/1/rename/"),
     *("teams/1/invite/", "outbox/", "webhooks/", "webhooks/create/", "namespaces/activity/", "namespaces/connect/"),
     *("namespaces/1/add-role-assignment/", "namespaces/1/access-control/other-teams/", "namespaces/1/disconnect/"),
+    *("namespaces/1/access-control/approval-policy/", "namespaces/1/configuration/possession/"),
     *("namespaces/ask-for-access/", "account/two-step/app/", "notifications/", "sync/"),
 )
 NOT_SIGNED_IN = (
