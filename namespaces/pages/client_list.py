@@ -169,7 +169,7 @@ CLIENT_LIST = Listing(
             lambda _, value: Q(validation_scheme=value) if value in SHORT_SCHEMES else None,
         ),
         Filter("issuer", "Issuer", _issuer_options, _of_issuer),
-        Filter("reach", "In reach of", _reach_options, reach_condition),
+        Filter("reach", "Reach", _reach_options, reach_condition),
         Filter("expires", "Expires", lambda _: [*_EXPIRES.items(), ("expired", "already")], _of_expiry),
         Filter(
             "seen",

@@ -215,14 +215,18 @@ def test_a_certificate_is_named_by_its_file_until_a_name_is_typed(
     furnished: DemoProcess, dana: Page, files: Path
 ) -> None:
     dana.goto(f"{furnished.wait_ready()['portal']}namespaces/1/upload-certificate/")
-    name, file = dana.get_by_label("Certificate name"), dana.locator("#id_file")
-    file.set_input_files(files / "intermediate_ca.crt")
+    name = dana.get_by_label("Certificate name")
+
+    def choose(file: str, problem: str) -> None:
+        dana.locator("#id_file").set_input_files(files / file)
+        expect(dana.locator("#id_file_error")).to_have_attribute("data-problem", problem)
+
+    choose("intermediate_ca.crt", "duplicate")
     expect(name).to_have_value("intermediate-ca")
-    file.set_input_files(files / "client.crt")
+    choose("client.crt", "leaf-of-known-ca")
     expect(name).to_have_value("client")
     name.fill("line-c")
-    file.set_input_files(files / "intermediate_ca.crt")
-    expect(dana.locator("#id_file_error")).to_have_attribute("data-problem", "duplicate")
+    choose("intermediate_ca.crt", "duplicate")
     expect(name).to_have_value("line-c")
 
 

@@ -347,7 +347,7 @@ REDIRECTS = {
 FILES = (
     *("_csv", "_pem", "session_state", "export_progress", "client_import_left", "client_import_result"),
     *(f"{stem}_export" for stem in ("client", "ca_certificate", "client_group", "topic_space", "permission_binding")),
-    *("connection_export", "activity_export", "person_export"),
+    *("connection_export", "activity_export", "person_export", "change_set_json"),
     *(f"template_{made}" for made in ("arm", "bicep", "terraform", "az")),
 )
 STATUSES = {

@@ -7,6 +7,7 @@ from namespaces.models import ChangeSet
 from namespaces.rights import Verb, rights_now
 from portal.models import User
 from portal.registry import ShellBar
+from portal.short_cache import kept
 
 SHOWN = 3
 CHECKED = 20  # change sets whose visibility is checked on one page
@@ -26,7 +27,7 @@ def emergency_bar(user: User) -> ShellBar | None:
     rows = ChangeSet.objects.unconfirmed_emergencies().select_related("namespace", "emergency_by").order_by("-pk")
     found = [
         Emergency(row, url_of(row), user.pk in (row.emergency_by_id, row.requested_by_id))
-        for row in rows[:CHECKED]
+        for row in kept("unconfirmed-emergencies", lambda: list(rows[:CHECKED]))
         if _is_seen(user, row)
     ]
     return ShellBar("namespaces/emergency_bar.html", {"emergencies": found[:SHOWN]}) if found else None
