@@ -30,6 +30,17 @@ def resource_rows(context: RequestContext) -> SafeString:
     return SafeString("".join(rows.drawn(row) for row in context["grid"].page))
 
 
+@register.simple_tag
+def chip_options(chip: Any) -> SafeString:
+    """Return the options of a filter, of which a large namespace has hundreds: teams, issuers, CA certificates."""
+    label, chosen = escape(chip.label), chip.value
+    options = [
+        f'<option value="{escape(str(value))}"{" selected" if value == chosen else ""}>{label}: {_shown(text)}</option>'
+        for value, text in chip.options
+    ]
+    return SafeString(f'<option value="">{label}: all</option>{"".join(options)}')
+
+
 def _shown(text: object) -> str:
     """Return text as HTML, with its invisible characters shown."""
     return escape(named(str(text)))
