@@ -114,8 +114,9 @@ def signed_by(identity: Identity, *names: str) -> None:
 
 
 def test_those_that_it_signs_and_who_would_be_left_are_counted_apart(plant: Namespace) -> None:
-    root = authority("Root CA")
-    line = root.issue("Line CA", ca=True)
+    now = timezone.now()  # the root takes the clients over only while it is valid
+    root = authority("Root CA", at=now)
+    line = root.issue("Line CA", ca=True, at=now)
     row = make_ca_certificate(plant, "line", der=line.der)
     signed_by(line, "a-0", "a-1", "b-off", "b-fixed")
     certificate = row.certificate
