@@ -50,6 +50,12 @@ class NamespaceConfiguration(SyncedModel):
     sources: Any = models.JSONField(default=list, blank=True)  # in the order in which they are tried
     max_sessions = models.PositiveIntegerField(default=DEFAULT_SESSIONS)
     max_expiry_hours = models.PositiveIntegerField(default=DEFAULT_EXPIRY_HOURS)
+    # Custom webhook authentication, as Azure holds it. Without a URL Azure decides about each CONNECT by itself.
+    webhook_url = models.CharField(max_length=1024, blank=True, default="")
+    webhook_audience = models.CharField(max_length=512, blank=True, default="")  # an application's URI or client id
+    webhook_tenant = models.CharField(max_length=64, blank=True, default="")
+    webhook_identity = models.CharField(max_length=16, blank=True, default="")  # SystemAssigned or UserAssigned
+    webhook_user_identity = models.CharField(max_length=512, blank=True, default="")  # its resource id
     rule_notes: Any = models.JSONField(default=list, blank=True)
 
     objects = SyncedQuerySet.as_manager()

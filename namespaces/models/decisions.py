@@ -1,0 +1,42 @@
+"""Where this portal decides about CONNECTs of a namespace: what its decision endpoint needs and what it has seen."""
+
+import secrets
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from namespaces.models.core import Namespace
+
+KEY_BYTES = 16  # of the address of an endpoint, which names the namespace because the request does not
+
+
+def new_key() -> str:
+    """Return a key for the address of one namespace's endpoint. It is no secret: the caller's token decides."""
+    return secrets.token_urlsafe(KEY_BYTES)
+
+
+class DecisionPoint(models.Model):
+    """The endpoint of one namespace. Whether Azure asks it is `NamespaceConfiguration.webhook_url`, which is synced.
+
+    `principals`: the principal ids of the namespace's identity, as ARM reported them last. `longest_session_seconds`: 0 = no limit
+    of its own. `switched_at`: when the setting was confirmed by Azure; `asked_at`: the last request with a good token of this
+    namespace since then; `confirmed_at`: the first such request about a client that is registered in Azure.
+    """
+
+    namespace: "models.OneToOneField[Namespace, Namespace]" = models.OneToOneField(
+        "namespaces.Namespace", on_delete=models.CASCADE, related_name="decision_point"
+    )
+    key = models.CharField(max_length=40, unique=True, default=new_key)
+    principals: Any = models.JSONField(default=list, blank=True)
+    client_id = models.CharField(
+        max_length=64, blank=True, default=""
+    )  # of the Entra application, the audience of v2 tokens
+    longest_session_seconds = models.PositiveIntegerField(default=0)
+    switched_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(null=True, blank=True)
+    asked_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(null=True, blank=True)
+    confirmed_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Decision endpoint of {self.namespace}"
