@@ -20,6 +20,7 @@ LONGEST_TEMPLATE_LINE = 140
 PURE = (
     "certificates.x509",
     "certificates.authentication",
+    "certificates.decisions",
     "certificates.diagnosis",
     "certificates.possession",
     "certificates.samples",
