@@ -4,14 +4,15 @@ Sources: Azure Event Grid "MQTT client authentication using certificates" (schem
 (alternative authentication name sources).
 """
 
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.client_index import ClientIndex
+from certificates.authentication.rules.names import authentication_name_key as authentication_name_key
+from certificates.authentication.rules.types import NO_RULES, NamespaceRules
 
 MAX_NAME_LENGTH = 128
 
@@ -104,6 +105,15 @@ STEP_TITLES: Mapping[str, str] = {
     "client-authentication-allowed": "Allowed for client authentication",
     "scheme-compared": "Certificate compared with the client",
 }
+# The steps of the rules that Azure cannot express, after those of Azure. A trace has only those that the namespace has rules for.
+NOT_REVOKED, ISSUER_VOUCHES, WITHIN_POLICY, KEY_PINNED = "not-revoked", "issuer-vouches", "within-policy", "key-pinned"
+RULE_TITLES: Mapping[str, str] = {
+    NOT_REVOKED: "Certificate not revoked",
+    ISSUER_VOUCHES: "CA counts for this client",
+    WITHIN_POLICY: "Within the namespace's policy",
+    KEY_PINNED: "Issued by the pinned CA",
+}
+TITLES: Mapping[str, str] = {**STEP_TITLES, **RULE_TITLES}
 FAILED_TITLES: Mapping[str, str] = {
     "certificate-readable": "Certificate not read",
     "within-validity": "Not within validity period",
@@ -114,30 +124,31 @@ FAILED_TITLES: Mapping[str, str] = {
     "chain-verified": "Chain not verified to an uploaded CA",
     "client-authentication-allowed": "Not allowed for client authentication",
     "scheme-compared": "Certificate does not match the client",
+    "not-revoked": "Certificate revoked",
+    "issuer-vouches": "CA does not count for this client",
+    "within-policy": "Against the namespace's policy",
+    "key-pinned": "Not issued by the pinned CA",
 }
 
 Values = tuple[tuple[str, str], ...]
-
-
-def authentication_name_key(name: str) -> str:
-    """Return the form in which authentication names are compared and kept unique: NFC and case-folded.
-
-    The database constraint, the forms and the engine all use this function, since SQLite's LOWER knows ASCII only.
-    """
-    if name.isascii():
-        return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+_NO_ATTRIBUTES: Mapping[str, Any] = {}  # one for all clients without any
 
 
 @dataclass(frozen=True)
 class ClientRecord:
-    """A registered client. `thumbprints` have 64 lower-case hex digits each."""
+    """A registered client. `thumbprints` have 64 lower-case hex digits each.
+
+    `team` is the name of the team that is responsible for it, or "", and `attributes` are what client groups ask about: only rules
+    need them.
+    """
 
     name: str
     authentication_name: str
     validation_scheme: str
     thumbprints: tuple[str, ...] = ()
     enabled: bool = True
+    team: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NO_ATTRIBUTES, hash=False)
 
 
 @dataclass(frozen=True)
@@ -153,13 +164,15 @@ class NamespaceState:
     """A namespace at the time of a CONNECT. Keep a state while it is current: `anchors` are read once.
 
     `clients` is keyed by `authentication_name_key`. `alternative_sources` are in the namespace's order. `index` is given
-    where the clients change in place and the index is updated with them; otherwise it is built on first use.
+    where the clients change in place and the index is updated with them; otherwise it is built on first use. `rules` are
+    those that Azure cannot express.
     """
 
     cas: tuple[TrustedCA, ...] = ()
     clients: Mapping[str, ClientRecord] = field(default_factory=dict)
     alternative_sources: tuple[str, ...] = ()
     index: ClientIndex | None = None
+    rules: NamespaceRules = NO_RULES
 
     @cached_property
     def client_index(self) -> ClientIndex:
@@ -170,6 +183,15 @@ class NamespaceState:
     def anchors(self) -> TrustAnchors:
         """The uploaded CA certificates, read once."""
         return TrustAnchors((ca.name, ca.der) for ca in self.cas)
+
+    @cached_property
+    def without_rules(self) -> Self:
+        """The state by which Azure alone would decide. What was read once is shared with it."""
+        if not self.rules:
+            return self
+        bare = replace(self, rules=NO_RULES, index=self.client_index)
+        bare.__dict__["anchors"] = self.anchors
+        return bare
 
 
 class Step(NamedTuple):
@@ -190,7 +212,7 @@ class Step(NamedTuple):
     @property
     def title(self) -> str:
         """The title, which says what was not found when the step failed."""
-        return (FAILED_TITLES if self.outcome == FAILED else STEP_TITLES)[self.code]
+        return (FAILED_TITLES if self.outcome == FAILED else TITLES)[self.code]
 
 
 class Decision(NamedTuple):
@@ -289,7 +311,7 @@ class Decision(NamedTuple):
                         str(s.get("action", "")),  # missing in older logs
                     )
                     for s in data["steps"]
-                    if s["code"] in STEP_TITLES
+                    if s["code"] in TITLES
                 ),
             )
         except (KeyError, TypeError, AttributeError) as error:
