@@ -14,6 +14,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.control.gate import check_row
         from namespaces.control.kinds import register_kind
+        from namespaces.decision_changes import note_changed_rows
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
         from namespaces.pages.control.emergencies import emergency_bar
@@ -47,6 +48,7 @@ class NamespacesConfig(AppConfig):
         registry.register_scopes(NamespaceScopes())
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
+        registry.register_change_observer(note_changed_rows)
         register_activity_scope(visible_scopes)
         register_activity_pages(pages_of)
         register_lead_check(check_lead)

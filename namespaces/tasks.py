@@ -14,6 +14,7 @@ from namespaces.actions.change_sets.requests import close_over as close_requests
 from namespaces.actions.change_sets.requests import note_those_that_no_longer_apply
 from namespaces.actions.client_imports import forget_old_imports, waiting_imports
 from namespaces.actions.client_imports import run_import as run_client_import
+from namespaces.decision_changes import forget_old_changes
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import ChangeSet, Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
@@ -76,10 +77,11 @@ def follow_change_sets() -> None:
 
 @shared_task
 def tidy_change_sets() -> None:
-    """Close requests that have expired, and note those that no longer apply."""
+    """Close requests that have expired, note those that no longer apply, and forget changes that every process has read."""
     with leases.exclusive("tidy-change-sets", seconds=60) as is_ours:
         if is_ours:
             now = timezone.now()
+            forget_old_changes(now)
             close_requests(now)
             note_those_that_no_longer_apply(now)
 

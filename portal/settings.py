@@ -424,6 +424,19 @@ MQTT_OPEN_WITHOUT_RULES = flag("MQTT_OPEN_WITHOUT_RULES", False)
 # JSON, or the path of a JSON file: resource ID → {"host", "port", "ca"}, where it is not ARM's host name and port 8883.
 MQTT_ENDPOINTS = text("MQTT_ENDPOINTS")
 
+# The service that decides about CONNECTs, `manage.py decisions`. Its address as Azure calls it, such as
+# https://decide.example.com; empty: no namespace can be switched to it.
+DECISIONS_URL = text("DECISIONS_URL").rstrip("/")
+DECISIONS_CA = text("DECISIONS_CA")  # PEM file of the authority of its TLS certificate; empty: the public ones
+# Who issues the tokens of namespaces, and publishes the keys: Entra ID, or the emulator.
+DECISIONS_AUTHORITY = text("DECISIONS_AUTHORITY", "https://login.microsoftonline.com").rstrip("/")
+DECISIONS_AUTHORITY_CA = text("DECISIONS_AUTHORITY_CA")  # PEM file; empty: the public authorities
+DECISIONS_PROCESSES = whole_number("DECISIONS_PROCESSES", 2)
+# How long the service decides from what it read last while the database is away; it then answers 503.
+DECISIONS_OUTAGE_SECONDS = seconds("DECISIONS_OUTAGE_SECONDS", 60)
+# Object IDs of the service principals that may probe the service: the portal's own.
+DECISION_PROBE_PRINCIPALS = words("DECISION_PROBE_PRINCIPALS")
+
 # One line per event: "text" for people, "json" with all details for machines.
 LOG_FORMAT = text("PORTAL_LOG_FORMAT", "text")
 LOGGING: dict[str, Any] = {

@@ -66,6 +66,8 @@ def commit_change(
     row.due_at = timezone.now()
     row.lane = Lane.of(urgent=row.is_urgent(), bulk=bulk)
     row.save(update_fields=None if row.pk is None else row.desired_fields())
+    if edits:
+        registry.note_changes([row])
     activity.record(
         actor,
         verb=verb,

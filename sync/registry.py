@@ -13,6 +13,7 @@ from sync.models import NOTHING_SEEN, Sight, SyncedModel
 
 NextExpiries = Callable[[Sight], Mapping[int, datetime]]
 ReachabilityObserver = Callable[[int, str | None], None]
+ChangeObserver = Callable[[Sequence[SyncedModel]], None]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class ConnectionStore(Protocol):
 _models: list[type[SyncedModel]] = []
 _next_expiries: list[NextExpiries] = []
 _observers: list[ReachabilityObserver] = []
+_change_observers: list[ChangeObserver] = []
 _stores: list[ConnectionStore] = []
 _scopes: list[Scopes] = []
 
@@ -135,6 +137,18 @@ def note_reachability(scope_pk: int, reason: str | None) -> None:
     """Report to the observers whether Azure answered a call for a namespace: None, or why not."""
     for observer in _observers:
         observer(scope_pk, reason)
+
+
+def register_change_observer(observer: ChangeObserver) -> None:
+    """Register a function of rows whose values change, or that are deleted, called in the transaction of the change."""
+    if observer not in _change_observers:
+        _change_observers.append(observer)
+
+
+def note_changes(rows: Sequence[SyncedModel]) -> None:
+    """Report rows that were saved with other values, or are being deleted, to the observers. Call it in their transaction."""
+    for observer in _change_observers:
+        observer(rows)
 
 
 def register_connection_store(store: ConnectionStore) -> None:

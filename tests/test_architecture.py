@@ -72,6 +72,7 @@ APP_LAYERS = (
         "notices",
         "reachability",
         "control",
+        "decision_changes",
         "reach",
         "throttling",
         "workers",

@@ -30,7 +30,7 @@ from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Team, User
 from portal.notifications.announcing import Place, announce
-from sync import control
+from sync import control, registry
 from sync.actions import commit_change
 from sync.control import Intention, Operation
 from sync.models import Lane
@@ -372,6 +372,7 @@ class _Batch:
         for client in clients:
             client.due_at, client.lane = now, Lane.BULK
         Client.objects.bulk_create(clients, batch_size=BATCH)
+        registry.note_changes(clients)
         entries = [
             activity.entry_of(
                 self.run.user,

@@ -15,6 +15,7 @@ from namespaces.rights import Rights, Verb, rights_now
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import Activity, Team, User
+from sync import registry
 from sync.control import HeldBack, one_transaction
 from sync.models import SyncedModel
 
@@ -63,6 +64,7 @@ def assign_team_to_many(
             changed = _approved(actor, list(locked), team, held)
             activity.record_many([_entry(actor, row, team) for row in changed])
             model._default_manager.filter(pk__in=[row.pk for row in changed]).update(team=team)
+            registry.note_changes(changed)
             done += len(changed)
     if held:
         raise HeldBack.of_all(held, done=f"{done:,} of {len(pks):,} were changed." if done else "")

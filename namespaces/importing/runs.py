@@ -140,6 +140,7 @@ def take_resource(model: type[SyncedModel], namespace: Namespace, resource: Reso
     row.rule_notes = row.rule_problems()
     row.synced_at = timezone.now()
     row.save()
+    registry.note_changes([row])
     return row  # type: ignore[no-any-return]
 
 

@@ -7,7 +7,7 @@ from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.connections import ClientCertificate, ConnectionAttempt, RefusedOperation
 from namespaces.models.core import Client, Namespace, NamespaceRole, Possession, Role
-from namespaces.models.decisions import DecisionPoint
+from namespaces.models.decisions import DecisionChange, DecisionPoint
 from namespaces.models.issuer_alarms import IssuerAlarm
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
@@ -26,6 +26,7 @@ __all__ = [
     "ConnectionAttempt",
     "ConnectionCount",
     "ControlPolicy",
+    "DecisionChange",
     "DecisionPoint",
     "ImportRow",
     "IssuerAlarm",

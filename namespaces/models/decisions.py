@@ -40,3 +40,19 @@ class DecisionPoint(models.Model):
 
     def __str__(self) -> str:
         return f"Decision endpoint of {self.namespace}"
+
+
+class DecisionChange(models.Model):
+    """A change after which decisions may differ, for the processes that decide and keep the namespace in memory.
+
+    Written in the transaction of the change by `namespaces.decision_changes`. `client_pk`: the client that changed, so that the
+    others are not read again; None: something else of the namespace. The numbers rise, but a transaction that began earlier may
+    end later, so a reader also looks for the numbers that it missed.
+    """
+
+    namespace_pk = models.BigIntegerField()
+    client_pk = models.BigIntegerField(null=True)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.pk}: namespace {self.namespace_pk}, client {self.client_pk}"

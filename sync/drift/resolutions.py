@@ -241,6 +241,7 @@ def _take(
     if resource is None:
         _record(actor, row, verb=verb, before=before, after=None)
         _supersede(row)
+        registry.note_changes([row])
         row.delete()
         return
     _check_may_take(row, resource)
@@ -322,6 +323,7 @@ def _save(row: SyncedModel) -> None:
     try:
         with transaction.atomic():
             row.save()
+            registry.note_changes([row])
     except IntegrityError:
         raise _taken() from None
 
