@@ -54,8 +54,8 @@ _ECDSA_WITH_SHA3 = frozenset(  # the library has no names for these
 )
 
 
-def describe_signature(certificate: x509.Certificate) -> str:
-    """Return the name of the signature, such as "ECDSA with SHA-256"; without a known hash, its dotted number."""
+def describe_signature(certificate: x509.Certificate | x509.CertificateRevocationList) -> str:
+    """Return the name of the signature on a certificate or a list, such as "ECDSA with SHA-256"; else its dotted number."""
     oid = certificate.signature_algorithm_oid
     if oid in _SIGNATURES_WITHOUT_HASH:
         return _SIGNATURES_WITHOUT_HASH[oid]
