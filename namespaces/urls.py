@@ -15,7 +15,7 @@ from namespaces.views import (
     topic_rules,
     who_can,
 )
-from namespaces.views.control import change_set_decisions, change_set_pages, change_sets
+from namespaces.views.control import change_set_decisions, change_set_edits, change_set_pages, change_sets
 from namespaces.views.control import policy as control_policy
 from namespaces.views.one_client import renewal, try_it
 from namespaces.views.resources.urls import resource_urls
@@ -62,6 +62,8 @@ urlpatterns: list[URLPattern] = [
         )
         for each in ("approve", "decline", "comment", "withdraw", "rebase", "confirm", "inverse")
     ),
+    path("<int:pk>/change-sets/<int:number>/edit/", change_set_edits.change_set_edit, name="change_set_edit"),
+    path("<int:pk>/change-sets/<int:number>/remove/", change_set_edits.change_set_remove, name="change_set_remove"),
     path("<int:pk>/change-sets/<int:number>/request/", change_sets.change_set_request, name="change_set_request"),
     path("<int:pk>/change-sets/<int:number>/emergency/", change_sets.change_set_emergency, name="change_set_emergency"),
     path("<int:pk>/change-sets/<int:number>/discard/", change_sets.change_set_discard, name="change_set_discard"),

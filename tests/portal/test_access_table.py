@@ -186,6 +186,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "namespaces:change_set_list": ("GET", "reader"),
     "namespaces:change_set_detail": ("GET", "reader"),
     "namespaces:change_set_json": ("GET", "reader"),
+    "namespaces:change_set_edit": ("GET", "reader"),
+    "namespaces:change_set_remove": ("POST", "reader"),
     **{
         f"namespaces:change_set_{each}": ("POST", "reader")
         for each in ("approve", "decline", "comment", "withdraw", "rebase", "confirm", "inverse")
@@ -369,6 +371,7 @@ CHANGES = {
     "namespaces:possession": "owner",
     "namespaces:control_policy": "owner",
     "namespaces:change_set_request": "reader",
+    "namespaces:change_set_edit": "reader",
     "namespaces:access_ask_by_name": "stranger",
     "namespaces:access_ask": "reader",
     "namespaces:client_team": "owner",

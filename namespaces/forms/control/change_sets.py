@@ -58,6 +58,21 @@ class RequestForm(GuardedForm):
         return self.cleaned_data
 
 
+class TextsForm(GuardedForm):
+    """Title and reason of a request that its requester edits."""
+
+    title = forms.CharField(
+        label="Title", max_length=LONGEST_TITLE, error_messages={"required": "Give the change set a title."}
+    )
+    reason = forms.CharField(
+        label="Reason",
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The people who approve it read this.",
+        error_messages={"required": "Say why this change is needed."},
+    )
+
+
 class EmergencyForm(GuardedForm):
     """Why a change set is applied at once, and the password or a code again."""
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.actions.change_sets.emergency import apply_at_once
-from namespaces.actions.change_sets.requests import keep_draft
+from namespaces.actions.change_sets.requests import add_to, keep_draft
 from namespaces.control.cases import approval_state
 from namespaces.models import ChangeSet, ControlPolicy, Namespace
 from portal.models import User
@@ -255,3 +255,45 @@ def test_home_lists_what_waits_for_the_person(plant: Plant) -> None:
     assert "data-waiting" not in signed_in(plant.dana).get(home).content.decode()
     approve_now(plant.lee, made)
     assert "data-waiting" not in signed_in(plant.lee).get(home).content.decode()
+
+
+def test_the_requester_edits_texts_which_voids_approvals(plant: Plant) -> None:
+    ControlPolicy.objects.update(approvals=2)
+    made = plant.request()
+    posted(plant.lee, made, "approve")
+    edit, browser = url(made, "edit"), signed_in(plant.dana)
+    assert edit in page(plant.dana, made)
+    assert edit not in page(plant.lee, made)
+    assert 'data-code="voids-approvals"' in browser.get(edit).content.decode()
+    answer = browser.post(edit, {"title": "Kept", "reason": " "})
+    assert answer.status_code == 422
+    assert 'value="Kept"' in answer.content.decode()
+    unchanged = {"title": made.title, "reason": made.reason}
+    assert browser.post(edit, unchanged).status_code == 302
+    made.refresh_from_db()
+    assert made.revision == 1
+    assert browser.post(edit, {"title": "CA of the new line", "reason": "It starts on Monday."}).status_code == 302
+    made.refresh_from_db()
+    assert (made.title, made.revision) == ("CA of the new line", 2)
+    assert 'data-approvals="0"' in page(plant.lee, made)
+    for other in (plant.lee, plant.olga):
+        assert signed_in(other).get(edit).status_code == 404
+        assert signed_in(other).post(edit, unchanged).status_code == 404
+
+
+def test_the_requester_takes_a_change_out(plant: Plant) -> None:
+    made = plant.request()
+    second = keep_draft(plant.dana, plant.held(name="line-a-other"))
+    add_to(plant.dana, draft=second, change_set=made)
+    made.refresh_from_db()
+    browser, remove = signed_in(plant.dana), url(made, "remove")
+    assert browser.get(url(made, "edit")).content.decode().count('name="position"') == 2
+    for wrong in ({}, {"position": "x"}, {"position": "9", "revision": "2"}, {"position": "1", "revision": "1"}):
+        assert browser.post(remove, wrong).status_code == 422
+    assert made.changes.count() == 2
+    assert browser.post(remove, {"position": "1", "revision": "2"}).status_code == 302
+    assert list(made.changes.values_list("name", flat=True)) == ["line-a-other"]
+    last = {"position": str(made.changes.get().position), "revision": "3"}
+    answer = browser.post(remove, last)
+    assert answer.status_code == 422
+    assert "data-problem" in answer.content.decode()
