@@ -72,6 +72,11 @@ class ChangeSetPage:
         return self.state == State.OPEN
 
     @property
+    def is_moving(self) -> bool:
+        """Return whether a worker is about to change it: the page then asks for news."""
+        return self.state in {State.APPROVED, State.SENDING}
+
+    @property
     def may_decide(self) -> bool:
         return self.is_open and self.objection is None
 

@@ -43,7 +43,12 @@ def change_set_detail(request: PageRequest, pk: int, number: int) -> HttpRespons
     row = get_change_set(request, pk, number)
     if row.state == ChangeSet.State.DRAFT:
         return redirect("namespaces:change_set_request", pk, number)
-    return detail_page(request, row)
+    was = request.GET.get("was", "")
+    if not (request.htmx and was):
+        return detail_page(request, row)
+    shown = change_set_page(request.user, row, at=timezone.now())
+    context = namespace_context(request, row.namespace, shown=shown, row=row, has_moved=was != shown.state, was=was)
+    return render_page(request, "namespaces/change_set_steps.html", context)
 
 
 def detail_page(

@@ -297,3 +297,20 @@ def test_the_requester_takes_a_change_out(plant: Plant) -> None:
     answer = browser.post(remove, last)
     assert answer.status_code == 422
     assert "data-problem" in answer.content.decode()
+
+
+def test_the_page_asks_for_news_while_a_worker_is_at_it(plant: Plant) -> None:
+    made = plant.request()
+    assert "change-set-steps" in page(plant.lee, made)
+    assert "?was=" not in page(plant.lee, made)
+    approve_now(plant.lee, made)
+    assert f"{url(made)}?was=approved" in page(plant.lee, made)
+    browser, htmx = signed_in(plant.lee), {"HX-Request": "true"}
+    part = browser.get(f"{url(made)}?was=approved", headers=htmx)
+    assert part.content.decode().strip().startswith("<section")
+    assert "data-moved" not in part.content.decode()
+    run_change_set(made.pk)
+    moved = browser.get(f"{url(made)}?was=approved", headers=htmx).content.decode()
+    assert 'data-moved="sending"' in moved
+    assert "?was=approved" in moved  # what the rest of the page shows
+    assert 'data-step="written" data-is="done"' in page(plant.lee, made)
