@@ -1,18 +1,18 @@
 """CA certificates on the page of a change set: what they are, whom they reach, and what the doctor finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
 
 from certificates.actions.ca_changes import CA_CERTIFICATE
-from certificates.pages.reach import doctor_of_certificate, reach_of_upload
-from certificates.reach.counting import reach_of
+from certificates.pages.reach import ShownReach, doctor_of_certificate, reach_of_upload
 from certificates.x509.reading import Certificate, DecodingError, read_upload
 from certificates.x509.thumbprints import grouped_thumbprint
 from namespaces.models import Change, ChangeSet
 from namespaces.registry import ChangeField, ChangeSetPart
 from portal.models import User
+from sync.control import Operation
 
 
 def certificate_in(held: Mapping[str, Any] | None) -> Certificate | None:
@@ -48,24 +48,37 @@ def _may_sign(certificate: Certificate) -> str:
 
 
 def change_set_parts(user: User, change_set: ChangeSet, changes: Sequence[Change]) -> list[ChangeSetPart]:
-    """Return the blast radius of the first CA certificate that the set brings, or else takes away; and the doctor's view of it."""
-    of_cas = [each for each in changes if each.kind == CA_CERTIFICATE.code]
-    coming = [(each, certificate_in(each.values)) for each in of_cas if each.operation != "delete"]
-    going = [(each, certificate_in(each.before)) for each in of_cas if each.operation == "delete"]
-    found = next(((change, ca) for change, ca in (*coming, *going) if ca is not None), None)
-    if found is None:
-        return []
-    change, certificate = found
+    """Return the blast radius of each CA certificate that the set brings or takes away, and the doctor's view of the new ones.
+
+    One that goes is only named where a new one reaches the same clients.
+    """
     namespace = change_set.namespace
-    reach = reach_of_upload(certificate, namespace, user, change.team)
-    context: dict[str, Any] = {"reach": reach, "named": change.name, "same_as": ""}
-    if change.operation != "delete" and going:
-        former, before = going[0]
-        if before is not None and reach_of(before, namespace).by_team == reach.reach.by_team:
-            context["same_as"] = former.name
-    parts = [ChangeSetPart("consequence", "certificates/reach.html", context)]
-    if change.operation != "delete":
+    of_cas = [each for each in changes if each.kind == CA_CERTIFICATE.code]
+    coming = _readable((each, each.values) for each in of_cas if each.operation != Operation.DELETE)
+    going = [
+        (change, reach_of_upload(certificate, namespace, user, change.team))
+        for change, certificate in _readable(
+            (each, each.before) for each in of_cas if each.operation == Operation.DELETE
+        )
+    ]
+    parts: list[ChangeSetPart] = []
+    for change, certificate in coming:
+        reach = reach_of_upload(certificate, namespace, user, change.team)
+        same = [each for each in going if each[1].reach.by_team == reach.reach.by_team][:1]
+        going = [each for each in going if each not in same]
+        parts.append(_blast_radius(change, reach, *(former.name for former, _ in same)))
         doctor = doctor_of_certificate(certificate, namespace, but=change.object_pk)
-        facts = {"doctor": doctor, "is_valid": certificate.not_before <= timezone.now() <= certificate.not_after}
+        is_valid = certificate.not_before <= timezone.now() <= certificate.not_after
+        facts = {"doctor": doctor, "is_valid": is_valid, "named": change.name if len(coming) > 1 else ""}
         parts.append(ChangeSetPart("beside", "certificates/change_set_doctor.html", facts))
-    return parts
+    return [*parts, *(_blast_radius(change, reach) for change, reach in going)]
+
+
+def _blast_radius(change: Change, reach: ShownReach, same_as: str = "") -> ChangeSetPart:
+    context = {"reach": reach, "named": change.name, "same_as": same_as}
+    return ChangeSetPart("consequence", "certificates/reach.html", context)
+
+
+def _readable(found: Iterable[tuple[Change, Mapping[str, Any] | None]]) -> list[tuple[Change, Certificate]]:
+    rows = ((change, certificate_in(held)) for change, held in found)
+    return [(change, certificate) for change, certificate in rows if certificate is not None]

@@ -1,6 +1,6 @@
 """What is decided about: the changes of a change set, the teams they affect now, and which approvals count."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +44,10 @@ class ApprovalState:
     @property
     def is_enough(self) -> bool:
         return self.counted >= self.needed
+
+    def is_enough_for(self, needs: Collection[str]) -> bool:
+        """Return whether enough approvals count for changes that need approval for these reasons; without one, none is needed."""
+        return not needs or self.counted >= max(1, self.policy.approvals)
 
     @property
     def shown(self) -> str:

@@ -29,10 +29,15 @@ Affected = Callable[[Namespace, Change], frozenset[int]]
 Inverse = Callable[[Namespace, Change], Draft | None]
 Renew = Callable[[Namespace, Change], None]
 Gains = Callable[[Change], frozenset[int]]
+Routine = Callable[[Change], bool]
 
 
 def _no_one(change: Change) -> frozenset[int]:
     return frozenset()
+
+
+def _never(change: Change) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class ChangeKind:
     returns the row that is sent to Azure, or None; it raises ValueError with `code` where it no longer applies. `affected`
     returns the teams whose clients or rows it concerns, 0 for no team. `inverse` returns the change that undoes it, None where
     nothing does. `renew` reads `before` and `edition` again, for a rebase. `gains` returns the people who would get a right by it,
-    by primary key: they never approve it.
+    by primary key: they never approve it. `is_routine` returns whether a change is an everyday one: pages list it after the others.
     """
 
     code: str
@@ -53,6 +58,7 @@ class ChangeKind:
     inverse: Inverse
     renew: Renew
     gains: Gains = field(default=_no_one, kw_only=True)
+    is_routine: Routine = field(default=_never, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from namespaces.actions.change_sets.records import note, people, tell
 from namespaces.actions.change_sets.requests import ask_people, mark_stale
-from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, try_to_write, write
+from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, write, write_first
 from namespaces.control.cases import ApprovalState, affected_teams, approval_state
 from namespaces.control.kinds import RowKind, is_deletion, kind_of
 from namespaces.models import Change, ChangeSet
@@ -22,6 +22,14 @@ from sync.models import SyncedModel
 
 State = ChangeSet.State
 _WRITTEN = ["object_pk", "generation", "written_at", "confirmed_at", "overtaken"]
+
+
+class _NotApproved(Exception):  # noqa: N818 - reads as a sentence
+    """Too few approvals count for what was written, which is undone. `needs`: for what it needs approval."""
+
+    def __init__(self, needs: frozenset[str]) -> None:
+        super().__init__()
+        self.needs = needs
 
 
 def run_change_set(pk: int) -> None:
@@ -47,13 +55,17 @@ def _start(pk: int, now: datetime) -> bool:
             if row is None or row.state != State.APPROVED:
                 return row is not None and row.state in ChangeSet.UNFINISHED
             changes = list(row.changes.order_by("position"))
-            row.needs = sorted(try_to_write(row, changes, now))
-            approval = approval_state(row)
-            if not row.is_emergency and not approval.is_enough:
+            approval = approval_state(row)  # before anything is written, such as a role
+            try:
+                with transaction.atomic():
+                    first, needs = write_first(row, changes, now)
+                    if not (row.is_emergency or approval.is_enough_for(needs)):
+                        raise _NotApproved(needs)
+            except _NotApproved as missing:
+                row.needs = sorted(missing.needs)
                 _ask_again(row, changes, approval)
                 return False
-            first, _ = in_order(changes)
-            write(row, first, now)
+            row.needs = sorted(needs)
             Change.objects.bulk_update(first, _WRITTEN)
             row.state, row.applied_at = State.SENDING, now
             row.save()

@@ -31,7 +31,7 @@ def approve(actor: User, *, change_set: ChangeSet, shown: str) -> ChangeSet:
         if objection is not None:
             raise RuleError("", objection.value, SENTENCES[objection])
         if shown != state.shown:
-            sentence = "It was edited, or reaches other teams by now. Look at it again, then approve it."
+            sentence = "It was edited, reaches other teams by now, or not all of it was shown. Look at it again, then approve it."
             raise RuleError("", "changed-meanwhile", sentence)
         if state.has_approved(person):
             return row

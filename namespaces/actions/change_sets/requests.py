@@ -119,8 +119,8 @@ def add_to(actor: User, *, draft: ChangeSet, change_set: ChangeSet) -> ChangeSet
         if source.state != State.DRAFT:
             raise RuleError("", "requested", "This was requested already.")
         _check_editable(target)
-        last = target.changes.count()
-        _check_number(last + source.changes.count())
+        _check_number(target.changes.count() + source.changes.count())
+        last = target.changes.order_by("position").values_list("position", flat=True).last() or 0
         for at, change in enumerate(source.changes.order_by("position"), last + 1):
             change.change_set, change.position = target, at
             change.save(update_fields=["change_set", "position"])

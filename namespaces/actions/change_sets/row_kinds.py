@@ -6,7 +6,7 @@ from typing import Any
 
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
 from namespaces.actions.configuration import update_configuration
-from namespaces.control.kinds import Draft, RowKind
+from namespaces.control.kinds import Draft, Routine, RowKind
 from namespaces.control.reach import NO_TEAM
 from namespaces.control.rules.policy import Need
 from namespaces.models import Change, Client, Namespace, NamespaceConfiguration
@@ -38,6 +38,7 @@ def row_kind(
     needs: Callable[[Intention], frozenset[Need]],
     values: Callable[[Any], Mapping[str, Any]],
     affected: Callable[[Namespace, Change], frozenset[int]] | None = None,
+    is_routine: Routine = lambda change: False,
 ) -> RowKind:
     """Return the kind of changes of one model."""
 
@@ -69,6 +70,7 @@ def row_kind(
         model=model,
         needs=needs,
         values=values,
+        is_routine=is_routine,
     )
 
 
@@ -198,12 +200,19 @@ def _delete_client(actor: User, row: Client, edition: str) -> None:
     delete_client(actor, client=row, opened=edition)
 
 
+def _is_everyday(change: Change) -> bool:
+    """Return whether a change of a client is not one that takes it off Thumbprint Match."""
+    was, wanted = ((held or {}).get("validation_scheme") for held in (change.before, change.values))
+    return not (was == THUMBPRINT_SCHEME and wanted not in (None, THUMBPRINT_SCHEME))
+
+
 CLIENT = row_kind(
     "client",
     Client,
     RowActions(_create_client, _update_client, _delete_client),
     needs=_client_needs,
     values=lambda row: row.describe(),
+    is_routine=_is_everyday,
 )
 
 

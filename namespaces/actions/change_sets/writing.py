@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from namespaces.control.kinds import is_deletion, kind_of
+from namespaces.control.standing import policy_read_once
 from namespaces.models import Change, ChangeSet
 from namespaces.rules.errors import RuleError
 from portal import activity
@@ -39,7 +40,11 @@ def write(change_set: ChangeSet, changes: Sequence[Change], at: datetime) -> fro
     """
     approved = {(each.kind, each.name) for each in changes}
     reason = f"{change_set}: {change_set.title}" if not change_set.namespace.hides_other_teams else str(change_set)
-    with control.applying(lambda kind, name: (kind, name) in approved) as needs, activity.because(reason):
+    with (
+        control.applying(lambda kind, name: (kind, name) in approved) as needs,
+        activity.because(reason),
+        policy_read_once(),
+    ):
         for change in changes:
             row = _apply(change_set, change)
             change.written_at = at
@@ -62,15 +67,27 @@ def _apply(change_set: ChangeSet, change: Change) -> SyncedModel | None:
         raise NoLongerApplies(change, code, getattr(refusal, "sentence", str(refusal))) from refusal
 
 
+def write_first(change_set: ChangeSet, changes: Iterable[Change], at: datetime) -> tuple[list[Change], frozenset[str]]:
+    """Write what comes before the deletions, and try those. Return what was written, and for what all of it needs approval.
+
+    Raise NoLongerApplies where any of it cannot be made.
+    """
+    first, deletions = in_order(changes)
+    needs = write(change_set, first, at)
+    return first, needs | _tried(change_set, deletions, at)
+
+
 def try_to_write(change_set: ChangeSet, changes: Iterable[Change], at: datetime) -> frozenset[str]:
     """Return for what the changes need approval now. Nothing is saved. Raise NoLongerApplies where they cannot be made."""
     first, deletions = in_order(changes)
-    kept = [
-        (each, each.written_at, each.confirmed_at, each.object_pk, each.generation) for each in (*first, *deletions)
-    ]
+    return _tried(change_set, [*first, *deletions], at)
+
+
+def _tried(change_set: ChangeSet, changes: Sequence[Change], at: datetime) -> frozenset[str]:
+    kept = [(each, each.written_at, each.confirmed_at, each.object_pk, each.generation) for each in changes]
     try:
         with transaction.atomic():
-            needs = write(change_set, [*first, *deletions], at)
+            needs = write(change_set, changes, at)
             raise _Undo
     except _Undo:
         return needs

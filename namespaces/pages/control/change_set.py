@@ -8,6 +8,7 @@ from namespaces.control.cases import ApprovalState, approval_state
 from namespaces.control.kinds import is_deletion
 from namespaces.control.rules.approvals import SENTENCES, Case, Objection, Standing, objection_to
 from namespaces.control.rules.policy import LABELS, Need
+from namespaces.control.standing import policy_of
 from namespaces.models import Change, ChangeSet, ChangeSetComment
 from namespaces.pages.control.shown_changes import MOST_SHOWN, ShownChange, shown_changes
 from namespaces.registry import ChangeSetPart, change_set_parts
@@ -44,15 +45,30 @@ class GivenApproval:
 
 
 @dataclass(frozen=True)
-class ChangeSetPage:
-    """Everything that the page of a change set shows to one person."""
+class Progress:
+    """How far a change set is."""
 
     change_set: ChangeSet
     state: State
+    steps: Sequence[Step]
+
+    @property
+    def is_moving(self) -> bool:
+        """Return whether a worker is about to change it: the page then asks for news."""
+        return self.state in {State.APPROVED, State.SENDING}
+
+    @property
+    def may_undo(self) -> bool:
+        return self.state in UNDOABLE
+
+
+@dataclass(frozen=True)
+class ChangeSetPage(Progress):
+    """Everything that the page of a change set shows to one person."""
+
     approval: ApprovalState
     changes: Sequence[ShownChange]
     count: int
-    steps: Sequence[Step]
     given: Sequence[GivenApproval]
     approvers: Sequence[str]
     comments: Sequence[ChangeSetComment]
@@ -72,17 +88,17 @@ class ChangeSetPage:
         return self.state == State.OPEN
 
     @property
-    def is_moving(self) -> bool:
-        """Return whether a worker is about to change it: the page then asks for news."""
-        return self.state in {State.APPROVED, State.SENDING}
-
-    @property
     def may_decide(self) -> bool:
         return self.is_open and self.objection is None
 
     @property
     def may_approve(self) -> bool:
         return self.may_decide and not self.has_approved
+
+    @property
+    def shown(self) -> str:
+        """Return what an approval names; "" while changes are left out: no one approves what the page did not show."""
+        return "" if self.more else self.approval.shown
 
     @property
     def why_not(self) -> str:
@@ -96,10 +112,6 @@ class ChangeSetPage:
     @property
     def may_rebase(self) -> bool:
         return self.is_mine and self.state in {State.OPEN, State.STALE}
-
-    @property
-    def may_undo(self) -> bool:
-        return self.state in UNDOABLE
 
     @property
     def missing(self) -> int:
@@ -125,7 +137,7 @@ class ChangeSetPage:
 
     @property
     def more(self) -> int:
-        return max(0, self.count - MOST_SHOWN)
+        return self.count - len(self.changes)
 
     def parts_at(self, place: str) -> list[ChangeSetPart]:
         return [part for part in self.parts if part.place == place]
@@ -139,8 +151,8 @@ class ChangeSetPage:
         return self.parts_at("beside")
 
 
-def change_set_page(user: User, change_set: ChangeSet, *, at: datetime) -> ChangeSetPage:
-    """Return what the page shows. The namespace of the change set was read for this person."""
+def change_set_page(user: User, change_set: ChangeSet, *, at: datetime, is_whole: bool = False) -> ChangeSetPage:
+    """Return what the page shows: the first changes, or all where `is_whole`. The namespace was read for this person."""
     changes = list(change_set.changes.select_related("team").order_by("position"))
     state, approval = change_set.state_at(at), approval_state(change_set)
     verbs = change_set.namespace.rights.verbs
@@ -148,10 +160,10 @@ def change_set_page(user: User, change_set: ChangeSet, *, at: datetime) -> Chang
     return ChangeSetPage(
         change_set,
         state,
+        _steps(change_set, state, approval.counted, approval.needed, changes),
         approval,
-        shown_changes(changes),
+        shown_changes(changes, most=None if is_whole else MOST_SHOWN),
         len(changes),
-        _steps(change_set, state, approval, changes),
         _given(approval, is_open=is_open),
         _names(approval.approvers) if is_open else [],
         list(change_set.comments.select_related("user")),
@@ -190,7 +202,16 @@ def _may_confirm(change_set: ChangeSet, approval: ApprovalState, user: User) -> 
     return objection_to(user.pk, approval.policy, case) is None
 
 
-def _steps(change_set: ChangeSet, state: State, approval: ApprovalState, changes: Sequence[Change]) -> list[Step]:
+def progress_of(change_set: ChangeSet, *, at: datetime) -> Progress:
+    """Return how far a change set is, without reading what its changes are: pages ask every few seconds."""
+    rows = list(change_set.changes.order_by("position").only("operation", "confirmed_at", "change_set"))
+    needed = max(1, policy_of(change_set.namespace_id).approvals) if change_set.needs else 0
+    state = change_set.state_at(at)
+    given = change_set.approvals.filter(revision=change_set.revision).count()
+    return Progress(change_set, state, _steps(change_set, state, given, needed, rows))
+
+
+def _steps(change_set: ChangeSet, state: State, given: int, needed: int, changes: Sequence[Change]) -> list[Step]:
     """Return the four dots: approved, written, confirmed by Azure, and the deletions that come last."""
     confirmed = sum(each.confirmed_at is not None for each in changes)
     written, is_done = change_set.applied_at is not None, state == State.DONE
@@ -202,7 +223,7 @@ def _steps(change_set: ChangeSet, state: State, approval: ApprovalState, changes
         else ("Applied", "undo with Build the inverse")
     )
     progress = f"{confirmed} of {len(changes)} confirmed" if written else "new and changed first, deletions last"
-    approved = "applied at once" if change_set.is_emergency else f"{approval.counted} of {approval.needed} so far"
+    approved = "applied at once" if change_set.is_emergency else f"{given} of {needed} so far"
     if is_decided and not change_set.is_emergency:
         approved = "enough approvals"
     return [

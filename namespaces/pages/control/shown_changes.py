@@ -56,15 +56,22 @@ class ShownChange:
         return any(line.after for line in self.lines)
 
 
-def shown_changes(changes: Sequence[Change]) -> list[ShownChange]:
-    """Return the first changes with what differs. An upload is compared with the CA certificate that the same set deletes."""
+def shown_changes(changes: Sequence[Change], *, most: int | None = None) -> list[ShownChange]:
+    """Return the changes with what differs, everyday ones last; at most so many of them.
+
+    An upload is compared with the CA certificate that the same set deletes.
+    """
     teams = _team_names(changes)
     deleted = _only(each for each in changes if each.operation == "delete" and each.kind == "ca_certificate")
     created = _only(each for each in changes if each.operation == "create" and each.kind == "ca_certificate")
     return [
         _shown(each, teams, deleted if each is created else None, is_short=each is deleted and created is not None)
-        for each in changes[:MOST_SHOWN]
+        for each in sorted(changes, key=_is_routine)[:most]
     ]
+
+
+def _is_routine(change: Change) -> bool:
+    return is_registered(change.kind) and kind_of(change.kind).is_routine(change)
 
 
 def _only(found: Iterable[Change]) -> Change | None:

@@ -33,12 +33,11 @@ def _decided(
 
 @require_POST
 def change_set_approve(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    shown = request.POST.get("shown", "")
     return _decided(
         request,
         pk,
         number,
-        lambda row: decisions.approve(request.user, change_set=row, shown=shown),
+        lambda row: decisions.approve(request.user, change_set=row, shown=request.POST.get("shown", "")),
         "You have approved it.",
         "change-set-approved",
     )

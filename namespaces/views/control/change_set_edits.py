@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from namespaces.actions.change_sets import requests
 from namespaces.forms.control.change_sets import TextsForm
 from namespaces.models import ChangeSet
-from namespaces.pages.control.shown_changes import MOST_SHOWN, shown_changes
+from namespaces.pages.control.shown_changes import shown_changes
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.control.change_set_pages import LIST, get_change_set
@@ -68,7 +68,7 @@ def change_set_remove(request: PageRequest, pk: int, number: int) -> HttpRespons
 def _page(
     request: PageRequest, row: ChangeSet, form: TextsForm, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    changes = list(row.changes.select_related("team").order_by("position")[: MOST_SHOWN + 1])
+    changes = list(row.changes.select_related("team").order_by("position"))
     context = namespace_context(
         request,
         row.namespace,
@@ -76,7 +76,6 @@ def _page(
         form=form,
         problem=problem,
         changes=shown_changes(changes),
-        is_cut=len(changes) > MOST_SHOWN,
         has_approvals=row.approvals.filter(revision=row.revision).exists(),
         menu_current=LIST,
     )

@@ -9,7 +9,7 @@ from namespaces.access import get_namespace
 from namespaces.control.visibility import visible_change_sets
 from namespaces.forms.control.change_sets import EmergencyForm
 from namespaces.models import ChangeSet
-from namespaces.pages.control.change_set import change_set_page
+from namespaces.pages.control.change_set import change_set_page, progress_of
 from namespaces.pages.control.change_set_list import change_set_list
 from namespaces.rights import Verb
 from namespaces.views.context import namespace_context
@@ -39,14 +39,14 @@ def get_change_set(request: PageRequest, pk: int, number: int) -> ChangeSet:
 
 @require_safe
 def change_set_detail(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    """Show a change set. A draft is not there for anyone yet: its page is the request."""
+    """Show a change set, with `changes=all` every change. A draft is not there for anyone yet: its page is the request."""
     row = get_change_set(request, pk, number)
     if row.state == ChangeSet.State.DRAFT:
         return redirect("namespaces:change_set_request", pk, number)
     was = request.GET.get("was", "")
     if not (request.htmx and was):
         return detail_page(request, row)
-    shown = change_set_page(request.user, row, at=timezone.now())
+    shown = progress_of(row, at=timezone.now())
     context = namespace_context(request, row.namespace, shown=shown, row=row, has_moved=was != shown.state, was=was)
     return render_page(request, "namespaces/change_set_steps.html", context)
 
@@ -61,7 +61,8 @@ def detail_page(
     status: int = 200,
 ) -> HttpResponse:
     """Return the page of a change set; after a refusal with `problem`, and with what was `typed`."""
-    shown = change_set_page(request.user, row, at=timezone.now())
+    is_whole = request.GET.get("changes") == "all" or bool(request.POST.get("shown"))
+    shown = change_set_page(request.user, row, at=timezone.now(), is_whole=is_whole)
     context = namespace_context(
         request,
         row.namespace,
@@ -69,7 +70,7 @@ def detail_page(
         row=row,
         problem=problem,
         typed=typed,
-        emergency=(emergency or EmergencyForm(user=request.user)) if shown.may_force else None,
+        emergency=(emergency or EmergencyForm(user=request.user)) if shown.may_force and not shown.more else None,
         menu_current=LIST,
     )
     return render_page(request, "namespaces/change_set_detail.html", context, status=status)
