@@ -17,6 +17,11 @@ EVENT_GRID_AUDIENCE = "https://eventgrid.azure.net"
 MAX_AUDIENCE_LENGTH = 300
 
 
+def audience_meant(wish: str) -> str:
+    """Return the audience of a token: that of the first scope, or the resource that was asked for."""
+    return (wish.split() or [""])[0].removesuffix("/.default").rstrip("/")[:MAX_AUDIENCE_LENGTH]
+
+
 @dataclass(frozen=True)
 class Credentials:
     """The service principal, its tenant, and the first subscription."""
@@ -86,8 +91,8 @@ class Credentials:
         Arguments: `audience`, the resource or the scope that was asked for, such as `https://eventgrid.azure.net/.default`.
         """
         expiry = int(time.time() if now is None else now) + TOKEN_LIFETIME
-        meant = (audience.split() or [""])[0].removesuffix("/.default").rstrip("/")[:MAX_AUDIENCE_LENGTH]
-        payload = f"{expiry}.{secrets.token_hex(8)}.{_encoded(meant.encode('utf-8', 'replace'))}".encode()
+        meant = audience_meant(audience).encode("utf-8", "replace")
+        payload = f"{expiry}.{secrets.token_hex(8)}.{_encoded(meant)}".encode()
         return _encoded(payload + b"." + self._sign(payload))
 
     def is_valid_token(self, token: str, now: float | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""A client for the emulator's control API: faults, moments of judging, reset, MQTT endpoints. Standard library only.
+"""A client for the emulator's control API: faults, moments of judging, reset, signing keys, MQTT endpoints. Standard library only.
 
 control = EmulatorControl.from_ready_file(Path("ready.json"))
 with control.fault(Fault(kind="throttle", count=20, retry_after=1)):
@@ -113,6 +113,16 @@ class EmulatorControl:
     def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
         """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
         self._call("POST", "/judging", {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())})
+
+    def signing_keys(self) -> list[str]:
+        """Return the ids (`kid`) of the published keys that sign tokens, the current one first."""
+        return [str(each) for each in self._call("GET", "/signing-keys")["keys"]]
+
+    def rotate_signing_keys(self, *, keep_old: bool = True) -> list[str]:
+        """Sign tokens with a new key from now on, and return the ids of the published ones. Without `keep_old`, tokens signed
+        before are worth nothing.
+        """
+        return [str(each) for each in self._call("POST", "/signing-keys", {"keepOld": keep_old})["keys"]]
 
     def mqtt_endpoints(self) -> dict[str, tuple[str, int]]:
         """Return host and port of each MQTT endpoint by namespace id."""

@@ -44,6 +44,7 @@ from emulator.ready_file import (
     write_private_file,
 )
 from emulator.storage.store import Store
+from emulator.token_issuer import TokenIssuer
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  compared, not bound
 GRACE = 1.0  # seconds for open requests to finish
@@ -148,11 +149,7 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     _stop_on_signals(stopped)
     if options.parent_fd:
         _stop_with_parent(int(options.parent_fd), stopped)
-    try:
-        authority.certificate_for(options.host_name)
-        authority.mqtt_certificates_for(filter(None, (*options.host_name, options.mqtt_host)))
-    except ValueError as error:
-        raise StartError(f"--host-name, --mqtt-host: {error}") from error
+    _name_hosts(options, authority)
     host = advertised_host(options.host, options.host_name)
     mqtt = MqttEndpoints(
         store,
@@ -164,7 +161,8 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         report=partial(_write_endpoints, options, str(authority.ca_path)),
     )
     events = LifeCycleEvents(store, options.events)
-    service = _make_service(options, authority, credentials, store, mqtt, events)
+    tokens = TokenIssuer(authority.ca_path.parent, credentials.tenant)
+    service = _make_service(options, authority, credentials, store, mqtt, events, tokens)
     events.start()
     service.apply_seed()
     limits = arm_limits(options)
@@ -173,11 +171,12 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
     await runner.setup()
     try:
         listener = listen(options.host, options.port)
+        url = tokens.base = url_of(host, listener.getsockname()[1])
         await start_mqtt(mqtt)
         # Last, so that a response of /healthz means that all endpoints listen.
         assert runner.server is not None
         await arm.start(listener, runner.server)
-        _report_ready(options, url_of(host, listener.getsockname()[1]), authority, credentials, mqtt.by_name)
+        _report_ready(options, url, authority, credentials, mqtt.by_name)
         gc.freeze()  # the loaded modules stay: keep the garbage collector from scanning them
         await stopped.wait()
     finally:
@@ -186,6 +185,15 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         await mqtt.stop()
         await runner.cleanup()
         events.stop()
+
+
+def _name_hosts(options: Namespace, authority: Authority) -> None:
+    """Put the host names of the options into the certificates. Raise `StartError`."""
+    try:
+        authority.certificate_for(options.host_name)
+        authority.mqtt_certificates_for(filter(None, (*options.host_name, options.mqtt_host)))
+    except ValueError as error:
+        raise StartError(f"--host-name, --mqtt-host: {error}") from error
 
 
 def _report_ready(
@@ -222,6 +230,7 @@ def _make_service(
     store: Store,
     mqtt: MqttEndpoints,
     events: LifeCycleEvents,
+    tokens: TokenIssuer,
 ) -> ArmService:
     return ArmService(
         store,
@@ -236,6 +245,7 @@ def _make_service(
         seed=read_seed(options.seed) if options.seed else (),
         azure=options.azure,
         events=events,
+        tokens=tokens,
     )
 
 

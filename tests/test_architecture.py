@@ -111,7 +111,7 @@ LAYERS = {
         {"server", "running", "options"},
         {"arm", "mqtt"},
         {"events"},
-        {"ready_file"},
+        {"ready_file", "token_issuer"},
         {"credentials"},
         {"authority", "storage", "log", "profile", "fault_rules", "faults_client"},
     ),

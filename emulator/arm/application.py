@@ -15,6 +15,7 @@ from emulator.arm.faults.active_faults import ActiveFaults, Plan, error_of
 from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
 from emulator.arm.faults.judging import JudgingMoments
+from emulator.arm.faults.signing_keys import signing_keys
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import MqttState
@@ -27,7 +28,14 @@ from emulator.arm.requests.throttle import Throttle, remaining_header
 from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.role_assignments import RoleAssignments, target_of
 from emulator.arm.seed import SeedError, seed_call
-from emulator.arm.sign_in import cloud_metadata, managed_identity_token, openid_configuration, origin, token
+from emulator.arm.sign_in import (
+    cloud_metadata,
+    managed_identity_token,
+    openid_configuration,
+    origin,
+    published_keys,
+    token,
+)
 from emulator.arm.subscriptions import SUBSCRIPTION, Subscriptions
 from emulator.arm.visible_state import VisibleState
 from emulator.credentials import EVENT_GRID_AUDIENCE, Credentials
@@ -36,6 +44,7 @@ from emulator.fault_rules import NO_FAULTS_HEADER, Fault
 from emulator.profile import NEWEST, AzureProfile
 from emulator.storage.resources import namespace_of
 from emulator.storage.store import Store
+from emulator.token_issuer import TokenIssuer
 
 ON_REQUEST = Fault(kind="long-running")  # for `Prefer: respond-async` (RFC 7240)
 logger = logging.getLogger(__name__)
@@ -47,7 +56,7 @@ class ArmService:
     `mqtt_endpoints` returns host and port of the MQTT endpoints by namespace id, `mqtt_ca` is the path of the PEM file
     that MQTT clients trust, and `mqtt` reports what MQTT clients are doing. `faults` are in force from the start.
     `seed` lists the resources to create at the start and after a reset, and `azure` says as of when Event Grid behaves.
-    `events` delivers to event subscriptions.
+    `events` delivers to event subscriptions, and `tokens` issues signed ones.
     """
 
     def __init__(
@@ -65,7 +74,9 @@ class ArmService:
         seed: Sequence[Mapping[str, Any]] = (),
         azure: AzureProfile = NEWEST,
         events: LifeCycleEvents | None = None,
+        tokens: TokenIssuer | None = None,
     ) -> None:
+        self._tokens = tokens or TokenIssuer(None, credentials.tenant)
         self._store = store
         self._credentials = credentials
         self._throttle = throttle
@@ -87,7 +98,9 @@ class ArmService:
         )
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()
-        self._event_grid = EventGrid(store, limits, self._visible, self._operations, mqtt, azure, self._events)
+        self._event_grid = EventGrid(
+            store, limits, self._visible, self._operations, mqtt, azure, self._events, credentials.tenant
+        )
         self._role_assignments = RoleAssignments(store)
         self._subscriptions = Subscriptions(store, credentials.tenant, self._event_grid.resource_types(), self._visible)
 
@@ -214,10 +227,14 @@ class ArmService:
                 raise ArmError(405, "MethodNotAllowed", "Use POST.", headers={"Allow": "POST"})
             return await self._token(request, segments[0])
         if lowered == ("msi", "token"):
-            return managed_identity_token(request, self._credentials)
+            return await managed_identity_token(request, self._credentials, self._tokens)
+        if lowered[1:] in (("discovery", "v2.0", "keys"), ("discovery", "keys")):
+            return await published_keys(self._tokens)
         if lowered[:1] == ("eventsubscriptions",):
             return self._grant(request, lowered)
         self._require_token(request)
+        if lowered[:2] == ("emulator", "signing-keys"):
+            return await signing_keys(request.method, lowered[2:], self._tokens, await self._body(request))
         if lowered[:1] == ("emulator",):
             return self._control.respond(request.method, lowered[1:], await self._body(request))
         ignores_limits = NO_FAULTS_HEADER in request.headers
@@ -254,7 +271,8 @@ class ArmService:
     async def _token(self, request: web.Request, tenant: str) -> web.Response:
         try:
             async with asyncio.timeout(self._bounds.body_seconds):
-                return await token(request.clone(client_max_size=MAX_SIGN_IN_BYTES), tenant, self._credentials)
+                small = request.clone(client_max_size=MAX_SIGN_IN_BYTES)
+                return await token(small, tenant, self._credentials, self._tokens)
         except TimeoutError as error:
             raise _too_slow() from error
 

@@ -62,7 +62,7 @@ def check_envelope(members: dict[str, Any]) -> None:
 
 
 class EventGrid:
-    """The operations of the resource provider. `mqtt` reports what MQTT clients are doing now."""
+    """The operations of the resource provider. `mqtt` reports what MQTT clients are doing now, `tenant` is theirs."""
 
     def __init__(
         self,
@@ -73,7 +73,9 @@ class EventGrid:
         mqtt: MqttState,
         azure: AzureProfile,
         events: EventSubscriptions,
+        tenant: str,
     ) -> None:
+        self._tenant = tenant
         self._store = store
         self._limits = limits
         self._azure = azure
@@ -199,6 +201,7 @@ class EventGrid:
                 name=name,
                 existing=existing,
                 version=call.api_version,
+                tenant=self._tenant,
             )
             if existing is None:
                 self._require_free_name(wanted)

@@ -1,5 +1,6 @@
-"""The endpoints that clients use to sign in: cloud metadata, OpenID configuration, tokens."""
+"""The endpoints that clients use to sign in: cloud metadata, OpenID configuration, published keys, tokens."""
 
+import asyncio
 import base64
 import time
 from binascii import Error as Base64Error
@@ -8,7 +9,10 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from emulator.credentials import TOKEN_LIFETIME, Credentials
+from emulator.credentials import EVENT_GRID_AUDIENCE, TOKEN_LIFETIME, Credentials, audience_meant
+from emulator.token_issuer import Identity, TokenIssuer
+
+ARM_AUDIENCES = frozenset({"https://management.azure.com", "https://management.core.windows.net"})
 
 
 def origin(request: web.Request) -> str:
@@ -61,10 +65,24 @@ def openid_configuration(request: web.Request, tenant: str) -> web.Response:
     )
 
 
+async def published_keys(issuer: TokenIssuer) -> web.Response:
+    """Respond to `GET /{tenant}/discovery/v2.0/keys` with the keys that sign tokens, as a JSON Web Key Set (RFC 7517)."""
+    return web.json_response({"keys": await asyncio.to_thread(issuer.published)})
+
+
+async def _access_token(request: web.Request, wish: str, credentials: Credentials, issuer: TokenIssuer) -> str:
+    """Return a token for the service principal: opaque for ARM and HTTP publish, signed for any other application."""
+    meant = audience_meant(wish)
+    if not meant or meant in ARM_AUDIENCES or meant in (EVENT_GRID_AUDIENCE, origin(request), issuer.base):
+        return credentials.issue_token(audience=wish)
+    identity = Identity(credentials.object_id, credentials.client_id)
+    return await asyncio.to_thread(issuer.issue, audience=meant, identity=identity)
+
+
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, section 2.2
 
 
-def managed_identity_token(request: web.Request, credentials: Credentials) -> web.Response:
+async def managed_identity_token(request: web.Request, credentials: Credentials, issuer: TokenIssuer) -> web.Response:
     """Respond to `GET /msi/token`, the managed identity endpoint of App Service and Container Apps (IDENTITY_ENDPOINT).
 
     Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
@@ -78,10 +96,11 @@ def managed_identity_token(request: web.Request, credentials: Credentials) -> we
     client_id = request.query.get("client_id", credentials.client_id)
     if client_id != credentials.client_id:
         return _oauth_error(400, "invalid_request", "No identity has this client id. See client_id in the ready file.")
+    resource = request.query.get("resource", "")
     body = {
-        "access_token": credentials.issue_token(audience=request.query.get("resource", "")),
+        "access_token": await _access_token(request, resource, credentials, issuer),
         "expires_on": str(int(time.time()) + TOKEN_LIFETIME),
-        "resource": request.query.get("resource", ""),
+        "resource": resource,
         "token_type": "Bearer",
         "client_id": client_id,
     }
@@ -105,7 +124,7 @@ def _client_credentials(request: web.Request, form: dict[str, str]) -> tuple[str
     return form.get("client_id", ""), form.get("client_secret", "")
 
 
-async def token(request: web.Request, tenant: str, credentials: Credentials) -> web.Response:
+async def token(request: web.Request, tenant: str, credentials: Credentials, issuer: TokenIssuer) -> web.Response:
     """Respond to `POST /{tenant}/oauth2/v2.0/token` with a bearer token for the service principal.
 
     It takes a client secret or a federated token. Errors are those of RFC 6749 section 5.2.
@@ -137,10 +156,11 @@ async def token(request: web.Request, tenant: str, credentials: Credentials) -> 
             "invalid_client",
             "Unknown client id or wrong client secret. See client_id and client_secret in the ready file.",
         )
+    wish = form.get("scope") or form.get("resource", "")
     body: dict[str, Any] = {
         "token_type": "Bearer",
         "expires_in": TOKEN_LIFETIME,
         "ext_expires_in": TOKEN_LIFETIME,
-        "access_token": credentials.issue_token(audience=form.get("scope") or form.get("resource", "")),
+        "access_token": await _access_token(request, wish, credentials, issuer),
     }
     return web.json_response(body, headers={"Cache-Control": "no-store"})

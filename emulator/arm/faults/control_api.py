@@ -75,7 +75,8 @@ class ControlApi:
             404,
             "NotFound",
             "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
-            " DELETE /emulator/faults/ID, POST /emulator/namespaces, GET and POST /emulator/judging, POST /emulator/reset.",
+            " DELETE /emulator/faults/ID, POST /emulator/namespaces, GET and POST /emulator/judging, GET and POST"
+            " /emulator/signing-keys, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:

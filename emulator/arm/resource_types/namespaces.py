@@ -5,7 +5,6 @@ Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespac
 
 import ipaddress
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from emulator.arm.resource_types.topic_spaces_configuration import (
     check_topic_spaces_configuration,
 )
 from emulator.storage.resources import NAMESPACE, Resource
+from emulator.token_issuer import application_id, derived_id
 
 ENVELOPE = ("location", "tags", "sku", "identity", "properties")
 PROPERTIES = (
@@ -86,7 +86,7 @@ def _ip_rules(fields: Fields) -> list[dict[str, str]] | None:
     return checked
 
 
-def _identity(fields: Fields, resource_id: str) -> dict[str, Any] | None:
+def _identity(fields: Fields, resource_id: str, tenant: str) -> dict[str, Any] | None:
     """Return the managed identity; None for none. Its ids are derived from the resource id, so they do not change."""
     identity = fields.object("identity")
     if identity is None:
@@ -94,7 +94,7 @@ def _identity(fields: Fields, resource_id: str) -> dict[str, Any] | None:
     kind = identity.choice("type", IDENTITY_TYPES, "None") or "None"
     checked: dict[str, Any] = {"type": kind}
     if "SystemAssigned" in kind:
-        checked |= {"principalId": _derived_id(resource_id), "tenantId": _derived_id("tenant")}
+        checked |= {"principalId": derived_id(resource_id), "tenantId": tenant}
     given = identity.object("userAssignedIdentities")
     if (given is not None and bool(given.members)) is not ("UserAssigned" in kind):
         raise identity.error(
@@ -106,20 +106,15 @@ def _identity(fields: Fields, resource_id: str) -> dict[str, Any] | None:
             if not RESOURCE_ID.fullmatch(each):
                 raise identity.error("userAssignedIdentities", f"'{each[:200]}' is not the id of an identity.")
         checked["userAssignedIdentities"] = {
-            each: {"principalId": _derived_id(each), "clientId": _derived_id(each + " client")}
-            for each in given.members
+            each: {"principalId": derived_id(each), "clientId": application_id(each)} for each in given.members
         }
     return None if kind == "None" else checked
 
 
-def _derived_id(text: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, text.casefold()))
-
-
 def check_namespace(
-    members: Mapping[str, Any], *, resource_id: str, name: str, existing: Resource | None, version: str
+    members: Mapping[str, Any], *, resource_id: str, name: str, existing: Resource | None, version: str, tenant: str
 ) -> Resource:
-    """Validate the full body of a namespace and fill in Azure's defaults.
+    """Validate the full body of a namespace and fill in Azure's defaults. `tenant` is that of its subscription.
 
     Raise `ArmError`: 400, or 409 for a change of `location` or `isZoneRedundant`.
     """
@@ -137,8 +132,8 @@ def check_namespace(
     given.require_known(PROPERTIES)
     reject_unknown(NAMESPACE, given.members, version)
     properties = Fields(carry_over_unknown(NAMESPACE, given.members, existing, version), "properties")
-    configuration = check_topic_spaces_configuration(properties, name, location)
-    identity = _identity(fields, resource_id)
+    identity = _identity(fields, resource_id, tenant)
+    configuration = check_topic_spaces_configuration(properties, name, location, identity)
     checked: dict[str, Any] = {
         "provisioningState": "Succeeded",
         "topicsConfiguration": _topics(properties, name, location),

@@ -4,10 +4,12 @@ Source: https://learn.microsoft.com/azure/templates/microsoft.eventgrid/namespac
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from emulator.arm.resource_types.fields import Fields
 from emulator.arm.resource_types.published import without_published
+from emulator.arm.resource_types.webhook_authentication import check_webhook_authentication
 
 MEMBERS = (
     "clientAuthentication",
@@ -39,10 +41,13 @@ def mqtt_hostname(name: str, location: str) -> str:
     return f"{name.lower()}.{location}-1.ts.eventgrid.localhost"
 
 
-def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -> dict[str, Any] | None:
+def check_topic_spaces_configuration(
+    fields: Fields, name: str, location: str, identity: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
     """Validate the configuration and fill in Azure's defaults; None if there is none. Raise `ArmError` (400).
 
-    The host name is null while the MQTT broker is disabled, and members without a value are left out: recorded traffic.
+    `identity` is the namespace's managed identity, None for none. The host name is null while the MQTT broker is
+    disabled, and members without a value are left out: recorded traffic.
     """
     configuration = fields.object("topicSpacesConfiguration")
     if configuration is None:
@@ -58,7 +63,7 @@ def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -
         "maximumClientSessionsPerAuthenticationName": configuration.integer(
             "maximumClientSessionsPerAuthenticationName", 1, 100, 1
         ),
-        "clientAuthentication": _client_authentication(configuration),
+        "clientAuthentication": _client_authentication(configuration, identity),
         "customDomains": check_custom_domains(configuration),
     }
     return {
@@ -68,7 +73,7 @@ def check_topic_spaces_configuration(fields: Fields, name: str, location: str) -
     }
 
 
-def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
+def _client_authentication(configuration: Fields, identity: Mapping[str, Any] | None) -> dict[str, Any] | None:
     authentication = configuration.object("clientAuthentication")
     if authentication is None:
         return None
@@ -80,15 +85,13 @@ def _client_authentication(configuration: Fields) -> dict[str, Any] | None:
         raise authentication.error(
             "alternativeAuthenticationNameSources", "Each source of authentication names can be listed once."
         )
-    # Tokens and webhooks are stored unchanged: the emulator authenticates by certificate.
+    # Tokens are stored unchanged: the emulator authenticates by certificate and by webhook.
     checked: dict[str, Any] = {}
     if authentication.members.get("alternativeAuthenticationNameSources") is not None:
         checked["alternativeAuthenticationNameSources"] = given
     if (jwt := authentication.object("customJwtAuthentication")) is not None:
         checked["customJwtAuthentication"] = {**jwt.members, **_issuer_certificates(jwt)}
-    if (webhook := authentication.object("webhookAuthentication")) is not None:
-        checked["webhookAuthentication"] = {**webhook.members, **_identity(webhook)}
-    return checked
+    return checked | check_webhook_authentication(authentication, identity)
 
 
 def _issuer_certificates(jwt: Fields) -> dict[str, Any]:

@@ -118,6 +118,9 @@ ENUMERATED: dict[str, Any] = {
             "webhookAuthentication": {
                 "identity": {"type": "UserAssigned", "userAssignedIdentity": USER_ASSIGNED},
                 "endpointUrl": "HTTPS://HOOK.EXAMPLE",
+                "endpointBaseUrl": "HTTPS://HOOK.EXAMPLE",
+                "azureActiveDirectoryApplicationIdOrUri": "API://HOOK",
+                "azureActiveDirectoryTenantId": "AAAAAAAA-0000-0000-0000-000000000001",
             },
         },
         "customDomains": [
@@ -179,18 +182,6 @@ def test_an_unknown_enumerated_value_is_rejected_with_the_field(
 ) -> None:
     status, _, answer = emulator.request("PATCH", shared, {"properties": properties})
     assert (status, answer["error"]["target"]) == (400, f"properties.{target}")
-
-
-def test_webhook_authentication_is_accepted_in_both_spellings(emulator: EmulatorProcess, new_id: str) -> None:
-    hook = {"endpointUrl": "https://hook.example", "identity": {"type": "SystemAssigned"}}
-    configuration = {"clientAuthentication": {"webHookAuthentication": hook}}
-    body = {"location": LOCATION, "properties": {"topicSpacesConfiguration": configuration}}
-    status, _, answer = emulator.request("PUT", new_id, body, api_version=OLDEST)
-    assert (status, answer["error"]["target"].rpartition(".")[2]) == (400, "webhookAuthentication")
-    made = emulator.call("PUT", new_id, body, api_version="2025-07-15-preview")
-    authentication = made["properties"]["topicSpacesConfiguration"]["clientAuthentication"]
-    assert authentication["webhookAuthentication"] == hook
-    assert "webHookAuthentication" not in authentication
 
 
 # Clients, topic spaces and permission bindings
