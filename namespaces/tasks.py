@@ -14,6 +14,7 @@ from namespaces.actions.change_sets.requests import close_over as close_requests
 from namespaces.actions.change_sets.requests import note_those_that_no_longer_apply
 from namespaces.actions.client_imports import forget_old_imports, waiting_imports
 from namespaces.actions.client_imports import run_import as run_client_import
+from namespaces.actions.decision_points import refresh_decision_point
 from namespaces.decision_changes import forget_old_changes
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import ChangeSet, Namespace, NamespaceConfiguration
@@ -128,6 +129,7 @@ def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> boo
     note_reachability(namespace.pk, None)
     if namespace.import_state == Namespace.Import.DONE:
         take_missing_configuration(namespace, reader)
+    now = timezone.now()
     fresh = Namespace(pk=namespace.pk)
     fresh.adopt(resource)
     Namespace.objects.filter(pk=namespace.pk).update(
@@ -136,8 +138,9 @@ def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> boo
         location=fresh.location,
         hostname=fresh.hostname,
         resource=fresh.resource,
-        checked_at=timezone.now(),
+        checked_at=now,
     )
+    refresh_decision_point(namespace, resource, at=now)
     return True
 
 

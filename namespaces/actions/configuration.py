@@ -5,6 +5,7 @@ Those that Azure has are a synced row; what the portal alone asks for is a colum
 
 from collections.abc import Sequence
 
+from namespaces.actions.decision_points import note_identity
 from namespaces.actions.resources import check_edition, commit_if_changed
 from namespaces.actions.teams import check_verb
 from namespaces.control.gate import check_other
@@ -12,7 +13,7 @@ from namespaces.control.kinds import Draft
 from namespaces.control.rules.policy import Need
 from namespaces.models import Namespace, NamespaceConfiguration, Possession
 from namespaces.rights import Verb
-from namespaces.rules.configuration import check_configuration
+from namespaces.rules.configuration import NO_WEBHOOK, Webhook, check_configuration
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
@@ -28,10 +29,14 @@ def update_configuration(
     sources: Sequence[str],
     max_sessions: int,
     max_expiry_hours: int,
+    webhook: Webhook | None = None,
     opened: str = "",
 ) -> NamespaceConfiguration:
-    """Want other settings. Changes nothing when everything is as it was. Raises RuleError."""
-    check_configuration(state, sources, max_sessions, max_expiry_hours)
+    """Want other settings. Changes nothing when everything is as it was. Raises RuleError.
+
+    `webhook`: custom webhook authentication; None leaves it as it is.
+    """
+    check_configuration(state, sources, max_sessions, max_expiry_hours, webhook or NO_WEBHOOK)
     with one_transaction():
         rows = NamespaceConfiguration.objects.select_for_update(of=("self",)).select_related("namespace")
         row: NamespaceConfiguration | None = rows.filter(pk=configuration.pk).first()
@@ -42,6 +47,9 @@ def update_configuration(
         before = row.describe()
         row.state, row.sources = state, list(sources)
         row.max_sessions, row.max_expiry_hours, row.rule_notes = max_sessions, max_expiry_hours, []
+        if webhook is not None and webhook != row.webhook:
+            row.webhook = webhook
+            note_identity(row)
         commit_if_changed(actor, row, "Change configuration", before)
     return row
 

@@ -21,6 +21,12 @@ NEW_NAMESPACE = (
     " tags and routing."
 )
 PATCH_NAMESPACE = "Changes these settings and keeps all others, such as identity, tags and routing."
+WITHOUT_WEBHOOK = " The webhook is left out: it needs the identity of a namespace that exists."
+UNKNOWN_WEBHOOK = " This API version does not know custom webhook authentication: use az resource for that."
+AZURE_DECIDES = (
+    "Removes custom webhook authentication: Azure then decides about each CONNECT by itself. Writes the whole namespace, with"
+    " everything that Azure holds of it now."
+)
 WITH_EVERYTHING = "Deletes the namespace in Azure with everything in it."
 
 
@@ -69,16 +75,27 @@ def az_commands(arm_id: str, body: Mapping[str, Any], api_version: str) -> tuple
     return _families(resource, extension)
 
 
-def namespace_commands(arm_id: str, location: str, body: Mapping[str, Any], api_version: str) -> tuple[Family, ...]:
-    """Return both families for a namespace. `body` holds its `topicSpacesConfiguration` as the portal sends it."""
+def namespace_commands(
+    arm_id: str, location: str, body: Mapping[str, Any], api_version: str, whole: Mapping[str, Any] | None = None
+) -> tuple[Family, ...]:
+    """Return both families for a namespace. `body` holds its `topicSpacesConfiguration` as the portal sends it.
+
+    `whole`: the namespace as Azure holds it, for the command that removes its webhook.
+    """
     target = ResourceId.of(arm_id)
     new, at = _targets(arm_id, api_version)
     file = _quoted(target.namespace, ".json")
     group = f"--resource-group {shlex.quote(target.group)} --subscription {shlex.quote(target.subscription)}"
-    whole = _file(f"{target.namespace}.json", {"location": location, "properties": body})
+    created = without_webhook({"location": location, "properties": body})
+    note = WITHOUT_WEBHOOK if has_webhook(body) else ""
+    new_file = _file(f"{target.namespace}.json", created)
     changed = _file(f"{target.namespace}.json", body)
     resource = (
-        Command("Create", NEW_NAMESPACE, f"{whole}\naz resource create {new} --is-full-object --properties @{file}"),
+        Command(
+            "Create",
+            NEW_NAMESPACE + note,
+            f"{new_file}\naz resource create {new} --is-full-object --properties @{file}",
+        ),
         Command("Show", SHOW, f"az resource show {at}"),
         Command(
             "List",
@@ -86,8 +103,10 @@ def namespace_commands(arm_id: str, location: str, body: Mapping[str, Any], api_
             f"az resource list {group} --resource-type Microsoft.EventGrid/namespaces",
         ),
         Command("Update", PATCH_NAMESPACE, f"{changed}\naz resource patch {at} --properties @{file}"),
+        *((azure_decides_command(arm_id, whole, api_version),) if whole is not None and has_webhook(body) else ()),
         Command("Delete", WITH_EVERYTHING, f"az resource delete {at}"),
     )
+    note = UNKNOWN_WEBHOOK if has_webhook(body) else ""
     configuration = body["topicSpacesConfiguration"]
     extension = (
         Command("Create", NEW_NAMESPACE, az_extension.create_namespace_command(target, location, configuration)),
@@ -95,10 +114,34 @@ def namespace_commands(arm_id: str, location: str, body: Mapping[str, Any], api_
         Command(
             "List", "Prints the namespaces of the resource group.", f"{target.command} list {target.list_options()}"
         ),
-        Command("Update", PATCH_NAMESPACE, az_extension.update_namespace_command(target, configuration)),
+        Command("Update", PATCH_NAMESPACE + note, az_extension.update_namespace_command(target, configuration)),
         Command("Delete", f"{WITH_EVERYTHING} az asks first.", f"{target.command} delete {target.options()}"),
     )
     return _families(resource, extension)
+
+
+def azure_decides_command(arm_id: str, whole: Mapping[str, Any], api_version: str) -> Command:
+    """Return the full PUT that removes custom webhook authentication, which works where a PATCH with `null` would not."""
+    name = f"{ResourceId.of(arm_id).namespace}-azure-decides.json"
+    new, _ = _targets(arm_id, api_version)
+    text = f"{_file(name, without_webhook(whole))}\naz resource create {new} --is-full-object --properties @{shlex.quote(name)}"
+    return Command("Let Azure decide", AZURE_DECIDES, text)
+
+
+def has_webhook(body: Mapping[str, Any]) -> bool:
+    """Return whether these properties of a namespace have custom webhook authentication."""
+    return bool((body["topicSpacesConfiguration"].get("clientAuthentication") or {}).get("webhookAuthentication"))
+
+
+def without_webhook(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a namespace without custom webhook authentication, in either spelling."""
+    properties = dict(whole.get("properties") or {})
+    broker = dict(properties.get("topicSpacesConfiguration") or {})
+    held = broker.get("clientAuthentication") or {}
+    kept = {key: value for key, value in held.items() if key.lower() != "webhookauthentication"}
+    broker.pop("clientAuthentication", None)
+    properties["topicSpacesConfiguration"] = broker | ({"clientAuthentication": kept} if kept else {})
+    return {**whole, "properties": properties}
 
 
 def _families(resource: tuple[Command, ...], extension: tuple[Command, ...]) -> tuple[Family, ...]:

@@ -15,6 +15,7 @@ from namespaces.models import PREVIEW, Namespace, NamespaceConfiguration
 from namespaces.pages.az_commands import namespace_commands
 from namespaces.pages.history import object_history
 from namespaces.pages.json_view import json_view_of
+from namespaces.pages.recreation.parts import namespace_part
 from namespaces.pages.sync_polling import poll_of, states_asked_for
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -115,7 +116,9 @@ def configuration_json(request: PageRequest, pk: int) -> HttpResponse:
 def configuration_commands(request: PageRequest, pk: int) -> HttpResponse:
     row = _row(request, pk, Verb.READ)
     namespace = row.namespace
-    families = namespace_commands(namespace.resource_id, namespace.location, row.body(), PREVIEW)
+    part = namespace_part(namespace)
+    whole = {**part.envelope, "properties": part.properties}
+    families = namespace_commands(namespace.resource_id, namespace.location, row.body(), PREVIEW, whole)
     context = namespace_context(request, namespace, row=row, families=families)
     return render_page(request, "namespaces/configuration_commands.html", context)
 

@@ -362,6 +362,11 @@ class SyncedModel(models.Model):
         """
         return ""
 
+    @classmethod
+    def drift_alarm_in(cls, fields: Collection[str] | None, resource: Mapping[str, Any]) -> str:
+        """Return the same for the resource that Azure holds now, where the sentence depends on that."""
+        return cls.drift_alarm(fields)
+
     def why_not_taken(self, taken: "SyncedModel") -> str:
         """Return why a decision about drift may not make this row what `taken` is, as a sentence; "" if it may."""
         return ""

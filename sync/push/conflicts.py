@@ -36,7 +36,7 @@ def alarm_of(
     if azure is None:
         return ""
     changed = [found["field"] for found in fields if found["base"] != found["azure"]]
-    return model.drift_alarm(changed if base is not None else None)
+    return model.drift_alarm_in(changed if base is not None else None, azure)
 
 
 def upsert_finding(*, kind: str, scope: int, name: str, at: datetime, reopen: bool = False, **values: Any) -> Finding:

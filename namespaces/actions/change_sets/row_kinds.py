@@ -10,7 +10,9 @@ from namespaces.control.kinds import Draft, Routine, RowKind
 from namespaces.control.reach import NO_TEAM
 from namespaces.control.rules.policy import Need
 from namespaces.models import Change, Client, Namespace, NamespaceConfiguration
+from namespaces.models.configuration import webhook_values
 from namespaces.rules.clients import THUMBPRINT_SCHEME
+from namespaces.rules.configuration import NO_WEBHOOK, Webhook
 from namespaces.rules.errors import RuleError
 from portal.models import Team, User
 from sync import registry
@@ -221,8 +223,13 @@ CLIENT = row_kind(
 
 def _configuration_needs(intention: Intention) -> frozenset[Need]:
     row: Any = intention.row
-    was = list((intention.before or {}).get("sources", ()))
-    return frozenset({Need.NAME_SOURCES}) if was != list(row.sources) else frozenset()
+    before = intention.before or {}
+    needs = set()
+    if list(before.get("sources", ())) != list(row.sources):
+        needs.add(Need.NAME_SOURCES)
+    if any(before.get(key, "") != value for key, value in webhook_values(row.webhook).items()):
+        needs.add(Need.DECISION_MODE)
+    return frozenset(needs)
 
 
 def _no_such(*_: object) -> SyncedModel:
@@ -234,7 +241,9 @@ def _update_configuration(
 ) -> SyncedModel:
     names = ("state", "sources", "max_sessions", "max_expiry_hours")
     wanted = {name: values[name] for name in names}
-    return update_configuration(actor, configuration=row, **wanted, opened=edition)
+    # Change sets from before there were webhooks do not name one.
+    webhook = Webhook(*(values[key] for key in webhook_values(NO_WEBHOOK))) if "webhook_url" in values else None
+    return update_configuration(actor, configuration=row, **wanted, webhook=webhook, opened=edition)
 
 
 def _every_team(namespace: Namespace, change: Change) -> frozenset[int]:

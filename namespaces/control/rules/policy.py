@@ -14,6 +14,7 @@ class Need(StrEnum):
     TEAM_CHANGE = "team_change"
     LEAVE_THUMBPRINT = "leave_thumbprint"
     NAME_SOURCES = "name_sources"
+    DECISION_MODE = "decision_mode"
     POWERFUL_ROLE = "powerful_role"
     POLICY = "policy"
     CLIENT_CREATE = "client_create"
@@ -29,6 +30,7 @@ LABELS: Mapping[Need, str] = {
     Need.TEAM_CHANGE: "Change the team of a CA certificate or client",
     Need.LEAVE_THUMBPRINT: "Take a client off Thumbprint Match",
     Need.NAME_SOURCES: "Change the alternative name sources",
+    Need.DECISION_MODE: "Change whether Azure or this portal decides which clients connect",
     Need.POWERFUL_ROLE: "Make a person or team Owner, or a person team lead",
     Need.POLICY: "Loosen this policy, or the proof of possession",
     Need.CLIENT_CREATE: "Create a client",
@@ -44,6 +46,7 @@ DEFAULT_NEEDS = frozenset(
         Need.TEAM_CHANGE,
         Need.LEAVE_THUMBPRINT,
         Need.NAME_SOURCES,
+        Need.DECISION_MODE,
         Need.POWERFUL_ROLE,
         Need.POLICY,
     }

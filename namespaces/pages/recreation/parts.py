@@ -52,7 +52,7 @@ class Part:
 
 def parts_of(namespace: Namespace) -> Iterator[Part]:
     """Yield the namespace and the resources in it that the person sees, as the portal wants them; not those being deleted."""
-    yield _namespace(namespace)
+    yield namespace_part(namespace)
     names: dict[tuple[str, str], str] = {}
     for label in MODELS:
         model: type[SyncedModel] = apps.get_model(label)  # CA certificates are of an app above
@@ -84,7 +84,8 @@ def _needs(row: Any, names: Mapping[tuple[str, str], str]) -> tuple[tuple[str, s
     return tuple((key[0], names[key]) for key in named if key in names)
 
 
-def _namespace(namespace: Namespace) -> Part:
+def namespace_part(namespace: Namespace) -> Part:
+    """Return the namespace itself, with everything that Azure holds of it and the settings that the portal wants."""
     seen: Any = NamespaceConfiguration.visible_to(namespace.sight)
     configuration: NamespaceConfiguration | None = seen.filter(namespace=namespace.pk).first()
     held = (configuration.base if configuration is not None else None) or namespace.resource or {}
