@@ -460,6 +460,7 @@ LOGGING: dict[str, Any] = {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # requests for missing pages are not logged
         "sync": {"handlers": ["console"], "level": text("PORTAL_LOG_LEVEL", "INFO"), "propagate": False},
+        "certificates.decision_service": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "portal.evidence": {"handlers": ["console"], "level": "INFO", "propagate": False},  # the head of the chain
     },
 }

@@ -59,6 +59,7 @@ AZURE_ONLY_BELOW = "sync.arm"
 APP_LAYERS = (
     {"urls", "apps", "management"},
     {"views", "tasks", "templatetags"},
+    {"decision_service"},
     {"forms"},
     {"pages", "menu"},
     {"actions", "importing", "connections", "drift", "capabilities", "self_check"},

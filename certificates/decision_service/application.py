@@ -1,0 +1,166 @@
+"""The ASGI application: three addresses, no session, no template, no middleware.
+
+Who asks is checked before the body is read, and no more of a body is read than a request may have.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.service import NotReadyError, Service
+from certificates.decisions.json_text import StrictJSONError, read_object
+from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
+from certificates.decisions.tokens import TokenError
+
+BODY_SECONDS = 5.0  # the bound that Microsoft recommends for the whole request
+RETRY_AFTER = 5  # seconds, for callers that get 503
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """A request that is not decided about. `status` is of HTTP, `code` for machines."""
+
+    def __init__(self, status: int, code: str, **headers: str) -> None:
+        super().__init__(code)
+        self.status, self.code, self.headers = status, code, headers
+
+
+class Application:
+    """One process's application. gunicorn calls it for each request, and at start and end of the process."""
+
+    def __init__(self) -> None:
+        self.service = Service()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        try:
+            status, headers, body = 200, {}, await self._answer(scope, receive)
+        except RefusedError as refusal:
+            status, headers, body = refusal.status, refusal.headers, {"error": refusal.code}
+        except Exception:
+            # The frames of this code hold no token and no body in their text; a broker that gets 500 says "unavailable".
+            logger.exception("A request failed")
+            status, headers, body = 500, {}, {"error": "failed"}
+        await _send(send, status, headers, body)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.service.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.service.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> Mapping[str, Any]:
+        head, *rest = scope["path"].strip("/").split("/")
+        if head == "ready" and not rest:
+            _check_method(scope, "GET", "HEAD")
+            return self._ready()
+        if head != "decide" or len(rest) not in (1, 2) or rest[1:] not in ([], ["probe"]):
+            raise RefusedError(404, "not-found")
+        _check_method(scope, "POST")
+        try:
+            namespace = self.service.namespace(rest[0])
+            if namespace is None:
+                raise RefusedError(404, "not-found")
+            return await (self._probe if rest[1:] else self._decide)(namespace, scope, receive)
+        except NotReadyError as fault:
+            raise _unavailable(fault) from fault
+        except TokenError as fault:
+            logger.warning("A request for %s was refused: %s.", _name(namespace), fault.code)
+            raise RefusedError(401, fault.code, **{"www-authenticate": "Bearer"}) from fault
+        except EnvelopeError as fault:
+            logger.warning("A request for %s was refused: %s.", _name(namespace), fault.code)
+            raise RefusedError(400, fault.code) from fault
+
+    def _ready(self) -> Mapping[str, Any]:
+        try:
+            self.service.check_ready()
+        except NotReadyError as fault:
+            raise _unavailable(fault) from fault
+        return {"ready": True, "generation": self.service.generation}
+
+    async def _decide(
+        self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive
+    ) -> Mapping[str, Any]:
+        await self.service.check_caller(namespace, _header(scope, b"authorization"))
+        request = read_request(await _body(scope, receive))
+        decided = self.service.decide(namespace, request)
+        return decided.answer
+
+    async def _probe(self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive) -> Mapping[str, Any]:
+        """Answer whether a decision could be made. The body may name the audience that is going to be configured."""
+        body = await _body(scope, receive)
+        try:
+            audience = read_object(body).get("audience", "") if body else ""
+        except StrictJSONError as fault:
+            raise EnvelopeError("body-not-json") from fault
+        await self.service.check_prober(
+            namespace, _header(scope, b"authorization"), audience if isinstance(audience, str) else ""
+        )
+        return {"ready": True, "generation": self.service.generation, "namespace": namespace.parts.name}
+
+
+def _name(namespace: LoadedNamespace | None) -> str:
+    return namespace.parts.name if namespace is not None else "no namespace"
+
+
+def _unavailable(fault: NotReadyError) -> RefusedError:
+    return RefusedError(503, fault.code, **{"retry-after": str(RETRY_AFTER)})
+
+
+def _check_method(scope: Mapping[str, Any], *allowed: str) -> None:
+    if scope["method"] not in allowed:
+        raise RefusedError(405, "method", allow=", ".join(allowed))
+
+
+def _header(scope: Mapping[str, Any], name: bytes) -> str:
+    """Return the value of a header, "" where it is missing, and of one that is there twice neither."""
+    found = [value for each, value in scope["headers"] if each.lower() == name]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:
+    """Read a body of at most MAX_BODY bytes. Raise EnvelopeError for a longer one without reading the rest."""
+    declared = _header(scope, b"content-length")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise EnvelopeError("body-too-large")
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise RefusedError(400, "disconnected")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > MAX_BODY:
+                    raise EnvelopeError("body-too-large")
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError as fault:
+        raise RefusedError(408, "body-too-slow") from fault
+
+
+async def _send(send: Send, status: int, headers: Mapping[str, str], body: Mapping[str, Any]) -> None:
+    content = json.dumps(body).encode()
+    given = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *given]})
+    await send({"type": "http.response.body", "body": content})
+
+
+__all__ = ["ENVELOPE_FAULTS", "Application"]

@@ -1,0 +1,169 @@
+"""What one process knows, and how it decides with it. Everything here happens in the event loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from certificates.authentication.engine import authenticate
+from certificates.authentication.types import Decision
+from certificates.decision_service.following import Follower, News
+from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.tenant_keys import Authority, TenantKeys
+from certificates.decisions.answers import answer_of, session_end
+from certificates.decisions.requests import ConnectRequest
+from certificates.decisions.tokens import (
+    CheckedToken,
+    ExpectedCaller,
+    TokenError,
+    UnknownKeyError,
+    bearer_token,
+    check_token,
+)
+
+RENEWALS_EVERY = 1.0  # seconds, to see which keys are due
+logger = logging.getLogger(__name__)
+
+
+class NotReadyError(Exception):
+    """This process cannot decide now: it has read nothing yet, or the database has been away for too long."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision about one CONNECT, with the answer for the namespace. `at`: when, by the clock."""
+
+    namespace: LoadedNamespace
+    request: ConnectRequest
+    decision: Decision
+    answer: Mapping[str, Any]
+    at: datetime
+
+
+class Service:
+    """The namespaces and keys of one process."""
+
+    def __init__(self) -> None:
+        self._keys = TenantKeys(Authority(settings.DECISIONS_AUTHORITY, settings.DECISIONS_AUTHORITY_CA))
+        self._by_pk: dict[int, LoadedNamespace] = {}
+        self._by_key: dict[str, LoadedNamespace] = {}
+        self._read_at: float | None = None
+        self.generation = 0  # counts what was taken
+        self._follower: Follower | None = None
+        self._renewing: asyncio.Task[None] | None = None
+
+    # Life
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def take(news: News) -> None:
+            asyncio.run_coroutine_threadsafe(self._take_in_loop(news), loop).result()
+
+        self._follower = Follower(take)
+        self._follower.start()
+        self._renewing = loop.create_task(self._renew_keys())
+
+    async def stop(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self._follower is not None:
+            self._follower.stop()
+            await asyncio.to_thread(self._follower.join, 5.0)
+
+    async def _renew_keys(self) -> None:
+        while True:
+            self._keys.renew(tenant for each in self._by_pk.values() for tenant in each.parts.tenants)
+            await asyncio.sleep(RENEWALS_EVERY)
+
+    # State
+
+    async def _take_in_loop(self, news: News) -> None:
+        self.take(news)
+
+    def take(self, news: News) -> None:
+        """Use what was read. No request sees a part of it."""
+        for pk in news.gone:
+            del self._by_pk[pk]
+        self._by_pk |= news.whole
+        for pk, parts in news.parts.items():
+            self._by_pk[pk].take_parts(parts)
+        for pk, clients in news.clients.items():
+            self._by_pk[pk].take_clients(clients)
+        if news.whole or news.parts or news.clients or news.gone:
+            self.generation += 1
+            self._by_key = {each.parts.key: each for each in self._by_pk.values()}
+            self._keys.renew(tenant for each in self._by_pk.values() for tenant in each.parts.tenants)
+        self._read_at = news.read_at
+
+    def check_ready(self) -> None:
+        """Raise NotReadyError where this process must not decide: never from a state that is older than allowed."""
+        if self._read_at is None:
+            raise NotReadyError("not-loaded")
+        if time.monotonic() - self._read_at > settings.DECISIONS_OUTAGE_SECONDS:
+            raise NotReadyError("database-away")
+
+    def namespace(self, key: str) -> LoadedNamespace | None:
+        """Return the namespace of an address, or None where there is none. Raise NotReadyError."""
+        self.check_ready()
+        return self._by_key.get(key)
+
+    # Requests
+
+    async def check_caller(self, namespace: LoadedNamespace, header: str) -> CheckedToken:
+        """Return what the token says, where it is the namespace's. Raise TokenError, NotReadyError."""
+        return await self._check(bearer_token(header), namespace.parts.callers)
+
+    async def check_prober(self, namespace: LoadedNamespace, header: str, audience: str) -> CheckedToken:
+        """Return what the token says, where it is of a service principal that may probe. Raise TokenError, NotReadyError.
+
+        `audience`: what the portal is going to configure, where it is not configured yet.
+        """
+        probers = [replace(each, audience=each.audience or audience) for each in namespace.parts.probers]
+        return await self._check(bearer_token(header), [each for each in probers if each.audience])
+
+    async def _check(self, token: str, expected: Sequence[ExpectedCaller]) -> CheckedToken:
+        try:
+            return self._checked(token, expected)
+        except UnknownKeyError:
+            tenants = {each.tenant for each in expected}
+            refreshed = [await self._keys.refresh_for_unknown_key(tenant) for tenant in sorted(tenants)]
+            if not any(refreshed):
+                raise
+            return self._checked(token, expected)
+
+    def _checked(self, token: str, expected: Sequence[ExpectedCaller]) -> CheckedToken:
+        refusal: TokenError | None = None
+        now = datetime.now(UTC)
+        for each in expected:
+            keys = self._keys.of(each.tenant)
+            if keys is None:
+                raise NotReadyError("keys-not-read")
+            try:
+                return check_token(token, keys=keys, expected=each, at=now)
+            except TokenError as fault:
+                refusal = refusal or fault
+        raise refusal or TokenError("token-principal")
+
+    def decide(self, namespace: LoadedNamespace, request: ConnectRequest) -> Decided:
+        """Decide about a CONNECT with what is known now."""
+        parts, state = namespace.parts, namespace.state
+        now = datetime.now(UTC)
+        at = now + parts.ahead
+        decision = authenticate(
+            presented=request.presented, chain=request.chain, user_name=request.user_name, state=state, at=at
+        )
+        ders = [] if request.presented is None else [request.presented, *request.chain]
+        ends_at = session_end(decision, ders, state, at=at, longest=parts.longest)
+        attributes = decision.client.attributes if decision.client is not None else {}
+        answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
+        return Decided(namespace, request, decision, answer, now)
