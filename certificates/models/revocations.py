@@ -53,13 +53,13 @@ class RevokedCertificateQuerySet(models.QuerySet["RevokedCertificate"]):
 class RevokedCertificate(models.Model):
     """A certificate that counts no longer in one namespace, of a client or of a CA, until it is released.
 
-    It is recognized by `issuer_key`, as `name_key` writes the issuer, with `serial`, as `serial_digits` writes it; and by its
-    thumbprint. The thumbprint alone would not do: a signature can be written in more than one way.
+    It is recognized by its issuer and `serial`, as `serial_digits` writes it; and by its thumbprint. The thumbprint alone would not
+    do: a signature can be written in more than one way. `issuer_key` is the hash of the issuer's public key, "" where it is unknown.
     """
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="revoked_certificates")
     issuer = models.TextField(blank=True)
-    issuer_key = models.TextField(blank=True)
+    issuer_key = models.CharField(max_length=64, blank=True)
     serial = models.CharField(max_length=64)
     thumbprint = models.CharField(max_length=64)
     subject = models.TextField(blank=True)
@@ -93,7 +93,7 @@ class RevokedCertificate(models.Model):
         return self.subject or f"Certificate {self.serial}"
 
     def set_certificate(self, certificate: Certificate) -> None:
-        self.issuer, self.issuer_key = certificate.issuer, certificate.issuer_key
+        self.issuer = certificate.issuer
         self.serial, self.thumbprint = serial_digits(certificate.serial_number), certificate.thumbprint_sha256
         self.subject, self.is_ca, self.not_after = certificate.subject, certificate.is_ca, certificate.not_after
 
