@@ -1,4 +1,4 @@
-"""Remind people of expiry dates, once for each certificate and threshold.
+"""Announce what happens to certificates, and remind people of expiry dates, once for each certificate and threshold.
 
 `Reminder` keeps the smallest threshold that was announced, in the transaction of the notice, so a restart repeats nothing; after
 a pause only the nearest threshold is announced.
@@ -13,9 +13,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
-from certificates.models import CACertificate, CARollover
+from certificates.models import CACertificate, CARollover, RevokedCertificate
 from namespaces.models import Client, ClientCertificate, Namespace
-from portal.models import Reminder, Team
+from namespaces.notices import concerned_with
+from portal.models import Reminder, Team, User
 from portal.notifications.announcing import Place, announce
 from portal.registry import places
 
@@ -214,3 +215,39 @@ def announce_to_teams(
             kind=Client._meta.label_lower,
             object_name="",
         )
+
+
+def announce_revocation(row: RevokedCertificate) -> None:
+    """Tell the people who look after a certificate, and the Owners, that it was revoked."""
+    _announce_revoked(
+        row, "certificate_revoked", "is revoked", f"{row.get_reason_display()}, by {_name(row.revoked_by)}."
+    )
+
+
+def announce_release(row: RevokedCertificate) -> None:
+    """Tell them that it counts again."""
+    _announce_revoked(
+        row, "certificate_released", "counts again", f"Its revocation was undone by {_name(row.released_by)}."
+    )
+
+
+def _announce_revoked(row: RevokedCertificate, event: str, happened: str, sentence: str) -> None:
+    model = CACertificate if row.is_ca else Client
+    what = f"The certificate of client {row.client_name}" if row.client_name else f"The certificate {row}"
+    announce(
+        event,
+        to=concerned_with(row.namespace_id, row.team_id),
+        subject=f"{what} {happened}",
+        summary=f"{{count}} certificates: {happened}",
+        sentence=f"{row.subject}: {sentence} {row.note}".strip(),
+        url=reverse("certificates:revoked_list", args=[row.namespace_id]),
+        scope=Place(row.namespace_id, row.namespace.name),
+        team=row.team,
+        kind=model._meta.label_lower if row.team_id is not None else "",
+        object_name=row.client_name or str(row),
+        group=f"{event}:{row.namespace_id}:{row.team_id or ''}",
+    )
+
+
+def _name(user: User | None) -> str:
+    return user.display_name if user is not None else "a deleted account"

@@ -15,6 +15,7 @@ SHOWING = {"views", "pages", "forms", "menu", "templatetags", "search"}  # folde
 OWNED = {
     *("Client", "CACertificate", "ClientGroup", "TopicSpace", "PermissionBinding", "NamespaceConfiguration"),
     *("ClientCertificate", "ConnectionAttempt", "Finding", "Activity", "BrowserDevice", "SharedAttempt"),
+    "RevokedCertificate",
 }
 RELATED = {"clients", "ca_certificates", "connection_attempts", "client_certificates", "configurations"}
 READS = {"all", "filter", "exclude", "get", "count", "exists", "first", "values", "values_list", "present", "order_by"}

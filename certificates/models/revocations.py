@@ -1,7 +1,5 @@
 """Certificates that were revoked by hand."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -96,14 +94,3 @@ class RevokedCertificate(models.Model):
         self.issuer = certificate.issuer
         self.serial, self.thumbprint = serial_digits(certificate.serial_number), certificate.thumbprint_sha256
         self.subject, self.is_ca, self.not_after = certificate.subject, certificate.is_ca, certificate.not_after
-
-    def in_activity(self) -> dict[str, Any]:
-        """Return the values of an activity entry that name this row."""
-        return {
-            "kind": self._meta.label_lower,
-            "object_pk": self.pk,
-            "object_name": str(self)[:200],
-            "scope": self.namespace_id,
-            "scope_name": self.namespace.name,
-            "team": self.team,
-        }

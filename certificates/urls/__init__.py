@@ -2,6 +2,7 @@ from django.urls import URLPattern, path
 
 from certificates.views import authentication_trace, ca_certificates, expiries, possession, rollovers, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
+from certificates.views.decision_rules import clients, revocations
 from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
@@ -57,6 +58,23 @@ urlpatterns: list[URLPattern] = [
         "<int:pk>/ca-certificates/<resource_name:name>/possession/nonce/",
         possession.ca_certificate_nonce,
         name="ca_certificate_nonce",
+    ),
+    # Rules that Azure does not have
+    path("<int:pk>/revoked-certificates/", revocations.revoked_certificates, name="revoked_list"),
+    path(
+        "<int:pk>/revoked-certificates/revoke/<slug:thumbprint>/",
+        revocations.certificate_revoke,
+        name="certificate_revoke",
+    ),
+    path(
+        "<int:pk>/revoked-certificates/<int:revoked>/release/",
+        revocations.certificate_release,
+        name="certificate_release",
+    ),
+    path(
+        "<int:pk>/clients/<client_name:name>/certificates/",
+        clients.client_certificates,
+        name="client_certificates",
     ),
     # Test authentication
     path("<int:pk>/test-authentication/", authentication_trace.test_authentication, name="test_authentication"),

@@ -12,6 +12,7 @@ from certificates.forms.upload import CertificateFileForm, UpdateCertificateForm
 from certificates.models import CACertificate
 from certificates.pages.ca_certificate_list import CA_CERTIFICATE_LIST
 from certificates.pages.ca_usage import impact_of, number_of_clients, other_signed_clients
+from certificates.pages.decision_rules.ca_revocation import revocation_of
 from certificates.pages.reach import doctor_of, reach_of_row, reach_of_upload
 from certificates.pages.replacement import finished_of, uploads_again
 from namespaces.access import get_namespace, get_resource, teams_for_new
@@ -72,6 +73,7 @@ def _certificate(request: PageRequest, row: CACertificate) -> dict[str, Any]:
         "reach": reach_of_row(row, request.user),
         "doctor": doctor_of(row),
         "finished": finished_of(row),
+        **revocation_of(row),
     }
 
 

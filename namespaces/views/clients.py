@@ -100,7 +100,7 @@ CLIENTS = Kind(
     after_update="list",
     detail_context=lambda _, client: {"alarms": alarms_of(client, at=timezone.now())},
     pages=("change_authentication_name",),
-    tabs=(*ROW_TABS, ("try", "Try it")),
+    tabs=(ROW_TABS[0], ("certificates:client_certificates", "Certificates"), *ROW_TABS[1:], ("try", "Try it")),
     exported={
         "Client name": CsvColumn("name"),
         "Authentication name": CsvColumn("authentication_name"),

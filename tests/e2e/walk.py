@@ -236,6 +236,8 @@ TEAM_MEMBER = (
     Stop("ca-certificate-replace", f"{CA}replace/"),
     Stop("ca-certificate-possession", f"{CA}possession/", ask_for_a_nonce),
     Stop("ca-certificate-replaced-by", f"{CA}replace/?by=line-b-2027"),
+    Stop("revoked-certificates", f"{PLANT}revoked-certificates/"),
+    Stop("client-certificates", f"{CLIENT}certificates/"),
     Stop("upload", f"{PLANT}upload-certificate/"),
     Stop("upload-good", f"{PLANT}upload-certificate/", choose_a_ca_certificate),
     Stop("upload-client-certificate", f"{PLANT}upload-certificate/", choose_a_client_certificate),

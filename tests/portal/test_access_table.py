@@ -42,15 +42,18 @@ from portal.models import (
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from portal.sign_in.session_limits import SEEN_AT, SIGNED_IN_AT
 from sync.models import Finding
+from tests.support.chains import authority
 from tests.support.factories import (
     make_admin,
     make_ca_certificate,
     make_client,
+    make_client_certificate,
     make_client_group,
     make_configuration,
     make_issuer_alarm,
     make_namespace,
     make_permission_binding,
+    make_revoked_certificate,
     make_topic_space,
     make_user,
 )
@@ -70,11 +73,14 @@ LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
 MANAGES: dict[str, tuple[str, ...]] = {
     "certificate_uploader": ("certificates:ca_certificate_",),
-    "client_manager": ("namespaces:client", "lab:device", "certificates:clients_"),
+    "client_manager": ("namespaces:client", "lab:device", "certificates:client", "certificates:certificate_"),
 }
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # Of a CA certificate of any team: each team decides about its own clients.
 OF_EACH_TEAM = {"certificates:clients_confirm_replacement"}
+OF_A_CLIENT = {"certificates:client_certificates"}
+NAMING_A_ROW = {"name", "thumbprint", "revoked"}  # arguments of URLs of one CA certificate, client or certificate
+PRESS = authority("Line A CA").issue("press-1")  # the certificate of the client press-1
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
     "portal:home": ("GET", "stranger"),
@@ -271,6 +277,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_update": ("GET", "contributor"),
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
+    "certificates:revoked_list": ("GET", "reader"),
+    "certificates:client_certificates": ("GET", "reader"),
+    "certificates:certificate_revoke": ("GET", "contributor"),
+    "certificates:certificate_release": ("GET", "contributor"),
     "certificates:test_authentication": ("GET", "reader"),
     "certificates:expiries": ("GET", "reader"),
     "certificates:expiry_impact": ("GET", "reader"),
@@ -387,6 +397,8 @@ CHANGES = {
     "certificates:ca_certificate_update": "contributor",
     "certificates:ca_certificate_possession": "contributor",
     "certificates:ca_certificate_delete": "contributor",
+    "certificates:certificate_revoke": "contributor",
+    "certificates:certificate_release": "contributor",
     **{
         f"namespaces:{stem}_{action}": "contributor"
         for stem in ("client_group", "topic_space", "permission_binding")
@@ -438,6 +450,8 @@ def furnish() -> None:
     own: dict[str, Any] = {"team": teams["Line 1"]}
     make_issuer_alarm(make_client(namespace, "press-1", **own), pk=1000)
     make_ca_certificate(namespace, "line-a", **own)
+    make_client_certificate(namespace, "press-1", PRESS.der)
+    make_revoked_certificate(namespace, "press-1", PRESS.issue("press-1-old").der, pk=1000, **own)
     make_configuration(namespace)
     make_client_group(namespace, "press-1", **own)
     make_topic_space(namespace, "press-1", **own)
@@ -518,7 +532,9 @@ def session_key_of(person: str) -> str:
 def arguments(name: str, pk: int) -> dict[str, Any]:
     known = {
         "pk": pk,
-        "name": "line-a" if name.startswith("certificates:") else "press-1",
+        "name": "line-a" if name.startswith("certificates:") and name not in OF_A_CLIENT else "press-1",
+        "thumbprint": PRESS.thumbprint,
+        "revoked": 1000,
         "field": "name",
         "ending": "json",
         "cursor": 1,
@@ -624,7 +640,7 @@ def is_allowed(person: str, name: str, least: str) -> bool:
     else:
         manages = least == "contributor" and (is_of(role, name) or name in AMONG_ROWS)
         is_strong = PEOPLE.index("reader") >= PEOPLE.index(least) or manages
-    is_of_a_row = least == "contributor" and "name" in url_arguments()[name] and name not in OF_EACH_TEAM
+    is_of_a_row = least == "contributor" and bool(NAMING_A_ROW & url_arguments()[name]) and name not in OF_EACH_TEAM
     return is_strong and (team == "Line 1" or not is_of_a_row)
 
 
@@ -734,6 +750,8 @@ def test_a_reader_sees_no_buttons_that_change_anything(place: Namespace) -> None
             "/decline/",
             "/retry/",
             "/disconnect/",
+            "/release/",
+            "/revoke/",
             "change-clients",
         ):
             assert forbidden not in text, f"{name} shows a Reader {forbidden}"
@@ -748,7 +766,8 @@ HIDEABLE = sorted(
     {
         (name, method)
         for name, method, _ in ROWS
-        if "name" in url_arguments()[name] and name.startswith(("certificates:ca_certificate_", "namespaces:client_"))
+        if "name" in url_arguments()[name]
+        and name.startswith(("certificates:ca_certificate_", "certificates:client_", "namespaces:client_"))
         if not name.startswith("namespaces:client_group")
     }
 )

@@ -71,6 +71,7 @@ NEED_NO_FIELD = (
     "_withdraw",
     "_issuer_alarm",
     "_nonce",
+    "_release",
     "_replace_cancel",
     "_replace_remind",
     "_replace_start",
@@ -220,7 +221,7 @@ def _forget_downloads() -> None:
 
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
-NUMBERED |= {"alarm", "number", "person", "invitation", "run", "training", "seat", "device", "shared"}
+NUMBERED |= {"alarm", "number", "person", "invitation", "run", "training", "seat", "device", "shared", "revoked"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

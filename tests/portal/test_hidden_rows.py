@@ -18,13 +18,20 @@ from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Name
 from portal.models import Activity, Team, User
 from sync.models import Discard, Finding, PushRecord
 from tests.portal.test_access_table import (
+    PRESS,
     TABLE,
     arguments,
     body_of,
     place,  # noqa: F401 - a fixture
     signed_in,
 )
-from tests.support.factories import make_ca_certificate, make_client, make_issuer_alarm
+from tests.support.factories import (
+    make_ca_certificate,
+    make_ca_der,
+    make_client,
+    make_issuer_alarm,
+    make_revoked_certificate,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +67,9 @@ def fill(namespace: Namespace) -> None:
         namespace=namespace, client_name=client.name, thumbprint=THUMBPRINT, der=bytes(ca.der), subject=f"CN={MARK}",
         not_after=now + timedelta(days=2), seen_at=now, has_connected=True,
     )  # fmt: skip
+    make_revoked_certificate(namespace, client.name, make_ca_der(at=now), team=team, note=MARK)
+    make_revoked_certificate(namespace, f"{MARK}-gone", PRESS.der, team=team, note=MARK)
+    make_revoked_certificate(namespace, "", bytes(ca.der), team=team, note=MARK)
     of_client: dict[str, Any] = {"reason": f"Connected as {MARK}-1.", "subject": f"CN={MARK}", "record": {}, "at": now}
     for cursor, fields in enumerate(
         (

@@ -58,17 +58,19 @@ from portal.models import (
 from portal.sign_in.encryption import SIGNING_KEY, encrypt
 from sync.models import Finding
 from tests.certificates.cases import SUBJECT, THUMBPRINT
-from tests.portal.test_access_table import TABLE, arguments, body_of
+from tests.portal.test_access_table import PRESS, TABLE, arguments, body_of
 from tests.support.chains import Identity, authority
 from tests.support.editions import edition
 from tests.support.factories import (
     make_ca_certificate,
     make_client,
+    make_client_certificate,
     make_client_group,
     make_configuration,
     make_issuer_alarm,
     make_namespace,
     make_permission_binding,
+    make_revoked_certificate,
     make_team,
     make_topic_space,
     make_user,
@@ -180,6 +182,11 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     issuers = {"former_issuer": NASTY, "issuer": NASTY, "ca_name": SHORT[:50], "caller": SHORT[:60]}
     make_issuer_alarm(client, pk=1000, **issuers)
     make_issuer_alarm(client, **issuers, state="expected", decided_at=timezone.now(), decided_by=owner)
+    words: dict[str, Any] = {"note": NASTY[:500], "reason": "keyCompromise", "team": team, "revoked_by": owner}
+    make_revoked_certificate(namespace, SHORT[:128], sensor.der, pk=1000, **words)
+    make_client_certificate(namespace, "press-1", PRESS.der, subject=NASTY, issuer=NASTY)
+    released = {"released_at": timezone.now(), "released_by": owner}
+    make_revoked_certificate(namespace, "press-1", giant.der, **words, **released)
     make_outgoing(owner, namespace)
     now = timezone.now()
     asked = {

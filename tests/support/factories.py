@@ -5,11 +5,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from certificates.models import CACertificate
+from certificates.models import CACertificate, RevokedCertificate
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.models import (
     Client,
+    ClientCertificate,
     ClientGroup,
     IssuerAlarm,
     Namespace,
@@ -99,6 +100,22 @@ def make_ca_certificate(
 ) -> CACertificate:
     row = CACertificate(namespace=namespace, name=name, **{"synced_generation": 1, **fields})
     row.set_certificate(load_certificate(der or make_ca_der()))
+    row.save()
+    return row
+
+
+def make_client_certificate(namespace: Namespace, client_name: str, der: bytes, **fields: Any) -> ClientCertificate:
+    """Make a certificate that a client showed when it connected."""
+    leaf = load_certificate(der)
+    times = {"seen_at": timezone.now(), "not_after": leaf.not_after, "has_connected": True}
+    facts = {"thumbprint": leaf.thumbprint_sha256, "der": der, "subject": leaf.subject, "issuer": leaf.issuer}
+    return ClientCertificate.objects.create(namespace=namespace, client_name=client_name, **facts | times | fields)
+
+
+def make_revoked_certificate(namespace: Namespace, client_name: str, der: bytes, **fields: Any) -> RevokedCertificate:
+    """Make a certificate of a client that is revoked."""
+    row = RevokedCertificate(namespace=namespace, client_name=client_name, revoked_at=timezone.now(), **fields)
+    row.set_certificate(load_certificate(der))
     row.save()
     return row
 

@@ -16,7 +16,7 @@ from portal.web.csv_files import CsvColumn
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel
 
-Tab = tuple[str, str]  # the action in the url name, and the label
+Tab = tuple[str, str]  # the action in the url name, or the whole url name; and the label
 ROW_TABS: tuple[Tab, ...] = (
     ("detail", "Properties"),
     ("activity", "Activity"),
@@ -154,10 +154,11 @@ class Kind:
         return {**names, "create": self.url(self.create_action)}
 
     def tabs_of(self, row: Any, notes: Mapping[str, str]) -> list[DrawnTab]:
-        """Return the tabs of a resource's page."""
+        """Return the tabs of a resource's page. An action with a colon is the url name of a page of another app."""
         args = [row.scope_pk(), row.name]
+        pages = {action: action if ":" in action else self.url(action) for action, _ in self.tabs}
         return [
-            DrawnTab(action, label, reverse(self.url(action), args=args), notes.get(action, ""))
+            DrawnTab(action, label, reverse(pages[action], args=args), notes.get(action, ""))
             for action, label in self.tabs
         ]
 

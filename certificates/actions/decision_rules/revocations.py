@@ -1,0 +1,119 @@
+"""Revoke a certificate, and release it again."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from certificates.actions.decision_rules.holders import Holder, holder_of
+from certificates.models import CACertificate, RevocationReason, RevokedCertificate
+from certificates.notices import announce_release, announce_revocation
+from certificates.x509.certificate import Certificate, serial_text
+from namespaces.actions.teams import NO_LONGER_ALLOWED
+from namespaces.decision_changes import decisions_changed
+from namespaces.models import Client, Namespace
+from namespaces.rights import rights_now
+from namespaces.rules.errors import RuleError
+from portal import activity
+from portal.models import User
+from sync.control import one_transaction
+
+LONGEST_NOTE = 500  # characters
+
+
+def revoke_certificate(
+    actor: User, *, namespace: Namespace, certificate: Certificate, reason: str, note: str = ""
+) -> RevokedCertificate:
+    """Revoke a certificate in one namespace: it counts no longer, nor does what it signed. Raise RuleError.
+
+    The people who look after the client or CA certificate are told.
+    """
+    if reason not in RevocationReason.values:
+        raise RuleError("reason", "unknown-reason", "Choose a reason.")
+    if len(note) > LONGEST_NOTE:
+        raise RuleError("note", "too-long", f"Use at most {LONGEST_NOTE} characters.")
+    with one_transaction():
+        thumbprint = certificate.thumbprint_sha256
+        holder = holder_of(namespace.pk, thumbprint, is_ca=certificate.is_ca)
+        _check(actor, namespace, holder)
+        row = RevokedCertificate(namespace=namespace, reason=reason, note=note)
+        row.set_certificate(certificate)
+        row.is_ca |= holder.is_ca
+        row.issuer_key = _issuer_key(holder, thumbprint)
+        row.client_name = holder.client.name if holder.client is not None else ""
+        row.team = holder.team
+        row.revoked_at, row.revoked_by = timezone.now(), actor
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            raise RuleError("", "revoked-already", "This certificate is revoked already.") from None
+        decisions_changed(namespace.pk)
+        activity.record(actor, verb="Revoke certificate", after=_described(row), reason=note, **_entry(row, holder))
+        announce_revocation(row)
+    return row
+
+
+def release_certificate(actor: User, *, revoked: RevokedCertificate) -> RevokedCertificate:
+    """Undo a revocation: the certificate counts again. Raise RuleError."""
+    with one_transaction():
+        rows = RevokedCertificate.objects.select_for_update(of=("self",)).select_related("namespace", "team")
+        row = rows.filter(pk=revoked.pk).first()
+        if row is None or row.released_at is not None:
+            raise RuleError("", "released-already", "This certificate was released already.")
+        holder = holder_of_revoked(row)
+        _check(actor, row.namespace, holder)
+        row.released_at, row.released_by = timezone.now(), actor
+        row.save(update_fields=["released_at", "released_by"])
+        decisions_changed(row.namespace_id)
+        activity.record(actor, verb="Release certificate", before=_described(row), **_entry(row, holder))
+        announce_release(row)
+    return row
+
+
+def holder_of_revoked(row: RevokedCertificate) -> Holder:
+    """Return whose a revoked certificate is now."""
+    return holder_of(row.namespace_id, row.thumbprint, is_ca=row.is_ca, client_name=row.client_name)
+
+
+def _check(actor: User, namespace: Namespace, holder: Holder) -> None:
+    if holder.may_change(rights_now(actor, namespace.pk)):
+        return
+    if holder.team is not None:
+        sentence = (
+            f"This certificate belongs to team {holder.team.name}. Its members and Owners of the namespace revoke it."
+        )
+    else:
+        sentence = "This certificate belongs to no team. Contributors and Owners revoke it."
+    raise RuleError("", NO_LONGER_ALLOWED, sentence)
+
+
+def _issuer_key(holder: Holder, thumbprint: str) -> str:
+    """Return the hash of the key that signed the certificate, where the client's last connection showed it."""
+    client = holder.client
+    return client.issuer_key if client is not None and client.certificate_thumbprint == thumbprint else ""
+
+
+def _described(row: RevokedCertificate) -> dict[str, str]:
+    return {
+        "certificate_subject": row.subject,
+        "certificate_issuer": row.issuer,
+        "certificate_serial": serial_text(int(row.serial, 16)),
+        "thumbprint": row.thumbprint,
+        "revocation_reason": row.reason,
+    }
+
+
+def _entry(row: RevokedCertificate, holder: Holder) -> dict[str, Any]:
+    """Return what names the object of an activity entry: the client or CA certificate, also one that exists no longer."""
+    if holder.row is not None:
+        return {**holder.row.in_activity(), "scope_name": row.namespace.name}
+    kind = CACertificate if row.is_ca else Client
+    return {
+        "kind": kind._meta.label_lower if row.team_id is not None else row._meta.label_lower,
+        "object_pk": None if row.team_id is not None else row.pk,
+        "object_name": (row.client_name or str(row))[:160],
+        "scope": row.namespace_id,
+        "scope_name": row.namespace.name,
+        "team": row.team,
+    }

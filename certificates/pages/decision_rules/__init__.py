@@ -1,0 +1,1 @@
+"""What the pages about the rules that Azure does not have show."""

@@ -1,0 +1,46 @@
+"""What follows from revoking a certificate, said before it is done."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from certificates.pages.decision_rules.enforcement import Enforcement
+from certificates.pages.decision_rules.seen import SeenCertificate
+from certificates.x509.certificate import public_key_hash
+from namespaces.models import Client, DecisionPoint, Namespace
+from namespaces.rules.clients import THUMBPRINT_SCHEME
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What follows. `below`: how many clients that the person sees came with a certificate that this one's key signed, or that it
+    vouched for, when they connected last.
+
+    `longest_session_seconds`: a session that is connected already lives for at most so long; 0 without a limit.
+    """
+
+    enforcement: Enforcement
+    below: int
+    longest_session_seconds: int
+
+    @property
+    def is_enforced(self) -> bool:
+        return self.enforcement != Enforcement.AZURE
+
+
+def effect_of(namespace: Namespace, seen: SeenCertificate, enforcement: Enforcement) -> Effect:
+    point = DecisionPoint.objects.filter(namespace=namespace.pk).first()
+    return Effect(
+        enforcement,
+        below=_below(namespace, seen),
+        longest_session_seconds=point.longest_session_seconds if point is not None else 0,
+    )
+
+
+def _below(namespace: Namespace, seen: SeenCertificate) -> int:
+    key = public_key_hash(seen.certificate.der) if seen.holder.is_ca else ""
+    if not key:
+        return 0
+    clients = Client.visible_to(namespace.sight).present().filter(namespace=namespace.pk)
+    came_below = clients.filter(Q(issuer_key=key) | Q(anchor_key=key)).exclude(validation_scheme=THUMBPRINT_SCHEME)
+    return int(came_below.count())

@@ -1,0 +1,74 @@
+"""Find a certificate that the portal has seen, by its thumbprint, among what a person may see."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from certificates.actions.decision_rules.holders import Holder, holder_of
+from certificates.models import CACertificate, RevokedCertificate
+from certificates.pages.presented_chain import PresentedChain
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from namespaces.connections.client_certificates import certificates_of
+from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace
+
+THUMBPRINT = re.compile(r"[0-9a-f]{64}")
+MOST_ATTEMPTS = 20  # of one certificate: each carries the same chain, or nearly
+
+
+@dataclass(frozen=True)
+class SeenCertificate:
+    """A certificate, whose it is, and its revocation where it is revoked. `may_revoke`: this person may revoke or release it."""
+
+    certificate: Certificate
+    holder: Holder
+    revoked: RevokedCertificate | None
+    may_revoke: bool
+
+    @property
+    def name(self) -> str:
+        """Return the name of the row to which it belongs, or its subject."""
+        row = self.holder.row
+        return row.name if row is not None else self.certificate.subject
+
+
+def seen_certificate(namespace: Namespace, thumbprint: str, *, below: str = "") -> SeenCertificate | None:
+    """Return the certificate of a CA or client with this thumbprint, None where the person sees none.
+
+    `below`: the thumbprint of a client certificate with which it was sent, for one that only devices send.
+    """
+    if not THUMBPRINT.fullmatch(thumbprint):
+        return None
+    source = below if below and THUMBPRINT.fullmatch(below) else thumbprint
+    found = next((each for each in _sent_with(namespace, source) if each.thumbprint_sha256 == thumbprint), None)
+    certificate = _uploaded(namespace, thumbprint) or found
+    return None if certificate is None else as_seen(namespace, certificate)
+
+
+def as_seen(namespace: Namespace, certificate: Certificate) -> SeenCertificate:
+    """Return a certificate that the person sees, with whose it is."""
+    thumbprint = certificate.thumbprint_sha256
+    holder = holder_of(namespace.pk, thumbprint, is_ca=certificate.is_ca)
+    in_force = RevokedCertificate.objects.visible_to(namespace.sight).in_force()
+    revoked = in_force.filter(namespace=namespace.pk, thumbprint=thumbprint).select_related("revoked_by").first()
+    return SeenCertificate(certificate, holder, revoked, holder.may_change(namespace.rights))
+
+
+def _uploaded(namespace: Namespace, thumbprint: str) -> Certificate | None:
+    rows = CACertificate.visible_to(namespace.sight).filter(namespace=namespace.pk, thumbprint=thumbprint)
+    row: CACertificate | None = rows.first()
+    try:
+        return load_certificate(bytes(row.der)) if row is not None and row.der else None
+    except DecodingError:
+        return None
+
+
+def _sent_with(namespace: Namespace, thumbprint: str) -> Iterator[Certificate]:
+    """Yield the client certificate with this thumbprint and what was sent with it."""
+    shown = ClientCertificate.objects.visible_to(namespace.sight).filter(namespace=namespace.pk, thumbprint=thumbprint)
+    for row in shown:
+        yield from certificates_of(row)
+    tried = ConnectionAttempt.objects.visible_to(namespace.sight)
+    for attempt in tried.filter(namespace=namespace.pk, thumbprint=thumbprint).order_by("-cursor")[:MOST_ATTEMPTS]:
+        presented = PresentedChain.of_attempt(attempt)
+        if presented is not None:
+            yield from presented.certificates

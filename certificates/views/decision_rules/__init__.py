@@ -1,0 +1,1 @@
+"""Views of the rules that Azure does not have."""
