@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates.case_table import cases
+from tests.certificates.rule_cases import ROWS as RULE_ROWS
 from tests.certificates.uploads import uploads
 from tests.support.chains import AT
 from tests.support.parsed_modules import parsed
@@ -18,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
     [cell.strip() for cell in line.strip().strip("|").split(" | ")]
     for line in (ROOT / "docs/policy.md").read_text(encoding="utf-8").splitlines()
-    if (line.startswith("| ") and "::" in line) or (line.startswith("| ") and re.search(r"`(?:case|upload): ", line))
+    if (line.startswith("| ") and "::" in line)
+    or (line.startswith("| ") and re.search(r"`(?:case|upload|rule): ", line))
 ]
 each_row = pytest.mark.parametrize("row", ROWS, ids=[row[0][:60] for row in ROWS])
 
@@ -27,7 +29,11 @@ def named_in(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-KNOWN = {"case": {case.id for case in cases(AT)}, "upload": {upload.id for upload in uploads()}}
+KNOWN = {
+    "case": {case.id for case in cases(AT)},
+    "upload": {upload.id for upload in uploads()},
+    "rule": {row.id for row in RULE_ROWS},
+}
 
 
 @cache

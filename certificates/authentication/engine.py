@@ -13,6 +13,7 @@ from datetime import datetime
 from certificates.authentication import advice
 from certificates.authentication.chain import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
 from certificates.authentication.matching import find_client, matches_scheme, presented_values
+from certificates.authentication.rules.steps import check_rules, rule_codes
 from certificates.authentication.types import (
     ALTERNATIVE_SOURCES,
     ENABLE_CLIENT,
@@ -128,6 +129,7 @@ def authenticate(
         _find_authentication_name(walk, leaf)
         client = _find_client(walk, leaf)
         _check_enabled(walk, client)
+        path: Sequence[Certificate] = (leaf,)
         if client.validation_scheme == "ThumbprintMatch":
             for code in ("issuer-found", "chain-verified", "client-authentication-allowed"):
                 walk.not_needed(code, "Thumbprint Match compares the certificate itself, regardless of its issuer.")
@@ -135,6 +137,8 @@ def authenticate(
             path = _check_chain(walk, leaf)
             _check_purpose(walk, leaf, path)
         _compare(walk, leaf, client)
+        if state.rules:
+            _follow_rules(walk, path, client)
     except _RefusalError:
         pass
     return _decision(walk)
@@ -147,7 +151,8 @@ def _decision(walk: _Walk) -> Decision:
     failing = steps[-1] if steps[-1].outcome == FAILED else None  # the walk ends at the first that fails
     if failing is not None:
         reached = {step.code for step in steps}
-        steps += [Step(code, NOT_REACHED) for code in STEP_TITLES if code not in reached]
+        codes = (*STEP_TITLES, *rule_codes(walk.state.rules))
+        steps += [Step(code, NOT_REACHED) for code in codes if code not in reached]
     reason = failing.sentence if failing else f"Connected as {walk.client.name if walk.client else ''}."
     return Decision(
         failing is None,
@@ -382,3 +387,11 @@ def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:
         return
     sentence, advised = advice.on_other_name(leaf, client, scheme, found, walk.state)
     raise walk.refuse(code, sentence, *values, **advised._asdict())
+
+
+def _follow_rules(walk: _Walk, path: Sequence[Certificate], client: ClientRecord) -> None:
+    """Add the steps of the namespace's rules: after those of Azure, so that what Azure alone would decide can be read from the trace."""
+    for step in check_rules(path, walk.chain, client, walk.state, at=walk.at):
+        walk.steps.append(step._replace(fix=shortened(step.fix)))
+        if step.outcome == FAILED:
+            raise _RefusalError

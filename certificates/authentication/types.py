@@ -93,6 +93,11 @@ REGISTER_THUMBPRINT = "register-thumbprint"
 CHANGE_NAME = "change-authentication-name"
 CHOOSE_SOURCES = "choose-sources"
 UPLOAD_CA = "upload-ca"
+RELEASE_CERTIFICATE = "release-certificate"
+UPLOAD_LIST = "upload-revocation-list"
+CHANGE_BINDING = "change-binding"
+CHANGE_POLICY = "change-policy"
+CHANGE_PIN = "change-pin"
 
 STEP_TITLES: Mapping[str, str] = {
     "certificate-readable": "Certificate read",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from certificates.authentication.rules.policy import policy_end
 from certificates.authentication.types import Decision, NamespaceState
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 
@@ -43,6 +44,8 @@ def session_end(
 ) -> datetime | None:
     """Return the moment at which an accepted session has to end: the first of what ends its certificate, its chain, the policy.
 
+    The policy ends it with the longest session, when a time window closes, and when the certificate becomes too old.
+
     Arguments: `ders`, what the client sent, its own certificate first; `state`, the namespace; `at`, the moment of the decision, an
     aware datetime; `longest`, the namespace's longest session. None where nothing ends, or the client was refused. With Thumbprint
     Match the chain does not count, and of a chain only certificates that are valid now: others were not needed.
@@ -54,6 +57,10 @@ def session_end(
         needed += [*ders[1:], *(ca.der for ca in state.cas if ca.name == decision.anchor)]
     ends = [each.not_after for each in map(_readable, needed) if each is not None and not each.never_expires]
     ends = [end for end in ends if end > at]
+    leaf = _readable(ders[0])
+    policy = policy_end(leaf, state.rules.policy, at=at) if leaf is not None else None
+    if policy is not None:
+        ends.append(policy)
     if longest is not None:
         ends.append(at + longest)
     return min(ends, default=None)

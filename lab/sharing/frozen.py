@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from certificates.authentication.types import SCHEMES_BY_VALUE, STEP_TITLES, Decision, Step
+from certificates.authentication.types import SCHEMES_BY_VALUE, TITLES, Decision, Step
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.key_masking import masked
 from certificates.x509.reading import to_pem
@@ -113,7 +113,7 @@ class ShownAttempt:
                 each["fix"],
             )
             for each in self.facts["steps"]
-            if each["code"] in STEP_TITLES
+            if each["code"] in TITLES
         ]
 
 

@@ -14,6 +14,10 @@ SHORT: Mapping[str, str] = TITLES | {
     "chain-verified": "Chain not verified",
     "client-authentication-allowed": "Not a client certificate",
     "scheme-compared": "Certificate does not match",
+    "not-revoked": "Certificate revoked",
+    "issuer-vouches": "CA does not count for the client",
+    "within-policy": "Against the policy",
+    "key-pinned": "Not the pinned CA",
     "other": "Other reasons",
 }
 

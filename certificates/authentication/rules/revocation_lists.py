@@ -23,7 +23,7 @@ from certificates.x509.private_keys import private_key_kind
 from certificates.x509.strength import SIGNATURES, can_check
 
 MAX_BYTES = 5_242_880
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 50_000
 MAX_NUMBER = 2 ** (8 * 20) - 1  # the longest number has 20 bytes (RFC 5280 section 5.2.3)
 LEEWAY = timedelta(minutes=5)  # of the clock of the CA
 PEM_LABELS = ("X509 CRL", "CRL")

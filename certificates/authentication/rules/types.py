@@ -82,7 +82,7 @@ class RevocationList:
     number: int | None
     this_update: datetime
     next_update: datetime | None
-    entries: Mapping[str, ListEntry] = field(repr=False, default_factory=dict)
+    entries: Mapping[str, ListEntry] = field(repr=False, hash=False, default_factory=dict)
 
     def is_stale(self, at: datetime) -> bool:
         """Return whether a newer list should have replaced this one by then."""
@@ -191,11 +191,12 @@ class NamespaceRules:
         return {each.thumbprint: each for each in reversed(self.revocations) if each.thumbprint}
 
     @cached_property
-    def revoked_serials(self) -> Mapping[str, tuple[Revocation, ...]]:
-        found: dict[str, tuple[Revocation, ...]] = {}
+    def revoked_serials(self) -> Mapping[str, tuple[tuple[str, Revocation], ...]]:
+        """The revocations by serial number, each with its issuer in the form of `name_key`."""
+        found: dict[str, tuple[tuple[str, Revocation], ...]] = {}
         for each in self.revocations:
             if each.serial and (each.issuer or each.issuer_key):
-                found[each.serial] = (*found.get(each.serial, ()), each)
+                found[each.serial] = (*found.get(each.serial, ()), (name_key(each.issuer), each))
         return found
 
     @cached_property

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from certificates.authentication.engine import authenticate
+from certificates.authentication.rules.types import NamespaceRules, Policy, TimeWindow
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA
 from certificates.decisions.answers import answer_of, session_end
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
@@ -60,6 +63,26 @@ def test_a_sound_request_is_what_the_engine_takes() -> None:
     }
     longest = timedelta(hours=1)
     assert session_end(decision, (SENSOR.der,), STATE, at=at, longest=longest) == at + longest
+
+
+def days(*numbers: int) -> tuple[TimeWindow, ...]:
+    return (TimeWindow(frozenset(numbers), time(0), time(0), ZoneInfo("UTC")),)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (Policy(max_age_days=3), datetime(2026, 2, 2, 12, tzinfo=UTC)),
+        (Policy(windows=days(4, 5)), datetime(2026, 2, 1, tzinfo=UTC)),
+        (Policy(windows=days(*range(7))), load_certificate(SENSOR.der).not_after),
+        (Policy(windows=days(5), max_age_days=9), datetime(2026, 2, 1, tzinfo=UTC)),
+    ],
+)
+def test_the_policy_ends_a_session(policy: Policy, expected: datetime) -> None:
+    _, decision, at = decide(body())
+    assert at == datetime(2026, 1, 31, 12, tzinfo=UTC)  # Saturday; the certificate is a day old
+    state = replace(STATE, rules=NamespaceRules(policy=policy))
+    assert session_end(decision, (SENSOR.der,), state, at=at) == expected
 
 
 def test_a_refusal_has_the_sentence_and_the_step() -> None:
