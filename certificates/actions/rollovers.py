@@ -158,12 +158,10 @@ def successions(namespace_pk: int) -> Iterable[Succession]:
         yield Succession(former, successor, None if teams is None else frozenset(teams))
 
 
-def _quiet_teams(actor: User, namespace_pk: int) -> list[int | None] | None:
-    """Return the teams whose clients the actor may change now, None for those of no team; None for every client."""
+def _quiet_teams(actor: User, namespace_pk: int) -> list[int] | None:
+    """Return the teams whose clients the actor may change now; None for every client. Clients of no team are an Owner's to decide."""
     reach = rights_now(actor, namespace_pk).reach(Client)
-    if reach.everything:
-        return None
-    return [*sorted(reach.teams), *([None] if reach.without_team else [])]
+    return None if reach.everything else sorted(reach.teams)
 
 
 def teams_of_keys(rollover: CARollover) -> dict[int | None, int]:

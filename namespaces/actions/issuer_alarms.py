@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from namespaces.actions.resources import Gone, commit, current
-from namespaces.models import Client, IssuerAlarm, Namespace
-from namespaces.rights import rights_now
+from namespaces.models import Client, IssuerAlarm
+from namespaces.rights import Rights, Verb, rights_now
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
@@ -35,15 +36,33 @@ def decide_same_change(actor: User, *, alarm: IssuerAlarm, decision: IssuerAlarm
     done = 0
     for first in range(0, len(pks), AT_ONCE):
         with transaction.atomic(durable=True):
-            for each in _that_may_be_decided(actor, alarm.namespace, pks[first : first + AT_ONCE]):
+            for each in _that_may_be_decided(actor, alarm, decision, pks[first : first + AT_ONCE]):
                 done += _decide(actor, each, decision)
     return done
 
 
-def _that_may_be_decided(actor: User, namespace: Namespace, pks: Sequence[int]) -> list[IssuerAlarm]:
-    """Return those alarms about clients that the actor may change now."""
-    covered = rights_now(actor, namespace.pk).reach(Client).condition
-    clients = Client.objects.present().filter(covered, namespace=namespace)
+def may_expect(rights: Rights, team_pk: int | None) -> bool:
+    """Return whether a person who may change a client of this team may accept its other issuer.
+
+    Every Contributor may change a client that no team owns, also the one who uploaded the other CA: Owners decide about those.
+    """
+    return team_pk is not None or Verb.OWN in rights.verbs
+
+
+def expectable(rights: Rights) -> Q:
+    """Return the condition on clients for `may_expect`."""
+    return Q() if may_expect(rights, None) else Q(team__isnull=False)
+
+
+def _that_may_be_decided(
+    actor: User, alarm: IssuerAlarm, decision: IssuerAlarm.State, pks: Sequence[int]
+) -> list[IssuerAlarm]:
+    """Return those alarms about which the actor may decide so now."""
+    rights = rights_now(actor, alarm.namespace_id)
+    covered = rights.reach(Client).condition
+    if decision == State.EXPECTED:
+        covered &= expectable(rights)
+    clients = Client.objects.present().filter(covered, namespace=alarm.namespace_id)
     alarms = IssuerAlarm.objects.filter(pk__in=pks, client__in=clients.order_by().values("pk"))
     return list(alarms.select_related("client").order_by("client"))
 
@@ -58,6 +77,9 @@ def _decide(actor: User, alarm: IssuerAlarm, decision: IssuerAlarm.State) -> boo
         client = current(actor, alarm.client)
     except Gone:
         return False
+    if decision == State.EXPECTED and not may_expect(rights_now(actor, client.namespace_id), client.team_id):
+        sentence = "No team owns this client, so an Owner decides whether its issuer was expected."
+        raise RuleError("decision", "owners-decide", sentence)
     is_open = IssuerAlarm.objects.open().filter(pk=alarm.pk)
     if not is_open.update(state=decision, decided_at=timezone.now(), decided_by=actor):
         return False

@@ -10,7 +10,10 @@ from django.core.paginator import Page
 from django.db.models import Case, Count, IntegerField, Value, When
 from django.http import Http404, QueryDict
 
+from namespaces.control.rules.policy import Need
+from namespaces.control.standing import policy_of
 from namespaces.models import Client, ClientImport, ImportRow, Namespace
+from namespaces.rules.clients import THUMBPRINT_SCHEME
 from portal.listing import asked_text, page_of
 from portal.models import User
 from portal.web.csv_files import CsvColumn
@@ -101,6 +104,7 @@ class Review:
     registered: int
     segments: tuple[Segment, ...]
     verdict: str  # of the rows that are shown; "" for all
+    held_back: int  # of the chosen rows, those that need approval here
 
     @property
     def left(self) -> int:
@@ -109,6 +113,23 @@ class Review:
     @property
     def undecided(self) -> int:
         return self.total - self.ready - self.registered
+
+    @property
+    def written(self) -> int:
+        """Return the number of chosen rows that are written at once."""
+        return self.chosen - self.held_back
+
+    @property
+    def needs_approval(self) -> str:
+        """Return what becomes of the rows that need approval, as sentences; "" where none does."""
+        if not self.held_back:
+            return ""
+        one = self.held_back == 1
+        held = f"{self.held_back:,} of the chosen rows {'needs' if one else 'need'} approval in this namespace"
+        kept = f"The import keeps {'it' if one else 'them'} as a draft, which you request on its last page."
+        if not self.written:
+            return f"{held}: nothing is written at once. {kept}"
+        return f"{held}; the other {self.written:,} {'is' if self.written == 1 else 'are'} written at once. {kept}"
 
     @property
     def all_ready(self) -> bool:
@@ -158,7 +179,23 @@ def review_of(run: ClientImport, namespace: Namespace, query: QueryDict) -> Revi
         registered=counted.get(Verdict.EXISTS, 0),
         segments=_segments(counted),
         verdict=verdict,
+        held_back=_held_back(run, namespace),
     )
+
+
+def _held_back(run: ClientImport, namespace: Namespace) -> int:
+    """Return the number of chosen rows that need approval, as the policy and the clients are now."""
+    asked = policy_of(namespace.pk).asked([Need.CLIENT_CREATE, Need.CLIENT_CHANGE, Need.LEAVE_THUMBPRINT])
+    chosen = run.rows.filter(is_chosen=True)
+    count = chosen.exclude(verdict=Verdict.DIFFERS).count() if Need.CLIENT_CREATE in asked else 0
+    changed = chosen.filter(verdict=Verdict.DIFFERS)
+    if Need.CLIENT_CHANGE in asked:
+        return count + changed.count()
+    if Need.LEAVE_THUMBPRINT in asked:
+        leaving = changed.exclude(wanted__validation_scheme=THUMBPRINT_SCHEME).values("fix_value")
+        rows = Client.objects.present().filter(namespace=namespace, validation_scheme=THUMBPRINT_SCHEME)
+        count += rows.filter(name__in=leaving).count()
+    return count
 
 
 def _segments(counted: Mapping[str, int]) -> tuple[Segment, ...]:

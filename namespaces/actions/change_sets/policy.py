@@ -53,6 +53,7 @@ def set_policy(actor: User, *, namespace: Namespace, policy: Policy, opened: str
             raise RuleError("", "changed-meanwhile", "The policy was changed after this page was opened.")
         if policy == before and row.edition:
             return row
+        _check_ways_out(actor, namespace, policy)
         if policy.is_looser_than(before):
             _check_loosening(actor, namespace, row, before, policy)
         _write(row, policy)
@@ -75,6 +76,20 @@ def _check(policy: Policy) -> None:
         raise RuleError("by_owners", "leads-only", sentence)
     if policy.by_team is not None and not Team.objects.filter(pk=policy.by_team).exists():
         raise RuleError("by_team", "unknown", "Choose a team of the list.")
+
+
+def _check_ways_out(actor: User, namespace: Namespace, policy: Policy) -> None:
+    """Raise RuleError where the actor could never loosen this policy again: too few people approve, and nothing is applied at once."""
+    if not policy.enabled or policy.emergency or Need.POLICY not in policy.needs:
+        return
+    found = len(_approvers(namespace, actor, policy, teams=frozenset()))
+    if found < policy.approvals:
+        people = "No one" if not found else "Only one person" if found == 1 else f"Only {found} people"
+        sentence = (
+            f"{people} could approve a change of yours to this policy, which asks for {policy.approvals}, so it could never be loosened "
+            "again. Let Owners apply changes at once, ask for fewer approvals, or make people outside your teams Owner first."
+        )
+        raise RuleError("emergency", "no-way-out", sentence)
 
 
 def ask_also(namespace: Namespace, needs: Iterable[Need]) -> dict[str, Any]:
@@ -123,9 +138,12 @@ def start_policy(namespace: Namespace) -> ControlPolicy:
 
 def approvers_for(namespace: Namespace, requester: User, policy: Policy) -> list[User]:
     """Return the people who could approve a request of this person in this namespace, whatever teams it affects."""
+    return _approvers(namespace, requester, policy, teams=frozenset(Team.objects.values_list("pk", flat=True)))
+
+
+def _approvers(namespace: Namespace, requester: User, policy: Policy, *, teams: frozenset[int]) -> list[User]:
     now = standing_now(namespace, requester, policy=policy)
-    every = frozenset(Team.objects.values_list("pk", flat=True))
-    case = Case("", every, Standing(now.sources, now.own_side), now)
+    case = Case("", teams, Standing(now.sources, now.own_side), now)
     return people(possible_approvers(policy, case))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count
 
+from namespaces.actions.issuer_alarms import expectable, may_expect
 from namespaces.connections.hidden_names import texts_without_hidden_names
 from namespaces.models import Client, ClientCertificate, ConnectionAttempt, IssuerAlarm, Namespace
 from namespaces.registry import UploadedCA, uploaded_cas
@@ -31,6 +32,7 @@ class ShownAlarm:
     ca: UploadedCA | None
     ca_name: str
     may_decide: bool
+    may_expect: bool
     same: int
     proposes_thumbprint: bool
     has_attempt: bool
@@ -87,6 +89,7 @@ def _shown(namespace: Namespace, alarms: Iterable[IssuerAlarm], *, at: datetime)
     shown = []
     for alarm, ca_name in zip(alarms, names, strict=True):
         may_decide = namespace.rights.covers(alarm.client)
+        expects = may_expect(namespace.rights, alarm.client.team_id)
         proposes = alarm.former_thumbprint in valid and alarm.client.validation_scheme != THUMBPRINT_SCHEME
         shown.append(
             ShownAlarm(
@@ -95,7 +98,8 @@ def _shown(namespace: Namespace, alarms: Iterable[IssuerAlarm], *, at: datetime)
                 cas.get(ca_name),
                 ca_name,
                 may_decide,
-                max(same[alarm.former_key, alarm.key] - 1, 0) if may_decide else 0,
+                may_decide and expects,
+                max(same[alarm.former_key, alarm.key] - 1, 0) if may_decide and expects else 0,
                 may_decide and proposes,
                 alarm.cursor in kept,
             )
@@ -112,8 +116,9 @@ def _valid_thumbprints(namespace: Namespace, alarms: Iterable[IssuerAlarm], at: 
 
 
 def _decidable(namespace: Namespace, alarms: Iterable[IssuerAlarm]) -> Counter[tuple[str, str]]:
-    """Return the number of open alarms about each change of keys whose clients the person may change."""
-    clients = Client.visible_to(namespace.sight).present().filter(namespace.rights.reach(Client).condition)
+    """Return the number of open alarms about each change of keys that the person may call expected."""
+    may = namespace.rights.reach(Client).condition & expectable(namespace.rights)
+    clients = Client.visible_to(namespace.sight).present().filter(may)
     rows = IssuerAlarm.objects.open().filter(namespace=namespace, client__in=clients.order_by().values("pk"))
     rows = rows.filter(key__in={each.key for each in alarms}).order_by()
     counted = rows.values_list("former_key", "key").annotate(total=Count("pk"))

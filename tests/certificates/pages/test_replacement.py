@@ -37,9 +37,11 @@ RENEWED = authority("Old CA", at=NOW + timedelta(days=20))  # the same subject a
 @pytest.fixture
 def namespace(client: Browser, settings: Any) -> Namespace:
     settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
-    namespace = make_namespace(contributor=make_user("ada"), reader=make_user("rea"))
+    ada = make_user("ada")
+    namespace = make_namespace(contributor=ada, reader=make_user("rea"))
+    line = make_team("Ada's line", ada)
     for name in ("press-1", "press-2"):
-        make_client(namespace, name)
+        make_client(namespace, name, team=line)
     make_ca_certificate(namespace, "old", der=OLD.der)
     client.login(username="ada", password=PASSWORD)
     return namespace
@@ -297,8 +299,11 @@ def test_cancelled_it_is_an_alarm_again(client: Browser, namespace: Namespace, l
     assert list(IssuerAlarm.objects.values_list("client__name", flat=True)) == ["press-2"]
 
 
-def test_nobody_silences_the_alarms_of_another_team(client: Browser, namespace: Namespace, log: Log) -> None:
-    Client.objects.filter(name="press-1").update(team=make_team("Line 1"))
+@pytest.mark.parametrize("has_team", [True, False])
+def test_nobody_silences_the_alarms_of_another_team_or_of_none(
+    client: Browser, namespace: Namespace, log: Log, has_team: bool
+) -> None:
+    Client.objects.filter(name="press-1").update(team=make_team("Line 1") if has_team else None)
     for issuer in (OLD, NEW):
         if issuer is NEW:
             started(client, namespace)

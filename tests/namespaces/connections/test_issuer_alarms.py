@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from namespaces.actions.clients import create_client
-from namespaces.actions.issuer_alarms import decide_issuer_alarm
+from namespaces.actions.issuer_alarms import decide_issuer_alarm, decide_same_change
 from namespaces.connections.issuers import note_issuers
 from namespaces.connections.log_import import attempt_of
 from namespaces.models import Client, IssuerAlarm, Namespace
@@ -262,3 +262,25 @@ def test_all_with_one_change_are_decided_together(client: Browser, namespace: Na
     client.post(url, {"decision": "expected", "same": "1"})
     open_ones = IssuerAlarm.objects.open().values_list("client__name", flat=True)
     assert list(open_ones) == ["other"]
+
+
+def test_only_an_owner_accepts_another_issuer_of_a_client_without_a_team(
+    client: Browser, namespace: Namespace, log: Log
+) -> None:
+    """Every Contributor may change such a client, also the one who uploaded the other CA."""
+    make_client(namespace, "mill-1")
+    for issuer in (OURS, THEIRS):
+        log.imported([log.record(issuer, name) for name in ("mill-1", "press-1")])
+    mill = IssuerAlarm.objects.get(client__name="mill-1")
+    lea, tom = (Team.objects.get(name=name).members.get() for name in ("Line 1", "Line 2"))
+    client.force_login(tom)
+    page = client.get(reverse("namespaces:client_detail", args=[namespace.pk, "mill-1"])).content.decode()
+    assert ("data-owners-decide" in page, 'value="expected"' in page, 'value="disabled"' in page) == (True, False, True)
+    with pytest.raises(RuleError) as refusal:
+        decide_issuer_alarm(tom, alarm=mill, decision=State.EXPECTED)
+    assert refusal.value.code == "owners-decide"
+    press = IssuerAlarm.objects.get(client__name="press-1")
+    assert decide_same_change(lea, alarm=press, decision=State.EXPECTED) == 1
+    assert IssuerAlarm.objects.open().get() == mill
+    decide_issuer_alarm(owner_of(namespace), alarm=mill, decision=State.EXPECTED)
+    assert not IssuerAlarm.objects.open().exists()

@@ -1,6 +1,7 @@
 """Rows of an import, and leads of teams, that need approval."""
 
 import pytest
+from django.http import QueryDict
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -13,11 +14,12 @@ from namespaces.client_files.found_rows import FoundRow
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.rules.policy import Need
 from namespaces.models import ChangeSet, Client, ClientImport, ControlPolicy
+from namespaces.pages.client_import import review_of
 from namespaces.rules.errors import RuleError
 from portal.models import Membership, User
 from portal.people.teams import set_lead
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.factories import make_admin, make_user
+from tests.support.factories import make_admin, make_client, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +48,38 @@ def test_rows_that_need_approval_become_a_draft(plant: Plant) -> None:
     approve_now(plant.olga, change_set)
     run_change_set(change_set.pk)
     assert Client.objects.filter(name__startswith="new-", team=plant.line_a).count() == 3
+
+
+def test_the_review_says_what_is_held_back_and_what_is_written(plant: Plant) -> None:
+    make_client(
+        plant.namespace, "own-1", team=plant.line_a, validation_scheme="ThumbprintMatch", thumbprints=["b" * 64]
+    )
+    namespace = get_namespace(plant.dana, plant.namespace.pk)
+    rows = [{"name": "own-1", "validation_scheme": "SubjectMatchesAuthenticationName"}, {"name": "new-1"}]
+    found = [FoundRow("clients.csv", at, values=values) for at, values in enumerate(rows, 1)]
+    run = client_imports.keep_rows(plant.dana, namespace=namespace, team=plant.line_a, found=found, title="clients.csv")
+    run.rows.update(is_chosen=True)
+    browser, url = Browser(), reverse("namespaces:client_import", args=[plant.namespace.pk, run.pk])
+    browser.force_login(plant.dana)
+    assert 'data-held-back="1" data-written="1"' in browser.get(url).content.decode()
+    client_imports.start_import(plant.dana, run=run, everything=False)
+    client_imports.run_import(run.pk)
+    assert (drafts_of(run).get().changes.get().name, Client.objects.filter(name="new-1").count()) == ("own-1", 1)
+
+
+@pytest.mark.parametrize(
+    ("needs", "held_back"),
+    [([], 0), (["client_create"], 1), (["client_change"], 1), (["client_create", "client_change"], 2)],
+)
+def test_the_count_of_what_is_held_back_follows_the_policy(plant: Plant, needs: list[str], held_back: int) -> None:
+    ControlPolicy.objects.update(needs=needs)
+    make_client(plant.namespace, "own-1", team=plant.line_a)
+    namespace = get_namespace(plant.dana, plant.namespace.pk)
+    rows = [{"name": "own-1", "description": "other"}, {"name": "new-1"}]
+    found = [FoundRow("clients.csv", at, values=values) for at, values in enumerate(rows, 1)]
+    run = client_imports.keep_rows(plant.dana, namespace=namespace, team=plant.line_a, found=found)
+    run.rows.update(is_chosen=True)
+    assert review_of(run, namespace, QueryDict()).held_back == held_back
 
 
 def test_a_large_import_becomes_several_drafts(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from namespaces.models import ChangeSet, ControlPolicy, Namespace
 from tests.namespaces.control.conftest import Plant
-from tests.support.factories import make_namespace, owner_of
+from tests.support.factories import make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 WHOLE: dict[str, Any] = {"enabled": "on", "needs": ["ca_upload", "policy"], "approvals": "1", "by_owners": "on"}
@@ -49,7 +49,8 @@ def test_a_looser_policy_is_requested(plant: Plant) -> None:
 def test_a_tighter_policy_is_saved(plant: Plant) -> None:
     browser, url = page_of(plant.namespace, plant.olga)
     every = [*ControlPolicy.objects.get().needs, "client_create"]
-    answer = browser.post(url, WHOLE | {"needs": every, "approvals": "2", "edition": "1", "by_leads": "on"})
+    tighter = {"needs": every, "approvals": "2", "edition": "1", "by_leads": "on", "emergency": "on"}
+    answer = browser.post(url, WHOLE | tighter)
     assert answer.headers["Location"] == url
     assert (ControlPolicy.objects.get().approvals, ControlPolicy.objects.get().edition) == (2, 2)
 
@@ -70,3 +71,15 @@ def test_what_cannot_be_is_refused(change: dict[str, Any], field: str) -> None:
     assert answer.status_code == 422
     assert field in answer.context["form"].errors
     assert not ControlPolicy.objects.exists()
+
+
+def test_a_policy_that_could_never_be_loosened_again_is_refused(plant: Plant) -> None:
+    browser, url = page_of(plant.namespace, plant.olga)
+    tighter = WHOLE | {"needs": ControlPolicy.objects.get().needs, "by_leads": "on"}
+    answer = browser.post(url, tighter | {"approvals": "2"})  # Rita alone could approve it: leads do not
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["emergency"])
+    assert ControlPolicy.objects.get().edition == 1
+    assert browser.post(url, tighter | {"approvals": "2", "emergency": "on"}).status_code == 302
+    assert browser.post(url, tighter | {"approvals": "2"}).status_code == 422
+    plant.namespace.roles.create(user=make_user("otto"), role="owner")
+    assert browser.post(url, tighter | {"approvals": "2"}).status_code == 302
