@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.recording import Recorder
 from certificates.decision_service.service import NotReadyError, Service
 from certificates.decisions.json_text import StrictJSONError, read_object
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
 from certificates.decisions.tokens import TokenError
 
 BODY_SECONDS = 5.0  # the bound that Microsoft recommends for the whole request
+STOP_SECONDS = 5.0  # for what is not recorded yet
+LONGEST_REQUEST_ID = 64
 RETRY_AFTER = 5  # seconds, for callers that get 503
 
 Message = MutableMapping[str, Any]
@@ -38,6 +41,7 @@ class Application:
 
     def __init__(self) -> None:
         self.service = Service()
+        self.recorder = Recorder()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -58,9 +62,12 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.service.start()
+                self.recorder.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                self.recorder.stop()
                 await self.service.stop()
+                await asyncio.to_thread(self.recorder.join, STOP_SECONDS)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -99,6 +106,7 @@ class Application:
         await self.service.check_caller(namespace, _header(scope, b"authorization"))
         request = read_request(await _body(scope, receive))
         decided = self.service.decide(namespace, request)
+        self.recorder.put(decided, _request_id(scope))
         return decided.answer
 
     async def _probe(self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive) -> Mapping[str, Any]:
@@ -131,6 +139,12 @@ def _header(scope: Mapping[str, Any], name: bytes) -> str:
     """Return the value of a header, "" where it is missing, and of one that is there twice neither."""
     found = [value for each, value in scope["headers"] if each.lower() == name]
     return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def _request_id(scope: Mapping[str, Any]) -> str:
+    """Return the number that the broker gives its request, by which its own record of it is found; "" without a usable one."""
+    found = _header(scope, b"x-ms-client-request-id")
+    return found if len(found) <= LONGEST_REQUEST_ID and found.isascii() and found.isprintable() else ""
 
 
 async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:

@@ -12,6 +12,7 @@ from certificates.authentication.client_index import ClientIndex
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA
 from certificates.decisions.tokens import ENTRA_V1, ENTRA_V2, ExpectedCaller
 from certificates.models import CACertificate
+from namespaces.actions.decision_points import principals_in
 from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
 
 ENTRA = "https://login.microsoftonline.com"
@@ -142,25 +143,29 @@ def _record(row: tuple[Any, ...]) -> tuple[int, str, ClientRecord]:
 
 def _callers(point: DecisionPoint, configuration: NamespaceConfiguration | None) -> tuple[ExpectedCaller, ...]:
     """Return what the namespace's token says: as configured here, and as Azure still has it until a change has reached it."""
-    principals = frozenset(str(each) for each in point.principals or ())
-    found = (_caller(tenant, audience, point, principals) for tenant, audience in _webhooks(configuration))
-    return tuple(dict.fromkeys(found))
+    kept = [str(each) for each in point.principals or ()]
+    callers = {}
+    for row in _webhooks(configuration):
+        principals = frozenset([*kept, *principals_in(point.namespace.resource, row.webhook)])
+        caller = _caller(row.webhook_tenant, row.webhook_audience, point, principals)
+        callers[caller.tenant, caller.audience] = caller
+    return tuple(callers.values())
 
 
-def _webhooks(configuration: NamespaceConfiguration | None) -> list[tuple[str, str]]:
-    """Return tenant and audience of the webhook, as wished and as Azure has them."""
+def _webhooks(configuration: NamespaceConfiguration | None) -> list[NamespaceConfiguration]:
+    """Return the settings with a webhook, as wished and as Azure has them."""
     if configuration is None:
         return []
     in_azure = NamespaceConfiguration()
     in_azure.adopt(configuration.base or {})
-    each = ((row.webhook_tenant, row.webhook_audience) for row in (configuration, in_azure))
-    return [(tenant, audience) for tenant, audience in each if tenant and audience]
+    return [row for row in (configuration, in_azure) if row.webhook_tenant and row.webhook_audience]
 
 
 def _probers(point: DecisionPoint, configuration: NamespaceConfiguration | None) -> tuple[ExpectedCaller, ...]:
     """Return what the token of a prober says. Before the namespace is switched, the audience is in the probe itself."""
     principals = frozenset(settings.DECISION_PROBE_PRINCIPALS)
-    pairs = [*_webhooks(configuration), (settings.AZURE_TENANT_ID, "")]
+    pairs = [(row.webhook_tenant, row.webhook_audience) for row in _webhooks(configuration)]
+    pairs.append((settings.AZURE_TENANT_ID, ""))
     found = (_caller(tenant, audience, point, principals) for tenant, audience in pairs if tenant)
     return tuple(dict.fromkeys(found))
 

@@ -47,6 +47,18 @@ def count_attempts(namespace_pk: int, attempts: Sequence[ConnectionAttempt], *, 
         _forget_old(namespace_pk, at)
 
 
+def recount(namespace_pk: int, moved: Iterable[tuple[datetime, str, str]]) -> None:
+    """Count attempts under another code than before. Each is its moment, and the codes before and after: "" for accepted."""
+    rows = ConnectionCount.objects.filter(namespace=namespace_pk)
+    for (hour, former, code), count in Counter((hour_of(at), before, after) for at, before, after in moved).items():
+        if rows.filter(hour=hour, code=former, count__gte=count).update(count=F("count") - count):
+            row, is_new = rows.get_or_create(
+                hour=hour, code=code, defaults={"namespace_id": namespace_pk, "count": count}
+            )
+            if not is_new:
+                rows.filter(pk=row.pk).update(count=F("count") + count)
+
+
 def _has_room(present: Iterable[tuple[datetime, str]], hour: datetime, code: str) -> bool:
     """Return whether a reason is counted by its own code in this hour."""
     codes = {known for of_hour, known in present if of_hour == hour}

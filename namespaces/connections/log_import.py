@@ -15,6 +15,7 @@ from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.connections.counts import count_attempts
+from namespaces.connections.decided.joining import has_own_records, join_known, numbered
 from namespaces.connections.issuers import note_issuers
 from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
 from sync import registry
@@ -50,13 +51,10 @@ class ConnectionIntake:
                 return  # disconnected meanwhile
             now = timezone.now()
             if attempts:
-                ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
                 fresh = _not_counted(attempts, before, cursor)
-                count_attempts(pk, fresh, at=now)
-                note_issuers(pk, fresh)
-                _mark_seen(pk, attempts)
-                remember(pk, _showings(attempts))
-                _drop_oldest(ConnectionAttempt, pk)
+                if has_own_records(pk):
+                    attempts = fresh = numbered(pk, join_known(pk, fresh), at=now)
+                keep_attempts(pk, attempts, fresh, at=now)
             if refused:
                 RefusedOperation.objects.bulk_create(refused, ignore_conflicts=True)
                 _drop_oldest(RefusedOperation, pk)
@@ -66,6 +64,21 @@ class ConnectionIntake:
 
     def failed(self, pk: int, reason: str) -> None:
         Namespace.objects.filter(pk=pk).exclude(connections_error=reason).update(connections_error=reason)
+
+
+def keep_attempts(
+    pk: int, attempts: Sequence[ConnectionAttempt], fresh: Sequence[ConnectionAttempt], *, at: datetime
+) -> None:
+    """Store attempts, and note what they show. `fresh`: those that were not counted before.
+
+    The caller holds the lock on the namespace's row.
+    """
+    ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
+    count_attempts(pk, fresh, at=at)
+    note_issuers(pk, fresh)
+    _mark_seen(pk, attempts)
+    remember(pk, _showings(attempts))
+    _drop_oldest(ConnectionAttempt, pk)
 
 
 def _not_counted(attempts: Sequence[ConnectionAttempt], before: int, cursor: int) -> list[ConnectionAttempt]:
@@ -105,6 +118,7 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         ca_name=_text(record.get("caName"), 50),
         caller=_text(record.get("callerIpAddress"), 60),
         record=_without_nul(record),
+        request_id=_text((record.get("webhook") or {}).get("requestId"), 64),
     )
 
 

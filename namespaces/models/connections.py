@@ -112,13 +112,18 @@ class ConnectionAttempt(models.Model):
     ca_name = models.CharField(max_length=50, blank=True)
     caller = models.CharField(max_length=60, blank=True)
     record: Any = models.JSONField()  # the whole record, decision and presented chain included
+    # Of the request about this CONNECT where this portal decided: the broker's own record of it has the same, and is joined.
+    request_id = models.CharField(max_length=64, blank=True, default="")
 
     objects = ConnectionAttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-cursor"]
         constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]
-        indexes = [models.Index(fields=["namespace", "at"], name="attempts_by_time")]
+        indexes = [
+            models.Index(fields=["namespace", "at"], name="attempts_by_time"),
+            models.Index(fields=["namespace", "request_id"], name="attempts_by_request", condition=~Q(request_id="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at} {self.client_name or self.user_name}"
