@@ -6,16 +6,20 @@ from xdist.scheduler import LoadScopeScheduling
 
 IN_A_BROWSER = "tests/e2e/"
 WITH_LONG_WAITS = "tests/emulator/"
+HUNDREDS_OF_CASES = "tests/portal/test_fuzz.py"
 
 
 class SharedDemo(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Run the tests in a browser in one process, which shares a demo and a browser; the others wherever there is time.
 
-    Two demos and two browsers at once would be too much for two cores. The cases of one test stay together. (The marks
-    of `--dist loadgroup` have no effect in pytest 9.2 with pytest-xdist 3.8.)
+    Two demos and two browsers at once would be too much for two cores. The cases of one test stay together, apart from
+    those of the fuzzing, which take half an hour. (The marks of `--dist loadgroup` have no effect in pytest 9.2 with
+    pytest-xdist 3.8.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(HUNDREDS_OF_CASES):
+            return nodeid
         return IN_A_BROWSER if nodeid.startswith(IN_A_BROWSER) else nodeid.partition("[")[0]
 
 
@@ -29,7 +33,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharedD
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests in a browser, which together take the longest, beside those that wait and leave them the processor.
 
-    What runs last is short, so that no process waits long for another at the end.
+    What runs last is short, so that no process waits long for another at the end: the fuzzing, its pages after its forms.
     """
-    first = (IN_A_BROWSER, WITH_LONG_WAITS)
-    items.sort(key=lambda item: next((at for at, folder in enumerate(first) if item.nodeid.startswith(folder)), 2))
+    order = (IN_A_BROWSER, WITH_LONG_WAITS, "", f"{HUNDREDS_OF_CASES}::test_forms", HUNDREDS_OF_CASES)
+    items.sort(key=lambda item: order.index(max(filter(item.nodeid.startswith, order), key=len)))
