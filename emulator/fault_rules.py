@@ -13,6 +13,9 @@ long-running     a write is accepted and takes effect after `seconds`
 failing          a write is accepted and fails after `seconds` with `code` and `message`
 stale            for `seconds` after a write, reads return the state before it
 broker-down      not a request: for `seconds`, the MQTT endpoints of matching namespaces cut and take no connections
+webhook-slow     not a request: the webhook of a matching namespace is asked about a CONNECT `seconds` later
+webhook-down     not a request: it cannot be reached
+webhook-wrong    not a request: it answers what nobody understands
 
 With `after`, an `error` or `reset` follows once the request has been carried out: the write has happened, but the caller
 does not know.
@@ -34,11 +37,22 @@ KINDS = (
     "failing",
     "stale",
     "broker-down",
+    "webhook-slow",
+    "webhook-down",
+    "webhook-wrong",
 )
+WEBHOOK_KINDS = ("webhook-slow", "webhook-down", "webhook-wrong")
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 MAX_SECONDS = 3600.0
 MAX_LENGTHS = {"path": 500, "code": 100, "message": 2000}  # characters
-DEFAULT_SECONDS = {"latency": 0.2, "long-running": 2.0, "failing": 2.0, "stale": 2.0, "broker-down": 60.0}
+DEFAULT_SECONDS = {
+    "latency": 0.2,
+    "long-running": 2.0,
+    "failing": 2.0,
+    "stale": 2.0,
+    "broker-down": 60.0,
+    "webhook-slow": 10.0,
+}
 DEFAULT_CODES = {
     400: "BadRequest",
     403: "AuthorizationFailed",
@@ -153,6 +167,15 @@ class Fault:
                 )
             members[name] = _read(name, value)
         return cls.from_dict(members)
+
+
+@dataclass(frozen=True)
+class WebhookPlan:
+    """The faults of one question to the webhook of a namespace. `delay` is in seconds."""
+
+    delay: float = 0.0
+    is_down: bool = False
+    is_wrong: bool = False
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

@@ -34,6 +34,8 @@ from emulator.credentials import Credentials
 from emulator.events.publisher import LifeCycleEvents
 from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.options import mqtt_options
+from emulator.mqtt.webhook.asker import WebhookAsker
+from emulator.mqtt.webhook.settings import WebhookOptions
 from emulator.ready_file import (
     FEDERATED_TOKEN,
     advertised_host,
@@ -151,17 +153,9 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         _stop_with_parent(int(options.parent_fd), stopped)
     _name_hosts(options, authority)
     host = advertised_host(options.host, options.host_name)
-    mqtt = MqttEndpoints(
-        store,
-        authority,
-        options.host if options.host in EVERY_ADDRESS else options.mqtt_host or options.host,
-        mqtt_options(options),
-        client_host=options.mqtt_host or host,
-        credentials=credentials,
-        report=partial(_write_endpoints, options, str(authority.ca_path)),
-    )
-    events = LifeCycleEvents(store, options.events)
     tokens = TokenIssuer(authority.ca_path.parent, credentials.tenant)
+    mqtt = _make_mqtt(options, authority, credentials, store, tokens)
+    events = LifeCycleEvents(store, options.events)
     service = _make_service(options, authority, credentials, store, mqtt, events, tokens)
     events.start()
     service.apply_seed()
@@ -185,6 +179,23 @@ async def _serve(options: Namespace, authority: Authority, credentials: Credenti
         await mqtt.stop()
         await runner.cleanup()
         events.stop()
+
+
+def _make_mqtt(
+    options: Namespace, authority: Authority, credentials: Credentials, store: Store, tokens: TokenIssuer
+) -> MqttEndpoints:
+    events = options.events
+    webhooks = WebhookOptions(events.allowed, events.ca, options.webhook_order, options.webhook_seconds)
+    return MqttEndpoints(
+        store,
+        authority,
+        options.host if options.host in EVERY_ADDRESS else options.mqtt_host or options.host,
+        mqtt_options(options),
+        client_host=options.mqtt_host or advertised_host(options.host, options.host_name),
+        credentials=credentials,
+        webhooks=WebhookAsker(webhooks, tokens),
+        report=partial(_write_endpoints, options, str(authority.ca_path)),
+    )
 
 
 def _name_hosts(options: Namespace, authority: Authority) -> None:

@@ -84,6 +84,7 @@ class ArmService:
         self._seed = seed
         self._azure = azure
         self._faults = ActiveFaults(throttle, faults, mqtt.set_outages)
+        mqtt.set_webhook_faults(self._faults.webhook_plan)
         self._visible = VisibleState(store)
         self._operations = LongRunningOperations(store, self._visible)
         events = events or LifeCycleEvents(store, EventOptions())

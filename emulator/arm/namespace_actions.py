@@ -3,7 +3,7 @@
 Source: https://learn.microsoft.com/rest/api/eventgrid/controlplane/namespaces
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from certificates.x509.key_masking import masked
@@ -11,6 +11,7 @@ from emulator.arm.access_keys import AccessKeys
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.responses import ArmResponse
+from emulator.fault_rules import WebhookPlan
 from emulator.storage.resources import CLIENT, Resource
 from emulator.storage.store import Store
 
@@ -26,6 +27,9 @@ class MqttState(Protocol):
 
     def connected_clients(self, namespace_id: str) -> int:
         """Return the number of clients that are connected to a namespace."""
+
+    def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:
+        """Ask for the faults of each question to a webhook, by the id of its namespace."""
 
     def set_outages(self, patterns: Sequence[str]) -> None:
         """Take no connections to namespaces whose ids match one of these patterns, and cut those there are."""

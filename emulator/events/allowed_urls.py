@@ -1,6 +1,6 @@
-"""Which webhooks the emulator may call: URL prefixes of the operator, and addresses that are never called.
+"""Which webhooks the emulator may call: hosts and URL prefixes of the operator, and addresses that are never called.
 
-A user who can write an event subscription chooses a URL that this process then requests (server-side request forgery), so
+A user who can write an event subscription or a namespace chooses a URL that this process then requests (server-side request forgery), so
 nothing is allowed unless the operator lists it.
 """
 
@@ -78,28 +78,43 @@ def base_of(text: str) -> str:
 class AllowedUrls:
     """The URL prefixes of `--allow-webhook`: scheme, host and port must be the same, and the path equal or below.
 
-    Raise `WebhookUrlError` for a prefix that is not valid.
+    `hosts` are those of `--webhook-hosts`, such as `localhost` (any port) or `localhost:8444`: https and any path.
+    Raise `WebhookUrlError` for a prefix or a host that is not valid.
     """
 
-    def __init__(self, prefixes: Iterable[str] = ()) -> None:
+    def __init__(self, prefixes: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
         self._prefixes = tuple(_prefix(text) for text in prefixes)
+        self._hosts = frozenset(_host(text) for text in hosts)
 
     def check(self, text: str) -> WebhookUrl:
         """Return the parts of a URL that may be called. Raise `WebhookUrlError` for any other."""
         url = parse_webhook_url(text)
-        if not self._prefixes:
+        if not self._prefixes and not self._hosts:
             raise WebhookUrlError(
                 "none-allowed",
                 "This emulator calls no webhooks. Start it with --allow-webhook and the start of the URL, such as"
                 f" --allow-webhook {url.scheme}://{_shown(url)}/",
             )
-        if not any(_covers(prefix, url) for prefix in self._prefixes):
-            allowed = ", ".join(prefix.base for prefix in self._prefixes)
+        if not (self._has_host(url) or any(_covers(prefix, url) for prefix in self._prefixes)):
+            hosts = (f"https://{host}:{port}" if port else f"https://{host}" for host, port in sorted(self._hosts))
+            allowed = ", ".join((*(prefix.base for prefix in self._prefixes), *hosts))
             raise WebhookUrlError(
                 "not-allowed", f"This emulator may not call '{url.base}'. It may call URLs that start with: {allowed}"
             )
         _require_address(url.host, url.host)
         return url
+
+    def _has_host(self, url: WebhookUrl) -> bool:
+        return url.scheme == "https" and not self._hosts.isdisjoint({(url.host, url.port), (url.host, 0)})
+
+
+def _host(text: str) -> tuple[str, int]:
+    """Return host and port; 0 where any port is meant."""
+    url = parse_webhook_url(f"https://{text}")
+    if url.path or "?" in text:
+        raise WebhookUrlError("host", f"'{text[:100]}' is not a host, such as localhost or localhost:8444.")
+    has_port = url.port != DEFAULT_PORTS["https"] or text.endswith(":443")
+    return url.host, url.port if has_port else 0
 
 
 def _prefix(text: str) -> WebhookUrl:

@@ -1,4 +1,4 @@
-"""Options of life-cycle events when the emulator starts."""
+"""Options of webhooks when the emulator starts: which may be called, for life-cycle events and to decide CONNECTs."""
 
 import argparse
 from collections.abc import Mapping
@@ -9,13 +9,19 @@ from emulator.events.publisher import EventOptions
 
 
 def add_event_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
-    """The options `--allow-webhook`, `--webhook-ca` and `--event-time-scale`, each also in the environment."""
+    """The options `--allow-webhook`, `--webhook-hosts`, `--webhook-ca` and `--event-time-scale`, each also in the environment."""
     parser.add_argument(
         "--allow-webhook",
         action="append",
         metavar="URL",
-        help="the start of URLs that event subscriptions may name; can be given more than once (in"
+        help="the start of URLs that event subscriptions and namespaces may name; can be given more than once (in"
         " EMULATOR_ALLOW_WEBHOOK: separated by blanks). Without it, no webhook is called",
+    )
+    parser.add_argument(
+        "--webhook-hosts",
+        default=environment.get("EMULATOR_WEBHOOK_HOSTS") or "",
+        metavar="HOSTS",
+        help="hosts whose https URLs they may name, separated by commas: HOST for any port, or HOST:PORT",
     )
     parser.add_argument(
         "--webhook-ca",
@@ -36,10 +42,15 @@ def add_event_arguments(parser: argparse.ArgumentParser, environment: Mapping[st
 def event_options(found: argparse.Namespace, environment: Mapping[str, str]) -> EventOptions:
     """Return the parsed options. Raise `ValueError` with a sentence for an invalid one."""
     given = found.allow_webhook or (environment.get("EMULATOR_ALLOW_WEBHOOK") or "").split()
+    hosts = [host.strip() for host in found.webhook_hosts.split(",") if host.strip()]
     try:
-        allowed = AllowedUrls(given)
+        AllowedUrls(given)
     except WebhookUrlError as error:
         raise ValueError(f"--allow-webhook: {error}") from error
+    try:
+        allowed = AllowedUrls(given, hosts)
+    except WebhookUrlError as error:
+        raise ValueError(f"--webhook-hosts: {error}") from error
     if not 0 < found.event_time_scale <= 1:
         raise ValueError("--event-time-scale must be greater than 0, and at most 1")
     if found.webhook_ca is not None and not found.webhook_ca.is_file():

@@ -6,7 +6,6 @@ numbers, filters, requests, retries. The thread starts with the first event subs
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from emulator.events.outbox import Budget, Outbox
 from emulator.events.schedule import Schedule
 from emulator.events.sequence_numbers import SequenceNumbers
 from emulator.events.subscription import EventSubscription, subscription_of
-from emulator.events.webhook_client import Handshake, WebhookClient
+from emulator.events.webhook_client import Handshake, WebhookClient, webhook_context
 from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.resources import CLIENT, EVENT_SUBSCRIPTION, NAMESPACE, Change, id_key
 from emulator.storage.store import Store
@@ -196,10 +195,7 @@ class _Deliveries(threading.Thread):
             await self._client.close()
 
     def _make_client(self) -> WebhookClient:
-        context = ssl.create_default_context()
-        if self._ca is not None:
-            context.load_verify_locations(self._ca)
-        return WebhookClient(self._allowed, self._schedule, context)
+        return WebhookClient(self._allowed, self._schedule, webhook_context(self._ca))
 
     def _take(self, item: ConnectionRecord | Change) -> None:
         try:

@@ -15,6 +15,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -64,6 +65,27 @@ class CheckedResolver(AbstractResolver):
         """Nothing is kept open."""
 
 
+def webhook_context(ca: Path | None) -> ssl.SSLContext:
+    """Return the TLS context for webhooks. `ca`: a PEM file with certificates to trust besides the system's."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        context.load_verify_locations(ca)
+    return context
+
+
+def client_session(context: ssl.SSLContext, *, seconds: float | None, connections: int) -> aiohttp.ClientSession:
+    """Return a session of pooled connections, for the loop that runs. `seconds`: for a whole request; None for no limit."""
+    connector = aiohttp.TCPConnector(resolver=CheckedResolver(), limit=connections, use_dns_cache=False, ssl=context)
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=seconds),
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers={"Accept-Encoding"},
+    )
+
+
 @dataclass(frozen=True)
 class Handshake:
     """What a webhook answered to the validation request: granted, or to be granted by a callback, or why not."""
@@ -79,17 +101,7 @@ class WebhookClient:
 
     def __init__(self, allowed: AllowedUrls, schedule: Schedule, context: ssl.SSLContext) -> None:
         self._allowed = allowed
-        connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(), limit=MAX_CONNECTIONS, use_dns_cache=False, ssl=context
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=schedule.response_seconds),
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers={"Accept-Encoding"},
-        )
+        self._session = client_session(context, seconds=schedule.response_seconds, connections=MAX_CONNECTIONS)
 
     async def close(self) -> None:
         await self._session.close()

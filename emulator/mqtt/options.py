@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from emulator.mqtt.webhook.settings import ANSWER_SECONDS, ORDERS, WEBHOOK_ONLY
 from emulator.profile import NEWEST, AzureProfile
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -66,6 +67,19 @@ def add_mqtt_arguments(parser: argparse.ArgumentParser, environment: Mapping[str
         metavar="VALUE",
         help="CONNECTs of one session each second; 0: no limit (default: as Azure, 1)",
     )
+    parser.add_argument(
+        "--webhook-order",
+        choices=ORDERS,
+        default=environment.get("EMULATOR_WEBHOOK_ORDER") or WEBHOOK_ONLY,
+        help="whether a namespace's webhook decides each CONNECT, or only those that no registered certificate authenticates",
+    )
+    parser.add_argument(
+        "--webhook-seconds",
+        type=float,
+        default=environment.get("EMULATOR_WEBHOOK_SECONDS") or str(ANSWER_SECONDS),
+        metavar="VALUE",
+        help="how long a client waits for the webhook that decides its CONNECT; then the server is unavailable",
+    )
 
 
 def mqtt_options(found: argparse.Namespace) -> MqttOptions:
@@ -76,6 +90,10 @@ def mqtt_options(found: argparse.Namespace) -> MqttOptions:
     rate = found.connects_per_second
     if rate is not None and rate < 0:
         raise ValueError("--connects-per-second must be at least 0")
+    if found.webhook_order not in ORDERS:  # from the environment
+        raise ValueError(f"EMULATOR_WEBHOOK_ORDER must be one of: {', '.join(ORDERS)}")
+    if not 0 < found.webhook_seconds <= 60:
+        raise ValueError("--webhook-seconds must be greater than 0, and at most 60")
     return MqttOptions(
         found.mqtt_port_base,
         port,

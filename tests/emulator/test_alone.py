@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from emulator.arm.requests.throttle import Throttle
 from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import SeedError, read_seed
 from emulator.credentials import Credentials
+from emulator.fault_rules import WebhookPlan
 from emulator.faults_client import ControlError
 from emulator.options import parse_arguments
 from emulator.running import EmulatorStartError, RunningEmulator
@@ -113,6 +114,9 @@ class NoMqtt:
 
     def connected_clients(self, namespace_id: str) -> int:
         return 0
+
+    def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:
+        """No endpoint is there."""
 
     def set_outages(self, patterns: Sequence[str]) -> None:
         assert not patterns

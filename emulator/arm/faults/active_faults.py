@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.throttle import Throttle
-from emulator.fault_rules import Fault
+from emulator.fault_rules import WEBHOOK_KINDS, Fault, WebhookPlan
 
 MAX_RULES = 100
 ARM = "/subscriptions"
@@ -98,8 +98,8 @@ class ActiveFaults:
     def _include(self, plan: Plan, fault: Fault, method: str, path: str) -> bool:
         """Add a fault to the plan. Return False if it has no effect on this request."""
         match fault.kind:
-            case "token-buckets" | "broker-down":
-                return False  # see `_update`
+            case "token-buckets" | "broker-down" | "webhook-slow" | "webhook-down" | "webhook-wrong":
+                return False  # see `_update` and `webhook_plan`
             case "latency":
                 plan.delay += max(0.0, fault.duration + self._random.uniform(-fault.jitter, fault.jitter))
             case "long-running" | "failing":
@@ -115,6 +115,15 @@ class ActiveFaults:
                     return False
                 plan.ending = fault
         return True
+
+    def webhook_plan(self, namespace_id: str) -> WebhookPlan:
+        """Return the faults of one question to the webhook of a namespace, and count it in each."""
+        plan = WebhookPlan()
+        for fault in self.all():
+            if fault.kind in WEBHOOK_KINDS and self._matches(fault, "POST", namespace_id):
+                plan = _with_fault(plan, fault, self._random.uniform(-fault.jitter, fault.jitter))
+                self._count(fault)
+        return plan
 
     def _matches(self, fault: Fault, method: str, path: str) -> bool:
         return (
@@ -139,6 +148,12 @@ class ActiveFaults:
                 await asyncio.wait_for(self._cleared.wait(), delay)
             except TimeoutError:
                 return
+
+
+def _with_fault(plan: WebhookPlan, fault: Fault, jitter: float) -> WebhookPlan:
+    if fault.kind == "webhook-slow":
+        return replace(plan, delay=plan.delay + max(0.0, fault.duration + jitter))
+    return replace(plan, **{"is_down" if fault.kind == "webhook-down" else "is_wrong": True})
 
 
 def _can_be_long_running(method: str, path: str) -> bool:

@@ -7,6 +7,7 @@ bindings it allows nothing. The first topic space or binding puts Event Grid's r
 
 from collections.abc import Callable
 
+from emulator.mqtt.webhook.answers import Answer
 from emulator.storage.store import CLIENT, CLIENT_GROUP, PERMISSION_BINDING, TOPIC_SPACE, Resource, Store
 from namespaces.authorization.group_queries import Member
 from namespaces.authorization.topic_access import Access, Binding, Group, Space, TopicAccess
@@ -32,12 +33,38 @@ class Authorization:
         self._is_stale = False
         self._access: TopicAccess | None = None
         self._members: dict[str, Member] = {}
+        self._identified: dict[str, Member] = {}  # by a webhook, while they have a session
         self._publish: dict[tuple[str, str], Access] = {}
         self._subscribe: dict[tuple[str, str], Access] = {}
 
     def forget(self) -> None:
         """Forget every answer: the store has changed. May be called from any thread."""
         self._is_stale = True
+
+    def identify(self, owner: str, answer: Answer | None) -> None:
+        """Take a client's attributes from the answer of a webhook; None: from its resource again.
+
+        `owner`: the key of its authentication name. They count for all sessions of this name.
+        """
+        if answer is None:
+            self.forget_identity(owner)
+            return
+        member = member_of(answer.name, answer.attributes)
+        if self._identified.get(owner) != member:
+            self._identified[owner] = member
+            self._forget_answers(owner)
+
+    def forget_identity(self, owner: str) -> None:
+        """Forget what a webhook answered about a client: its last session has ended."""
+        if self._identified.pop(owner, None) is not None:
+            self._forget_answers(owner)
+
+    def _forget_answers(self, owner: str) -> None:
+        """Forget the answers about one client, if there are any."""
+        if self._members.pop(owner, None) is not None:
+            for answers in (self._publish, self._subscribe):
+                for key in [key for key in answers if key[0] == owner]:
+                    del answers[key]
 
     def _renew(self) -> None:
         self._is_stale = False
@@ -94,8 +121,11 @@ class Authorization:
     def _member(self, owner: str) -> Member:
         member = self._members.get(owner)
         if member is None:
-            client = self._store.sibling_with(self._namespace_id, CLIENT, owner)
-            if client is None:
+            identified = self._identified.get(owner)
+            client = self._store.sibling_with(self._namespace_id, CLIENT, owner) if identified is None else None
+            if identified is not None:
+                member = identified
+            elif client is None:
                 member = member_of(owner, None)  # deleted in the meantime: no attributes are left
             else:
                 name = _text(client, "authenticationName") or client.name

@@ -7,12 +7,16 @@ certificate expires that the decision may depend on.
 
 import contextlib
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from certificates.authentication.engine import Decision, NamespaceState, authenticate
+from certificates.authentication.engine import Decision, NamespaceState, authenticate, authentication_name_key
 from certificates.x509.certificate import DecodingError, load_certificate
-from emulator.mqtt.recording.records import evidence_of
+from emulator.mqtt.connect_decision.connack import Refusal
+from emulator.mqtt.recording.records import evidence_of, webhook_evidence
+from emulator.mqtt.webhook.answers import ALLOWED, DENIED, Answer
+from emulator.mqtt.wire.packets import Reason
 from emulator.storage.store import Store
 
 _REMEMBERED = 2_000
@@ -21,12 +25,40 @@ _REMEMBERED = 2_000
 class Verdict(NamedTuple):
     """The engine's decision, the Unix time until which it holds if nothing changes, and its evidence for the log.
 
-    That time is one on the clock by which certificates are judged: `Authenticator.judged_at`.
+    That time is one on the clock by which certificates are judged: `Authenticator.judged_at`. Where a webhook decided, `answer` is
+    its answer, `name` the authentication name that it gave, and there is no decision of the engine.
     """
 
-    decision: Decision
+    decision: Decision | None
     valid_until: float
     evidence: str
+    answer: Answer | None = None
+
+    @property
+    def name(self) -> str:
+        """The authentication name."""
+        if self.decision is not None:
+            return self.decision.authentication_name
+        return self.answer.name if self.answer is not None else ""
+
+    def refusal(self, *, signature: str = "AuthenticationError", with_fix: bool = True) -> Refusal | None:
+        """Return why the client is refused, None if it is not. `with_fix`: with the engine's advice, for the client."""
+        decision, answer = self.decision, self.answer
+        if answer is not None:
+            return _refusal_of(answer, signature)
+        assert decision is not None
+        if decision.accepted:
+            return None
+        sentence = f"{decision.reason} {decision.fix}".strip() if with_fix else decision.reason
+        return Refusal(Reason.NOT_AUTHORIZED, sentence, signature, decision.code)
+
+
+def _refusal_of(answer: Answer, signature: str) -> Refusal | None:
+    if answer.outcome == ALLOWED:
+        return None
+    if answer.outcome == DENIED:
+        return Refusal(Reason.NOT_AUTHORIZED, answer.sentence, signature, answer.code)
+    return Refusal(Reason.SERVER_UNAVAILABLE, answer.sentence, "ServerUnavailable", answer.code)
 
 
 class Authenticator:
@@ -66,6 +98,22 @@ class Authenticator:
         verdict = Verdict(decision, _valid_until(decision, chain, state, now), evidence)
         self._accepted[key] = verdict
         return verdict
+
+    def answered(self, chain: tuple[bytes, ...], answer: Answer, request_id: str) -> Verdict:
+        """Return the verdict of a webhook. An end that has passed already is a refusal."""
+        now = self.judged_at().timestamp()
+        if answer.expiration is not None and answer.expiration <= now:
+            sentence = "The webhook allowed this client until a time that has passed."
+            answer = replace(answer, outcome=DENIED, code="webhook-expired", sentence=sentence)
+        evidence = f"{evidence_of(chain, None, ahead=self._ahead)}, {webhook_evidence(answer, request_id)}"
+        end = float("inf") if answer.expiration is None else float(answer.expiration)
+        return Verdict(None, end, evidence, answer)
+
+    def client_named(self, name: str) -> str:
+        """Return the name of the client resource with this authentication name, "" without one."""
+        clients = self._store.authentication_state(self._namespace_id).clients
+        found = clients.get(authentication_name_key(name))
+        return found.name if found is not None else ""
 
     def _freshen(self) -> None:
         if self._is_stale:

@@ -1,4 +1,5 @@
-"""Decide one CONNECT: the IP firewall, authentication by the engine, then Event Grid's rules, the session name and the will.
+"""Decide one CONNECT: the IP firewall, authentication by the engine or a webhook, then Event Grid's rules, the session name and the
+will.
 
 Nothing is changed or sent here: `emulator.mqtt.connections.connection` acts on the outcome, and
 `emulator.mqtt.recording` records it.
@@ -17,7 +18,9 @@ from emulator.mqtt.connect_decision.rules import connack_refusal, session_refusa
 from emulator.mqtt.connect_decision.terms import Terms, terms_of
 from emulator.mqtt.recording.recorder import Peer
 from emulator.mqtt.sessions.broker import Broker
-from emulator.mqtt.wire.packets import Connect, Reason
+from emulator.mqtt.webhook.answers import Answer
+from emulator.mqtt.webhook.namespace_webhook import NamespaceWebhook
+from emulator.mqtt.wire.packets import Connect
 from emulator.profile import AzureProfile
 
 
@@ -42,32 +45,63 @@ class NamespaceSettings(Protocol):
     ip_rules: IpRules
     sessions_per_name: int
     maximum_session_expiry_seconds: int
+    webhook: NamespaceWebhook | None
 
 
-def decide_connect(connect: Connect, client: Peer, namespace: NamespaceSettings, *, now: float) -> Outcome:
-    """Decide whether a client may connect, and on what terms. `now`: seconds on the broker's clock."""
+def decide_connect(connect: Connect, client: Peer, namespace: NamespaceSettings, *, now: float) -> Outcome | None:
+    """Decide whether a client may connect, and on what terms; None: ask the namespace's webhook, then `decide_answered`.
+
+    `now`: seconds on the broker's clock.
+    """
     terms = terms_of(connect, maximum_expiry=namespace.maximum_session_expiry_seconds)
-    early = namespace.ip_rules.refusal(client.peer) or method_refusal(connect)
-    if early is not None:
-        return Outcome(None, early, terms)
+    refusal = namespace.ip_rules.refusal(client.peer)
+    if refusal is not None:
+        return Outcome(None, refusal, terms)
+    refusal, webhook = method_refusal(connect), namespace.webhook
+    if webhook is not None and (webhook.decides_alone or refusal is not None):
+        return None
+    if refusal is not None:
+        return Outcome(None, refusal, terms)
     verdict = namespace.authenticator.authenticate(client.peer_chain, connect.user_name)
-    decision = verdict.decision
-    if not decision.accepted:
-        sentence = f"{decision.reason} {decision.fix}".strip()
-        return Outcome(verdict, Refusal(Reason.NOT_AUTHORIZED, sentence, "AuthenticationError", decision.code), terms)
-    owner = authentication_name_key(decision.authentication_name)
+    refusal = verdict.refusal()
+    if refusal is not None:
+        return None if webhook is not None else Outcome(verdict, refusal, terms)
+    return _by_rules(connect, verdict, terms, namespace, now)
+
+
+def decide_answered(
+    connect: Connect, client: Peer, namespace: NamespaceSettings, answer: Answer, request_id: str, *, now: float
+) -> Outcome:
+    """Decide by the answer of the webhook. `request_id` is that of the request, `now` in seconds on the broker's clock."""
+    terms = terms_of(connect, maximum_expiry=namespace.maximum_session_expiry_seconds)
+    verdict = namespace.authenticator.answered(client.peer_chain, answer, request_id)
+    refusal = verdict.refusal()
+    return (
+        Outcome(verdict, refusal, terms) if refusal is not None else _by_rules(connect, verdict, terms, namespace, now)
+    )
+
+
+def _by_rules(connect: Connect, verdict: Verdict, terms: Terms, namespace: NamespaceSettings, now: float) -> Outcome:
+    """Decide about a client that is authenticated."""
+    owner = authentication_name_key(verdict.name)
+    client = verdict.decision.client if verdict.decision is not None else None
     refusal = (
         unsupported_feature(connect, namespace.azure)
         or session_refusal(
             connect,
             namespace.broker,
             owner=owner,
-            client_name=decision.client.name if decision.client is not None else "",
+            client_name=client.name if client is not None else verdict.name,
             sessions_allowed=namespace.sessions_per_name,
             now=now,
         )
         or namespace.connect_rate.refusal(connect.client_id, now)
-        or will_refusal(connect, namespace.authorization, owner)
-        or connack_refusal(connect, terms, namespace.azure)
     )
+    if refusal is None:
+        namespace.authorization.identify(owner, verdict.answer)
+        refusal = will_refusal(connect, namespace.authorization, owner) or connack_refusal(
+            connect, terms, namespace.azure
+        )
+        if refusal is not None and not namespace.broker.session_names_of(owner):
+            namespace.authorization.forget_identity(owner)
     return Outcome(verdict, refusal, terms)

@@ -6,17 +6,19 @@ A CONNECT is received and decoded here, decided in `emulator.mqtt.connect_decisi
 
 import asyncio
 import uuid
-from dataclasses import replace
+from collections.abc import Iterator
+from functools import partial
 from typing import assert_never
 
 from certificates.authentication.engine import authentication_name_key
 from emulator.mqtt.connect_decision.authentication import Verdict
 from emulator.mqtt.connect_decision.authentication_methods import auth_refusal
 from emulator.mqtt.connect_decision.connack import Refusal, accepting_connack, refusing_connack
-from emulator.mqtt.connect_decision.decision import decide_connect
+from emulator.mqtt.connect_decision.decision import Outcome, decide_answered, decide_connect
 from emulator.mqtt.connect_decision.terms import Terms
 from emulator.mqtt.connections.protocols import Namespace, Wire
 from emulator.mqtt.connections.traffic import Traffic
+from emulator.mqtt.connections.undecided import Undecided
 from emulator.mqtt.limits import (
     CONNECT_TIMEOUT_SECONDS,
     MAX_FIRST_PACKET_BYTES,
@@ -25,8 +27,15 @@ from emulator.mqtt.limits import (
     MAX_WILL_DELAY_SECONDS,
 )
 from emulator.mqtt.recording.recorder import Recorder
-from emulator.mqtt.recording.records import PUBLISH, protocol_name
+from emulator.mqtt.recording.records import (
+    PUBLISH,
+    WEBHOOK_AUTHENTICATION,
+    evidence_of,
+    protocol_name,
+    webhook_evidence,
+)
 from emulator.mqtt.sessions.session import Session
+from emulator.mqtt.webhook.answers import Answer
 from emulator.mqtt.wire import packets, writing
 from emulator.mqtt.wire.packets import MQTT_3, MQTT_5, Acknowledgement, PacketError, Property, Publish, Reason
 from emulator.mqtt.wire.reading import Decoder
@@ -45,6 +54,8 @@ class Connection:
         "_recorder",
         "_timer",
         "_traffic",
+        "_undecided",
+        "_webhook_decided",
         "_will",
         "session",
         "session_name",
@@ -66,6 +77,8 @@ class Connection:
         self._will: packets.Will | None = None
         self._ended = False
         self._has_spoken = False
+        self._undecided: Undecided | None = None  # while the webhook is asked
+        self._webhook_decided = False
         self.terms: Terms | None = None  # set once the client is connected
         self.session: Session | None = None
         self.session_name = ""
@@ -78,10 +91,21 @@ class Connection:
             return
         self._last_heard = self._clock()
         self._has_spoken = True
+        if self._undecided is not None:
+            if not self._undecided.hold(data):
+                sentence = "The client sent too much before its CONNECT was decided."
+                self.end(Reason.QUOTA_EXCEEDED, sentence, "ClientError", code="too-much-before-connack")
+            return
+        self._read(self._decoder.feed(data))
+
+    def _read(self, found: Iterator[packets.Packet]) -> None:
         try:
-            for packet in self._decoder.feed(data):
+            for packet in found:
                 self._handle(packet)
                 if self._ended:
+                    return
+                if self._undecided is not None:
+                    self._undecided.unread = found
                     return
             self.resume_writing()  # acknowledgements have made room, once for all of them
         except PacketError as error:
@@ -93,8 +117,7 @@ class Connection:
         # A peer that neither sent anything nor presented a certificate only checked whether the port is open.
         has_tried = self._has_spoken or bool(self.wire.peer_chain)
         if self.terms is None and not self._ended and has_tried:
-            sentence = "The client closed the connection before CONNECT."
-            self._record_attempt(Refusal(Reason.UNSPECIFIED, sentence, code="closed-before-connect"))
+            self._record_loss()
         self._finish("ConnectionLost", "The connection was lost.", "connection-lost")
         self._traffic = None  # it refers to this connection: without the cycle, no garbage collector is needed
 
@@ -130,13 +153,50 @@ class Connection:
             case _:
                 assert_never(packet)
 
+    def _record_loss(self) -> None:
+        if self._undecided is None:
+            sentence = "The client closed the connection before CONNECT."
+            self._record_attempt(Refusal(Reason.UNSPECIFIED, sentence, code="closed-before-connect"))
+            return
+        sentence = "The client closed the connection before the webhook had decided about its CONNECT."
+        evidence = f"{evidence_of(self.wire.peer_chain, None)}, {webhook_evidence(None, self._recorder.trace_id)}"
+        self._record_attempt(Refusal(Reason.UNSPECIFIED, sentence, code="closed-before-decision"), evidence)
+
     # CONNECT: decide, record, answer
 
     def _on_connect(self, connect: packets.Connect) -> None:
         self._cancel_timer()
-        outcome = decide_connect(connect, self.wire, self._namespace, now=self._clock())
+        namespace = self._namespace
+        outcome = decide_connect(connect, self.wire, namespace, now=self._clock())
         self.session_name = self._recorder.session_name = connect.client_id
         self._recorder.user_name = connect.user_name
+        if outcome is not None:
+            self._conclude(connect, outcome)
+            return
+        assert namespace.webhook is not None
+        self._undecided = Undecided()
+        self._recorder.authentication_type = WEBHOOK_AUTHENTICATION
+        request_id = self._recorder.trace_id
+        namespace.webhook.ask(connect, self.wire.peer_chain, request_id, partial(self._on_answer, connect))
+
+    def _on_answer(self, connect: packets.Connect, answer: Answer) -> None:
+        """Decide by the answer of the webhook, then go on with what the client has sent meanwhile."""
+        undecided, self._undecided = self._undecided, None
+        if self._ended or undecided is None:
+            return
+        namespace, recorder = self._namespace, self._recorder
+        outcome = decide_answered(connect, self.wire, namespace, answer, recorder.trace_id, now=self._clock())
+        self._webhook_decided = True
+        if answer.name:
+            recorder.authentication_name = answer.name
+            recorder.client_name = namespace.authenticator.client_named(answer.name)
+        self._conclude(connect, outcome)
+        if not self._ended:
+            self._read(undecided.unread)
+        if undecided.held and not self._ended:
+            self.data_received(bytes(undecided.held))
+
+    def _conclude(self, connect: packets.Connect, outcome: Outcome) -> None:
         verdict, refusal = outcome.verdict, outcome.refusal
         if verdict is not None:
             self._recorder.decision, self.valid_until = verdict.decision, verdict.valid_until
@@ -144,17 +204,18 @@ class Connection:
                 self._accept(connect, outcome.terms, verdict)
                 return
         assert refusal is not None
-        was_not_accepted = verdict is not None and not verdict.decision.accepted
-        recorded = replace(refusal, sentence=verdict.decision.reason) if verdict and was_not_accepted else refusal
-        self._record_attempt(recorded, verdict.evidence if verdict is not None else "")
+        recorded = verdict.refusal(with_fix=False) if verdict is not None else None
+        self._record_attempt(recorded or refusal, verdict.evidence if verdict is not None else "")
         self._close_with(refusing_connack(refusal, connect.version, outcome.terms.packet_limit))
 
     def _accept(self, connect: packets.Connect, terms: Terms, verdict: Verdict) -> None:
         now, namespace = self._clock(), self._namespace
         self.session_name = self._recorder.session_name = connect.client_id or uuid.uuid4().hex
         namespace.take_over(self.session_name, self)
-        owner = authentication_name_key(verdict.decision.authentication_name)
+        owner = authentication_name_key(verdict.name)
         session, is_present = namespace.broker.open(self.session_name, owner, clean=connect.clean, now=now)
+        if verdict.answer is not None:  # again: the last session of this name may have ended just now
+            namespace.authorization.identify(owner, verdict.answer)
         self.session, self.terms, self._will = session, terms, connect.will
         session.expiry_seconds, session.receive_maximum = terms.expiry, terms.receive_maximum
         session.since, session.keep_alive = now, terms.keep_alive
@@ -164,7 +225,8 @@ class Connection:
             accepting_connack(connect, terms, self.session_name, namespace.azure, session_present=is_present)
         )
         self._recorder.version = self._decoder.version
-        self._recorder.connect(self.wire, verdict.decision.reason, evidence=verdict.evidence, succeeded=True)
+        why = verdict.decision.reason if verdict.decision is not None else "The webhook allowed this client."
+        self._recorder.connect(self.wire, why, evidence=verdict.evidence, succeeded=True)
         namespace.connected(self)
         namespace.connect_rate.connected(self.session_name, now)
         self._watch_keep_alive()
@@ -202,13 +264,18 @@ class Connection:
         return decision.anchor if decision is not None else ""
 
     def authenticate_again(self) -> Refusal | None:
-        """Authenticate the client as for a new CONNECT, and return why it is no longer accepted, if so."""
+        """Authenticate the client as for a new CONNECT, and return why it is no longer accepted, if so.
+
+        A webhook is not asked again: what it decided holds until the time that it gave.
+        """
+        if self._webhook_decided:
+            if self._namespace.authenticator.judged_at().timestamp() < self.valid_until:
+                return None
+            sentence = "The time until which the webhook allowed this session has passed."
+            return Refusal(Reason.NOT_AUTHORIZED, sentence, "ClientAuthenticationError", "webhook-expired")
         verdict = self._namespace.authenticator.authenticate(self.wire.peer_chain, self._recorder.user_name)
         self._recorder.decision, self.valid_until = verdict.decision, verdict.valid_until
-        if verdict.decision.accepted:
-            return None
-        decision = verdict.decision
-        return Refusal(Reason.NOT_AUTHORIZED, decision.reason, "ClientAuthenticationError", decision.code)
+        return verdict.refusal(signature="ClientAuthenticationError", with_fix=False)
 
     def _watch_keep_alive(self) -> None:
         assert self.terms is not None

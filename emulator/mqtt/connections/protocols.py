@@ -11,6 +11,7 @@ from emulator.mqtt.connect_decision.ip_rules import IpRules
 from emulator.mqtt.recording.recorder import Peer
 from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message, Session
+from emulator.mqtt.webhook.namespace_webhook import NamespaceWebhook
 from emulator.mqtt.wire.packets import Reason, Will
 from emulator.profile import AzureProfile
 from emulator.storage.connection_records import ConnectionRecord
@@ -61,6 +62,7 @@ class Namespace(Protocol):
     ip_rules: IpRules
     sessions_per_name: int
     maximum_session_expiry_seconds: int
+    webhook: NamespaceWebhook | None
 
     def record(self, record: ConnectionRecord) -> None: ...
 

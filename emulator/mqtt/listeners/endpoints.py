@@ -12,11 +12,13 @@ from typing import Any
 
 from emulator.authority import Authority
 from emulator.credentials import Credentials
+from emulator.fault_rules import WebhookPlan
 from emulator.mqtt.limits import MAX_CONNECTIONS
 from emulator.mqtt.listeners.by_host_name import NameListener
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.sessions.live_state import NOTHING, live_state
+from emulator.mqtt.webhook.asker import WebhookAsker
 from emulator.storage.store import NAMESPACE, Change, Resource, Store, id_key
 
 logger = logging.getLogger("emulator.mqtt")
@@ -29,8 +31,8 @@ class MqttEndpoints:
     """All listeners of the emulator.
 
     A namespace keeps its port over restarts; a port in use is skipped for the next free one. They listen on `host`;
-    `client_host` is the host name that clients are given, and `credentials` check the tokens of HTTP requests. `report` is called
-    with the endpoints when they have changed.
+    `client_host` is the host name that clients are given, `credentials` check the tokens of HTTP requests, and `webhooks` asks those
+    that decide CONNECTs. `report` is called with the endpoints when they have changed.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class MqttEndpoints:
         *,
         client_host: str = "",
         credentials: Credentials | None = None,
+        webhooks: WebhookAsker | None = None,
         report: Callable[[Mapping[str, tuple[str, int]]], None] = lambda _: None,
     ) -> None:
         self._report = report
@@ -51,6 +54,7 @@ class MqttEndpoints:
         self._client_host = client_host or host
         self._options = options
         self._credentials = credentials
+        self._webhooks = webhooks
         self._endpoints: dict[str, NamespaceEndpoint] = {}
         self._by_key: dict[str, NamespaceEndpoint] = {}
         self._closed: list[NamespaceEndpoint] = []  # those whose last connections are still closing
@@ -93,6 +97,11 @@ class MqttEndpoints:
         for endpoint in self._endpoints.values():
             endpoint.set_down(self._is_down(endpoint.namespace_id))
 
+    def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:
+        """Ask for the faults of each question to a webhook, by the id of its namespace."""
+        if self._webhooks is not None:
+            self._webhooks.plan_of = plan_of
+
     def _is_down(self, namespace_id: str) -> bool:
         return any(fnmatchcase(id_key(namespace_id), pattern) for pattern in self._outages)
 
@@ -133,6 +142,8 @@ class MqttEndpoints:
         await asyncio.gather(*(endpoint.wait_closed() for endpoint in self._closed))
         if self._by_name is not None:
             await self._by_name.close()
+        if self._webhooks is not None:
+            self._webhooks.stop()
         self._store.write_connections()
 
     def _on_change(self, change: Change) -> None:
@@ -200,7 +211,7 @@ class MqttEndpoints:
         self._report(self.endpoints)
 
     async def _open(self, namespace: Resource) -> None:
-        endpoint = NamespaceEndpoint(namespace, self._store, self._options, self._credentials)
+        endpoint = NamespaceEndpoint(namespace, self._store, self._options, self._credentials, self._webhooks)
         endpoint.set_down(self._is_down(namespace.id))
         remembered = self._store.mqtt_port(namespace.id)
         wanted = remembered or (self._options.port_base and self._options.port_base + len(self._ports))

@@ -36,6 +36,8 @@ from emulator.mqtt.transport.handshakes import Handshakes
 from emulator.mqtt.transport.server_context import server_context
 from emulator.mqtt.transport.tls import Application, Outbox, TlsTransport
 from emulator.mqtt.transport.websocket import Opening
+from emulator.mqtt.webhook.asker import WebhookAsker
+from emulator.mqtt.webhook.namespace_webhook import NamespaceWebhook
 from emulator.mqtt.wire.packets import Reason, Will
 from emulator.storage.connection_log import WRITTEN_WITHIN_SECONDS
 from emulator.storage.connection_records import ConnectionRecord
@@ -56,7 +58,12 @@ class NamespaceEndpoint:
     """One namespace's listener with its broker and connections. See `emulator.mqtt.transport.tls.Acceptor`."""
 
     def __init__(
-        self, namespace: Resource, store: Store, options: MqttOptions, credentials: Credentials | None = None
+        self,
+        namespace: Resource,
+        store: Store,
+        options: MqttOptions,
+        credentials: Credentials | None = None,
+        webhooks: WebhookAsker | None = None,
     ) -> None:
         self.namespace_id = namespace.id
         self.outbox = Outbox()
@@ -69,6 +76,8 @@ class NamespaceEndpoint:
         self.connect_rate = ConnectRate(options.connects_each_second)
         self.ip_rules = IpRules()
         self._has_ip_rules = options.azure.ip_firewall and options.ip_rules
+        self._webhooks = webhooks if options.azure.webhook_authentication else None
+        self.webhook: NamespaceWebhook | None = None
         self.revocation = Revocation(self, end_sessions=options.end_sessions)
         self._server: asyncio.Server | None = None
         self._transports: set[TlsTransport] = set()
@@ -99,6 +108,8 @@ class NamespaceEndpoint:
         self.broker.retained.configure(int((namespace.body.get("sku") or {}).get("capacity") or 1))
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
+        if self._webhooks is not None:
+            self.webhook = NamespaceWebhook.of(namespace, self._webhooks)
         if self._has_ip_rules:
             self.ip_rules = IpRules.of(namespace.properties)
             self.revocation.check_addresses()
@@ -274,6 +285,8 @@ class NamespaceEndpoint:
 
     def _on_dropped(self, session: Session) -> None:
         self._publish_waiting(session.name)
+        if not self.broker.session_names_of(session.owner):
+            self.authorization.forget_identity(session.owner)
 
     def sweep(self, now: float) -> None:
         """Expire disconnected sessions, and log how many connections were turned away."""

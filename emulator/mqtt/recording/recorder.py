@@ -21,17 +21,32 @@ class Peer(Protocol):
 class Recorder:
     """Writes the records of one connection. `write` is called with each record."""
 
-    __slots__ = ("_denials", "_namespace_id", "_trace_id", "_write", "decision", "session_name", "user_name", "version")
+    __slots__ = (
+        "_denials",
+        "_namespace_id",
+        "_write",
+        "authentication_name",
+        "authentication_type",
+        "client_name",
+        "decision",
+        "session_name",
+        "trace_id",
+        "user_name",
+        "version",
+    )
 
     def __init__(self, namespace_id: str, write: Callable[[ConnectionRecord], None]) -> None:
         self._namespace_id = namespace_id
         self._write = write
-        self._trace_id = str(uuid.uuid4())
+        self.trace_id = str(uuid.uuid4())
         self._denials: set[tuple[str, str]] = set()
         self.session_name = ""
         self.user_name: str | None = None
         self.decision: Decision | None = None
         self.version = 0
+        self.authentication_type = ""  # the rest only where a webhook decided
+        self.client_name = ""
+        self.authentication_name = ""
 
     def connect(
         self,
@@ -90,6 +105,9 @@ class Recorder:
                 user_name=self.user_name,
                 decision=self.decision,
                 evidence=evidence,
-                trace_id=self._trace_id,
+                trace_id=self.trace_id,
+                authentication_type=self.authentication_type,
+                client_name=self.client_name,
+                authentication_name=self.authentication_name,
             )
         )

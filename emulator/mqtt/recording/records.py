@@ -9,12 +9,14 @@ from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.private_keys import holds_a_private_key, private_key_kind
 from certificates.x509.reading import to_pem
 from emulator.mqtt.limits import MAX_SESSION_NAME_BYTES
+from emulator.mqtt.webhook.answers import ALLOWED, Answer
 from emulator.storage.connection_records import NO_EVIDENCE, ConnectionRecord
 
 CONNECT = "Microsoft.EventGrid/topicspaces/connect"
 DISCONNECT = "Microsoft.EventGrid/topicspaces/disconnect"
 PUBLISH = "Microsoft.EventGrid/topicspaces/publish"
 SUBSCRIBE = "Microsoft.EventGrid/topicspaces/subscribe"
+WEBHOOK_AUTHENTICATION = "CustomWebhook"  # authentication type of a client about which a webhook decided
 AUTHENTICATION_METHOD = "authentication-method"  # code of a client that asks to authenticate by something else
 
 _CATEGORIES = {
@@ -55,6 +57,19 @@ def evidence_of(
     return json.dumps(masked(members) if has_a_key else members)[1:-1]
 
 
+def webhook_evidence(answer: Answer | None, request_id: str) -> str:
+    """Return the webhook's part of the evidence as a JSON member. `request_id` is in the header of the request.
+
+    `answer` is None where the client was gone before it came.
+    """
+    members: dict[str, object] = {"requestId": request_id}
+    if answer is not None:
+        members |= {"outcome": answer.outcome, "code": answer.code, "status": answer.status}
+        if answer.outcome == ALLOWED:
+            members |= {"authenticationName": masked_text(answer.name), "expiration": answer.expiration}
+    return f'"webhook": {json.dumps(members)}'
+
+
 def record_of(
     operation: str,
     *,
@@ -71,10 +86,13 @@ def record_of(
     evidence: str = NO_EVIDENCE,
     trace_id: str = "",
     authentication_type: str = "",
+    client_name: str = "",
+    authentication_name: str = "",
 ) -> ConnectionRecord:
     """Return one record. Text from the client is cut to a bound, and masked where it is a private key.
 
-    Only attempts to connect have `evidence`, which is masked already. `authentication_type`: "" for certificates.
+    Only attempts to connect have `evidence`, which is masked already. `authentication_type`: "" for certificates. `client_name` and
+    `authentication_name` are of a client that a webhook allowed.
     """
     client = decision.client if decision is not None else None
     by_thumbprint = client is not None and client.validation_scheme == "ThumbprintMatch"
@@ -97,7 +115,7 @@ def record_of(
         trace_id=trace_id,
         user_name=masked_text(user_name)[:256] if user_name is not None else None,
         evidence=evidence,
-        client_name=client.name if client is not None else "",
-        authentication_name=client.authentication_name if client is not None else "",
+        client_name=client.name if client is not None else client_name,
+        authentication_name=client.authentication_name if client is not None else masked_text(authentication_name),
         ca_name=decision.anchor if decision is not None else "",
     )

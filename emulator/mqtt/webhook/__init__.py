@@ -1,0 +1,1 @@
+"""Ask a webhook about each CONNECT: custom webhook authentication."""
