@@ -201,7 +201,7 @@ class _Asking(threading.Thread):
         return ""
 
     async def _post_twice(self, question: Question, token: str) -> Answer:
-        """Post; once more if the webhook closed a pooled connection meanwhile, which no answer can show (RFC 9112, 9.3.1)."""
+        """Post; once more if the webhook closed the connection before it answered: a pooled one may just have idled too long."""
         post = partial(self._post, question, token)
         try:
             try:

@@ -73,6 +73,36 @@ def test_nothing_is_allowed_by_default_and_the_option_is_named() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("https://hooks.example.com/", True),
+        ("https://HOOKS.example.com.:8443/any?x", True),
+        ("https://localhost:9443/decide/key", True),
+        ("https://[::1]:9443/", True),
+        ("https://hooks.example.com.evil.example/", False),
+        ("http://hooks.example.com/", False),
+        ("https://localhost/", False),
+        ("https://localhost:9444/", False),
+        ("https://127.0.0.1:9443/", False),
+    ],
+)
+def test_a_host_is_allowed_with_any_or_one_port(url: str, is_allowed: bool) -> None:
+    allowed = AllowedUrls(hosts=["hooks.example.com", "localhost:9443", "[::1]:9443"])
+    if is_allowed:
+        assert allowed.check(url).text == url
+        return
+    with pytest.raises(WebhookUrlError) as refused:
+        allowed.check(url)
+    assert refused.value.code == "not-allowed"
+
+
+@pytest.mark.parametrize("host", ["https://a.example", "a.example/x", "a.example?x", "u@a.example", "a b", "a:0", ""])
+def test_an_invalid_host_is_refused(host: str) -> None:
+    with pytest.raises(WebhookUrlError):
+        AllowedUrls(hosts=[host])
+
+
 @pytest.mark.parametrize("prefix", ["https://a.example/x?y", "ftp://a.example", "https://", "a.example"])
 def test_an_invalid_prefix_is_refused(prefix: str) -> None:
     with pytest.raises(WebhookUrlError):

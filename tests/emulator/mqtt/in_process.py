@@ -18,6 +18,8 @@ from emulator.mqtt.listeners.endpoints import MqttEndpoints
 from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.options import MqttOptions
 from emulator.mqtt.transport.server_context import server_context
+from emulator.mqtt.webhook.asker import WebhookAsker
+from emulator.mqtt.webhook.settings import WebhookOptions
 from emulator.profile import FEBRUARY_2025
 from emulator.storage.store import (
     CA_CERTIFICATE,
@@ -29,6 +31,7 @@ from emulator.storage.store import (
     Resource,
     Store,
 )
+from emulator.token_issuer import TokenIssuer
 from tests.emulator.mqtt.plant import NAMES
 from tests.support.emulator_keys import put_keys
 from tests.support.waiting import until
@@ -39,7 +42,14 @@ GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
 class LocalPlant:
     """A namespace with an uploaded intermediate and clients, without ARM: rows are put as they are."""
 
-    def __init__(self, folder: Path, options: MqttOptions | None = None, **configuration: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: MqttOptions | None = None,
+        *,
+        webhooks: WebhookOptions | None = None,
+        **configuration: Any,
+    ) -> None:
         self.folder = folder
         self.namespace_id = f"{GROUP}/providers/Microsoft.EventGrid/namespaces/local"
         self.store = Store(None)
@@ -50,6 +60,8 @@ class LocalPlant:
         self.credentials = Credentials.load(folder)
         # Unless a test is about it, a session may connect again at once.
         self._options = options or MqttOptions(connects_per_second=0)
+        self.tokens = TokenIssuer(folder, self.credentials.tenant)
+        self.webhooks = WebhookAsker(webhooks or WebhookOptions(), self.tokens)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -57,7 +69,14 @@ class LocalPlant:
         self.endpoints: MqttEndpoints = self.run(self._start())
 
     async def _start(self) -> MqttEndpoints:
-        endpoints = MqttEndpoints(self.store, self._authority, "127.0.0.1", self._options, credentials=self.credentials)
+        endpoints = MqttEndpoints(
+            self.store,
+            self._authority,
+            "127.0.0.1",
+            self._options,
+            credentials=self.credentials,
+            webhooks=self.webhooks,
+        )
         await endpoints.start()
         return endpoints
 
