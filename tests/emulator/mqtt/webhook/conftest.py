@@ -43,8 +43,9 @@ class Asked:
     released: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, seen: Seen) -> Answer:
-        client_id = seen.json["clientId"]
-        return self.answers.get(client_id, lambda _: allow(client_id))(seen)
+        client_id = str(seen.json["clientId"])
+        own = self.answers.get(client_id)
+        return own(seen) if own is not None else allow(client_id)
 
     def say(self, session: str, answer: Answer) -> None:
         self.answers[session] = lambda _: answer
