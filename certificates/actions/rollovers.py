@@ -30,8 +30,8 @@ MOST_CONFIRMED = 200  # in one request
 def start_rollover(actor: User, *, old: CACertificate, successor: CACertificate | None) -> CARollover:
     """Start the replacement of a CA certificate by one that is uploaded already. Raise RuleError.
 
-    From then on, the clients that the actor may change raise no alarm when they change from one key to the other. Everybody
-    concerned is told.
+    From then on, the clients that the actor may change raise no alarm when they change from one key to the other. Owners and
+    the teams of its clients are notified.
     """
     if successor is None:
         raise RuleError("successor", "no-successor", "Choose the CA certificate that takes over.")

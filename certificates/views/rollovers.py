@@ -38,37 +38,13 @@ def ca_certificate_replace_start(request: PageRequest, pk: int, name: str) -> Ht
         row,
         lambda: start_rollover(request.user, old=row, successor=successor),
         "replacement-started",
-        "The teams of its clients and the Owners have been told.",
-    )
-
-
-@require_POST
-def ca_certificate_replace_cancel(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
-    row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
-    return _done(
-        request,
-        row,
-        lambda: cancel_rollover(request.user, old=row),
-        "replacement-cancelled",
-        "The replacement is cancelled. Both CA certificates stay trusted.",
-    )
-
-
-@require_POST
-def ca_certificate_replace_remind(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
-    row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
-    return _done(
-        request,
-        row,
-        lambda: remind_teams(request.user, old=row),
-        "teams-reminded",
-        "The teams of the clients that have not changed have been told.",
+        "The teams of its clients and the Owners have been notified.",
     )
 
 
 @require_POST
 def clients_confirm_replacement(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
-    """Note that the chosen clients no longer need the old CA certificate. Whoever may change a client confirms it."""
+    """Note that the chosen clients no longer need the old CA certificate. Confirming a client takes the right to change it."""
     get_namespace(request.user, pk, Verb.CONTRIBUTE, model=Client)
     row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
     chosen = [
@@ -93,3 +69,22 @@ def _done(
     else:
         messages.success(request, sentence, extra_tags=code)
     return go_to(request, CA_CERTIFICATES.url("replace"), row.namespace_id, row.name)
+
+
+def _button(change: Callable[..., object], code: str, sentence: str) -> Callable[..., HttpResponseBase]:
+    """Return the view of a button that changes a replacement that has started."""
+
+    @require_POST
+    def view(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+        row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
+        return _done(request, row, lambda: change(request.user, old=row), code, sentence)
+
+    return view
+
+
+ca_certificate_replace_cancel = _button(
+    cancel_rollover, "replacement-cancelled", "The replacement is cancelled. Both CA certificates stay trusted."
+)
+ca_certificate_replace_remind = _button(
+    remind_teams, "teams-reminded", "The teams of the clients that have not changed have been reminded."
+)

@@ -1,4 +1,4 @@
-"""The events that people and webhooks are told of. Codes are stored and sent to other systems, so they never change."""
+"""The events that people and webhooks are notified of. Codes are stored and sent to other systems, so they never change."""
 
 from dataclasses import dataclass
 from datetime import timedelta

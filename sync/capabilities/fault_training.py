@@ -127,7 +127,7 @@ class FaultControl(Protocol):
     def replace_namespaces(
         self, put: Sequence[Mapping[str, Any]], deleted: Sequence[str] = ()
     ) -> Sequence[Mapping[str, Any]]:
-        """Delete namespaces with everything in them, those of `put` too, and create `put` anew. Return these."""
+        """Delete namespaces with everything in them, those of `put` too, and create `put` again. Return these."""
 
     def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
         """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""

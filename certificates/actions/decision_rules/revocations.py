@@ -26,7 +26,7 @@ def revoke_certificate(
 ) -> RevokedCertificate:
     """Revoke a certificate in one namespace: it counts no longer, nor does what it signed. Raise RuleError.
 
-    The people who look after the client or CA certificate are told.
+    The people who look after the client or CA certificate are notified.
     """
     if reason not in RevocationReason.values:
         raise RuleError("reason", "unknown-reason", "Choose a reason.")

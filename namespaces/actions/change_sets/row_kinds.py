@@ -23,7 +23,7 @@ from sync.models import Finding, SyncedModel
 
 @dataclass(frozen=True)
 class RowActions:
-    """The actions of one model: they check and save, whoever calls them."""
+    """The actions of one model: they check and save for every caller."""
 
     create: Callable[[User, Namespace, Team | None, Mapping[str, Any]], SyncedModel]
     update: Callable[

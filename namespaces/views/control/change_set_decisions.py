@@ -15,94 +15,57 @@ from portal.web.responses import PageRequest, go_to
 DETAIL = "namespaces:change_set_detail"
 
 
-def _decided(
-    request: PageRequest, pk: int, number: int, decide: Callable[[ChangeSet], object], sentence: str, code: str
-) -> HttpResponseBase:
-    """Decide, and lead back to the page; where that is refused, show it with the reason and what was typed."""
-    row = get_change_set(request, pk, number)
-    typed = request.POST.get("text", "")
-    try:
-        decide(row)
-    except RuleError as refusal:
+def _decision(
+    decide: Callable[[PageRequest, ChangeSet], object], code: str, sentence: str
+) -> Callable[[PageRequest, int, int], HttpResponseBase]:
+    """Return the view of a decision. It leads back to the page, which shows the sentence, or the reason of a refusal."""
+
+    @require_POST
+    def view(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
         row = get_change_set(request, pk, number)
-        status = 409 if refusal.code in {"changed-meanwhile", "not-open"} else 422
-        return detail_page(request, row, problem=refusal.sentence, typed=typed[:1000], status=status)
-    messages.success(request, sentence, extra_tags=code)
-    return go_to(request, DETAIL, pk, number)
+        typed = request.POST.get("text", "")
+        try:
+            decide(request, row)
+        except RuleError as refusal:
+            row = get_change_set(request, pk, number)
+            status = 409 if refusal.code in {"changed-meanwhile", "not-open"} else 422
+            return detail_page(request, row, problem=refusal.sentence, typed=typed[:1000], status=status)
+        messages.success(request, sentence, extra_tags=code)
+        return go_to(request, DETAIL, pk, number)
+
+    return view
 
 
-@require_POST
-def change_set_approve(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: decisions.approve(request.user, change_set=row, shown=request.POST.get("shown", "")),
-        "You have approved it.",
-        "change-set-approved",
-    )
-
-
-@require_POST
-def change_set_decline(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    reason = request.POST.get("text", "")
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: decisions.decline(request.user, change_set=row, reason=reason),
-        "It is declined. The requester hears of it, with your reason.",
-        "change-set-declined",
-    )
-
-
-@require_POST
-def change_set_comment(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    text = request.POST.get("text", "")
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: decisions.comment(request.user, change_set=row, text=text),
-        "Your comment is saved.",
-        "change-set-commented",
-    )
-
-
-@require_POST
-def change_set_withdraw(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: requests.withdraw(request.user, change_set=row),
-        "It is withdrawn. Nothing was changed.",
-        "change-set-withdrawn",
-    )
-
-
-@require_POST
-def change_set_rebase(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: requests.rebase(request.user, change_set=row),
-        "It starts from what is there now, and is asked for again.",
-        "change-set-rebased",
-    )
-
-
-@require_POST
-def change_set_confirm(request: PageRequest, pk: int, number: int) -> HttpResponseBase:
-    return _decided(
-        request,
-        pk,
-        number,
-        lambda row: emergency.confirm(request.user, change_set=row),
-        "You have confirmed it.",
-        "change-set-confirmed",
-    )
+change_set_approve = _decision(
+    lambda request, row: decisions.approve(request.user, change_set=row, shown=request.POST.get("shown", "")),
+    "change-set-approved",
+    "You approved the change set.",
+)
+change_set_decline = _decision(
+    lambda request, row: decisions.decline(request.user, change_set=row, reason=request.POST.get("text", "")),
+    "change-set-declined",
+    "The change set is declined. The requester is notified, with your reason.",
+)
+change_set_comment = _decision(
+    lambda request, row: decisions.comment(request.user, change_set=row, text=request.POST.get("text", "")),
+    "change-set-commented",
+    "Your comment is saved.",
+)
+change_set_withdraw = _decision(
+    lambda request, row: requests.withdraw(request.user, change_set=row),
+    "change-set-withdrawn",
+    "The change set is withdrawn. Nothing was changed.",
+)
+change_set_rebase = _decision(
+    lambda request, row: requests.rebase(request.user, change_set=row),
+    "change-set-rebased",
+    "The change set is rebased on the current rows and requested again.",
+)
+change_set_confirm = _decision(
+    lambda request, row: emergency.confirm(request.user, change_set=row),
+    "change-set-confirmed",
+    "You confirmed the change set.",
+)
 
 
 @require_POST

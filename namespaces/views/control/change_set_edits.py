@@ -42,7 +42,7 @@ def change_set_edit(request: PageRequest, pk: int, number: int) -> HttpResponseB
         except RuleError as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, "It is saved, and asked for again.", extra_tags="change-set-edited")
+            messages.success(request, "The change set is saved and requested again.", extra_tags="change-set-edited")
             return go_to(request, DETAIL, pk, number)
     return _page(request, row, form, status=422 if form.is_bound else 200)
 
@@ -61,7 +61,7 @@ def change_set_remove(request: PageRequest, pk: int, number: int) -> HttpRespons
         requests.remove_change(request.user, change_set=row, position=position)
     except RuleError as refusal:
         return _page(request, row, form, problem=refusal.sentence, status=422)
-    messages.success(request, "The change is taken out, and the rest asked for again.", extra_tags="change-set-edited")
+    messages.success(request, "The change is removed, and the rest is requested again.", extra_tags="change-set-edited")
     return go_to(request, EDIT, pk, number)
 
 
