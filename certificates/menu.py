@@ -21,7 +21,7 @@ MENU = (
     ),
     MenuItem(TROUBLESHOOTING, "Test authentication", "shield-check", "certificates:test_authentication", order=300),
     MenuItem(OPERATIONS, "Expiries", "calendar-clock", "certificates:expiries", order=230),
-    MenuItem(BROKER, "Rules", "gavel", "certificates:revoked_list", order=170),
+    MenuItem(BROKER, "Rules", "gavel", "certificates:rules", order=170),
     MenuItem(TROUBLESHOOTING, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=320),
 )
 

@@ -2,7 +2,7 @@ from django.urls import URLPattern, path
 
 from certificates.views import authentication_trace, ca_certificates, expiries, possession, rollovers, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
-from certificates.views.decision_rules import clients, revocations
+from certificates.views.decision_rules import bindings, clients, revocations, rules
 from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
@@ -60,6 +60,21 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_nonce",
     ),
     # Rules that Azure does not have
+    path("<int:pk>/rules/", rules.rules, name="rules"),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/vouches-for/",
+        bindings.ca_certificate_binding,
+        name="ca_certificate_binding",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/vouches-for/remove/",
+        bindings.ca_certificate_unbind,
+        name="ca_certificate_unbind",
+    ),
+    path("<int:pk>/clients/<client_name:name>/certificates/pin/", clients.client_pin, name="client_pin"),
+    path(
+        "<int:pk>/clients/<client_name:name>/certificates/<int:pin>/unpin/", clients.client_unpin, name="client_unpin"
+    ),
     path("<int:pk>/revoked-certificates/", revocations.revoked_certificates, name="revoked_list"),
     path(
         "<int:pk>/revoked-certificates/revoke/<slug:thumbprint>/",

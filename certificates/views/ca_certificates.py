@@ -125,10 +125,11 @@ CA_CERTIFICATES = Kind(
     form_context=_form_context,
     update_title="Edit description",
     delete=_delete,
-    pages=("pem", "clients", "replace", "possession", "check_file"),
+    pages=("pem", "clients", "replace", "possession", "binding", "check_file"),
     tabs=(
         ("detail", "Certificate"),
         ("clients", "Clients it signed"),
+        ("binding", "Vouches for"),
         ("possession", "Proof of possession"),
         *ROW_TABS[1:],
     ),

@@ -78,7 +78,7 @@ MANAGES: dict[str, tuple[str, ...]] = {
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # Of a CA certificate of any team: each team decides about its own clients.
 OF_EACH_TEAM = {"certificates:clients_confirm_replacement"}
-OF_A_CLIENT = {"certificates:client_certificates"}
+OF_A_CLIENT = {f"certificates:client_{page}" for page in ("certificates", "pin", "unpin")}
 NAMING_A_ROW = {"name", "thumbprint", "revoked"}  # arguments of URLs of one CA certificate, client or certificate
 PRESS = authority("Line A CA").issue("press-1")  # the certificate of the client press-1
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
@@ -278,6 +278,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
     "certificates:revoked_list": ("GET", "reader"),
+    "certificates:rules": ("GET", "reader"),
+    "certificates:ca_certificate_binding": ("GET", "reader"),
+    "certificates:ca_certificate_unbind": ("POST", "contributor"),
+    "certificates:client_pin": ("POST", "contributor"),
+    "certificates:client_unpin": ("POST", "contributor"),
     "certificates:client_certificates": ("GET", "reader"),
     "certificates:certificate_revoke": ("GET", "contributor"),
     "certificates:certificate_release": ("GET", "contributor"),
@@ -397,6 +402,8 @@ CHANGES = {
     "certificates:ca_certificate_update": "contributor",
     "certificates:ca_certificate_possession": "contributor",
     "certificates:ca_certificate_delete": "contributor",
+    "certificates:rules": "contributor",
+    "certificates:ca_certificate_binding": "contributor",
     "certificates:certificate_revoke": "contributor",
     "certificates:certificate_release": "contributor",
     **{
@@ -535,6 +542,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "name": "line-a" if name.startswith("certificates:") and name not in OF_A_CLIENT else "press-1",
         "thumbprint": PRESS.thumbprint,
         "revoked": 1000,
+        "pin": 1000,
         "field": "name",
         "ending": "json",
         "cursor": 1,

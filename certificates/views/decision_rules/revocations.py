@@ -92,7 +92,7 @@ def certificate_release(request: PageRequest, pk: int, revoked: int) -> HttpResp
 
 def _list_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
     own = {"listing": revoked_list(namespace, request.GET), "enforcement": enforcement_of(namespace)}
-    return namespace_context(request, namespace, **own, menu_current="certificates:revoked_list", **more)
+    return namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)
 
 
 def _not_revocable(namespace: Namespace, holder: Holder) -> Denied:

@@ -1,0 +1,51 @@
+"""The page Rules, and what a namespace asks of every certificate."""
+
+from django.contrib import messages
+from django.http import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from certificates.actions.decision_rules.policy import RuleValues, edition_of, set_decision_rules
+from certificates.forms.decision_rules import RulesForm, initial_of
+from certificates.models import DecisionRules
+from certificates.pages.decision_rules.enforcement import enforcement_of
+from certificates.pages.decision_rules.overview import rules_overview
+from namespaces.access import get_namespace
+from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
+from namespaces.views.context import namespace_context
+from namespaces.views.resources.refusals import observe_refusal
+from portal.web.responses import PageRequest, go_to, render_page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rules(request: PageRequest, pk: int) -> HttpResponseBase:
+    """Show the rules of a namespace. A POST changes what it asks of every certificate."""
+    is_change = request.method == "POST"
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE if is_change else Verb.READ)
+    values = RuleValues.of(pk)
+    row = DecisionRules.objects.filter(namespace=pk).first()
+    zone = timezone.get_current_timezone_name()
+    form = RulesForm(request.POST if is_change else None, initial=initial_of(values, zone))
+    if form.is_valid():
+        try:
+            opened = request.POST.get("edition", "")
+            changed = set_decision_rules(request.user, namespace=namespace, values=form.values(), opened=opened)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            if changed:
+                messages.success(request, "The rules are saved.", extra_tags="rules-saved")
+            return go_to(request, "certificates:rules", pk)
+    if form.is_bound:
+        observe_refusal(request.user, pk, form)
+    context = namespace_context(
+        request,
+        namespace,
+        form=form,
+        policy=values,
+        edition=request.POST.get("edition", "") if form.is_bound else edition_of(row),
+        overview=rules_overview(namespace),
+        enforcement=enforcement_of(namespace),
+    )
+    return render_page(request, "certificates/rules.html", context, status=422 if form.is_bound else 200)
