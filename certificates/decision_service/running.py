@@ -1,5 +1,6 @@
 """Run the processes of the service: gunicorn starts, watches and stops them, each with one event loop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,9 @@ class Listening:
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no type hints
-    def __init__(self, listening: Listening) -> None:
+    def __init__(self, listening: Listening, application: Callable[[], Any]) -> None:
         self._listening = listening
+        self._application = application
         super().__init__()
 
     def load_config(self) -> None:
@@ -55,9 +57,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no type hi
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return Application()
+        return self._application()
 
 
-def run(listening: Listening) -> None:
-    """Run the service until it is asked to stop."""
-    _Server(listening).run()
+def run(listening: Listening, application: Callable[[], Any] = Application) -> None:
+    """Run the service until it is asked to stop. `application` is called in each process; benchmarks give another one."""
+    _Server(listening, application).run()

@@ -97,14 +97,15 @@ class DecidingPortal:
         self.database_file = database or _new_database(folder)
         put_keys(folder)
         authority = Authority(folder)
-        self._context = ssl.create_default_context(cafile=str(authority.ca_path))
-        certificate = str(authority.certificate_for([HOST]))
+        self.ca, self.key = str(authority.ca_path), str(authority.key_path)
+        self.certificate = str(authority.certificate_for([HOST]))
+        self._context = ssl.create_default_context(cafile=self.ca)
         self._listener = socket.create_server((HOST, 0), backlog=512)
         self.port = int(self._listener.getsockname()[1])
         descriptor = self._listener.fileno()
         self._command = [
             *(sys.executable, "manage.py", "decisions", f"--socket=fd://{descriptor}", f"--processes={processes}"),
-            *(f"--certificate={certificate}", f"--key={authority.key_path}"),
+            *(f"--certificate={self.certificate}", f"--key={self.key}"),
         ]
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "AZURE_"))},
