@@ -110,4 +110,5 @@ def every() -> Iterator[Measurement]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if all([report(each) for each in every()]) else 1)
+    reached = [report(each) for each in every()]
+    sys.exit(0 if all(reached) else 1)

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from certificates.decision_service.loading import LoadedNamespace
-from certificates.decision_service.recording import Recorder
+from certificates.decision_service.recording import Recording
+from certificates.decision_service.records import Recorded
 from certificates.decision_service.service import NotReadyError, Service
 from certificates.decisions.json_text import StrictJSONError, read_object
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
@@ -41,7 +42,7 @@ class Application:
 
     def __init__(self) -> None:
         self.service = Service()
-        self.recorder = Recorder()
+        self.recording = Recording()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,12 +63,12 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self.service.start()
-                self.recorder.start()
+                self.recording.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self.recorder.stop()
+                self.recording.stop()
                 await self.service.stop()
-                await asyncio.to_thread(self.recorder.join, STOP_SECONDS)
+                await asyncio.to_thread(self.recording.join, STOP_SECONDS)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -106,7 +107,10 @@ class Application:
         await self.service.check_caller(namespace, _header(scope, b"authorization"))
         request = read_request(await _body(scope, receive))
         decided = self.service.decide(namespace, request)
-        self.recorder.put(decided, _request_id(scope))
+        parts, request_id = namespace.parts, _request_id(scope)
+        self.recording.put(
+            Recorded(parts.pk, parts.resource_id, request, decided.decision, decided.at, parts.ahead, request_id)
+        )
         return decided.answer
 
     async def _probe(self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive) -> Mapping[str, Any]:

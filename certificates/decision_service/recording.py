@@ -1,77 +1,72 @@
-"""Record decisions in batches, in a thread of their own: no request waits for the database.
+"""Hand decisions over to the process that records them. No request waits for it.
 
-A process that is killed loses what it has decided since its last batch, for less than a second. While the database is away, the newest
-decisions wait for it.
+To record a decision costs as much as to make it, and Python computes in one thread at a time: so each process that decides has one
+beside it that records. Both together lose what was decided within the last second when they are killed.
 """
 
 import logging
+import pickle
+import subprocess
+import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
 
-from django.db import InterfaceError, OperationalError, connection
+from django.conf import settings
 
-from certificates.decision_service.records import record_of
-from certificates.decision_service.service import Decided
-from namespaces.connections.decided.taking import take_decisions
+from certificates.decision_service.records import Recorded
 
-EVERY = 0.5  # seconds
-AT_ONCE = 500  # decisions of one transaction: others can write in between
+EVERY = 0.1  # seconds
+AT_ONCE = 100  # decisions in one message
 MOST_WAITING = 20_000
+AGAIN_SECONDS = 2.0  # until a recording process that ended is replaced
+LENGTH_BYTES = 4  # before each message
 
-Waiting = tuple[Decided, str]
 logger = logging.getLogger(__name__)
 
 
-class Recorder(threading.Thread):
-    """The thread that records. `put` is called in the event loop and costs nothing."""
+class Recording(threading.Thread):
+    """The thread that hands over. `put` is called in the event loop and costs nothing."""
 
     def __init__(self) -> None:
         super().__init__(name="record", daemon=True)
-        self._waiting: deque[Waiting] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[Recorded] = deque(maxlen=MOST_WAITING)
         self._stopped = threading.Event()
-        self._is_away = False
+        self._child: subprocess.Popen[bytes] | None = None
 
-    def put(self, decided: Decided, request_id: str) -> None:
-        """Record a decision with the next batch. Beyond what may wait, the oldest are dropped."""
-        self._waiting.append((decided, request_id))
+    def put(self, recorded: Recorded) -> None:
+        """Record a decision. Beyond what may wait, the oldest are dropped."""
+        self._waiting.append(recorded)
 
     def run(self) -> None:
         while not self._stopped.wait(EVERY):
-            self._record_all()
-        self._record_all()
-        connection.close()
+            self._hand_over()
+        self._hand_over()
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()  # it records what it has, and ends
+            self._child.wait()
 
     def stop(self) -> None:
         """End after what is waiting is recorded."""
         self._stopped.set()
 
-    def _record_all(self) -> None:
+    def _hand_over(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-            left = self._record(batch)
-            if left:
-                room = max(0, MOST_WAITING - len(self._waiting))
-                self._waiting.extendleft(reversed(left[max(0, len(left) - room) :]))
-                return
-
-    def _record(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Store a batch, each namespace in a transaction of its own. Return what the database did not take because it is away."""
-        by_namespace: dict[int, list[Waiting]] = {}
-        for each in batch:
-            by_namespace.setdefault(each[0].namespace.parts.pk, []).append(each)
-        left = []
-        for pk, some in by_namespace.items():
+            message = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
             try:
-                connection.close_if_unusable_or_obsolete()
-                take_decisions(pk, [record_of(decided, request_id) for decided, request_id in some])
-            except (OperationalError, InterfaceError) as fault:
-                connection.close()
-                left += some
-                if not self._is_away:
-                    logger.warning("Decisions cannot be recorded and wait: %s", fault)
-            except Exception:
-                logger.exception("%d decisions could not be recorded", len(some))
-                connection.close()
-        self._is_away = bool(left)
-        return left
+                if self._child is None:
+                    self._child = _start()
+                assert self._child.stdin is not None
+                self._child.stdin.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+                self._child.stdin.flush()
+            except OSError as fault:
+                logger.warning("The process that records has ended and is replaced: %s", fault)
+                self._child = None
+                self._waiting.extendleft(reversed(batch))
+                time.sleep(AGAIN_SECONDS)
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "certificates.decision_service.recorder"]
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=subprocess.PIPE)  # noqa: S603 - our own module

@@ -1,27 +1,78 @@
 """The record of a decision, in the terms of the broker's connection log ("Monitor data reference", MQTT resource logs)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from certificates.decision_service.service import Decided
+from certificates.authentication.types import Decision
+from certificates.decisions.requests import ConnectRequest
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.key_masking import masked
+from certificates.x509.private_keys import holds_a_private_key, private_key_kind
 from certificates.x509.reading import to_pem
+from namespaces.connections.decided.taking import DecisionRecord
 
 CONNECT = "Microsoft.EventGrid/topicspaces/connect"
 WEBHOOK = "CustomWebhook"
 MOST_CERTIFICATES = 11  # the client's own, and as many as the engine follows
 LARGEST_CERTIFICATE = 20_000  # bytes; larger ones are none, and only fill the log
 LONGEST_TEXT = 256
+REMEMBERED = 2_000  # certificates: devices reconnect with the same ones
 
 
-def record_of(decided: Decided, request_id: str) -> dict[str, Any]:
-    """Return the record as JSON. It has neither password nor authentication data: they were dropped when the request was read.
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of a decision. `at`: when, by the clock; `ahead`: how far certificates are judged ahead of it."""
 
-    `request_id`: of the request, as the broker sent it, or "".
+    namespace_pk: int
+    resource_id: str
+    request: ConnectRequest
+    decision: Decision
+    at: datetime
+    ahead: timedelta
+    request_id: str  # of the request, as the broker sent it, or ""
+
+
+def decision_record(recorded: Recorded) -> DecisionRecord:
+    """Return the record with its certificates, and without private keys, in whatever they may be.
+
+    It has neither password nor authentication data: they were dropped when the request was read. Everything else in it comes from
+    the certificates and from the two names that the client sent; only these are searched.
     """
-    parts, request, decision = decided.namespace.parts, decided.request, decided.decision
+    request = recorded.request
     ders = [] if request.presented is None else [request.presented, *request.chain]
+    ders = [der if len(der) <= LARGEST_CERTIFICATE else b"" for der in ders[:MOST_CERTIFICATES]]
+    record = _record_of(recorded, ders)
+    names = "\n".join((request.client_id, request.user_name or ""))
+    if holds_a_private_key(names) or any(map(_has_key, ders)):
+        return DecisionRecord(masked(record))
+    if not _is_storable(names):
+        record = _storable(record)
+    leaf = _certificate(ders[0]) if ders else None
+    others = tuple(filter(None, map(_certificate, ders[1:])))
+    return DecisionRecord(record, (leaf, *others) if leaf is not None else ())
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _has_key(der: bytes) -> bool:
+    return bool(private_key_kind(der))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _certificate(der: bytes) -> Certificate | None:
+    try:
+        return load_certificate(der)
+    except DecodingError:
+        return None
+
+
+def _record_of(recorded: Recorded, ders: Sequence[bytes]) -> dict[str, Any]:
+    request, decision, request_id = recorded.request, recorded.decision, recorded.request_id
     record: dict[str, Any] = {
-        "time": decided.at.isoformat(),
-        "resourceId": parts.resource_id,
+        "time": recorded.at.isoformat(),
+        "resourceId": recorded.resource_id,
         "operationName": CONNECT,
         "category": "SuccessfulMqttConnections" if decision.accepted else "FailedMqttConnections",
         "resultType": "Succeeded" if decision.accepted else "Failed",
@@ -38,15 +89,18 @@ def record_of(decided: Decided, request_id: str) -> dict[str, Any]:
         "userName": request.user_name[:LONGEST_TEXT] if request.user_name is not None else None,
         "clientName": decision.client.name if decision.client is not None else "",
         "caName": decision.anchor,
-        "presentedChain": [to_pem(der) for der in ders[:MOST_CERTIFICATES] if len(der) <= LARGEST_CERTIFICATE],
+        "presentedChain": [_pem(der) for der in ders],
         "decision": decision.as_dict(),
         "webhook": {"requestId": request_id},
     }
-    if parts.ahead:
-        record["judgedAheadSeconds"] = int(parts.ahead.total_seconds())
-    if not all(map(_is_storable, (request.client_id, request.user_name or "", request.method))):
-        record = _storable(record)
+    if recorded.ahead:
+        record["judgedAheadSeconds"] = int(recorded.ahead.total_seconds())
     return record
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _pem(der: bytes) -> str:
+    return to_pem(der)
 
 
 def _is_storable(text: str) -> bool:

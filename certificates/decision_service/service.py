@@ -42,8 +42,6 @@ class NotReadyError(Exception):
 class Decided:
     """A decision about one CONNECT, with the answer for the namespace. `at`: when, by the clock."""
 
-    namespace: LoadedNamespace
-    request: ConnectRequest
     decision: Decision
     answer: Mapping[str, Any]
     at: datetime
@@ -166,4 +164,4 @@ class Service:
         ends_at = session_end(decision, ders, state, at=at, longest=parts.longest)
         attributes = decision.client.attributes if decision.client is not None else {}
         answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
-        return Decided(namespace, request, decision, answer, now)
+        return Decided(decision, answer, now)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from certificates.authentication.certification_paths import load_known
 from certificates.authentication.rules.policy import policy_end
 from certificates.authentication.types import Decision, NamespaceState
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate
+from certificates.x509.certificate import Certificate, DecodingError
 
 INT32 = range(-(2**31), 2**31)
 
@@ -68,6 +69,6 @@ def session_end(
 
 def _readable(der: bytes) -> Certificate | None:
     try:
-        return load_certificate(der)
+        return load_known(der)
     except DecodingError:
         return None

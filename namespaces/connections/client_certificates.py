@@ -1,9 +1,9 @@
 """The certificates of registered clients, remembered when they are shown: at a connection that was let in, or in a test."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
@@ -16,6 +16,8 @@ from namespaces.models import Client, ClientCertificate, Namespace
 from sync.models import Sight
 
 MOST_CHAIN = 10
+MANY_SEEN = 20  # at once; beyond, the time is exact to the second
+Key = TypeVar("Key")
 # Columns of a client ← of its latest certificate.
 _NOTED = {
     "certificate_thumbprint": "thumbprint",
@@ -46,17 +48,37 @@ def remember(namespace_pk: int, showings: Iterable[Showing]) -> None:
     rows = {row.thumbprint: row for row in known}
     fresh = [_row(namespace_pk, showing) for thumbprint, showing in newest.items() if thumbprint not in rows]
     ClientCertificate.objects.bulk_create(fresh, ignore_conflicts=True)
-    for thumbprint, row in rows.items():
-        _show_again(row, newest[thumbprint])
+    same = {
+        row.pk: newest[thumbprint].at for thumbprint, row in rows.items() if not _show_again(row, newest[thumbprint])
+    }
+    for at, pks in by_time(same).items():
+        ClientCertificate.objects.filter(pk__in=pks).update(seen_at=Greatest("seen_at", at))
     note_latest(namespace_pk, {showing.client_name for showing in newest.values()})
     if fresh:
         _drop_oldest(namespace_pk)
 
 
-def _show_again(row: ClientCertificate, showing: Showing) -> None:
-    """The certificate of a client's last connection counts; a test counts only before the first connection."""
+def by_time(seen: Mapping[Key, datetime]) -> dict[datetime, list[Key]]:
+    """Return what was seen by its time, so that one statement is enough for each. Where there are many, the times are the last
+    of their second."""
+    last: dict[datetime, datetime] = {}
+    for at in seen.values():
+        second = at.replace(microsecond=0) if len(seen) > MANY_SEEN else at
+        last[second] = max(at, last.get(second, at))
+    found: dict[datetime, list[Key]] = {}
+    for key, at in seen.items():
+        second = at.replace(microsecond=0) if len(seen) > MANY_SEEN else at
+        found.setdefault(last[second], []).append(key)
+    return found
+
+
+def _show_again(row: ClientCertificate, showing: Showing) -> bool:
+    """The certificate of a client's last connection counts; a test counts only before the first connection.
+
+    Return False where nothing but the time of the last showing is new, which the caller keeps.
+    """
     if row.has_connected and not showing.has_connected:
-        return
+        return True
     changes: dict[str, Any] = {}
     if showing.at >= row.seen_at or not row.has_connected:
         changes = {
@@ -65,9 +87,12 @@ def _show_again(row: ClientCertificate, showing: Showing) -> None:
             "path": path_of(showing.certificates),
         }
     changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
+    if not changes and row.has_connected == showing.has_connected:
+        return False
     ClientCertificate.objects.filter(pk=row.pk).update(
         seen_at=Greatest("seen_at", showing.at), has_connected=showing.has_connected, **changes
     )
+    return True
 
 
 def _chain_of(showing: Showing) -> list[str]:

@@ -8,12 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
-from namespaces.connections.client_certificates import Showing, read_chain, remember
+from namespaces.connections.client_certificates import Showing, by_time, read_chain, remember
 from namespaces.connections.counts import count_attempts
 from namespaces.connections.decided.joining import has_own_records, join_known, numbered
 from namespaces.connections.issuers import note_issuers
@@ -86,9 +87,13 @@ def _not_counted(attempts: Sequence[ConnectionAttempt], before: int, cursor: int
     return [attempt for attempt in attempts if attempt.cursor > before or cursor < before]
 
 
-def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
-    """The row for one record, with private keys masked; None for what is no attempt to connect, or cannot be one."""
-    record = _without_keys(record)
+def attempt_of(pk: int, record: Record, shown: tuple[Certificate, ...] | None = None) -> ConnectionAttempt | None:
+    """The row for one record, with private keys masked; None for what is no attempt to connect, or cannot be one.
+
+    `shown`: the certificates of a record in which private keys are masked already, the client's own first; () where that cannot be
+    read. None: they are read from the record.
+    """
+    record = _without_keys(record) if shown is None else record
     at = parse_datetime(str(record.get("time") or ""))
     is_connect = str(record.get("operationName") or CONNECT).endswith(CONNECT)
     is_connect = is_connect and record.get("category") != "MqttDisconnections"
@@ -96,12 +101,12 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         return None
     decision = record.get("decision") or {}
     properties = record.get("properties") or {}
-    leaf = _leaf(record)
+    leaf = _leaf(record) if shown is None else next(iter(shown), None)
     proved = bool(decision.get("accepted", True))
     accepted = proved and record.get("resultType") == "Succeeded"
     # A client that proved who it is may still be refused, for having too many sessions for example.
     why = decision if accepted or not proved else {}
-    return ConnectionAttempt(
+    attempt = ConnectionAttempt(
         namespace_id=pk,
         cursor=record["cursor"],
         at=at,
@@ -120,6 +125,8 @@ def attempt_of(pk: int, record: Record) -> ConnectionAttempt | None:
         record=_without_nul(record),
         request_id=_text((record.get("webhook") or {}).get("requestId"), 64),
     )
+    attempt.shown = shown
+    return attempt
 
 
 def refused_operation_of(pk: int, record: Record) -> RefusedOperation | None:
@@ -201,7 +208,7 @@ def _showings(attempts: Sequence[ConnectionAttempt]) -> list[Showing]:
     found = []
     for attempt in attempts:
         if attempt.accepted and attempt.client_name and attempt.thumbprint:  # else its own certificate was not readable
-            chain = read_chain((attempt.record or {}).get("presentedChain") or [])
+            chain = attempt.shown or read_chain((attempt.record or {}).get("presentedChain") or [])
             found.append(Showing(attempt.client_name, chain, attempt.at, has_connected=True))
     return found
 
@@ -215,10 +222,11 @@ def _mark_seen(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
                 if name:
                     newest[log_name][name] = max(attempt.at, newest[log_name].get(name, attempt.at))
     for model in registry.models():
-        for name, at in newest.get(model.log_name, {}).items():
+        for at, names in by_time(newest.get(model.log_name, {})).items():
             earlier = Q(**{f"{model.seen_field}__isnull": True}) | Q(**{f"{model.seen_field}__lt": at})
-            rows: Any = model._default_manager
-            rows.named(name).filter(earlier, namespace=pk).update(**{model.seen_field: at})
+            rows: Any = model._default_manager.annotate(lower=Lower("name"))
+            lowered = {name.lower() for name in names}
+            rows.filter(earlier, namespace=pk, lower__in=lowered).update(**{model.seen_field: at})
 
 
 def _drop_oldest(model: type[ConnectionAttempt] | type[RefusedOperation], pk: int) -> None:

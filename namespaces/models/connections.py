@@ -117,6 +117,10 @@ class ConnectionAttempt(models.Model):
 
     objects = ConnectionAttemptQuerySet.as_manager()
 
+    shown: Any = (
+        None  # its certificates while it is recorded, where they were read already: namespaces.connections.log_import
+    )
+
     class Meta:
         ordering = ["-cursor"]
         constraints = [models.UniqueConstraint(fields=["namespace", "cursor"], name="one_row_per_attempt")]

@@ -1,6 +1,7 @@
 """Store what this portal decided: the same rows, counts and marks as from the broker's log, and what the endpoint has seen."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,17 +10,27 @@ from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from certificates.x509.certificate import Certificate
 from namespaces.connections.decided.joining import PORTAL, join_known, numbered
 from namespaces.connections.log_import import attempt_of, keep_attempts
 from namespaces.models import Client, ConnectionAttempt, DecisionPoint, Namespace
 
 
-def take_decisions(pk: int, records: Sequence[Mapping[str, Any]]) -> None:
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A record of a decision, in which private keys are masked, and its certificates, the client's own first; () where that
+    cannot be read."""
+
+    record: Mapping[str, Any]
+    shown: tuple[Certificate, ...] = ()
+
+
+def take_decisions(pk: int, records: Sequence[DecisionRecord]) -> None:
     """Store records of decisions in a namespace, as `certificates.decision_service.records` makes them, in one transaction.
 
     More than the log keeps are counted, and the newest of them kept.
     """
-    found = (attempt_of(pk, {**record, "cursor": 0, "decidedBy": PORTAL}) for record in records)
+    found = (attempt_of(pk, {**each.record, "cursor": 0, "decidedBy": PORTAL}, each.shown) for each in records)
     attempts = [attempt for attempt in found if attempt is not None]
     with transaction.atomic():
         if not Namespace.objects.select_for_update().filter(pk=pk).exists():

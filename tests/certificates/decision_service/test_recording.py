@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from namespaces.connections.decided.joining import OWN_NUMBERS
-from namespaces.connections.decided.taking import take_decisions
+from namespaces.connections.decided.taking import DecisionRecord, take_decisions
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, ConnectionCount, DecisionPoint, Namespace, RefusedName
 from tests.certificates.decision_service.conftest import Asking, make_asking
@@ -37,8 +37,9 @@ def record(request_id: str, code: str = "", *, seconds: float = 0, **more: Any) 
     }
 
 
-def decided(request_id: str, code: str = "", **more: Any) -> dict[str, Any]:
-    return record(request_id, code, decision={"accepted": not code, "code": code or "accepted", "reason": code}, **more)
+def decided(request_id: str, code: str = "", **more: Any) -> DecisionRecord:
+    decision = {"accepted": not code, "code": code or "accepted", "reason": code}
+    return DecisionRecord(record(request_id, code, decision=decision, **more))
 
 
 def told(request_id: str, code: str = "", *, cursor: int, **more: Any) -> dict[str, Any]:
