@@ -12,6 +12,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.actions.change_sets.row_kinds import CLIENT, CONFIGURATION
         from namespaces.actions.role_book import NamespaceRoles, uses_of_team
         from namespaces.connections.log_import import ConnectionIntake
+        from namespaces.control.former_thumbprints import note_deleted_clients
         from namespaces.control.gate import check_row
         from namespaces.control.kinds import register_kind
         from namespaces.decision_changes import note_changed_rows
@@ -49,6 +50,7 @@ class NamespacesConfig(AppConfig):
         registry.register_connection_store(ConnectionIntake())
         registry.register_reachability_observer(note_reachability)
         registry.register_change_observer(note_changed_rows)
+        registry.register_change_observer(note_deleted_clients)
         register_activity_scope(visible_scopes)
         register_activity_pages(pages_of)
         register_lead_check(check_lead)

@@ -435,22 +435,22 @@ def register_lead_check(check: LeadCheck) -> None:
         _lead_checks.append(check)
 
 
-JoinCheck = Callable[[Team, User | None, bool], str]
+JoinCheck = Callable[[Team, User | None, bool, User | None], str]
 _join_checks: list[JoinCheck] = []
 
 
 def register_join_check(check: JoinCheck) -> None:
-    """Register a function of a team, a person and whether they lead it, which returns why that needs approval, "" where it does not.
+    """Register a function of a team, a person, whether they lead it and who adds them. It returns why that needs approval, or "".
 
-    The person is None where it is not known yet.
+    The person is None where it is not known yet, and so is the one who adds them where a command does.
     """
     if check not in _join_checks:
         _join_checks.append(check)
 
 
-def why_not_joined(team: Team, person: User | None, *, leads: bool = False) -> str:
+def why_not_joined(team: Team, person: User | None, *, by: User | None, leads: bool = False) -> str:
     """Return why a person may not become a member of a team, or its lead, without approval; "" where they may."""
-    return next((why for check in _join_checks if (why := check(team, person, leads))), "")
+    return next((why for check in _join_checks if (why := check(team, person, leads, by))), "")
 
 
 def check_lead(actor: User, team: Team, person: User) -> None:

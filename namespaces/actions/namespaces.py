@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from certificates.x509.key_masking import masked
 from namespaces.access import may_connect, not_an_administrator
-from namespaces.actions.change_sets.policy import start_policy
+from namespaces.actions.change_sets.policy import keep_policy, start_policy
 from namespaces.actions.teams import check_verb
 from namespaces.importing.runs import queue_again
 from namespaces.models import Namespace, NamespaceRole, Role
@@ -46,8 +46,7 @@ def connect_namespace(actor: User, *, resource_id: str, needs_approval: bool = T
         namespace.adopt(resource)
         namespace.save()
         NamespaceRole.objects.create(namespace=namespace, user=actor, role=Role.OWNER, since=namespace.connected_at)
-        if needs_approval:
-            start_policy(namespace)
+        start_policy(namespace, needs_approval=needs_approval)
         _record_namespace(actor, namespace, verb="Connect namespace", after={"resource_id": namespace.resource_id})
         send_on_commit("namespaces.tasks.import_namespace", namespace.pk)
     return namespace
@@ -81,10 +80,11 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
 
 
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
-    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost."""
+    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost; its approval policy is kept."""
     with transaction.atomic(durable=True):
         check_verb(actor, namespace, Verb.OWN)
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
+        keep_policy(namespace)
         forget_scope(namespace.pk)
         namespace.delete()
 

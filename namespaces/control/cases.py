@@ -16,7 +16,7 @@ from namespaces.control.rules.approvals import (
 from namespaces.control.rules.digests import digest_shown, revision_digest
 from namespaces.control.rules.policy import Policy
 from namespaces.control.standing import policy_of, standing_now
-from namespaces.models import Approval, Change, ChangeSet
+from namespaces.models import Approval, Change, ChangeSet, Namespace
 from portal.models import User
 
 
@@ -30,12 +30,13 @@ class CountedApproval:
 
 @dataclass(frozen=True)
 class ApprovalState:
-    """How far the approval of a change set is, as of now."""
+    """How far the approval of a change set is, as of now. `elsewhere`: the same for other namespaces that ask for approval too."""
 
     policy: Policy
     case: Case
     approvals: Sequence[CountedApproval]
     needed: int
+    elsewhere: Sequence[tuple[Policy, Case]] = ()
 
     @property
     def counted(self) -> int:
@@ -47,7 +48,7 @@ class ApprovalState:
 
     def is_enough_for(self, needs: Collection[str]) -> bool:
         """Return whether enough approvals count for changes that need approval for these reasons; without one, none is needed."""
-        return not needs or self.counted >= max(1, self.policy.approvals)
+        return not needs or self.counted >= _most(self.policy, self.elsewhere)
 
     @property
     def shown(self) -> str:
@@ -58,7 +59,8 @@ class ApprovalState:
     def approvers(self) -> Sequence[int]:
         """Return the people who may approve it and have not, by primary key."""
         done = {each.approval.user_id for each in self.approvals if each.objection is None}
-        return [pk for pk in possible_approvers(self.policy, self.case) if pk not in done]
+        found = (pk for pk in possible_approvers(self.policy, self.case) if pk not in done)
+        return [pk for pk in found if _objection_elsewhere(pk, self.elsewhere) is None]
 
     @property
     def is_stuck(self) -> bool:
@@ -67,10 +69,28 @@ class ApprovalState:
 
     def objection_to(self, user: User) -> Objection | None:
         """Return why this person may not approve it now; None if the person may."""
-        return objection_to(user.pk, self.policy, self.case)
+        return objection_to(user.pk, self.policy, self.case) or _objection_elsewhere(user.pk, self.elsewhere)
 
     def has_approved(self, user: User) -> bool:
         return any(each.approval.user_id == user.pk and each.objection is None for each in self.approvals)
+
+
+def _most(policy: Policy, elsewhere: Sequence[tuple[Policy, Case]]) -> int:
+    """Return how many people approve it: as many as the strictest of the namespaces asks for."""
+    return max(1, policy.approvals, *(other.approvals for other, _ in elsewhere))
+
+
+def _objection_elsewhere(person: int, elsewhere: Sequence[tuple[Policy, Case]]) -> Objection | None:
+    """Return why a person may not approve it in one of the other namespaces that ask too; None where the person may in all."""
+    found = (objection_to(person, policy, case) for policy, case in elsewhere)
+    return next((each for each in found if each is not None), None)
+
+
+def places_elsewhere(change_set: ChangeSet) -> list[Namespace]:
+    """Return the other namespaces whose policies ask for approval of one of the changes: whoever approves it may do so there too."""
+    changes = change_set.changes.select_related("team")
+    found = frozenset().union(*(kind_of(each.kind).elsewhere(change_set.namespace, each) for each in changes))
+    return list(Namespace.objects.filter(pk__in=found).order_by("pk"))
 
 
 def affected_teams(change_set: ChangeSet, changes: Iterable[Change] | None = None) -> frozenset[int]:
@@ -100,11 +120,26 @@ def approval_state(change_set: ChangeSet) -> ApprovalState:
     now = standing_now(change_set.namespace, change_set.requested_by, policy=policy, own_teams=change_set.own_teams)
     now = Standing(now.sources, now.own_side | _who_gains(change_set))
     case = Case(digest_now(change_set), affected_teams(change_set), at_request, now)
+    elsewhere = [_case_in(place, change_set, case) for place in places_elsewhere(change_set)]
     rows = change_set.approvals.select_related("user").order_by("at", "pk")
-    given = [CountedApproval(each, objection_to_approval(each.given, policy, case)) for each in rows]
+    given = [CountedApproval(each, _objection(each, policy, case, elsewhere)) for each in rows]
     latest = {each.approval.user_id: each for each in given}  # one of each person
-    needed = max(1, policy.approvals) if change_set.needs else 0
-    return ApprovalState(policy, case, tuple(latest.values()), needed)
+    needed = _most(policy, elsewhere) if change_set.needs else 0
+    return ApprovalState(policy, case, tuple(latest.values()), needed, elsewhere)
+
+
+def _objection(
+    approval: Approval, policy: Policy, case: Case, elsewhere: Sequence[tuple[Policy, Case]]
+) -> Objection | None:
+    return objection_to_approval(approval.given, policy, case) or _objection_elsewhere(approval.user_id, elsewhere)
+
+
+def _case_in(place: Namespace, change_set: ChangeSet, case: Case) -> tuple[Policy, Case]:
+    """Return the policy of another namespace that asks for approval too, and who has which right there."""
+    policy = policy_of(place.pk)
+    now = standing_now(place, change_set.requested_by, policy=policy)
+    before = Standing(change_set.sources_at_request(place.pk), case.at_request.own_side)
+    return policy, Case(case.digest, case.teams, before, Standing(now.sources, case.now.own_side))
 
 
 def waiting_for(user: User, change_sets: Iterable[ChangeSet], at: datetime) -> list[ChangeSet]:

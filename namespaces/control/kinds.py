@@ -30,9 +30,14 @@ Inverse = Callable[[Namespace, Change], Draft | None]
 Renew = Callable[[Namespace, Change], None]
 Gains = Callable[[Change], frozenset[int]]
 Routine = Callable[[Change], bool]
+Elsewhere = Callable[[Namespace, Change], frozenset[int]]
 
 
 def _no_one(change: Change) -> frozenset[int]:
+    return frozenset()
+
+
+def _nowhere(namespace: Namespace, change: Change) -> frozenset[int]:
     return frozenset()
 
 
@@ -49,6 +54,7 @@ class ChangeKind:
     returns the teams whose clients or rows it concerns, 0 for no team. `inverse` returns the change that undoes it, None where
     nothing does. `renew` reads `before` and `edition` again, for a rebase. `gains` returns the people who would get a right by it,
     by primary key: they never approve it. `is_routine` returns whether a change is an everyday one: pages list it after the others.
+    `elsewhere` returns the other namespaces, by primary key, whose policy asks for approval of it too.
     """
 
     code: str
@@ -59,6 +65,7 @@ class ChangeKind:
     renew: Renew
     gains: Gains = field(default=_no_one, kw_only=True)
     is_routine: Routine = field(default=_never, kw_only=True)
+    elsewhere: Elsewhere = field(default=_nowhere, kw_only=True)
 
 
 @dataclass(frozen=True)

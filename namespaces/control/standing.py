@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.db.models import Q
+from django.utils import timezone
 
 from namespaces.control.rules.approvals import Standing
 from namespaces.control.rules.policy import Policy
 from namespaces.models import ControlPolicy, Namespace, NamespaceRole, Role
-from portal.models import Membership, User
+from portal.models import FormerMembership, Membership, User
+from portal.models.people import FORMER_KEPT
 
 _read: ContextVar[dict[int, Policy] | None] = ContextVar("policies", default=None)
 
@@ -46,9 +48,14 @@ def teams_of_person(user: User) -> frozenset[int]:
 
 
 def standing_now(namespace: Namespace, requester: User, *, policy: Policy, own_teams: Collection[int] = ()) -> Standing:
-    """Return the standing of everyone now. `own_teams`: the requester's teams at the request, where that is over."""
-    teams = teams_of_person(requester) | frozenset(own_teams)
-    side = Membership.objects.filter(team__in=teams).values_list("user", flat=True)
+    """Return the standing of everyone now. `own_teams`: the requester's teams at the request, where that is over.
+
+    Who left a team lately is still on its side, or people would leave just before a request of their team, and approve it.
+    """
+    former = FormerMembership.objects.filter(left_at__gt=timezone.now() - FORMER_KEPT)
+    teams = {*teams_of_person(requester), *own_teams, *former.filter(user=requester).values_list("team", flat=True)}
+    side = set(Membership.objects.filter(team__in=teams).values_list("user", flat=True))
+    side |= set(former.filter(team__in=teams).values_list("user", flat=True))
     return Standing(_sources(namespace, policy), frozenset({requester.pk, *side}))
 
 

@@ -8,6 +8,7 @@ from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.connections import ClientCertificate, ConnectionAttempt, RefusedOperation
 from namespaces.models.core import Client, Namespace, NamespaceRole, Possession, Role
 from namespaces.models.decisions import DecisionChange, DecisionPoint
+from namespaces.models.former import FormerPolicy, FormerThumbprint
 from namespaces.models.issuer_alarms import IssuerAlarm
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
@@ -28,6 +29,8 @@ __all__ = [
     "ControlPolicy",
     "DecisionChange",
     "DecisionPoint",
+    "FormerPolicy",
+    "FormerThumbprint",
     "ImportRow",
     "IssuerAlarm",
     "Namespace",

@@ -152,6 +152,11 @@ class ChangeSet(models.Model):
         sources = {int(pk): frozenset(texts) for pk, texts in kept.get("sources", {}).items()}
         return Standing(sources, frozenset(kept.get("own_side", ())))
 
+    def sources_at_request(self, namespace_pk: int) -> dict[int, frozenset[str]]:
+        """Return who had which right in another namespace that asks for approval too, when this revision was requested."""
+        kept: Mapping[str, Any] = (self.standing or {}).get("elsewhere", {}).get(str(namespace_pk), {})
+        return {int(pk): frozenset(texts) for pk, texts in kept.items()}
+
     @property
     def own_teams(self) -> frozenset[int]:
         """Return the requester's teams as they were at the request."""

@@ -5,7 +5,7 @@ from portal.models.evidence import ActivityCheckpoint, ActivityLink, Part, Seale
 from portal.models.links import AccessLink, InvitedTeam
 from portal.models.notices import Channel, DigestTime, Notice, NoticePreference, NoticeRecipient, Reminder
 from portal.models.outbox import Outgoing, OutgoingMail
-from portal.models.people import Membership, Team, User
+from portal.models.people import FormerMembership, Membership, Team, User
 from portal.models.sign_in import CachedValue, FailedSignIns, SignInCount
 from portal.models.webhooks import Webhook, WebhookAttempt, WebhookDelivery
 
@@ -19,6 +19,7 @@ __all__ = [
     "Channel",
     "DigestTime",
     "FailedSignIns",
+    "FormerMembership",
     "InvitedTeam",
     "Membership",
     "Notice",

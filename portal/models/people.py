@@ -1,6 +1,7 @@
 """Users, teams and who is in which team."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -41,6 +42,9 @@ class User(AbstractUser):
         return salted_hmac("portal.sessions", bound, secret="", algorithm="sha256").hexdigest()
 
 
+FORMER_KEPT = timedelta(days=14)  # as long as a request of approval is open
+
+
 class Team(models.Model):
     """Users who own resources together."""
 
@@ -49,6 +53,17 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def leave(self, at: datetime) -> None:
+        """Delete these memberships, and remember for a while that the people were in the teams."""
+        gone = [
+            FormerMembership(team_id=team, user_id=user, left_at=at) for team, user in self.values_list("team", "user")
+        ]
+        FormerMembership.objects.bulk_create(gone)
+        FormerMembership.objects.filter(left_at__lt=at - FORMER_KEPT).delete()
+        self.delete()
 
 
 class Membership(models.Model):
@@ -60,9 +75,22 @@ class Membership(models.Model):
     lead_since = models.DateTimeField(null=True)  # of those who were made lead later than member
     by_sso = models.BooleanField(default=False)  # follows the groups of the identity provider, and is not edited here
 
+    objects = MembershipQuerySet.as_manager()
+
     class Meta:
         db_table = "portal_team_members"
         unique_together = [("team", "user")]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"
+
+
+class FormerMembership(models.Model):
+    """One person left one team lately. People who left a team still count as its members where it approves nothing of its own."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    left_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} left {self.team}"

@@ -46,7 +46,7 @@ def create_person(
         administrator_and(actor)
         check_address_is_free(email)
         save_new(user)
-        check_join(teams, user)
+        check_join(teams, user, by=actor)
         join(user, [(team, False) for team in teams])
         for key in roles:
             role_book().grant(actor, user, key)
@@ -86,9 +86,9 @@ def join(user: User, teams: Sequence[tuple[Team, bool]]) -> None:
     Membership.objects.bulk_create([Membership(user=user, team=team, is_lead=is_lead) for team, is_lead in teams])
 
 
-def check_join(teams: Sequence[Team], user: User | None, *, leads: bool = False) -> None:
+def check_join(teams: Sequence[Team], user: User | None, *, by: User | None, leads: bool = False) -> None:
     """Raise RefusedError where others must approve that a person joins one of the teams, or leads it."""
-    why = next((why for team in teams if (why := why_not_joined(team, user, leads=leads))), "")
+    why = next((why for team in teams if (why := why_not_joined(team, user, by=by, leads=leads))), "")
     if why:
         raise RefusedError("teams", "needs-approval", why)
 

@@ -53,7 +53,7 @@ def invite(
         _check_inviter(current, teams, gives_more=bool(roles or makes_administrator or leads))
         check_address_is_free(email)
         if not makes_administrator:
-            check_join(teams, None, leads=leads)
+            check_join(teams, None, by=actor, leads=leads)
         _check_not_invited(link.email, now)
         secret = issue(link, now)
         InvitedTeam.objects.bulk_create([InvitedTeam(link=link, team=team, is_lead=leads) for team in teams])
@@ -104,8 +104,9 @@ def accept_invitation(
         for key in link.roles:
             if inviter is not None:
                 _grant(inviter, user, key)
-        joined = [each.team for each in invited if not why_not_joined(each.team, user)]
-        leads = {each.team_id for each in invited if each.is_lead and not why_not_joined(each.team, user, leads=True)}
+        joined = [each.team for each in invited if not why_not_joined(each.team, user, by=inviter)]
+        leading = [each.team for each in invited if each.is_lead]
+        leads = {team.pk for team in leading if not why_not_joined(team, user, by=inviter, leads=True)}
         join(user, [(team, team.pk in leads) for team in joined])  # the rest needs approval by now
         link.used_at, link.user = now, user
         link.save(update_fields=["used_at", "user"])

@@ -53,7 +53,7 @@ def add_member(actor: User, *, team: Team, person: User) -> Membership:
         if not user.is_active:
             raise RefusedError("who", "disabled", f"{user.display_name} is disabled.")
         row = _locked(team)
-        why = why_not_joined(row, user)
+        why = why_not_joined(row, user, by=actor)
         if why:
             raise RefusedError("who", "needs-approval", why)
         held, is_new = Membership.objects.get_or_create(team=row, user=user)
@@ -72,7 +72,7 @@ def remove_member(actor: User, *, team: Team, person: User) -> None:
         if held.is_lead and not rows[actor.pk].is_superuser:
             raise RefusedError("", "lead", "Only administrators remove the lead of a team.")
         facts = {"before": membership_facts(held), "after": membership_facts(None)}
-        held.delete()
+        Membership.objects.filter(pk=held.pk).leave(timezone.now())
         note_team(actor, "Remove team member", team, name=rows[person.pk].username, **facts)
 
 

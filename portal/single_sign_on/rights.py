@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from django.utils import timezone
+
 from portal.activity import record
 from portal.models import Membership, Team, User
 from portal.single_sign_on.configuration import SingleSignOn
@@ -39,7 +41,7 @@ def _managed(user: User) -> dict[str, Any]:
 
 
 def _follow_teams(user: User, names: set[str]) -> None:
-    user.memberships.filter(by_sso=True).exclude(team__name__in=names).delete()
+    Membership.objects.filter(user=user, by_sso=True).exclude(team__name__in=names).leave(timezone.now())
     teams = list(Team.objects.filter(name__in=names))
     if missing := names - {team.name for team in teams}:
         logger.warning("PORTAL_SSO_GROUPS names teams that do not exist: %s.", ", ".join(sorted(missing)))

@@ -9,7 +9,7 @@ from namespaces.actions.change_sets.records import check_requester, locked, note
 from namespaces.actions.change_sets.requests import TASK
 from namespaces.actions.change_sets.writing import try_to_write
 from namespaces.actions.teams import check_verb
-from namespaces.control.cases import affected_teams, approval_state
+from namespaces.control.cases import affected_teams, approval_state, places_elsewhere
 from namespaces.control.rules.approvals import SENTENCES, Case, Standing, objection_to
 from namespaces.control.standing import policy_of, standing_now, teams_of_person
 from namespaces.models import Change, ChangeSet
@@ -34,8 +34,10 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
     with transaction.atomic(durable=True):
         row = locked(change_set)
         person = active(actor)
-        check_verb(person, row.namespace, Verb.OWN)
-        if not policy_of(row.namespace_id).emergency:
+        places = [row.namespace, *places_elsewhere(row)]
+        for place in places:
+            check_verb(person, place, Verb.OWN)
+        if not all(policy_of(place.pk).emergency for place in places):
             raise RuleError("", "emergency-off", "This namespace does not allow changes without approval.")
         if row.state == State.DRAFT:
             check_requester(person, row)

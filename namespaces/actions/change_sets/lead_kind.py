@@ -28,10 +28,11 @@ def check_lead(actor: User, team: Team, person: User) -> None:
         check_other(actor, pk, [Need.POWERFUL_ROLE], draft)
 
 
-def why_not_joined(team: Team, person: User | None, leads: bool) -> str:
-    """Return why a person may not join a team, or lead it, without approval: it would make them Owner. "" where they may.
+def why_not_joined(team: Team, person: User | None, leads: bool, by: User | None) -> str:
+    """Return why a person may not join a team, or lead it, without approval: it would make them Owner, or let them approve.
 
-    A person who is Owner in their own right becomes nothing new.
+    "" where they may. A person who is Owner in their own right becomes nothing new. Into a team that approves, administrators add
+    people, and leads do not: they would choose who approves.
     """
     if person is not None and person.is_superuser:
         return ""
@@ -44,6 +45,11 @@ def why_not_joined(team: Team, person: User | None, leads: bool) -> str:
             return (
                 f"Members of {team.name} are Owners of {name}, which needs approval. Make the person Owner there first."
             )
+    if by is None or not by.is_superuser:
+        named = ControlPolicy.objects.filter(by_team=team, enabled=True).exclude(namespace__in=own)
+        for policy in named.select_related("namespace").order_by("namespace"):
+            if policy.rules.asked([Need.POWERFUL_ROLE]):
+                return f"Members of {team.name} approve changes of {policy.namespace.name}, so only administrators add one."
     if leads and any(policy_of(pk).asked([Need.POWERFUL_ROLE]) for pk in _concerned(team)):
         return f"Leads of {team.name} approve changes, so a new one needs approval. Add a member, then make them lead."
     return ""
@@ -86,4 +92,12 @@ def _who_leads(change: Change) -> frozenset[int]:
     return frozenset({change.values["user"]} if change.values["is_lead"] else ())
 
 
-LEAD = ChangeKind(LEAD_KIND, "team lead", _apply, _team, _inverse, _renew, gains=_who_leads)
+def _elsewhere(namespace: Namespace, change: Change) -> frozenset[int]:
+    """Return the other namespaces where the team owns something, or has a role, and that ask for approval of its leads."""
+    if not change.values["is_lead"] or change.team is None:
+        return frozenset()
+    others = (pk for pk in _concerned(change.team) if pk != namespace.pk)
+    return frozenset(pk for pk in others if policy_of(pk).asked([Need.POWERFUL_ROLE]))
+
+
+LEAD = ChangeKind(LEAD_KIND, "team lead", _apply, _team, _inverse, _renew, gains=_who_leads, elsewhere=_elsewhere)

@@ -11,7 +11,7 @@ from namespaces.control.kinds import Draft
 from namespaces.control.rules.approvals import Case, Standing, possible_approvers
 from namespaces.control.rules.policy import MOST_APPROVALS, Need, Policy
 from namespaces.control.standing import standing_now
-from namespaces.models import ControlPolicy, Namespace
+from namespaces.models import ControlPolicy, FormerPolicy, Namespace
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
@@ -131,9 +131,25 @@ def _write(row: ControlPolicy, policy: Policy) -> None:
     row.save()
 
 
-def start_policy(namespace: Namespace) -> ControlPolicy:
-    """Switch the policy on for a namespace that is being connected, inside that transaction."""
-    return ControlPolicy.objects.create(namespace=namespace, enabled=True)
+def start_policy(namespace: Namespace, *, needs_approval: bool) -> None:
+    """Give a namespace that is being connected its policy, inside that transaction: the one from before, or one that is switched on."""
+    former = FormerPolicy.objects.filter(resource_key=namespace.resource_key).first()
+    if former is not None:
+        policy = policy_from(former.values)
+        if policy.by_team is not None and not Team.objects.filter(pk=policy.by_team).exists():
+            policy = replace(policy, by_team=None, by_owners=True)
+        _write(ControlPolicy(namespace=namespace, edition=0), policy)
+        former.delete()
+    elif needs_approval:
+        ControlPolicy.objects.create(namespace=namespace, enabled=True)
+
+
+def keep_policy(namespace: Namespace) -> None:
+    """Keep the policy of a namespace that is being disconnected: to connect it again is no way around it."""
+    row = ControlPolicy.objects.filter(namespace=namespace).first()
+    if row is not None:
+        values = {"values": described(row.rules)}
+        FormerPolicy.objects.update_or_create(resource_key=namespace.resource_key, defaults=values)
 
 
 def approvers_for(namespace: Namespace, requester: User, policy: Policy) -> list[User]:

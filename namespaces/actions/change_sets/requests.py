@@ -10,9 +10,10 @@ from django.utils import timezone
 from namespaces.actions.change_sets.records import check_requester, locked, note, people, tell
 from namespaces.actions.change_sets.writing import NoLongerApplies, try_to_write
 from namespaces.actions.teams import check_verb
-from namespaces.control.cases import affected_teams, approval_state
+from namespaces.control.cases import affected_teams, approval_state, places_elsewhere
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.kinds import Draft, kind_of
+from namespaces.control.rules.approvals import Standing
 from namespaces.control.standing import policy_of, standing_now, teams_of_person
 from namespaces.models import Change, ChangeSet, Namespace
 from namespaces.rights import Verb
@@ -287,8 +288,12 @@ def _ask(row: ChangeSet, now: datetime) -> None:
     row.needs = sorted(try_to_write(row, changes, now))
     policy = policy_of(row.namespace_id)
     standing = standing_now(row.namespace, row.requested_by, policy=policy)
+    others = {each.pk: each for each in places_elsewhere(row)}
     row.standing = {
-        "sources": {str(pk): sorted(sources) for pk, sources in standing.sources.items()},
+        "sources": _kept(standing),
+        "elsewhere": {
+            str(pk): _kept(standing_now(each, row.requested_by, policy=policy_of(pk))) for pk, each in others.items()
+        },
         "own_side": sorted(standing.own_side),
         "own_teams": sorted(teams_of_person(row.requested_by)),
     }
@@ -304,6 +309,10 @@ def _ask(row: ChangeSet, now: datetime) -> None:
     row.save()
     if row.needs:
         ask_people(row)
+
+
+def _kept(standing: Standing) -> dict[str, list[str]]:
+    return {str(pk): sorted(sources) for pk, sources in standing.sources.items()}
 
 
 def ask_people(row: ChangeSet) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
 from namespaces.actions.configuration import update_configuration
+from namespaces.control.former_thumbprints import had_thumbprint_match
 from namespaces.control.kinds import Draft, Routine, RowKind
 from namespaces.control.reach import NO_TEAM
 from namespaces.control.rules.policy import Need
@@ -173,6 +174,8 @@ def _client_needs(intention: Intention) -> frozenset[Need]:
     if before is None and row.pk is not None and intention.operation is Operation.CREATE:
         before = Client.objects.get(pk=row.pk).describe()  # one that waits for its deletion is wanted again
     was = (before or {}).get("validation_scheme")
+    if before is None and row.validation_scheme != THUMBPRINT_SCHEME and had_thumbprint_match(row):
+        was = THUMBPRINT_SCHEME
     if intention.operation is not Operation.DELETE and was == THUMBPRINT_SCHEME != row.validation_scheme:
         found.add(Need.LEAVE_THUMBPRINT)
     return frozenset(found)

@@ -52,7 +52,10 @@ class Objection(StrEnum):
 
 
 SENTENCES: Mapping[Objection, str] = {
-    Objection.OWN: "The requester, members of the requester's teams and people who would get a right by it never approve.",
+    Objection.OWN: (
+        "The requester, members of the requester's teams, also of the last 14 days, and people who would get a right by it never "
+        "approve."
+    ),
     Objection.NO_RIGHT: "The policy of this namespace does not name this person as one who may approve it.",
     Objection.TOO_NEW: "This right to approve is newer than the request.",
     Objection.CHANGED: "The request was edited after this approval.",

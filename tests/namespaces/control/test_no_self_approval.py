@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
 from namespaces.actions.change_sets import requests
 from namespaces.actions.change_sets.applying import run_change_set
@@ -19,12 +21,19 @@ from namespaces.control.gate import NeedsApproval
 from namespaces.models import ChangeSet, Client, ControlPolicy, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Membership, Team, User
-from portal.people.teams import set_lead
+from portal.people.authority import RefusedError
+from portal.people.teams import add_member, set_lead
+from portal.single_sign_on.configuration import SingleSignOn
+from portal.single_sign_on.mapping import Grant
+from portal.single_sign_on.rights import follow_groups
 from tests.namespaces.control.conftest import Plant
 from tests.support.factories import make_admin, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 STEPS = 60
+PROVIDER = SingleSignOn(
+    issuer="https://login.contoso.example", client_id="portal", groups={"line-c": Grant(teams=("Line C",))}
+)
 
 
 @dataclass
@@ -35,6 +44,9 @@ class History:
     owner_since: dict[int, int] = field(default_factory=dict)
     lead_since: dict[tuple[int, int], int] = field(default_factory=dict)  # of a team
     members: dict[int, set[int]] = field(default_factory=dict)  # of each team, now
+    ever: dict[int, set[int]] = field(default_factory=dict)  # of each team, within the last days
+    names_team: bool = False  # whose members approve
+    approves_since: dict[int, int] = field(default_factory=dict)  # member of the team that the policy names
     disabled: set[int] = field(default_factory=set)
     asked_at: int = 0
     side_at_request: set[int] = field(default_factory=set)
@@ -46,19 +58,20 @@ class History:
         return self.clock
 
     def side_of(self, requester: int) -> set[int]:
-        teams = {team for team, people in self.members.items() if requester in people} | self.teams_at_request
-        return {requester, *self.side_at_request}.union(*(self.members[team] for team in teams))
+        teams = {team for team, people in self.ever.items() if requester in people} | self.teams_at_request
+        return {requester, *self.side_at_request}.union(*(self.ever[team] for team in teams))
 
     def ask(self, requester: int) -> None:
         self.asked_at = self.tick()
-        self.teams_at_request = {team for team, people in self.members.items() if requester in people}
-        self.side_at_request = {requester}.union(*(self.members[team] for team in self.teams_at_request))
+        self.teams_at_request = {team for team, people in self.ever.items() if requester in people}
+        self.side_at_request = {requester}.union(*(self.ever[team] for team in self.teams_at_request))
         self.approved.clear()
 
     def may_count(self, person: int, requester: int, reached: set[int]) -> bool:
         if person in self.side_of(requester) or person in self.disabled:
             return False
         since = [self.owner_since[person]] if person in self.owner_since else []
+        since += [self.approves_since[person]] if self.names_team and person in self.approves_since else []
         since += [at for (who, team), at in self.lead_since.items() if who == person and team in reached]
         return any(at < self.asked_at for at in since)
 
@@ -81,9 +94,17 @@ class Story:
         self.teams = [plant.line_a, plant.line_b, make_team("Line C")]
         for user in self.people[4:]:
             plant.namespace.roles.create(user=user, role=Role.OWNER)
-        ControlPolicy.objects.update(approvals=self.random.choice([1, 2, 3]), needs=["client_create"])
-        for team in self.teams:
+        self.guards = make_team("Guards", self.people[5])  # approve, and see the namespace
+        self.history.names_team = self.random.choice([True, False])
+        ControlPolicy.objects.update(
+            approvals=self.random.choice([1, 2, 3]),
+            needs=["client_create", "powerful_role"],
+            by_team=self.guards if self.history.names_team else None,
+        )
+        self.history.approves_since[self.people[5].pk] = self.history.tick()
+        for team in (*self.teams, self.guards):
             self.history.members[team.pk] = set(team.members.values_list("pk", flat=True))
+            self.history.ever[team.pk] = set(self.history.members[team.pk])
         for role in plant.namespace.roles.filter(role=Role.OWNER):
             self.history.owner_since[role.user_id or 0] = self.history.tick()
         for held in Membership.objects.filter(is_lead=True):
@@ -134,6 +155,7 @@ class Story:
             self.edit,
         ]
         steps += [self.toggle_owner, self.toggle_member, self.toggle_lead, self.disable, self.apply]
+        steps += [self.join_those_who_approve, self.toggle_group]
         for _ in range(STEPS):
             step = self.random.choice(steps)
             step(self.random.choice(self.people))
@@ -180,13 +202,44 @@ class Story:
         team = self.random.choice([self.plant.line_a, *self.teams])
         if person == self.plant.dana and team == self.plant.line_a:
             return  # then the request would not apply at all
-        if person.pk in self.history.members[team.pk]:
-            Membership.objects.filter(user=person, team=team).delete()
-            self.history.members[team.pk].remove(person.pk)
-            self.history.lead_since.pop((person.pk, team.pk), None)
+        is_member = person.pk in self.history.members[team.pk]
+        if is_member:
+            Membership.objects.filter(user=person, team=team).leave(timezone.now())
         else:
             Membership.objects.create(user=person, team=team)
+        self.note_member(person, team, not is_member)
+
+    def toggle_group(self, person: User) -> None:
+        """Join or leave Line C by a group of the identity provider."""
+        team = self.teams[2]
+        is_member = person.pk in self.history.members[team.pk]
+        if Membership.objects.filter(user=person, team=team, by_sso=False).exists():
+            return
+        with transaction.atomic():
+            follow_groups(person, PROVIDER, frozenset() if is_member else frozenset({"line-c"}))
+        self.note_member(person, team, not is_member)
+
+    def join_those_who_approve(self, person: User) -> None:
+        """The lead of the team that approves tries to add a person; only an administrator can."""
+        Membership.objects.update_or_create(team=self.guards, user=self.people[5], defaults={"is_lead": True})
+        if person.pk in self.history.members[self.guards.pk] or person.pk in self.history.disabled:
+            return
+        is_asked = self.history.names_team and person.pk not in self.history.owner_since
+        try:
+            add_member(self.people[5], team=self.guards, person=person)
+        except RefusedError:
+            return
+        assert not is_asked, f"{person} was added at {self.history.clock}"
+        self.note_member(person, self.guards, True)
+        self.history.approves_since[person.pk] = self.history.tick()
+
+    def note_member(self, person: User, team: Team, is_member: bool) -> None:
+        if is_member:
             self.history.members[team.pk].add(person.pk)
+            self.history.ever[team.pk].add(person.pk)
+        else:
+            self.history.members[team.pk].discard(person.pk)
+            self.history.lead_since.pop((person.pk, team.pk), None)
 
     def toggle_lead(self, person: User) -> None:
         team: Team = self.random.choice([self.plant.line_a, *self.teams])
