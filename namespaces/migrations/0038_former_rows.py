@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('namespaces', '0036_webhooks_in_azure'),
+        ('namespaces', '0037_decided_attempts'),
     ]
 
     operations = [
