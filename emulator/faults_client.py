@@ -114,6 +114,15 @@ class EmulatorControl:
         """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
         self._call("POST", "/judging", {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())})
 
+    def end_sessions(
+        self, namespace_id: str, *, thumbprints: Sequence[str] = (), names: Sequence[str] = (), reason: str = ""
+    ) -> int:
+        """End the sessions of clients that presented one of these certificates, by SHA-256 thumbprint, or that have one of these
+        authentication names. Return their number.
+        """
+        wanted = {"namespace": namespace_id, "thumbprints": list(thumbprints), "authenticationNames": list(names)}
+        return int(self._call("POST", "/sessions/end", wanted | ({"reason": reason} if reason else {}))["ended"])
+
     def signing_keys(self) -> list[str]:
         """Return the ids (`kid`) of the published keys that sign tokens, the current one first."""
         return [str(each) for each in self._call("GET", "/signing-keys")["keys"]]

@@ -96,6 +96,7 @@ class ArmService:
             mqtt_endpoints,
             mqtt_ca,
             events.counts,
+            mqtt.end_sessions,
         )
         self._events = EventSubscriptions(store, self._visible, self._operations, events)
         self._events.fail_unfinished()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from certificates.x509.key_masking import masked
 from emulator.arm.access_keys import AccessKeys
+from emulator.arm.faults.session_endings import SessionEnding
 from emulator.arm.requests.calls import Call
 from emulator.arm.requests.errors import ArmError
 from emulator.arm.requests.responses import ArmResponse
@@ -27,6 +28,9 @@ class MqttState(Protocol):
 
     def connected_clients(self, namespace_id: str) -> int:
         """Return the number of clients that are connected to a namespace."""
+
+    def end_sessions(self, ending: SessionEnding) -> int:
+        """End sessions that are connected, and return their number."""
 
     def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:
         """Ask for the faults of each question to a webhook, by the id of its namespace."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emulator.arm.application import ArmService
+from emulator.arm.faults.session_endings import SessionEnding
 from emulator.arm.requests.throttle import Throttle
 from emulator.arm.resource_types.child_type import Limits
 from emulator.arm.seed import SeedError, read_seed
@@ -113,6 +114,9 @@ class NoMqtt:
         return {}
 
     def connected_clients(self, namespace_id: str) -> int:
+        return 0
+
+    def end_sessions(self, ending: SessionEnding) -> int:
         return 0
 
     def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from emulator.arm.faults.active_faults import ActiveFaults
 from emulator.arm.faults.judging import JudgingMoments, read_move
+from emulator.arm.faults.session_endings import SessionEnder, read_ending
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
 from emulator.ready_file import mqtt_content
@@ -22,8 +23,8 @@ class ControlApi:
 
     `reset` restores the state at the start, `replace` deletes namespaces and creates them again, `judging` moves the moments at
     which certificates are judged, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
-    id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, and `event_counts` returns what became of life-cycle
-    events.
+    id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, `event_counts` returns what became of life-cycle
+    events, and `end_sessions` ends sessions of MQTT clients and returns their number.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class ControlApi:
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
         event_counts: Callable[[], dict[str, Any]],
+        end_sessions: SessionEnder,
     ) -> None:
+        self._end_sessions = end_sessions
         self._faults = faults
         self._reset = reset
         self._replace = replace
@@ -68,6 +71,8 @@ class ControlApi:
                 return web.json_response(self._judging.all())
             case ("POST", "judging"):
                 return web.json_response(self._judging.move(read_move(body)))
+            case ("POST", "sessions", "end"):
+                return web.json_response({"ended": self._end_sessions(read_ending(body))})
             case ("POST", "reset"):
                 self._reset()
                 return web.Response(status=204)
@@ -76,7 +81,7 @@ class ControlApi:
             "NotFound",
             "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
             " DELETE /emulator/faults/ID, POST /emulator/namespaces, GET and POST /emulator/judging, GET and POST"
-            " /emulator/signing-keys, POST /emulator/reset.",
+            " /emulator/signing-keys, POST /emulator/sessions/end, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:

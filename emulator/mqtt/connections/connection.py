@@ -5,6 +5,7 @@ A CONNECT is received and decoded here, decided in `emulator.mqtt.connect_decisi
 """
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import Iterator
 from functools import partial
@@ -262,6 +263,11 @@ class Connection:
         """The uploaded CA certificate that the client was accepted by; "" for none."""
         decision = self._recorder.decision
         return decision.anchor if decision is not None else ""
+
+    @property
+    def thumbprints(self) -> tuple[str, ...]:
+        """The SHA-256 thumbprints of the certificates that the client presented, in hex."""
+        return tuple(hashlib.sha256(der).hexdigest() for der in self.wire.peer_chain)
 
     def authenticate_again(self) -> Refusal | None:
         """Authenticate the client as for a new CONNECT, and return why it is no longer accepted, if so.

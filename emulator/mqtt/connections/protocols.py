@@ -45,6 +45,10 @@ class ClientConnection(Protocol):
     @property
     def ca_name(self) -> str: ...
 
+    @property
+    def thumbprints(self) -> Iterable[str]:
+        """The SHA-256 thumbprints of the certificates that the client presented."""
+
     def authenticate_again(self) -> Refusal | None: ...
 
     def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None: ...

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from emulator.arm.faults.session_endings import SessionEnding
 from emulator.authority import Authority
 from emulator.credentials import Credentials
 from emulator.fault_rules import WebhookPlan
@@ -96,6 +97,11 @@ class MqttEndpoints:
         self._outages = tuple(pattern.casefold() for pattern in patterns)
         for endpoint in self._endpoints.values():
             endpoint.set_down(self._is_down(endpoint.namespace_id))
+
+    def end_sessions(self, ending: SessionEnding) -> int:
+        """End sessions that are connected, and return their number."""
+        endpoint = self._by_key.get(id_key(ending.namespace_id))
+        return 0 if endpoint is None else endpoint.end_sessions(ending)
 
     def set_webhook_faults(self, plan_of: Callable[[str], WebhookPlan]) -> None:
         """Ask for the faults of each question to a webhook, by the id of its namespace."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from certificates.authentication.engine import authentication_name_key
+from emulator.arm.faults.session_endings import SessionEnding
 from emulator.authority import Authority
 from emulator.credentials import Credentials
 from emulator.mqtt.authorization.topics import Authorization
@@ -119,6 +121,19 @@ class NamespaceEndpoint:
         self._is_down = is_down
         for transport in tuple(self._transports) if is_down else ():
             transport.abort()
+
+    def end_sessions(self, ending: SessionEnding) -> int:
+        """End sessions that are connected, and return their number."""
+        owners = {authentication_name_key(name) for name in ending.names}
+        found = [
+            connection
+            for connection in self.connections()
+            if (connection.session is not None and connection.session.owner in owners)
+            or not ending.thumbprints.isdisjoint(connection.thumbprints)
+        ]
+        for connection in found:
+            connection.end(Reason.NOT_AUTHORIZED, ending.reason, "ClientAuthenticationError", code="session-ended")
+        return len(found)
 
     def forget(self) -> None:
         """Forget every remembered decision: the namespace has changed. May be called from any thread."""
