@@ -74,6 +74,7 @@ APP_LAYERS = (
         "reachability",
         "control",
         "decision_changes",
+        "namespace_rules",
         "reach",
         "throttling",
         "workers",

@@ -12,6 +12,7 @@ from certificates.authentication.client_index import ClientIndex
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA
 from certificates.decisions.tokens import ENTRA_V1, ENTRA_V2, ExpectedCaller
 from certificates.models import CACertificate
+from certificates.namespace_rules import rules_of
 from namespaces.actions.decision_points import principals_in
 from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
 
@@ -93,6 +94,7 @@ def load_parts(point: DecisionPoint) -> Parts:
     state = NamespaceState(
         cas=tuple(TrustedCA(row.name, bytes(row.der)) for row in cas if row.der),
         alternative_sources=tuple(configuration.sources) if configuration is not None else (),
+        rules=rules_of(namespace.pk),
     )
     _ = state.anchors  # read here, not during a request
     longest = point.longest_session_seconds

@@ -10,11 +10,16 @@ from django.urls import reverse
 
 from certificates.authentication.engine import authenticate
 from certificates.authentication.matching import IP_SCHEME, MOST_NAMES, clients_of, first_name, presented_values
+from certificates.authentication.rules.differences import difference, without_rules
 from certificates.authentication.types import (
     FAILED,
+    ISSUER_VOUCHES,
+    KEY_PINNED,
     NOT_NEEDED,
+    NOT_REVOKED,
     PASSED,
     VALIDATION_SCHEMES,
+    WITHIN_POLICY,
     ClientRecord,
     Decision,
     NamespaceState,
@@ -22,6 +27,8 @@ from certificates.authentication.types import (
     authentication_name_key,
 )
 from certificates.models import CACertificate
+from certificates.namespace_rules import rules_of_each
+from certificates.pages.authentication_trace import client_records
 from certificates.pages.presented_chain import PresentedChain
 from certificates.x509.certificate import Certificate
 from certificates.x509.text import one_line, shortened
@@ -31,8 +38,11 @@ from sync.models import Sight
 LONGEST_SUBJECT = 80
 # The four ticks, each with the steps of the decision that it sums up.
 TICKS: Mapping[str, tuple[str, ...]] = {
-    "Issuer": ("issuer-found", "chain-verified", "client-authentication-allowed"),
-    "Validity": ("within-validity",),
+    "Issuer": (
+        *("issuer-found", "chain-verified", "client-authentication-allowed"),
+        *(NOT_REVOKED, ISSUER_VOUCHES, KEY_PINNED),
+    ),
+    "Validity": ("within-validity", WITHIN_POLICY),
     "Name": ("authentication-name", "client-found", "scheme-compared"),
     "Enabled": ("client-enabled",),
 }
@@ -50,6 +60,7 @@ class CheckedCertificate:
     """What would become of a certificate. `namespace`: where it comes furthest; None where nothing is there to ask.
 
     `others`: further namespaces that would let it in. `trusted_as`: of a CA certificate, its name in `namespace`, or "".
+    `unenforced`: why a rule of this portal would refuse it, where Azure decides and does not; else "".
     """
 
     subject: str
@@ -62,6 +73,7 @@ class CheckedCertificate:
     others: tuple[Namespace, ...] = ()
     trusted_as: str = ""
     fix: str = ""
+    unenforced: str = ""
 
 
 def check_certificate(
@@ -80,14 +92,15 @@ def check_certificate(
     if leaf.is_ca:
         return _checked_ca(namespaces, leaf, at)
     decisions = [
-        (each, _decide(state, presented, leaf, each.judged_at(at))) for each, state in _states(namespaces, leaf)
+        (each.namespace, *_enforced(each, _decide(each.states, presented, leaf, each.namespace.judged_at(at))))
+        for each in _asked(namespaces, leaf)
     ]
     if not decisions:
         return CheckedCertificate(
             _subject(leaf), False, False, "There is no namespace to check it against.", _no_ticks()
         )
-    letting_in = [each for each, decision in decisions if decision.accepted]
-    best, decision = max(decisions, key=lambda found: _progress(found[1]))
+    letting_in = [each for each, decision, _ in decisions if decision.accepted]
+    best, decision, unenforced = max(decisions, key=lambda found: _progress(found[1]))
     return CheckedCertificate(
         _subject(leaf),
         False,
@@ -98,6 +111,7 @@ def check_certificate(
         decision.client.name if decision.client is not None else "",
         tuple(each for each in letting_in if each.pk != best.pk),
         fix=decision.fix,
+        unenforced=unenforced,
     )
 
 
@@ -166,27 +180,44 @@ def _decide(states: Sequence[NamespaceState], presented: PresentedChain, leaf: C
     return decision
 
 
-def _states(
-    namespaces: Sequence[Namespace], leaf: Certificate
-) -> Iterator[tuple[Namespace, tuple[NamespaceState, ...]]]:
-    """Yield each namespace for the engine, with the clients that this certificate may belong to, in three queries."""
+@dataclass(frozen=True)
+class _Asked:
+    """A namespace for the engine. Where rows are hidden, the second state has only what the person sees."""
+
+    namespace: Namespace
+    states: tuple[NamespaceState, ...]
+    is_azure_deciding: bool
+
+
+def _enforced(asked: _Asked, decision: Decision) -> tuple[Decision, str]:
+    """Return what the endpoint does, and why a rule that is not enforced would refuse the certificate, or ""."""
+    if not asked.is_azure_deciding:
+        return decision, ""
+    azure = without_rules(decision)
+    return azure, decision.reason if difference(decision, azure) else ""
+
+
+def _asked(namespaces: Sequence[Namespace], leaf: Certificate) -> Iterator[_Asked]:
+    """Yield each namespace with the clients that this certificate may belong to, with as many queries as for one."""
     sight = Sight.over(each.sight for each in namespaces)
+    rules = rules_of_each([each.pk for each in namespaces], sights={each.pk: each.sight for each in namespaces})
+    bindings = [binding for each in rules.values() for binding in each.bindings.values()]
     clients: dict[int, dict[str, ClientRecord]] = {each.pk: {} for each in namespaces}
-    columns = ("authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state")
-    for pk, key, name, given, scheme, thumbprints, state in _candidates(sight, leaf).values_list(
-        "namespace_id", *columns
-    ):
-        is_enabled = state == Client.ConnectionState.ENABLED
-        clients[pk][key] = ClientRecord(name, given, scheme, tuple(thumbprints), is_enabled)
-    settings = NamespaceConfiguration.visible_to(sight)
-    sources = {row.namespace_id: tuple(row.sources) for row in settings}
+    for pk, key, record in client_records(_candidates(sight, leaf), bindings):
+        clients[pk][key] = record
+    settings = {row.namespace_id: row for row in NamespaceConfiguration.visible_to(sight)}
     every, seen = _trusted_cas(namespaces)
     for each in namespaces:
-        known: dict[str, Any] = {"clients": clients[each.pk], "alternative_sources": sources.get(each.pk, ())}
+        row = settings.get(each.pk)
+        known: dict[str, Any] = {
+            "clients": clients[each.pk],
+            "alternative_sources": tuple(row.sources) if row is not None else (),
+            "rules": rules[each.pk],
+        }
         states = [NamespaceState(cas=tuple(every[each.pk]), **known)]
         if each.sight.is_partial:
             states.append(NamespaceState(cas=tuple(seen[each.pk]), **known))
-        yield each, tuple(states)
+        yield _Asked(each, tuple(states), row is None or not row.webhook_url)
 
 
 def _candidates(sight: Sight, leaf: Certificate) -> QuerySet[Client]:

@@ -46,7 +46,7 @@ REVOKED, VOUCHES, POLICY, PINNED = "not-revoked", "issuer-vouches", "within-poli
 def client(team: str = "Line A", scheme: str = SUBJECT, **fields: Any) -> ClientRecord:
     thumbprints = (SENSOR.thumbprint,) if scheme == THUMBPRINT else ()
     attributes = {"kind": "pump", "floor": 2}
-    return ClientRecord("press-1", "sensor-1", scheme, thumbprints, True, team, attributes, **fields)
+    return ClientRecord("Press-1", "sensor-1", scheme, thumbprints, True, team, attributes, **fields)
 
 
 def key(identity: Identity) -> str:
@@ -91,7 +91,7 @@ def window(start: str, end: str, days: frozenset[int] = ALL_DAYS, zone: ZoneInfo
     return TimeWindow(days, time.fromisoformat(start), time.fromisoformat(end), zone)
 
 
-def pinned(*identities: Identity, name: str = "sensor-1") -> NamespaceRules:
+def pinned(*identities: Identity, name: str = "press-1") -> NamespaceRules:
     return NamespaceRules(pins={name: Pin({key(each): each.name for each in identities})})
 
 
@@ -280,7 +280,7 @@ ROWS = (
     Row("policy: the day of another zone", policy(windows=(window("00:00", "00:00", frozenset({6}), ZoneInfo("Pacific/Auckland")),)), POLICY),
     Row("policy: no day at all", policy(windows=(window("00:00", "00:00", frozenset()),)), POLICY, ("not within a week",)),
     # Pins.
-    Row("pin: of another client", pinned(SUB, name="sensor-2"), "", ()),
+    Row("pin: of another client", pinned(SUB, name="press-2"), "", ()),
     Row("pin: the issuer", pinned(LINE), "", ("Line 1 CA",)),
     Row("pin: another CA", pinned(SUB), PINNED, ("Sub CA", "Line 1 CA")),
     Row("pin: one of two", pinned(SUB, LINE)),
@@ -289,7 +289,7 @@ ROWS = (
     Row("pin: the sent intermediate", pinned(SUB), "", (), DEEP, (SUB,), (ROOT,)),
     Row("pin: by key, not by name", pinned(TWIN), PINNED),
     Row("pin: by key, after a renewal", pinned(LINE), uploaded=(ROOT.issue("Line 1 CA", ca=True, path_length=3),)),
-    Row("pin: no key left", NamespaceRules(pins={"sensor-1": Pin({})}), PINNED),
+    Row("pin: no key left", NamespaceRules(pins={"press-1": Pin({})}), PINNED),
     Row("pin: Thumbprint Match, issued there", pinned(LINE), client=BY_THUMBPRINT),
     Row("pin: Thumbprint Match, issued elsewhere", pinned(SUB), PINNED, client=BY_THUMBPRINT),
     Row("pin: Thumbprint Match without a chain", pinned(LINE), PINNED, uploaded=(), client=BY_THUMBPRINT),

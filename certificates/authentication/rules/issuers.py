@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from certificates.authentication.rules.names import authentication_name_key
 from certificates.authentication.rules.types import IssuerBinding, NamespaceRules, Pin
 from certificates.authentication.types import (
     CHANGE_BINDING,
@@ -52,6 +51,8 @@ def counts_for(binding: IssuerBinding) -> str:
     parts += [f"names like {visible(pattern)}" for pattern in binding.patterns]
     if not parts:
         return "no client"
+    if binding.is_hidden:
+        return "some clients"
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
@@ -78,7 +79,7 @@ def check_pin(path: Sequence[Certificate], client: ClientRecord, pins: Mapping[s
 
     Arguments: `path`, as for `check_binding`, but verified also with Thumbprint Match; `problem`: why there is none, else "".
     """
-    pin = pins.get(authentication_name_key(client.authentication_name))
+    pin = pins.get(client.name.lower())
     if pin is None:
         return Step(KEY_PINNED, NOT_NEEDED, f"{client.name} is not pinned to a CA.")
     shown = ", ".join(name or f"the key {key[:16]}…" for key, name in pin.keys.items()) or "no CA"

@@ -58,6 +58,7 @@ def read_list(data: bytes, issuers: Sequence[Certificate], *, at: datetime) -> R
     der = list_der(data)
     view = _view(der)
     signer = _signer(view, issuers)
+    _check_issuer(signer)
     found = known_list(der, signer.der)
     if found.this_update > at + LEEWAY:
         raise ListError(
@@ -94,9 +95,10 @@ def check_replaces(found: RevocationList, held: RevocationList) -> None:
 
 @lru_cache(maxsize=32)
 def known_list(der: bytes, signer: bytes) -> RevocationList:
-    """Return the list in `der`, checked with the CA certificate `signer` (DER). Raises `ListError`.
+    """Return the list in `der`, checked with the key of the CA certificate `signer` (DER). Raises `ListError`.
 
-    Cached, because a stored list is loaded again with each change of the rules.
+    Whether the CA may sign lists was checked when it was uploaded: a CA certificate that is renewed without cRLSign does not let
+    revoked certificates in. Cached, because a stored list is loaded again with each change of the rules.
     """
     view, issuer = _view(der), load_certificate(signer)
     _check_signature(view, issuer)
@@ -232,7 +234,7 @@ def _signer(view: x509.CertificateRevocationList, issuers: Sequence[Certificate]
 
 
 def _check_signature(view: x509.CertificateRevocationList, issuer: Certificate) -> None:
-    """Check that the issuer's key signed the list, and that it may (RFC 5280 section 6.3.3, steps f and g)."""
+    """Check that the issuer's key signed the list (RFC 5280 section 6.3.3, step g)."""
     try:
         signature = describe_signature(view)
     except LIBRARY_ERRORS as fault:
@@ -249,6 +251,10 @@ def _check_signature(view: x509.CertificateRevocationList, issuer: Certificate) 
             f"This list names {issuer.subject} as its issuer, but its key did not sign it.",
             "Choose the list of this CA, or download it again.",
         )
+
+
+def _check_issuer(issuer: Certificate) -> None:
+    """Check that the CA may sign lists (RFC 5280 section 6.3.3, step f)."""
     if not issuer.is_ca:
         raise ListError(
             "issuer-not-a-ca", f"{issuer.subject} is not marked as a CA.", "Upload the CA certificate again."

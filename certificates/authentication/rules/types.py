@@ -101,7 +101,8 @@ class Group:
 class IssuerBinding:
     """The clients that a CA vouches for: those of a team, in a group or with a name like a pattern. With none of these, nobody.
 
-    `teams` are names, and `patterns` authentication names with `*` for any characters, compared ignoring case.
+    `teams` are names, and `patterns` authentication names with `*` for any characters, compared ignoring case. `is_hidden`: of a CA
+    certificate that is hidden from the person who reads the trace; then it does not name for whom the CA counts.
     """
 
     key: str
@@ -109,6 +110,7 @@ class IssuerBinding:
     teams: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     patterns: tuple[str, ...] = ()
+    is_hidden: bool = False
 
     def vouches_for(self, client: Vouched) -> bool:
         """Return whether the client belongs to the binding. Whoever registers a client asks this too."""
@@ -127,6 +129,7 @@ class IssuerBinding:
             tuple(dict.fromkeys((*self.teams, *other.teams))),
             tuple(dict.fromkeys((*self.groups, *other.groups))),
             tuple(dict.fromkeys((*self.patterns, *other.patterns))),
+            self.is_hidden or other.is_hidden,
         )
 
 
@@ -168,7 +171,7 @@ class Pin:
 class NamespaceRules:
     """The rules of a namespace. Without any, the engine decides as Azure does.
 
-    `bindings` are keyed by the CA's key; `pins` by `authentication_name_key`. `refuses_stale_lists`: a list past its next update
+    `bindings` are keyed by the CA's key; `pins` by the client's name in lower case, which never changes. `refuses_stale_lists`: a list past its next update
     refuses the certificates of its issuer; otherwise it still counts, and the trace says that it is old.
     """
 

@@ -267,6 +267,8 @@ def test_a_stored_list_is_checked_again_with_the_ca_certificate_of_now() -> None
     assert known_list(GOOD, LINE.der).entries
     renewed = ROOT.issue("List Line CA", ca=True, path_length=1)
     assert known_list(GOOD, renewed.der).entries  # the same key
+    without = ROOT.issue("List Line CA", ca=True, key_usage=("keyCertSign",))
+    assert known_list(GOOD, without.der).entries  # a renewal never lets revoked certificates in
     with pytest.raises(ListError) as raised:
         known_list(GOOD, TWIN.der)
     assert raised.value.code == "signature"

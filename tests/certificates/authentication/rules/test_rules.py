@@ -97,7 +97,7 @@ def test_with_thumbprint_match_no_ca_vouches() -> None:
 
 
 def test_a_client_without_a_pin_needs_none() -> None:
-    step = Row("pins", pinned(SUB, name="sensor-2")).decide().steps[-1]
+    step = Row("pins", pinned(SUB, name="press-2")).decide().steps[-1]
     assert (step.code, step.outcome) == (PINNED, NOT_NEEDED)
 
 
