@@ -26,8 +26,8 @@ from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.certificate import load_certificate, public_key_hash
 from certificates.x509.reading import to_azure_pem
 from namespaces.connections.log_import import ConnectionIntake
-from namespaces.models import Client, DecisionPoint, Namespace
-from namespaces.rights import Rights, Role
+from namespaces.models import Client, DecisionPoint, Namespace, Role
+from namespaces.rights import Rights
 from portal.models import Team, User
 from sync.models import HIDDEN_NAME
 from tests.support.chains import Identity, authority
