@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from csp.decorators import csp_replace, csp_update
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.urls import ResolverMatch
 from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -69,10 +69,12 @@ def seat_screen(request: PageRequest, training: int, seat: int) -> HttpResponseB
     path = screen_of(place) if is_watched(place, timezone.now()) else ""
     match = page_of(place, path)
     if match is None:
-        raise Http404("There is no page to show.")
+        return HttpResponse(
+            status=HTTPStatus.NO_CONTENT
+        )  # the trainee has just left it, or the trainer stopped looking
     shown: Any = match.func(_as_asked_for(request, path, match), *match.args, **match.kwargs)
     if shown.status_code != HTTPStatus.OK or not shown.get("Content-Type", "").startswith("text/html"):
-        raise Http404("This is no page.")
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
     # The frame runs no script and takes no focus; a browser would complain about each attempt.
     shown.content = AUTOFOCUS.sub(rb"\1", SCRIPTS.sub(b"", shown.content))
     response: HttpResponseBase = shown

@@ -742,7 +742,7 @@ def test_an_object_of_another_namespace_is_not_found(place: Namespace, name: str
 def test_a_reader_sees_no_buttons_that_change_anything(place: Namespace) -> None:
     reader, contributor = signed_in("reader"), signed_in("contributor")
     for name, (method, least) in TABLE.items():
-        if method != "GET" or least != "reader":
+        if method != "GET" or least != "reader" or name == "namespaces:change_set_edit":  # of the request that one made
             continue
         text = body_of(ask(reader, name, "GET", place.pk)).decode()
         for forbidden in (

@@ -73,7 +73,7 @@ def test_the_page_on_the_screen_is_shown_in_the_trainers_session(training: Train
     path = reverse("namespaces:client_list", args=[seat.namespace_id])
     screen, look = page("seat_screen", training.pk, 1), page("seat_look", training.pk, 1)
     assert trainer.get(look).context["look"].screen.path == ""
-    assert trainer.get(screen).status_code == 404
+    assert trainer.get(screen).status_code == 204
     reports(browser, f"{path}?q=press")
     found = trainer.get(look)
     assert (found.context["look"].screen.path, found.context["look"].screen.is_shown) == (f"{path}?q=press", True)
@@ -113,7 +113,7 @@ def test_no_other_page_is_shown(training: TrainingClass, admin: User, address: s
     headers = {"HX-Request": "true", "HX-Current-URL": address.format(own=seat.namespace_id, other=other.namespace_id)}
     browser.get(page("seat_bar"), headers=headers)
     assert not trainer.get(page("seat_look", training.pk, 1)).context["look"].screen.is_shown
-    assert trainer.get(page("seat_screen", training.pk, 1)).status_code == 404
+    assert trainer.get(page("seat_screen", training.pk, 1)).status_code == 204
 
 
 def test_the_screen_is_known_while_the_trainer_looks_and_no_longer(training: TrainingClass, admin: User) -> None:
@@ -129,4 +129,4 @@ def test_the_screen_is_known_while_the_trainer_looks_and_no_longer(training: Tra
     for stranger in (browser, join(training, "Olu")[0], signed_in(make_user("ada"))):
         assert stranger.get(screen).status_code == 403
     trainer.post(page("seat_look_end", training.pk, 1))
-    assert trainer.get(screen).status_code == 404
+    assert trainer.get(screen).status_code == 204
