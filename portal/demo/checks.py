@@ -65,11 +65,12 @@ class Arm:
     client_secret: str
     subscription: str
     azure_profile: str
+    object_id: str  # of the service principal
 
     @classmethod
     def from_ready_file(cls, path: Path) -> "Arm":
         values = json.loads(path.read_text(encoding="utf-8"))
-        names = ("arm", "arm_ca", "tenant", "client_id", "client_secret", "subscription", "azure_profile")
+        names = ("arm", "arm_ca", "tenant", "client_id", "client_secret", "subscription", "azure_profile", "object_id")
         return cls(*(values[name] for name in names))
 
     def answers(self) -> bool:

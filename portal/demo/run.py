@@ -7,10 +7,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from portal.demo.checks import Arm, devices_answer, mqtt_answers, portal_answers, worker_answers
+from portal.demo.decisions import PORT as DECISIONS_PORT
+from portal.demo.decisions import DemoDecisions
 from portal.demo.devices import Devices
 from portal.demo.reach import Reach
 from portal.demo.single_sign_on import PORT as PROVIDER_PORT
@@ -35,6 +38,7 @@ OWN_VARIABLES = (
     "MQTT_ENDPOINTS",
     "CONNECTION_LOG_",
     "DEVICES_",
+    "DECISION",
     "GUNICORN_",
 )
 
@@ -72,6 +76,7 @@ class Demo:
         self._reach = reach
         self._class: dict[str, Any] = {}
         self._provider: DemoProvider | None = None
+        self._decisions: DemoDecisions | None = None
         self._report = report
         self._seed: dict[str, Any] = {}
         self._is_fresh = True
@@ -125,21 +130,31 @@ class Demo:
         arm_port = free_ports(ARM_PORT if self._port else 0, 1, self._report, "ARM")
         mqtt = MQTT_PORT if self._port else 0
         mqtt_port = free_ports(mqtt, MQTT_PORTS, self._report, "MQTT", address=self._reach.address)
+        decisions = self._decisions = DemoDecisions(
+            folder.decisions,
+            wanted_port=DECISIONS_PORT if self._port else 0,
+            now=datetime.now(UTC),
+            report=self._report,
+        )
         folder.emulator.mkdir(mode=0o700, exist_ok=True)
         emulator = {"state": folder.emulator, "host": HOST, "port": arm_port, "mqtt-port-base": mqtt_port}
         chosen = {"azure": self._azure} if self._azure else {}
-        given = emulator | {"ready-file": folder.emulator_ready} | chosen | self._reach.emulator_options()
+        given = emulator | {"ready-file": folder.emulator_ready} | chosen
+        given |= decisions.emulator_options() | self._reach.emulator_options()
         options = [f"--{name}={value}" for name, value in given.items()]
         supervisor.start("emulator", "emulator", options)
         supervisor.run("migrate", "django", ["migrate", "--verbosity=0"])
         supervisor.wait(folder.emulator_ready.exists, seconds=READY_SECONDS, what=lambda: "the emulator")
         self._arm = Arm.from_ready_file(folder.emulator_ready)
-        supervisor.environment |= self._target(self._arm)
+        arm = self._arm
+        supervisor.environment |= self._target(arm)
+        supervisor.environment |= decisions.settings(authority=arm.url, authority_ca=arm.ca, prober=arm.object_id)
         self._start_provider()
         self._worker = supervisor.start("worker", "celery", self._worker_options())
         supervisor.start("clock", "celery", self._clock_options())
         listener = self._listener.fileno()
         supervisor.start("devices", "django", ["devices"])
+        decisions.start(supervisor)
         supervisor.start("portal", "gunicorn", self._portal_options(listener), keep_open=[listener])
         self._seed = self._read_seed()
         self._wait_for_answers()
@@ -251,7 +266,9 @@ class Demo:
     def _withdraw(self) -> None:
         """Delete `endpoints.json` and mark every part as not responding, after a part ended unexpectedly."""
         self._folder.endpoints.unlink(missing_ok=True)
-        self._silent = {"worker", "portal", "devices", "ARM", "MQTT"} | ({"identity provider"} if self._sso else set())
+        self._silent = {"worker", "portal", "devices", "decisions", "ARM", "MQTT"} | (
+            {"identity provider"} if self._sso else set()
+        )
 
     def _everything_answers(self) -> bool:
         arm, worker = self._arm, self._worker
@@ -261,6 +278,7 @@ class Demo:
             "worker": lambda: worker_answers(self._folder.heartbeat, worker.started_at),
             "portal": lambda: portal_answers(self._portal_url(), self._reach.ca),
             "devices": lambda: devices_answer(self._folder.browser_devices),
+            "decisions": lambda: self._decisions is not None and self._decisions.answers(),
             "ARM": arm.answers,
             "MQTT": lambda: self._mqtt_answers(arm),
             "identity provider": lambda: self._provider is None or self._provider.answers(),
@@ -319,6 +337,7 @@ class Demo:
                 "client_secret": self._arm.client_secret,
             },
             "namespaces": list(mqtt),
+            **({"decisions": self._decisions.url, "decisions_ca": self._decisions.ca} if self._decisions else {}),
             **({"identity_provider": self._provider.endpoints()} if self._provider else {}),
             **({"portal_ca": self._reach.ca} if self._reach.ca else {}),
             **({"class": self._class} if self._class else {}),
@@ -338,6 +357,7 @@ class Demo:
             *self._reach.announcement(),
             *self._class_lines(ready["portal"].rstrip("/")),
             *(f"  MQTT      {endpoint['host']}:{endpoint['port']}   {name}" for name, endpoint in mqtt),
+            f"  Decisions {ready['decisions']}   for namespaces that ask this portal",
             f"  ARM       {ready['arm']}   as Azure {ready['azure_profile']}",
             "",
             f"  Data, logs and endpoints.json are in {self._folder.path}. Ctrl-C stops everything.",

@@ -32,6 +32,7 @@ class StateFolder:
         self.seed = self.path / "seed.json"
         self.devices = self.path / "devices"  # certificates and keys of those that stay connected
         self.browser_devices = self.path / "browser-devices.json"  # DEVICES_FILE of the settings
+        self.decisions = self.path / "decisions"  # certificate of the decision service, and its authority's
         self.to_fill = self.path / "to-fill"  # there until the demo's data is complete
         self.parts = self.path / "parts.json"
         self.emulator = self.path / "emulator"

@@ -27,7 +27,10 @@ def test_endpoints_are_published_when_everything_answers(demo: DemoProcess) -> N
     said = demo.wait_ready()
     assert stat.S_IMODE((demo.state / "endpoints.json").stat().st_mode) == 0o600
     parts = {"portal", "arm", "arm_ca", "azure_profile", "mqtt", "mqtt_by_namespace", "azure", "namespaces", "users"}
-    assert set(said) == parts
+    assert set(said) == parts | {"decisions", "decisions_ca"}
+    trusted = ssl.create_default_context(cafile=said["decisions_ca"])
+    with urllib.request.urlopen(f"{said['decisions']}/ready", timeout=60, context=trusted) as answer:
+        assert json.load(answer)["ready"] is True
     assert set(said["azure"]) == {"tenant", "subscription", "resource_group", "client_id", "client_secret"}
     assert said["namespaces"] == ["contoso-plant", "contoso-lab"]
     assert said["mqtt"] == said["mqtt_by_namespace"]["contoso-plant"]

@@ -105,6 +105,7 @@ def _seed_azure() -> dict[str, str]:
                 resource_id,
                 {
                     "location": LOCATION,
+                    "identity": {"type": "SystemAssigned"},  # with which it asks the portal, once that decides
                     "sku": {"name": "Standard", "capacity": 1},
                     "properties": {"topicSpacesConfiguration": {"state": "Enabled"}},
                 },
