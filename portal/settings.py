@@ -214,6 +214,12 @@ PUBLIC_URL = text("PORTAL_PUBLIC_URL").rstrip("/")
 WEBHOOK_HOSTS = [host.lower() for host in words("PORTAL_WEBHOOK_HOSTS")]
 WEBHOOK_SECONDS = seconds("PORTAL_WEBHOOK_SECONDS", 10)  # how long a receiver may take to answer
 WEBHOOK_CA = text("PORTAL_WEBHOOK_CA")  # PEM file of authorities for webhooks; empty: the public ones
+# Hosts from which revocation lists of CAs may be fetched, such as pki.example.internal, or .example.internal for all below it.
+REVOCATION_LIST_HOSTS = [host.lower() for host in words("PORTAL_REVOCATION_LIST_HOSTS")]
+REVOCATION_LIST_SECONDS = seconds("PORTAL_REVOCATION_LIST_SECONDS", 3600)  # between two requests for one list
+REVOCATION_LIST_CA = text(
+    "PORTAL_REVOCATION_LIST_CA"
+)  # PEM file of authorities for those on HTTPS; empty: the public ones
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED  # to the user, after a change to the account
 ACCOUNT_ADAPTER = "portal.sign_in.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
@@ -259,7 +265,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 MAX_UPLOAD_BYTES = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000  # certificates of clients, dropped at once
 # Pages that take more: the end of their path, and the bytes of all files together.
-LARGE_UPLOADS = {"/import-clients/": 20_000_000}
+LARGE_UPLOADS = {"/import-clients/": 20_000_000, "/revocation-lists/": 5_400_000}
 
 # Over HTTPS, a browser keeps a cookie with this prefix to exactly this host: no other host of the domain can set it.
 _COOKIE_PREFIX = "__Host-" if PORTAL_HTTPS else ""
@@ -356,6 +362,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tidy-change-sets": {
         "task": "namespaces.tasks.tidy_change_sets",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "fetch-revocation-lists": {
+        "task": "certificates.tasks.fetch_revocation_lists",
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },

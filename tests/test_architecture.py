@@ -44,7 +44,7 @@ FORBIDDEN_LIBRARIES = {
     "portal": {"requests", "aiohttp"},
     "sync": {"aiohttp"},
     "namespaces": {"requests", "aiohttp"},
-    "certificates": {"celery", "kombu", "requests", "aiohttp"},
+    "certificates": {"kombu", "requests", "aiohttp"},
     "lab": {"celery", "kombu", "requests", "aiohttp"},
     "emulator": {"django", "celery", "kombu"},
 }
@@ -87,7 +87,7 @@ LAYERS = {
     "portal": (
         {"urls", "shell_urls", "apps", "management", "wsgi", "settings"},
         {"views", "tasks", "templatetags"},
-        {"web", "serving", "deployment", "logs", "sign_in", "single_sign_on", "notifications", "people"},
+        {"web", "fetching", "serving", "deployment", "logs", "sign_in", "single_sign_on", "notifications", "people"},
         {"pages", "demo"},
         {"registry", "activity", "evidence", "observations"},
         {"models"},

@@ -2,7 +2,7 @@ from django.urls import URLPattern, path
 
 from certificates.views import authentication_trace, ca_certificates, expiries, possession, rollovers, samples
 from certificates.views.ca_certificates import CA_CERTIFICATES
-from certificates.views.decision_rules import bindings, clients, revocations, rules
+from certificates.views.decision_rules import bindings, clients, lists, revocations, rules
 from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
@@ -74,6 +74,22 @@ urlpatterns: list[URLPattern] = [
     path("<int:pk>/clients/<client_name:name>/certificates/pin/", clients.client_pin, name="client_pin"),
     path(
         "<int:pk>/clients/<client_name:name>/certificates/<int:pin>/unpin/", clients.client_unpin, name="client_unpin"
+    ),
+    path("<int:pk>/revocation-lists/", lists.ca_certificate_crls, name="ca_certificate_crls"),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/revocation-list/address/",
+        lists.ca_certificate_crl_address,
+        name="ca_certificate_crl_address",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/revocation-list/fetch/",
+        lists.ca_certificate_crl_fetch,
+        name="ca_certificate_crl_fetch",
+    ),
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/revocation-list/remove/",
+        lists.ca_certificate_crl_remove,
+        name="ca_certificate_crl_remove",
     ),
     path("<int:pk>/revoked-certificates/", revocations.revoked_certificates, name="revoked_list"),
     path(

@@ -237,6 +237,7 @@ TEAM_MEMBER = (
     Stop("ca-certificate-possession", f"{CA}possession/", ask_for_a_nonce),
     Stop("ca-certificate-replaced-by", f"{CA}replace/?by=line-b-2027"),
     Stop("rules", f"{PLANT}rules/"),
+    Stop("revocation-lists", f"{PLANT}revocation-lists/"),
     Stop("ca-certificate-vouches-for", f"{CA}vouches-for/"),
     Stop("revoked-certificates", f"{PLANT}revoked-certificates/"),
     Stop("client-certificates", f"{CLIENT}certificates/"),

@@ -281,6 +281,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:rules": ("GET", "reader"),
     "certificates:ca_certificate_binding": ("GET", "reader"),
     "certificates:ca_certificate_unbind": ("POST", "contributor"),
+    "certificates:ca_certificate_crls": ("GET", "reader"),
+    **{f"certificates:ca_certificate_crl_{page}": ("POST", "contributor") for page in ("address", "fetch", "remove")},
     "certificates:client_pin": ("POST", "contributor"),
     "certificates:client_unpin": ("POST", "contributor"),
     "certificates:client_certificates": ("GET", "reader"),
@@ -404,6 +406,7 @@ CHANGES = {
     "certificates:ca_certificate_delete": "contributor",
     "certificates:rules": "contributor",
     "certificates:ca_certificate_binding": "contributor",
+    "certificates:ca_certificate_crls": "contributor",
     "certificates:certificate_revoke": "contributor",
     "certificates:certificate_release": "contributor",
     **{

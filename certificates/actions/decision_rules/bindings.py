@@ -51,7 +51,7 @@ def bind_issuer(
         if after == before and found is not None:
             return found
         if found is not None and is_wider(before, after):
-            _check_owner(actor, row)
+            check_owner(actor, row, _only_owners(row))
         found = found or IssuerBinding(ca=row, edition=0)
         found.patterns, found.edition = list(patterns), found.edition + 1
         found.changed_at, found.changed_by = timezone.now(), actor
@@ -71,7 +71,7 @@ def unbind_issuer(actor: User, *, ca: CACertificate, opened: str = "") -> bool:
         _check_edition(found, opened)
         if found is None:
             return False
-        _check_owner(actor, row)
+        check_owner(actor, row, _only_owners(row))
         before = described(found)
         found.delete()
         decisions_changed(row.namespace_id)
@@ -130,10 +130,11 @@ def _check_edition(found: IssuerBinding | None, opened: str) -> None:
         raise RuleError("", "changed-meanwhile", "This was changed after you opened the page. Nothing was saved.")
 
 
-def _check_owner(actor: User, row: CACertificate) -> None:
-    """Let only Owners widen what a CA vouches for, unless other people have approved it."""
-    if is_applying() or Verb.OWN in rights_now(actor, row.namespace_id).verbs:
-        return
-    raise RuleError(
-        "", NO_LONGER_ALLOWED, f"Only an Owner of the namespace lets {row.name} vouch for more clients than now."
-    )
+def check_owner(actor: User, row: CACertificate, sentence: str) -> None:
+    """Let only Owners loosen a rule about a CA certificate, unless other people have approved it. Raise RuleError."""
+    if not is_applying() and Verb.OWN not in rights_now(actor, row.namespace_id).verbs:
+        raise RuleError("", NO_LONGER_ALLOWED, sentence)
+
+
+def _only_owners(row: CACertificate) -> str:
+    return f"Only an Owner of the namespace lets {row.name} vouch for more clients than now."

@@ -1,0 +1,103 @@
+"""Revocation lists: upload one, and fetch one from an address that the operator allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from certificates.actions.decision_rules.lists import fetch_soon, remove_list, set_list_address, take_list
+from certificates.forms.revocation_lists import ListAddressForm, RevocationListForm
+from certificates.models import CACertificate
+from certificates.pages.decision_rules.enforcement import enforcement_of
+from certificates.pages.decision_rules.list_page import list_page
+from namespaces.access import get_namespace, get_resource
+from namespaces.models import Namespace
+from namespaces.rights import Verb
+from namespaces.rules.errors import RuleError
+from namespaces.views.context import namespace_context
+from namespaces.views.resources.refusals import observe_refusal
+from portal.web.responses import PageRequest, go_to, render_page
+
+LISTS = "certificates:ca_certificate_crls"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def ca_certificate_crls(request: PageRequest, pk: int) -> HttpResponseBase:
+    """List the revocation lists of a namespace. A POST uploads one: the CA that issued it is found by its key."""
+    is_upload = request.method == "POST"
+    verb = Verb.CONTRIBUTE if is_upload else Verb.READ
+    namespace = get_namespace(request.user, pk, verb, model=CACertificate if is_upload else None)
+    rows = CACertificate.visible_to(namespace.sight).present().filter(namespace=pk).exclude(der=b"").order_by("pk")
+    files = request.FILES if is_upload else None
+    form = RevocationListForm(request.POST if is_upload else None, files, cas=list(rows))
+    if form.is_valid() and form.ca is not None:
+        try:
+            row = take_list(request.user, ca=form.ca, data=form.file_bytes)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            sentence = f"The list of {form.ca.name} counts now: {row.entries:,} revoked certificates."
+            messages.success(request, sentence, extra_tags="list-taken")
+            return go_to(request, LISTS, pk)
+    if form.is_bound:
+        observe_refusal(request.user, pk, form)
+    return _page(request, namespace, form, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def ca_certificate_crl_address(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    """Set the address from which the list of a CA is fetched."""
+    row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
+    address = ListAddressForm(request.POST)
+    if address.is_valid():
+        try:
+            set_list_address(request.user, ca=row, url=address.cleaned_data["url"].strip())
+        except RuleError as refusal:
+            address.refuse(refusal)
+        else:
+            messages.success(request, f"The address of the list of {row.name} is saved.", extra_tags="address-saved")
+            return go_to(request, LISTS, pk)
+    observe_refusal(request.user, pk, address)
+    return _page(request, row.namespace, _empty(), status=422, address=address, address_of=row.name)
+
+
+@require_POST
+def ca_certificate_crl_fetch(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    """Fetch the list of a CA now."""
+    row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
+    return _done(request, row, lambda: fetch_soon(request.user, ca=row), "list-asked", "is being fetched")
+
+
+@require_POST
+def ca_certificate_crl_remove(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
+    """Let no list of a CA count."""
+    row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
+    return _done(request, row, lambda: remove_list(request.user, ca=row), "list-removed", "no longer counts")
+
+
+def _done(
+    request: PageRequest, row: CACertificate, change: Callable[[], None], code: str, happened: str
+) -> HttpResponseBase:
+    try:
+        change()
+    except RuleError as refusal:
+        messages.error(request, refusal.sentence, extra_tags=refusal.code)
+    else:
+        messages.success(request, f"The list of {row.name} {happened}.", extra_tags=code)
+    return go_to(request, LISTS, row.namespace_id)
+
+
+def _empty() -> RevocationListForm:
+    return RevocationListForm(None, None, cas=())
+
+
+def _page(
+    request: PageRequest, namespace: Namespace, form: RevocationListForm, *, status: int, **more: Any
+) -> HttpResponse:
+    own = {"listing": list_page(namespace, at=timezone.now()), "enforcement": enforcement_of(namespace), "form": form}
+    own["may_upload"] = bool(namespace.rights.reach(CACertificate))
+    context = namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)
+    return render_page(request, "certificates/revocation_lists.html", context, status=status)

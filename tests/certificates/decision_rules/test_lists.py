@@ -1,0 +1,261 @@
+"""Revocation lists: uploaded through the page, fetched from a host that the operator allows, and never replaced by an older one."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from certificates.models import CACertificate, RevocationList
+from certificates.tasks import fetch_revocation_lists
+from namespaces.models import DecisionChange, Namespace
+from portal.models import Activity, User
+from tests.support.chains import authority
+from tests.support.factories import make_ca_certificate, make_namespace, make_team, make_user
+from tests.support.revocation_lists import as_pem, revocation_list
+
+pytestmark = pytest.mark.django_db
+
+ROOT = authority("Plant Root CA")
+LINE = ROOT.issue("Line 1 CA", ca=True)
+OTHER = ROOT.issue("Line 2 CA", ca=True)
+SENSOR = LINE.issue("sensor-1")
+FIRST = revocation_list(LINE, SENSOR, number=5)
+LATER = timezone.now().replace(microsecond=0) + timedelta(days=2)
+NEWER = revocation_list(LINE, SENSOR, LINE.issue("sensor-2"), number=6)
+
+
+@dataclass
+class Place:
+    namespace: Namespace
+    people: dict[str, User]
+
+    def as_(self, who: str) -> Browser:
+        browser = Browser()
+        browser.force_login(self.people[who])
+        return browser
+
+    def upload(self, who: str, data: bytes) -> Any:
+        url = reverse("certificates:ca_certificate_crls", args=[self.namespace.pk])
+        return self.as_(who).post(url, {"file": SimpleUploadedFile("line.crl", data)})
+
+    def page(self, who: str = "reader") -> str:
+        return self.as_(who).get(reverse("certificates:ca_certificate_crls", args=[self.namespace.pk])).content.decode()
+
+    def post(self, who: str, step: str, **fields: str) -> Any:
+        url = reverse(f"certificates:ca_certificate_crl_{step}", args=[self.namespace.pk, "line-ca"])
+        return self.as_(who).post(url, fields)
+
+    @property
+    def list(self) -> RevocationList:
+        return RevocationList.objects.get(ca__name="line-ca")
+
+
+@pytest.fixture
+def place() -> Place:
+    people = {name: make_user(name) for name in ("owner", "uploader", "other", "reader")}
+    line_1 = make_team("Line 1", people["uploader"])
+    make_team("Line 2", people["other"])
+    roles: dict[str, Any] = {"owner": people["owner"], "reader": people["reader"], "contributor": people["other"]}
+    namespace = make_namespace("factory", certificate_uploader=people["uploader"], **roles)
+    make_ca_certificate(namespace, "line-ca", der=LINE.der, team=line_1)
+    return Place(namespace, people)
+
+
+def test_a_list_is_uploaded_and_replaced_by_a_newer_one_only(place: Place) -> None:
+    assert place.upload("uploader", FIRST).status_code == 302
+    row = place.list
+    assert (row.number, row.entries, row.added_by) == ("5", 1, place.people["uploader"])
+    assert bytes(row.der) == FIRST
+    assert DecisionChange.objects.filter(namespace_pk=place.namespace.pk, client_pk=None).count() == 1
+    assert 'data-list="line-ca" data-state="stale"' in place.page()
+    assert 'data-code="stale"' in place.page()
+    assert 'data-code="same-list"' in place.upload("uploader", FIRST).content.decode()
+    assert place.upload("uploader", as_pem(NEWER)).status_code == 302  # as PEM
+    assert (place.list.number, place.list.entries) == ("6", 2)
+    assert 'data-code="older"' in place.upload("owner", FIRST).content.decode()
+    assert place.list.number == "6"
+    assert Activity.objects.filter(verb="Take revocation list").count() == 2
+
+
+def test_a_removed_list_is_followed_by_no_older_one(place: Place) -> None:
+    place.upload("uploader", NEWER)
+    place.post("uploader", "remove")
+    assert place.list.der
+    place.post("owner", "remove")
+    assert not place.list.der
+    assert 'data-state="none"' in place.page()
+    assert 'data-code="older"' in place.upload("uploader", FIRST).content.decode()
+    assert place.upload("uploader", revocation_list(LINE, number=7)).status_code == 302
+    assert place.list.entries == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (LINE.der, "certificate"),
+        (b"no list", "not-a-list"),
+        (b"", "empty"),
+        (revocation_list(OTHER, number=1), "issuer-unknown"),
+        (LINE.key_pem, "private-key"),
+        (FIRST[:-9], "damaged"),
+        (revocation_list(LINE, this_update=LATER, next_update=LATER + timedelta(days=1)), "not-yet-valid"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_refused_file_changes_nothing(place: Place, data: bytes, code: str) -> None:
+    answer = place.upload("owner", data)
+    assert answer.status_code == 422
+    assert f'data-code="{code}"' in answer.content.decode()
+    assert not RevocationList.objects.exists()
+    assert not DecisionChange.objects.exists()
+
+
+def test_another_team_s_list_is_not_replaced(place: Place) -> None:
+    answer = place.upload("other", FIRST)
+    assert (answer.status_code, 'data-list="line-ca"' in answer.content.decode()) == (422, True)
+    assert not RevocationList.objects.exists()
+    assert place.upload("reader", FIRST).status_code == 403
+
+
+def test_a_list_of_another_key_is_said_not_to_count(place: Place) -> None:
+    place.upload("owner", FIRST)
+    row = CACertificate.objects.get()
+    twin = ROOT.issue("Line 1 CA", ca=True, key_label="another")
+    CACertificate.objects.filter(pk=row.pk).update(der=twin.der)
+    assert 'data-state="other-key"' in place.page()
+    assert (
+        place.upload("owner", revocation_list(twin, number=1)).status_code == 302
+    )  # numbers of another key do not count
+    assert place.list.number == "1"
+
+
+def test_a_fresh_list(place: Place) -> None:
+    place.upload("owner", revocation_list(LINE, next_update=timezone.now() + timedelta(days=2)))
+    assert 'data-state="fresh"' in place.page()
+
+
+@dataclass
+class Server:
+    """What the host of the lists answers, and what it was asked."""
+
+    answer: bytes = FIRST
+    status: int = 200
+    location: str = ""
+    asked: list[str] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/line.crl"
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Server]:
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.asked.append(self.path)
+            self.send_response(state.status)
+            if state.location:
+                self.send_header("Location", state.location)
+            self.send_header("Content-Length", str(len(state.answer)))
+            self.end_headers()
+            self.wfile.write(state.answer)
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        state.port = running.server_address[1]
+        settings.REVOCATION_LIST_HOSTS = [f"127.0.0.1:{state.port}"]
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield state
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def test_a_list_is_fetched_from_an_allowed_host_and_again_when_due(place: Place, server: Server) -> None:
+    assert place.post("uploader", "address", url=server.url).status_code == 302
+    fetch_revocation_lists()
+    assert (place.list.number, place.list.failed_code, place.list.added_by) == ("5", "", None)
+    fetch_revocation_lists()  # not due
+    assert server.asked == ["/line.crl"]
+    server.answer = NEWER
+    place.post("uploader", "fetch")
+    fetch_revocation_lists()
+    assert (place.list.number, len(server.asked)) == ("6", 2)
+    server.answer = FIRST
+    place.post("uploader", "fetch")
+    fetch_revocation_lists()
+    assert (place.list.number, place.list.failed_code) == ("6", "older")
+    assert 'data-code="older"' in place.page()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"status": 404}, "status"),
+        ({"status": 302, "location": "http://127.0.0.1:1/"}, "status"),  # no redirect is followed
+        ({"answer": b"<html>"}, "not-a-list"),
+        ({"answer": b"x" * 5_300_000}, "too-large"),
+    ],
+)
+def test_a_fetch_that_fails_is_said_and_tried_again(
+    place: Place, server: Server, answer: dict[str, Any], code: str
+) -> None:
+    place.upload("owner", FIRST)
+    for name, value in answer.items():
+        setattr(server, name, value)
+    place.post("uploader", "address", url=server.url)
+    fetch_revocation_lists()
+    row = place.list
+    assert (row.failed_code, row.number, len(server.asked)) == (code, "5", 1)
+    assert row.due_at is not None
+    assert row.due_at > timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://elsewhere.example/line.crl", "host-not-allowed"),
+        ("http://pki.example:8080/line.crl", "host-not-allowed"),
+        ("http://xpki.example/line.crl", "host-not-allowed"),
+        ("http://pki.example.evil.example/line.crl", "host-not-allowed"),
+        ("http://ada:secret@pki.example/line.crl", "credentials"),
+        ("ftp://pki.example/line.crl", "malformed"),
+        ("file:///etc/passwd", "malformed"),
+        ("http://pki.example\\@elsewhere.example/", "malformed"),
+        ("http://[::1/", "malformed"),
+        ("http://169.254.169.254/latest", "host-not-allowed"),
+        ("x" * 501, "max_length"),
+    ],
+)
+def test_addresses_that_no_list_is_fetched_from(place: Place, settings: Any, url: str, code: str) -> None:
+    settings.REVOCATION_LIST_HOSTS = ["pki.example", ".plant.example"]
+    answer = place.post("owner", "address", url=url)
+    assert answer.status_code == 422
+    assert f'data-code="{code}"' in answer.content.decode()
+    assert not RevocationList.objects.exists()
+
+
+def test_addresses_on_allowed_hosts(place: Place, settings: Any) -> None:
+    settings.REVOCATION_LIST_HOSTS = ["pki.example", ".plant.example"]
+    for url in ("http://pki.example/a.crl", "https://PKI.example./a.crl", "http://crl.plant.example:80/a.crl", ""):
+        assert place.post("owner", "address", url=url).status_code == 302
+        assert place.list.url == url
+    settings.REVOCATION_LIST_HOSTS = []  # what was allowed once is not fetched any more
+    RevocationList.objects.update(url="http://pki.example/a.crl", due_at=timezone.now())
+    fetch_revocation_lists()
+    assert place.list.failed_code == "host-not-allowed"
