@@ -50,7 +50,7 @@ def make_namespace(process: EmulatorProcess, chain: Chain, files: tuple[str, str
     body = {"identity": {"type": "SystemAssigned"}, "properties": {"topicSpacesConfiguration": settings}}
     process.call("PATCH", namespace_id, body, api_version="2025-07-15-preview")
     uploaded = {"properties": {"encodedCertificate": to_azure_pem(chain.intermediate.der)}}
-    process.call("PUT", f"{namespace_id}/caCertificates/ca", uploaded)
+    process.call("PUT", f"{namespace_id}/caCertificates/ca-1", uploaded)
     process.call("PUT", f"{namespace_id}/clients/{CLIENT}", {"properties": {}})
     until(lambda: namespace_id in process.mqtt_endpoints, "the namespace listens")
     endpoint = process.mqtt_endpoints[namespace_id]
