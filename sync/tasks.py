@@ -1,5 +1,6 @@
 """Celery tasks: each checks the database for work and does nothing when there is none. Messages are only hints."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
@@ -10,13 +11,15 @@ from django.utils import timezone
 
 from portal.celery import send
 from sync import registry
-from sync.capabilities import connection_log
+from sync.arm.errors import AzureRefused, AzureUnreachable
+from sync.capabilities import connection_log, session_endings
 from sync.drift import discards
 from sync.drift import scan as drift
 from sync.models import forget_old_findings, forget_old_records
 from sync.push import pump, queue, rechecks
 from sync.workers import heartbeats, leases, periodic
 
+logger = logging.getLogger(__name__)
 PUMP_SECONDS = 20.0  # the longest run of one task, so that other tasks of the worker get their turn
 
 
@@ -96,6 +99,15 @@ def import_connections() -> None:
     with leases.exclusive("connections", seconds=120) as is_ours:
         if is_ours:
             connection_log.import_records()
+
+
+@shared_task
+def end_sessions(namespace_id: str, thumbprints: list[str], names: list[str], reason: str) -> None:
+    """End sessions of MQTT clients. A target that is away ends them itself, or their clients come back and are refused."""
+    try:
+        session_endings.end_sessions(namespace_id, thumbprints, names, reason)
+    except (AzureRefused, AzureUnreachable):
+        logger.warning("could not end sessions in %s", namespace_id, exc_info=True)
 
 
 @worker_ready.connect

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from certificates.actions.decision_rules.ended_sessions import end_sessions_of
 from certificates.actions.decision_rules.holders import Holder, holder_of
 from certificates.models import CACertificate, RevocationReason, RevokedCertificate
 from certificates.notices import announce_release, announce_revocation
@@ -51,6 +52,7 @@ def revoke_certificate(
         decisions_changed(namespace.pk)
         activity.record(actor, verb="Revoke certificate", after=_described(row), reason=note, **_entry(row, holder))
         announce_revocation(row)
+        end_sessions_of(namespace, certificate, is_ca=row.is_ca)
     return row
 
 
