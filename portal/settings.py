@@ -428,6 +428,8 @@ DEVICES_FILE = STATE_DIR / "browser-devices.json"
 CONNECTION_LOG_KEEP = whole_number("CONNECTION_LOG_KEEP", 5000)
 # Certificates presented by clients, per namespace, for the pages about CA certificates and expiries.
 CLIENT_CERTIFICATES_KEEP = whole_number("CLIENT_CERTIFICATES_KEEP", 20_000)
+# The last attempt of each pair of certificate and user name, per namespace, to try rules on.
+LAST_ATTEMPTS_KEEP = whole_number("LAST_ATTEMPTS_KEEP", 20_000)
 # Folder with further exercises of the lab: docs/writing-exercises.md.
 LAB_EXERCISES = text("LAB_EXERCISES")
 # Whether the endpoint allows everything while a namespace has neither topic space nor permission binding. Azure does not.

@@ -1,6 +1,14 @@
 from django.urls import URLPattern, path
 
-from certificates.views import authentication_trace, ca_certificates, expiries, possession, rollovers, samples
+from certificates.views import (
+    authentication_trace,
+    ca_certificates,
+    decision_mode,
+    expiries,
+    possession,
+    rollovers,
+    samples,
+)
 from certificates.views.ca_certificates import CA_CERTIFICATES
 from certificates.views.decision_rules import bindings, clients, lists, revocations, rules
 from namespaces.views.resources.urls import resource_urls
@@ -106,6 +114,12 @@ urlpatterns: list[URLPattern] = [
         "<int:pk>/clients/<client_name:name>/certificates/",
         clients.client_certificates,
         name="client_certificates",
+    ),
+    # Who decides
+    path("<int:pk>/configuration/authentication/", decision_mode.decision_mode, name="decision_mode"),
+    path("<int:pk>/configuration/authentication/check/", decision_mode.decision_mode_check, name="decision_mode_check"),
+    path(
+        "<int:pk>/configuration/authentication/switch/", decision_mode.decision_mode_switch, name="decision_mode_switch"
     ),
     # Test authentication
     path("<int:pk>/test-authentication/", authentication_trace.test_authentication, name="test_authentication"),

@@ -18,6 +18,7 @@ from namespaces.connections.client_certificates import Showing, by_time, read_ch
 from namespaces.connections.counts import count_attempts
 from namespaces.connections.decided.joining import has_own_records, join_known, numbered
 from namespaces.connections.issuers import note_issuers
+from namespaces.connections.seen_devices.last_attempts import note_last_attempts
 from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
 from sync import registry
 from sync.registry import ConnectionSource
@@ -77,6 +78,7 @@ def keep_attempts(
     ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
     count_attempts(pk, fresh, at=at)
     note_issuers(pk, fresh)
+    note_last_attempts(pk, fresh)
     _mark_seen(pk, attempts)
     remember(pk, _showings(attempts))
     _drop_oldest(ConnectionAttempt, pk)

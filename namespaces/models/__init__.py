@@ -7,7 +7,7 @@ from namespaces.models.configuration import PREVIEW, NamespaceConfiguration
 from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.connections import ClientCertificate, ConnectionAttempt, RefusedOperation
 from namespaces.models.core import Client, Namespace, NamespaceRole, Possession, Role
-from namespaces.models.decisions import DecisionChange, DecisionPoint
+from namespaces.models.decisions import DecisionChange, DecisionPoint, LastAttempt, SwitchCheck
 from namespaces.models.former import FormerPolicy, FormerThumbprint
 from namespaces.models.issuer_alarms import IssuerAlarm
 from namespaces.models.resource import NamespaceResource
@@ -33,6 +33,7 @@ __all__ = [
     "FormerThumbprint",
     "ImportRow",
     "IssuerAlarm",
+    "LastAttempt",
     "Namespace",
     "NamespaceConfiguration",
     "NamespaceResource",
@@ -43,6 +44,7 @@ __all__ = [
     "RefusedOperation",
     "Role",
     "Rule",
+    "SwitchCheck",
     "TopicRule",
     "TopicSpace",
 ]

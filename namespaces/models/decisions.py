@@ -56,3 +56,48 @@ class DecisionChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: namespace {self.namespace_pk}, client {self.client_pk}"
+
+
+class LastAttempt(models.Model):
+    """The last known attempt of one pair of certificate and user name, kept for a month beside the capped connection log.
+
+    It answers what would change if other rules counted: each pair is decided again. Written where attempts are stored
+    (`namespaces.connections.seen_devices`). `chain`: what was sent with the certificate, as PEM without line breaks.
+    """
+
+    namespace = models.ForeignKey("namespaces.Namespace", on_delete=models.CASCADE, related_name="last_attempts")
+    thumbprint = models.CharField(max_length=64)
+    user_name = models.CharField(max_length=256, blank=True)
+    at = models.DateTimeField()
+    accepted = models.BooleanField()
+    client_name = models.CharField(max_length=128, blank=True)
+    der = models.BinaryField()
+    chain: Any = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "thumbprint", "user_name"], name="one_last_attempt_of_a_pair")
+        ]
+        indexes = [models.Index(fields=["namespace", "accepted", "at"], name="last_attempts_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.client_name or self.user_name}: {self.thumbprint}"
+
+
+class SwitchCheck(models.Model):
+    """What the page showed before a namespace is switched: whether the endpoint answers, and what would change.
+
+    `wanted`: what was checked, under the keys of NamespaceConfiguration. `probe` and `replay` as `certificates` describes them.
+    """
+
+    namespace: "models.OneToOneField[Namespace, Namespace]" = models.OneToOneField(
+        "namespaces.Namespace", on_delete=models.CASCADE, related_name="switch_check"
+    )
+    at = models.DateTimeField()
+    wanted: Any = models.JSONField(default=dict)
+    probe: Any = models.JSONField(default=list)
+    replay: Any = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"Check of {self.namespace}"

@@ -51,6 +51,7 @@ PAGES = (
     "namespaces/1/export-template/",
     "namespaces/1/configuration/",
     "namespaces/1/configuration/commands/",
+    "namespaces/1/configuration/authentication/",
     "namespaces/1/expiries/impact/",
     "namespaces/1/clients/press-1/renew/",
     "namespaces/1/emulator/",

@@ -299,6 +299,7 @@ ADMINISTRATOR = (
     Stop("other-teams", f"{PLANT}access-control/other-teams/"),
     Stop("approval-policy", f"{PLANT}access-control/approval-policy/"),
     Stop("change-sets", f"{PLANT}change-sets/"),
+    Stop("configuration-authentication", f"{PLANT}configuration/authentication/"),
     Stop("configuration-possession", f"{PLANT}configuration/possession/"),
     Stop("role-add", f"{PLANT}add-role-assignment/"),
     Stop("role-delete", f"{PLANT}access-control/1/remove/"),

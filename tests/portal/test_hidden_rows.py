@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.models import CACertificate
-from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Namespace, RefusedOperation
+from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Namespace, RefusedOperation, SwitchCheck
 from portal.models import Activity, Team, User
 from sync.models import Discard, Finding, PushRecord
 from tests.portal.test_access_table import (
@@ -48,6 +48,10 @@ def hiding(place: Namespace, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
     settings.SHORT_CACHE_SECONDS = 0
     settings.CONNECTION_LOG_GATEWAY = "sync.capabilities.connection_log.ArmConnectionLog"
     Namespace.objects.update(hides_other_teams=True)
+    changed = {"user_name": MARK, "thumbprint": THUMBPRINT, "code": "not-revoked", "reason": f"{MARK} was revoked"}
+    listed = [changed | {"client": f"{MARK}-1"}, changed | {"client": ""}]
+    replay = {"pairs": 2, "known": 2, "refused": 2, "unlike": 2, "listed": listed, "listed_unlike": listed}
+    SwitchCheck.objects.create(namespace=place, at=moment, replay=replay)
     make_client(place, "press-2", team=Team.objects.get(name="Line 1"), synced_generation=0)
     return place
 

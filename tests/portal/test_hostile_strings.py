@@ -39,6 +39,7 @@ from namespaces.models import (
     Namespace,
     NamespaceRole,
     RefusedOperation,
+    SwitchCheck,
 )
 from namespaces.pages.az_commands import az_commands
 from portal import activity
@@ -151,7 +152,19 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     make_ca_certificate(namespace, "line-a", der=line.der, description=NASTY, base={"properties": {"note": NASTY}})
     hostile: dict[str, Any] = {"description": NASTY, "team": team, "base": {"properties": {"note": NASTY}}}
     hostile |= {"rule_notes": [NASTY], "created_by": owner}
-    make_configuration(namespace, sources=[NASTY], rule_notes=[NASTY], base={"properties": {"note": NASTY}})
+    hostile_webhook = {f"webhook_{name}": NASTY[:60] for name in ("url", "audience", "tenant", "user_identity")}
+    make_configuration(
+        namespace, sources=[NASTY], rule_notes=[NASTY], base={"properties": {"note": NASTY}}, **hostile_webhook
+    )
+    changed = {"client": "press-1", "user_name": NASTY, "thumbprint": "", "code": "not-revoked", "reason": NASTY}
+    listed = [changed, changed | {"client": SHORT}, changed | {"client": ""}]
+    SwitchCheck.objects.create(
+        namespace=namespace,
+        at=timezone.now(),
+        wanted=dict.fromkeys(("audience", "tenant", "identity", "user_identity", "client_id"), NASTY),
+        probe=[{"code": "reachable", "passed": False, "fact": NASTY}],
+        replay={"pairs": 9, "known": 9, "refused": 9, "unlike": 9, "listed": listed, "listed_unlike": listed},
+    )
     make_client_group(namespace, "press-1", f"attributes.a = '{MARKUP}' or {UNSEEN}", **hostile)
     make_topic_space(namespace, "press-1", NASTY, f"a/{MARKUP[:40]}", "${client.attributes.note}/#", **hostile)
     make_permission_binding(namespace, "press-1", group=SHORT[:50], space=MARKUP[:50], **hostile)

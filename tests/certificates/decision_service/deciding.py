@@ -90,6 +90,7 @@ class DecidingPortal:
         outage_seconds: float = 60,
         keys: Keys | None = KEYS,
         database: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,6 +117,7 @@ class DecidingPortal:
             "DECISIONS_OUTAGE_SECONDS": str(outage_seconds),
             "DECISION_PROBE_PRINCIPALS": PROBER,
             "AZURE_TENANT_ID": TENANT,
+            **(environment or {}),
         }
         self.log_file = folder / "decisions.log"
         self.start()

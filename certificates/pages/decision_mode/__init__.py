@@ -1,0 +1,1 @@
+"""Who decides in a namespace, and what would change if that changed."""

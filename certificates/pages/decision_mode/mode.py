@@ -1,0 +1,121 @@
+"""Who decides in a namespace now, what has been checked before a switch, and what is known after it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+
+from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
+from namespaces.actions.decision_points import endpoint_url, is_decided_here
+from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from sync.arm.decision_probe import ProbeStep, has_passed
+
+
+class Mode(StrEnum):
+    """Who decides about each CONNECT, by the setting that is wanted."""
+
+    AZURE = "azure"
+    PORTAL = "portal"
+    OTHER = "other"  # a webhook that is not this portal's
+
+
+class Confirmation(StrEnum):
+    """What is known of a namespace that this portal decides about. The codes are for tests and styles."""
+
+    SENDING = "sending"  # the setting is on its way to Azure
+    SILENT = "silent"  # Azure has not asked yet
+    ASKED = "asked"  # it has asked, but not about a registered client
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True)
+class ShownCheck:
+    """The last check before a switch. `refused` and `unlike`: the pairs that the person may see of those that would change."""
+
+    at: datetime
+    steps: tuple[ProbeStep, ...]
+    replay: dict[str, Any]
+    since: datetime | None
+    refused: tuple[Changed, ...]
+    unlike: tuple[Changed, ...]
+
+    @property
+    def passed(self) -> bool:
+        return has_passed(self.steps)
+
+    @property
+    def from_certificates(self) -> bool:
+        """Whether the target has no log, so that certificates that were tested or uploaded here were decided about."""
+        return self.replay.get("source") == CERTIFICATES
+
+    @property
+    def is_bounded(self) -> bool:
+        return bool(self.replay.get("known", 0) > self.replay.get("pairs", 0))
+
+    @property
+    def hidden(self) -> int:
+        """Return how many of those that would be refused are not listed."""
+        return int(self.replay.get("refused", 0)) - len(self.refused)
+
+    @property
+    def hidden_unlike(self) -> int:
+        return int(self.replay.get("unlike", 0)) - len(self.unlike)
+
+
+@dataclass(frozen=True)
+class ShownMode:
+    """What the page shows. `url`: the endpoint's address, "" while none is known."""
+
+    mode: Mode
+    url: str
+    has_address: bool
+    point: DecisionPoint | None
+    check: ShownCheck | None
+    confirmation: Confirmation | None
+    most: int = MOST
+
+
+def mode_of(row: NamespaceConfiguration, point: DecisionPoint | None) -> Mode:
+    if is_decided_here(row, point):
+        return Mode.PORTAL
+    return Mode.OTHER if row.webhook_url else Mode.AZURE
+
+
+def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
+    """Return the mode of a namespace with what was checked and what is known. `namespace` comes with the person's rights."""
+    point: DecisionPoint | None = DecisionPoint.objects.filter(namespace=namespace).first()
+    mode = mode_of(row, point)
+    return ShownMode(
+        mode=mode,
+        url=endpoint_url(point) if point is not None else "",
+        has_address=bool(settings.DECISIONS_URL),
+        point=point,
+        check=_shown_check(namespace),
+        confirmation=_confirmation(row, point) if mode is Mode.PORTAL and point is not None else None,
+    )
+
+
+def _confirmation(row: NamespaceConfiguration, point: DecisionPoint) -> Confirmation:
+    if not row.is_settled:
+        return Confirmation.SENDING
+    if point.confirmed_at is not None:
+        return Confirmation.CONFIRMED
+    return Confirmation.SILENT if point.asked_at is None else Confirmation.ASKED
+
+
+def _shown_check(namespace: Namespace) -> ShownCheck | None:
+    row: SwitchCheck | None = SwitchCheck.objects.filter(namespace=namespace).first()
+    if row is None:
+        return None
+    refused, unlike = shown_of(row.replay, namespace)
+    since = row.replay.get("since")
+    return ShownCheck(
+        at=row.at,
+        steps=tuple(ProbeStep(**each) for each in row.probe),
+        replay=row.replay,
+        since=datetime.fromisoformat(since) if since else None,
+        refused=tuple(refused),
+        unlike=tuple(unlike),
+    )
