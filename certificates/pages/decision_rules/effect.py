@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Q
 
 from certificates.pages.decision_rules.enforcement import Enforcement
@@ -16,11 +17,12 @@ class Effect:
     """What follows. `below`: how many clients that the person sees came with a certificate that this one's key signed, or that it
     vouched for, when they connected last.
 
-    `longest_session_seconds`: a session that is connected already lives for at most so long; 0 without a limit.
+    `ends_sessions`: a session that is connected ends at once. `longest_session_seconds`: else it lives for at most so long; 0 without a limit.
     """
 
     enforcement: Enforcement
     below: int
+    ends_sessions: bool
     longest_session_seconds: int
 
     @property
@@ -33,6 +35,7 @@ def effect_of(namespace: Namespace, seen: SeenCertificate, enforcement: Enforcem
     return Effect(
         enforcement,
         below=_below(namespace, seen),
+        ends_sessions=bool(settings.FAULT_CONTROL_GATEWAY),
         longest_session_seconds=point.longest_session_seconds if point is not None else 0,
     )
 
