@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Sum
+
 from certificates.models import CACertificate, IssuerBinding, PinnedKey, RevocationList, RevokedCertificate
 from certificates.pages.decision_rules.vouching import Vouching, vouching_of
 from namespaces.models import Client, Namespace
@@ -19,24 +21,27 @@ class ShownBinding:
 
 @dataclass(frozen=True)
 class RulesOverview:
-    """The rules of a namespace, of what the person sees. `pinned` counts clients."""
+    """The rules of a namespace, of what the person sees. `listed` counts the certificates on revocation lists, `pinned` clients."""
 
     bindings: Sequence[ShownBinding]
     revoked: int
     lists: int
+    listed: int
     pinned: int
 
 
 def rules_overview(namespace: Namespace) -> RulesOverview:
     cas = CACertificate.visible_to(namespace.sight).present().filter(namespace=namespace.pk).order_by("name")
     pinned = PinnedKey.objects.filter(client__in=Client.visible_to(namespace.sight).present().order_by().values("pk"))
+    lists = RevocationList.objects.filter(ca__in=cas.order_by().values("pk"), added_at__isnull=False)
     return RulesOverview(
         bindings=[_shown(namespace, row) for row in cas.select_related("binding")],
         revoked=RevokedCertificate.objects.visible_to(namespace.sight)
         .in_force()
         .filter(namespace=namespace.pk)
         .count(),
-        lists=RevocationList.objects.filter(ca__in=cas.order_by().values("pk")).filter(added_at__isnull=False).count(),
+        lists=lists.count(),
+        listed=lists.aggregate(total=Sum("entries"))["total"] or 0,
         pinned=pinned.filter(client__namespace=namespace.pk).order_by().values("client").distinct().count(),
     )
 

@@ -1,7 +1,7 @@
 """Find a certificate that the portal has seen, by its thumbprint, among what a person may see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from certificates.actions.decision_rules.holders import Holder, holder_of
@@ -17,12 +17,16 @@ MOST_ATTEMPTS = 20  # of one certificate: each carries the same chain, or nearly
 
 @dataclass(frozen=True)
 class SeenCertificate:
-    """A certificate, whose it is, and its revocation where it is revoked. `may_revoke`: this person may revoke or release it."""
+    """A certificate, whose it is, and its revocation where it is revoked. `may_revoke`: this person may revoke or release it.
+
+    `sent_with`: the other certificates that the device sent with it.
+    """
 
     certificate: Certificate
     holder: Holder
     revoked: RevokedCertificate | None
     may_revoke: bool
+    sent_with: Sequence[Certificate] = ()
 
     @property
     def name(self) -> str:
@@ -39,18 +43,23 @@ def seen_certificate(namespace: Namespace, thumbprint: str, *, below: str = "") 
     if not THUMBPRINT.fullmatch(thumbprint):
         return None
     source = below if below and THUMBPRINT.fullmatch(below) else thumbprint
-    found = next((each for each in _sent_with(namespace, source) if each.thumbprint_sha256 == thumbprint), None)
-    certificate = _uploaded(namespace, thumbprint) or found
-    return None if certificate is None else as_seen(namespace, certificate)
+    chain = {each.thumbprint_sha256: each for each in _sent_with(namespace, source)}
+    certificate = _uploaded(namespace, thumbprint) or chain.get(thumbprint)
+    if certificate is None:
+        return None
+    others = [each for key, each in chain.items() if key not in (thumbprint, source)]
+    return as_seen(namespace, certificate, sent_with=others)
 
 
-def as_seen(namespace: Namespace, certificate: Certificate) -> SeenCertificate:
+def as_seen(
+    namespace: Namespace, certificate: Certificate, *, sent_with: Sequence[Certificate] = ()
+) -> SeenCertificate:
     """Return a certificate that the person sees, with whose it is."""
     thumbprint = certificate.thumbprint_sha256
     holder = holder_of(namespace.pk, thumbprint, is_ca=certificate.is_ca)
     in_force = RevokedCertificate.objects.visible_to(namespace.sight).in_force()
     revoked = in_force.filter(namespace=namespace.pk, thumbprint=thumbprint).select_related("revoked_by").first()
-    return SeenCertificate(certificate, holder, revoked, holder.may_change(namespace.rights))
+    return SeenCertificate(certificate, holder, revoked, holder.may_change(namespace.rights), sent_with)
 
 
 def _uploaded(namespace: Namespace, thumbprint: str) -> Certificate | None:

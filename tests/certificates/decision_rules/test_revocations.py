@@ -120,6 +120,8 @@ def test_who_revokes_which_certificate(place: Place, who: str, what: Any, status
 
 def test_an_intermediate_that_only_devices_send_is_revoked_as_a_ca(place: Place) -> None:
     assert place.revoke("contributor", UNSEEN.thumbprint).status_code == 404
+    page = place.as_("contributor").get(place.url("certificate_revoke", STRANGER.thumbprint)).content.decode()
+    assert f'data-sent-with="{UNSEEN.thumbprint}"' in page
     assert place.revoke("of_line_1", UNSEEN.thumbprint, below=STRANGER.thumbprint).status_code == 403
     assert place.revoke("contributor", UNSEEN.thumbprint, below=STRANGER.thumbprint).status_code == 302
     assert RevokedCertificate.objects.get().is_ca
