@@ -60,7 +60,7 @@ def hello(portal: Any, kind: str, processes: int, caller: dict[str, Any]) -> Ite
 
 
 def measured(folder: Path, clients: int, processes: int, key: str, bodies: list[Any]) -> Iterator[Measurement]:
-    from benchmarks.decision.stage import write_requests
+    from benchmarks.decision.stage import never_seen, write_requests
     from tests.certificates.decision_service.deciding import (
         AUDIENCE,
         PRINCIPAL,
@@ -72,31 +72,44 @@ def measured(folder: Path, clients: int, processes: int, key: str, bodies: list[
 
     own = folder / f"{processes}"
     portal = DecidingPortal(own, processes=processes, database=folder / "portal.sqlite3")
-    requests = own / "requests.json"
-    write_requests(requests, key, bodies, signed(claims(portal)))
+    again, first, token = own / "again.json", own / "first.json", signed(claims(portal))
+    write_requests(again, key, bodies, token)
+    write_requests(first, key, never_seen(bodies), token)
     issuer = f"{portal.authority.url}/{{tenant}}/"
     caller = {"tenant": TENANT, "audience": AUDIENCE, "principals": [PRINCIPAL], "v1_issuer": issuer}
     caller["authority"] = portal.authority.url
     what = f"{clients:,} clients, {processes} process{'es' if processes > 1 else ''}"
+    kinds = {"devices that reconnect": again, "devices never seen": first}
+    rounds: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {kind: [] for kind in kinds}
+    half = {}
     try:
         with hello(portal, "checked", processes, caller) as checked, hello(portal, "bare", processes, caller) as bare:
-            rounds = [(load(portal, requests), load(checked, requests)) for _ in range(ROUNDS)]
-            nothing = load(bare, requests)["rate"]
-        ours = statistics.median(each["rate"] for each, _ in rounds)
-        half = load(portal, requests, rate=ours / 2, seconds=HALF_LOAD_SECONDS)
+            for _ in range(ROUNDS):
+                for kind, requests in kinds.items():
+                    rounds[kind].append((load(portal, requests), load(checked, requests)))
+            nothing = load(bare, again)["rate"]
+        for kind, requests in kinds.items():
+            rate = statistics.median(each["rate"] for each, _ in rounds[kind]) / 2
+            half[kind] = load(portal, requests, rate=rate, seconds=HALF_LOAD_SECONDS)
     finally:
         portal.stop()
-    wrong = half["wrong"] + sum(each["wrong"] for each, _ in rounds)
+    for kind in kinds:
+        yield from figures(f"{kind}, {what}", rounds[kind], half[kind])
+    yield Measurement(f"a bare hello ({what})", nothing, "/s", None, more_is_better=True)
+
+
+def figures(
+    what: str, rounds: list[tuple[dict[str, float], dict[str, float]]], half: dict[str, float]
+) -> Iterator[Measurement]:
+    ours = statistics.median(each["rate"] for each, _ in rounds)
     peer = statistics.median(each["rate"] for _, each in rounds)
     ratio = statistics.median(each["rate"] / other["rate"] for each, other in rounds)
     yield Measurement(f"decisions ({what})", ours, "/s", GOAL, peer, more_is_better=True, median_ratio=ratio)
-    yield Measurement(f"decisions beside a bare hello ({what})", ours, "/s", None, nothing, more_is_better=True)
-    busy = [statistics.median(each[name] for each, _ in rounds) for name in ("p50", "p99")]
-    yield Measurement(f"p50 at full load ({what})", busy[0], " ms", None)
-    yield Measurement(f"p99 at full load ({what})", busy[1], " ms", None)
+    for name in ("p50", "p99"):
+        yield Measurement(f"{name} at full load ({what})", statistics.median(e[name] for e, _ in rounds), " ms", None)
     yield Measurement(f"p50 at half load ({what})", half["p50"], " ms", None)
     yield Measurement(f"p99 at half load ({what})", half["p99"], " ms", P99_GOAL)
-    yield Measurement(f"wrong answers ({what})", wrong, "", 0)
+    yield Measurement(f"wrong answers ({what})", half["wrong"] + sum(each["wrong"] for each, _ in rounds), "", 0)
 
 
 def every() -> Iterator[Measurement]:

@@ -7,6 +7,8 @@ from typing import Any
 DEVICES = 400  # with a certificate of their own; more than any cache of certificates holds
 AT_ONCE = 2000
 NAMESPACE = "bench"
+MORE_THAN_REMEMBERED = 8000  # twice what a process remembers
+LETTERS = len("sensor")
 
 
 def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, principal: str) -> tuple[str, list[Any]]:
@@ -46,6 +48,17 @@ def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, princi
         for device in devices
     ]
     return point.key, bodies
+
+
+def never_seen(bodies: list[Any]) -> list[Any]:
+    """Return requests of which none is remembered: more than a process keeps, by user names in other cases, which are the same name."""
+    found = []
+    for number in range(MORE_THAN_REMEMBERED // len(bodies)):
+        for body in bodies:
+            name = body["userName"]
+            cased = "".join(each.upper() if number >> place & 1 else each for place, each in enumerate(name[:LETTERS]))
+            found.append(body | {"userName": cased + name[LETTERS:]})
+    return found
 
 
 def write_requests(path: Path, key: str, bodies: list[Any], token: str) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from certificates.authentication.client_index import ClientIndex
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA
+from certificates.decision_service.remembered import Acceptances
 from certificates.decisions.tokens import ENTRA_V1, ENTRA_V2, ExpectedCaller
 from certificates.models import CACertificate
 from certificates.namespace_rules import rules_of
@@ -55,6 +56,7 @@ class LoadedNamespace:
     keys: dict[int, str]  # primary key of a client → its key in `clients`
     index: ClientIndex
     state: NamespaceState = field(init=False)
+    accepted: Acceptances = field(init=False)
 
     def __post_init__(self) -> None:
         self.take_parts(self.parts)
@@ -70,10 +72,11 @@ class LoadedNamespace:
             rules=parts.state.rules,
         )
         state.__dict__["anchors"] = parts.state.anchors  # read already, in the thread that follows the database
-        self.state = state
+        self.state, self.accepted = state, Acceptances()
 
     def take_clients(self, changed: Mapping[int, Keyed | None]) -> None:
         """Take clients that changed, by primary key; None for one that no longer counts."""
+        self.accepted = Acceptances()
         for pk, keyed in changed.items():
             former = self.keys.get(pk)
             if former is not None and (keyed is None or keyed[0] != former):

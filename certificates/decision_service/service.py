@@ -14,6 +14,7 @@ from certificates.authentication.engine import authenticate
 from certificates.authentication.types import Decision
 from certificates.decision_service.following import Follower, News
 from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.remembered import CheckedTokens, key_of
 from certificates.decision_service.tenant_keys import Authority, TenantKeys
 from certificates.decisions.answers import answer_of, session_end
 from certificates.decisions.requests import ConnectRequest
@@ -52,6 +53,7 @@ class Service:
 
     def __init__(self) -> None:
         self._keys = TenantKeys(Authority(settings.DECISIONS_AUTHORITY, settings.DECISIONS_AUTHORITY_CA))
+        self._tokens = CheckedTokens()
         self._by_pk: dict[int, LoadedNamespace] = {}
         self._by_key: dict[str, LoadedNamespace] = {}
         self._read_at: float | None = None
@@ -146,22 +148,42 @@ class Service:
             keys = self._keys.of(each.tenant)
             if keys is None:
                 raise NotReadyError("keys-not-read")
+            known = self._tokens.of(token, keys, each, now)
+            if known is not None:
+                return known
             try:
-                return check_token(token, keys=keys, expected=each, at=now)
+                checked = check_token(token, keys=keys, expected=each, at=now)
             except TokenError as fault:
                 refusal = refusal or fault
+            else:
+                self._tokens.keep(token, keys, each, checked)
+                return checked
         raise refusal or TokenError("token-principal")
 
     def decide(self, namespace: LoadedNamespace, request: ConnectRequest) -> Decided:
         """Decide about a CONNECT with what is known now."""
-        parts, state = namespace.parts, namespace.state
-        now = datetime.now(UTC)
-        at = now + parts.ahead
+        parts, now = namespace.parts, datetime.now(UTC)
+        at, key = now + parts.ahead, key_of(request)
+        known = namespace.accepted.of(key, at)
+        if known is not None:
+            decision, ends_at = known.decision, known.session_ends
+        else:
+            decision, ends_at = self._decided(namespace, request, key, at)
+        if parts.longest is not None and decision.accepted:
+            ends_at = min(ends_at or at + parts.longest, at + parts.longest)
+        attributes = decision.client.attributes if decision.client is not None else {}
+        answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
+        return Decided(decision, answer, now)
+
+    def _decided(
+        self, namespace: LoadedNamespace, request: ConnectRequest, key: tuple[bytes, str | None], at: datetime
+    ) -> tuple[Decision, datetime | None]:
+        state = namespace.state
         decision = authenticate(
             presented=request.presented, chain=request.chain, user_name=request.user_name, state=state, at=at
         )
         ders = [] if request.presented is None else [request.presented, *request.chain]
-        ends_at = session_end(decision, ders, state, at=at, longest=parts.longest)
-        attributes = decision.client.attributes if decision.client is not None else {}
-        answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
-        return Decided(decision, answer, now)
+        ends_at = session_end(decision, ders, state, at=at)
+        if decision.accepted:
+            namespace.accepted.keep(key, decision, ends_at, state, at)
+        return decision, ends_at
