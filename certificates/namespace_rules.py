@@ -103,7 +103,9 @@ class _Reader:
                 key=key,
                 name=sight.name_of(row.ca) if sight is not None else row.ca.name,
                 teams=tuple(sorted({_team_name(team.pk, team.name, sight) for team in row.teams.all()})),
-                groups=tuple(Group(group.name, _query(group.query)) for group in row.groups.all()),
+                groups=tuple(
+                    Group(group.name, _query(group.query)) for group in row.groups.all() if group.deleted_at is None
+                ),
                 patterns=tuple(str(pattern) for pattern in row.patterns),
                 is_hidden=is_hidden,
             )
@@ -128,7 +130,7 @@ def _by_namespace(rows: Iterable[Any]) -> dict[int, list[Any]]:
 def _pins(pks: list[int]) -> dict[int, dict[str, dict[str, str]]]:
     """Return by namespace and client the keys that it is pinned to, with the names of their CA certificates at that time."""
     found: dict[int, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    rows = PinnedKey.objects.filter(client__namespace__in=pks).order_by("pk")
+    rows = PinnedKey.objects.filter(client__namespace__in=pks, client__deleted_at__isnull=True).order_by("pk")
     columns = ("client__namespace_id", "client__name", "spki_sha256", "ca_name")
     for namespace_pk, client, key, name in rows.values_list(*columns):
         found[namespace_pk][client.lower()][key] = name

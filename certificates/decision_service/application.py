@@ -104,14 +104,25 @@ class Application:
     async def _decide(
         self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive
     ) -> Mapping[str, Any]:
-        await self.service.check_caller(namespace, _header(scope, b"authorization"))
+        header, callers = _header(scope, b"authorization"), namespace.parts.callers
+        await self.service.check_caller(namespace, header)
         request = read_request(await _body(scope, receive))
+        namespace = self._as_it_is_now(namespace)  # the body may have taken seconds
+        if namespace.parts.callers != callers:
+            await self.service.check_caller(namespace, header)
         decided = self.service.decide(namespace, request)
         parts, request_id = namespace.parts, _request_id(scope)
         self.recording.put(
             Recorded(parts.pk, parts.resource_id, request, decided.decision, decided.at, parts.ahead, request_id)
         )
         return decided.answer
+
+    def _as_it_is_now(self, former: LoadedNamespace) -> LoadedNamespace:
+        """Return the namespace as it was read last. Raise RefusedError where it is gone, NotReadyError."""
+        now = self.service.namespace(former.parts.key)
+        if now is None:
+            raise RefusedError(404, "not-found")
+        return now
 
     async def _probe(self, namespace: LoadedNamespace, scope: Mapping[str, Any], receive: Receive) -> Mapping[str, Any]:
         """Answer whether a decision could be made. The body may name the audience that is going to be configured."""

@@ -8,11 +8,11 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import Error, connection
-from django.db.models import Max
 
 from certificates.decision_service.loading import (
     Keyed,
@@ -29,7 +29,9 @@ from portal.models import Team
 
 EVERY = 0.25  # seconds
 MISSING_SECONDS = 600.0  # how long a number that is missing is asked for: longer than any transaction
-MOST_MISSING = 1000
+MOST_MISSING = 1000  # numbers that are asked for one by one
+MOST_BEFORE = 10_000  # numbers before the newest one that are looked at in the beginning
+LARGEST_GAP = 1_000_000  # numbers; beyond, the database has begun to count elsewhere
 MOST_CLIENTS = 20_000  # that changed at once; beyond, the namespace is read whole
 TOO_LONG = KEPT.total_seconds() / 2  # without reading; what was noted meanwhile may be deleted
 _SYNCED = ("pk", "namespace_id", "generation", "synced_generation", "deleted_at")
@@ -55,34 +57,52 @@ class Journal:
     """The numbers of changes that were read, and those that are missing between them."""
 
     def __init__(self) -> None:
-        self._last: int | None = None
+        self._last = 0
+        self._last_at: datetime | None = None  # of the change with that number; None where there was none
         self._missing: dict[int, float] = {}
 
     def begin(self) -> None:
         """Begin after the newest number. Some before it may belong to transactions that have not ended."""
-        last = DecisionChange.objects.aggregate(last=Max("pk"))["last"] or 0
-        first = max(1, last - MOST_MISSING)
-        there = set(DecisionChange.objects.filter(pk__gte=first, pk__lte=last).values_list("pk", flat=True))
-        self._missing = dict.fromkeys(set(range(first, last)) - there, time.monotonic())
-        self._last = last
+        newest = DecisionChange.objects.order_by("-pk").values_list("pk", "at").first()
+        self._last, self._last_at = newest or (0, None)
+        latest = DecisionChange.objects.filter(pk__gte=self._last - MOST_BEFORE, pk__lte=self._last)
+        there = set(latest.values_list("pk", flat=True))
+        first = max(1, min(there, default=self._last) - MOST_MISSING)  # older ones were deleted
+        self._missing = dict.fromkeys(set(range(first, self._last)) - there, time.monotonic())
 
-    def read(self) -> list[tuple[int, int | None]]:
-        """Return namespace and client of each change that was not read before."""
-        assert self._last is not None
+    def read(self) -> list[tuple[int, int | None]] | None:
+        """Return namespace and client of each change that was not read before.
+
+        None where the change that was read last is no longer there: it is old and was deleted, or the database was restored from a
+        backup, and gives numbers that were read already to other changes.
+        """
         now = time.monotonic()
-        changes = DecisionChange.objects.order_by("pk").values_list("pk", "namespace_pk", "client_pk")
-        found = list(changes.filter(pk__gt=self._last))
-        if self._missing:
-            found += changes.filter(pk__in=list(self._missing))
-        for pk, _, _ in found:
+        changes = DecisionChange.objects.order_by("pk").values_list("pk", "at", "namespace_pk", "client_pk")
+        found = list(changes.filter(pk__gte=self._last))
+        if self._last_at is not None:
+            if not found or found[0][:2] != (self._last, self._last_at):
+                return None
+            del found[0]
+        between = self._between(found)
+        if len(self._missing) <= MOST_MISSING:
+            found += changes.filter(pk__in=list(self._missing)) if self._missing else ()
+        else:
+            late = changes.filter(pk__gte=min(self._missing), pk__lte=max(self._missing))
+            found += [change for change in late if change[0] in self._missing]
+        for pk, *_ in found:
             self._missing.pop(pk, None)
-        newest = max((pk for pk, _, _ in found), default=self._last)
-        if newest > self._last:
-            between = set(range(max(self._last + 1, newest - 10 * MOST_MISSING), newest))
-            self._missing |= dict.fromkeys(between - {pk for pk, _, _ in found}, now)
-            self._last = newest
         self._missing = {pk: since for pk, since in self._missing.items() if now - since < MISSING_SECONDS}
-        return [(namespace_pk, client_pk) for _, namespace_pk, client_pk in found]
+        self._missing |= dict.fromkeys(between, now)
+        return [(namespace_pk, client_pk) for *_, namespace_pk, client_pk in found]
+
+    def _between(self, found: Sequence[tuple[int, datetime, int, int | None]]) -> set[int]:
+        """Return the numbers that are missing between changes after the last one, and go on to the newest."""
+        if not found:
+            return set()
+        newest, at, *_ = found[-1]
+        first = max(self._last + 1, newest - (LARGEST_GAP if self._last else MOST_MISSING))
+        self._last, self._last_at = newest, at
+        return set(range(first, newest)) - {pk for pk, *_ in found}
 
 
 class Reader:
@@ -101,36 +121,41 @@ class Reader:
         """Return what has changed since the last call, everything at the first one. Raises what the database raises."""
         news = News(time.monotonic())
         teams = dict(Team.objects.values_list("pk", "name"))
-        is_anew = self._teams is None or teams != self._teams or news.read_at - self._read_at > TOO_LONG
-        self._read_journal(is_anew)
+        is_anew = self._teams is None or self._teams.items() - teams.items() or news.read_at - self._read_at > TOO_LONG
+        is_anew = self._read_journal(bool(is_anew))
         points, compared = _compared()
         for pk, values in compared.items():
             clients = self._clients.get(pk, set())
             if is_anew or pk not in self._seen or len(clients) > MOST_CLIENTS:
                 news.whole[pk] = load_namespace(points[pk])
                 continue
-            if values != self._seen[pk] or pk in self._others:
-                news.parts[pk] = load_parts(points[pk])
             if clients:
                 news.clients[pk] = load_clients(pk, clients)
+            # Rules may name a client that is gone: they must not count for another one that gets its name.
+            is_one_gone = None in news.clients.get(pk, {}).values()
+            if values != self._seen[pk] or pk in self._others or is_one_gone:
+                news.parts[pk] = load_parts(points[pk])
         news.gone = self._seen.keys() - compared.keys()
         self._seen, self._teams, self._read_at = compared, teams, news.read_at
         self._clients.clear()
         self._others.clear()
         return news
 
-    def _read_journal(self, is_anew: bool) -> None:
-        if is_anew:
+    def _read_journal(self, is_anew: bool) -> bool:
+        """Note what changed. Return whether everything is to be read."""
+        changes = self._journal.read() if not is_anew else None
+        if changes is None:
             self._journal.begin()
-            return
-        for namespace_pk, client_pk in self._journal.read():
+            return True
+        for namespace_pk, client_pk in changes:
             if client_pk is None:
                 self._others.add(namespace_pk)
             else:
                 self._clients[namespace_pk].add(client_pk)
+        return False
 
     def forget(self) -> None:
-        """Read everything again next time: something failed between reading and using it."""
+        """Read everything again next time: what was read was not used, or another server may answer then."""
         self._teams = None
 
 
@@ -170,6 +195,8 @@ class Follower(threading.Thread):
                 if is_answered:
                     logger.warning("The database does not answer: decisions come from what was read last. %s", fault)
                 is_answered = False
+                if connection.connection is None or not connection.is_usable():
+                    reader.forget()
                 connection.close()
             except Exception:
                 logger.exception("What changed could not be read; everything is read again")

@@ -23,7 +23,7 @@ _COLUMNS = (
     *("pk", "authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state"),
     *("team__name", "attributes"),
 )
-_NONE: Mapping[str, Any] = MappingProxyType({})
+_NONE: Mapping[str, Any] = {}  # one for all; it is handed to another process, as a MappingProxyType cannot be
 
 Keyed = tuple[str, ClientRecord]
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from django.conf import settings
 
@@ -53,7 +54,9 @@ class Recording(threading.Thread):
     def _hand_over(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-            message = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
+            message = _message(batch)
+            if not message:
+                continue
             try:
                 if self._child is None:
                     self._child = _start()
@@ -65,6 +68,15 @@ class Recording(threading.Thread):
                 self._child = None
                 self._waiting.extendleft(reversed(batch))
                 time.sleep(AGAIN_SECONDS)
+
+
+def _message(batch: Sequence[Recorded]) -> bytes:
+    """Return a batch as bytes; b"" for one that cannot be written, which must not stop all that follow."""
+    try:
+        return pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        logger.exception("%d decisions could not be recorded", len(batch))
+        return b""
 
 
 def _start() -> "subprocess.Popen[bytes]":

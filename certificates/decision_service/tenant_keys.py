@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import http.client
 import logging
 import ssl
 import time
@@ -55,7 +56,7 @@ class Authority:
             tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self._ca or None))
             with urllib.request.build_opener(tls, _NoRedirects).open(address, timeout=FETCH_SECONDS) as answer:
                 text = answer.read(MOST_BYTES + 1)
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError, http.client.HTTPException) as fault:
             raise KeysUnreadableError(f"The authority does not answer: {fault}") from fault
         keys = read_keys(text)
         if not keys:

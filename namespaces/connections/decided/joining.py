@@ -41,7 +41,10 @@ def numbered(namespace_pk: int, attempts: Sequence[ConnectionAttempt], *, at: da
 
 
 def join_known(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> list[ConnectionAttempt]:
-    """Join attempts to rows of the same request, inside the caller's transaction. Return the others."""
+    """Join attempts to rows of the same request, inside the caller's transaction. Return the others, the last one of each request.
+
+    A broker sends a request again when the connection broke before it had the answer.
+    """
     by_request = {attempt.request_id: attempt for attempt in attempts if attempt.request_id}
     if not by_request:
         return list(attempts)
@@ -56,7 +59,11 @@ def join_known(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> list
             moved.append((row.at, before, after))
     ConnectionAttempt.objects.bulk_update(rows.values(), _JOINED, batch_size=200)
     recount(namespace_pk, moved)
-    return [attempt for attempt in attempts if attempt.request_id not in rows]
+    return [
+        attempt
+        for attempt in attempts
+        if attempt.request_id not in rows and by_request.get(attempt.request_id, attempt) is attempt
+    ]
 
 
 def _join(row: ConnectionAttempt, other: ConnectionAttempt) -> None:

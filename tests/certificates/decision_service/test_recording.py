@@ -128,6 +128,19 @@ def test_the_endpoint_is_confirmed_by_a_client_that_azure_has() -> None:
     assert point.confirmed_at == AT + timedelta(seconds=5)
 
 
+@pytest.mark.django_db
+def test_a_request_that_was_sent_again_is_one_row() -> None:
+    namespace = make_namespace()
+    take_decisions(namespace.pk, [decided("again"), decided(""), decided("again", "client-enabled"), decided("")])
+    rows = ConnectionAttempt.objects.filter(namespace=namespace)
+    assert sorted(rows.values_list("request_id", "code")) == [
+        ("", "accepted"),
+        ("", "accepted"),
+        ("again", "client-enabled"),
+    ]
+    assert counts(namespace) == {"": 2, "client-enabled": 1}
+
+
 @pytest.fixture
 def asking(deciding: DecidingPortal, django_db_blocker: Any) -> Iterator[Asking]:
     with deciding.database(django_db_blocker):
