@@ -18,6 +18,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.decision_changes import note_changed_rows
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
         from namespaces.pages import menu, search
+        from namespaces.pages.control.change_set_list import bell_line
         from namespaces.pages.control.emergencies import emergency_bar
         from namespaces.pages.history import pages_of
         from namespaces.places import NamespacePlaces
@@ -27,6 +28,7 @@ class NamespacesConfig(AppConfig):
             register_actions,
             register_activity_pages,
             register_activity_scope,
+            register_bell_line,
             register_join_check,
             register_lead_check,
             register_menu_item,
@@ -60,6 +62,7 @@ class NamespacesConfig(AppConfig):
         register_role_book(NamespaceRoles())
         register_team_uses(uses_of_team)
         register_shell_bar(emergency_bar)
+        register_bell_line(bell_line)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

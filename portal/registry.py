@@ -425,6 +425,30 @@ def shell_bars(user: User) -> list[ShellBar]:
     return [bar for source in _shell_bars if (bar := source(user)) is not None]
 
 
+@dataclass(frozen=True)
+class BellLine:
+    """A line on top of the notifications, such as what waits for the user. `count`: of the things it is about."""
+
+    code: str
+    count: int
+    text: str
+    url: str
+
+
+BellLineSource = Callable[[User], BellLine | None]
+_bell_lines: list[BellLineSource] = []
+
+
+def register_bell_line(source: BellLineSource) -> None:
+    if source not in _bell_lines:
+        _bell_lines.append(source)
+
+
+def bell_lines(user: User) -> list[BellLine]:
+    """Return the lines that apps put on top of the notifications of this user."""
+    return [line for source in _bell_lines if (line := source(user)) is not None]
+
+
 LeadCheck = Callable[[User, Team, User], None]
 _lead_checks: list[LeadCheck] = []
 

@@ -155,6 +155,10 @@ class CACertificate(NamespaceResource, SyncedModel):
             return ""
         return "" if self.base is not None and not self.replaces(self.base) else WAITS_FOR_PROOF
 
+    @property
+    def is_held_back(self) -> bool:
+        return self.what_it_waits_for() == WAITS_FOR_PROOF
+
     def why_not_taken(self, taken: SyncedModel) -> str:
         """Refuse another certificate where the namespace requires a proof of possession, which only an upload asks for."""
         assert isinstance(taken, CACertificate)

@@ -350,6 +350,11 @@ class SyncedModel(models.Model):
         """Return what must be in Azure before this row is sent, or deleted from it first, in words; "" if nothing."""
         return ""
 
+    @property
+    def is_held_back(self) -> bool:
+        """Return whether people must do something before Azure gets it, so that files and commands for Azure leave it out."""
+        return False
+
     def what_refusal_waits_for(self, asked_at: datetime) -> Obstacle | None:
         """Return another row whose push may resolve a rejection sent at `asked_at` (UTC); None if the rejection is final."""
         return None

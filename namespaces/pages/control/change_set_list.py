@@ -7,12 +7,16 @@ from datetime import datetime
 from django.core.paginator import Page
 from django.db.models import Q
 from django.http import QueryDict
+from django.urls import reverse
+from django.utils import timezone
 
+from namespaces.access import visible_namespaces, with_rights
 from namespaces.control.cases import waiting_for
 from namespaces.control.visibility import visible_change_sets
 from namespaces.models import ChangeSet, Namespace
 from portal.listing import page_of
 from portal.models import User
+from portal.registry import BellLine
 
 State = ChangeSet.State
 MOST_ASKED = 50  # open requests that are looked at for one person
@@ -73,6 +77,19 @@ def _waiting_in(user: User, namespace: Namespace, at: datetime) -> list[ChangeSe
     for each in found:
         each.namespace = namespace
     return waiting_for(user, found, at)
+
+
+def bell_line(user: User) -> BellLine | None:
+    """Return how many change sets wait for this person, for the top of the notifications; None where none does."""
+    busy = ChangeSet.objects.waiting(timezone.now()).order_by().values("namespace")
+    seen = visible_namespaces(user).filter(pk__in=busy)
+    found = waiting_for_person(user, with_rights(user, seen), at=timezone.now())
+    if not found:
+        return None
+    count = len(found)
+    text = f"{count} change {'set waits' if count == 1 else 'sets wait'} for you"
+    url = reverse("namespaces:change_set_detail", args=[found[0].namespace_id, found[0].pk])
+    return BellLine("change-sets", count, text, url if count == 1 else reverse("home:home"))
 
 
 def waiting_for_person(user: User, namespaces: Iterable[Namespace], *, at: datetime) -> list[ChangeSet]:

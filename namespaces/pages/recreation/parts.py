@@ -51,7 +51,10 @@ class Part:
 
 
 def parts_of(namespace: Namespace) -> Iterator[Part]:
-    """Yield the namespace and the resources in it that the person sees, as the portal wants them; not those being deleted."""
+    """Yield the namespace and the resources in it that the person sees, as the portal wants them.
+
+    Not those being deleted, and not a CA certificate that waits for its proof of possession: it would be trusted without.
+    """
     yield namespace_part(namespace)
     names: dict[tuple[str, str], str] = {}
     for label in MODELS:
@@ -59,6 +62,8 @@ def parts_of(namespace: Namespace) -> Iterator[Part]:
         rows: Any = model.visible_to(namespace.sight).present().filter(namespace=namespace.pk)
         for row in rows.order_by("name").iterator(_AT_ONCE):
             row.namespace = namespace
+            if row.is_held_back:
+                continue
             version = str(settings.ARM_API_VERSIONS[row.arm_type])
             part = Part(row.arm_type, row.name, version, overlay(row, row.base), {}, _needs(row, names))
             if part.kind in NAMED:
@@ -73,7 +78,16 @@ def count_parts(namespace: Namespace) -> dict[str, int]:
         model: Any = apps.get_model(label)
         name = str(model._meta.verbose_name)
         found[f"{name}s"] = model.visible_to(namespace.sight).present().filter(namespace=namespace.pk).count()
+        if label == MODELS[0]:
+            found[f"{name}s"] -= len(held_back(namespace))
     return found
+
+
+def held_back(namespace: Namespace) -> list[str]:
+    """Return the names of the CA certificates that the person sees and that wait for their proof of possession."""
+    model: Any = apps.get_model(MODELS[0])
+    rows = model.visible_to(namespace.sight).present().filter(namespace=namespace.pk)
+    return [row.name for row in rows.select_related("namespace").order_by("name") if row.is_held_back]
 
 
 def _needs(row: Any, names: Mapping[tuple[str, str], str]) -> tuple[tuple[str, str], ...]:

@@ -339,6 +339,6 @@ def resource_json(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpR
 @require_safe
 def resource_commands(request: PageRequest, pk: int, name: str, kind: Kind) -> HttpResponse:
     row: Any = get_resource(request.user, kind.model, pk, name, Verb.READ)
-    families = az_commands(row.arm_id(), row.body(), api_version_of(row))
+    families = () if row.is_held_back else az_commands(row.arm_id(), row.body(), api_version_of(row))
     context = row_context(request, row, kind, tab="commands", families=families)
     return render_page(request, "namespaces/resource_commands.html", context)

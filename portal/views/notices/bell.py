@@ -10,6 +10,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 
 from portal.activity import mark_seen
 from portal.pages.bell import ALL, VIEWS, recent
+from portal.registry import bell_lines
 from portal.web.responses import PageRequest
 
 
@@ -24,6 +25,7 @@ def notifications(request: PageRequest) -> HttpResponse:
         "views": VIEWS,
         "entries": entries,
         "newest": max((entry.newest for entry in entries), default=None),
+        "lines": bell_lines(request.user),
         "any_unread": view == ALL and any(entry.is_unread for entry in entries),
     }
     in_pane = bool(request.htmx) and not request.htmx.boosted

@@ -1,9 +1,13 @@
 """Proof of possession in the portal: nonces, proofs, and certificates that wait for one."""
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+from django.test import Client as Browser
+from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate, update_ca_certificate, upload_ca_certificate
@@ -13,8 +17,10 @@ from certificates.models import CACertificate, PossessionNonce
 from certificates.pages.authentication_trace import trusted_cas
 from certificates.possession.verification import CA_KEY, DEVICE_KEY
 from certificates.x509.reading import load_certificate, read_upload
+from namespaces.access import get_namespace
 from namespaces.actions.configuration import set_possession
 from namespaces.models import Namespace, Possession, Role
+from namespaces.pages.recreation.parts import count_parts, parts_of
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
 from sync.push.claim_and_settle import Pushed, push
@@ -218,3 +224,24 @@ def test_each_step_is_in_the_activity_log(namespace: Namespace, ada: User, ca: I
     assert (entries["Prove possession"].after or {})["proof"] == proof.thumbprint
     assert (entries["Prove possession"].object_pk, entries["Prove possession"].actor) == (row.pk, ada)
     assert "Ask for proof of possession" in entries
+
+
+def test_files_and_commands_for_azure_leave_out_what_waits_for_its_proof(
+    client: Browser, namespace: Namespace, ada: User, ca: Identity
+) -> None:
+    require(namespace)
+    row = upload(namespace, ca)
+    client.force_login(ada)
+    seen = get_namespace(ada, namespace.pk)
+    assert [part.name for part in parts_of(seen) if part.kind == "caCertificates"] == []
+    assert count_parts(seen)["CA certificates"] == 0
+    page = client.get(reverse("namespaces:template_export", args=[namespace.pk])).content.decode()
+    assert 'data-held-back="line-1"' in page
+    files = client.get(reverse("namespaces:template_arm", args=[namespace.pk]))
+    with ZipFile(BytesIO(b"".join(files))) as archive:
+        assert "line-1 waits" in archive.read("README.md").decode()
+    commands = reverse("certificates:ca_certificate_commands", args=[namespace.pk, "line-1"])
+    assert "data-held-back" in client.get(commands).content.decode()
+    prove(ada, row, ca.issue(nonce_of(row)))
+    assert "data-held-back" not in client.get(commands).content.decode()
+    assert count_parts(seen)["CA certificates"] == 1

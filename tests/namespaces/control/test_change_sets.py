@@ -20,7 +20,7 @@ from namespaces.actions.roles import grant_role
 from namespaces.control.cases import approval_state
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.rules.policy import Need, Policy
-from namespaces.models import ChangeSet, Client, ControlPolicy, Possession, Role
+from namespaces.models import ChangeSet, Client, ControlPolicy, Namespace, Possession, Role
 from namespaces.rules.errors import RuleError
 from namespaces.tasks import follow_change_sets, tidy_change_sets
 from portal.models import Activity, Membership, NoticeRecipient, User
@@ -267,6 +267,20 @@ def leave_thumbprint(plant: Plant, actor: User, **fields: Any) -> Client:
     values = {"state": "Enabled", "description": "", "attributes": {}, **fields}
     scheme = "SubjectMatchesAuthenticationName"
     return update_client(actor, client=client, validation_scheme=scheme, **values)
+
+
+def test_a_certificate_that_expires_while_its_request_waits_is_said_and_never_sent(plant: Plant) -> None:
+    made = plant.request()
+    approve_now(plant.lee, made)
+    Namespace.objects.update(judged_ahead=timedelta(days=40000))  # the clock of certificates
+    run_change_set(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.problem_code) == ("stale", "expired")
+    assert made.problem.startswith("CA certificate line-a-ca: ")
+    assert not CACertificate.objects.exists()
+    with pytest.raises(RuleError) as refusal:
+        requests.rebase(plant.dana, change_set=made)
+    assert refusal.value.code == "expired"
 
 
 def test_leaving_thumbprint_match_needs_approval(plant: Plant) -> None:

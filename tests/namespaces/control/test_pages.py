@@ -257,6 +257,17 @@ def test_home_lists_what_waits_for_the_person(plant: Plant) -> None:
     assert "data-waiting" not in signed_in(plant.lee).get(home).content.decode()
 
 
+def test_the_bell_counts_what_waits_for_the_person(plant: Plant) -> None:
+    bell = reverse("portal:notifications")
+    made = plant.request()
+    text = signed_in(plant.lee).get(bell).content.decode()
+    assert 'data-bell-line="change-sets" data-count="1"' in text
+    assert f'<a href="{url(made)}"><strong>' in text
+    plant.request(held=plant.held(name="line-a-other"))
+    assert 'data-count="2"' in signed_in(plant.lee).get(bell).content.decode()
+    assert "data-bell-line" not in signed_in(plant.dana).get(bell).content.decode()
+
+
 def test_the_requester_edits_texts_which_voids_approvals(plant: Plant) -> None:
     ControlPolicy.objects.update(approvals=2)
     made = plant.request()
