@@ -6,6 +6,7 @@ on a day on which it is put back, the hour that comes twice counts twice.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from certificates.authentication.rules.types import TimeWindow
@@ -41,17 +42,19 @@ def closes_at(windows: Sequence[TimeWindow], at: datetime) -> datetime | None:
     """Return the first moment from `at` on that is in none of the windows, in UTC; None where there is none within a week."""
     if not is_open(windows, at):
         return at
-    return _first(windows, at, is_wanted=False)
+    return _first(tuple(windows), at.replace(second=0, microsecond=0), is_wanted=False)
 
 
 def opens_at(windows: Sequence[TimeWindow], at: datetime) -> datetime | None:
     """Return the first moment from `at` on that is in one of the windows, in UTC; None where there is none within a week."""
     if is_open(windows, at):
         return at
-    return _first(windows, at, is_wanted=True)
+    return _first(tuple(windows), at.replace(second=0, microsecond=0), is_wanted=True)
 
 
-def _first(windows: Sequence[TimeWindow], at: datetime, *, is_wanted: bool) -> datetime | None:
+@lru_cache(maxsize=256)
+def _first(windows: tuple[TimeWindow, ...], at: datetime, *, is_wanted: bool) -> datetime | None:
+    """Return the first moment after the minute `at`. Cached: windows open and close on whole minutes, and each connection asks."""
     moments = {moment for window in windows for moment in _boundaries(window, at) if moment > at}
     return next((moment for moment in sorted(moments) if is_open(windows, moment) is is_wanted), None)
 

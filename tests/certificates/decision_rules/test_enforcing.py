@@ -282,6 +282,29 @@ def test_would_it_connect(ada: Browser, plant: Plant, decides: bool) -> None:
     assert ("data-unenforced" in answer.content.decode()) is not decides
 
 
+FIXED_AT: dict[str, tuple[Callable[[Plant], Any], str, tuple[str, ...]]] = {
+    "revoked": (Plant.revoke, "revoked_list", ()),
+    "bound": (Plant.bind, "ca_certificate_binding", ("line-ca",)),
+    "hours": (lambda plant: ask_hours(plant, days=[]), "rules", ()),
+    "pinned": (lambda plant: pin_to(plant, "Other CA"), "client_certificates", ("press-1",)),
+}
+
+
+@pytest.mark.parametrize(("arrange", "page", "names"), FIXED_AT.values(), ids=FIXED_AT)
+def test_a_rule_links_to_its_page(
+    ada: Browser, plant: Plant, arrange: Callable[[Plant], Any], page: str, names: tuple[str, ...]
+) -> None:
+    arrange(plant)
+    plant.let_the_portal_decide()
+    test = try_it(ada, plant).context["test"]
+    url = next(shown.url for shown in test.steps if shown.step.outcome == "failed")
+    assert url.partition("?")[0] == reverse(f"certificates:{page}", args=[plant.namespace.pk, *names])
+    shown = ada.get(url)
+    assert shown.status_code == 200
+    if page == "revoked_list":
+        assert [each.row.subject for each in shown.context["listing"].rows] == ["CN=press-1"]
+
+
 def attempt_page(browser: Browser, plant: Plant) -> Any:
     bare = namespace_state(plant.namespace).without_rules
     decision = authenticate(presented=plant.device.der, user_name="press-1", state=bare, at=plant.at)
