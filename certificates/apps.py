@@ -9,6 +9,7 @@ class CertificatesConfig(AppConfig):
         from certificates import menu
         from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
+        from certificates.actions.decision_rules.kinds import RULE_KINDS
         from certificates.actions.rollovers import remind_by_clock, successions
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
@@ -39,7 +40,7 @@ class CertificatesConfig(AppConfig):
 
         registry.register(CACertificate, next_expiries=next_expiries)
         register_ca_certificates(uploaded_cas, trusted_cas)
-        for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE)):
+        for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE), *RULE_KINDS):
             register_kind(kind)
         register_reach(clients_by_team)
         register_change_fields(CA_CERTIFICATE.code, certificate_fields)

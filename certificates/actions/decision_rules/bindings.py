@@ -9,6 +9,9 @@ from certificates.authentication.types import MAX_NAME_LENGTH
 from certificates.models import CACertificate, IssuerBinding
 from namespaces.actions.resources import current
 from namespaces.actions.teams import NO_LONGER_ALLOWED
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import ClientGroup
 from namespaces.rights import Verb, rights_now
@@ -17,6 +20,7 @@ from portal import activity
 from portal.models import Team, User
 from sync.control import is_applying, one_transaction
 
+BINDING_KIND = "issuer_binding"  # in change sets
 MOST_PATTERNS = 50
 UNBOUND = "0"  # the edition of a CA certificate without a binding
 
@@ -52,6 +56,7 @@ def bind_issuer(
             return found
         if found is not None and is_wider(before, after):
             check_owner(actor, row, _only_owners(row))
+            _check_wider(actor, row, found, after)
         found = found or IssuerBinding(ca=row, edition=0)
         found.patterns, found.edition = list(patterns), found.edition + 1
         found.changed_at, found.changed_by = timezone.now(), actor
@@ -72,6 +77,7 @@ def unbind_issuer(actor: User, *, ca: CACertificate, opened: str = "") -> bool:
         if found is None:
             return False
         check_owner(actor, row, _only_owners(row))
+        _check_wider(actor, row, found, None)
         before = described(found)
         found.delete()
         decisions_changed(row.namespace_id)
@@ -114,6 +120,13 @@ def is_wider(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) 
     if before is None:
         return False
     return after is None or any(not set(after[key]) <= set(before[key]) for key in before)
+
+
+def _check_wider(actor: User, row: CACertificate, found: IssuerBinding, after: Mapping[str, Any] | None) -> None:
+    """Raise NeedsApproval where the policy asks for approval of a CA certificate that vouches for more clients."""
+    operation = "unbind" if after is None else "bind"
+    draft = Draft(BINDING_KIND, operation, row.name, edition_of(found), row.team, described(found), after)
+    check_other(actor, row.namespace_id, [Need.LOOSEN_RULE], draft)
 
 
 def edition_of(binding: IssuerBinding | None) -> str:

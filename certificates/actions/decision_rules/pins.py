@@ -5,6 +5,9 @@ from django.utils import timezone
 from certificates.models import CACertificate, PinnedKey
 from certificates.x509.certificate import public_key_hash
 from namespaces.actions.resources import current
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import Client
 from namespaces.rules.clients import THUMBPRINT_SCHEME
@@ -13,6 +16,7 @@ from portal import activity
 from portal.models import User
 from sync.control import one_transaction
 
+PIN_KIND = "pinned_key"  # in change sets
 MOST_PINS = 5  # of one client: the CA, its successor, and room
 
 
@@ -48,6 +52,8 @@ def unpin_client(actor: User, *, client: Client, pin: int) -> None:
         found = PinnedKey.objects.select_for_update().filter(client=row, pk=pin).first()
         if found is None:
             raise RuleError("", "unpinned-already", "This key was removed already.")
+        draft = Draft(PIN_KIND, "unpin", row.name, "", row.team, _described(found), None)
+        check_other(actor, row.namespace_id, [Need.LOOSEN_RULE], draft)
         _changed(actor, row, "Unpin issuer", found, None)
         found.delete()
 

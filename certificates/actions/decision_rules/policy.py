@@ -1,12 +1,15 @@
 """What a namespace asks of every certificate: times, age and strength, and what a stale revocation list does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from certificates.actions.decision_rules.windows import MOST_WINDOWS, Window
 from certificates.models import DecisionRules, StaleList
 from namespaces.actions.teams import check_verb
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import DecisionPoint, Namespace
 from namespaces.rights import Verb
@@ -15,6 +18,7 @@ from portal import activity
 from portal.models import User
 from sync.control import one_transaction
 
+RULES_KIND = "rules"  # in change sets
 MOST_AGE_DAYS = 36_500
 SHORTEST_SESSION, LONGEST_SESSION = 60, 30 * 86_400  # seconds
 RSA_BITS = (0, 2048, 3072, 4096)
@@ -49,6 +53,11 @@ class RuleValues:
             point.longest_session_seconds if point is not None else 0,
         )
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RuleValues":
+        """Return the policy that `as_dict` described."""
+        return cls(**{**values, "windows": windows_of(values["windows"])})
+
     def is_looser_than(self, other: "RuleValues") -> bool:
         """Return whether this policy could let in a client that `other` refuses, or for longer."""
         return (
@@ -71,7 +80,7 @@ def windows_of(stored: Sequence[Any]) -> tuple[Window, ...]:
 
 
 def set_decision_rules(actor: User, *, namespace: Namespace, values: RuleValues, opened: str = "") -> bool:
-    """Ask this of every certificate. Return False where it is so already. Raise RuleError.
+    """Ask this of every certificate. Return False where it is so already. Raise RuleError, and NeedsApproval for what is looser.
 
     `opened`: the edition that the actor was shown.
     """
@@ -87,6 +96,9 @@ def set_decision_rules(actor: User, *, namespace: Namespace, values: RuleValues,
         before = RuleValues.of(namespace.pk)
         if values == before:
             return False
+        if values.is_looser_than(before):
+            draft = Draft(RULES_KIND, "update", "rules", edition_of(row), None, before.as_dict(), values.as_dict())
+            check_other(actor, namespace.pk, [Need.LOOSEN_RULE], draft)
         row = row or DecisionRules(namespace=namespace, edition=0)
         row.windows = [window.as_dict() for window in values.windows]
         row.max_age_days, row.stale_list = values.max_age_days, values.stale_list

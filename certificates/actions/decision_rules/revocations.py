@@ -11,6 +11,9 @@ from certificates.models import CACertificate, RevocationReason, RevokedCertific
 from certificates.notices import announce_release, announce_revocation
 from certificates.x509.certificate import Certificate, serial_text
 from namespaces.actions.teams import NO_LONGER_ALLOWED
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import Client, Namespace
 from namespaces.rights import rights_now
@@ -19,6 +22,7 @@ from portal import activity
 from portal.models import User
 from sync.control import one_transaction
 
+REVOCATION_KIND = "revocation"  # in change sets
 LONGEST_NOTE = 500  # characters
 
 
@@ -57,7 +61,7 @@ def revoke_certificate(
 
 
 def release_certificate(actor: User, *, revoked: RevokedCertificate) -> RevokedCertificate:
-    """Undo a revocation: the certificate counts again. Raise RuleError."""
+    """Undo a revocation: the certificate counts again. Raise RuleError, and NeedsApproval where the policy asks for approval."""
     with one_transaction():
         rows = RevokedCertificate.objects.select_for_update(of=("self",)).select_related("namespace", "team")
         row = rows.filter(pk=revoked.pk).first()
@@ -65,6 +69,9 @@ def release_certificate(actor: User, *, revoked: RevokedCertificate) -> RevokedC
             raise RuleError("", "released-already", "This certificate was released already.")
         holder = holder_of_revoked(row)
         _check(actor, row.namespace, holder)
+        name = (row.client_name or str(row))[:160]
+        draft = Draft(REVOCATION_KIND, "release", name, "", row.team, _described(row), None)
+        check_other(actor, row.namespace_id, [Need.RELEASE_CERTIFICATE], draft)
         row.released_at, row.released_by = timezone.now(), actor
         row.save(update_fields=["released_at", "released_by"])
         decisions_changed(row.namespace_id)

@@ -1,16 +1,20 @@
 """Who decides in a namespace now, what has been checked before a switch, and what is known after it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
 
+from certificates.models import RevokedCertificate
 from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
 from namespaces.actions.decision_points import endpoint_url, is_decided_here
-from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from sync.arm.decision_probe import ProbeStep, has_passed
+
+MOST_REVOKED = 500  # of the latest, which the page compares
+KNOWN_WITHIN = timedelta(seconds=5)
 
 
 class Mode(StrEnum):
@@ -74,6 +78,7 @@ class ShownMode:
     point: DecisionPoint | None
     check: ShownCheck | None
     confirmation: Confirmation | None
+    passed_by: ConnectionAttempt | None = None  # let in although its certificate was revoked
     most: int = MOST
 
 
@@ -87,14 +92,31 @@ def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
     """Return the mode of a namespace with what was checked and what is known. `namespace` comes with the person's rights."""
     point: DecisionPoint | None = DecisionPoint.objects.filter(namespace=namespace).first()
     mode = mode_of(row, point)
+    is_ours = mode is Mode.PORTAL and point is not None
     return ShownMode(
         mode=mode,
         url=endpoint_url(point) if point is not None else "",
         has_address=bool(settings.DECISIONS_URL),
         point=point,
         check=_shown_check(namespace),
-        confirmation=_confirmation(row, point) if mode is Mode.PORTAL and point is not None else None,
+        confirmation=_confirmation(row, point) if is_ours and point is not None else None,
+        passed_by=passed_by(namespace, point) if is_ours and point is not None else None,
     )
+
+
+def passed_by(namespace: Namespace, point: DecisionPoint) -> ConnectionAttempt | None:
+    """Return the last attempt that the person may see and that was let in since the switch, with a certificate that was revoked before.
+
+    Then Azure does not ask this portal about every client. An attempt within a few seconds of the revocation does not count: each
+    process knows of it within a second.
+    """
+    if point.switched_at is None:
+        return None
+    revoked = RevokedCertificate.objects.in_force().filter(namespace=namespace.pk)
+    at_of = dict(revoked.order_by("-revoked_at").values_list("thumbprint", "revoked_at")[:MOST_REVOKED])
+    seen = ConnectionAttempt.objects.visible_to(namespace.sight).filter(namespace=namespace.pk, accepted=True)
+    let_in = seen.filter(at__gt=point.switched_at, thumbprint__in=at_of).order_by("-cursor").defer("record")
+    return next((each for each in let_in[:MOST_REVOKED] if each.at > at_of[each.thumbprint] + KNOWN_WITHIN), None)
 
 
 def _confirmation(row: NamespaceConfiguration, point: DecisionPoint) -> Confirmation:

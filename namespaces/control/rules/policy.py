@@ -15,6 +15,8 @@ class Need(StrEnum):
     LEAVE_THUMBPRINT = "leave_thumbprint"
     NAME_SOURCES = "name_sources"
     DECISION_MODE = "decision_mode"
+    LOOSEN_RULE = "loosen_rule"
+    RELEASE_CERTIFICATE = "release_certificate"
     POWERFUL_ROLE = "powerful_role"
     POLICY = "policy"
     CLIENT_CREATE = "client_create"
@@ -31,6 +33,8 @@ LABELS: Mapping[Need, str] = {
     Need.LEAVE_THUMBPRINT: "Take a client off Thumbprint Match",
     Need.NAME_SOURCES: "Change the alternative name sources",
     Need.DECISION_MODE: "Change whether Azure or this portal decides which clients connect",
+    Need.LOOSEN_RULE: "Loosen a rule that Azure does not have, such as for whom a CA certificate vouches",
+    Need.RELEASE_CERTIFICATE: "Undo the revocation of a certificate",
     Need.POWERFUL_ROLE: "Make a person or team Owner, or a person team lead",
     Need.POLICY: "Loosen this policy, or the proof of possession",
     Need.CLIENT_CREATE: "Create a client",
@@ -47,6 +51,8 @@ DEFAULT_NEEDS = frozenset(
         Need.LEAVE_THUMBPRINT,
         Need.NAME_SOURCES,
         Need.DECISION_MODE,
+        Need.LOOSEN_RULE,
+        Need.RELEASE_CERTIFICATE,
         Need.POWERFUL_ROLE,
         Need.POLICY,
     }

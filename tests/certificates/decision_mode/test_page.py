@@ -1,6 +1,7 @@
 """The page of the two modes: what it shows in each state, and what a switch without a passing endpoint is answered."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,10 +9,13 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from certificates.models import RevokedCertificate
+from certificates.x509.certificate import load_certificate
+from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.rules.configuration import NO_WEBHOOK
+from tests.support.chains import authority
 from tests.support.editions import edition_of
-from tests.support.factories import PASSWORD, make_configuration, make_namespace, make_user
+from tests.support.factories import PASSWORD, make_configuration, make_namespace, make_revoked_certificate, make_user
 
 pytestmark = pytest.mark.django_db
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -64,6 +68,25 @@ def test_the_three_states_are_told_apart(client: Browser, namespace: Namespace) 
     page = shown(client, namespace)
     assert (hooks(page, "mode"), hooks(page, "confirmation")) == (["other"], [])
     assert "https://elsewhere.example.com/hook" in page
+
+
+def test_a_revoked_device_that_is_let_in_is_an_alarm(client: Browser, namespace: Namespace) -> None:
+    now = timezone.now()
+    device = authority("Line 1 CA").issue("press-1")
+    certificate = load_certificate(device.der)
+    switch_on(namespace, switched_at=now - timedelta(hours=2), asked_at=now)
+    make_revoked_certificate(namespace, "press-1", device.der)
+    RevokedCertificate.objects.update(revoked_at=now - timedelta(hours=1))
+    attempt = {"namespace": namespace, "accepted": True, "thumbprint": certificate.thumbprint_sha256, "record": {}}
+    for cursor, at in enumerate((now - timedelta(hours=3), now - timedelta(hours=1) + timedelta(seconds=1)), 1):
+        ConnectionAttempt.objects.create(cursor=cursor, at=at, **attempt)
+    assert "passed-by" not in hooks(shown(client, namespace), "code")
+    ConnectionAttempt.objects.create(cursor=3, at=now, **attempt)
+    page = shown(client, namespace)
+    assert "passed-by" in hooks(page, "code")
+    assert reverse("namespaces:connection_detail", args=[namespace.pk, 3]) in page
+    RevokedCertificate.objects.update(released_at=now)
+    assert "passed-by" not in hooks(shown(client, namespace), "code")
 
 
 def test_it_cannot_be_switched_on_while_the_endpoint_fails(client: Browser, namespace: Namespace) -> None:
