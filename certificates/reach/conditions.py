@@ -9,6 +9,7 @@ from certificates.authentication.chain import anchor_flaw
 from certificates.authentication.engine import VALIDATION_SCHEMES, allows_clients
 from certificates.authentication.matching import IP_SCHEME
 from certificates.models import CACertificate
+from certificates.reach.bindings import outside_binding
 from certificates.reach.name_constraints.limits import NameLimits, Patterns, name_limits
 from certificates.reach.types import ABLE, FLAWED, NOT_FOR_CLIENTS
 from certificates.x509.certificate import Certificate, DecodingError
@@ -64,7 +65,10 @@ def in_reach_of(namespace: Namespace, name: str) -> Q | None:
         certificate = None
     if certificate is None:
         return None
-    return Q(pk__in=()) if why_unable(certificate) else in_reach(name_limits(certificate.der), clients)
+    if why_unable(certificate):
+        return Q(pk__in=())
+    left_out = outside_binding(namespace.pk, certificate.der)
+    return in_reach(name_limits(certificate.der), clients) & (~Q(pk__in=left_out) if left_out else Q())
 
 
 @lru_cache(maxsize=64)  # of the same few CA certificates; a flaw does not go away

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from certificates.authentication.certification_paths import TrustAnchors
 from certificates.models import CACertificate
+from certificates.reach.bindings import outside_binding
 from certificates.reach.conditions import fitting, why_unable
 from certificates.reach.name_constraints.limits import NameLimits, name_limits
 from certificates.reach.types import Reach, TeamReach
@@ -31,6 +32,8 @@ def reach_of(certificate: Certificate, namespace: Namespace) -> Reach:
     no one. Clients being deleted do not count.
     """
     present = Client.objects.present().filter(namespace=namespace.pk)
+    left_out = outside_binding(namespace.pk, certificate.der)
+    present = present.exclude(pk__in=left_out) if left_out else present
     unable = why_unable(certificate)
     limits = NameLimits() if unable else name_limits(certificate.der)
     clients, disabled, by_thumbprint, outside = _counts(present, limits)
@@ -44,7 +47,7 @@ def reach_of(certificate: Certificate, namespace: Namespace) -> Reach:
         for pk, count in clients.items()
     ]
     teams.sort(key=lambda each: (each.team is None, -each.clients, each.name))
-    return Reach(certificate.thumbprint_sha256, tuple(teams), by_thumbprint, outside)
+    return Reach(certificate.thumbprint_sha256, tuple(teams), by_thumbprint, outside, outside_binding=len(left_out))
 
 
 def clients_by_team(namespace: Namespace, der: bytes) -> dict[int, int]:
@@ -53,7 +56,8 @@ def clients_by_team(namespace: Namespace, der: bytes) -> dict[int, int]:
     It asks of certificates too that the endpoint would not accept here: what Azure makes of them is not known.
     """
     present = Client.objects.present().filter(namespace=namespace.pk)
-    clients, *_ = _counts(present, name_limits(der))
+    left_out = outside_binding(namespace.pk, der)
+    clients, *_ = _counts(present.exclude(pk__in=left_out) if left_out else present, name_limits(der))
     return {team or NO_TEAM: count for team, count in clients.items()}
 
 

@@ -30,7 +30,7 @@ class Reach:
     """The clients that a CA certificate could authenticate as, whoever they belong to.
 
     `teams` has the largest first. Out of reach are clients with Thumbprint Match (`by_thumbprint`), and those whose names its name
-    constraints exclude (`outside_names`). `unable` is why it vouches for no client at all, or "": `FLAWED`, `NOT_FOR_CLIENTS`;
+    constraints exclude (`outside_names`), and where this portal decides, those for whom it does not vouch (`outside_binding`). `unable` is why it vouches for no client at all, or "": `FLAWED`, `NOT_FOR_CLIENTS`;
     then `teams` is empty.
     """
 
@@ -39,6 +39,7 @@ class Reach:
     by_thumbprint: int = 0
     outside_names: int = 0
     unable: str = ABLE
+    outside_binding: int = 0
 
     @property
     def clients(self) -> int:
@@ -58,7 +59,7 @@ class Reach:
 
     @property
     def out_of_reach(self) -> int:
-        return self.by_thumbprint + self.outside_names
+        return self.by_thumbprint + self.outside_names + self.outside_binding
 
     @property
     def team_pks(self) -> frozenset[int]:

@@ -91,15 +91,14 @@ class Replay:
         }
 
 
-def replay(namespace: Namespace, *, at: datetime, state: NamespaceState | None = None) -> Replay:
-    """Decide the last known attempts again. `at`: the moment at which certificates are judged, an aware datetime. `state`: other
-    rules than the namespace has.
+def replay(namespace: Namespace, *, at: datetime) -> Replay:
+    """Decide the last known attempts again. `at`: the moment at which certificates are judged, an aware datetime.
 
     All teams' devices count, whoever asks: the page leaves out the names of those that are hidden.
     """
     every = Namespace.objects.get(pk=namespace.pk)
     every.rights = Rights(((Role.OWNER, None),))
-    state = namespace_state(every) if state is None else state
+    state = namespace_state(every)
     has_log = connection_log() is not None or LastAttempt.objects.filter(namespace=namespace).exists()
     found = Replay(
         LOG if has_log else CERTIFICATES,

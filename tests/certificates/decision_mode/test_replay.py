@@ -1,24 +1,25 @@
 """Last attempts are kept beside the capped log, and decided again with the rules of the namespace."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from certificates.authentication.rules.types import NamespaceRules, Revocation
-from certificates.authentication.types import NamespaceState
-from certificates.pages.authentication_trace import namespace_state
 from certificates.pages.decision_mode.replay import CERTIFICATES, LOG, replay
 from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import to_azure_pem
-from namespaces.access import get_namespace
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, LastAttempt, Namespace
 from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace, owner_of
+from tests.support.factories import (
+    make_ca_certificate,
+    make_client,
+    make_configuration,
+    make_namespace,
+    make_revoked_certificate,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -60,13 +61,6 @@ def connects(namespace: Namespace, *devices: Identity, at: datetime, accepted: b
     ConnectionIntake().take(namespace.pk, records, cursor + len(records))
 
 
-def revoking(namespace: Namespace, device: Identity) -> NamespaceState:
-    """Return the namespace with this certificate revoked."""
-    state = namespace_state(get_namespace(owner_of(namespace), namespace.pk))
-    revoked = Revocation(thumbprint=load_certificate(device.der).thumbprint_sha256, reason="keyCompromise")
-    return replace(state, rules=NamespaceRules(revocations=(revoked,)))
-
-
 def test_what_a_rule_would_refuse_is_counted_and_named(factory: Namespace, line: Identity, now: datetime) -> None:
     devices = [line.issue(f"press-{number}") for number in (1, 2, 3)]
     for device in devices:
@@ -76,7 +70,8 @@ def test_what_a_rule_would_refuse_is_counted_and_named(factory: Namespace, line:
     connects(factory, *devices, at=now)
     found = replay(factory, at=now)
     assert (found.source, found.pairs, found.refused, found.unlike, found.never_seen) == (LOG, 3, 0, 0, 1)
-    found = replay(factory, at=now, state=revoking(factory, devices[1]))
+    make_revoked_certificate(factory, "press-2", devices[1].der)
+    found = replay(factory, at=now)
     assert (found.refused, found.unlike) == (1, 0)
     (changed,) = found.listed
     assert (changed.client, changed.code) == ("press-2", "not-revoked")
@@ -96,7 +91,8 @@ def test_without_a_log_certificates_of_clients_are_tried(factory: Namespace, lin
     device = line.issue("press-1")
     make_client(factory, device.name)
     remember(factory.pk, [Showing(device.name, (load_certificate(device.der),), now, False)])
-    found = replay(factory, at=now, state=revoking(factory, device))
+    make_revoked_certificate(factory, device.name, device.der)
+    found = replay(factory, at=now)
     assert (found.source, found.pairs, found.refused, found.never_seen) == (CERTIFICATES, 1, 1, 0)
 
 
