@@ -18,6 +18,7 @@ from certificates.authentication.types import (
     SET_SCHEME,
     UNUSED_SOURCE,
     UPLOAD_CA,
+    UPLOAD_LIST,
     USE_THUMBPRINT,
     ClientRecord,
     Decision,
@@ -45,7 +46,7 @@ def fix_link(
         return add_source_url(namespace.pk, values.get(UNUSED_SOURCE, "")), "Open Configuration"
     if action == CREATE_CLIENT and create_url:
         return create_url, "Create client from this certificate"
-    if action in (RELEASE_CERTIFICATE, CHANGE_BINDING, CHANGE_POLICY):
+    if action in (RELEASE_CERTIFICATE, UPLOAD_LIST, CHANGE_BINDING, CHANGE_POLICY):
         return _of_rule(action, decision, namespace)
     if decision.client is not None:
         return _of_client(action, decision.client, leaf, namespace)
@@ -58,6 +59,8 @@ def _of_rule(action: str, decision: Decision, namespace: Namespace) -> tuple[str
     if action == RELEASE_CERTIFICATE:
         query = urlencode({"q": values.get("serial number", "")})
         return f"{reverse('certificates:revoked_list', args=[namespace.pk])}?{query}", "Open revoked certificates"
+    if action == UPLOAD_LIST:
+        return reverse("certificates:ca_certificate_crls", args=[namespace.pk]), "Open revocation lists"
     if action == CHANGE_POLICY:
         return reverse("certificates:rules", args=[namespace.pk]), "Open rules"
     name = values.get("CA certificate", "")

@@ -284,6 +284,7 @@ def test_would_it_connect(ada: Browser, plant: Plant, decides: bool) -> None:
 
 FIXED_AT: dict[str, tuple[Callable[[Plant], Any], str, tuple[str, ...]]] = {
     "revoked": (Plant.revoke, "revoked_list", ()),
+    "listed": (lambda plant: plant.list_revoked(plant.device), "ca_certificate_crls", ()),
     "bound": (Plant.bind, "ca_certificate_binding", ("line-ca",)),
     "hours": (lambda plant: ask_hours(plant, days=[]), "rules", ()),
     "pinned": (lambda plant: pin_to(plant, "Other CA"), "client_certificates", ("press-1",)),
