@@ -6,7 +6,7 @@ from certificates.authentication.types import ClientRecord
 from certificates.namespace_rules import rules_of
 from certificates.x509.certificate import public_key_hash
 from namespaces.actions.decision_points import is_decided_here
-from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
+from namespaces.models import Client, NamespaceConfiguration
 from namespaces.rules.clients import THUMBPRINT_SCHEME
 
 _COLUMNS = ("pk", "name", "authentication_name", "validation_scheme", "team__name", "attributes")
@@ -16,9 +16,10 @@ key_of = lru_cache(maxsize=64)(public_key_hash)
 
 def is_enforced(namespace_pk: int) -> bool:
     """Return whether rules count on each CONNECT: this portal decides, and Azure has asked it about a registered client."""
-    row = NamespaceConfiguration.objects.filter(namespace=namespace_pk).first()
-    point = DecisionPoint.objects.filter(namespace=namespace_pk, confirmed_at__isnull=False).first()
-    return row is not None and row.is_settled and is_decided_here(row, point)
+    confirmed = {"namespace": namespace_pk, "namespace__decision_point__confirmed_at__isnull": False}
+    rows = NamespaceConfiguration.objects.filter(**confirmed).select_related("namespace__decision_point")
+    row: NamespaceConfiguration | None = rows.first()
+    return row is not None and row.is_settled and is_decided_here(row, row.namespace.decision_point)
 
 
 def outside_binding(namespace_pk: int, der: bytes) -> frozenset[int]:
