@@ -54,10 +54,12 @@ class Authorization:
             self._identified[owner] = member
             self._forget_answers(owner)
 
-    def forget_identity(self, owner: str) -> None:
-        """Forget what a webhook answered about a client: its last session has ended."""
-        if self._identified.pop(owner, None) is not None:
-            self._forget_answers(owner)
+    def forget_identity(self, owner: str) -> bool:
+        """Forget what a webhook answered about a client, whose last session has ended; return whether there was something."""
+        if self._identified.pop(owner, None) is None:
+            return False
+        self._forget_answers(owner)
+        return True
 
     def _forget_answers(self, owner: str) -> None:
         """Forget the answers about one client, if there are any."""

@@ -300,8 +300,10 @@ class NamespaceEndpoint:
 
     def _on_dropped(self, session: Session) -> None:
         self._publish_waiting(session.name)
-        if not self.broker.session_names_of(session.owner):
-            self.authorization.forget_identity(session.owner)
+        owner = session.owner
+        is_last = not self.broker.session_names_of(owner)
+        if is_last and self.authorization.forget_identity(owner) and not self.authenticator.client_named(owner):
+            self.broker.tallies.forget(owner)  # no client of this name is there to be deleted
 
     def sweep(self, now: float) -> None:
         """Expire disconnected sessions, and log how many connections were turned away."""

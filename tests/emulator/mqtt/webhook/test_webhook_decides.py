@@ -244,7 +244,9 @@ def test_attributes_make_groups_and_topics(asked: Asked) -> None:
             ("clientGroups", "fitters"),
         ):
             asked.plant.delete(kind, name)
-    until(lambda: not asked.plant.namespace.authorization._identified, "the last session has ended")
+    tallies = asked.plant.namespace.broker.tallies
+    until(lambda: tallies.find("fitter-9") is None, "the last session has ended")
+    assert "fitter-9" not in asked.plant.namespace.authorization._identified
 
 
 def test_expiration_ends_the_session(asked: Asked) -> None:
