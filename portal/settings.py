@@ -440,6 +440,8 @@ MQTT_ENDPOINTS = text("MQTT_ENDPOINTS")
 # The service that decides about CONNECTs, `manage.py decisions`. Its address as Azure calls it, such as
 # https://decide.example.com; empty: no namespace can be switched to it.
 DECISIONS_URL = text("DECISIONS_URL").rstrip("/")
+# The audience of tokens for it, which the page of the switch proposes: the application ID URI of the app registration.
+DECISIONS_AUDIENCE = text("DECISIONS_AUDIENCE")
 DECISIONS_CA = text("DECISIONS_CA")  # PEM file of the authority of its TLS certificate; empty: the public ones
 # Who issues the tokens of namespaces, and publishes the keys: Entra ID, or the emulator.
 DECISIONS_AUTHORITY = text("DECISIONS_AUTHORITY", "https://login.microsoftonline.com").rstrip("/")

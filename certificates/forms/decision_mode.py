@@ -74,7 +74,7 @@ class DecisionModeForm(GuardedForm):
             checked |= {"user_identity": row.webhook_user_identity, "client_id": client_id}
         initial = {
             "identity": checked.get("user_identity") or checked.get("identity") or SYSTEM_ASSIGNED,
-            "audience": checked.get("audience") or "",
+            "audience": checked.get("audience") or settings.DECISIONS_AUDIENCE,
             "tenant": checked.get("tenant") or settings.AZURE_TENANT_ID,
             "client_id": checked.get("client_id") or client_id,
         }

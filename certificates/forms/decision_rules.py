@@ -36,7 +36,7 @@ class RevokeForm(GuardedForm):
         label="What happened",
         max_length=LONGEST_NOTE,
         required=False,
-        help_text="One sentence, for the list and the people who are told.",
+        help_text="One sentence, for the list and for the notice to the team.",
     )
 
     def __init__(self, *args: Any, is_ca: bool, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ from portal.demo.supervisor import Supervisor
 from portal.demo.tls import tls_files
 
 PORT = 8444
+AUDIENCE = "api://decisions.contoso.com"  # the emulator issues tokens for any application
 
 
 class DemoDecisions:
@@ -47,6 +48,7 @@ class DemoDecisions:
         """Return the settings of all parts. `authority` issues the tokens; `prober` is the object ID of the portal's own principal."""
         return {
             "DECISIONS_URL": self.url,
+            "DECISIONS_AUDIENCE": AUDIENCE,
             "DECISIONS_CA": self.ca,
             "DECISIONS_AUTHORITY": authority,
             "DECISIONS_AUTHORITY_CA": authority_ca,
