@@ -18,13 +18,18 @@ IN_THE_PACKAGE = "vendor/libfaketime/src/libfaketime.so.1"
 # Measured with a profile of their calls: these never read the clock, as pure packages take the time as an argument.
 WITHOUT_A_CLOCK = (
     "tests/certificates/authentication",
+    "tests/certificates/decisions",
     "tests/certificates/diagnosis",
+    "tests/certificates/reach/test_name_constraints.py",
     "tests/certificates/samples/test_chain.py",
     "tests/certificates/x509",
+    "tests/documents/test_commands_exist.py",
     "tests/emulator/mqtt/wire/test_fast_reading.py",
     "tests/namespaces/authorization",
     "tests/namespaces/rules",
+    "tests/portal/test_times_in_text.py",
     "tests/test_architecture.py",
+    "tests/test_fidelity.py",
     "tests/test_policy.py",
 )
 # No date changes what these look at: packets and workers on the monotonic clock, processes, private keys, rights, editions.
