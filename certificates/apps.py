@@ -18,6 +18,7 @@ class CertificatesConfig(AppConfig):
         from certificates.pages.change_sets import certificate_fields, change_set_parts
         from certificates.reach.conditions import in_reach_of
         from certificates.reach.counting import clients_by_team
+        from certificates.reach.pins import pinned_keys
         from namespaces.actions.change_sets.other_kinds import team_change_of
         from namespaces.control.kinds import register_kind
         from namespaces.control.reach import register_reach
@@ -25,6 +26,7 @@ class CertificatesConfig(AppConfig):
             register_ca_certificates,
             register_change_fields,
             register_change_set_parts,
+            register_chosen_issuers,
             register_reach_filter,
             register_successions,
         )
@@ -47,6 +49,7 @@ class CertificatesConfig(AppConfig):
         register_change_set_parts(change_set_parts)
         register_reach_filter(in_reach_of)
         register_successions(successions)
+        register_chosen_issuers(pinned_keys)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

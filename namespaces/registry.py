@@ -1,6 +1,6 @@
 """What the apps above register here, so that namespaces need not import them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -130,6 +130,20 @@ def register_reach_filter(condition: ReachCondition) -> None:
 
 def reach_condition(namespace: Namespace, name: str) -> Q | None:
     return _reach_conditions[0](namespace, name) if _reach_conditions else None
+
+
+# A namespace and clients, by primary key → the hashes of the CA keys that were chosen for each client, where that is enforced.
+ChosenIssuers = Callable[[int, Collection[int]], Mapping[int, Collection[str]]]
+_chosen_issuers: list[ChosenIssuers] = []
+
+
+def register_chosen_issuers(source: ChosenIssuers) -> None:
+    """Let an app say which CA keys were chosen for clients: one of these needs no alarm."""
+    _chosen_issuers[:] = [source]
+
+
+def chosen_issuers(namespace_pk: int, clients: Collection[int]) -> Mapping[int, Collection[str]]:
+    return _chosen_issuers[0](namespace_pk, clients) if _chosen_issuers else {}
 
 
 @dataclass(frozen=True)

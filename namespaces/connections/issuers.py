@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 
 from namespaces.models import Client, ConnectionAttempt, IssuerAlarm
 from namespaces.notices import announce_issuer_alarms
-from namespaces.registry import Succession, successions_in
+from namespaces.registry import Succession, chosen_issuers, successions_in
 from portal import activity
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -71,7 +71,11 @@ def _note_changed(namespace_pk: int, pks: Sequence[int], seen: dict[str, list[_S
     for alarm in of_these.order_by("pk"):
         alarms[alarm.client_id].append(alarm)
     successions = successions_in(namespace_pk)
-    walks = [_Walk(client, _pairs(client, successions), alarms[client.pk]) for client in clients]
+    chosen = chosen_issuers(namespace_pk, pks)
+    walks = [
+        _Walk(client, _pairs(client, successions), alarms[client.pk], frozenset(chosen.get(client.pk, ())))
+        for client in clients
+    ]
     for walk in walks:
         for each in seen[walk.client.name.lower()]:
             walk.connected(each)
@@ -91,6 +95,7 @@ class _Walk:
     client: Client
     successors: frozenset[tuple[str, str]]  # (former key, announced successor)
     alarms: Sequence[IssuerAlarm]  # open ones, and changes that were decided to be expected
+    chosen: frozenset[str] = frozenset()  # CA keys that people pinned for the client
     raised: dict[str, IssuerAlarm] = field(default_factory=dict)
     repeated: dict[str, IssuerAlarm] = field(default_factory=dict)
     expected: ConnectionAttempt | None = None  # the last one of these under the expected key
@@ -110,6 +115,8 @@ class _Walk:
             return True
         if self.client.issuer_key == expected and (self.client.anchor_key, seen.anchor_key) in self.successors:
             return True  # the CA that vouches is replaced, and the intermediates below it with it
+        if self.chosen & {seen.issuer_key, seen.anchor_key}:
+            return True  # a rule lets no other one in
         decided = [each for each in self.alarms if each.state == State.EXPECTED]
         return any((each.former_key, each.key) == (expected, seen.issuer_key) for each in decided)
 

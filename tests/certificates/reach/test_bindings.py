@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from certificates.models import IssuerBinding
+from certificates.models import IssuerBinding, PinnedKey
 from certificates.reach.conditions import in_reach_of
 from certificates.reach.counting import clients_by_team, reach_of
 from certificates.x509.certificate import load_certificate
 from namespaces.access import get_namespace
+from namespaces.connections.issuers import note_issuers
 from namespaces.control.reach import other_teams_reached
-from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
+from namespaces.models import Client, ConnectionAttempt, DecisionPoint, IssuerAlarm, NamespaceConfiguration
 from tests.support.chains import authority
 from tests.support.factories import (
     make_ca_certificate,
@@ -59,3 +60,34 @@ def test_only_a_confirmed_portal_narrows_the_reach(settings: Any) -> None:
     assert reach_of(load_certificate(other.der), namespace).clients == 3
     NamespaceConfiguration.objects.update(webhook_url="https://elsewhere.example.com/decide/k")
     assert reached() == everyone
+
+
+def test_a_pinned_issuer_needs_no_alarm_where_the_portal_decides(settings: Any) -> None:
+    settings.DECISIONS_URL = BASE
+    namespace = make_namespace()
+    make_configuration(namespace)
+    former, pinned, other = "a" * 64, "b" * 64, "c" * 64
+    client = make_client(namespace, "press-1", issuer_key=former, anchor_key=former, expected_key=former)
+    facts = {"ca_name": "line-ca", "pinned_at": timezone.now()}
+    PinnedKey.objects.create(client=client, spki_sha256=pinned, **facts)
+
+    def connects(cursor: int, key: str) -> int:
+        decision = {"issuerKey": key, "anchorKey": key}
+        attempt = ConnectionAttempt(
+            namespace=namespace,
+            cursor=cursor,
+            at=timezone.now(),
+            accepted=True,
+            client_name=client.name,
+            record={"decision": decision},
+        )
+        note_issuers(namespace.pk, [attempt])
+        return IssuerAlarm.objects.count()
+
+    assert connects(1, pinned) == 1  # Azure decides, and knows no pins
+    IssuerAlarm.objects.all().delete()
+    Client.objects.update(issuer_key=former, anchor_key=former, expected_key=former)
+    point = DecisionPoint.objects.create(namespace=namespace, confirmed_at=timezone.now())
+    NamespaceConfiguration.objects.update(webhook_url=f"{BASE}/decide/{point.key}")
+    assert connects(2, pinned) == 0
+    assert connects(3, other) == 1
