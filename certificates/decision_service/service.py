@@ -143,11 +143,13 @@ class Service:
 
     def _checked(self, token: str, expected: Sequence[ExpectedCaller]) -> CheckedToken:
         refusal: TokenError | None = None
+        is_unread = False
         now = datetime.now(UTC)
         for each in expected:
             keys = self._keys.of(each.tenant)
-            if keys is None:
-                raise NotReadyError("keys-not-read")
+            if keys is None:  # a tenant that is wished for and wrong must not stop the one that Azure has
+                is_unread = True
+                continue
             known = self._tokens.of(token, keys, each, now)
             if known is not None:
                 return known
@@ -158,6 +160,8 @@ class Service:
             else:
                 self._tokens.keep(token, keys, each, checked)
                 return checked
+        if is_unread:
+            raise NotReadyError("keys-not-read")
         raise refusal or TokenError("token-principal")
 
     def decide(self, namespace: LoadedNamespace, request: ConnectRequest) -> Decided:

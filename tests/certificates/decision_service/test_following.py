@@ -18,7 +18,7 @@ from certificates.decision_service.recording import Recording
 from certificates.models import IssuerBinding, PinnedKey
 from certificates.namespace_rules import rules_of
 from namespaces.decision_changes import decisions_changed
-from namespaces.models import Client, DecisionChange, DecisionPoint, Namespace
+from namespaces.models import Client, DecisionChange, DecisionPoint, Namespace, NamespaceConfiguration
 from sync.actions import mark_deleted
 from tests.certificates.decision_service.deciding import AUDIENCE, KEYS, PRINCIPAL, TENANT, KeyServer, claims, signed
 from tests.support.chains import authority
@@ -153,6 +153,35 @@ def test_a_request_is_decided_by_the_state_after_its_body(namespace: Namespace, 
         keys.server_close()
     assert [(status, answer.get("decision")) for status, answer in asked] == [
         (200, "allow"), (200, "deny"), (401, None), (404, None),
+    ]  # fmt: skip
+
+
+def test_a_tenant_without_keys_does_not_stop_the_one_that_azure_has(namespace: Namespace, settings: Any) -> None:
+    row = NamespaceConfiguration.objects.get()
+    webhook = {
+        "endpointUrl": row.webhook_url,
+        "azureActiveDirectoryApplicationIdOrUri": AUDIENCE,
+        "azureActiveDirectoryTenantId": TENANT,
+    }
+    settings_there = {"clientAuthentication": {"webhookAuthentication": webhook}}
+    row.base = {"properties": {"topicSpacesConfiguration": settings_there}}
+    row.webhook_tenant = "9d1f2b3c-0000-4a36-9a0e-3c6f0c1a2b3c"
+    row.save()
+    keys = KeyServer(KEYS)
+    settings.DECISIONS_AUTHORITY = keys.url
+    loaded = load_namespace(DecisionPoint.objects.select_related("namespace").get())
+    assert len(loaded.parts.callers) == 2
+    body = json.dumps({"clientId": "c", "userName": "sensor-1"}).encode()
+    try:
+        asked = [
+            asyncio.run(ask(loaded, loaded, signed(claims(SimpleNamespace(authority=keys), **changes)), body))  # type: ignore[arg-type]
+            for changes in ({}, {"tid": row.webhook_tenant}, {"oid": TENANT})
+        ]
+    finally:
+        keys.shutdown()
+        keys.server_close()
+    assert [(status, answer.get("decision"), answer.get("error")) for status, answer in asked] == [
+        (200, "deny", None), (503, None, "keys-not-read"), (503, None, "keys-not-read"),
     ]  # fmt: skip
 
 
