@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.support.waiting import until
+from tests.support.waiting import children_of, is_running, until
 
 
 def _package_folder(name: str) -> Path:
@@ -61,6 +61,17 @@ class PostgreSQL:
             return
         self._is_running = False
         self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """End it and all its processes by SIGKILL, as the kernel does when memory is short."""
+        main = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(main, signal.SIGSTOP)  # it starts no other process meanwhile
+        every = [*children_of(main), main]
+        for pid in every:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(map(is_running, every)), "the server has ended")
+        self._is_running = False
 
     def _run(self, name: str, *arguments: str | Path) -> None:
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}

@@ -27,6 +27,19 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started and not collected."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(entry.name))
+    return found
+
+
 def running_with(text: str) -> list[int]:
     """Return the processes with `text`, such as a state folder, in their command line or environment."""
     found = []

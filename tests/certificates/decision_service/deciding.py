@@ -80,7 +80,7 @@ def _base64(data: bytes) -> str:
 
 
 class DecidingPortal:
-    """The service in a folder, with `processes` processes. Rows are made inside `database`."""
+    """The service in a folder, with `processes` processes. Rows are made inside `database`. `environment` takes precedence."""
 
     def __init__(
         self,
