@@ -59,7 +59,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (run.returncode, about_ours) == (0, [])
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "clock", "devices"])
+@pytest.mark.parametrize("name", ["web", "worker", "clock", "devices", "decisions"])
 def test_a_unit_runs_the_command_of_the_page(name: str) -> None:
     (unit,) = (DEPLOY / "systemd").glob(f"mqtt-portal-{name}*.service")
     (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
@@ -200,6 +200,16 @@ def test_devices_do_not_run_beside_azure(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     assert "FAULT_CONTROL_GATEWAY" in run.stderr
+
+
+def test_the_decision_service_needs_a_key_with_its_certificate(tmp_path: Path) -> None:
+    command = COMMANDS.get("decisions", "").strip().replace(".venv/bin/python", sys.executable) + " --certificate x.pem"
+    environment = {"PATH": os.environ["PATH"], "PORTAL_STATE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        command.split(), cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 1
+    assert "--key" in run.stderr
 
 
 def test_every_tested_block_of_the_page_is_run() -> None:

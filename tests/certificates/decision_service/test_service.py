@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from certificates.actions.decision_rules.bindings import bind_issuer
+from certificates.actions.decision_rules.revocations import release_certificate, revoke_certificate
 from certificates.decisions.requests import MAX_BODY
+from certificates.models import CACertificate
+from certificates.x509.certificate import load_certificate
 from namespaces.models import Client, DecisionPoint
 from sync.actions import commit_change
 from tests.certificates.decision_service.conftest import Asking, make_asking
@@ -169,6 +173,23 @@ def test_each_process_follows_the_database(asking: Asking) -> None:
     until(lambda: everywhere(asking, 401, error="token-principal"), "each process refuses the former identity")
     point.delete()
     until(lambda: everywhere(asking, 404), "each process forgets the namespace")
+
+
+def test_rules_take_effect_in_each_process(asking: Asking) -> None:
+    """Revoked, released, and a CA that counts only for other names: each on the next CONNECT, although the device is remembered."""
+    owner = owner_of(asking.namespace)
+    leaf = load_certificate(asking.device.der)
+    row = revoke_certificate(owner, namespace=asking.namespace, certificate=leaf, reason="keyCompromise")
+    until(lambda: refused_everywhere(asking, "not-revoked"), "each process refuses the revoked certificate")
+    release_certificate(owner, revoked=row)
+    until(lambda: everywhere(asking, 200, decision="allow"), "each process takes it again")
+    ca = CACertificate.objects.get(namespace=asking.namespace)
+    bind_issuer(owner, ca=ca, teams=[], groups=[], patterns=["other-*"])
+    until(lambda: refused_everywhere(asking, "issuer-vouches"), "each process knows for whom the CA vouches")
+
+
+def refused_everywhere(asking: Asking, step: str) -> bool:
+    return all(step in asking.ask()[1].get("errorReason", "") for _ in range(ENOUGH))
 
 
 def change(asking: Asking, row: Client) -> None:
