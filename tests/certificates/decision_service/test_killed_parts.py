@@ -55,7 +55,7 @@ class Stage:
         return children_of(self.service.process.pid)
 
     def has_recovered(self, what: str, since: float, is_back: Callable[[], bool]) -> None:
-        until(is_back, f"{what} has recovered")
+        until(is_back, f"{what} has recovered", 180)
         self.recovered[what] = time.monotonic() - since
 
 
@@ -226,6 +226,8 @@ class Director(threading.Thread):
         self._storm.phase = "database killed"
         self._stage.database.kill()
         until(lambda: self._stage.is_everywhere(503), "each process has stopped deciding")
+        unavailable = ("database killed", "unavailable")
+        until(lambda: self._storm.answers[unavailable] > 0, "a client hears that the server is unavailable")
         began = time.monotonic()
         self._stage.database.start()
         self._stage.has_recovered("database", began, lambda: self._stage.is_everywhere(200))
