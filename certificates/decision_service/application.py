@@ -6,6 +6,7 @@ Who asks is checked before the body is read, and no more of a body is read than 
 import asyncio
 import json
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -157,9 +158,10 @@ def _header(scope: Mapping[str, Any], name: bytes) -> str:
 
 
 def _request_id(scope: Mapping[str, Any]) -> str:
-    """Return the number that the broker gives its request, by which its own record of it is found; "" without a usable one."""
+    """Return the number that the broker gives its request, by which its own record of it is found; else one of our own."""
     found = _header(scope, b"x-ms-client-request-id")
-    return found if len(found) <= LONGEST_REQUEST_ID and found.isascii() and found.isprintable() else ""
+    is_usable = 0 < len(found) <= LONGEST_REQUEST_ID and found.isascii() and found.isprintable()
+    return found if is_usable else str(uuid.uuid4())
 
 
 async def _body(scope: Mapping[str, Any], receive: Receive) -> bytes:

@@ -7,34 +7,27 @@ While the database is away, the newest decisions wait for it.
 
 import logging
 import os
-import pickle
 import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from certificates.decision_service.messages import message_of, read_messages, write_message
 
 if TYPE_CHECKING:
     from certificates.decision_service.records import Recorded
 
+    Numbered = tuple[int, Recorded]
+
 EVERY = 0.4  # seconds
 AT_ONCE = 500  # decisions of one transaction: others can write in between
 MOST_WAITING = 20_000
-LENGTH_BYTES = 4  # before each message
 NICENESS = 5  # those that decide go first
 
 logger = logging.getLogger("certificates.decision_service.recorder")
-
-
-def messages(stream: BinaryIO) -> Iterator[list["Recorded"]]:
-    """Yield what is handed over, until the other process ends. Its own process wrote it: nothing else has this pipe."""
-    while length := stream.read(LENGTH_BYTES):
-        message = stream.read(int.from_bytes(length, "big"))
-        try:
-            yield pickle.loads(message)  # noqa: S301 - written by our own process
-        except (EOFError, pickle.UnpicklingError):
-            return  # it was killed while it wrote
 
 
 class Recorder(threading.Thread):
@@ -42,11 +35,11 @@ class Recorder(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="store")
-        self._waiting: deque[Recorded] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[Numbered] = deque(maxlen=MOST_WAITING)
         self._stopped = threading.Event()
         self._is_away = False
 
-    def put(self, batch: Sequence["Recorded"]) -> None:
+    def put(self, batch: Sequence["Numbered"]) -> None:
         self._waiting.extend(batch)
 
     def run(self) -> None:
@@ -61,26 +54,32 @@ class Recorder(threading.Thread):
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             left = self._store(batch)
+            kept = {number for number, _ in left}
+            self._confirm([number for number, _ in batch if number not in kept])
             if left:
                 room = max(0, MOST_WAITING - len(self._waiting))
                 self._waiting.extendleft(reversed(left[max(0, len(left) - room) :]))
                 return
 
-    def _store(self, batch: Sequence["Recorded"]) -> list["Recorded"]:
+    def _confirm(self, numbers: Sequence[int]) -> None:
+        with suppress(OSError):  # the other process was killed
+            write_message(sys.stdout.buffer, message_of(numbers))
+
+    def _store(self, batch: Sequence["Numbered"]) -> list["Numbered"]:
         """Store a batch, each namespace in a transaction of its own. Return what the database did not take because it is away."""
         from django.db import InterfaceError, OperationalError, connection
 
         from certificates.decision_service.records import decision_record
         from namespaces.connections.decided.taking import take_decisions
 
-        by_namespace: dict[int, list[Recorded]] = {}
+        by_namespace: dict[int, list[Numbered]] = {}
         for each in batch:
-            by_namespace.setdefault(each.namespace_pk, []).append(each)
+            by_namespace.setdefault(each[1].namespace_pk, []).append(each)
         left = []
         for pk, some in by_namespace.items():
             try:
                 connection.close_if_unusable_or_obsolete()
-                take_decisions(pk, [decision_record(each) for each in some])
+                take_decisions(pk, [decision_record(recorded) for _, recorded in some])
             except (OperationalError, InterfaceError) as fault:
                 connection.close()
                 left += some
@@ -99,7 +98,7 @@ def main() -> None:
     os.nice(NICENESS)
     recorder = Recorder()
     recorder.start()
-    for batch in messages(sys.stdin.buffer):
+    for batch in read_messages(sys.stdin.buffer):
         recorder.put(batch)
     recorder.stop()
     recorder.join()
