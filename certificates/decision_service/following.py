@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from certificates.decision_service.loading import (
     load_namespace,
     load_parts,
 )
+from certificates.decision_service.self_check import SelfCheck
 from certificates.models import CACertificate
 from namespaces.decision_changes import KEPT
 from namespaces.models import DecisionChange, DecisionPoint, NamespaceConfiguration
@@ -113,6 +114,7 @@ class Reader:
         self._seen: dict[int, tuple[object, ...]] = {}  # namespace → what of it is compared
         self._teams: dict[int, str] | None = None
         self._read_at = 0.0
+        self._self_check = SelfCheck()
         # Noted, and not read yet: an outage may come between.
         self._clients: dict[int, set[int]] = defaultdict(set)
         self._others: set[int] = set()
@@ -124,9 +126,10 @@ class Reader:
         is_anew = self._teams is None or self._teams.items() - teams.items() or news.read_at - self._read_at > TOO_LONG
         is_anew = self._read_journal(bool(is_anew))
         points, compared = _compared()
+        missed = self._missed(compared, news.read_at, is_anew=is_anew)
         for pk, values in compared.items():
             clients = self._clients.get(pk, set())
-            if is_anew or pk not in self._seen or len(clients) > MOST_CLIENTS:
+            if is_anew or pk not in self._seen or pk in missed or len(clients) > MOST_CLIENTS:
                 news.whole[pk] = load_namespace(points[pk])
                 continue
             if clients:
@@ -140,6 +143,13 @@ class Reader:
         self._clients.clear()
         self._others.clear()
         return news
+
+    def _missed(self, namespaces: Collection[int], now: float, *, is_anew: bool) -> set[int]:
+        """Return the namespaces in which a change was not noted."""
+        missed = self._self_check.missed(namespaces, namespaces if is_anew else self._clients.keys(), now)
+        for pk in missed:
+            logger.error("A change of clients in namespace %d was not noted. They are read again.", pk)
+        return missed
 
     def _read_journal(self, is_anew: bool) -> bool:
         """Note what changed. Return whether everything is to be read."""
