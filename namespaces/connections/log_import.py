@@ -16,7 +16,7 @@ from certificates.x509.key_masking import masked, masked_text
 from certificates.x509.reading import Certificate, DecodingError, from_azure_pem, load_certificate
 from namespaces.connections.client_certificates import Showing, by_time, read_chain, remember
 from namespaces.connections.counts import count_attempts
-from namespaces.connections.decided.joining import has_own_records, join_known, numbered
+from namespaces.connections.decided.joining import has_own_records, join_known, numbered, without_forgotten
 from namespaces.connections.issuers import note_issuers
 from namespaces.connections.seen_devices.last_attempts import note_last_attempts
 from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
@@ -55,7 +55,7 @@ class ConnectionIntake:
             if attempts:
                 fresh = _not_counted(attempts, before, cursor)
                 if has_own_records(pk):
-                    attempts = fresh = numbered(pk, join_known(pk, fresh), at=now)
+                    attempts = fresh = numbered(pk, without_forgotten(pk, join_known(pk, fresh)), at=now)
                 keep_attempts(pk, attempts, fresh, at=now)
             if refused:
                 RefusedOperation.objects.bulk_create(refused, ignore_conflicts=True)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from namespaces.connections.counts import recount
 from namespaces.models import ConnectionAttempt
 
@@ -64,6 +66,18 @@ def join_known(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> list
         for attempt in attempts
         if attempt.request_id not in rows and by_request.get(attempt.request_id, attempt) is attempt
     ]
+
+
+def without_forgotten(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> list[ConnectionAttempt]:
+    """Leave out records of the broker about requests that are older than all that a full log keeps.
+
+    This portal's records of them were counted, and dropped since: in a burst of CONNECTs before the broker's log was read.
+    """
+    rows = ConnectionAttempt.objects.filter(namespace=namespace_pk).order_by("-cursor").values_list("at", flat=True)
+    oldest = next(iter(rows[settings.CONNECTION_LOG_KEEP - 1 : settings.CONNECTION_LOG_KEEP]), None)
+    if oldest is None:
+        return list(attempts)
+    return [attempt for attempt in attempts if not attempt.request_id or attempt.at >= oldest]
 
 
 def _join(row: ConnectionAttempt, other: ConnectionAttempt) -> None:

@@ -108,6 +108,17 @@ def test_more_than_the_log_keeps_are_counted(settings: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_requests_that_the_log_has_dropped_are_not_counted_again(settings: Any) -> None:
+    settings.CONNECTION_LOG_KEEP = 3
+    namespace = make_namespace()
+    take_decisions(namespace.pk, [decided(f"r{second}", seconds=second) for second in range(5)])
+    page = [told(f"r{second}", cursor=second + 1, seconds=second) for second in range(5)]
+    ConnectionIntake().take(namespace.pk, [*page, told("r9", "late", cursor=6, seconds=9)], 6)
+    assert list(ConnectionAttempt.objects.order_by("cursor").values_list("request_id", flat=True)) == ["r3", "r4", "r9"]
+    assert counts(namespace) == {"": 5, "late": 1}
+
+
+@pytest.mark.django_db
 def test_the_endpoint_is_confirmed_by_a_client_that_azure_has() -> None:
     namespace = make_namespace()
     make_client(namespace, "sensor-1")
