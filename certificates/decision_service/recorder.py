@@ -67,7 +67,7 @@ class Recorder(threading.Thread):
 
     def _store(self, batch: Sequence["Numbered"]) -> list["Numbered"]:
         """Store a batch, each namespace in a transaction of its own. Return what the database did not take because it is away."""
-        from django.db import InterfaceError, OperationalError, connection
+        from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
         from certificates.decision_service.records import decision_record
         from namespaces.connections.decided.taking import take_decisions
@@ -85,9 +85,13 @@ class Recorder(threading.Thread):
                 left += some
                 if not self._is_away:
                     logger.warning("Decisions cannot be recorded and wait: %s", fault)
-            except Exception:
+            except Exception as fault:
                 logger.exception("%d decisions could not be recorded", len(some))
                 connection.close()
+                # One that cannot be recorded must not hide the others; a table that is missing hides them all.
+                if len(some) > 1 and not isinstance(fault, ProgrammingError):
+                    for each in some:
+                        left += self._store([each])
         self._is_away = bool(left)
         return left
 
@@ -98,10 +102,12 @@ def main() -> None:
     os.nice(NICENESS)
     recorder = Recorder()
     recorder.start()
-    for batch in read_messages(sys.stdin.buffer):
-        recorder.put(batch)
-    recorder.stop()
-    recorder.join()
+    try:
+        for batch in read_messages(sys.stdin.buffer):
+            recorder.put(batch)
+    finally:
+        recorder.stop()
+        recorder.join()
 
 
 if __name__ == "__main__":

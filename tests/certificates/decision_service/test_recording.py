@@ -1,6 +1,7 @@
 """What the service decides is in the connection log: one row for each CONNECT, whichever record of it comes first."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,10 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
+from certificates.authentication.types import Decision
+from certificates.decision_service.recorder import Recorder
+from certificates.decision_service.records import Recorded
+from certificates.decisions.requests import ConnectRequest
 from namespaces.connections.decided.joining import OWN_NUMBERS
 from namespaces.connections.decided.taking import DecisionRecord, take_decisions
 from namespaces.connections.log_import import ConnectionIntake
@@ -116,6 +121,20 @@ def test_requests_that_the_log_has_dropped_are_not_counted_again(settings: Any) 
     ConnectionIntake().take(namespace.pk, [*page, told("r9", "late", cursor=6, seconds=9)], 6)
     assert list(ConnectionAttempt.objects.order_by("cursor").values_list("request_id", flat=True)) == ["r3", "r4", "r9"]
     assert counts(namespace) == {"": 5, "late": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_decision_that_cannot_be_recorded_hides_no_other() -> None:
+    namespace, recorder = make_namespace(), Recorder()
+    decision = Decision(True, "accepted", "", "", ())
+    good = [
+        Recorded(namespace.pk, "", ConnectRequest(f"c{number}", "sensor-1", None, ()), decision, AT, timedelta(0), "")
+        for number in range(2)
+    ]
+    broken = replace(good[0], request=None)  # type: ignore[arg-type]
+    recorder.put([good[0], broken, good[1]])
+    recorder.store_all()
+    assert set(ConnectionAttempt.objects.values_list("session_name", flat=True)) == {"c0", "c1"}
 
 
 @pytest.mark.django_db
