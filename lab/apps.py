@@ -26,7 +26,7 @@ class LabConfig(AppConfig):
 
         register_shell_item(HOME)
         register_shell_item(class_list.HOME)
-        register_shell_bar(seat_bar.bar_of)
+        register_shell_bar(seat_bar.bar_on_page)
         register_observer(note)
         register_side_panel(beside_pages)
         register_person_ending(end_devices_of)

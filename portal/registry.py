@@ -411,7 +411,8 @@ class ShellBar:
     context: Mapping[str, Any]
 
 
-ShellBarSource = Callable[[User], ShellBar | None]
+# Takes the user, and the address of the page when it was opened by GET, else "".
+ShellBarSource = Callable[[User, str], ShellBar | None]
 _shell_bars: list[ShellBarSource] = []
 
 
@@ -420,9 +421,9 @@ def register_shell_bar(source: ShellBarSource) -> None:
         _shell_bars.append(source)
 
 
-def shell_bars(user: User) -> list[ShellBar]:
-    """Return the bars that apps put on the pages of this user."""
-    return [bar for source in _shell_bars if (bar := source(user)) is not None]
+def shell_bars(user: User, opened: str) -> list[ShellBar]:
+    """Return the bars that apps put on the page of this user."""
+    return [bar for source in _shell_bars if (bar := source(user, opened)) is not None]
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,17 @@ import hashlib
 from django.utils import timezone
 
 from lab.actions.classes.access import is_offered, seat_of
-from lab.actions.classes.looking import is_watched
+from lab.actions.classes.looking import is_watched, note_opened
 from portal.models import User
 from portal.registry import ShellBar
+
+
+def bar_on_page(user: User, opened: str) -> ShellBar | None:
+    """Return the bar for a page, and remember which page a trainee has opened: without JavaScript, no bar reports it."""
+    bar = bar_of(user)
+    if bar is not None and opened:
+        note_opened(bar.context["seat"], opened)
+    return bar
 
 
 def bar_of(user: User) -> ShellBar | None:

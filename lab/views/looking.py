@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from csp.decorators import csp_replace, csp_update
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.urls import ResolverMatch
 from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -72,7 +72,10 @@ def seat_screen(request: PageRequest, training: int, seat: int) -> HttpResponseB
         return HttpResponse(
             status=HTTPStatus.NO_CONTENT
         )  # the trainee has just left it, or the trainer stopped looking
-    shown: Any = match.func(_as_asked_for(request, path, match), *match.args, **match.kwargs)
+    try:
+        shown: Any = match.func(_as_asked_for(request, path, match), *match.args, **match.kwargs)
+    except Http404:  # of a row that is gone, for the trainee too
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
     if shown.status_code != HTTPStatus.OK or not shown.get("Content-Type", "").startswith("text/html"):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     # The frame runs no script and takes no focus; a browser would complain about each attempt.

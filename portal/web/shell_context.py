@@ -56,7 +56,9 @@ class Shell:
     @cached_property
     def bars(self) -> list[ShellBar]:
         """Return the bars that apps put above the content of this user's pages."""
-        return shell_bars(self._user) if self._user is not None and self._user.is_authenticated else []
+        if self._user is None or not self._user.is_authenticated:
+            return []
+        return shell_bars(self._user, self._request.get_full_path() if self._request.method == "GET" else "")
 
     @cached_property
     def side_panel(self) -> SidePanel | None:

@@ -24,8 +24,17 @@ def is_watched(seat: Seat, now: datetime) -> bool:
 
 def note_screen(seat: Seat, path: str) -> None:
     """Remember which page is on the trainee's screen, while the trainer looks and no longer. Nothing is stored in the database."""
+    _note(seat, path, SCREEN_LASTS)
+
+
+def note_opened(seat: Seat, path: str) -> None:
+    """Remember which page the trainee has opened, for the rest of the look: the first report of the browser replaces it."""
+    _note(seat, path, LOOKS_FOR)
+
+
+def _note(seat: Seat, path: str, lasts: timedelta) -> None:
     if is_watched(seat, timezone.now()):
-        cache.set(_screen_key(seat), path[:LONGEST_PATH], SCREEN_LASTS.total_seconds())
+        cache.set(_screen_key(seat), path[:LONGEST_PATH], lasts.total_seconds())
 
 
 def screen_of(seat: Seat) -> str:

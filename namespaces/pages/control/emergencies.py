@@ -22,7 +22,7 @@ class Emergency:
     is_own: bool  # another person must confirm it
 
 
-def emergency_bar(user: User) -> ShellBar | None:
+def emergency_bar(user: User, _opened: str) -> ShellBar | None:
     """Return the banner of this person, None where there is nothing to confirm. Titles may name what is hidden, so it has none."""
     rows = ChangeSet.objects.unconfirmed_emergencies().select_related("namespace", "emergency_by").order_by("-pk")
     found = [

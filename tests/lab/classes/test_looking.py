@@ -23,12 +23,11 @@ def test_the_trainer_looks_over_the_shoulder_and_the_seat_sees_it(training: Trai
     assert "look" not in trainer.get(url).context
     assert "data-watched" not in browser.get(page("seat_bar")).content.decode()
     assert trainer.post(url).status_code == 302
-    look = trainer.get(url).context["look"]
-    assert [client.name for client in look.clients] == ["press-1"]
+    assert [client.name for client in trainer.get(url).context["look"].clients] == ["press-1"]
     assert "data-watched" in browser.get(page("seat_bar")).content.decode()
     log = browser.get(reverse("namespaces:namespace_activity", args=[seat.namespace_id])).content.decode()
     assert "Look over the shoulder" in log
-    poll = {"HX-Request": "true", "HX-Trigger": "seat-look"}
+    look, poll = trainer.get(url).context["look"], {"HX-Request": "true", "HX-Trigger": "seat-look"}
     assert trainer.get(url, {"seen": look.version}, headers=poll).status_code == 204
     trainer.post(page("seat_look_end", training.pk, seat.number))
     assert "look" not in trainer.get(url).context
@@ -91,6 +90,19 @@ def test_the_page_on_the_screen_is_shown_in_the_trainers_session(training: Train
     assert shown["X-Frame-Options"] == "SAMEORIGIN"
     assert trainer.get(path)["X-Frame-Options"] == "DENY"
     assert trainer.post(screen).status_code == 405
+
+
+def test_without_javascript_the_page_that_was_opened_is_shown(training: TrainingClass, admin: User) -> None:
+    trainer, browser, seat = looking(training, admin)
+    path = f"{reverse('namespaces:client_list', args=[seat.namespace_id])}?q=press"
+    browser.get(path)
+    look = trainer.get(page("seat_look", training.pk, 1)).context["look"]
+    assert (look.screen.path, look.screen.is_shown) == (path, True)
+    assert 'value="press"' in trainer.get(page("seat_screen", training.pk, 1)).content.decode()
+    browser.post(reverse("namespaces:client_create", args=[seat.namespace_id]))  # sent back: no address to open
+    assert trainer.get(page("seat_look", training.pk, 1)).context["look"].screen.path == path
+    reports(browser, reverse("namespaces:client_detail", args=[seat.namespace_id, "deleted"]))
+    assert trainer.get(page("seat_screen", training.pk, 1)).status_code == 204
 
 
 @pytest.mark.parametrize(
