@@ -34,7 +34,7 @@ from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration
 from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
-from tests.certificates.decision_rules.test_enforcing import ARRANGED, Plant
+from tests.certificates.decision_rules.arranging import ARRANGED, Plant
 from tests.emulator.events.webhook_server import Answer, Seen, webhook_server
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of
@@ -42,6 +42,7 @@ from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import wire
 from tests.emulator.mqtt.webhook.conftest import Asked
 from tests.support.emulator_keys import put_keys
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -74,10 +75,14 @@ class Webhook:
 
         async def take() -> None:
             service.take(news)
-            for running in list(service._keys._running.values()):
-                await running
+
+        async def has_keys() -> bool:
+            tenants = loaded.parts.tenants
+            service._keys.renew(tenants)
+            return all(service._keys.of(tenant) is not None for tenant in tenants)
 
         self.run(take())
+        until(lambda: self.run(has_keys()), "the keys of the tenant are read")
         return point.key
 
     def answer(self, seen: Seen) -> Answer:
@@ -122,13 +127,16 @@ class Doors:
         self.asked.server.hook(f"/decide/{key}").on_post = self.webhook.answer
         self.asked.point(f"{self.asked.server.root}/decide/{key}")
 
+    def attempts(self) -> list[dict[str, Any]]:
+        return [record for record in self.plant.log() if record["operationName"].endswith("/connect")]
+
     def connect(self, context: ssl.SSLContext, user_name: str | None) -> Decision:
         """Connect, and return what the webhook decided; the emulator did as it said."""
-        before = len(self.plant.log())
+        before = len(self.attempts())
         with wire(self.plant, context=context) as opened:
             opened.send(w.connect("session", user_name, version=5))
             answer = opened.expect(w.CONNACK)
-            record = self.plant.log()[before]
+            record = self.attempts()[before]
             if answer.reason == 0:
                 opened.leave(version=5)
         decided = self.webhook.application.recording._waiting[-1].decision
