@@ -132,7 +132,7 @@ def test_a_decision_that_cannot_be_recorded_hides_no_other() -> None:
         for number in range(2)
     ]
     broken = replace(good[0], request=None)  # type: ignore[arg-type]
-    recorder.put([good[0], broken, good[1]])
+    recorder.put(list(enumerate([good[0], broken, good[1]])))
     recorder.store_all()
     assert set(ConnectionAttempt.objects.values_list("session_name", flat=True)) == {"c0", "c1"}
 
