@@ -73,6 +73,11 @@ def ask_for_a_nonce(page: Page) -> None:
     expect(page.locator("[data-nonce]")).to_be_visible()
 
 
+def open_the_revocation(page: Page) -> None:
+    page.locator("#main").get_by_role("link", name="Revoke").first.click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+
+
 def search(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.keyboard.type("press-a")
@@ -241,6 +246,7 @@ TEAM_MEMBER = (
     Stop("ca-certificate-vouches-for", f"{CA}vouches-for/"),
     Stop("revoked-certificates", f"{PLANT}revoked-certificates/"),
     Stop("client-certificates", f"{CLIENT}certificates/"),
+    Stop("certificate-revoke", f"{CLIENT}certificates/", open_the_revocation, "certificates:certificate_revoke"),
     Stop("upload", f"{PLANT}upload-certificate/"),
     Stop("upload-good", f"{PLANT}upload-certificate/", choose_a_ca_certificate),
     Stop("upload-client-certificate", f"{PLANT}upload-certificate/", choose_a_client_certificate),
