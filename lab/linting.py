@@ -12,7 +12,7 @@ from lab.actions.exercises.files import INTERMEDIATE, OLD, ROOT, make_chain, nam
 from lab.actions.exercises.show_steps import STEPS
 from lab.catalogue.exercise import Exercise, ExerciseError, read_exercise
 from lab.catalogue.reading import exercise_folders
-from lab.checks import approvals, connections, operations, replacements, rows  # noqa: F401  they register their checks
+from lab.checks import approvals, connections, operations, replacements, rows, rules  # noqa: F401  they register their checks
 from lab.checks.situation import CHECKS
 from lab.pages.panel import PLACEHOLDER, PLACEHOLDERS
 from namespaces.control.rules.policy import Need

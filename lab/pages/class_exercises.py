@@ -20,6 +20,9 @@ WORDS: Mapping[str, str] = {
     "row:ca_uploaded:root_ca": "uploaded the root",
     "row:ca_uploaded": "uploaded another CA",
     "row:client_registered": "registered another way",
+    "row:certificate_revoked": "revoked too much",
+    "row:bound_too_wide": "bound the CA too widely",
+    "row:refused_by_rule": "bound the CA to others",
 }
 
 

@@ -14,11 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.actions.decision_rules.bindings import bind_issuer, unbind_issuer
+from certificates.actions.decision_rules.revocations import release_certificate, revoke_certificate
 from certificates.actions.rollovers import cancel_rollover, confirm_clients, start_rollover
 from certificates.models import CACertificate
 from certificates.samples.certificates import named, new_key
 from certificates.samples.chain import ClientName, make_sample_chain
-from certificates.x509.reading import to_pem
+from certificates.x509.reading import from_stored_pem, load_certificate, to_pem
 from lab.actions.exercises.progress import Begun
 from lab.actions.exercises.start_states import put_client, upload_file
 from lab.catalogue.exercise import Exercise, WrongTurn
@@ -208,6 +210,24 @@ class Trainee:
         )
         start_rollover(self.room.trainee, old=old, successor=new)
         return old, lambda: cancel_rollover(self.room.trainee, old=old)
+
+    def _row_certificate_revoked(self, *, file: str) -> Undo:
+        certificate = load_certificate(from_stored_pem(self.files[file]["pem"]))
+        row = revoke_certificate(
+            self.room.trainee, namespace=self.room.namespace, certificate=certificate, reason="unspecified"
+        )
+        return lambda: release_certificate(self.room.trainee, revoked=row)
+
+    def _row_bound_too_wide(self, *, client: str, file: str, through: str) -> Undo:
+        return self._bind(through, "*-27")
+
+    def _row_refused_by_rule(self, *, client: str, file: str, rule: str) -> Undo:
+        return self._bind("intermediate_ca", "nobody-*")
+
+    def _bind(self, file: str, pattern: str) -> Undo:
+        ca = self.room.cas().get(thumbprint=self.files[file]["thumbprint"])
+        bind_issuer(self.room.trainee, ca=ca, teams=[], groups=[], patterns=[pattern])
+        return lambda: unbind_issuer(self.room.trainee, ca=ca)
 
     def _row_drift_ignored(self, *, name: str) -> Undo:
         ignore(self.room.trainee, finding=Finding.objects.get(scope=self.room.namespace.pk, name=name))

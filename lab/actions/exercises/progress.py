@@ -12,7 +12,7 @@ from lab.actions.exercises.start_states import apply_start, ask_for_approval, ta
 from lab.actions.exercises.wrong_turns import find_turn
 from lab.catalogue.exercise import Exercise
 from lab.catalogue.reading import exercise as exercise_of
-from lab.checks import approvals, connections, operations, replacements, rows  # noqa: F401  they register their checks
+from lab.checks import approvals, connections, operations, replacements, rows, rules  # noqa: F401  they register their checks
 from lab.checks.situation import CHECKS, Situation, passes
 from lab.models import Enrolment, Progress
 from namespaces.models import Namespace

@@ -7,10 +7,13 @@ from typing import Any
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import delete_ca_certificate
+from certificates.actions.decision_rules.bindings import bind_issuer
+from certificates.actions.decision_rules.revocations import revoke_certificate
 from certificates.actions.rollovers import confirm_clients, start_rollover
 from certificates.diagnosis.upload import diagnose_upload
-from certificates.models import CACertificate
+from certificates.models import CACertificate, RevokedCertificate
 from certificates.samples.chain import SampleCertificate, SampleChain
+from certificates.x509.reading import from_stored_pem, load_certificate
 from lab.actions.exercises.files import INTERMEDIATE, SUBJECT
 from lab.actions.exercises.mqtt_once import Credentials, connect_once
 from lab.actions.exercises.observing import note
@@ -88,6 +91,23 @@ def delete_ca(showing: Showing, *, file: str) -> None:
 @step()
 def start_replacement(showing: Showing, *, file: str, through: str) -> None:
     start_rollover(showing.actor, old=_uploaded(showing, file), successor=_uploaded(showing, through))
+
+
+@step()
+def revoke(showing: Showing, *, file: str) -> None:
+    """Revoke a certificate, unless it is revoked."""
+    certificate = load_certificate(from_stored_pem(showing.files[file]["pem"]))
+    rows = RevokedCertificate.objects.in_force().filter(namespace=showing.namespace)
+    if not rows.filter(thumbprint=certificate.thumbprint_sha256).exists():
+        revoke_certificate(
+            showing.actor, namespace=showing.namespace, certificate=certificate, reason="keyCompromise", note="Exercise"
+        )
+
+
+@step()
+def bind_ca(showing: Showing, *, file: str, patterns: list[str]) -> None:
+    """Let the CA certificate vouch only for clients with names like these."""
+    bind_issuer(showing.actor, ca=_uploaded(showing, file), teams=[], groups=[], patterns=patterns)
 
 
 @step()
