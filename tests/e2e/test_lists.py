@@ -1,6 +1,7 @@
 """The list of clients in a browser: how much fits on a screen, its columns without JavaScript, and targets for fingers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,28 @@ def without_scripts(ready: dict[str, Any], chromium: Browser, screenshots: Path)
     clients = json.loads(started.value.path().read_text())
     assert "listed-1" in {client["name"] for client in clients}
     context.close()
+
+
+def test_a_toast_shows_how_far_a_long_export_is(demo: DemoProcess, page: Page, screenshots: Path) -> None:
+    ready = demo.wait_ready()
+    guide = Guide(page, ready, screenshots)
+    guide.sign_in("admin")
+    guide.open_namespace(ready["namespaces"][0])
+    guide.open("Clients")
+    progress = re.compile(r"/exports/[0-9a-f]{32}/$")
+    page.route(progress, lambda route: route.fulfill(json={"state": "running", "done": 1200, "total": 5000}))
+    page.get_by_role("button", name="Export").click()
+    link = page.get_by_role("link", name="JSON")
+    with page.expect_download() as started:
+        link.click()
+    toast = page.locator("[data-export-progress]")
+    expect(toast).to_have_attribute("data-export-progress", "running")
+    expect(toast).to_contain_text("1,200 of 5,000")
+    bar = toast.get_by_role("progressbar")
+    expect(bar).to_have_js_property("value", 1200)
+    expect(bar).to_have_js_property("max", 5000)
+    assert "progress=" in started.value.url
+    assert "progress=" not in str(link.get_attribute("href"))  # the next file has a token of its own
+    page.unroute(progress)  # now the portal answers: the file was sent long ago
+    expect(toast).to_have_attribute("data-export-progress", "done")
+    expect(bar).to_have_count(0)
