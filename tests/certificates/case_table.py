@@ -15,12 +15,11 @@ from tests.certificates.chain_cases import (
 from tests.certificates.name_cases import (
     dns_rows,
     ip_rows,
-    name_rows,
-    source_rows,
     subject_rows,
     thumbprint_rows,
     uri_and_email_rows,
 )
+from tests.certificates.user_name_cases import name_rows, source_rows
 
 
 def cases(at: datetime) -> tuple[Case, ...]:

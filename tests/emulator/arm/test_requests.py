@@ -10,7 +10,8 @@ from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_azure_pem
 from emulator.profile import NEWEST
-from tests.certificates.key_notations import NOTATIONS, keys
+from tests.certificates.key_notations import NOTATIONS
+from tests.certificates.written_keys import keys
 from tests.support.emulator_process import FORM, GROUP, LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
