@@ -26,6 +26,7 @@ TASKS = {
     "sync.tasks.scan",
     "sync.tasks.scan_all",
     "sync.tasks.take_in_connections",
+    "sync.tasks.end_sessions",
     "namespaces.tasks.import_namespace",
     "namespaces.tasks.refresh_namespaces",
     "namespaces.tasks.import_clients",
@@ -33,6 +34,7 @@ TASKS = {
     "namespaces.tasks.apply_change_set",
     "namespaces.tasks.follow_change_sets",
     "namespaces.tasks.tidy_change_sets",
+    "certificates.tasks.fetch_revocation_lists",
     "portal.tasks.heartbeat",
     "portal.tasks.tidy_sign_ins",
     "portal.tasks.seal_activity",
@@ -102,7 +104,7 @@ def test_a_settings_module_with_old_paths_serves_pages(tmp_path: Path) -> None:
 
 
 def test_every_task_keeps_its_name() -> None:
-    for module in ("sync.tasks", "namespaces.tasks", "portal.tasks"):
+    for module in ("sync.tasks", "namespaces.tasks", "certificates.tasks", "portal.tasks"):
         importlib.import_module(module)
     ours = {name for name in current_app.tasks if not name.startswith("celery.")}
     assert ours == TASKS
