@@ -17,15 +17,17 @@ class Guide:
         self.page = page
         self.endpoints = endpoints
         self._shots = shots
+        self.password = ""  # of the user who signed in
 
     def shoot(self, name: str) -> None:
         self.page.screenshot(path=self._shots / f"{name}.png", full_page=True)
 
     def sign_in(self, username: str) -> None:
-        password = next(user["password"] for user in self.endpoints["users"] if user["username"] == username)
+        users = self.endpoints["users"]
+        self.password = next(user["password"] for user in users if user["username"] == username)
         self.page.goto(self.endpoints["portal"])
         self.page.get_by_label("User name").fill(username)
-        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_label("Password").fill(self.password)
         self.shoot("sign-in")
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("banner")).to_contain_text(re.compile(username, re.IGNORECASE))

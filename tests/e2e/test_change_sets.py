@@ -49,8 +49,58 @@ def fine(page: Page, screenshots: Path, name: str) -> None:
     assert not Axe().run(page).response["violations"], name
 
 
+def request_upload(guide: Guide, name: str, file: Path, title: str, screenshots: Path) -> None:
+    """Upload a CA certificate that needs approval, and ask for it."""
+    page = guide.page
+    guide.open("CA certificates")
+    page.get_by_role("link", name="Certificate", exact=True).click()
+    pane = guide.pane("Upload certificate")
+    pane.get_by_label("Certificate name").fill(name)
+    pane.locator("input[type=file]").set_input_files(file)
+    pane.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator('[data-change="ca_certificate create"]')).to_be_visible()
+    fine(page, screenshots, f"change-set-request-{name}")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Reason").fill("The new line starts on Monday.")
+    page.get_by_role("button", name="Request approval").click()
+    expect(page.locator('[data-code="change-set-requested"]')).to_be_visible()
+
+
+def declined_and_applied_at_once(owner: Guide, plain: Page, dana: Guide, file: Path, screenshots: Path) -> None:
+    """Decline a request, apply the next one at once with the password, and begin to undo it, all on a page without scripts."""
+    plain.goto(dana.page.url)
+    plain.get_by_role("button", name="Decline").click()
+    expect(plain.locator("#id_text_error")).to_be_visible()  # it takes a reason
+    plain.get_by_label("Comment, or the reason to decline").fill("Ask for path length 0.")
+    plain.get_by_role("button", name="Decline").click()
+    expect(plain.locator(".page-title [data-state=declined]")).to_be_visible()
+
+    request_upload(dana, "line-b-ca", file, "CA of Line B, again", screenshots)
+    plain.goto(dana.page.url)
+    plain.locator("[data-emergency] summary").click()
+    emergency = plain.locator("[data-emergency]")
+    emergency.get_by_label("Why can it not wait?").fill("Line B stands still.")
+    emergency.get_by_label("Your password").fill("wrong")
+    emergency.get_by_role("button", name="Apply at once").click()
+    expect(plain.locator('[data-state="waiting-for-you"]')).to_be_visible()
+    emergency.get_by_label("Your password").fill(owner.password)
+    emergency.get_by_role("button", name="Apply at once").click()
+    expect(plain.locator("[data-unconfirmed]")).to_be_visible()
+    dana.page.reload()
+    expect(dana.page.locator("[data-emergency-bar]")).to_be_visible()
+    expect(plain.get_by_role("button", name="Confirm")).to_have_count(0)  # that is another person's
+
+    owner.open("CA certificates")
+    owner.page.reload()
+    expect(owner.row("line-b-ca")).to_be_visible(timeout=SYNC_MILLISECONDS)
+    owner.wait_succeeded("line-b-ca")
+    plain.reload()
+    plain.get_by_role("button", name="Build the inverse").first.click()
+    expect(plain.locator('[data-change="ca_certificate delete"]')).to_be_visible()
+
+
 def test_what_another_person_approves_is_sent(
-    demo: DemoProcess, page: Page, other: Page, screenshots: Path, tmp_path: Path
+    demo: DemoProcess, chromium: Browser, page: Page, other: Page, screenshots: Path, tmp_path: Path
 ) -> None:
     ready = demo.wait_ready()
     owner = Guide(page, ready, screenshots)
@@ -62,18 +112,7 @@ def test_what_another_person_approves_is_sent(
     dana.sign_in("dana")
     dana.open_namespace(NAME)
     files = dana.make_samples(["press-1"], tmp_path)
-    dana.open("CA certificates")
-    other.get_by_role("link", name="Certificate", exact=True).click()
-    pane = dana.pane("Upload certificate")
-    pane.get_by_label("Certificate name").fill("line-a-ca")
-    pane.locator("input[type=file]").set_input_files(files["intermediate_ca.crt"])
-    pane.get_by_role("button", name="Upload", exact=True).click()
-    expect(other.locator('[data-change="ca_certificate create"]')).to_be_visible()
-    fine(other, screenshots, "change-set-request")
-    other.get_by_label("Title").fill("CA of Line A")
-    other.get_by_label("Reason").fill("The new line starts on Monday.")
-    other.get_by_role("button", name="Request approval").click()
-    expect(other.locator('[data-code="change-set-requested"]')).to_be_visible()
+    request_upload(dana, "line-a-ca", files["intermediate_ca.crt"], "CA of Line A", screenshots)
     expect(other.get_by_role("button", name="Approve")).to_have_count(0)
 
     owner.open("CA certificates")
@@ -87,6 +126,12 @@ def test_what_another_person_approves_is_sent(
     page.reload()
     expect(owner.row("line-a-ca")).to_be_visible(timeout=SYNC_MILLISECONDS)
     owner.wait_succeeded("line-a-ca")
+
+    request_upload(dana, "line-b-ca", files["root_ca.crt"], "CA of Line B", screenshots)
+    cookies = page.context.storage_state()
+    without_scripts = chromium.new_context(java_script_enabled=False, storage_state=cookies)
+    declined_and_applied_at_once(owner, without_scripts.new_page(), dana, files["root_ca.crt"], screenshots)
+    without_scripts.close()
 
     owner.open_namespace(NAME)  # other tests use the demo too
     page.get_by_role("link", name="Disconnect", exact=True).click()
