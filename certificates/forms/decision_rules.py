@@ -16,13 +16,11 @@ from namespaces.forms.base import GuardedForm, rule_as_field_error
 from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import Team
 from portal.web.invisible_characters import named
+from portal.web.row_fields import RowsField
 
 if TYPE_CHECKING:  # generic in the type stubs only
-    _TeamsField = forms.ModelMultipleChoiceField[Team]
-    _GroupsField = forms.ModelMultipleChoiceField[ClientGroup]
     _CAField = forms.ModelChoiceField[CACertificate]
 else:
-    _TeamsField = _GroupsField = forms.ModelMultipleChoiceField
     _CAField = forms.ModelChoiceField
 
 CA_ONLY = RevocationReason.CA_COMPROMISE
@@ -55,17 +53,9 @@ class BindingForm(GuardedForm):
     Teams that the person may not know of are not offered, and stay as they are.
     """
 
-    teams = _TeamsField(
-        label="Clients of these teams",
-        queryset=Team.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    groups = _GroupsField(
-        label="Clients of these client groups",
-        queryset=ClientGroup.objects.none(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
+    teams = RowsField(Team.objects.none(), label="Clients of these teams", refusal="Choose teams of the list.")
+    groups = RowsField(
+        ClientGroup.objects.none(), label="Clients of these client groups", refusal="Choose client groups of the list."
     )
     patterns = forms.CharField(
         label="Clients with these authentication names",

@@ -1,7 +1,7 @@
 """The forms about people and teams."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -12,11 +12,7 @@ from portal.models import AccessLink, Team, User
 from portal.people.authority import RefusedError
 from portal.people.lists import find_people
 from portal.registry import role_book
-
-if TYPE_CHECKING:  # generic in the type stubs only
-    ModelMultipleChoiceField = forms.ModelMultipleChoiceField[Team]
-else:
-    ModelMultipleChoiceField = forms.ModelMultipleChoiceField
+from portal.web.row_fields import RowsField
 
 PRIVATE_KEY = "That is a private key. It was not stored. Keep it secret."
 
@@ -51,24 +47,10 @@ class NameForm(PeopleForm):
         return {name: self.cleaned_data[name] for name in ("first_name", "last_name", "email")}
 
 
-class _TeamsField(ModelMultipleChoiceField):
-    def __init__(self) -> None:
-        super().__init__(
-            Team.objects.order_by("name"), label="Teams", required=False, widget=forms.CheckboxSelectMultiple
-        )
-        self.error_messages |= dict.fromkeys(("invalid_choice", "invalid_pk_value"), "Choose teams of the list.")
-
-    def clean(self, value: Any) -> Any:
-        """Refuse what is no primary key: no database stores a number of 20 digits."""
-        if any(whole_number(str(each)) is None for each in value or ()):
-            raise forms.ValidationError(self.error_messages["invalid_pk_value"], code="invalid_pk_value")
-        return super().clean(value)
-
-
 class PersonForm(NameForm):
     """A person who is invited or created by an administrator: names, teams, one role and whether an administrator."""
 
-    teams = _TeamsField()
+    teams = RowsField(Team.objects.order_by("name"), label="Teams", refusal="Choose teams of the list.")
     role = forms.ChoiceField(label="Role", required=False, help_text="More roles can be given afterwards.")
     makes_administrator = forms.BooleanField(
         label="Administrator: owner of every namespace, manages people", required=False

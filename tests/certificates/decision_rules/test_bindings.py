@@ -102,6 +102,8 @@ def test_a_team_narrows_its_ca_and_only_an_owner_widens_it(place: Place) -> None
         ({"patterns": "\n".join(f"press-{at}" for at in range(51))}, "too-many"),
         ({"teams": "99999"}, "invalid_choice"),
         ({"groups": "99999"}, "invalid_choice"),
+        ({"teams": "9" * 20}, "invalid_pk_value"),  # more than a database stores
+        ({"groups": "9" * 20}, "invalid_pk_value"),
         ({"patterns": "press-*", "edition": "7"}, "changed-meanwhile"),
     ],
 )
