@@ -1,4 +1,4 @@
-"""What the namespace is told: allow with a name, attributes and an end, or deny with the engine's sentence. Pure.
+"""What the namespace gets back: allow with a name, attributes and an end, or deny with the engine's sentence. Pure.
 
 Source: Azure Event Grid "mqtt-client-webhook-authentication" (both answers, and the types of attributes).
 """

@@ -1,6 +1,6 @@
 """What is asked: read the body that a namespace posts to its webhook for one CONNECT. Pure.
 
-A broken envelope is the namespace's fault, or somebody else's, and raises EnvelopeError. What a device got wrong (no
+A broken envelope is the fault of whatever sent it, and raises EnvelopeError. What a device got wrong (no
 certificate, a broken or huge one, a long name) is a part of a sound request: the engine refuses it, with its step.
 
 `password` and `authenticationData` are secrets of the device. They are dropped when the body is read, and nothing looks at them.

@@ -113,7 +113,7 @@ class IssuerBinding:
     is_hidden: bool = False
 
     def vouches_for(self, client: Vouched) -> bool:
-        """Return whether the client belongs to the binding. Whoever registers a client asks this too."""
+        """Return whether the client belongs to the binding. Code that registers a client asks this too."""
         if client.team and client.team in self.teams:
             return True
         if any(matches_pattern(client.authentication_name, pattern) for pattern in self.patterns):
