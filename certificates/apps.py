@@ -10,6 +10,8 @@ class CertificatesConfig(AppConfig):
         from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
         from certificates.actions.decision_rules.kinds import RULE_KINDS
+        from certificates.actions.first_contact.blocks import note_changed_clients
+        from certificates.actions.first_contact.kinds import FIRST_CONTACT_KINDS
         from certificates.actions.rollovers import remind_by_clock, successions
         from certificates.models import CACertificate, next_expiries
         from certificates.notices import announce_expiries
@@ -41,8 +43,9 @@ class CertificatesConfig(AppConfig):
         from sync import registry
 
         registry.register(CACertificate, next_expiries=next_expiries)
+        registry.register_change_observer(note_changed_clients)
         register_ca_certificates(uploaded_cas, trusted_cas)
-        for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE), *RULE_KINDS):
+        for kind in (CA_CERTIFICATE, team_change_of(CA_CERTIFICATE), *RULE_KINDS, *FIRST_CONTACT_KINDS):
             register_kind(kind)
         register_reach(clients_by_team)
         register_change_fields(CA_CERTIFICATE.code, certificate_fields)

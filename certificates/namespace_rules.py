@@ -19,10 +19,13 @@ from certificates.authentication.rules.types import (
     TimeWindow,
     bindings_of,
 )
+from certificates.decisions.first_contact import Template
 from certificates.models import (
     CACertificate,
     DecisionRules,
+    FirstContact,
     PinnedKey,
+    RegistrationTemplate,
     RevokedCertificate,
     StaleList,
 )
@@ -177,3 +180,31 @@ def _window(stored: Mapping[str, Any]) -> TimeWindow:
     except (KeyError, TypeError, ValueError, OSError):
         logger.exception("A stored time window cannot be read")
         return _NEVER
+
+
+def templates_of(namespace_pk: int) -> dict[str, Template]:
+    """Return how the CA certificates of a namespace register devices, by key; those that are off are left out."""
+    rows = RegistrationTemplate.objects.filter(ca__namespace=namespace_pk).exclude(mode=FirstContact.OFF)
+    trusted = rows.filter(ca__in=CACertificate.objects.trusted().filter(namespace=namespace_pk).order_by().values("pk"))
+    found: dict[str, Template] = {}
+    for row in trusted.select_related("ca", "team").order_by("pk"):
+        key = public_key_hash(bytes(row.ca.der)) if row.ca.der else ""
+        if key:
+            found.setdefault(key, template_of(row, key))
+    return found
+
+
+def template_of(row: RegistrationTemplate, key: str) -> Template:
+    """Return a stored template in the form of the rules. `key`: of the public key of its CA certificate."""
+    return Template(
+        ca=row.ca_id,
+        ca_name=row.ca.name,
+        key=key,
+        edition=row.edition,
+        source=row.source,
+        validation_scheme=row.validation_scheme,
+        team=row.team.name if row.team is not None else "",
+        attributes=row.attributes,
+        patterns=tuple(map(str, row.patterns)),
+        queues=row.mode == FirstContact.QUEUE,
+    )

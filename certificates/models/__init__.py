@@ -12,23 +12,39 @@ from certificates.models.ca_certificates import (
     next_expiries,
 )
 from certificates.models.decision_rules import DecisionRules, IssuerBinding, PinnedKey, RevocationList, StaleList
+from certificates.models.first_contact import (
+    BlockedName,
+    BlockReason,
+    FirstContact,
+    Held,
+    RegisteredDevice,
+    RegistrationTemplate,
+    WaitingDevice,
+)
 from certificates.models.revocations import RevocationReason, RevokedCertificate
 
 __all__ = [
     "WAITS_FOR_PROOF",
+    "BlockReason",
+    "BlockedName",
     "CACertificate",
     "CACertificateQuerySet",
     "CARollover",
     "DecisionRules",
     "ExpiryFeed",
+    "FirstContact",
+    "Held",
     "IssuerBinding",
     "PinnedKey",
     "PossessionNonce",
+    "RegisteredDevice",
+    "RegistrationTemplate",
     "RevocationList",
     "RevocationReason",
     "RevokedCertificate",
     "RolloverConfirmation",
     "StaleList",
+    "WaitingDevice",
     "full_at_limit",
     "next_expiries",
 ]

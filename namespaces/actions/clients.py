@@ -45,18 +45,46 @@ def create_client(
     attributes: Mapping[str, Any] | None = None,
 ) -> Client:
     """Register a client. A name that waits for deletion is reused. Raise RuleError."""
+    with one_transaction():
+        return insert_client(
+            actor,
+            namespace=namespace,
+            team=team,
+            name=name,
+            authentication_name=authentication_name,
+            validation_scheme=validation_scheme,
+            thumbprints=thumbprints,
+            state=state,
+            description=description,
+            attributes=attributes,
+        )
+
+
+def insert_client(
+    actor: User,
+    *,
+    namespace: Namespace,
+    team: Team | None,
+    name: str,
+    authentication_name: str,
+    validation_scheme: str,
+    thumbprints: Sequence[str] = (),
+    state: str = "Enabled",
+    description: str = "",
+    attributes: Mapping[str, Any] | None = None,
+) -> Client:
+    """Register a client as `create_client` does, inside the caller's transaction. Raise RuleError."""
     authentication_name = authentication_name or name
     check_client_name(name)
     check_authentication_name(authentication_name)
-    with one_transaction():
-        client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
-        _check_authentication_name_is_free(actor, namespace, authentication_name, client)
-        forget_issuers(client)
-        client.name = name
-        client.set_authentication_name(authentication_name)
-        _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
-        commit(actor, client, "Create client", None)
-        note_latest(namespace.pk, {name})
+    client = row_for_new(actor, Client, namespace, name, team, limit=settings.MAX_CLIENTS)
+    _check_authentication_name_is_free(actor, namespace, authentication_name, client)
+    forget_issuers(client)
+    client.name = name
+    client.set_authentication_name(authentication_name)
+    _set_editable(client, validation_scheme, thumbprints, state, description, attributes or {})
+    commit(actor, client, "Create client", None)
+    note_latest(namespace.pk, {name})
     return client
 
 

@@ -241,6 +241,7 @@ def _take(
     if resource is None:
         _record(actor, row, verb=verb, before=before, after=None)
         _supersede(row)
+        row.deleted_at = timezone.now()  # for those that are told about changes
         registry.note_changes([row])
         row.delete()
         return

@@ -33,7 +33,7 @@ LABELS: Mapping[Need, str] = {
     Need.LEAVE_THUMBPRINT: "Take a client off Thumbprint Match",
     Need.NAME_SOURCES: "Change the alternative name sources",
     Need.DECISION_MODE: "Change whether Azure or this portal decides which clients connect",
-    Need.LOOSEN_RULE: "Loosen a rule that Azure does not have, such as for whom a CA certificate vouches",
+    Need.LOOSEN_RULE: "Loosen a rule that Azure does not have, such as for whom a CA vouches or what registers devices",
     Need.RELEASE_CERTIFICATE: "Undo the revocation of a certificate",
     Need.POWERFUL_ROLE: "Make a person or team Owner, or a person team lead",
     Need.POLICY: "Loosen this policy, or the proof of possession",
