@@ -1,4 +1,4 @@
-"""A client for the emulator's control API: faults, moments of judging, reset, signing keys, MQTT endpoints. Standard library only.
+"""A client for the emulator's control API: faults, moments of judging, orders, reset, signing keys, endpoints. Standard library only.
 
 control = EmulatorControl.from_ready_file(Path("ready.json"))
 with control.fault(Fault(kind="throttle", count=20, retry_after=1)):
@@ -113,6 +113,10 @@ class EmulatorControl:
     def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
         """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
         self._call("POST", "/judging", {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())})
+
+    def switch_webhook_order(self, namespace_ids: Sequence[str], order: str) -> None:
+        """Choose who is asked first where a webhook decides: "webhook-only" or "certificate-first"."""
+        self._call("POST", "/webhook-order", {"namespaces": list(namespace_ids), "order": order})
 
     def end_sessions(
         self, namespace_id: str, *, thumbprints: Sequence[str] = (), names: Sequence[str] = (), reason: str = ""

@@ -257,6 +257,7 @@ def _make_service(
         azure=options.azure,
         events=events,
         tokens=tokens,
+        webhook_order=options.webhook_order,
     )
 
 

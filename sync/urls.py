@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("namespaces/<int:pk>/emulator/", fault_training.emulator, name="emulator"),
     path("namespaces/<int:pk>/emulator/on/", fault_training.fault_on, name="fault_on"),
     path("namespaces/<int:pk>/emulator/off/", fault_training.fault_off, name="fault_off"),
+    path("namespaces/<int:pk>/emulator/webhook-order/", fault_training.webhook_order, name="webhook_order"),
     # For machines
     path("metrics", operators.prometheus, name="metrics"),
     path("healthz", operators.health, name="health"),

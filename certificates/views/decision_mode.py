@@ -10,11 +10,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from certificates.actions.decision_mode import keep_check, let_azure_decide, let_portal_decide, probe_endpoint
 from certificates.forms.decision_mode import DecisionModeForm
-from certificates.pages.decision_mode.mode import Mode, shown_mode
+from certificates.pages.decision_mode.mode import shown_mode
 from certificates.pages.decision_mode.replay import replay
 from namespaces.access import get_configuration, get_namespace
 from namespaces.models import PREVIEW, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.az_commands import azure_decides_command
+from namespaces.pages.overview.deciding import Mode
 from namespaces.pages.recreation.parts import namespace_part
 from namespaces.pages.sync_polling import poll_of
 from namespaces.rights import Verb

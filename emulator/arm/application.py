@@ -16,6 +16,7 @@ from emulator.arm.faults.connection_faults import reset_connection, send_half
 from emulator.arm.faults.control_api import ControlApi, MqttEndpointMap
 from emulator.arm.faults.judging import JudgingMoments
 from emulator.arm.faults.signing_keys import signing_keys
+from emulator.arm.faults.webhook_orders import WEBHOOK_ONLY, WebhookOrders
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.arm.long_running import LongRunningOperations
 from emulator.arm.namespace_actions import MqttState
@@ -75,6 +76,7 @@ class ArmService:
         azure: AzureProfile = NEWEST,
         events: LifeCycleEvents | None = None,
         tokens: TokenIssuer | None = None,
+        webhook_order: str = WEBHOOK_ONLY,
     ) -> None:
         self._tokens = tokens or TokenIssuer(None, credentials.tenant)
         self._store = store
@@ -93,6 +95,7 @@ class ArmService:
             self.reset,
             self.replace_namespaces,
             JudgingMoments(store),
+            WebhookOrders(store, webhook_order),
             mqtt_endpoints,
             mqtt_ca,
             events.counts,

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulator.mqtt.webhook.settings import ANSWER_SECONDS, ORDERS, WEBHOOK_ONLY
+from emulator.arm.faults.webhook_orders import ORDERS, WEBHOOK_ONLY
+from emulator.mqtt.webhook.settings import ANSWER_SECONDS
 from emulator.profile import NEWEST, AzureProfile
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")

@@ -66,6 +66,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS resource_unique_key ON resource (parent_key, t
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _AHEAD = "judged-ahead "  # seconds, by the key of a namespace
+_ORDER = "webhook-order "  # by the key of a namespace
 COLUMNS = "id, type, name, body, system_data, unique_key, certificate"
 logger = logging.getLogger(__name__)
 
@@ -197,7 +198,8 @@ class Store:
             self._connection.execute(f"DELETE FROM resource WHERE {where}", span)  # noqa: S608
             for row in rows:
                 if row[1] == NAMESPACE:
-                    self._connection.execute("DELETE FROM setting WHERE name = ?", (_AHEAD + id_key(row[0]),))
+                    own = (_AHEAD + id_key(row[0]), _ORDER + id_key(row[0]))
+                    self._connection.execute("DELETE FROM setting WHERE name IN (?, ?)", own)
                 counted = (id_key(parent_of(row[0])), row[1])
                 if counted in self._counts:
                     self._counts[counted] -= 1
@@ -212,7 +214,8 @@ class Store:
                 (kept_type,),
             ).fetchall()
             self._connection.execute("DELETE FROM resource WHERE type <> ?", (kept_type,))
-            self._connection.execute("DELETE FROM setting WHERE name LIKE ?", (_AHEAD + "%",))
+            patterns = (_AHEAD + "%", _ORDER + "%")
+            self._connection.execute("DELETE FROM setting WHERE name LIKE ? OR name LIKE ?", patterns)
             self._counts.clear()
             self._log.clear()
             self._pending.extend(Change("deleted", _load(row), namespace_of(row[0])) for row in rows)
@@ -366,3 +369,13 @@ class Store:
                 raise LookupError(namespace_id)
             self.set_setting(_AHEAD + id_key(namespace_id), str(int(ahead.total_seconds())))
             self._pending.append(Change("judged", namespace, namespace.id))
+
+    # Who is asked first where a webhook decides
+
+    def webhook_order(self, namespace_id: str) -> str | None:
+        """Return the order that was chosen for a namespace; None if none was."""
+        return self.setting(_ORDER + id_key(namespace_id))
+
+    def set_webhook_order(self, namespace_id: str, order: str) -> None:
+        """Store the order of a namespace, until the namespace is deleted."""
+        self.set_setting(_ORDER + id_key(namespace_id), order)

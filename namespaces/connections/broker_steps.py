@@ -38,8 +38,10 @@ TITLES = {
     "webhook-token": "No token for the webhook",
     "webhook-busy": "Too many clients wait for the webhook",
     "webhook-error": "Webhook could not be asked",
+    "closed-before-connect": "Client closed the connection before CONNECT",
     "closed-before-decision": "Client closed the connection while the webhook decided",
     "ServerUnavailable": "Webhook unavailable",
+    "ClientError": "Error of the client",
     "QuotaExceeded": "Quota exceeded",
     "AuthorizationError": "Not permitted",
 }

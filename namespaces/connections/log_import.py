@@ -156,7 +156,7 @@ def refused_operation_of(pk: int, record: Record) -> RefusedOperation | None:
 def _code_of(record: Record) -> str:
     """Return why the broker refused: the log's own code of a TLS failure or a webhook, and Azure's word for all else."""
     code = str(record.get("code") or "")
-    return code if code.startswith(("tls-", "webhook-")) else str(record.get("resultSignature") or "")
+    return code if code.startswith(("tls-", "webhook-", "closed-")) else str(record.get("resultSignature") or "")
 
 
 _known_certificates: set[bytes] = set()  # digests of texts in which there is no private key

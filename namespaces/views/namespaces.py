@@ -19,6 +19,7 @@ from namespaces.models import Namespace
 from namespaces.pages.history import recent_history
 from namespaces.pages.overview.attention import attention, has_accepted_any
 from namespaces.pages.overview.connection_chart import connection_chart
+from namespaces.pages.overview.deciding import deciding_in
 from namespaces.pages.overview.expiry_chart import expiry_chart
 from namespaces.pages.overview.health import EXPIRES_SOON, summarize, summarize_all
 from namespaces.pages.overview.trust import trust_in
@@ -107,6 +108,7 @@ def _overview(request: PageRequest, namespace: Namespace) -> dict[str, Any]:
         moving=_is_importing(namespace) or bool(summary.counts.waiting),
         attention=attention(summary, trust, connections, at=now, has_accepted=has_accepted_any(namespace)),
         trust=trust,
+        deciding=deciding_in(namespace),
         connections=connections,
         spans=SPANS.values(),
         has_log=has_connection_log(),

@@ -30,12 +30,18 @@ class CannotTrain(ValueError):  # noqa: N818 - says what is wrong
 
 @dataclass(frozen=True)
 class Lesson:
-    """A fault as people read it, and the emulator's rule for it."""
+    """A fault as people read it, what there is to see, and the emulator's rule for it."""
 
     code: str
     title: str
     sentence: str
     rule: Mapping[str, Any] = field(default_factory=dict)
+    watch: str = ""
+
+    @property
+    def is_of_webhook(self) -> bool:
+        """Whether it disturbs the webhook that decides about CONNECTs, and not requests to Azure."""
+        return str(self.rule.get("kind", "")).startswith("webhook-")
 
 
 WRITES = ["PUT", "PATCH", "DELETE"]
@@ -91,6 +97,30 @@ LESSONS = (
         "For 10 seconds after a change, reads return the previous state.",
         {"kind": "stale", "seconds": 10},
     ),
+    Lesson(
+        "webhook-slow",
+        "The webhook is slow",
+        "It is asked 10 seconds late. A device waits 5 seconds.",
+        {"kind": "webhook-slow", "seconds": 10},
+        "After 5 seconds, devices hear Server unavailable (0x88; in MQTT 3.1.1: 3), and try again. Connections shows them as Webhook did not"
+        " answer in time. Connected devices stay.",
+    ),
+    Lesson(
+        "webhook-down",
+        "The webhook is down",
+        "It cannot be reached.",
+        {"kind": "webhook-down"},
+        "Devices hear Server unavailable (0x88; in MQTT 3.1.1: 3) at once, and try again. Connections shows them as Webhook not reachable."
+        " Connected devices stay.",
+    ),
+    Lesson(
+        "webhook-wrong",
+        "The webhook answers wrongly",
+        "Its answer is neither allow nor deny.",
+        {"kind": "webhook-wrong"},
+        "Devices hear Server unavailable (0x88; in MQTT 3.1.1: 3): an answer that nobody understands allows nothing and denies nothing."
+        " Connections shows them as Webhook's answer not understood.",
+    ),
 )
 
 
@@ -104,6 +134,7 @@ class Running:
     share: int  # percent of the requests
     left: int | None  # requests until it ends automatically
     hits: int
+    watch: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +163,12 @@ class FaultControl(Protocol):
     def judge_ahead(self, namespace_ids: Sequence[str], ahead: timedelta) -> None:
         """Judge the certificates of these namespaces as if it were later. Zero: by the clock again."""
 
+    def webhook_orders(self) -> Mapping[str, Any]:
+        """Return the `default` order, and under `value` the namespaces with a webhook or an order of their own."""
+
+    def switch_webhook_order(self, namespace_ids: Sequence[str], order: str) -> None:
+        """Choose who is asked first where a webhook decides."""
+
 
 class EmulatorFaults:
     """The emulator's control: GET, POST and DELETE /emulator/faults, beside its ARM."""
@@ -155,6 +192,12 @@ class EmulatorFaults:
         wanted = {"namespaces": list(namespace_ids), "aheadSeconds": int(ahead.total_seconds())}
         arm_gateway().beside("POST", "/emulator/judging", wanted)
 
+    def webhook_orders(self) -> Mapping[str, Any]:
+        return arm_gateway().beside("GET", "/emulator/webhook-order")
+
+    def switch_webhook_order(self, namespace_ids: Sequence[str], order: str) -> None:
+        arm_gateway().beside("POST", "/emulator/webhook-order", {"namespaces": list(namespace_ids), "order": order})
+
 
 @cache
 def _control_of(path: str) -> FaultControl:
@@ -167,23 +210,25 @@ def fault_control() -> FaultControl | None:
     return _control_of(settings.FAULT_CONTROL_GATEWAY) if settings.FAULT_CONTROL_GATEWAY else None
 
 
-def _inside(scope: Scope) -> str:
-    return f"{scope.resource_id}/*"
+def _path(scope: Scope, lesson: Lesson) -> str:
+    """Return what a lesson disturbs: the contents of a namespace, or the questions about its clients."""
+    return scope.resource_id if lesson.is_of_webhook else f"{scope.resource_id}/*"
 
 
 def state_of(control: FaultControl, scope: Scope) -> State:
     """Return the active faults. Raise AzureRefused or AzureUnreachable."""
     rules = control.all()
-    here = [rule for rule in rules if str(rule.get("path", "")).lower() == _inside(scope).lower()]
+    own = {scope.resource_id.lower(), f"{scope.resource_id}/*".lower()}
+    here = [rule for rule in rules if str(rule.get("path", "")).lower() in own]
     return State(tuple(_running(rule) for rule in here), len(rules) - len(here))
 
 
 def _running(rule: Mapping[str, Any]) -> Running:
     fitting = [each for each in LESSONS if all(rule.get(key) == value for key, value in each.rule.items())]
     lesson = max(fitting, key=lambda each: len(each.rule), default=None)
-    code, title = (lesson.code, lesson.title) if lesson else ("", str(rule.get("kind")))
+    code, title, watch = (lesson.code, lesson.title, lesson.watch) if lesson else ("", str(rule.get("kind")), "")
     share = round(100 * float(rule.get("rate", 1)))
-    return Running(str(rule.get("id", "")), code, title, share, rule.get("count"), int(rule.get("hits") or 0))
+    return Running(str(rule.get("id", "")), code, title, share, rule.get("count"), int(rule.get("hits") or 0), watch)
 
 
 def turn_on(actor: User, control: FaultControl, scope: Scope, *, code: str, share: str, count: str) -> Lesson:
@@ -192,7 +237,7 @@ def turn_on(actor: User, control: FaultControl, scope: Scope, *, code: str, shar
     if lesson is None:
         raise CannotTrain("Choose a fault.", "fault")
     percent = _number(share, "share", 1, 100, "Enter a share from 1 to 100 percent.")
-    rule: dict[str, Any] = {**lesson.rule, "path": _inside(scope), "rate": percent / 100}
+    rule: dict[str, Any] = {**lesson.rule, "path": _path(scope, lesson), "rate": percent / 100}
     if count.strip():
         rule["count"] = _number(
             count, "count", 1, MOST_REQUESTS, f"Enter a number from 1 to {MOST_REQUESTS}, or leave the field empty."

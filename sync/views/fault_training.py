@@ -9,6 +9,7 @@ from portal.web.responses import PageRequest
 from sync import registry
 from sync.arm.gateway import AzureRefused, AzureUnreachable
 from sync.capabilities import fault_training
+from sync.capabilities.webhook_order import ORDERS, order_of, switch_order
 from sync.registry import Scope
 
 PAGE = "sync:emulator"
@@ -29,9 +30,9 @@ def emulator(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: PageRequest, scope: Scope, *, problem: fault_training.CannotTrain | None = None) -> HttpResponse:
-    state, outage = None, ""
+    state, order, outage = None, None, ""
     try:
-        state = fault_training.state_of(_control(), scope)
+        state, order = fault_training.state_of(_control(), scope), order_of(_control(), scope)
     except (AzureRefused, AzureUnreachable) as fault:
         outage = str(fault)
     context = {
@@ -41,7 +42,10 @@ def _page(request: PageRequest, scope: Scope, *, problem: fault_training.CannotT
         "may_contribute": registry.scopes().rights(request.user, scope.pk).may_contribute,
         "state": state,
         "outage": outage,
-        "lessons": fault_training.LESSONS,
+        "lessons": [each for each in fault_training.LESSONS if not each.is_of_webhook],
+        "webhook_lessons": [each for each in fault_training.LESSONS if each.is_of_webhook],
+        "order": order,
+        "orders": ORDERS,
         "problem": problem,
         "typed": {name: request.POST.get(name, "") for name in ("fault", "share", "count")},
         "most": fault_training.MOST_REQUESTS,
@@ -73,4 +77,19 @@ def fault_off(request: PageRequest, pk: int) -> HttpResponse:
         messages.error(request, f"The emulator rejected the request: {fault}")
     else:
         messages.success(request, "Turned off." if ended else "The fault had already ended.")
+    return redirect(PAGE, pk)
+
+
+@require_POST
+def webhook_order(request: PageRequest, pk: int) -> HttpResponse:
+    """Choose who is asked first where a webhook decides."""
+    scope = registry.scopes().get(request.user, pk, may_change=True)
+    try:
+        chosen = switch_order(request.user, _control(), scope, request.POST.get("order", ""))
+    except fault_training.CannotTrain as problem:
+        return _page(request, scope, problem=problem)
+    except (AzureRefused, AzureUnreachable) as fault:
+        messages.error(request, f"The emulator rejected the request: {fault}")
+    else:
+        messages.success(request, f"{chosen.title}, from the next CONNECT on.")
     return redirect(PAGE, pk)

@@ -322,6 +322,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "sync:emulator": ("GET", "reader"),
     "sync:fault_on": ("POST", "contributor"),
     "sync:fault_off": ("POST", "contributor"),
+    "sync:webhook_order": ("POST", "contributor"),
     "sync:drift_list": ("GET", "reader"),
     "sync:drift_refresh": ("POST", "contributor"),
     "sync:drift_resolve": ("POST", "contributor"),

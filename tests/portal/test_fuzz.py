@@ -96,6 +96,7 @@ NEED_NO_FIELD = (
 PAGES = {
     "portal:password_change": "portal:account",
     "sync:fault_on": "sync:emulator",
+    "sync:webhook_order": "sync:emulator",
     "sync:drift_resolve": "sync:drift_detail",
     "lab:device_create": "lab:device_list",
     "namespaces:client_renew_end": "namespaces:client_renew",

@@ -9,20 +9,13 @@ from django.conf import settings
 
 from certificates.models import RevokedCertificate
 from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
-from namespaces.actions.decision_points import endpoint_url, is_decided_here
+from namespaces.actions.decision_points import endpoint_url
 from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from namespaces.pages.overview.deciding import Mode, mode_of
 from sync.arm.decision_probe import ProbeStep, has_passed
 
 MOST_REVOKED = 500  # of the latest, which the page compares
 KNOWN_WITHIN = timedelta(seconds=5)
-
-
-class Mode(StrEnum):
-    """Who decides about each CONNECT, by the setting that is wanted."""
-
-    AZURE = "azure"
-    PORTAL = "portal"
-    OTHER = "other"  # a webhook that is not this portal's
 
 
 class Confirmation(StrEnum):
@@ -80,12 +73,6 @@ class ShownMode:
     confirmation: Confirmation | None
     passed_by: ConnectionAttempt | None = None  # let in although its certificate was revoked
     most: int = MOST
-
-
-def mode_of(row: NamespaceConfiguration, point: DecisionPoint | None) -> Mode:
-    if is_decided_here(row, point):
-        return Mode.PORTAL
-    return Mode.OTHER if row.webhook_url else Mode.AZURE
 
 
 def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:

@@ -1,4 +1,4 @@
-"""The control API below `/emulator/`: faults, moments of judging, reset, MQTT endpoints. It needs a token, and no fault affects it."""
+"""The control API below `/emulator/`: faults, moments of judging, orders, reset, MQTT endpoints. It needs a token, and no fault affects it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from aiohttp import web
 from emulator.arm.faults.active_faults import ActiveFaults
 from emulator.arm.faults.judging import JudgingMoments, read_move
 from emulator.arm.faults.session_endings import SessionEnder, read_ending
+from emulator.arm.faults.webhook_orders import WebhookOrders, read_switch
 from emulator.arm.requests.errors import ArmError, invalid
 from emulator.fault_rules import Fault, FaultError
 from emulator.ready_file import mqtt_content
@@ -22,8 +23,8 @@ class ControlApi:
     """The requests below `/emulator/`.
 
     `reset` restores the state at the start, `replace` deletes namespaces and creates them again, `judging` moves the moments at
-    which certificates are judged, `mqtt_endpoints` returns host and port of each MQTT endpoint by namespace
-    id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, `event_counts` returns what became of life-cycle
+    which certificates are judged, `orders` switches who is asked first where a webhook decides, `mqtt_endpoints` returns host and port
+    of each MQTT endpoint by namespace id, `mqtt_ca` is the path of the PEM file that MQTT clients trust, `event_counts` returns what became of life-cycle
     events, and `end_sessions` ends sessions of MQTT clients and returns their number.
     """
 
@@ -33,6 +34,7 @@ class ControlApi:
         reset: Callable[[], None],
         replace: NamespaceReplacement,
         judging: JudgingMoments,
+        orders: WebhookOrders,
         mqtt_endpoints: MqttEndpointMap,
         mqtt_ca: str,
         event_counts: Callable[[], dict[str, Any]],
@@ -43,6 +45,7 @@ class ControlApi:
         self._reset = reset
         self._replace = replace
         self._judging = judging
+        self._orders = orders
         self._mqtt_endpoints = mqtt_endpoints
         self._mqtt_ca = mqtt_ca
         self._event_counts = event_counts
@@ -71,6 +74,10 @@ class ControlApi:
                 return web.json_response(self._judging.all())
             case ("POST", "judging"):
                 return web.json_response(self._judging.move(read_move(body)))
+            case ("GET", "webhook-order"):
+                return web.json_response(self._orders.all())
+            case ("POST", "webhook-order"):
+                return web.json_response(self._orders.switch(read_switch(body)))
             case ("POST", "sessions", "end"):
                 return web.json_response({"ended": self._end_sessions(read_ending(body))})
             case ("POST", "reset"):
@@ -81,7 +88,7 @@ class ControlApi:
             "NotFound",
             "The control API has GET /emulator/endpoints, GET /emulator/events, GET, POST and DELETE /emulator/faults,"
             " DELETE /emulator/faults/ID, POST /emulator/namespaces, GET and POST /emulator/judging, GET and POST"
-            " /emulator/signing-keys, POST /emulator/sessions/end, POST /emulator/reset.",
+            " /emulator/webhook-order, GET and POST /emulator/signing-keys, POST /emulator/sessions/end, POST /emulator/reset.",
         )
 
     def _endpoints(self) -> dict[str, Any]:

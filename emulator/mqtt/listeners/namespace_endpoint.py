@@ -111,7 +111,7 @@ class NamespaceEndpoint:
         hours = settings.get("maximumSessionExpiryInHours") or DEFAULT_SESSION_EXPIRY_HOURS
         self.maximum_session_expiry_seconds = hours * 3600
         if self._webhooks is not None:
-            self.webhook = NamespaceWebhook.of(namespace, self._webhooks)
+            self.webhook = NamespaceWebhook.of(namespace, self._webhooks, self._store)
         if self._has_ip_rules:
             self.ip_rules = IpRules.of(namespace.properties)
             self.revocation.check_addresses()

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emulator.arm.faults.webhook_orders import WEBHOOK_ONLY
 from emulator.events.allowed_urls import AllowedUrls
 from emulator.storage.resources import Resource
 from emulator.token_issuer import Identity
 
-WEBHOOK_ONLY, CERTIFICATE_FIRST = "webhook-only", "certificate-first"
-ORDERS = (WEBHOOK_ONLY, CERTIFICATE_FIRST)
 ANSWER_SECONDS = 5.0  # recommended as the bound of a webhook's answer
 
 
@@ -18,7 +17,8 @@ ANSWER_SECONDS = 5.0  # recommended as the bound of a webhook's answer
 class WebhookOptions:
     """What the operator chose. `ca`: a PEM file with certificates to trust besides the system's.
 
-    `order`: whether a webhook decides alone, or only about clients that their certificate does not authenticate.
+    `order`: whether a webhook decides alone, or only about clients that their certificate does not authenticate; a namespace can have
+    an order of its own (`emulator.arm.faults.webhook_orders`).
     """
 
     allowed: AllowedUrls = field(default_factory=AllowedUrls)

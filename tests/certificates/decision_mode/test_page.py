@@ -70,6 +70,22 @@ def test_the_three_states_are_told_apart(client: Browser, namespace: Namespace) 
     assert "https://elsewhere.example.com/hook" in page
 
 
+def test_the_overview_names_who_decides(client: Browser, namespace: Namespace) -> None:
+    def overview() -> str:
+        return client.get(reverse("namespaces:namespace_overview", args=[namespace.pk])).content.decode()
+
+    assert hooks(overview(), "decides") == ["azure"]
+    point = switch_on(namespace)
+    assert (hooks(overview(), "decides"), hooks(overview(), "confirmed")) == (["portal"], ["false"])
+    DecisionPoint.objects.update(confirmed_at=timezone.now())
+    assert hooks(overview(), "confirmed") == ["true"]
+    point.delete()
+    switch_on(namespace, at="https://elsewhere.example.com/hook")
+    assert hooks(overview(), "decides") == ["other"]
+    NamespaceConfiguration.objects.all().delete()
+    assert hooks(overview(), "decides") == []
+
+
 def test_a_revoked_device_that_is_let_in_is_an_alarm(client: Browser, namespace: Namespace) -> None:
     now = timezone.now()
     device = authority("Line 1 CA").issue("press-1")

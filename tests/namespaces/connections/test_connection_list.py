@@ -101,7 +101,13 @@ def test_aborted_handshakes_are_apart_from_refusals(rita: Browser, namespace: Na
 
 @pytest.mark.parametrize(
     ("code", "stored"),
-    [("tls-closed", "tls-closed"), ("tls-old-version", "tls-old-version"), ("", "TlsError"), ("other", "TlsError")],
+    [
+        ("tls-closed", "tls-closed"),
+        ("tls-old-version", "tls-old-version"),
+        ("", "TlsError"),
+        ("closed-before-decision", "closed-before-decision"),
+        ("other", "TlsError"),
+    ],
 )
 def test_a_failed_handshake_keeps_the_code_of_the_log(namespace: Namespace, code: str, stored: str) -> None:
     take(namespace, attempt("", "tls-") | {"code": code})

@@ -9,15 +9,31 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.models import Namespace
+from namespaces.models import PREVIEW, Namespace
 from portal.models import Activity
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
-from sync.capabilities.fault_training import LESSONS
+from sync.capabilities.fault_training import LESSONS, EmulatorFaults
+from sync.capabilities.webhook_order import ORDERS
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.factories import PASSWORD, make_namespace, make_user
 from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
+WITH_WEBHOOK: dict[str, Any] = {
+    "identity": {"type": "SystemAssigned"},
+    "properties": {
+        "topicSpacesConfiguration": {
+            "clientAuthentication": {
+                "webhookAuthentication": {
+                    "identity": {"type": "SystemAssigned"},
+                    "endpointUrl": "https://decisions.example/decide/key",
+                    "azureActiveDirectoryApplicationIdOrUri": "api://decisions",
+                    "azureActiveDirectoryTenantId": "00000000-0000-0000-0000-00000000000b",
+                }
+            }
+        }
+    },
+}
 
 
 @pytest.fixture
@@ -140,3 +156,35 @@ def test_without_fault_control_there_is_no_page(ada: Browser, factory: Namespace
     settings.FAULT_CONTROL_GATEWAY = ""
     assert ada.get(at(factory)).status_code == 404
     assert ada.post(at(factory, "fault_on"), {"fault": "slow", "share": "1"}).status_code == 404
+
+
+def test_faults_of_the_webhook_reach_its_questions_only(ada: Browser, factory: Namespace) -> None:
+    for lesson in (each for each in LESSONS if each.is_of_webhook):
+        page = html(turn_on(ada, factory, fault=lesson.code))
+        assert f'data-fault="{lesson.code}"' in page
+    assert page.count("data-watch") == 3
+    assert {each["path"] for each in EmulatorFaults().all()} == {factory.resource_id}
+    assert list(arm_gateway().list_children(factory.resource_id, "clients")) == []
+
+
+def test_without_a_webhook_its_faults_and_order_say_that_they_have_no_effect(ada: Browser, factory: Namespace) -> None:
+    assert "data-no-webhook" in html(ada.get(at(factory)))
+    arm_gateway().patch(factory.resource_id, WITH_WEBHOOK, api_version=PREVIEW)
+    page = html(ada.get(at(factory)))
+    assert "data-no-webhook" not in page
+    assert 'data-order="webhook-only" data-has-webhook="true"' in page
+
+
+def test_who_is_asked_first_is_switched_and_recorded(ada: Browser, factory: Namespace) -> None:
+    alone, first = (order.code for order in ORDERS)
+    for wanted in (first, first, alone):
+        page = html(ada.post(at(factory, "webhook_order"), {"order": wanted}, follow=True))
+        assert f'data-order="{wanted}"' in page
+    assert Activity.objects.filter(verb="Switch order").count() == 2
+    answer = ada.post(at(factory, "webhook_order"), {"order": "both"})
+    assert (answer.status_code, re.findall(r'id="(\w+)-error"', html(answer))) == (422, ["order"])
+    ada.login(username="rea", password=PASSWORD)
+    assert ada.post(at(factory, "webhook_order"), {"order": first}).status_code == 403
+    page = html(ada.get(at(factory)))
+    assert f'data-order="{alone}"' in page
+    assert at(factory, "webhook_order") not in page

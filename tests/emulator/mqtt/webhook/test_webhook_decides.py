@@ -10,10 +10,10 @@ import pytest
 
 from certificates.decisions.tokens import ExpectedCaller, bearer_token, check_token
 from certificates.x509.reading import to_pem
+from emulator.arm.faults.webhook_orders import CERTIFICATE_FIRST, WEBHOOK_ONLY
 from emulator.authority import Authority
 from emulator.fault_rules import WebhookPlan
 from emulator.mqtt.webhook.answers import MAX_ANSWER_BYTES
-from emulator.mqtt.webhook.settings import CERTIFICATE_FIRST
 from emulator.token_issuer import Identity
 from tests.emulator.events.webhook_server import Answer, Seen
 from tests.emulator.mqtt import raw_client as w
@@ -291,6 +291,22 @@ def test_with_certificates_first_the_webhook_hears_of_the_others(asked: Asked) -
     assert not asked.posts_of("registered")
     assert "webhook" not in asked.record_of("registered")
     assert len(asked.posts_of("stranger")) == 1
+
+
+def test_the_order_of_a_namespace_is_switched_while_it_runs(asked: Asked) -> None:
+    store, namespace_id = asked.plant.store, asked.plant.namespace_id
+    asked.say("order-1", deny("Revoked."))
+    asked.say("order-2", deny("Revoked."))
+    store.set_webhook_order(namespace_id.upper(), CERTIFICATE_FIRST)
+    try:
+        assert connack(asked, "order-1").reason == 0
+        assert not asked.posts_of("order-1")
+        with asked.options(order=CERTIFICATE_FIRST):  # the namespace's own order counts
+            store.set_webhook_order(namespace_id, WEBHOOK_ONLY)
+            assert connack(asked, "order-2").reason == NOT_AUTHORIZED
+    finally:
+        store.set_webhook_order(namespace_id, WEBHOOK_ONLY)
+    assert len(asked.posts_of("order-2")) == 1
 
 
 def test_a_method_goes_to_the_webhook_in_either_order(asked: Asked) -> None:
