@@ -14,11 +14,12 @@ from namespaces.actions.change_sets.requests import close_over as close_requests
 from namespaces.actions.change_sets.requests import note_those_that_no_longer_apply
 from namespaces.actions.client_imports import forget_old_imports, waiting_imports
 from namespaces.actions.client_imports import run_import as run_client_import
-from namespaces.actions.decision_points import refresh_decision_point
+from namespaces.actions.decision_points import refresh_decision_point, webhook_findings
 from namespaces.decision_changes import forget_old_changes
 from namespaces.importing.runs import queue_failed, run_import, startable, take_resource
 from namespaces.models import ChangeSet, Namespace, NamespaceConfiguration
 from namespaces.reachability import note_reachability
+from portal.celery import send
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.protocols import Reader
 from sync.arm.resource_ids import subscription_of
@@ -140,8 +141,31 @@ def refresh_namespace(namespace: Namespace, reader: Reader | None = None) -> boo
         resource=fresh.resource,
         checked_at=now,
     )
-    refresh_decision_point(namespace, resource, at=now)
+    is_in_azure = _has_wanted_webhook(namespace, reader)
+    refresh_decision_point(namespace, resource, at=now, is_in_azure=is_in_azure)
     return True
+
+
+def _has_wanted_webhook(namespace: Namespace, reader: Reader) -> bool:
+    """Return False where this portal should decide and Azure holds another webhook or none. The alarm is then raised now, by a
+    comparison of the namespace, and not when its next one is due.
+    """
+    rows = NamespaceConfiguration.objects.filter(namespace=namespace).exclude(webhook_url="")
+    row: NamespaceConfiguration | None = rows.select_related("namespace").first()
+    if row is None or not row.is_settled:
+        return True
+    try:
+        resource = row.read(reader)
+    except (AzureRefused, AzureUnreachable):
+        return True  # nothing is known; the next round asks again
+    is_as_read = rows.filter(pk=row.pk, generation=row.generation, synced_generation=row.synced_generation)
+    if row.has_webhook_of(resource) or not is_as_read.filter(claim_token__isnull=True).exists():
+        return True
+    theirs = NamespaceConfiguration()
+    theirs.adopt(resource)
+    if not any(theirs.has_webhook_of(each.resource or {}) for each in webhook_findings(namespace.pk)):
+        send("sync.tasks.scan", namespace.pk)
+    return False
 
 
 def take_missing_configuration(namespace: Namespace, reader: Reader) -> None:

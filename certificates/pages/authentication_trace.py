@@ -159,7 +159,7 @@ def run_authentication_test(
         # No uploaded certificate is the issuer. Which ones look like it is said of those only that the person sees.
         decision = _decide(presented, user_name, namespace_state(namespace, only_seen=True), at)
     enforcement = enforcement_of(namespace)
-    enforced = without_rules(decision) if enforcement is Enforcement.AZURE else decision
+    enforced = without_rules(decision) if enforcement.is_none else decision
     create_url = _create_url(namespace, leaf, decision, state) if may_change and leaf else ""
     steps = (_shown(step, decision, leaf, namespace, create_url, may_change) for step in decision.steps)
     return AuthenticationTest(
@@ -180,7 +180,7 @@ def _with_pill(shown: ShownStep, enforcement: Enforcement) -> ShownStep:
     step = shown.step
     if step.code not in RULE_TITLES or step.outcome not in (PASSED, FAILED) or enforcement is Enforcement.PORTAL:
         return shown
-    return replace(shown, pill=str(enforcement.label), is_enforced=enforcement is not Enforcement.AZURE)
+    return replace(shown, pill=str(enforcement.label), is_enforced=not enforcement.is_none)
 
 
 def _decide(presented: PresentedChain, user_name: str | None, state: NamespaceState, at: datetime) -> Decision:

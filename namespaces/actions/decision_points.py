@@ -9,7 +9,9 @@ from django.db import transaction
 
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration
+from namespaces.models.configuration import WEBHOOK_FIELDS
 from namespaces.rules.configuration import SYSTEM_ASSIGNED, USER_ASSIGNED, Webhook
+from sync.models import Finding
 
 _OF_CALLER = ("principals", "switched_at", "asked_at", "confirmed_at")
 
@@ -40,6 +42,13 @@ def principals_in(resource: Mapping[str, Any] | None, webhook: Webhook) -> list[
     return [str(found)] if found else []
 
 
+def webhook_findings(namespace_pk: int) -> list[Finding]:
+    """Return what was found changed in Azure about who decides, and is not resolved yet."""
+    kind = NamespaceConfiguration._meta.label_lower
+    found = Finding.objects.filter(kind=kind, scope=namespace_pk).exclude(state=Finding.State.RESOLVED)
+    return [each for each in found if any(field["field"] in WEBHOOK_FIELDS for field in each.fields)]
+
+
 def note_identity(configuration: NamespaceConfiguration) -> DecisionPoint:
     """Keep the principal of the identity that the setting names, inside the caller's transaction."""
     point, _ = DecisionPoint.objects.get_or_create(namespace=configuration.namespace)
@@ -49,10 +58,13 @@ def note_identity(configuration: NamespaceConfiguration) -> DecisionPoint:
     return point
 
 
-def refresh_decision_point(namespace: Namespace, resource: Mapping[str, Any], *, at: datetime) -> None:
+def refresh_decision_point(
+    namespace: Namespace, resource: Mapping[str, Any], *, at: datetime, is_in_azure: bool = True
+) -> None:
     """Keep what ARM reports of a namespace: whose token its calls carry, and since when Azure has the portal's setting.
 
-    What its endpoint has seen belongs to one switch, and is forgotten when Azure has another webhook or none.
+    What its endpoint has seen belongs to one switch, and is forgotten when Azure has another webhook or none: `is_in_azure` is
+    false where somebody changed the setting there.
     """
     with transaction.atomic():
         point, _ = DecisionPoint.objects.select_for_update(of=("self",)).get_or_create(namespace=namespace)
@@ -61,7 +73,7 @@ def refresh_decision_point(namespace: Namespace, resource: Mapping[str, Any], *,
             return
         before = (point.principals, point.switched_at, point.asked_at, point.confirmed_at)
         point.principals = principals_in(resource, row.webhook)
-        if not row.webhook_url:
+        if not (row.webhook_url and is_in_azure):
             point.switched_at = point.asked_at = point.confirmed_at = None
         elif point.switched_at is None and row.is_settled and is_decided_here(row, point):
             point.switched_at = at

@@ -33,7 +33,7 @@ NAME_SOURCES = "alternativeAuthenticationNameSources"
 WEBHOOK = "webhookAuthentication"
 _SPELLINGS = (WEBHOOK, "webHookAuthentication")  # the second one is that of Microsoft's line for az
 
-_WEBHOOK_FIELDS = ("webhook_url", "webhook_audience", "webhook_tenant", "webhook_identity", "webhook_user_identity")
+WEBHOOK_FIELDS = ("webhook_url", "webhook_audience", "webhook_tenant", "webhook_identity", "webhook_user_identity")
 WEBHOOK_CHANGED = "Custom webhook authentication was changed outside the portal: another service may now decide which clients connect."
 WEBHOOK_REMOVED = (
     "Custom webhook authentication was removed outside the portal: Azure decides about each CONNECT again, and the rules of "
@@ -205,6 +205,12 @@ class NamespaceConfiguration(SyncedModel):
         theirs.adopt(resource)
         return theirs.describe() | _comparable(theirs) == self.describe() | _comparable(self)
 
+    def has_webhook_of(self, resource: Mapping[str, Any]) -> bool:
+        """Return whether Azure holds the webhook that these settings want, or none where they want none."""
+        theirs = NamespaceConfiguration()
+        theirs.adopt(resource)
+        return _comparable(theirs) == _comparable(self)
+
     def replaces(self, resource: Mapping[str, Any]) -> bool:
         return False
 
@@ -226,7 +232,7 @@ class NamespaceConfiguration(SyncedModel):
     def drift_alarm(cls, fields: Collection[str] | None) -> str:
         if fields is not None and "sources" in fields:
             return "The sources of authentication names were changed outside the portal: clients that send no user name may now be let in."
-        if fields is None or not set(fields).isdisjoint(_WEBHOOK_FIELDS):
+        if fields is None or not set(fields).isdisjoint(WEBHOOK_FIELDS):
             return WEBHOOK_CHANGED
         return ""
 
@@ -243,7 +249,7 @@ class NamespaceConfiguration(SyncedModel):
 def webhook_values(webhook: Webhook) -> dict[str, Any]:
     """Return custom webhook authentication under the keys of `describe`."""
     values = (webhook.url, webhook.audience, webhook.tenant, webhook.identity, webhook.user_identity)
-    return dict(zip(_WEBHOOK_FIELDS, values, strict=True))
+    return dict(zip(WEBHOOK_FIELDS, values, strict=True))
 
 
 def webhook_in(authentication: Mapping[str, Any]) -> Webhook:

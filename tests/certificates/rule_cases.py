@@ -231,7 +231,7 @@ ROWS = (
     Row("binding: a name in capitals", bound(LINE, patterns=("SENSOR-*",))),
     Row("binding: a pattern", bound(LINE, patterns=("s*r-*",))),
     Row("binding: everyone by a pattern", bound(LINE, patterns=("*",))),
-    Row("binding: another pattern", bound(LINE, patterns=("pump-*",)), VOUCHES, ("names like pump-*",)),
+    Row("binding: another pattern", bound(LINE, patterns=("pump-*",)), VOUCHES, ("names like pump-*", "is not among them")),
     Row("binding: the start of the name", bound(LINE, patterns=("sensor",)), VOUCHES),
     Row("binding: overlapping ends", bound(LINE, patterns=("sensor-1*1",)), VOUCHES),
     Row("binding: team or name", bound(LINE, teams=("Line B",), patterns=("sensor-*",))),

@@ -2,13 +2,17 @@
 
 import json
 import uuid
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.signals import before_task_publish
 from django.apps import apps
+from django.utils import timezone
 
+from certificates.pages.decision_rules.enforcement import Enforcement, enforcement_of
 from namespaces.access import get_namespace
 from namespaces.actions.change_sets.policy import set_policy
 from namespaces.actions.configuration import update_configuration
@@ -20,6 +24,7 @@ from namespaces.models import PREVIEW, ControlPolicy, DecisionPoint, Namespace, 
 from namespaces.models.configuration import WEBHOOK_REMOVED
 from namespaces.pages.az_commands import namespace_commands
 from namespaces.pages.recreation.parts import namespace_part
+from namespaces.rights import Verb
 from namespaces.rules.configuration import NO_WEBHOOK, SYSTEM_ASSIGNED, USER_ASSIGNED, Webhook
 from namespaces.rules.errors import RuleError
 from namespaces.tasks import refresh_namespace
@@ -190,6 +195,39 @@ def test_a_webhook_changed_in_azure_is_an_alarm(
     assert finding.is_loud
     assert (url in finding.note) if url else (finding.note == WEBHOOK_REMOVED)
     assert NamespaceConfiguration.objects.get().webhook == GOOD  # nothing is taken unasked
+
+
+def test_a_webhook_changed_in_azure_is_found_with_the_next_reading(
+    azure: EmulatorProcess, ada: User, factory: Namespace, settings: Any
+) -> None:
+    settings.DECISIONS_URL = "https://decide.example.com"
+    point = DecisionPoint.objects.create(namespace=factory)
+    push(switch(ada, replace(GOOD, url=endpoint_url(point))))
+    assert _asked_for_by_reading(factory) == []
+    DecisionPoint.objects.update(confirmed_at=timezone.now())
+    part = {"topicSpacesConfiguration": {"clientAuthentication": {"webhookAuthentication": None}}}
+    azure.call("PATCH", factory.resource_id, {"properties": part}, api_version=PREVIEW)
+    assert _asked_for_by_reading(factory) == ["sync.tasks.scan"]
+    point.refresh_from_db()
+    assert (point.switched_at, point.confirmed_at) == (None, None)
+    drift.scan(Scope(factory.pk, factory.resource_id, factory.name))
+    assert _asked_for_by_reading(factory) == []  # it is an alarm already
+    assert enforcement_of(get_namespace(ada, factory.pk, Verb.READ)) is Enforcement.CHANGED
+
+
+def _asked_for_by_reading(namespace: Namespace) -> list[str]:
+    """Read a namespace as every ten seconds, and return the tasks that were sent."""
+    sent: list[str] = []
+
+    def note(sender: str = "", **_: Any) -> None:
+        sent.append(sender)
+
+    before_task_publish.connect(note)
+    try:
+        refresh_namespace(namespace)
+    finally:
+        before_task_publish.disconnect(note)
+    return sent
 
 
 def test_the_migration_takes_the_webhook_that_azure_holds() -> None:

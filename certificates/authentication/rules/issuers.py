@@ -48,7 +48,7 @@ def counts_for(binding: IssuerBinding) -> str:
     """Return in words for which clients a CA counts, such as "team Line A, group pumps and names like press-*"."""
     parts = [f"team {team}" for team in binding.teams]
     parts += [f"group {group.name}" for group in binding.groups]
-    parts += [f"names like {visible(pattern)}" for pattern in binding.patterns]
+    parts += [_named(pattern) for pattern in binding.patterns]
     if not parts:
         return "no client"
     if binding.is_hidden:
@@ -56,16 +56,21 @@ def counts_for(binding: IssuerBinding) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
+def _named(pattern: str) -> str:
+    return f"names like {visible(pattern)}" if "*" in pattern else f"the name {visible(pattern)}"
+
+
 def _of_client(client: ClientRecord) -> Values:
     return (("authentication name", visible(client.authentication_name)), ("client's team", client.team or "none"))
 
 
 def _not_vouched(binding: IssuerBinding, client: ClientRecord) -> Step:
-    belongs = f"belongs to team {client.team}" if client.team else "belongs to no team"
+    team = f"team {client.team}" if client.team else "no team"
+    belongs = f"{client.name} belongs to {team}." if binding.teams else f"{client.name} is not among them."
     return Step(
         ISSUER_VOUCHES,
         FAILED,
-        f"The CA {binding.name} counts only for {counts_for(binding)}. {client.name} {belongs}."
+        f"The CA {binding.name} counts only for {counts_for(binding)}. {belongs}"
         if counts_for(binding) != "no client"
         else f"The CA {binding.name} counts for no client: its teams and groups were deleted.",
         (("CA certificate", binding.name), ("counts for", counts_for(binding)), *_of_client(client)),

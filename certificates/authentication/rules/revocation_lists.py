@@ -141,7 +141,7 @@ def list_der(data: bytes) -> bytes:
         raise ListError("several-lists", f"This file has {len(lists)} lists.", "Upload one list at a time.")
     if lists:
         return from_base64(lists[0])
-    if any("CERTIFICATE" in label for label, _ in blocks):
+    if any(label.endswith("CERTIFICATE") for label, _ in blocks):
         raise ListError("certificate", "This is a certificate, not a certificate revocation list.", _COPY)
     raise ListError("not-a-list", "This is not a certificate revocation list.", _COPY)
 

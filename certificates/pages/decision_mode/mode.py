@@ -9,10 +9,11 @@ from django.conf import settings
 
 from certificates.models import RevokedCertificate
 from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
-from namespaces.actions.decision_points import endpoint_url
+from namespaces.actions.decision_points import endpoint_url, webhook_findings
 from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.overview.deciding import Mode, mode_of
 from sync.arm.decision_probe import ProbeStep, has_passed
+from sync.models import Finding
 
 MOST_REVOKED = 500  # of the latest, which the page compares
 KNOWN_WITHIN = timedelta(seconds=5)
@@ -21,6 +22,7 @@ KNOWN_WITHIN = timedelta(seconds=5)
 class Confirmation(StrEnum):
     """What is known of a namespace that this portal decides about. The codes are for tests and styles."""
 
+    CHANGED = "changed"  # Azure holds another setting, or none
     SENDING = "sending"  # the setting is on its way to Azure
     SILENT = "silent"  # Azure has not asked yet
     ASKED = "asked"  # it has asked, but not about a registered client
@@ -52,6 +54,11 @@ class ShownCheck:
         return bool(self.replay.get("known", 0) > self.replay.get("pairs", 0))
 
     @property
+    def replay_outcome(self) -> str:
+        """Return "changed" where a device would be refused, else "passed"."""
+        return "changed" if self.replay.get("refused") or self.replay.get("unlike") else "passed"
+
+    @property
     def hidden(self) -> int:
         """Return how many of those that would be refused are not listed."""
         return int(self.replay.get("refused", 0)) - len(self.refused)
@@ -73,6 +80,7 @@ class ShownMode:
     confirmation: Confirmation | None
     passed_by: ConnectionAttempt | None = None  # let in although its certificate was revoked
     most: int = MOST
+    changed_in_azure: Finding | None = None  # Azure holds another setting than the one that is wanted
 
 
 def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
@@ -88,6 +96,7 @@ def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
         check=_shown_check(namespace),
         confirmation=_confirmation(row, point) if is_ours and point is not None else None,
         passed_by=passed_by(namespace, point) if is_ours and point is not None else None,
+        changed_in_azure=next(iter(webhook_findings(namespace.pk)), None),
     )
 
 
@@ -109,6 +118,8 @@ def passed_by(namespace: Namespace, point: DecisionPoint) -> ConnectionAttempt |
 def _confirmation(row: NamespaceConfiguration, point: DecisionPoint) -> Confirmation:
     if not row.is_settled:
         return Confirmation.SENDING
+    if webhook_findings(row.namespace_id):
+        return Confirmation.CHANGED
     if point.confirmed_at is not None:
         return Confirmation.CONFIRMED
     return Confirmation.SILENT if point.asked_at is None else Confirmation.ASKED

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
+
 from certificates.authentication.engine import authenticate
 from certificates.authentication.types import FAILED_TITLES, Decision, NamespaceState
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.text import one_line, shortened
 from namespaces.connections.client_certificates import presented_ders
-from namespaces.models import Client, ClientCertificate, LastAttempt, Namespace, Role
+from namespaces.models import Client, ClientCertificate, ConnectionAttempt, LastAttempt, Namespace, Role
 from namespaces.rights import Rights
 from sync.capabilities.connection_log import connection_log
 
@@ -47,6 +49,7 @@ class Changed:
     code: str
     reason: str
     is_client: bool = False
+    cursor: int | None = None  # of its last attempt that the log still holds
 
     def as_dict(self) -> dict[str, str]:
         return {
@@ -189,10 +192,25 @@ def shown_of(kept: Mapping[str, Any], namespace: Namespace) -> tuple[list[Change
     names = {each.client for found in lists for each in found if each.client}
     clients = Client.visible_to(namespace.sight).present().filter(namespace=namespace, name__in=names)
     seen = set(clients.values_list("name", flat=True))
-    first, second = ([replace(each, is_client=each.client in seen) for each in found] for found in lists)
+    cursors = _last_attempts(lists[0] + lists[1], namespace)
+    first, second = (
+        [
+            replace(each, is_client=each.client in seen, cursor=cursors.get((each.thumbprint, each.user_name)))
+            for each in found
+        ]
+        for found in lists
+    )
     if namespace.sight.is_partial:
         first, second = _only_seen(first), _only_seen(second)
     return first, second
+
+
+def _last_attempts(found: list[Changed], namespace: Namespace) -> dict[tuple[str, str], int]:
+    """Return the cursor of the last attempt of each pair that the log still holds and the person may see."""
+    attempts = ConnectionAttempt.objects.visible_to(namespace.sight).filter(namespace=namespace.pk)
+    of_these = attempts.filter(thumbprint__in={each.thumbprint for each in found}).order_by()
+    last = of_these.values_list("thumbprint", "user_name").annotate(last=Max("cursor"))
+    return {(thumbprint, user_name): cursor for thumbprint, user_name, cursor in last}
 
 
 def _only_seen(found: list[Changed]) -> list[Changed]:

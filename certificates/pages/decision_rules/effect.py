@@ -27,7 +27,7 @@ class Effect:
 
     @property
     def is_enforced(self) -> bool:
-        return self.enforcement != Enforcement.AZURE
+        return not self.enforcement.is_none
 
 
 def effect_of(namespace: Namespace, seen: SeenCertificate, enforcement: Enforcement) -> Effect:

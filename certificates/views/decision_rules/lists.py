@@ -39,7 +39,8 @@ def ca_certificate_crls(request: PageRequest, pk: int) -> HttpResponseBase:
         except RuleError as refusal:
             form.refuse(refusal)
         else:
-            sentence = f"The list of {form.ca.name} counts now: {row.entries:,} revoked certificates."
+            number = f"{row.entries:,} revoked certificate{'' if row.entries == 1 else 's'}"
+            sentence = f"The list of {form.ca.name} counts now: {number}."
             messages.success(request, sentence, extra_tags="list-taken")
             return go_to(request, LISTS, pk)
     if form.is_bound:

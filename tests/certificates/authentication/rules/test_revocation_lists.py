@@ -93,6 +93,7 @@ BAD = (
     Bad("a huge file", "too-large", lambda: b"0" * (MAX_BYTES + 1)),
     Bad("a text", "not-a-list", lambda: b"The list is on the share.\n"),
     Bad("a certificate in PEM", "certificate", lambda: LINE.pem),
+    Bad("a request for a certificate", "not-a-list", lambda: LINE.pem.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST")),
     Bad("a certificate in DER", "certificate", lambda: LINE.der),
     Bad("a private key in PEM", "private-key", lambda: LINE.key_pem),
     Bad("a list and a private key", "private-key", lambda: as_pem(GOOD) + LINE.key_pem),
