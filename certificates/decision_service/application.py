@@ -7,16 +7,16 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.loading import LoadedNamespace, Parts
 from certificates.decision_service.recording import Recording
 from certificates.decision_service.records import Recorded
-from certificates.decision_service.service import NotReadyError, Service
+from certificates.decision_service.service import Decided, NotReadyError, Service
 from certificates.decisions.json_text import StrictJSONError, read_object
-from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
-from certificates.decisions.tokens import TokenError
+from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, ConnectRequest, EnvelopeError, read_request
+from certificates.decisions.tokens import ExpectedCaller, TokenError
 
 BODY_SECONDS = 5.0  # the bound that Microsoft recommends for the whole request
 STOP_SECONDS = 5.0  # for what is not recorded yet
@@ -108,15 +108,38 @@ class Application:
         header, callers = _header(scope, b"authorization"), namespace.parts.callers
         await self.service.check_caller(namespace, header)
         request = read_request(await _body(scope, receive))
-        namespace = self._as_it_is_now(namespace)  # the body may have taken seconds
+        namespace = await self._still_asked(namespace, header, callers)  # the body may have taken seconds
+        decided = self.service.decide(namespace, request)
+        found = self.service.newcomer(namespace, request, decided)
+        if found is not None:
+            callers = namespace.parts.callers
+            decided = await self.service.meet(namespace, request, decided, found)
+            namespace = await self._still_asked(namespace, header, callers)
+        self._record(namespace.parts, request, decided, _request_id(scope))
+        return decided.answer
+
+    def _record(self, parts: Parts, request: ConnectRequest, decided: Decided, request_id: str) -> None:
+        self.recording.put(
+            Recorded(
+                namespace_pk=parts.pk,
+                resource_id=parts.resource_id,
+                request=request,
+                decision=decided.decision,
+                at=decided.at,
+                ahead=parts.ahead,
+                request_id=request_id,
+                first_contact=decided.first_contact,
+            )
+        )
+
+    async def _still_asked(
+        self, former: LoadedNamespace, header: str, callers: Sequence[ExpectedCaller]
+    ) -> LoadedNamespace:
+        """Return the namespace as it is now. Where it expects other callers than before, check who asks again."""
+        namespace = self._as_it_is_now(former)
         if namespace.parts.callers != callers:
             await self.service.check_caller(namespace, header)
-        decided = self.service.decide(namespace, request)
-        parts, request_id = namespace.parts, _request_id(scope)
-        self.recording.put(
-            Recorded(parts.pk, parts.resource_id, request, decided.decision, decided.at, parts.ahead, request_id)
-        )
-        return decided.answer
+        return namespace
 
     def _as_it_is_now(self, former: LoadedNamespace) -> LoadedNamespace:
         """Return the namespace as it was read last. Raise RefusedError where it is gone, NotReadyError."""

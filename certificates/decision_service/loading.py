@@ -11,9 +11,10 @@ from django.conf import settings
 from certificates.authentication.client_index import ClientIndex
 from certificates.authentication.types import ClientRecord, NamespaceState, TrustedCA
 from certificates.decision_service.remembered import Acceptances
+from certificates.decisions.first_contact import Template
 from certificates.decisions.tokens import ENTRA_V1, ENTRA_V2, ExpectedCaller
 from certificates.models import CACertificate
-from certificates.namespace_rules import rules_of
+from certificates.namespace_rules import rules_of, templates_of
 from namespaces.actions.decision_points import principals_in
 from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
 
@@ -41,6 +42,7 @@ class Parts:
     callers: tuple[ExpectedCaller, ...]
     probers: tuple[ExpectedCaller, ...]
     state: NamespaceState  # its clients are none
+    templates: Mapping[str, Template] = field(default_factory=dict)  # of CA certificates, by key
 
     @property
     def tenants(self) -> Collection[str]:
@@ -111,6 +113,7 @@ def load_parts(point: DecisionPoint) -> Parts:
         callers=_callers(point, configuration),
         probers=_probers(point, configuration),
         state=state,
+        templates=templates_of(namespace.pk),
     )
 
 

@@ -33,6 +33,7 @@ class Recorded:
     at: datetime
     ahead: timedelta
     request_id: str  # of the request, as the broker sent it, or ""
+    first_contact: str = ""  # what came of it, "" where it was none
 
 
 def decision_record(recorded: Recorded) -> DecisionRecord:
@@ -93,6 +94,8 @@ def _record_of(recorded: Recorded, ders: Sequence[bytes]) -> dict[str, Any]:
         "decision": decision.as_dict(),
         "webhook": {"requestId": request_id},
     }
+    if recorded.first_contact:
+        record["firstContact"] = str(recorded.first_contact)
     if recorded.ahead:
         record["judgedAheadSeconds"] = int(recorded.ahead.total_seconds())
     return record

@@ -10,13 +10,16 @@ from typing import Any
 
 from django.conf import settings
 
+from certificates.actions.first_contact.registering import Outcome
 from certificates.authentication.engine import authenticate
-from certificates.authentication.types import Decision
+from certificates.authentication.types import Decision, NamespaceState
+from certificates.decision_service.first_contacts import DatabaseAwayError, FirstContacts, newcomer_of, state_with
 from certificates.decision_service.following import Follower, News
-from certificates.decision_service.loading import LoadedNamespace
+from certificates.decision_service.loading import LoadedNamespace, Parts
 from certificates.decision_service.remembered import CheckedTokens, key_of
 from certificates.decision_service.tenant_keys import Authority, TenantKeys
 from certificates.decisions.answers import answer_of, session_end
+from certificates.decisions.first_contact import Newcomer, explained
 from certificates.decisions.requests import ConnectRequest
 from certificates.decisions.tokens import (
     CheckedToken,
@@ -46,6 +49,7 @@ class Decided:
     decision: Decision
     answer: Mapping[str, Any]
     at: datetime
+    first_contact: str = ""  # what came of it, "" where it was none
 
 
 class Service:
@@ -60,6 +64,7 @@ class Service:
         self.generation = 0  # counts what was taken
         self._follower: Follower | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._first_contacts = FirstContacts()
 
     # Life
 
@@ -79,6 +84,7 @@ class Service:
         if self._follower is not None:
             self._follower.stop()
             await asyncio.to_thread(self._follower.join, 5.0)
+        self._first_contacts.stop()
 
     async def _renew_keys(self) -> None:
         while True:
@@ -173,21 +179,63 @@ class Service:
             decision, ends_at = known.decision, known.session_ends
         else:
             decision, ends_at = self._decided(namespace, request, key, at)
-        if parts.longest is not None and decision.accepted:
-            ends_at = min(ends_at or at + parts.longest, at + parts.longest)
-        attributes = decision.client.attributes if decision.client is not None else {}
-        answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
-        return Decided(decision, answer, now)
+        return _answered(parts, decision, ends_at, now)
+
+    def newcomer(self, namespace: LoadedNamespace, request: ConnectRequest, decided: Decided) -> Newcomer | None:
+        """Return the device that was refused for want of a client, where a CA certificate may register it."""
+        return newcomer_of(namespace, request, decided.decision, decided.at + namespace.parts.ahead)
+
+    async def meet(
+        self, namespace: LoadedNamespace, request: ConnectRequest, refused: Decided, found: Newcomer
+    ) -> Decided:
+        """Decide about a device without a client. It is let in only where its client is committed. Raise NotReadyError."""
+        if not found.may_be_registered:
+            return _refused(namespace.parts, refused, Outcome.REFUSED, found.sentence)
+        try:
+            contact = await self._first_contacts.meet(found, request)
+        except DatabaseAwayError as fault:
+            logger.warning("A device was not registered on first contact: %s", fault)
+            raise NotReadyError("database-away") from fault
+        now = self.namespace(namespace.parts.key)  # rules may have changed meanwhile
+        if now is None or contact.outcome == Outcome.CHANGED:
+            raise NotReadyError("changed-meanwhile")
+        if contact.client is None:
+            return _refused(now.parts, refused, contact.outcome, contact.sentence)
+        at = datetime.now(UTC)
+        decision, ends_at = _decide(state_with(now.state, contact.client), request, at + now.parts.ahead)
+        if decision.accepted and contact.outcome == Outcome.REGISTERED:
+            decision = explained(decision, contact.outcome, contact.sentence)
+        return replace(_answered(now.parts, decision, ends_at, at), first_contact=contact.outcome.value)
 
     def _decided(
         self, namespace: LoadedNamespace, request: ConnectRequest, key: tuple[bytes, str | None], at: datetime
     ) -> tuple[Decision, datetime | None]:
         state = namespace.state
-        decision = authenticate(
-            presented=request.presented, chain=request.chain, user_name=request.user_name, state=state, at=at
-        )
-        ders = [] if request.presented is None else [request.presented, *request.chain]
-        ends_at = session_end(decision, ders, state, at=at)
+        decision, ends_at = _decide(state, request, at)
         if decision.accepted:
             namespace.accepted.keep(key, decision, ends_at, state, at)
         return decision, ends_at
+
+
+def _decide(state: NamespaceState, request: ConnectRequest, at: datetime) -> tuple[Decision, datetime | None]:
+    """Return the decision, and the moment at which the session ends."""
+    decision = authenticate(
+        presented=request.presented, chain=request.chain, user_name=request.user_name, state=state, at=at
+    )
+    ders = [] if request.presented is None else [request.presented, *request.chain]
+    return decision, session_end(decision, ders, state, at=at)
+
+
+def _answered(parts: Parts, decision: Decision, ends_at: datetime | None, now: datetime) -> Decided:
+    """Return the decision with its answer. `ends_at`: when the session ends without the namespace's longest one."""
+    if parts.longest is not None and decision.accepted:
+        at = now + parts.ahead
+        ends_at = min(ends_at or at + parts.longest, at + parts.longest)
+    attributes = decision.client.attributes if decision.client is not None else {}
+    answer = answer_of(decision, attributes=attributes, expires_at=ends_at and ends_at - parts.ahead)
+    return Decided(decision, answer, now)
+
+
+def _refused(parts: Parts, decided: Decided, outcome: Outcome, sentence: str) -> Decided:
+    decision = explained(decided.decision, outcome, sentence)
+    return replace(_answered(parts, decision, None, decided.at), first_contact=outcome.value)
