@@ -20,17 +20,21 @@ AUDIENCE = "api://decisions.contoso.com"  # the emulator issues tokens for any a
 class DemoDecisions:
     """Listens from the start, so that the emulator can be told the address; the supervisor holds the socket.
 
-    `folder`: for its certificate and that of the CA which signed it; `wanted_port`: 0 for any.
+    `folder`: for its certificate, that of the CA which signed it, and its port: namespaces keep the address, so another start has the
+    same port, if it is free. `wanted_port`, of the first start: 0 for any.
     """
 
     def __init__(self, folder: Path, *, wanted_port: int, now: datetime, report: Callable[[str], None]) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._tls = tls_files(folder, HOST, now=now)
-        self._listener = listen(wanted_port, report, "the decision service")
+        kept = folder / "port"
+        wanted = int(kept.read_text()) if kept.exists() else wanted_port
+        self.listener = listen(wanted, report, "the decision service")
+        kept.write_text(str(self.listener.getsockname()[1]))
 
     @property
     def _address(self) -> str:
-        return f"{HOST}:{self._listener.getsockname()[1]}"
+        return f"{HOST}:{self.listener.getsockname()[1]}"
 
     @property
     def url(self) -> str:
@@ -56,7 +60,7 @@ class DemoDecisions:
         }
 
     def start(self, supervisor: Supervisor) -> None:
-        listener = self._listener.fileno()
+        listener = self.listener.fileno()
         options = [f"--socket=fd://{listener}", "--processes=1"]
         options += [f"--certificate={self._tls.certificate}", f"--key={self._tls.key}"]
         supervisor.start("decisions", "django", ["decisions", *options], keep_open=[listener])
