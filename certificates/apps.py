@@ -10,6 +10,7 @@ class CertificatesConfig(AppConfig):
         from certificates.actions.ca_changes import CA_CERTIFICATE
         from certificates.actions.calendar_feeds import end_calendar_feeds
         from certificates.actions.decision_rules.kinds import RULE_KINDS
+        from certificates.actions.decision_rules.let_in import note_let_in
         from certificates.actions.first_contact.blocks import note_changed_clients
         from certificates.actions.first_contact.kinds import FIRST_CONTACT_KINDS
         from certificates.actions.rollovers import remind_by_clock, successions
@@ -18,6 +19,7 @@ class CertificatesConfig(AppConfig):
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
         from certificates.pages.change_sets import certificate_fields, change_set_parts
+        from certificates.pages.decision_rules.let_in import open_let_in_by_namespace
         from certificates.reach.conditions import in_reach_of
         from certificates.reach.counting import clients_by_team
         from certificates.reach.pins import pinned_keys
@@ -25,10 +27,12 @@ class CertificatesConfig(AppConfig):
         from namespaces.control.kinds import register_kind
         from namespaces.control.reach import register_reach
         from namespaces.registry import (
+            register_attempt_watch,
             register_ca_certificates,
             register_change_fields,
             register_change_set_parts,
             register_chosen_issuers,
+            register_let_in_count,
             register_reach_filter,
             register_successions,
         )
@@ -53,6 +57,8 @@ class CertificatesConfig(AppConfig):
         register_reach_filter(in_reach_of)
         register_successions(successions)
         register_chosen_issuers(pinned_keys)
+        register_attempt_watch(note_let_in)
+        register_let_in_count(open_let_in_by_namespace)
         register_shell_item(menu.HOME)
         for item in menu.MENU:
             register_menu_item(item)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
-from certificates.models import CACertificate, CARollover, RevokedCertificate
+from certificates.models import CACertificate, CARollover, RevocationAlarm, RevokedCertificate
 from namespaces.models import Client, ClientCertificate, Namespace
 from namespaces.notices import concerned_with
 from portal.models import Reminder, Team, User
@@ -247,6 +247,34 @@ def _announce_revoked(row: RevokedCertificate, event: str, happened: str, senten
         object_name=row.client_name or str(row),
         group=f"{event}:{row.namespace_id}:{row.team_id or ''}",
     )
+
+
+def announce_let_in(alarms: Sequence[RevocationAlarm]) -> None:
+    """Announce devices that were let in although their certificate is revoked, together for each team and revoked CA certificate."""
+    groups: dict[tuple[int, int | None, str], list[RevocationAlarm]] = defaultdict(list)
+    for each in alarms:
+        groups[each.namespace_id, each.client.team_id, each.thumbprint if each.is_ca else ""].append(each)
+    for (namespace_pk, team_pk, thumbprint), group in groups.items():
+        first, more = group[0], len(group) - NAMED
+        names = ", ".join(each.client.name for each in group[:NAMED]) + (f" and {more} more" if more > 0 else "")
+        caller = f" The connection came from {first.caller}." if first.caller and len(group) == 1 else ""
+        announce(
+            "revoked_let_in",
+            to=concerned_with(namespace_pk, team_pk),
+            subject=f"Client {first.client.name} was let in with a revoked certificate",
+            summary="{count} clients were let in with a revoked certificate",
+            sentence=(
+                f"{names}: Azure did not ask this portal, so its rules do not count for every client.{caller} Disable the client, "
+                "which Azure checks itself, or delete its CA certificate."
+            ),
+            url=reverse("certificates:revoked_list", args=[namespace_pk]),
+            scope=Place(namespace_pk, first.namespace.name),
+            team=first.client.team,
+            kind=Client._meta.label_lower,
+            object_name=first.client.name,
+            group=f"revoked_let_in:{namespace_pk}:{team_pk or ''}:{thumbprint[:24]}",
+            count=len(group),
+        )
 
 
 def _name(user: User | None) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from django.db.models import Q
 
 from certificates.authentication.types import TrustedCA
-from namespaces.models import Change, ChangeSet, Namespace
+from namespaces.models import Change, ChangeSet, ConnectionAttempt, Namespace
 from portal.models import User
+from sync.models import Sight
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,36 @@ def register_chosen_issuers(source: ChosenIssuers) -> None:
 
 def chosen_issuers(namespace_pk: int, clients: Collection[int]) -> Mapping[int, Collection[str]]:
     return _chosen_issuers[0](namespace_pk, clients) if _chosen_issuers else {}
+
+
+# A namespace, by primary key, and attempts that were stored just now. Runs inside the transaction that stores them.
+AttemptWatch = Callable[[int, Sequence[ConnectionAttempt]], None]
+_attempt_watches: list[AttemptWatch] = []
+
+
+def register_attempt_watch(watch: AttemptWatch) -> None:
+    """Let an app see each attempt once, to raise alarms."""
+    if watch not in _attempt_watches:
+        _attempt_watches.append(watch)
+
+
+def watch_attempts(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
+    for watch in _attempt_watches:
+        watch(namespace_pk, attempts)
+
+
+# What a person sees → the number of open alarms about devices that were let in with a revoked certificate, by namespace.
+LetInCount = Callable[[Sight], Mapping[int, int]]
+_let_in_counts: list[LetInCount] = []
+
+
+def register_let_in_count(count: LetInCount) -> None:
+    """Register the function that counts devices that were let in with a revoked certificate."""
+    _let_in_counts[:] = [count]
+
+
+def let_in_by_namespace(sight: Sight) -> Mapping[int, int]:
+    return _let_in_counts[0](sight) if _let_in_counts else {}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ DECIDING = {
     "certificates.pages.decision_mode.replay._rows": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._remembered": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._never_seen": "a number of all clients, as the switch concerns all",
-    "certificates.pages.decision_mode.mode.passed_by": "the attempt that is shown is read through what the person sees",
     "namespaces.pages.client_import._held_back": "of rows that the person brings",
     "certificates.pages.impact.trusted_until": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.forms.upload.existing_in": "a certificate is uploaded once; hidden ones have no name",

@@ -21,6 +21,7 @@ from certificates.models.first_contact import (
     RegistrationTemplate,
     WaitingDevice,
 )
+from certificates.models.revocation_alarms import RevocationAlarm
 from certificates.models.revocations import RevocationReason, RevokedCertificate
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "PossessionNonce",
     "RegisteredDevice",
     "RegistrationTemplate",
+    "RevocationAlarm",
     "RevocationList",
     "RevocationReason",
     "RevokedCertificate",

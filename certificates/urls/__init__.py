@@ -10,7 +10,7 @@ from certificates.views import (
     samples,
 )
 from certificates.views.ca_certificates import CA_CERTIFICATES
-from certificates.views.decision_rules import bindings, clients, lists, revocations, rules
+from certificates.views.decision_rules import alarms, bindings, clients, lists, revocations, rules
 from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
@@ -111,12 +111,23 @@ urlpatterns: list[URLPattern] = [
         name="certificate_release",
     ),
     path(
+        "<int:pk>/revoked-certificates/<int:revoked>/let-in/",
+        alarms.certificate_let_in,
+        name="certificate_let_in",
+    ),
+    path(
+        "<int:pk>/clients/<client_name:name>/revocation-alarms/<int:alarm>/decide/",
+        alarms.client_revocation_alarm,
+        name="client_revocation_alarm",
+    ),
+    path(
         "<int:pk>/clients/<client_name:name>/certificates/",
         clients.client_certificates,
         name="client_certificates",
     ),
     # Who decides
     path("<int:pk>/configuration/authentication/", decision_mode.decision_mode, name="decision_mode"),
+    path("<int:pk>/configuration/authentication/state/", decision_mode.decision_mode_state, name="decision_mode_state"),
     path("<int:pk>/configuration/authentication/check/", decision_mode.decision_mode_check, name="decision_mode_check"),
     path(
         "<int:pk>/configuration/authentication/switch/", decision_mode.decision_mode_switch, name="decision_mode_switch"

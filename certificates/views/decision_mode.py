@@ -10,14 +10,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from certificates.actions.decision_mode import keep_check, let_azure_decide, let_portal_decide, probe_endpoint
 from certificates.forms.decision_mode import DecisionModeForm
-from certificates.pages.decision_mode.mode import shown_mode
+from certificates.pages.decision_mode.mode import shown_mode, state_poll
 from certificates.pages.decision_mode.replay import replay
 from namespaces.access import get_configuration, get_namespace
 from namespaces.models import PREVIEW, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.az_commands import azure_decides_command
 from namespaces.pages.overview.deciding import Mode
 from namespaces.pages.recreation.parts import namespace_part
-from namespaces.pages.sync_polling import poll_of
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.configuration import HOME as CONFIGURATION
@@ -25,6 +24,7 @@ from namespaces.views.configuration import NOT_READ_YET
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.conflicts import edition_to_check, opened_with
 from namespaces.views.resources.progress import Subject, announce_of
+from portal.listing import whole_number
 from portal.web.responses import PageRequest, go_to, render_page
 
 HOME = "certificates:decision_mode"
@@ -37,6 +37,16 @@ def decision_mode(request: PageRequest, pk: int) -> HttpResponse:
     """Show who decides, what was checked, and the form to switch."""
     namespace, row = _configuration(request, pk, Verb.READ)
     return _page(request, namespace, row, _form(namespace, row))
+
+
+@require_safe
+def decision_mode_state(request: PageRequest, pk: int) -> HttpResponse:
+    """How far the switch has come, for the page that waits for it."""
+    namespace, row = _configuration(request, pk, Verb.READ)
+    shown = shown_mode(namespace, row)
+    round_ = whole_number(request.GET.get("round", ""), digits=6) or 0
+    context = namespace_context(request, namespace, row=row, shown=shown, state_poll=state_poll(row, shown, round_))
+    return render_page(request, "certificates/decision_mode_state.html", context)
 
 
 @require_POST
@@ -109,6 +119,7 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
+    shown = shown_mode(namespace, row)
     part = namespace_part(namespace)
     way_back = azure_decides_command(namespace.resource_id, {**part.envelope, "properties": part.properties}, PREVIEW)
     context = namespace_context(
@@ -116,10 +127,10 @@ def _page(
         namespace,
         row=row,
         form=form,
-        shown=shown_mode(namespace, row),
+        shown=shown,
         way_back=way_back,
         opened=opened_with(request, row),
-        poll=poll_of([row]),
+        state_poll=state_poll(row, shown),
         chooses_portal=form.is_bound
         or bool(row.webhook_url)
         or SwitchCheck.objects.filter(namespace=namespace).exists(),

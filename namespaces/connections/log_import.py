@@ -20,6 +20,7 @@ from namespaces.connections.decided.joining import has_own_records, join_known, 
 from namespaces.connections.issuers import note_issuers
 from namespaces.connections.seen_devices.last_attempts import note_last_attempts
 from namespaces.models import ConnectionAttempt, Namespace, RefusedOperation
+from namespaces.registry import watch_attempts
 from sync import registry
 from sync.registry import ConnectionSource
 
@@ -78,6 +79,7 @@ def keep_attempts(
     ConnectionAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
     count_attempts(pk, fresh, at=at)
     note_issuers(pk, fresh)
+    watch_attempts(pk, fresh)
     note_last_attempts(pk, fresh)
     _mark_seen(pk, attempts)
     remember(pk, _showings(attempts))

@@ -74,6 +74,13 @@ EVENTS = (
         Channel.MAIL,
         COLLECTED,
     ),
+    Event(
+        "revoked_let_in",
+        "A revoked certificate is let in",
+        "A client connected with one although this portal decides: Azure did not ask.",
+        Channel.MAIL,
+        COLLECTED,
+    ),
     Event("import_done", "An import of clients is done", "That you started.", Channel.BELL),
     Event("change_set_requested", "Your approval is asked for", "Of a change set in a namespace.", Channel.MAIL),
     Event("change_set_approved", "A change set is approved", "That you requested.", Channel.BELL),

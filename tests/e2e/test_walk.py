@@ -21,6 +21,7 @@ FRAGMENTS_AND_FILES = (
     "_find",
     "_choices",
     "_progress",
+    "_mode_state",
 )
 # A file, a part of a page, or a page that shows only what a walk without changes does not have.
 NOT_WALKED = {

@@ -54,6 +54,7 @@ from tests.support.factories import (
     make_issuer_alarm,
     make_namespace,
     make_permission_binding,
+    make_revocation_alarm,
     make_revoked_certificate,
     make_topic_space,
     make_user,
@@ -79,7 +80,7 @@ MANAGES: dict[str, tuple[str, ...]] = {
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # Of a CA certificate of any team: each team decides about its own clients.
 OF_EACH_TEAM = {"certificates:clients_confirm_replacement"}
-OF_A_CLIENT = {f"certificates:client_{page}" for page in ("certificates", "pin", "unpin")}
+OF_A_CLIENT = {f"certificates:client_{page}" for page in ("certificates", "pin", "unpin", "revocation_alarm")}
 NAMING_A_ROW = {"name", "thumbprint", "revoked"}  # arguments of URLs of one CA certificate, client or certificate
 PRESS = authority("Line A CA").issue("press-1")  # the certificate of the client press-1
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
@@ -279,6 +280,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_delete": ("GET", "contributor"),
     "certificates:ca_certificate_retry": ("POST", "contributor"),
     "certificates:decision_mode": ("GET", "reader"),
+    "certificates:decision_mode_state": ("GET", "reader"),
     "certificates:decision_mode_check": ("POST", "contributor"),
     "certificates:decision_mode_switch": ("POST", "contributor"),
     "certificates:revoked_list": ("GET", "reader"),
@@ -292,6 +294,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:client_certificates": ("GET", "reader"),
     "certificates:certificate_revoke": ("GET", "contributor"),
     "certificates:certificate_release": ("GET", "contributor"),
+    "certificates:certificate_let_in": ("POST", "contributor"),
+    "certificates:client_revocation_alarm": ("POST", "contributor"),
     "certificates:test_authentication": ("GET", "reader"),
     "certificates:expiries": ("GET", "reader"),
     "certificates:expiry_impact": ("GET", "reader"),
@@ -463,7 +467,9 @@ def furnish() -> None:
         teams[team].members.add(user)
         NamespaceRole.objects.create(namespace=namespace, user=user, role=role)
     own: dict[str, Any] = {"team": teams["Line 1"]}
-    make_issuer_alarm(make_client(namespace, "press-1", **own), pk=1000)
+    press = make_client(namespace, "press-1", **own)
+    make_issuer_alarm(press, pk=1000)
+    make_revocation_alarm(press, pk=1000)
     make_ca_certificate(namespace, "line-a", **own)
     make_client_certificate(namespace, "press-1", PRESS.der)
     make_revoked_certificate(namespace, "press-1", PRESS.issue("press-1-old").der, pk=1000, **own)

@@ -72,6 +72,8 @@ NEED_NO_FIELD = (
     "_decline",
     "_withdraw",
     "_issuer_alarm",
+    "_revocation_alarm",
+    "_let_in",
     "_nonce",
     "_release",
     "_unbind",

@@ -30,6 +30,7 @@ from tests.support.factories import (
     make_ca_der,
     make_client,
     make_issuer_alarm,
+    make_revocation_alarm,
     make_revoked_certificate,
 )
 
@@ -63,6 +64,7 @@ def fill(namespace: Namespace) -> None:
     parked = {"synced_generation": 0, "parked_code": f"{MARK}Code", "parked_message": f"{MARK} is rejected"}
     client = make_client(namespace, f"{MARK}-1", team=team, last_seen_at=now, attributes={MARK: MARK}, **parked)
     make_issuer_alarm(client, issuer=MARK, former_issuer=MARK, ca_name=f"{MARK}-ca")
+    make_revocation_alarm(client, subject=MARK, caller=MARK)
     make_client(namespace, f"{MARK}-2", team=team, synced_generation=0, last_error=f"{MARK} was slow")
     ca = make_ca_certificate(namespace, f"{MARK}-ca", team=team, description=MARK, last_used_at=now)
     Client.objects.filter(team=team).update(certificate_expires_at=now + timedelta(days=3), certificate_issuer=MARK)

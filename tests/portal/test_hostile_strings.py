@@ -71,6 +71,7 @@ from tests.support.factories import (
     make_issuer_alarm,
     make_namespace,
     make_permission_binding,
+    make_revocation_alarm,
     make_revoked_certificate,
     make_team,
     make_topic_space,
@@ -195,6 +196,10 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     issuers = {"former_issuer": NASTY, "issuer": NASTY, "ca_name": SHORT[:50], "caller": SHORT[:60]}
     make_issuer_alarm(client, pk=1000, **issuers)
     make_issuer_alarm(client, **issuers, state="expected", decided_at=timezone.now(), decided_by=owner)
+    alarm = {"subject": NASTY, "caller": SHORT[:60]}
+    make_revocation_alarm(client, pk=1000, **alarm)
+    decided = {"state": "settled", "decided_at": timezone.now(), "decided_by": owner, "reported_by": owner}
+    make_revocation_alarm(client, **alarm, **decided, cursor=None)
     words: dict[str, Any] = {"note": NASTY[:500], "reason": "keyCompromise", "team": team, "revoked_by": owner}
     make_revoked_certificate(namespace, SHORT[:128], sensor.der, pk=1000, **words)
     make_client_certificate(namespace, "press-1", PRESS.der, subject=NASTY, issuer=NASTY)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from certificates.models import CACertificate, RevokedCertificate
+from certificates.models import CACertificate, RevocationAlarm, RevokedCertificate
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.models import (
@@ -118,6 +118,14 @@ def make_revoked_certificate(namespace: Namespace, client_name: str, der: bytes,
     row.set_certificate(load_certificate(der))
     row.save()
     return row
+
+
+def make_revocation_alarm(client: Client, **fields: Any) -> RevocationAlarm:
+    """Make an alarm about a client that was let in with a revoked certificate."""
+    known = {"thumbprint": "0c" * 32, "subject": "CN=sensor-1", "serial": "1f"}
+    times = {"at": timezone.now(), "last_at": timezone.now(), "cursor": 1}
+    values: dict[str, Any] = {**known, **times, **fields}
+    return RevocationAlarm.objects.create(namespace=client.namespace, client=client, **values)
 
 
 def make_configuration(namespace: Namespace, **fields: Any) -> NamespaceConfiguration:

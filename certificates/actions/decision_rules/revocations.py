@@ -5,6 +5,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from certificates.actions.decision_rules.alarm_decisions import close_released
 from certificates.actions.decision_rules.ended_sessions import end_sessions_of
 from certificates.actions.decision_rules.holders import Holder, holder_of
 from certificates.models import CACertificate, RevocationReason, RevokedCertificate
@@ -74,6 +75,7 @@ def release_certificate(actor: User, *, revoked: RevokedCertificate) -> RevokedC
         check_other(actor, row.namespace_id, [Need.RELEASE_CERTIFICATE], draft)
         row.released_at, row.released_by = timezone.now(), actor
         row.save(update_fields=["released_at", "released_by"])
+        close_released(row)
         decisions_changed(row.namespace_id)
         activity.record(actor, verb="Release certificate", before=_described(row), **_entry(row, holder))
         announce_release(row)

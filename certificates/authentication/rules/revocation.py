@@ -67,6 +67,28 @@ def check_revocation(path: Sequence[Certificate], rules: NamespaceRules, *, at: 
     return _passed(path, used, stale, removed)
 
 
+@dataclass(frozen=True)
+class RevokedOnPath:
+    """The first revoked certificate of a path, and what revokes it: `by_hand`, else an entry of `listed_by`."""
+
+    certificate: Certificate
+    by_hand: Revocation | None = None
+    listed_by: RevocationList | None = None
+
+
+def revoked_on_path(path: Sequence[Certificate], rules: NamespaceRules) -> RevokedOnPath | None:
+    """Return the certificate because of which `check_revocation` refuses this path, None where it is not revoked."""
+    for each in _each(path):
+        by_hand = _revocation(each, rules)
+        if by_hand is not None:
+            return RevokedOnPath(each.certificate, by_hand=by_hand)
+        for found in _lists(each, rules):
+            entry = found.entries.get(serial_digits(each.certificate.serial_number))
+            if entry is not None and entry.reason != REMOVED:
+                return RevokedOnPath(each.certificate, listed_by=found)
+    return None
+
+
 def _each(path: Sequence[Certificate]) -> Iterator[_Checked]:
     for place, certificate in enumerate(path):
         yield _Checked(certificate, path[place + 1] if place + 1 < len(path) else None, place == 0)

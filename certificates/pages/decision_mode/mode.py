@@ -1,22 +1,24 @@
 """Who decides in a namespace now, what has been checked before a switch, and what is known after it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
 
-from certificates.models import RevokedCertificate
+from certificates.models import RevocationAlarm
 from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
+from certificates.pages.decision_rules.let_in import Outcome, RevokedCheck, revoked_check
 from namespaces.actions.decision_points import endpoint_url, webhook_findings
-from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
+from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.overview.deciding import Mode, mode_of
+from namespaces.pages.sync_polling import MOVING, Poll
 from sync.arm.decision_probe import ProbeStep, has_passed
 from sync.models import Finding
 
-MOST_REVOKED = 500  # of the latest, which the page compares
-KNOWN_WITHIN = timedelta(seconds=5)
+WATCH_MS, RARELY_MS = 2_000, 10_000
+LONG_WATCHED = 300  # rounds
 
 
 class Confirmation(StrEnum):
@@ -78,9 +80,33 @@ class ShownMode:
     point: DecisionPoint | None
     check: ShownCheck | None
     confirmation: Confirmation | None
-    passed_by: ConnectionAttempt | None = None  # let in although its certificate was revoked
+    let_in: int = 0  # open alarms about devices whose certificate is revoked
+    revoked_check: RevokedCheck | None = None
     most: int = MOST
     changed_in_azure: Finding | None = None  # Azure holds another setting than the one that is wanted
+
+    @property
+    def is_moving(self) -> bool:
+        """Return whether the page waits for something that comes without its person: Azure's first question, or the check."""
+        is_waiting = self.revoked_check is not None and self.revoked_check.outcome == Outcome.WAITING
+        return self.confirmation is not None and (self.confirmation is not Confirmation.CONFIRMED or is_waiting)
+
+
+@dataclass(frozen=True)
+class StatePoll:
+    """When the page asks again how far a switch has come; `delay_ms` is 0 where nothing moves."""
+
+    delay_ms: int
+    next_round: int
+
+
+def state_poll(row: NamespaceConfiguration, shown: ShownMode, round_: int = 0) -> StatePoll:
+    """Return when to ask again: often while the setting is sent, less often while only a device or Azure can change something."""
+    if row.sync_state in MOVING:
+        return StatePoll(Poll(round=round_).delay_ms, round_ + 1)
+    if not shown.is_moving:
+        return StatePoll(0, 0)
+    return StatePoll(WATCH_MS if round_ < LONG_WATCHED else RARELY_MS, round_ + 1)
 
 
 def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
@@ -95,24 +121,14 @@ def shown_mode(namespace: Namespace, row: NamespaceConfiguration) -> ShownMode:
         point=point,
         check=_shown_check(namespace),
         confirmation=_confirmation(row, point) if is_ours and point is not None else None,
-        passed_by=passed_by(namespace, point) if is_ours and point is not None else None,
         changed_in_azure=next(iter(webhook_findings(namespace.pk)), None),
+        let_in=_let_in(namespace) if is_ours else 0,
+        revoked_check=revoked_check(namespace, point.switched_at) if is_ours and point is not None else None,
     )
 
 
-def passed_by(namespace: Namespace, point: DecisionPoint) -> ConnectionAttempt | None:
-    """Return the last attempt that the person may see and that was let in since the switch, with a certificate that was revoked before.
-
-    Then Azure does not ask this portal about every client. An attempt within a few seconds of the revocation does not count: each
-    process knows of it within a second.
-    """
-    if point.switched_at is None:
-        return None
-    revoked = RevokedCertificate.objects.in_force().filter(namespace=namespace.pk)
-    at_of = dict(revoked.order_by("-revoked_at").values_list("thumbprint", "revoked_at")[:MOST_REVOKED])
-    seen = ConnectionAttempt.objects.visible_to(namespace.sight).filter(namespace=namespace.pk, accepted=True)
-    let_in = seen.filter(at__gt=point.switched_at, thumbprint__in=at_of).order_by("-cursor").defer("record")
-    return next((each for each in let_in[:MOST_REVOKED] if each.at > at_of[each.thumbprint] + KNOWN_WITHIN), None)
+def _let_in(namespace: Namespace) -> int:
+    return RevocationAlarm.objects.visible_to(namespace.sight).open().filter(namespace=namespace.pk).count()
 
 
 def _confirmation(row: NamespaceConfiguration, point: DecisionPoint) -> Confirmation:

@@ -12,6 +12,7 @@ from certificates.forms.decision_rules import RevokeForm
 from certificates.models import RevokedCertificate
 from certificates.pages.decision_rules.effect import effect_of
 from certificates.pages.decision_rules.enforcement import enforcement_of
+from certificates.pages.decision_rules.let_in import let_in_alarms
 from certificates.pages.decision_rules.revoked_list import revoked_list
 from certificates.pages.decision_rules.seen import seen_certificate
 from namespaces.access import get_namespace, not_yours, whom_to_ask
@@ -91,7 +92,8 @@ def certificate_release(request: PageRequest, pk: int, revoked: int) -> HttpResp
 
 
 def _list_context(request: PageRequest, namespace: Namespace, **more: Any) -> dict[str, Any]:
-    own = {"listing": revoked_list(namespace, request.GET), "enforcement": enforcement_of(namespace)}
+    own: dict[str, Any] = {"listing": revoked_list(namespace, request.GET), "enforcement": enforcement_of(namespace)}
+    own["alarms"] = let_in_alarms(namespace)
     return namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)
 
 

@@ -76,17 +76,23 @@ def needs_in(
 ) -> Iterator[Need]:
     """Yield the needs of one namespace: a refusal that happens now outranks an expiry. `loud`: its findings of that kind."""
     if summary.namespace.import_state == Namespace.Import.DONE:
-        yield from _of_issuers(summary)
+        yield from _of_alarms(summary)
         yield from _of_the_endpoint(summary, refusals)
         yield from _of_trust(summary, trust, summary.namespace.judged_at(at))
         yield from _of_sync(summary, loud)
 
 
-def _of_issuers(summary: Summary) -> Iterator[Need]:
+def _of_alarms(summary: Summary) -> Iterator[Need]:
     if alarms := summary.counts.alarms:
         sentence = "connected with a certificate of another issuer than before"
         where = _url(summary.namespace, "namespaces:issuer_alarm_list")
         yield Need("issuer-alarm", "bad", _many(alarms, "client"), sentence, "Decide what to do", where)
+    if let_in := summary.counts.let_in:
+        sentence = (
+            f"{'was' if let_in == 1 else 'were'} let in with a revoked certificate: Azure did not ask this portal"
+        )
+        where = _url(summary.namespace, "certificates:revoked_list")
+        yield Need("revoked-let-in", "bad", _many(let_in, "client"), sentence, "Decide what to do", where)
 
 
 def _of_the_endpoint(summary: Summary, connections: Refusals) -> Iterator[Need]:

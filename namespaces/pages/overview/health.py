@@ -12,6 +12,7 @@ from django.db.models import CharField, Count, Q, QuerySet, Value
 from namespaces.connections.client_certificates import next_ends
 from namespaces.models import Namespace
 from namespaces.pages.connections.issuer_alarms import open_alarms_in
+from namespaces.registry import let_in_by_namespace
 from portal.short_cache import kept
 from sync import registry
 from sync.models import Sight, SyncedModel
@@ -32,6 +33,7 @@ class Counts:
     differing: int  # resources that were changed in Azure outside the portal
     noted: int  # rows that the portal's rules would reject
     alarms: int = 0  # open ones, about clients that came from another CA
+    let_in: int = 0  # open ones, about clients that were let in with a revoked certificate
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]
         totals[(row["namespace_id"], row["arm_type"])] += row["total"]
         noted[row["namespace_id"]] += row["noted"]
     by_scope, differing = figures_by_scope(at, sight), open_findings_in(sight)
-    alarms = open_alarms_in(sight)
+    alarms, let_in = open_alarms_in(sight), let_in_by_namespace(sight)
     found = {}
     for pk in pks:
         figures = by_scope[pk].figures if pk in by_scope else Figures()
@@ -113,6 +115,7 @@ def _counts(pks: Sequence[int], at: datetime, sight: Sight) -> dict[int, Counts]
             differing=differing.get(pk, 0),
             noted=noted[pk],
             alarms=alarms.get(pk, 0),
+            let_in=let_in.get(pk, 0),
         )
     return found
 
@@ -149,6 +152,9 @@ def health(namespace: Namespace, counts: Counts, expiry: datetime | None, at: da
     if counts.alarms:
         are = "A client" if counts.alarms == 1 else f"{counts.alarms} clients"
         return Health("issuer-alarm", "bad", "Alarm", f"{are} connected with a certificate of another issuer.")
+    if counts.let_in:
+        are = "A client was" if counts.let_in == 1 else f"{counts.let_in} clients were"
+        return Health("revoked-let-in", "bad", "Alarm", f"{are} let in with a revoked certificate.")
     if counts.refused:
         return Health("rejected", "bad", "Rejected", f"Azure rejected {_changes(counts.refused)}.")
     if counts.differing:

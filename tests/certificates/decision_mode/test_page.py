@@ -9,13 +9,20 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from certificates.models import RevokedCertificate
-from certificates.x509.certificate import load_certificate
+from certificates.models import RevocationAlarm, RevokedCertificate
 from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.rules.configuration import NO_WEBHOOK
+from portal.models import User
 from tests.support.chains import authority
 from tests.support.editions import edition_of
-from tests.support.factories import PASSWORD, make_configuration, make_namespace, make_revoked_certificate, make_user
+from tests.support.factories import (
+    PASSWORD,
+    make_client,
+    make_configuration,
+    make_namespace,
+    make_revoked_certificate,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -86,23 +93,48 @@ def test_the_overview_names_who_decides(client: Browser, namespace: Namespace) -
     assert hooks(overview(), "decides") == []
 
 
-def test_a_revoked_device_that_is_let_in_is_an_alarm(client: Browser, namespace: Namespace) -> None:
+def test_the_page_waits_for_azure_and_the_check_and_then_is_quiet(client: Browser, namespace: Namespace) -> None:
     now = timezone.now()
     device = authority("Line 1 CA").issue("press-1")
-    certificate = load_certificate(device.der)
-    switch_on(namespace, switched_at=now - timedelta(hours=2), asked_at=now)
-    make_revoked_certificate(namespace, "press-1", device.der)
+    point = switch_on(namespace, switched_at=now - timedelta(hours=2), asked_at=now)
+    make_client(namespace, "press-1")
+    row = make_revoked_certificate(namespace, "press-1", device.der)
     RevokedCertificate.objects.update(revoked_at=now - timedelta(hours=1))
-    attempt = {"namespace": namespace, "accepted": True, "thumbprint": certificate.thumbprint_sha256, "record": {}}
-    for cursor, at in enumerate((now - timedelta(hours=3), now - timedelta(hours=1) + timedelta(seconds=1)), 1):
-        ConnectionAttempt.objects.create(cursor=cursor, at=at, **attempt)
-    assert "passed-by" not in hooks(shown(client, namespace), "code")
-    ConnectionAttempt.objects.create(cursor=3, at=now, **attempt)
-    page = shown(client, namespace)
-    assert "passed-by" in hooks(page, "code")
-    assert reverse("namespaces:connection_detail", args=[namespace.pk, 3]) in page
-    RevokedCertificate.objects.update(released_at=now)
-    assert "passed-by" not in hooks(shown(client, namespace), "code")
+
+    def state() -> str:
+        return client.get(url(namespace, "_state"), headers={"HX-Request": "true"}).content.decode()
+
+    assert hooks(shown(client, namespace), "revoked-check") == ["waiting"]
+    assert 'hx-get="' in state()
+    NamespaceConfiguration.objects.update(synced_generation=0)
+    sending = state()  # both cards change together
+    assert (hooks(sending, "confirmation"), hooks(sending, "state")) == (["sending"], ["Pending"])
+    NamespaceConfiguration.objects.update(synced_generation=1)
+    assert (hooks(state(), "confirmation"), hooks(state(), "state")) == (["asked"], ["Succeeded"])
+    refused = {"namespace": namespace, "accepted": False, "code": "not-revoked", "thumbprint": row.thumbprint}
+    ConnectionAttempt.objects.create(cursor=1, at=now - timedelta(hours=3), record={}, **refused)
+    assert hooks(state(), "revoked-check") == ["waiting"]
+    ConnectionAttempt.objects.create(cursor=2, at=now, record={}, **refused)
+    DecisionPoint.objects.filter(pk=point.pk).update(confirmed_at=now)
+    page = state()
+    assert hooks(page, "revoked-check") == ["refused"]
+    assert 'hx-get="' not in page
+
+
+def test_a_person_reports_what_no_log_shows(client: Browser, namespace: Namespace) -> None:
+    switch_on(namespace, switched_at=timezone.now() - timedelta(hours=2))
+    make_client(namespace, "press-1")
+    row = make_revoked_certificate(namespace, "press-1", authority("Line 1 CA").issue("press-1").der)
+    report = reverse("certificates:certificate_let_in", args=[namespace.pk, row.pk])
+    assert report in shown(client, namespace)
+    for _ in range(2):
+        assert client.post(report).status_code == 302
+    alarm = RevocationAlarm.objects.get()
+    assert (alarm.reported_by, alarm.cursor) == (User.objects.get(username="con"), None)
+    assert "passed-by" in hooks(shown(client, namespace), "code")
+    assert hooks(client.get(reverse("certificates:revoked_list", args=[namespace.pk])).content.decode(), "let-in") == [
+        "open"
+    ]
 
 
 def test_it_cannot_be_switched_on_while_the_endpoint_fails(client: Browser, namespace: Namespace) -> None:

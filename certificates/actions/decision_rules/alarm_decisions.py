@@ -1,0 +1,68 @@
+"""Decisions about alarms of revoked certificates that were let in, and the report of one that no log shows."""
+
+from django.utils import timezone
+
+from certificates.actions.decision_rules.let_in import store_alarms
+from certificates.models import RevocationAlarm, RevokedCertificate
+from namespaces.actions.resources import commit, current
+from namespaces.models import Client, DecisionPoint, Namespace
+from namespaces.rules.errors import RuleError
+from portal import activity
+from portal.models import User
+from sync.control import one_transaction
+
+State = RevocationAlarm.State
+VERBS = {State.SETTLED: "Settle revocation alarm", State.DISABLED: "Disable client after alarm"}
+
+
+def decide_revocation_alarm(actor: User, *, alarm: RevocationAlarm, decision: RevocationAlarm.State) -> None:
+    """Close an alarm: it is settled, or the client is disabled, which Azure checks itself. Raise RuleError.
+
+    The next connection with the revoked certificate is an alarm again.
+    """
+    if decision not in VERBS:
+        raise RuleError("decision", "unknown", "Choose whether it is settled, or the client is to be disabled.")
+    with one_transaction():
+        client = current(actor, alarm.client)
+        is_open = RevocationAlarm.objects.open().filter(pk=alarm.pk)
+        if not is_open.update(state=decision, decided_at=timezone.now(), decided_by=actor):
+            raise RuleError("", "decided", f"The alarm about {client} was decided meanwhile. Nothing was changed.")
+        if decision == State.DISABLED and client.state != Client.ConnectionState.DISABLED:
+            before = client.describe()
+            client.state = Client.ConnectionState.DISABLED
+            commit(actor, client, "Update client", before)
+        activity.record(
+            actor,
+            verb=VERBS[decision],
+            **client.in_activity(),
+            before={"certificate_subject": alarm.subject, "thumbprint": alarm.thumbprint},
+            after=None,
+        )
+
+
+def report_let_in(actor: User, *, revoked: RevokedCertificate) -> RevocationAlarm:
+    """Raise the alarm because a person saw the device connect: Azure itself sends no connection log. Raise RuleError."""
+    with one_transaction():
+        namespace = Namespace.objects.select_for_update().get(pk=revoked.namespace_id)
+        row = RevokedCertificate.objects.in_force().filter(pk=revoked.pk).first()
+        client: Client | None = Client.objects.present().filter(namespace=namespace).named(revoked.client_name).first()
+        if row is None or client is None:
+            raise RuleError("", "no-client", "This certificate is not revoked any more, or its client was deleted.")
+        client = current(actor, client)
+        if not DecisionPoint.objects.filter(namespace=namespace, switched_at__isnull=False).exists():
+            raise RuleError("", "azure-decides", "This portal does not decide yet, so rules do not count.")
+        same = RevocationAlarm.objects.open().filter(client=client, thumbprint=row.thumbprint)
+        found = same.first()
+        if found is not None:
+            return found
+        now = timezone.now()
+        alarm = RevocationAlarm(namespace=namespace, client=client, reported_by=actor, at=now, last_at=now)
+        alarm.thumbprint, alarm.subject, alarm.serial, alarm.is_ca = row.thumbprint, row.subject, row.serial, row.is_ca
+        store_alarms([alarm])
+    return alarm
+
+
+def close_released(revoked: RevokedCertificate) -> None:
+    """Close the alarms about a certificate that counts again, inside the caller's transaction."""
+    about = RevocationAlarm.objects.open().filter(namespace=revoked.namespace_id, thumbprint=revoked.thumbprint)
+    about.update(state=State.RELEASED, decided_at=timezone.now(), decided_by=revoked.released_by)
