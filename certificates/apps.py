@@ -15,7 +15,8 @@ class CertificatesConfig(AppConfig):
         from certificates.actions.first_contact.kinds import FIRST_CONTACT_KINDS
         from certificates.actions.rollovers import remind_by_clock, successions
         from certificates.models import CACertificate, next_expiries
-        from certificates.notices import announce_expiries
+        from certificates.notices.expiries import announce_expiries
+        from certificates.notices.lists import announce_stale_lists
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
         from certificates.pages.change_sets import certificate_fields, change_set_parts
@@ -64,6 +65,7 @@ class CertificatesConfig(AppConfig):
             register_menu_item(item)
         register_notice_producer(announce_expiries)
         register_notice_producer(remind_by_clock)
+        register_notice_producer(announce_stale_lists)
         register_person_ending(end_calendar_feeds)
         register_search(menu.search_ca_certificates)
         register_actions(menu.actions)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from certificates.actions.rollover_states import LEFT, Places, all_by_place, rollover_of
 from certificates.models import CACertificate, CARollover, RolloverConfirmation
-from certificates.notices import announce_rollover_start, announce_to_teams
+from certificates.notices.rollovers import announce_rollover_start, announce_to_teams
 from certificates.x509.certificate import name_key, public_key_hash
 from namespaces.actions.resources import Gone, current
 from namespaces.models import Client

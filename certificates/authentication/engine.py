@@ -13,6 +13,7 @@ from datetime import datetime
 from certificates.authentication import advice
 from certificates.authentication.chain import MAX_PRESENTED_CHAIN, ChainVerdict, verify_chain
 from certificates.authentication.matching import find_client, matches_scheme, presented_values
+from certificates.authentication.rules.revocation import lists_end
 from certificates.authentication.rules.steps import check_rules, rule_codes
 from certificates.authentication.types import (
     ALTERNATIVE_SOURCES,
@@ -93,6 +94,7 @@ class _Walk:
     anchor: str = ""
     issuer_key: str = ""
     anchor_key: str = ""
+    lists_end: datetime | None = None
 
     def passed(self, code: str, sentence: str, *values: tuple[str, str]) -> None:
         self.steps.append(Step(code, PASSED, sentence, values))
@@ -166,6 +168,7 @@ def _decision(walk: _Walk) -> Decision:
         walk.anchor,
         walk.issuer_key,
         walk.anchor_key,
+        walk.lists_end,
     )
 
 
@@ -395,3 +398,4 @@ def _follow_rules(walk: _Walk, path: Sequence[Certificate], client: ClientRecord
         walk.steps.append(step._replace(fix=shortened(step.fix)))
         if step.outcome == FAILED:
             raise _RefusalError
+    walk.lists_end = lists_end(path, walk.state.rules, at=walk.at)

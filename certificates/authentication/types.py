@@ -6,6 +6,7 @@ Sources: Azure Event Grid "MQTT client authentication using certificates" (schem
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -227,6 +228,7 @@ class Decision(NamedTuple):
     `authentication_name_source` is "UserName" or an alternative source; `anchor` is the name of the uploaded CA
     certificate that the chain leads to, or "". `issuer_key` and `anchor_key` are the SHA-256 of the public keys of the CA that
     signed the client certificate and of the anchor: names can be given again, keys cannot. Both are "" with Thumbprint Match.
+    `lists_end`: when a revocation list that counts for the chain becomes too old, where the namespace then refuses it; no part of the log.
     """
 
     accepted: bool
@@ -240,6 +242,7 @@ class Decision(NamedTuple):
     anchor: str = ""
     issuer_key: str = ""
     anchor_key: str = ""
+    lists_end: datetime | None = None
 
     @property
     def failing(self) -> Step | None:

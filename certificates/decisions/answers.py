@@ -45,7 +45,8 @@ def session_end(
 ) -> datetime | None:
     """Return the moment at which an accepted session has to end: the first of what ends its certificate, its chain, the policy.
 
-    The policy ends it with the longest session, when a time window closes, and when the certificate becomes too old.
+    The policy ends it with the longest session, when a time window closes, and when the certificate becomes too old. So does the next
+    update of a revocation list that counts for its chain, where the namespace refuses clients once that has passed.
 
     Arguments: `ders`, what the client sent, its own certificate first; `state`, the namespace; `at`, the moment of the decision, an
     aware datetime; `longest`, the namespace's longest session. None where nothing ends, or the client was refused. With Thumbprint
@@ -62,6 +63,8 @@ def session_end(
     policy = policy_end(leaf, state.rules.policy, at=at) if leaf is not None else None
     if policy is not None:
         ends.append(policy)
+    if decision.lists_end is not None:
+        ends.append(decision.lists_end)
     if longest is not None:
         ends.append(at + longest)
     return min(ends, default=None)

@@ -72,6 +72,7 @@ class RevocationList(models.Model):
     due_at = models.DateTimeField(null=True)  # the next one
     failed_code = models.CharField(max_length=40, blank=True)  # of the last request, "" where it succeeded
     failed_sentence = models.TextField(blank=True)
+    failures = models.PositiveIntegerField(default=0)  # requests that failed since the last one that succeeded
 
     class Meta:
         ordering = ["pk"]

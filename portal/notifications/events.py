@@ -81,6 +81,18 @@ EVENTS = (
         Channel.MAIL,
         COLLECTED,
     ),
+    Event(
+        "revocation_list_stale",
+        "A revocation list becomes too old",
+        "Of a CA certificate that you look after: in the last tenth of its time, and once when it is past its next update.",
+        Channel.MAIL,
+    ),
+    Event(
+        "revocation_list_failed",
+        "A revocation list cannot be fetched",
+        "Of a CA certificate that you look after: after three requests that failed.",
+        Channel.MAIL,
+    ),
     Event("import_done", "An import of clients is done", "That you started.", Channel.BELL),
     Event("change_set_requested", "Your approval is asked for", "Of a change set in a namespace.", Channel.MAIL),
     Event("change_set_approved", "A change set is approved", "That you requested.", Channel.BELL),

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from certificates.models import CACertificate
-from certificates.notices import DAYS, announce_expiries, threshold_of
+from certificates.notices.expiries import DAYS, announce_expiries, threshold_of
 from namespaces.models import ClientCertificate, Namespace
 from portal.models import Notice, NoticeRecipient, Reminder
 from portal.notifications import upkeep
@@ -138,7 +138,7 @@ def test_a_failure_announces_nothing_and_is_made_up_for(ca: CACertificate, monke
         raise RuntimeError("the database went away")
 
     with monkeypatch.context() as broken:
-        broken.setattr("certificates.notices.announce", fail)
+        broken.setattr("certificates.notices.expiries.announce", fail)
         with pytest.raises(RuntimeError):
             announce_expiries(END - 6 * DAY)
     assert not Reminder.objects.exists()

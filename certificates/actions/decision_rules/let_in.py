@@ -15,7 +15,7 @@ from certificates.authentication.rules.revocation import RevokedOnPath, revoked_
 from certificates.authentication.rules.types import NamespaceRules
 from certificates.models import CACertificate, RevocationAlarm, RevocationList
 from certificates.namespace_rules import rules_of
-from certificates.notices import announce_let_in
+from certificates.notices.revocations import announce_let_in
 from certificates.x509.certificate import Certificate, serial_text
 from namespaces.connections.client_certificates import read_chain
 from namespaces.connections.decided.joining import is_decided_here

@@ -12,6 +12,7 @@ from certificates.actions.decision_rules.bindings import check_owner
 from certificates.authentication.rules import types as rules
 from certificates.authentication.rules.revocation_lists import MAX_BYTES, ListError, check_replaces, list_der, read_list
 from certificates.models import CACertificate, RevocationList
+from certificates.notices.lists import announce_failing_list
 from certificates.x509.certificate import load_certificate, public_key_hash
 from namespaces.actions.resources import current
 from namespaces.decision_changes import decisions_changed
@@ -25,6 +26,7 @@ from sync.workers.wakeups import send_on_commit
 logger = logging.getLogger(__name__)
 FETCH_TASK = "certificates.tasks.fetch_revocation_lists"
 AGAIN = timedelta(minutes=10)  # after a fault, and how long a worker has for one
+ANNOUNCED_AT = 3  # requests that failed one after another
 SAME = "same-list"
 
 
@@ -60,6 +62,7 @@ def remove_list(actor: User, *, ca: CACertificate) -> None:
         before = described(found)
         found.der, found.entries, found.added_at, found.added_by = b"", 0, None, None
         found.url, found.due_at, found.failed_code, found.failed_sentence = "", None, "", ""
+        found.failures = 0
         found.save()
         decisions_changed(row.namespace_id)
         activity.record(actor, verb="Remove revocation list", **row.in_activity(), before=before)
@@ -81,6 +84,7 @@ def set_list_address(actor: User, *, ca: CACertificate, url: str) -> None:
         found = found or RevocationList(namespace=row.namespace, ca=row)
         found.url, found.due_at = url, timezone.now() if url else None
         found.failed_code = found.failed_sentence = ""
+        found.failures = 0
         found.save()
         activity.record(
             actor, verb="Set address of revocation list", **row.in_activity(), before=before, after={"url": url}
@@ -128,8 +132,16 @@ def _fetch(row: RevocationList) -> None:
         logger.warning("A revocation list was not fetched: %s.", code)
     now = timezone.now()
     due = now + (AGAIN if code else timedelta(seconds=settings.REVOCATION_LIST_SECONDS))
-    of_this = RevocationList.objects.filter(pk=row.pk, url=row.url)  # another address may have been set meanwhile
-    of_this.update(asked_at=now, due_at=due, failed_code=code, failed_sentence=sentence)
+    with transaction.atomic():
+        rows = RevocationList.objects.select_for_update(of=("self",)).select_related("ca__team", "ca__namespace")
+        found = rows.filter(pk=row.pk, url=row.url).first()  # another address may have been set meanwhile
+        if found is None:
+            return
+        found.asked_at, found.due_at, found.failed_code, found.failed_sentence = now, due, code, sentence
+        found.failures = found.failures + 1 if code else 0
+        found.save(update_fields=["asked_at", "due_at", "failed_code", "failed_sentence", "failures"])
+        if found.failures == ANNOUNCED_AT:
+            announce_failing_list(found, times=found.failures)
 
 
 def _take(row: CACertificate, data: bytes, actor: User | None) -> Taken:

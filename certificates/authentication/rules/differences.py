@@ -15,7 +15,7 @@ def without_rules(decision: Decision) -> Decision:
     """Return what Azure alone would have decided: the decision without the steps of rules, which come after all others."""
     steps = tuple(step for step in decision.steps if step.code not in RULE_TITLES)
     if decision.code not in RULE_TITLES:
-        return decision._replace(steps=steps)
+        return decision._replace(steps=steps, lists_end=None)
     reason = f"Connected as {decision.client.name if decision.client else ''}."
     return decision._replace(accepted=True, code="accepted", reason=reason, fix="", steps=steps)
 

@@ -89,6 +89,14 @@ def revoked_on_path(path: Sequence[Certificate], rules: NamespaceRules) -> Revok
     return None
 
 
+def lists_end(path: Sequence[Certificate], rules: NamespaceRules, *, at: datetime) -> datetime | None:
+    """Return the first next update of the lists that count for this path: from then on they refuse it. None where nothing does."""
+    if not rules.refuses_stale_lists:
+        return None
+    ends = (found.next_update for each in _each(path) for found in _lists(each, rules))
+    return min((end for end in ends if end is not None and end >= at), default=None)
+
+
 def _each(path: Sequence[Certificate]) -> Iterator[_Checked]:
     for place, certificate in enumerate(path):
         yield _Checked(certificate, path[place + 1] if place + 1 < len(path) else None, place == 0)

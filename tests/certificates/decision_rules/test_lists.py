@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.models import CACertificate, RevocationList
+from certificates.notices.lists import announce_stale_lists
 from certificates.tasks import fetch_revocation_lists
 from namespaces.models import DecisionChange, Namespace
-from portal.models import Activity, User
+from portal.models import Activity, Notice, NoticeRecipient, Team, User
 from tests.support.chains import authority
 from tests.support.factories import make_ca_certificate, make_namespace, make_team, make_user
 from tests.support.revocation_lists import as_pem, revocation_list
@@ -259,3 +260,42 @@ def test_addresses_on_allowed_hosts(place: Place, settings: Any) -> None:
     RevocationList.objects.update(url="http://pki.example/a.crl", due_at=timezone.now())
     fetch_revocation_lists()
     assert place.list.failed_code == "host-not-allowed"
+
+
+def told(event: str) -> list[str]:
+    recipients = NoticeRecipient.objects.filter(notice__event=event)
+    return sorted(recipients.values_list("user__username", flat=True))
+
+
+def test_a_list_is_announced_before_and_once_after_its_next_update(place: Place) -> None:
+    issued = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    place.upload("uploader", FIRST)
+    RevocationList.objects.update(this_update=issued, next_update=issued + timedelta(days=30))
+    for days in (26, 27, 28):  # the last tenth begins on the 27th day
+        announce_stale_lists(issued + timedelta(days=days))
+        assert told("revocation_list_stale") == (["uploader"] if days >= 27 else [])
+    assert Notice.objects.get().team == Team.objects.get(name="Line 1")
+    for days in (31, 32, 36):
+        announce_stale_lists(issued + timedelta(days=days))
+    assert told("revocation_list_stale") == ["uploader"] * 2
+    RevocationList.objects.update(next_update=issued + timedelta(days=60))
+    announce_stale_lists(issued + timedelta(days=54))  # of the next list, again
+    assert Notice.objects.filter(event="revocation_list_stale").count() == 3
+    RevocationList.objects.update(next_update=issued + timedelta(days=70), signer_key="0" * 64)
+    announce_stale_lists(issued + timedelta(days=69))  # one of another key does not count anyway
+    announce_stale_lists(issued + timedelta(days=99))  # too late to be news
+    assert Notice.objects.filter(event="revocation_list_stale").count() == 3
+
+
+def test_a_list_that_cannot_be_fetched_is_announced_once(place: Place, server: Server) -> None:
+    server.status = 404
+    place.post("uploader", "address", url=server.url)
+    for failures in range(1, 6):
+        place.post("uploader", "fetch")
+        fetch_revocation_lists()
+        assert place.list.failures == failures
+        assert told("revocation_list_failed") == (["uploader"] if failures >= 3 else [])
+    server.status = 200
+    place.post("uploader", "fetch")
+    fetch_revocation_lists()
+    assert (place.list.failures, place.list.number) == (0, "5")

@@ -16,7 +16,10 @@ from certificates.decisions.answers import answer_of, session_end
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, EnvelopeError, read_request
 from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import to_pem
+from tests.certificates import rule_cases
 from tests.certificates.uploads import LINE, SENSOR
+from tests.support.chains import AT as CASES_AT
+from tests.support.chains import authority
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LEAF_PEM, CA_PEM = to_pem(SENSOR.der), to_pem(LINE.der)
@@ -83,6 +86,28 @@ def test_the_policy_ends_a_session(policy: Policy, expected: datetime) -> None:
     assert at == datetime(2026, 1, 31, 12, tzinfo=UTC)  # Saturday; the certificate is a day old
     state = replace(STATE, rules=NamespaceRules(policy=policy))
     assert session_end(decision, (SENSOR.der,), state, at=at) == expected
+
+
+def test_a_list_that_must_not_be_stale_ends_a_session() -> None:
+    below = authority("Other Root CA")
+    lists = (*rule_cases.listed(rule_cases.LINE, days=3).lists, *rule_cases.listed(below, days=1).lists)
+
+    def end(*, refuses: bool, **more: Any) -> datetime | None:
+        rules = NamespaceRules(lists=lists, refuses_stale_lists=refuses)
+        row = rule_cases.Row("", rules, **more)
+        decision = row.decide()
+        assert decision.accepted, decision.reason
+        return session_end(decision, (row.presented.der,), row.state(), at=row.at)
+
+    by_list = CASES_AT + timedelta(days=3)
+    certificate = load_certificate(rule_cases.SENSOR.der).not_after
+    assert certificate > by_list
+    assert end(refuses=True) == by_list  # that of another CA does not count for its chain
+    assert end(refuses=False) == certificate
+    assert end(refuses=True, client=rule_cases.BY_THUMBPRINT) == by_list  # the list of its issuer counts all the same
+    soon = replace(lists[0], next_update=None)
+    row = rule_cases.Row("", NamespaceRules(lists=(soon,), refuses_stale_lists=True))
+    assert session_end(row.decide(), (row.presented.der,), row.state(), at=row.at) == certificate
 
 
 def test_a_refusal_has_the_sentence_and_the_step() -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certificates.actions.ca_certificates import upload_ca_certificate
-from certificates.notices import announce_expiries
+from certificates.notices.expiries import announce_expiries
 from certificates.pages.ca_usage import impact_of
 from certificates.pages.certificate_check import check_certificate
 from certificates.pages.presented_chain import PresentedChain

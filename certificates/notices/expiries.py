@@ -1,11 +1,11 @@
-"""Announce what happens to certificates, and remind people of expiry dates, once for each certificate and threshold.
+"""Remind people of expiry dates, once for each certificate and threshold.
 
 `Reminder` keeps the smallest threshold that was announced, in the transaction of the notice, so a restart repeats nothing; after
 a pause only the nearest threshold is announced.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +13,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
-from certificates.models import CACertificate, CARollover, RevocationAlarm, RevokedCertificate
+from certificates.models import CACertificate
 from namespaces.models import Client, ClientCertificate, Namespace
-from namespaces.notices import concerned_with
-from portal.models import Reminder, Team, User
+from portal.models import Reminder, Team
 from portal.notifications.announcing import Place, announce
 from portal.registry import places
 
@@ -163,119 +162,3 @@ def _remember(due: Sequence[Due]) -> bool:
     Reminder.objects.bulk_create(new)
     Reminder.objects.bulk_update([row for row in rows if row.key in known], ["days", "expires_at"])
     return True
-
-
-def announce_rollover_start(rollover: CARollover, old: CACertificate, new: CACertificate) -> None:
-    """Tell the Owners that clients may change from one CA certificate to another without an alarm."""
-    by = f" by {rollover.started_by.display_name}" if rollover.started_by is not None else ""
-    announce(
-        "ca_rollover",
-        to=places().audience(rollover.namespace_id, None, owners=True),
-        subject=f"CA certificate {old.name} is being replaced by {new.name}",
-        sentence=(
-            f"Started{by}. Until the old one is deleted, both are trusted, and the clients that this person may change raise no "
-            "alarm when they change. If you did not expect this, cancel the replacement."
-        ),
-        url=reverse("certificates:ca_certificate_replace", args=[rollover.namespace_id, old.name]),
-        scope=Place(rollover.namespace_id, rollover.namespace.name),
-        team=old.team,
-        kind=CACertificate._meta.label_lower,
-        object_name=old.name,
-    )
-
-
-def announce_to_teams(
-    rollover: CARollover, old: CACertificate, new: CACertificate, left: Mapping[int | None, int]
-) -> None:
-    """Tell each team how many of its clients have not changed to certificates of the successor.
-
-    Where a namespace hides other teams' rows, a CA certificate has a name only for its own team.
-    """
-    known = Team.objects.in_bulk([pk for pk in left if pk is not None])
-    for pk, count in left.items():
-        team = known.get(pk or 0)
-        sees_both = not rollover.namespace.hides_other_teams or {old.team_id, new.team_id} <= {pk, None}
-        names = (
-            f"CA certificate {old.name} is being replaced by {new.name}"
-            if sees_both
-            else "A CA certificate is replaced"
-        )
-        page = "certificates:ca_certificate_replace" if sees_both else "namespaces:client_list"
-        announce(
-            "ca_rollover",
-            to=places().audience(rollover.namespace_id, pk),
-            subject=f"{names}: {count} client{'' if count == 1 else 's'} to change",
-            sentence=(
-                f"{'Your team' if team is not None else 'No team'} owns them. Give each a certificate of the new CA, and connect "
-                "once with it. Both are trusted until all have changed."
-            ),
-            url=reverse(page, args=[rollover.namespace_id, *([old.name] if sees_both else [])]),
-            scope=Place(rollover.namespace_id, rollover.namespace.name),
-            team=team,
-            kind=Client._meta.label_lower,
-            object_name="",
-        )
-
-
-def announce_revocation(row: RevokedCertificate) -> None:
-    """Tell the people who look after a certificate, and the Owners, that it was revoked."""
-    _announce_revoked(
-        row, "certificate_revoked", "is revoked", f"{row.get_reason_display()}, by {_name(row.revoked_by)}."
-    )
-
-
-def announce_release(row: RevokedCertificate) -> None:
-    """Tell them that it counts again."""
-    _announce_revoked(
-        row, "certificate_released", "counts again", f"Its revocation was undone by {_name(row.released_by)}."
-    )
-
-
-def _announce_revoked(row: RevokedCertificate, event: str, happened: str, sentence: str) -> None:
-    model = CACertificate if row.is_ca else Client
-    what = f"The certificate of client {row.client_name}" if row.client_name else f"The certificate {row}"
-    announce(
-        event,
-        to=concerned_with(row.namespace_id, row.team_id),
-        subject=f"{what} {happened}",
-        summary=f"{{count}} certificates: {happened}",
-        sentence=f"{row.subject}: {sentence} {row.note}".strip(),
-        url=reverse("certificates:revoked_list", args=[row.namespace_id]),
-        scope=Place(row.namespace_id, row.namespace.name),
-        team=row.team,
-        kind=model._meta.label_lower if row.team_id is not None else "",
-        object_name=row.client_name or str(row),
-        group=f"{event}:{row.namespace_id}:{row.team_id or ''}",
-    )
-
-
-def announce_let_in(alarms: Sequence[RevocationAlarm]) -> None:
-    """Announce devices that were let in although their certificate is revoked, together for each team and revoked CA certificate."""
-    groups: dict[tuple[int, int | None, str], list[RevocationAlarm]] = defaultdict(list)
-    for each in alarms:
-        groups[each.namespace_id, each.client.team_id, each.thumbprint if each.is_ca else ""].append(each)
-    for (namespace_pk, team_pk, thumbprint), group in groups.items():
-        first, more = group[0], len(group) - NAMED
-        names = ", ".join(each.client.name for each in group[:NAMED]) + (f" and {more} more" if more > 0 else "")
-        caller = f" The connection came from {first.caller}." if first.caller and len(group) == 1 else ""
-        announce(
-            "revoked_let_in",
-            to=concerned_with(namespace_pk, team_pk),
-            subject=f"Client {first.client.name} was let in with a revoked certificate",
-            summary="{count} clients were let in with a revoked certificate",
-            sentence=(
-                f"{names}: Azure did not ask this portal, so its rules do not count for every client.{caller} Disable the client, "
-                "which Azure checks itself, or delete its CA certificate."
-            ),
-            url=reverse("certificates:revoked_list", args=[namespace_pk]),
-            scope=Place(namespace_pk, first.namespace.name),
-            team=first.client.team,
-            kind=Client._meta.label_lower,
-            object_name=first.client.name,
-            group=f"revoked_let_in:{namespace_pk}:{team_pk or ''}:{thumbprint[:24]}",
-            count=len(group),
-        )
-
-
-def _name(user: User | None) -> str:
-    return user.display_name if user is not None else "a deleted account"

@@ -1,0 +1,1 @@
+"""Announce what happens to certificates and revocation lists, to the people who look after them."""
