@@ -39,7 +39,7 @@ SAME_TESTS = {
     ),
     "people": tuple(f"../portal/people/test_{name}.py" for name in ("accounts", "invitations", "migrations", "teams")),
     "change sets": (
-        *("../namespaces/control/test_change_sets.py", "../namespaces/control/test_imports_and_leads.py"),
+        *("../namespaces/control/change_sets", "../namespaces/control/test_imports_and_leads.py"),
         "../namespaces/control/test_no_self_approval.py::test_no_sequence_approves_itself",
     ),
     "lists": (

@@ -9,10 +9,12 @@ from certificates.actions.ca_certificates import upload_ca_certificate
 from certificates.x509.reading import Certificate, load_certificate
 from namespaces.actions.change_sets.decisions import approve
 from namespaces.actions.change_sets.requests import keep_draft, request_approval
+from namespaces.actions.clients import update_client
 from namespaces.control.cases import approval_state
 from namespaces.control.gate import NeedsApproval
-from namespaces.models import ChangeSet, ControlPolicy, Namespace
-from portal.models import Membership, Team, User
+from namespaces.models import ChangeSet, Client, ControlPolicy, Namespace
+from namespaces.rules.errors import RuleError
+from portal.models import Membership, NoticeRecipient, Team, User
 from tests.support.factories import make_ca_der, make_client, make_namespace, make_team, make_user
 
 
@@ -70,3 +72,39 @@ def plant() -> Plant:
     make_client(namespace, "press-1", team=line_b)
     make_client(namespace, "press-2", team=line_b, validation_scheme="ThumbprintMatch", thumbprints=["a" * 64])
     return Plant(namespace, dana, rita, olga, lee, line_a, line_b)
+
+
+def refused(call: Any, *args: Any, **kwargs: Any) -> RuleError:
+    with pytest.raises(RuleError) as refusal:
+        call(*args, **kwargs)
+    return refusal.value
+
+
+def held(call: Any, *args: Any, **kwargs: Any) -> NeedsApproval:
+    with pytest.raises(NeedsApproval) as found:
+        call(*args, **kwargs)
+    return found.value
+
+
+def state_of(change_set: ChangeSet) -> str:
+    change_set.refresh_from_db()
+    return change_set.state
+
+
+def confirm_in_azure(*models: Any) -> None:
+    """Let Azure confirm everything that waits."""
+    for model in models:
+        model.objects.filter(deleted_at__isnull=False).delete()
+        for row in model.objects.all():
+            model.objects.filter(pk=row.pk).update(synced_generation=row.generation, parked_code="")
+
+
+def told(user: User) -> set[str]:
+    return set(NoticeRecipient.objects.filter(user=user).values_list("notice__event", flat=True))
+
+
+def leave_thumbprint(plant: Plant, actor: User, **fields: Any) -> Client:
+    client = Client.objects.get(name="press-2")
+    values = {"state": "Enabled", "description": "", "attributes": {}, **fields}
+    scheme = "SubjectMatchesAuthenticationName"
+    return update_client(actor, client=client, validation_scheme=scheme, **values)
