@@ -126,8 +126,11 @@ $(PEERS)/.installed: requirements/peers.txt
 lighthouse: ## install Lighthouse for bench-pages, where Node.js and npm are there
 	@if command -v npm >/dev/null; then npm install --prefix benchmarks/node --no-audit --no-fund --no-package-lock --ignore-scripts --silent || echo "Lighthouse could not be installed."; else echo "npm is missing: there are no scores of Lighthouse. On Debian or Ubuntu: apt install npm"; fi
 
+# The modules of all benchmarks, such as benchmarks.decision.bench_webhook.
+BENCHMARKS := $(subst /,.,$(basename $(sort $(shell find benchmarks -name 'bench_*.py' 2>/dev/null))))
+
 bench: install $(PEERS)/.installed lighthouse ## run every benchmark
-	@for b in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$b .py); done
+	@for b in $(BENCHMARKS); do $(BIN)/python -m $$b; done
 
 bench-arm: bench-emulator ## the emulator's ARM beside moto's server
 	@:
@@ -137,7 +140,7 @@ bench-emulator: $(PEERS)/.installed
 bench-pages: browser lighthouse
 
 bench-%: install ## run one benchmark, such as bench-demo
-	$(BIN)/python -m benchmarks.bench_$*
+	$(BIN)/python -m $(or $(filter %.bench_$*,$(BENCHMARKS)),$(error There is no benchmark bench_$*))
 
 PIN := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 LTS := $(PIN) --python-version 3.11 --constraints requirements/lts.in

@@ -25,7 +25,7 @@ from benchmarks.scale.stage import (
     postmaster_of,
 )
 from benchmarks.scale.web_load import Person, Results, bare_loop, closed_loop, open_loop
-from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
+from benchmarks.sync.stage import Stage, connect, save_clients, stage, wait_for
 from tests.support.servers import postgresql, redis
 from tests.support.waiting import until
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.decision.load PORT CA REQUESTS CONNECTIONS SECONDS RATE
 
-REQUESTS is a file of bodies and heads as JSON lines; RATE is in requests a second, 0 for as fast as possible. At a fixed rate a
+REQUESTS is a file of bodies and heads as JSON; each request gets a number of its own where it has NUMBER. RATE is in requests a second, 0 for as fast as possible. At a fixed rate a
 request is late from the moment at which it was due, so that a slow answer delays what waits behind it, too. Prints JSON.
 """
 
@@ -11,8 +11,11 @@ import json
 import ssl
 import sys
 import time
-from itertools import cycle
+import uuid
+from itertools import count, cycle
 from pathlib import Path
+
+from benchmarks.decision.stage import NUMBER
 
 
 class Connection(asyncio.Protocol):
@@ -56,13 +59,14 @@ async def main(port: int, ca: str, requests: list[bytes], connections: int, seco
     ]
     took: list[float] = []
     wrong = 0
-    every = cycle(requests)
+    every, numbers, of_this_load = cycle(requests), count(), uuid.uuid4().hex[:16]
     begin = time.perf_counter()
     end = begin + seconds
 
     async def ask(connection: Connection, due: float) -> None:
         nonlocal wrong
-        answer = await connection.ask(next(every))
+        number = f"{of_this_load}{next(numbers):020}".encode()
+        answer = await connection.ask(next(every).replace(NUMBER, number, 1))
         took.append(time.perf_counter() - due)
         wrong += not (answer.startswith(b"200") and b"allow" in answer)
 

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.bench_decision import use_database
+from benchmarks.decision.bench_decision import use_database
 
 if __name__ == "__main__":
     use_database(Path(sys.argv[1]))

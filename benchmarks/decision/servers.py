@@ -1,15 +1,22 @@
-"""The hello beside the service: another process with the same certificate and the same authority."""
+"""The hello beside the service, another process with the same certificate and the same authority, and what the service's do."""
 
 import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
+import statistics
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from tests.support.waiting import until
+
+RECORDED_SECONDS = 120.0
+QUIET_SECONDS = 1.5  # longer than a recording process waits for more
 
 
 class HelloServer:
@@ -39,3 +46,27 @@ class HelloServer:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(60)
         self._listener.close()
+
+
+def until_recorded(database: Path) -> None:
+    """Wait until what was decided is recorded: it would take processor time from what is measured next."""
+    newest: list[int] = []
+
+    def nothing_new() -> bool:
+        with closing(sqlite3.connect(database, timeout=30)) as connection:
+            (found,) = connection.execute("SELECT max(cursor) FROM namespaces_connectionattempt").fetchone()
+        newest.append(found)
+        return len(newest) > 1 and newest[-1] == newest[-2]
+
+    until(nothing_new, "what was decided is recorded", RECORDED_SECONDS, every=QUIET_SECONDS)
+
+
+def memory_of_processes(pid: int) -> float:
+    """Return the megabytes of own memory of a process that decides, the median of those that the service `pid` has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return statistics.median(_own_kilobytes(child) for child in children) / 1024
+
+
+def _own_kilobytes(pid: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-DEVICES = 400  # with a certificate of their own; more than any cache of certificates holds
+DEVICES = 8000  # with a certificate of their own; twice what a process remembers
+RECONNECTING = 400  # of them; more than any cache of certificates holds
 AT_ONCE = 2000
 NAMESPACE = "bench"
-MORE_THAN_REMEMBERED = 8000  # twice what a process remembers
-LETTERS = len("sensor")
+NUMBER = b"NUMBER-OF-THIS-REQUEST"  # which is another one each time, as Azure's are
 
 
 def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, principal: str) -> tuple[str, list[Any]]:
@@ -36,8 +36,8 @@ def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, princi
             made.append(row)
         Client.objects.bulk_create(made)
     point = DecisionPoint.objects.create(namespace=namespace, principals=[principal], switched_at=timezone.now())
-    step = clients // DEVICES
-    devices = [line.issue(f"sensor-{number * step:07d}", purposes=["clientAuth"]) for number in range(DEVICES)]
+    chosen = range(0, clients, max(1, clients // DEVICES))[:DEVICES]
+    devices = [line.issue(f"sensor-{number:07d}", purposes=["clientAuth"]) for number in chosen]
     bodies = [
         {
             "clientId": device.name,
@@ -50,25 +50,14 @@ def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, princi
     return point.key, bodies
 
 
-def never_seen(bodies: list[Any]) -> list[Any]:
-    """Return requests of which none is remembered: more than a process keeps, by user names in other cases, which are the same name."""
-    found = []
-    for number in range(MORE_THAN_REMEMBERED // len(bodies)):
-        for body in bodies:
-            name = body["userName"]
-            cased = "".join(each.upper() if number >> place & 1 else each for place, each in enumerate(name[:LETTERS]))
-            found.append(body | {"userName": cased + name[LETTERS:]})
-    return found
-
-
 def write_requests(path: Path, key: str, bodies: list[Any], token: str) -> None:
     """Write the requests, head and body, for the load."""
     texts = []
-    for number, body in enumerate(bodies):
+    for body in bodies:
         content = json.dumps(body)
         texts.append(
             f"POST /decide/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-            f"x-ms-client-request-id: bench-{number}\r\nContent-Type: application/json\r\n"
+            f"x-ms-client-request-id: {NUMBER.decode()}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content.encode())}\r\n\r\n{content}"
         )
     path.write_text(json.dumps(texts), encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from benchmarks.sync_stage import ROOT
+from benchmarks.sync.stage import ROOT
 from tests.support.waiting import until
 
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -13,6 +13,7 @@ from typing import Any
 from certificates.decision_service.loading import LoadedNamespace, Parts
 from certificates.decision_service.recording import Recording
 from certificates.decision_service.records import Recorded
+from certificates.decision_service.refusals import Refusals
 from certificates.decision_service.service import Decided, NotReadyError, Service
 from certificates.decisions.json_text import StrictJSONError, read_object
 from certificates.decisions.requests import ENVELOPE_FAULTS, MAX_BODY, ConnectRequest, EnvelopeError, read_request
@@ -44,6 +45,7 @@ class Application:
     def __init__(self) -> None:
         self.service = Service()
         self.recording = Recording()
+        self.refusals = Refusals()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -68,6 +70,7 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.recording.stop()
+                self.refusals.stop()
                 await self.service.stop()
                 await asyncio.to_thread(self.recording.join, STOP_SECONDS)
                 await send({"type": "lifespan.shutdown.complete"})
@@ -81,19 +84,21 @@ class Application:
         if head != "decide" or len(rest) not in (1, 2) or rest[1:] not in ([], ["probe"]):
             raise RefusedError(404, "not-found")
         _check_method(scope, "POST")
+        is_probe = bool(rest[1:])
         try:
             namespace = self.service.namespace(rest[0])
             if namespace is None:
                 raise RefusedError(404, "not-found")
-            return await (self._probe if rest[1:] else self._decide)(namespace, scope, receive)
+            return await (self._probe if is_probe else self._decide)(namespace, scope, receive)
         except NotReadyError as fault:
             raise _unavailable(fault) from fault
-        except TokenError as fault:
-            logger.warning("A request for %s was refused: %s.", _name(namespace), fault.code)
+        except (TokenError, EnvelopeError) as fault:
+            # The portal's own check sends a forged token on purpose.
+            level = logging.INFO if is_probe else logging.WARNING
+            self.refusals.note(_name(namespace), fault.code, level=level)
+            if isinstance(fault, EnvelopeError):
+                raise RefusedError(400, fault.code) from fault
             raise RefusedError(401, fault.code, **{"www-authenticate": "Bearer"}) from fault
-        except EnvelopeError as fault:
-            logger.warning("A request for %s was refused: %s.", _name(namespace), fault.code)
-            raise RefusedError(400, fault.code) from fault
 
     def _ready(self) -> Mapping[str, Any]:
         try:
@@ -124,7 +129,7 @@ class Application:
                 namespace_pk=parts.pk,
                 resource_id=parts.resource_id,
                 request=request,
-                decision=decided.decision,
+                decision=decided.recorded,
                 at=decided.at,
                 ahead=parts.ahead,
                 request_id=request_id,

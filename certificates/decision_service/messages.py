@@ -17,6 +17,11 @@ def message_of(content: Any) -> bytes:
     return pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
 
 
+def content_of(message: bytes) -> Any:
+    """Return the content of bytes that `message_of` returned. Only for those of our own processes."""
+    return pickle.loads(message)  # noqa: S301 - written by our own process
+
+
 def write_message(stream: Writable, content: bytes) -> None:
     """Write a message, as `message_of` returns it. Raise OSError where the other process has ended."""
     stream.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)
@@ -30,4 +35,4 @@ def read_messages(stream: BinaryIO | Any) -> Iterator[Any]:
         content = stream.read(size)
         if len(content) < size:
             return
-        yield pickle.loads(content)  # noqa: S301 - written by our own process
+        yield content_of(content)

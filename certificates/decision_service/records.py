@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from certificates.authentication.types import Decision
+from certificates.decision_service.messages import content_of
 from certificates.decisions.requests import ConnectRequest
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from certificates.x509.key_masking import masked
@@ -24,12 +25,16 @@ REMEMBERED = 2_000  # certificates: devices reconnect with the same ones
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is recorded of a decision. `at`: when, by the clock; `ahead`: how far certificates are judged ahead of it."""
+    """What is recorded of a decision. `at`: when, by the clock; `ahead`: how far certificates are judged ahead of it.
+
+    `decision`: the Decision as `message_of` returns it. Thousands may wait, each with a trace of fifty objects: as bytes they are
+    one, and the garbage collector, which stops the process that decides, has nothing to visit.
+    """
 
     namespace_pk: int
     resource_id: str
     request: ConnectRequest
-    decision: Decision
+    decision: bytes
     at: datetime
     ahead: timedelta
     request_id: str  # of the request, as the broker sent it, or ""
@@ -57,6 +62,13 @@ def decision_record(recorded: Recorded) -> DecisionRecord:
 
 
 @lru_cache(maxsize=REMEMBERED)
+def _read(decision: bytes) -> tuple[Decision, dict[str, Any]]:
+    """Return a decision, and the same as JSON. Nothing changes either: those of devices that reconnect are the same ones."""
+    read: Decision = content_of(decision)
+    return read, read.as_dict()
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _has_key(der: bytes) -> bool:
     return bool(private_key_kind(der))
 
@@ -70,7 +82,8 @@ def _certificate(der: bytes) -> Certificate | None:
 
 
 def _record_of(recorded: Recorded, ders: Sequence[bytes]) -> dict[str, Any]:
-    request, decision, request_id = recorded.request, recorded.decision, recorded.request_id
+    request, request_id = recorded.request, recorded.request_id
+    decision, as_json = _read(recorded.decision)
     record: dict[str, Any] = {
         "time": recorded.at.isoformat(),
         "resourceId": recorded.resource_id,
@@ -91,7 +104,7 @@ def _record_of(recorded: Recorded, ders: Sequence[bytes]) -> dict[str, Any]:
         "clientName": decision.client.name if decision.client is not None else "",
         "caName": decision.anchor,
         "presentedChain": [_pem(der) for der in ders],
-        "decision": decision.as_dict(),
+        "decision": as_json,
         "webhook": {"requestId": request_id},
     }
     if recorded.first_contact:

@@ -15,16 +15,18 @@ from certificates.authentication.types import Decision, NamespaceState
 from certificates.decisions.requests import ConnectRequest
 from certificates.decisions.tokens import LEEWAY, CheckedToken, ExpectedCaller
 
-MOST_ACCEPTANCES = 4_000  # of one namespace; each takes about 5 kB
+MOST_ACCEPTANCES = 4_000  # of one namespace; each takes about 3 kB
 MOST_TOKENS = 1_000
 LONGEST = timedelta(hours=1)  # the trace of an acceptance names the time of its test
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A decision that accepts, the end of its session without the namespace's longest one, and until when it holds."""
+    """A decision that accepts, without its trace; the whole one, as it is recorded; the end of its session without the namespace's
+    longest one; and until when it holds."""
 
     decision: Decision
+    recorded: bytes
     session_ends: datetime | None
     holds_until: datetime
 
@@ -43,6 +45,7 @@ class Acceptances:
         self,
         key: tuple[bytes, str | None],
         decision: Decision,
+        recorded: bytes,
         session_ends: datetime | None,
         state: NamespaceState,
         at: datetime,
@@ -52,7 +55,7 @@ class Acceptances:
         ends = [at + LONGEST, *filter(None, [session_ends]), *(end for end in lists if end > at)]
         if len(self._found) >= MOST_ACCEPTANCES:
             self._found.clear()
-        self._found[key] = Acceptance(decision, session_ends, min(ends))
+        self._found[key] = Acceptance(decision._replace(steps=()), recorded, session_ends, min(ends))
 
 
 def key_of(request: ConnectRequest) -> tuple[bytes, str | None]:

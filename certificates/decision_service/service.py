@@ -16,6 +16,7 @@ from certificates.authentication.types import Decision, NamespaceState
 from certificates.decision_service.first_contacts import DatabaseAwayError, FirstContacts, newcomer_of, state_with
 from certificates.decision_service.following import Follower, News
 from certificates.decision_service.loading import LoadedNamespace, Parts
+from certificates.decision_service.messages import message_of
 from certificates.decision_service.remembered import CheckedTokens, key_of
 from certificates.decision_service.tenant_keys import Authority, TenantKeys
 from certificates.decisions.answers import answer_of, session_end
@@ -44,12 +45,21 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision about one CONNECT, with the answer for the namespace. `at`: when, by the clock."""
+    """A decision about one CONNECT, with the answer for the namespace. `at`: when, by the clock.
+
+    One that was remembered has no trace, but `remembered`: the whole decision, as it is recorded.
+    """
 
     decision: Decision
     answer: Mapping[str, Any]
     at: datetime
+    remembered: bytes = b""
     first_contact: str = ""  # what came of it, "" where it was none
+
+    @property
+    def recorded(self) -> bytes:
+        """The decision with its trace, as `message_of` returns it."""
+        return self.remembered or message_of(self.decision)
 
 
 class Service:
@@ -176,10 +186,10 @@ class Service:
         at, key = now + parts.ahead, key_of(request)
         known = namespace.accepted.of(key, at)
         if known is not None:
-            decision, ends_at = known.decision, known.session_ends
+            decision, recorded, ends_at = known.decision, known.recorded, known.session_ends
         else:
-            decision, ends_at = self._decided(namespace, request, key, at)
-        return _answered(parts, decision, ends_at, now)
+            decision, recorded, ends_at = self._decided(namespace, request, key, at)
+        return replace(_answered(parts, decision, ends_at, now), remembered=recorded)
 
     def newcomer(self, namespace: LoadedNamespace, request: ConnectRequest, decided: Decided) -> Newcomer | None:
         """Return the device that was refused for want of a client, where a CA certificate may register it."""
@@ -209,12 +219,13 @@ class Service:
 
     def _decided(
         self, namespace: LoadedNamespace, request: ConnectRequest, key: tuple[bytes, str | None], at: datetime
-    ) -> tuple[Decision, datetime | None]:
-        state = namespace.state
+    ) -> tuple[Decision, bytes, datetime | None]:
+        state, recorded = namespace.state, b""
         decision, ends_at = _decide(state, request, at)
         if decision.accepted:
-            namespace.accepted.keep(key, decision, ends_at, state, at)
-        return decision, ends_at
+            recorded = message_of(decision)
+            namespace.accepted.keep(key, decision, recorded, ends_at, state, at)
+        return decision, recorded, ends_at
 
 
 def _decide(state: NamespaceState, request: ConnectRequest, at: datetime) -> tuple[Decision, datetime | None]:

@@ -34,7 +34,7 @@ def test_commands_of_the_portal() -> None:
 def test_targets_of_make() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    targets |= {path.stem.replace("_", "-") for path in (ROOT / "benchmarks").glob("bench_*.py")}  # bench-%
+    targets |= {path.stem.replace("_", "-") for path in (ROOT / "benchmarks").rglob("bench_*.py")}  # bench-%
     named = {(page, text.split()[0]) for page, text in OF_MAKE if re.match(r"[a-z-]+(\s|$)", text)}
     in_code = {
         (page, name)

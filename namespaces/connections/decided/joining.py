@@ -52,14 +52,16 @@ def join_known(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> list
         return list(attempts)
     known = ConnectionAttempt.objects.filter(namespace=namespace_pk, request_id__in=by_request).exclude(request_id="")
     rows = {row.request_id: row for row in known}
-    moved = []
+    joined, moved = [], []
     for request_id, row in rows.items():
         before = "" if row.accepted else row.code
-        _join(row, by_request[request_id])
+        if not _join(row, by_request[request_id]):
+            continue
+        joined.append(row)
         after = "" if row.accepted else row.code
         if before != after:
             moved.append((row.at, before, after))
-    ConnectionAttempt.objects.bulk_update(rows.values(), _JOINED, batch_size=200)
+    ConnectionAttempt.objects.bulk_update(joined, _JOINED, batch_size=200)
     recount(namespace_pk, moved)
     return [
         attempt
@@ -80,10 +82,13 @@ def without_forgotten(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) 
     return [attempt for attempt in attempts if not attempt.request_id or attempt.at >= oldest]
 
 
-def _join(row: ConnectionAttempt, other: ConnectionAttempt) -> None:
-    """Join `other` to a row that is kept. One of both is the portal's; two of one side leave the row as it is."""
+def _join(row: ConnectionAttempt, other: ConnectionAttempt) -> bool:
+    """Join `other` to a row that is kept. One of both is the portal's; two of one side leave the row as it is.
+
+    Return whether the row has changed.
+    """
     if is_decided_here(row.record) == is_decided_here(other.record):
-        return
+        return False
     portal, broker = (row, other) if is_decided_here(row.record) else (other, row)
     refused_later = portal.accepted and not broker.accepted
     told = {name: broker.record[name] for name in _FROM_BROKER if name in broker.record}
@@ -101,6 +106,7 @@ def _join(row: ConnectionAttempt, other: ConnectionAttempt) -> None:
     }
     for name, value in joined.items():
         setattr(row, name, value)
+    return True
 
 
 def is_decided_here(record: Mapping[str, Any]) -> bool:

@@ -23,6 +23,7 @@ from certificates.authentication.engine import Decision, authenticate
 from certificates.decision_service.application import Application
 from certificates.decision_service.following import News
 from certificates.decision_service.loading import load_namespace
+from certificates.decision_service.messages import content_of
 from certificates.pages.authentication_trace import namespace_state, run_authentication_test
 from certificates.pages.presented_chain import PresentedChain
 from emulator.authority import Authority
@@ -139,7 +140,7 @@ class Doors:
             record = self.attempts()[before]
             if answer.reason == 0:
                 opened.leave(version=5)
-        decided = self.webhook.application.recording._waiting[-1].decision
+        decided: Decision = content_of(self.webhook.application.recording._waiting[-1].decision)
         assert answer.reason == (0 if decided.accepted else 0x87)
         assert record["webhook"]["outcome"] == ("allow" if decided.accepted else "deny")
         if not decided.accepted:

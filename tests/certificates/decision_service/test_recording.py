@@ -10,6 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from certificates.authentication.types import Decision
+from certificates.decision_service.messages import message_of
 from certificates.decision_service.recorder import Recorder
 from certificates.decision_service.records import Recorded
 from certificates.decisions.requests import ConnectRequest
@@ -126,7 +127,7 @@ def test_requests_that_the_log_has_dropped_are_not_counted_again(settings: Any) 
 @pytest.mark.django_db(transaction=True)
 def test_a_decision_that_cannot_be_recorded_hides_no_other() -> None:
     namespace, recorder = make_namespace(), Recorder()
-    decision = Decision(True, "accepted", "", "", ())
+    decision = message_of(Decision(True, "accepted", "", "", ()))
     good = [
         Recorded(namespace.pk, "", ConnectRequest(f"c{number}", "sensor-1", None, ()), decision, AT, timedelta(0), "")
         for number in range(2)

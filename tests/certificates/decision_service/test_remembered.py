@@ -38,7 +38,7 @@ def test_an_acceptance_holds_until_the_first_end(
     session: timedelta | None, rules: NamespaceRules, holds: timedelta
 ) -> None:
     kept = Acceptances()
-    kept.keep(KEY, DECISION, AT + session if session else None, NamespaceState(rules=rules), AT)
+    kept.keep(KEY, DECISION, b"", AT + session if session else None, NamespaceState(rules=rules), AT)
     assert kept.of(KEY, AT + holds - timedelta(seconds=1)) is not None
     assert kept.of(KEY, AT + holds) is None
 
@@ -57,7 +57,7 @@ def test_another_request_is_another_decision() -> None:
 def test_no_more_than_allowed_are_kept() -> None:
     kept = Acceptances()
     for number in range(MOST_ACCEPTANCES + 1):
-        kept.keep((b"", str(number)), DECISION, None, NamespaceState(), AT)
+        kept.keep((b"", str(number)), DECISION, b"", None, NamespaceState(), AT)
     assert kept.of((b"", "0"), AT) is None
     assert kept.of((b"", str(MOST_ACCEPTANCES)), AT) is not None
 

@@ -115,6 +115,20 @@ def test_a_wrong_caller_is_refused_and_its_token_is_not_logged(asking: Asking) -
     assert portal.send("POST", f"/decide/{asking.key}", b"{}")[:2] == (401, {"error": "token-missing"})
 
 
+def test_refusals_are_counted_not_logged_one_by_one(asking: Asking) -> None:
+    portal, processes = asking.portal, 2
+    head, body, signature = signed(claims(portal, oid=PROBER)).split(".")
+    forged = f"{head}.{body}.{signature[::-1]}"  # as the portal's own check sends it
+    for _ in range(ENOUGH):
+        assert portal.ask(asking.key, asking.body(), token="none") == (401, {"error": "token-malformed"})
+        assert portal.ask(asking.key, b"", token=forged, path="/probe") == (401, {"error": "token-signature"})
+    about = [line for line in portal.log().splitlines() if f" {asking.namespace.name} " in line]
+    warned = [line for line in about if "WARNING" in line]
+    assert 0 < sum("token-malformed" in line for line in warned) <= processes
+    assert [line for line in warned if "token-signature" in line] == []
+    assert 0 < sum("token-signature" in line for line in about) <= processes
+
+
 def test_a_broken_envelope_is_400(asking: Asking) -> None:
     for text, code in (
         (b"", "body-not-json"),

@@ -28,7 +28,7 @@ GOAL = 0.5
 def allowing_webhook(folder: Path) -> Iterator[int]:
     """Run the webhook and return its port. It ends with its standard input."""
     files = Authority(folder)
-    command = [sys.executable, "-m", "benchmarks.mqtt.allowing_webhook"]
+    command = [sys.executable, "-m", "benchmarks.decision.allowing_webhook"]
     command += [str(files.certificate_path), str(files.key_path), CLIENT]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

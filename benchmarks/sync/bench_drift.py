@@ -4,7 +4,7 @@ import sys
 import time
 
 from benchmarks.report import Measurement, report
-from benchmarks.sync_stage import connect, stage
+from benchmarks.sync.stage import connect, stage
 
 CLIENTS = 10_000
 LATENCY = 0.02

@@ -1,4 +1,4 @@
-"""A webhook that allows every CONNECT, as fast as Python can: `python -m benchmarks.mqtt.allowing_webhook CERTIFICATE KEY NAME`.
+"""A webhook that allows every CONNECT, as fast as Python can: `python -m benchmarks.decision.allowing_webhook CERTIFICATE KEY NAME`.
 
 It prints its port, and ends with its standard input. HTTP/1.1 over TLS, one answer for each request with a Content-Length.
 """

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.report import Measurement, report
-from benchmarks.sync_stage import Stage, connect, save_clients, stage, wait_for
+from benchmarks.sync.stage import Stage, connect, save_clients, stage, wait_for
 from tests.support.waiting import until
 
 CLIENTS = 1000
@@ -184,7 +184,9 @@ def main() -> int:
         import subprocess
 
         for part in chosen:
-            good &= subprocess.run([sys.executable, "-m", "benchmarks.bench_sync", part], check=False).returncode == 0
+            good &= (
+                subprocess.run([sys.executable, "-m", "benchmarks.sync.bench_sync", part], check=False).returncode == 0
+            )
         return 0 if good else 1
     if chosen == ["speed"]:
         with stage(latency=0.02, ARM_BUDGETS="off") as set_stage:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass

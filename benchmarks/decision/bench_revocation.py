@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_decision import use_database
+from benchmarks.decision.bench_decision import use_database
 from benchmarks.report import Measurement, report
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "10000"))
