@@ -95,10 +95,6 @@ class Credentials:
         payload = f"{expiry}.{secrets.token_hex(8)}.{_encoded(meant)}".encode()
         return _encoded(payload + b"." + self._sign(payload))
 
-    def is_valid_token(self, token: str, now: float | None = None) -> bool:
-        """Return whether this is a token from `issue_token` that has not expired at `now` (Unix time)."""
-        return self.audience_of(token, now) is not None
-
     def audience_of(self, token: str, now: float | None = None) -> str | None:
         """Return the audience of a token from `issue_token`, "" without one; None if it is not valid at `now`."""
         try:

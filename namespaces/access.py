@@ -63,11 +63,6 @@ def with_rights(user: User, namespaces: Iterable[Namespace]) -> list[Namespace]:
     return found
 
 
-def role_in(user: User, namespace: Namespace) -> Role | None:
-    """The strongest role of the user in the namespace, own or through a team."""
-    return rights_in(user, namespace.pk).role
-
-
 def may(user: User, namespace: Namespace, verb: Verb) -> bool:
     return verb in rights_in(user, namespace.pk).verbs
 

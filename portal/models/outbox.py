@@ -56,10 +56,6 @@ class Outgoing(models.Model):
         abstract = True
 
     @property
-    def may_have_arrived_twice(self) -> bool:
-        return self.state == self.State.SENT and self.lost_answers > 0
-
-    @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
 

@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from namespaces.access import get_client, get_namespace, may, may_connect, role_in, teams_of, visible_namespaces
+from namespaces.access import get_client, get_namespace, may, may_connect, teams_of, visible_namespaces
 from namespaces.models import Role
-from namespaces.rights import Verb
+from namespaces.rights import Verb, rights_in
 from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -49,13 +49,13 @@ def test_a_stranger_meets_404_at_every_door() -> None:
 def test_the_strongest_of_own_and_team_roles_counts() -> None:
     user = make_user()
     namespace = make_namespace(reader=user, contributor=make_team("Line 1", user))
-    assert role_in(user, namespace) is Role.CONTRIBUTOR
+    assert rights_in(user, namespace.pk).role is Role.CONTRIBUTOR
     assert list(visible_namespaces(user)) == [namespace]
 
 
 def test_an_administrator_owns_every_namespace_and_connects_new_ones() -> None:
     admin, namespace = make_admin(), make_namespace()
-    assert role_in(admin, namespace) is Role.OWNER
+    assert rights_in(admin, namespace.pk).role is Role.OWNER
     assert may_connect(admin)
     assert not may_connect(make_user())
 
@@ -63,7 +63,7 @@ def test_an_administrator_owns_every_namespace_and_connects_new_ones() -> None:
 def test_someone_who_was_deactivated_sees_nothing() -> None:
     gone = make_user("gone", is_active=False)
     namespace = make_namespace(owner=gone)
-    assert role_in(gone, namespace) is None
+    assert rights_in(gone, namespace.pk).role is None
     with pytest.raises(Http404):
         get_namespace(gone, namespace.pk)
 

@@ -7,10 +7,10 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from namespaces.access import role_in
 from namespaces.actions.clients import delete_client, update_client
 from namespaces.actions.roles import grant_role, revoke_role
 from namespaces.models import Client, Namespace, NamespaceRole, Role
+from namespaces.rights import rights_in
 from portal.models import User
 from sync.drift import resolutions
 from sync.models import editions
@@ -180,14 +180,14 @@ def test_a_role_that_another_owner_changed_meanwhile_is_shown_first(
         grant_role(olga, namespace=place, role=Role.CONTRIBUTOR, user=lee)
     else:
         revoke_role(olga, role=held)
-    then = role_in(lee, place)
+    then = rights_in(lee, place.pk).role
     answer = add(browser, place, who="lee", role="client_manager", **opened)
     text = answer.content.decode()
     assert (answer.status_code, 'data-code="changed-meanwhile"' in text, "Olga" in text) == (409, True, True)
-    assert role_in(lee, place) is then
+    assert rights_in(lee, place.pk).role is then
     again = {"generation": str(answer.context["opened"])}
     assert add(browser, place, who="lee", role="client_manager", **again).status_code == 302
-    assert role_in(lee, place) is Role.CLIENT_MANAGER
+    assert rights_in(lee, place.pk).role is Role.CLIENT_MANAGER
 
 
 def test_roles_of_others_do_not_count(browser: Browser, olga: User, place: Namespace) -> None:
@@ -201,7 +201,7 @@ def test_roles_of_others_do_not_count(browser: Browser, olga: User, place: Names
 def test_without_a_generation_no_role_is_given(browser: Browser, place: Namespace, sent: dict[str, str]) -> None:
     lee = make_user("lee")
     assert add(browser, place, who="lee", role="reader", **sent).status_code == 422
-    assert role_in(lee, place) is None
+    assert rights_in(lee, place.pk).role is None
 
 
 def test_an_assignment_that_was_replaced_meanwhile_is_not_removed(
@@ -214,4 +214,4 @@ def test_an_assignment_that_was_replaced_meanwhile_is_not_removed(
     grant_role(olga, namespace=place, role=Role.CONTRIBUTOR, user=lee)
     (message,) = browser.post(where, {"holder": held.holder_name}, follow=True).context["messages"]
     assert (message.extra_tags, "Olga" in str(message)) == ("changed-meanwhile", True)
-    assert role_in(lee, place) is Role.CONTRIBUTOR
+    assert rights_in(lee, place.pk).role is Role.CONTRIBUTOR

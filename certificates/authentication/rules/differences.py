@@ -18,8 +18,3 @@ def without_rules(decision: Decision) -> Decision:
         return decision._replace(steps=steps, lists_end=None)
     reason = f"Connected as {decision.client.name if decision.client else ''}."
     return decision._replace(accepted=True, code="accepted", reason=reason, fix="", steps=steps)
-
-
-def enforced_by_portal_only(decision: Decision) -> str:
-    """Return the code of the rule that refused a client which Azure alone would have accepted, else ""."""
-    return difference(decision, without_rules(decision))

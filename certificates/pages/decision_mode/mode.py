@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from certificates.models import RevocationAlarm
-from certificates.pages.decision_mode.replay import CERTIFICATES, MOST, Changed, shown_of
+from certificates.pages.decision_mode.replay import MOST, Changed, shown_of
 from certificates.pages.decision_rules.let_in import Outcome, RevokedCheck, revoked_check
 from namespaces.actions.decision_points import endpoint_url, webhook_findings
 from namespaces.models import DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
@@ -45,15 +45,6 @@ class ShownCheck:
     @property
     def passed(self) -> bool:
         return has_passed(self.steps)
-
-    @property
-    def from_certificates(self) -> bool:
-        """Whether the target has no log, so that certificates that were tested or uploaded here were decided about."""
-        return self.replay.get("source") == CERTIFICATES
-
-    @property
-    def is_bounded(self) -> bool:
-        return bool(self.replay.get("known", 0) > self.replay.get("pairs", 0))
 
     @property
     def replay_outcome(self) -> str:

@@ -5,7 +5,6 @@ Source: "Support for MQTT Retain in Azure Event Grid" (16 December 2025).
 
 import base64
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -89,9 +88,6 @@ class RetainedReader:
 
     def _time(self, at: float) -> str:
         return datetime.fromtimestamp(at + self._wall_offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-RetainedResponder = Callable[[RetainedReader, HttpRequest], HttpResponse]
 
 
 def _asked(topic_filter: str | None, token: str | None) -> tuple[str, str]:

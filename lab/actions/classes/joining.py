@@ -8,7 +8,6 @@ from lab.actions.classes.codes import Guess
 from lab.actions.classes.errors import ClassError
 from lab.actions.classes.making import record
 from lab.models import Seat, TrainingClass
-from portal.sign_in.sessions import end_all_sessions
 
 WRONG = "This code opens no class. Check it with your trainer; upper and lower case are the same."
 WRONG_RETURN = "This code opens no seat. Your trainer can give you a new one."
@@ -78,8 +77,3 @@ def return_to_seat(typed: str) -> Seat:
         raise ClassError("return_code", "ended", "This class has ended.")
     seat.training = training
     return seat
-
-
-def sign_out_seat(seat: Seat) -> None:
-    """End the sessions of a seat, in the caller's transaction."""
-    end_all_sessions(seat.user)

@@ -71,21 +71,12 @@ class ConnectionList:
             yield Chip(f"reason-{code}", short_reason(code), url, is_chosen, count)
 
     @property
-    def url_of_all(self) -> str:
-        """Return the query string without anything but the period."""
-        return AttemptFilter(self.asked.period, self.asked.first).but()
-
-    @property
     def url_of_any_time(self) -> str:
         return self.asked.but(since=None, until=None)
 
     @property
     def url_of_month(self) -> str:
         return self.asked.but(period=PERIODS["30d"])
-
-    @property
-    def is_month(self) -> bool:
-        return self.asked.period == PERIODS["30d"]
 
     @property
     def url_of_each(self) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from namespaces.access import role_in
 from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.rights import rights_in
 from portal.models import Activity, User
 from portal.registry import menu_for
 from tests.support.browsing import page, signed_in
@@ -46,17 +46,17 @@ def test_an_owner_gives_a_role_that_counts_at_once(olga: User, rita: User, names
     (message,) = answer.context["messages"]
     assert (message.level_tag, message.extra_tags) == ("success", "role-granted")
     assert re.search(r"Rita Reader \(rita\) .*\bReader\b.* factory\b", str(message))
-    assert role_in(rita, namespace) is Role.READER
+    assert rights_in(rita, namespace.pk).role is Role.READER
     assert "Rita Reader" in page(rita, "namespaces:role_list", namespace.pk)
     add(olga, namespace, who="Rita Reader", role="contributor")
-    assert role_in(rita, namespace) is Role.CONTRIBUTOR
+    assert rights_in(rita, namespace.pk).role is Role.CONTRIBUTOR
     assert NamespaceRole.objects.filter(user=rita).count() == 1
 
 
 def test_a_team_gets_a_role(olga: User, rita: User, namespace: Namespace) -> None:
     make_team("Line 1", rita)
     add(olga, namespace, who="line 1", role="contributor")
-    assert role_in(rita, namespace) is Role.CONTRIBUTOR
+    assert rights_in(rita, namespace.pk).role is Role.CONTRIBUTOR
 
 
 def test_part_of_a_name_is_asked_about_and_chosen_without_javascript(
@@ -70,7 +70,7 @@ def test_part_of_a_name_is_asked_about_and_chosen_without_javascript(
     assert re.findall(r'name="role" value="(\w+)" checked', text) == ["contributor"], "what was chosen stays"
     assert set(re.findall(r'name="holder" value="user-(\d+)"', text)) >= {str(rita.pk)}
     add(olga, namespace, who="ri", role="reader", holder=f"user-{rita.pk}")
-    assert role_in(rita, namespace) is Role.READER
+    assert rights_in(rita, namespace.pk).role is Role.READER
 
 
 def test_a_choice_that_does_not_fit_the_name_gives_nobody_a_role(olga: User, rita: User, namespace: Namespace) -> None:
@@ -78,7 +78,7 @@ def test_a_choice_that_does_not_fit_the_name_gives_nobody_a_role(olga: User, rit
     for typed, holder in (("dana", f"user-{rita.pk}"), ("dana", "user-999"), ("dana", "nobody"), ("", "")):
         assert add(olga, namespace, who=typed, role="reader", holder=holder).status_code == 422
     assert add(olga, namespace, who="dana", role="emperor").status_code == 422
-    assert role_in(rita, namespace) is role_in(dana, namespace) is None
+    assert rights_in(rita, namespace.pk).role is rights_in(dana, namespace.pk).role is None
 
 
 def test_people_and_teams_are_found_by_every_name_they_have(olga: User, rita: User, namespace: Namespace) -> None:
@@ -125,7 +125,7 @@ def test_the_last_owner_is_told_why_they_stay(olga: User, rita: User, namespace:
     assert 'data-code="last-owner"' in remove(olga, held).content.decode()
     lowered = add(olga, namespace, who="olga", role="reader").content.decode()
     assert 'id="role-error" data-code="last-owner"' in lowered
-    assert role_in(olga, namespace) is Role.OWNER
+    assert rights_in(olga, namespace.pk).role is Role.OWNER
 
 
 def test_an_owner_who_cannot_sign_in_and_a_team_of_nobody_are_no_owners(
@@ -137,7 +137,7 @@ def test_an_owner_who_cannot_sign_in_and_a_team_of_nobody_are_no_owners(
     assert 'data-code="last-owner"' in remove(olga, held).content.decode()
     NamespaceRole.objects.create(namespace=namespace, team=make_team("Line 1", rita), role="owner")
     remove(olga, held)
-    assert role_in(olga, namespace) is None
+    assert rights_in(olga, namespace.pk).role is None
 
 
 def test_who_takes_their_own_last_role_lands_on_the_list_of_namespaces(
@@ -155,7 +155,7 @@ def test_an_administrator_gets_in_whoever_has_taken_which_role(rita: User) -> No
     text = page(admin, "namespaces:role_list", namespace.pk)
     assert re.search(r'<tr data-owner="administrator">\s*<td><strong>admin<', text)
     add(admin, namespace, who="rita", role="owner")
-    assert role_in(rita, namespace) is Role.OWNER
+    assert rights_in(rita, namespace.pk).role is Role.OWNER
 
 
 def test_the_role_one_has_already_is_no_change(olga: User, rita: User, namespace: Namespace) -> None:
