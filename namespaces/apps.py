@@ -14,6 +14,7 @@ class NamespacesConfig(AppConfig):
         from namespaces.connections.log_import import ConnectionIntake
         from namespaces.control.former_thumbprints import note_deleted_clients
         from namespaces.control.gate import check_row
+        from namespaces.control.held_rows import rows_held
         from namespaces.control.kinds import register_kind
         from namespaces.decision_changes import note_changed_rows
         from namespaces.models import Client, ClientGroup, NamespaceConfiguration, PermissionBinding, TopicSpace
@@ -46,6 +47,7 @@ class NamespacesConfig(AppConfig):
         for model in (Client, ClientGroup, TopicSpace, PermissionBinding, NamespaceConfiguration):
             registry.register(model)
         control.register_gate(check_row)
+        control.register_hold(rows_held)
         for kind in (CLIENT, team_change_of(CLIENT), CONFIGURATION, ROLE, POLICY, POSSESSION, LEAD):
             register_kind(kind)
         registry.register_scopes(NamespaceScopes())

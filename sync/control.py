@@ -63,13 +63,29 @@ class Gate(Protocol):
         """Raise HeldBack where the change needs an approval that it does not have."""
 
 
+class Hold(Protocol):
+    def __call__(self, model: type[SyncedModel], pks: Sequence[int]) -> Mapping[int, str]:
+        """Return those of the rows that may not be sent yet, by primary key, and what each waits for, in words."""
+
+
 _gates: list[Gate] = []
+_holds: list[Hold] = []
 _applying: ContextVar["_Applying | None"] = ContextVar("applying", default=None)
 
 
 def register_gate(gate: Gate) -> None:
     """Register the gate. There is one."""
     _gates[:] = [gate]
+
+
+def register_hold(hold: Hold) -> None:
+    """Register what holds rows back that are written already. There is one."""
+    _holds[:] = [hold]
+
+
+def held_rows(model: type[SyncedModel], pks: Sequence[int]) -> Mapping[int, str]:
+    """Return those of the rows that may not be sent yet, and what each waits for."""
+    return {pk: words for hold in _holds for pk, words in hold(model, pks).items()}
 
 
 def check(intention: Intention) -> None:

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from namespaces.control.standing import policy_read_once
 from namespaces.models import Client, Namespace
 from namespaces.rights import Reach, rights_now
+from namespaces.rules.errors import RuleError
 from portal.models import User
 from sync.actions import commit_change, mark_deleted
 from sync.control import HeldBack
@@ -146,6 +147,8 @@ def change_clients(
                         change.apply(actor, row)
                     except HeldBack as each:  # before anything was written
                         held.append(each)
+                    except RuleError:  # a change set is about to change it
+                        continue
                     else:
                         done.add(row.pk)
     if held:

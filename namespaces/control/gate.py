@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from namespaces.control.held_rows import check_not_held
 from namespaces.control.kinds import Draft, row_kind_of
 from namespaces.control.rules.policy import LABELS, Need
 from namespaces.control.standing import policy_of
@@ -45,6 +46,7 @@ def check_row(intention: Intention) -> None:
     kind = row_kind_of(type(row))
     if kind is None:
         return
+    check_not_held(kind, row)
     policy = policy_of(row.scope_pk())
     if not policy.enabled:
         return

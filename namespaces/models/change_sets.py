@@ -190,12 +190,15 @@ class Change(models.Model):
     overtaken = models.BooleanField(
         default=False
     )  # the object was edited again, discarded or deleted before Azure had it
+    held = models.BooleanField(default=False)  # written as part of a large set: the sync waits for the rest of it
+    former: Any = models.JSONField(null=True)  # while it is held: the row as it was before, to put it back
 
     objects = ChangeQuerySet.as_manager()
 
     class Meta:
         ordering = ["change_set", "position"]
         constraints = [models.UniqueConstraint(fields=["change_set", "position"], name="change_once_per_position")]
+        indexes = [models.Index(fields=["kind", "object_pk"], name="change_held", condition=Q(held=True))]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.kind} {self.name}"

@@ -105,7 +105,7 @@ class SyncedQuerySet(models.QuerySet[Any]):
 
     def named(self, name: str) -> Self:
         """Return the rows with this name, ignoring case: at most one in a namespace."""
-        return self.filter(same_name("name", name))
+        return self.filter(same_name("name", name)).order_by("pk")
 
     def with_findings(self) -> Self:
         """Each row with `finding_pk`: the open difference between it and Azure, or None."""

@@ -25,6 +25,7 @@ from portal.models import Activity
 from sync import registry
 from sync.arm.gateway import ArmGateway, arm_gateway
 from sync.arm.timeouts import lease_seconds
+from sync.control import held_rows
 from sync.models import PushRecord, SyncedModel
 from sync.notices import Parked, announce_parked
 from sync.push.bulk_sql import insert_many, update_each
@@ -73,16 +74,17 @@ def claim(model: type[SyncedModel], pks: Sequence[int], *, worker: str = "") -> 
     # Fetched once for all, not with each row: most rows live in the same namespace.
     rows = list(manager.filter(pk__in=pks, claim_token=token).prefetch_related(*model.scope_relations))
     position = {pk: index for index, pk in enumerate(pks)}
-    rows = [row for row in rows if not _waits(row, token, now)]
+    held = held_rows(model, [row.pk for row in rows])
+    rows = [row for row in rows if not _waits(row, token, now, held.get(row.pk, ""))]
     rows.sort(key=lambda row: position[row.pk])
     note_sent(model, rows)
     ends = begun + lease
     return [Claimed(row, token, ends, history_of(row)) for row in rows]
 
 
-def _waits(row: SyncedModel, token: uuid.UUID, now: datetime) -> bool:
-    """Release a row that needs another one in Azure first, and note on it what it waits for."""
-    reason = row.what_it_waits_for()
+def _waits(row: SyncedModel, token: uuid.UUID, now: datetime, held: str) -> bool:
+    """Release a row that is held or needs another one in Azure first, and note on it what it waits for."""
+    reason = held or row.what_it_waits_for()
     if reason:
         manager: Any = type(row)._default_manager
         manager.filter(pk=row.pk, claim_token=token).update(

@@ -1,18 +1,28 @@
-"""Apply approved change sets: write the rows in one transaction, follow them to Azure, then the deletions. A worker calls it.
+"""Apply approved change sets: write the rows, follow them to Azure, then the deletions. A worker calls it.
 
-Every step is one durable transaction that starts from what the database holds, so a worker that dies loses nothing: the periodic
+The rows are written in one transaction, or in pieces that are held until the last one (`pieces`). Every step is one durable transaction that starts from what the database holds, so a worker that dies loses nothing: the periodic
 task goes on where it stopped. Rows that are written are sent by `sync` like every other change.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
+from namespaces.actions.change_sets import pieces
+from namespaces.actions.change_sets.pieces import Piece
 from namespaces.actions.change_sets.records import note, people, tell
 from namespaces.actions.change_sets.requests import ask_people, mark_stale
-from namespaces.actions.change_sets.writing import NoLongerApplies, in_order, write, write_first
+from namespaces.actions.change_sets.writing import (
+    AT_ONCE,
+    NoLongerApplies,
+    in_order,
+    try_in_pieces,
+    write,
+    write_first,
+)
 from namespaces.control.cases import ApprovalState, affected_teams, approval_state
 from namespaces.control.kinds import RowKind, is_deletion, kind_of
 from namespaces.models import Change, ChangeSet
@@ -21,7 +31,8 @@ from portal.registry import places
 from sync.models import SyncedModel
 
 State = ChangeSet.State
-_WRITTEN = ["object_pk", "generation", "written_at", "confirmed_at", "overtaken"]
+_WRITTEN = pieces.WRITTEN
+_VOID = "approval-void"  # of a set that is put back: it is open again then
 
 
 class _NotApproved(Exception):  # noqa: N818 - reads as a sentence
@@ -34,10 +45,10 @@ class _NotApproved(Exception):  # noqa: N818 - reads as a sentence
 
 def run_change_set(pk: int) -> None:
     """Do what can be done for this change set now: write what was approved, and note what Azure has confirmed."""
-    now = timezone.now()
-    if _start(pk, now):
-        while _follow(pk, timezone.now()):
-            pass
+    start = _start_in_pieces if Change.objects.filter(change_set=pk).count() > AT_ONCE else _start
+    if start(pk):
+        while _follow(pk, _why_not_deleted(pk)):
+            pieces.rest()
 
 
 def run_unfinished(*, most: int = 200) -> None:
@@ -47,8 +58,9 @@ def run_unfinished(*, most: int = 200) -> None:
             run_change_set(pk)
 
 
-def _start(pk: int, now: datetime) -> bool:
+def _start(pk: int) -> bool:
     """Write the changes of an approved set, all or none. Return whether there is something to follow."""
+    now = timezone.now()
     try:
         with transaction.atomic(durable=True):
             row = _locked(pk)
@@ -66,14 +78,88 @@ def _start(pk: int, now: datetime) -> bool:
                 _ask_again(row, changes, approval)
                 return False
             row.needs = sorted(needs)
-            Change.objects.bulk_update(first, _WRITTEN)
+            pieces.save(first)
             row.state, row.applied_at = State.SENDING, now
             row.save()
             note(None, row, "Apply change set", changes=len(changes))
     except NoLongerApplies as problem:
-        _give_up(pk, problem)
+        _give_up(pk, problem.code, problem.sentence)
         return False
     return True
+
+
+def _start_in_pieces(pk: int) -> bool:
+    """Write the changes of a large approved set, all or none. Return whether there is something to follow."""
+    found = _approved(pk)
+    if found is not None and not found.changes.filter(held=True).exists() and not found.problem_code:
+        _, deletions = in_order(found.changes.all())
+        try:
+            try_in_pieces(found, deletions, timezone.now())
+        except NoLongerApplies as problem:
+            _give_up(pk, problem.code, problem.sentence)
+    while _approved(pk) is not None:
+        try:
+            if _step(pk) is Piece.DONE:
+                break
+        except NoLongerApplies as problem:
+            _turn_back(pk, problem.code, problem.sentence)
+        pieces.rest()
+    return ChangeSet.objects.filter(pk=pk, state__in=[State.SENDING, State.PARKED]).exists()
+
+
+def _approved(pk: int) -> ChangeSet | None:
+    rows = ChangeSet.objects.select_related("namespace", "requested_by")
+    return rows.filter(pk=pk, state=State.APPROVED).first()
+
+
+def _step(pk: int) -> Piece:
+    """Write the next piece, release what is written, or put back the next piece of it. Raise NoLongerApplies."""
+    now, began = timezone.now(), time.monotonic()
+    with transaction.atomic(durable=True):
+        row = _locked(pk)
+        if row is None or row.state != State.APPROVED:
+            return Piece.DONE
+        changes = list(row.changes.order_by("position"))
+        if row.problem_code:
+            return _put_back(row, changes, began)
+        waiting = pieces.waiting_first(changes)
+        own_rights = any(not isinstance(kind_of(each.kind), RowKind) for each in changes if each.written_at)
+        approval = approval_state(row)
+        needs = pieces.write_piece(row, waiting, now, began) | frozenset(row.needs)
+        # Changes of the set itself may end an approver's right: they were approved.
+        if not (row.is_emergency or own_rights or approval.is_enough_for(needs)):
+            transaction.set_rollback(True)
+        else:
+            if all(each.written_at is not None for each in waiting):
+                pieces.let_go(row, changes)
+                row.state, row.applied_at, row.needs = State.SENDING, now, sorted(needs)
+                row.save()
+                note(None, row, "Apply change set", changes=len(changes))
+                return Piece.DONE
+            return Piece.MORE
+    _turn_back(pk, _VOID, "Too few approvals count by now.")
+    return Piece.MORE
+
+
+def _turn_back(pk: int, code: str, sentence: str) -> None:
+    """Put back what is written of a set that cannot be applied: from now on, workers do that."""
+    with transaction.atomic(durable=True):
+        row = _locked(pk)
+        if row is not None and row.state == State.APPROVED and not row.problem_code:
+            row.problem_code, row.problem = code, sentence
+            row.save(update_fields=["problem_code", "problem"])
+
+
+def _put_back(row: ChangeSet, changes: Sequence[Change], began: float) -> Piece:
+    """Put back the next piece. When nothing is left, the set no longer applies, or is open again where approvals are void."""
+    if pieces.put_piece_back(row, changes, began) is Piece.MORE:
+        return Piece.MORE
+    if row.problem_code == _VOID:
+        row.problem_code = row.problem = ""
+        _ask_again(row, changes, approval_state(row))
+    else:
+        mark_stale(row, row.problem_code, row.problem)
+    return Piece.DONE
 
 
 def _locked(pk: int) -> ChangeSet | None:
@@ -95,20 +181,38 @@ def _ask_again(row: ChangeSet, changes: Sequence[Change], approval: ApprovalStat
     ask_people(row)
 
 
-def _give_up(pk: int, problem: NoLongerApplies) -> None:
+def _give_up(pk: int, code: str, sentence: str) -> None:
     with transaction.atomic(durable=True):
         row = _locked(pk)
         if row is not None and row.state == State.APPROVED:
-            mark_stale(row, problem)
+            mark_stale(row, code, sentence)
 
 
-def _follow(pk: int, now: datetime) -> bool:
+def _why_not_deleted(pk: int) -> str:
+    """Try the deletions of a large set before the first of them is written. Return why not, "" where they can be."""
+    row = ChangeSet.objects.select_related("namespace", "requested_by").filter(pk=pk).first()
+    changes = list(Change.objects.filter(change_set=pk).order_by("position"))
+    first, deletions = in_order(changes)
+    is_next = all(each.confirmed_at for each in first) and all(each.written_at is None for each in deletions)
+    if row is None or len(changes) <= AT_ONCE or not is_next:
+        return ""
+    try:
+        try_in_pieces(row, deletions, timezone.now())
+    except NoLongerApplies as problem:
+        return problem.sentence
+    return ""
+
+
+def _follow(pk: int, why_not_deleted: str = "") -> bool:
     """Note what Azure has confirmed, then write the deletions that waited for it. Return whether more can be done at once."""
+    now, began = timezone.now(), time.monotonic()
     with transaction.atomic(durable=True):
         row = _locked(pk)
         if row is None or row.state not in (State.SENDING, State.PARKED):
             return False
         changes = list(row.changes.order_by("position"))
+        if row.state == State.PARKED and any(each.held for each in changes):  # deletions, of which one cannot be made
+            return pieces.put_piece_back(row, changes, began) is Piece.MORE
         before = {each.pk: _progress(each) for each in changes}
         refused = _refusals(changes, now)
         first, deletions = in_order(changes)
@@ -117,9 +221,9 @@ def _follow(pk: int, now: datetime) -> bool:
         if not refused and waiting and all(each.confirmed_at for each in first):
             refused, is_there = _still_in_azure(first)
             if is_there:
-                refused = _write_deletions(row, waiting, now)
+                refused = why_not_deleted or _write_deletions(row, changes, waiting, now, began)
                 is_written = not refused
-        Change.objects.bulk_update([each for each in changes if _progress(each) != before[each.pk]], _WRITTEN)
+        pieces.save([each for each in changes if _progress(each) != before[each.pk]])
         _settle(row, changes, refused, now)
         return is_written
 
@@ -145,9 +249,16 @@ def _still_in_azure(changes: Sequence[Change]) -> tuple[str, bool]:
     return "", is_there
 
 
-def _write_deletions(row: ChangeSet, waiting: Sequence[Change], now: datetime) -> str:
-    """Write the deletions, all or none. Return why not, "" where they are written."""
+def _write_deletions(
+    row: ChangeSet, changes: Sequence[Change], waiting: Sequence[Change], now: datetime, began: float
+) -> str:
+    """Write the deletions, all or none; of a large set, the next piece. Return why not, "" where they are written."""
     try:
+        if len(changes) > AT_ONCE:
+            pieces.write_piece(row, waiting, now, began)
+            if all(each.written_at is not None for each in waiting):
+                pieces.let_go(row, [each for each in changes if is_deletion(each)])
+            return ""
         with transaction.atomic():
             write(row, waiting, now)
     except NoLongerApplies as problem:

@@ -7,7 +7,7 @@ from namespaces.actions.change_sets.applying import owners_of
 from namespaces.actions.change_sets.decisions import active, checked
 from namespaces.actions.change_sets.records import check_requester, locked, note, people, tell
 from namespaces.actions.change_sets.requests import TASK
-from namespaces.actions.change_sets.writing import try_to_write
+from namespaces.actions.change_sets.writing import needs_of, try_in_pieces
 from namespaces.actions.teams import check_verb
 from namespaces.control.cases import affected_teams, approval_state, places_elsewhere
 from namespaces.control.rules.approvals import SENTENCES, Case, Standing, objection_to
@@ -31,6 +31,9 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
     text = checked(reason, "emergency_reason", "Say why this cannot wait. Everyone concerned reads it.")
     if not is_proven:
         raise RuleError("", "not-proven", "Enter your password or a code again.")
+    found = ChangeSet.objects.select_related("namespace", "requested_by").get(pk=change_set.pk)
+    check_verb(actor, found.namespace, Verb.OWN)
+    tried = try_in_pieces(found, list(found.changes.order_by("position")), timezone.now())
     with transaction.atomic(durable=True):
         row = locked(change_set)
         person = active(actor)
@@ -48,7 +51,7 @@ def apply_at_once(actor: User, *, change_set: ChangeSet, reason: str, is_proven:
             raise RuleError("", "changed-meanwhile", sentence)
         now = timezone.now()
         changes = list(row.changes.order_by("position"))
-        row.needs = sorted(try_to_write(row, changes, now))
+        row.needs = sorted(needs_of(row, changes, now, tried))
         teams = affected_teams(row, changes)
         row.state, row.decided_at, row.decided_by = State.APPROVED, now, person
         row.emergency_at, row.emergency_by, row.emergency_reason = now, person, text

@@ -8,17 +8,19 @@ from django.db.models import Count
 from django.utils import timezone
 
 from namespaces.actions.change_sets.records import check_requester, locked, note, people, tell
-from namespaces.actions.change_sets.writing import NoLongerApplies, try_to_write
+from namespaces.actions.change_sets.writing import AT_ONCE, NoLongerApplies, Tried, needs_of, try_in_pieces
 from namespaces.actions.teams import check_verb
 from namespaces.control.cases import affected_teams, approval_state, places_elsewhere
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.kinds import Draft, kind_of
 from namespaces.control.rules.approvals import Standing
+from namespaces.control.rules.digests import digest_of_changes
 from namespaces.control.standing import policy_of, standing_now, teams_of_person
 from namespaces.models import Change, ChangeSet, Namespace
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from portal.models import User
+from sync.push.bulk_sql import update_each
 from sync.workers.wakeups import send_on_commit
 
 OPEN_FOR = timedelta(days=14)
@@ -93,6 +95,7 @@ def _title_of(drafts: Sequence[Draft]) -> str:
 
 def request_approval(actor: User, *, change_set: ChangeSet, title: str, reason: str) -> ChangeSet:
     """Ask people to approve a draft. Where the policy asks for nobody any more, it is applied. Raise RuleError."""
+    tried = _tried(actor, change_set, list(change_set.changes.order_by("position")))
     with transaction.atomic(durable=True):
         row = locked(change_set)
         check_requester(actor, row)
@@ -102,13 +105,15 @@ def request_approval(actor: User, *, change_set: ChangeSet, title: str, reason: 
         if mine.count() >= MOST_OPEN:
             raise RuleError("", "too-many", f"You have {MOST_OPEN} open requests here. Withdraw one of them first.")
         _set_texts(row, title, reason)
-        _ask(row, timezone.now())
+        _ask(row, timezone.now(), tried)
         note(actor, row, "Request approval", reason=row.reason, changes=row.changes.count())
     return row
 
 
 def add_to(actor: User, *, draft: ChangeSet, change_set: ChangeSet) -> ChangeSet:
     """Add the changes of a draft to another request of the same person, whose approvals are void then. Raise RuleError."""
+    both = [*change_set.changes.order_by("position"), *draft.changes.order_by("position")]
+    tried = _tried(actor, change_set, both) if change_set.state != State.DRAFT else None
     with transaction.atomic(durable=True):
         first, second = sorted([draft, change_set], key=lambda each: each.pk)
         rows = {each.pk: locked(each) for each in (first, second)}
@@ -122,43 +127,63 @@ def add_to(actor: User, *, draft: ChangeSet, change_set: ChangeSet) -> ChangeSet
         _check_editable(target)
         _check_number(target.changes.count() + source.changes.count())
         last = target.changes.order_by("position").values_list("position", flat=True).last() or 0
-        for at, change in enumerate(source.changes.order_by("position"), last + 1):
-            change.change_set, change.position = target, at
-            change.save(update_fields=["change_set", "position"])
+        moved = enumerate(source.changes.order_by("position").values_list("pk", flat=True), last + 1)
+        update_each(Change, [{"pk": pk, "change_set": target.pk, "position": at} for at, pk in moved])
         target.needs = sorted({*target.needs, *source.needs})
         source.delete()
-        _revise(target, actor, "Add to change set")
+        _revise(target, actor, "Add to change set", tried)
     return target
 
 
 def remove_change(actor: User, *, change_set: ChangeSet, position: int) -> ChangeSet:
     """Take one change out of a request, whose approvals are void then. Raise RuleError."""
+    tried = _tried(actor, change_set, list(change_set.changes.exclude(position=position).order_by("position")))
     with transaction.atomic(durable=True):
         row = _editable(actor, change_set)
         if row.changes.count() == 1:
             raise RuleError("", "last", "It would have no change left. Withdraw it instead.")
         row.changes.filter(position=position).delete()
-        _revise(row, actor, "Remove from change set")
+        _revise(row, actor, "Remove from change set", tried)
     return row
 
 
 def edit_texts(actor: User, *, change_set: ChangeSet, title: str, reason: str) -> ChangeSet:
     """Change title and reason. Approvals are void then: people approved what they read. Raise RuleError."""
+    tried = _tried(actor, change_set, list(change_set.changes.order_by("position")))
     with transaction.atomic(durable=True):
         row = _editable(actor, change_set)
         _set_texts(row, title, reason)
-        _revise(row, actor, "Edit change set")
+        _revise(row, actor, "Edit change set", tried)
     return row
 
 
 def rebase(actor: User, *, change_set: ChangeSet) -> ChangeSet:
     """Base the changes on what is there now, and ask again. Raise RuleError where they do not apply then either."""
+    found = ChangeSet.objects.select_related("namespace").get(pk=change_set.pk)
+    check_requester(actor, found)
+    changes = list(found.changes.order_by("position"))
+    digest = digest_of_changes([each.content for each in changes])
+    for change in changes:
+        kind_of(change.kind).renew(found.namespace, change)
+    tried = _tried(actor, found, changes)
     with transaction.atomic(durable=True):
         row = _editable(actor, change_set)
-        for change in row.changes.order_by("position"):
-            kind_of(change.kind).renew(row.namespace, change)
-            change.save(update_fields=["before", "values", "edition", "team"])
-        _revise(row, actor, "Rebase change set")
+        if row.changes.all().digest() != digest:
+            raise RuleError("", "changed-meanwhile", "The request was edited in another window. Nothing was changed.")
+        update_each(
+            Change,
+            [
+                {
+                    "pk": each.pk,
+                    "before": each.before,
+                    "values": each.values,
+                    "edition": each.edition,
+                    "team": each.team_id,
+                }
+                for each in changes
+            ],
+        )
+        _revise(row, actor, "Rebase change set", tried)
     return row
 
 
@@ -216,21 +241,39 @@ def note_those_that_no_longer_apply(at: datetime) -> int:
     first = minute * TRIED_AT_ONCE % len(pks) if len(pks) > TRIED_AT_ONCE else 0
     due = [pk for pk, size in sizes.items() if size > LARGE and (pk + minute) % 60 == 0]
     for pk in [*due, *([*pks[first:], *pks[:first]][:TRIED_AT_ONCE])]:
-        with transaction.atomic(durable=True):
-            row = locked(ChangeSet(pk=pk))
-            if row.state == State.OPEN:
-                try:
-                    try_to_write(row, row.changes.all(), at)
-                except NoLongerApplies as problem:
-                    mark_stale(row, problem)
-                    found += 1
+        found += _tried_again(pk, at)
     return found
 
 
-def mark_stale(change_set: ChangeSet, problem: NoLongerApplies) -> None:
+def _tried_again(pk: int, at: datetime) -> bool:
+    """Try an open request, and mark it where it can no longer be applied. Return whether that is so."""
+    found = ChangeSet.objects.select_related("namespace", "requested_by").filter(pk=pk).first()
+    if found is None:
+        return False
+    changes = list(found.changes.order_by("position"))
+    refusal = tried = None
+    try:
+        tried = try_in_pieces(found, changes, at)
+    except NoLongerApplies as problem:
+        refusal = problem
+    with transaction.atomic(durable=True):
+        row = locked(found)
+        if row.state != State.OPEN or row.revision != found.revision:
+            return False
+        try:
+            if refusal is not None:
+                raise refusal
+            needs_of(row, changes, at, tried)
+        except NoLongerApplies as problem:
+            mark_stale(row, problem.code, problem.sentence)
+            return True
+    return False
+
+
+def mark_stale(change_set: ChangeSet, code: str, sentence: str) -> None:
     """Note that a request no longer applies, and why. Its requester rebases or withdraws it."""
     change_set.state = State.STALE
-    change_set.problem_code, change_set.problem = problem.code, problem.sentence
+    change_set.problem_code, change_set.problem = code, sentence
     change_set.save()
     note(None, change_set, "Change set no longer applies")
     tell(
@@ -238,7 +281,7 @@ def mark_stale(change_set: ChangeSet, problem: NoLongerApplies) -> None:
         change_set,
         [change_set.requested_by],
         subject=f"“{change_set.title}” no longer applies",
-        sentence=f"{problem.sentence} Rebase it on what is there now, or withdraw it.",
+        sentence=f"{sentence} Rebase it on what is there now, or withdraw it.",
     )
 
 
@@ -272,20 +315,30 @@ def _set_texts(row: ChangeSet, title: str, reason: str) -> None:
     row.title, row.reason = title, reason
 
 
-def _revise(row: ChangeSet, actor: User, verb: str) -> None:
+def _tried(actor: User, change_set: ChangeSet, changes: Sequence[Change]) -> Tried | None:
+    """Try the changes of a large request before the transaction that saves it. Raise RuleError."""
+    if len(changes) <= AT_ONCE:
+        return None
+    found = ChangeSet.objects.select_related("namespace", "requested_by").filter(pk=change_set.pk).first()
+    if found is None or found.requested_by_id != actor.pk:
+        return None  # refused below, with the reason
+    return try_in_pieces(found, changes, timezone.now())
+
+
+def _revise(row: ChangeSet, actor: User, verb: str, tried: Tried | None = None) -> None:
     """Make another revision, which no one has approved yet, and ask again where it was asked before."""
     row.revision += 1
     if row.state == State.DRAFT:
         row.save()
         return
-    _ask(row, timezone.now())
+    _ask(row, timezone.now(), tried)
     note(actor, row, verb, changes=row.changes.count())
 
 
-def _ask(row: ChangeSet, now: datetime) -> None:
+def _ask(row: ChangeSet, now: datetime, tried: Tried | None) -> None:
     """Request this revision: check that it applies, note who might approve it, and ask those."""
     changes = list(row.changes.order_by("position"))
-    row.needs = sorted(try_to_write(row, changes, now))
+    row.needs = sorted(needs_of(row, changes, now, tried))
     policy = policy_of(row.namespace_id)
     standing = standing_now(row.namespace, row.requested_by, policy=policy)
     others = {each.pk: each for each in places_elsewhere(row)}

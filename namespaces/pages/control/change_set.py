@@ -204,7 +204,7 @@ def _may_confirm(change_set: ChangeSet, approval: ApprovalState, user: User) -> 
 
 def progress_of(change_set: ChangeSet, *, at: datetime) -> Progress:
     """Return how far a change set is, without reading what its changes are: pages ask every few seconds."""
-    rows = list(change_set.changes.order_by("position").only("operation", "confirmed_at", "change_set"))
+    rows = list(change_set.changes.order_by("position").only("operation", "confirmed_at", "held", "change_set"))
     needed = max(1, policy_of(change_set.namespace_id).approvals) if change_set.needs else 0
     state = change_set.state_at(at)
     given = change_set.approvals.filter(revision=change_set.revision).count()
@@ -234,10 +234,25 @@ def _steps(change_set: ChangeSet, state: State, given: int, needed: int, changes
             "done" if is_decided else "now",
             change_set.decided_at if is_decided else None,
         ),
-        Step("written", "Written", "all or nothing", _place(written, is_decided), change_set.applied_at),
+        Step(
+            "written",
+            "Written",
+            _written(change_set, state, changes),
+            _place(written, is_decided),
+            change_set.applied_at,
+        ),
         Step("sent", "Confirmed by Azure", progress, _place(is_done, written)),
         Step("ended", *last, "done" if is_done else "later", change_set.ended_at),
     ]
+
+
+def _written(change_set: ChangeSet, state: State, changes: Sequence[Change]) -> str:
+    """Return how far the writing of a large set is: none of it is sent before all of it is written."""
+    held = sum(each.held for each in changes)
+    if state != State.APPROVED or not held:
+        return "all or nothing"
+    done = f"{held:,} of {len(changes):,}"
+    return f"{done} left to take back" if change_set.problem_code else f"{done}, nothing sent yet"
 
 
 def _place(is_done: bool, is_reached: bool) -> str:

@@ -1,4 +1,4 @@
-"""Chaos test of change sets: workers killed and Azure failing while 50 change sets of 20 changes are applied.
+"""Chaos test of change sets: workers killed and Azure failing while 50 change sets of 20 changes are applied, or fewer large ones.
 
 `python -m tests.namespaces.control.chaos --sets 50 --seed 1` prints a report as JSON, and exits with 0 if each approved set ended applied
 whole or stopped with its reason, and Azure never held anything that was not approved.
@@ -21,7 +21,7 @@ from typing import Any
 from tests.support.waiting import until
 from tests.sync.chaos import WORKERS, FaultyEmulator, Processes, environment_for, servers
 
-CREATED, UPDATED, DELETED = 14, 3, 3  # changes of a set
+CREATED, UPDATED, DELETED = 14, 3, 3  # changes of a set; with more clients, it is written in pieces
 NOT_APPROVED = 5  # sets that no one approves
 EVERY_TENTH = 10  # of the approved sets meets a rejection by Azure
 KILL_EVERY = (3, 6)  # sets that ended, not seconds
@@ -29,7 +29,7 @@ SCHEME = "SubjectMatchesAuthenticationName"
 API = "2025-02-15"
 
 
-def run(*, sets: int, seed: int, patience: float, real_servers: bool) -> dict[str, Any]:
+def run(*, sets: int, created: int, seed: int, patience: float, real_servers: bool) -> dict[str, Any]:
     """Run the test once, and return the report."""
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "portal").mkdir()
@@ -42,7 +42,7 @@ def run(*, sets: int, seed: int, patience: float, real_servers: bool) -> dict[st
             os.environ.update(environment)
             processes = Processes(folder, environment, "threads")
             try:
-                return Story(emulator, processes, faults, random.Random(seed), sets, patience).run()
+                return Story(emulator, processes, faults, random.Random(seed), sets, created, patience).run()
             finally:
                 processes.stop()
     finally:
@@ -57,10 +57,17 @@ class Story:
     """Requests, approves and applies the sets, and looks what came of them."""
 
     def __init__(
-        self, emulator: Any, processes: Processes, faults: Path, draw: random.Random, sets: int, patience: float
+        self,
+        emulator: Any,
+        processes: Processes,
+        faults: Path,
+        draw: random.Random,
+        sets: int,
+        created: int,
+        patience: float,
     ) -> None:
         self.emulator, self.processes, self.faults = emulator, processes, faults
-        self.draw, self.sets, self.patience = draw, sets, patience
+        self.draw, self.sets, self.created, self.patience = draw, sets, created, patience
         self.kill_at = draw.randint(*KILL_EVERY)
         self.problems: list[str] = []
 
@@ -148,7 +155,7 @@ class Story:
             "description": "Chaos",
             "attributes": {},
         }
-        names = [f"new-{number}-{each}" for each in range(CREATED)]
+        names = [f"new-{number}-{each}" for each in range(self.created)]
         new: dict[str, Any] = {
             "namespace": self.namespace,
             "team": None,
@@ -165,7 +172,7 @@ class Story:
                 call()
             except HeldBack as found:
                 held.append(found)
-        assert len(held) == CREATED + UPDATED + DELETED
+        assert len(held) == self.created + UPDATED + DELETED
         return HeldBack.of_all(held)
 
     def _destroy(self) -> None:
@@ -244,7 +251,9 @@ class Story:
 
     def _differences(self, number: int, found: dict[str, Any]) -> list[str]:
         """Return what a set that is called applied did not do in Azure."""
-        wrong = [f"new-{number}-{each} is missing" for each in range(CREATED) if f"new-{number}-{each}" not in found]
+        wrong = [
+            f"new-{number}-{each} is missing" for each in range(self.created) if f"new-{number}-{each}" not in found
+        ]
         updated = [f"old-{number}-{each}" for each in range(UPDATED)]
         wrong += [f"{name} is not updated" for name in updated if found.get(name, {}).get("state") != "Disabled"]
         last = range(UPDATED, UPDATED + DELETED)
@@ -254,12 +263,17 @@ class Story:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=50)
+    parser.add_argument("--created", type=int, default=CREATED, help="clients that each set creates")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--patience", type=float, default=200.0, help="seconds to wait for each phase")
     parser.add_argument("--postgresql-and-redis", action="store_true")
     options = parser.parse_args()
     report = run(
-        sets=options.sets, seed=options.seed, patience=options.patience, real_servers=options.postgresql_and_redis
+        sets=options.sets,
+        created=options.created,
+        seed=options.seed,
+        patience=options.patience,
+        real_servers=options.postgresql_and_redis,
     )
     print(json.dumps({"seed": options.seed, **report}, indent=2))
     return 1 if report["problems"] or report["left open"] != NOT_APPROVED else 0

@@ -10,8 +10,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("servers", [[], ["--postgresql-and-redis"]], ids=["sqlite and files", "postgresql and redis"])
-def test_fifty_change_sets_end_whole_or_with_their_reason(servers: list[str]) -> None:
-    command = [sys.executable, "-W", "error", "-m", "tests.namespaces.control.chaos", "--seed=17", *servers]
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--postgresql-and-redis"], ["--sets=8", "--created=80"]],
+    ids=["sqlite and files", "postgresql and redis", "large sets in pieces"],
+)
+def test_change_sets_end_whole_or_with_their_reason(options: list[str]) -> None:
+    command = [sys.executable, "-W", "error", "-m", "tests.namespaces.control.chaos", "--seed=17", *options]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
     assert run.returncode == 0, (run.stdout + run.stderr)[-4000:]
