@@ -119,26 +119,39 @@ def _step(pk: int) -> Piece:
         row = _locked(pk)
         if row is None or row.state != State.APPROVED:
             return Piece.DONE
-        changes = list(row.changes.order_by("position"))
         if row.problem_code:
-            return _put_back(row, changes, began)
-        waiting = pieces.waiting_first(changes)
-        own_rights = any(not isinstance(kind_of(each.kind), RowKind) for each in changes if each.written_at)
-        approval = approval_state(row)
-        needs = pieces.write_piece(row, waiting, now, began) | frozenset(row.needs)
-        # Changes of the set itself may end an approver's right: they were approved.
-        if not (row.is_emergency or own_rights or approval.is_enough_for(needs)):
-            transaction.set_rollback(True)
-        else:
-            if all(each.written_at is not None for each in waiting):
-                pieces.let_go(row, changes)
-                row.state, row.applied_at, row.needs = State.SENDING, now, sorted(needs)
-                row.save()
-                note(None, row, "Apply change set", changes=len(changes))
-                return Piece.DONE
+            return _put_back(row, list(row.changes.order_by("position")), began)
+        waiting = pieces.waiting_first(row)
+        is_begun = row.changes.filter(written_at__isnull=False).exists()
+        if (is_begun and waiting) or _is_enough(row):
+            if not waiting:
+                return _release(row, now)
+            needs = pieces.write_piece(row, waiting, now, began)
+            row.needs = sorted({*row.needs, *needs})
+            row.save(update_fields=["needs"])
             return Piece.MORE
     _turn_back(pk, _VOID, "Too few approvals count by now.")
     return Piece.MORE
+
+
+def _is_enough(row: ChangeSet) -> bool:
+    """Return whether enough approvals count: before the first piece, and when all of it is about to be sent.
+
+    Changes of the set itself may end a right of an approver: those were approved.
+    """
+    written = row.changes.filter(written_at__isnull=False).values_list("kind", flat=True).distinct()
+    own_rights = any(not isinstance(kind_of(code), RowKind) for code in written.order_by())
+    return row.is_emergency or own_rights or approval_state(row).is_enough_for(row.needs)
+
+
+def _release(row: ChangeSet, now: datetime) -> Piece:
+    """Let the sync send what is written: all that comes before the deletions."""
+    changes = list(row.changes.order_by("position"))
+    pieces.let_go(row, changes)
+    row.state, row.applied_at = State.SENDING, now
+    row.save()
+    note(None, row, "Apply change set", changes=len(changes))
+    return Piece.DONE
 
 
 def _turn_back(pk: int, code: str, sentence: str) -> None:

@@ -13,7 +13,7 @@ from enum import Enum
 from django.db import transaction
 
 from namespaces.actions.change_sets.records import note
-from namespaces.actions.change_sets.writing import PAUSE, PIECE, NoLongerApplies, in_order, write
+from namespaces.actions.change_sets.writing import PAUSE, PIECE, NoLongerApplies, write
 from namespaces.actions.ownership import team_kind
 from namespaces.control.held_rows import put_back, put_team_back, release
 from namespaces.control.kinds import ChangeKind, RowKind, is_registered, kind_of
@@ -22,6 +22,7 @@ from sync import control
 from sync.push.bulk_sql import update_each
 from sync.workers.wakeups import wake_on_commit
 
+MOST = 100  # changes of one piece
 WRITTEN = ("object_pk", "generation", "written_at", "confirmed_at", "overtaken", "held", "former")
 
 
@@ -132,7 +133,7 @@ def _forget(change: Change) -> None:
     change.held = False
 
 
-def waiting_first(changes: Sequence[Change]) -> list[Change]:
-    """Return the changes before the deletions that are not written yet, in order."""
-    first, _ = in_order(changes)
-    return [each for each in first if each.written_at is None]
+def waiting_first(change_set: ChangeSet) -> list[Change]:
+    """Return the next changes before the deletions that are not written yet, in order: more than a piece holds."""
+    waiting = change_set.changes.filter(written_at=None).exclude(operation="delete")
+    return list(waiting.order_by("position")[:MOST])
