@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -132,8 +133,13 @@ MODULES = dict(find_modules())
 each_module = pytest.mark.parametrize("name", MODULES)
 
 
-def imports_of(name: str) -> Iterator[str]:
-    """Yield the dotted name of each import, as the module itself wherever `from package import module` names one."""
+@cache
+def imports_of(name: str) -> frozenset[str]:
+    """Return the dotted name of each import, as the module itself wherever `from package import module` names one."""
+    return frozenset(_imports_of(name))
+
+
+def _imports_of(name: str) -> Iterator[str]:
     path = MODULES[name]
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(parsed(path)):
@@ -145,9 +151,6 @@ def imports_of(name: str) -> Iterator[str]:
             for alias in node.names:
                 full = f"{base}.{alias.name}"
                 yield full if full in MODULES else base
-
-
-IMPORTS = {name: set(imports_of(name)) for name in MODULES}
 
 
 def top_level(name: str) -> str:
@@ -173,7 +176,7 @@ def test_packages_import_one_way(name: str) -> None:
     shared = (*PURE, *STANDARD_LIBRARY_ONLY)
     wrong = {
         target
-        for target in IMPORTS[name]
+        for target in imports_of(name)
         if top_level(target) in TOP_LEVEL and top_level(target) not in allowed and not is_below(target, shared)
     }
     assert not wrong, f"{name} may not import {sorted(wrong)}."
@@ -182,7 +185,7 @@ def test_packages_import_one_way(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in TOP_LEVEL and not is_below(name, PURE)])
 def test_layers_import_downwards(name: str) -> None:
     own = layer_of(name)
-    neighbours = {target for target in IMPORTS[name] & MODULES.keys() if target.startswith(f"{top_level(name)}.")}
+    neighbours = {target for target in imports_of(name) & MODULES.keys() if target.startswith(f"{top_level(name)}.")}
     above = {target for target in neighbours if not is_below(target, PURE) and layer_of(target) < own}
     assert not above, f"{name} imports {sorted(above)} from a layer above."
 
@@ -191,7 +194,7 @@ def test_layers_import_downwards(name: str) -> None:
 def test_pure_modules_import_only_pure_modules(name: str) -> None:
     wrong = {
         target
-        for target in IMPORTS[name]
+        for target in imports_of(name)
         if top_level(target) in FORBIDDEN_IN_PURE or (top_level(target) in TOP_LEVEL and not is_below(target, PURE))
     }
     assert not wrong, f"{name} is pure and may not import {sorted(wrong)}."
@@ -201,7 +204,7 @@ def test_pure_modules_import_only_pure_modules(name: str) -> None:
 def test_fault_clients_need_only_the_standard_library(name: str) -> None:
     wrong = {
         target
-        for target in IMPORTS[name]
+        for target in imports_of(name)
         if top_level(target) not in sys.stdlib_module_names and target not in STANDARD_LIBRARY_ONLY
     }
     assert not wrong, f"{name} may not import {sorted(wrong)}."
@@ -209,7 +212,7 @@ def test_fault_clients_need_only_the_standard_library(name: str) -> None:
 
 @each_module
 def test_packages_use_only_their_libraries(name: str) -> None:
-    used = {top_level(target) for target in IMPORTS[name]}
+    used = {top_level(target) for target in imports_of(name)}
     forbidden = FORBIDDEN_LIBRARIES[top_level(name)] | (set() if is_below(name, [AZURE_ONLY_BELOW]) else {"azure"})
     assert not used & forbidden, f"{name} may not import {sorted(used & forbidden)}."
 
@@ -228,7 +231,7 @@ def test_each_layer_names_something_that_exists() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {name: {target for target in IMPORTS[name] & MODULES.keys() if target != name} for name in MODULES}
+    graph = {name: {target for target in imports_of(name) & MODULES.keys() if target != name} for name in MODULES}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

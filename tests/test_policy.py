@@ -94,10 +94,10 @@ def test_every_row_has_four_cells_and_is_unique() -> None:
 
 
 @cache
-def production_modules() -> dict[str, ast.Module]:
-    """The modules of the product by dotted name, parsed."""
+def module_paths() -> dict[str, Path]:
+    """The modules of the product by dotted name."""
     return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): parsed(path)
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for top in ("lab", "certificates", "namespaces", "sync", "portal", "emulator")
         for path in sorted((ROOT / top).rglob("*.py"))
         if "migrations" not in path.parts
@@ -114,14 +114,14 @@ def names_read_in(*trees: ast.AST) -> set[str]:
 
 @cache
 def names_read_by(module: str) -> set[str]:
-    return names_read_in(production_modules()[module])
+    return names_read_in(parsed(module_paths()[module]))
 
 
 def is_used(module: str, name: str, seen: frozenset[str] = frozenset()) -> bool:
     """Whether another module reads a name, or reads what is built from it in its own module, such as a table."""
-    if any(name in names_read_by(other) for other in production_modules() if other != module):
+    if any(name in names_read_by(other) for other in module_paths() if other != module):
         return True
-    for node in production_modules()[module].body:
+    for node in parsed(module_paths()[module]).body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             defined = {target.id for target in targets if isinstance(target, ast.Name)}
@@ -136,18 +136,13 @@ def is_used(module: str, name: str, seen: frozenset[str] = frozenset()) -> bool:
 
 
 def cited_functions() -> Iterator[tuple[str, str]]:
-    """Module and name of each function, class and method in the third column, once."""
+    """Module and name of each function, class and method in the third column, once. The source is not parsed for it."""
+    modules = module_paths()
     for cited in sorted({name for row in ROWS for name in named_in(row[2])}):
         parts = cited.split(".")
-        module = next(
-            ".".join(parts[:end]) for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in production_modules()
-        )
-        defined = {
-            node.name
-            for node in ast.walk(production_modules()[module])
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        }
-        if parts[-1] in defined:
+        module = next(".".join(parts[:end]) for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in modules)
+        source = modules[module].read_text(encoding="utf-8")
+        if re.search(rf"^ *(?:(?:async )?def|class) {re.escape(parts[-1])}\b", source, re.MULTILINE):
             yield module, parts[-1]
 
 
