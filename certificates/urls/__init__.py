@@ -85,6 +85,11 @@ urlpatterns: list[URLPattern] = [
     ),
     path("<int:pk>/revocation-lists/", lists.ca_certificate_crls, name="ca_certificate_crls"),
     path(
+        "<int:pk>/ca-certificates/<resource_name:name>/revocation-list/",
+        lists.ca_certificate_crl,
+        name="ca_certificate_crl",
+    ),
+    path(
         "<int:pk>/ca-certificates/<resource_name:name>/revocation-list/address/",
         lists.ca_certificate_crl_address,
         name="ca_certificate_crl_address",

@@ -29,6 +29,7 @@ PAGES = (
     "namespaces/1/ca-certificates/line-a/possession/",
     "namespaces/1/rules/",
     "namespaces/1/revocation-lists/",
+    "namespaces/1/ca-certificates/line-a/revocation-list/",
     "namespaces/1/ca-certificates/line-a/vouches-for/",
     "namespaces/1/revoked-certificates/",
     "namespaces/1/clients/press-1/certificates/",

@@ -243,6 +243,7 @@ TEAM_MEMBER = (
     Stop("ca-certificate-replaced-by", f"{CA}replace/?by=line-b-2027"),
     Stop("rules", f"{PLANT}rules/"),
     Stop("revocation-lists", f"{PLANT}revocation-lists/"),
+    Stop("revocation-list", f"{CA}revocation-list/"),
     Stop("ca-certificate-vouches-for", f"{CA}vouches-for/"),
     Stop("revoked-certificates", f"{PLANT}revoked-certificates/"),
     Stop("client-certificates", f"{CLIENT}certificates/"),

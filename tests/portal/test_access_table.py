@@ -288,6 +288,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_binding": ("GET", "reader"),
     "certificates:ca_certificate_unbind": ("POST", "contributor"),
     "certificates:ca_certificate_crls": ("GET", "reader"),
+    "certificates:ca_certificate_crl": ("GET", "reader"),
     **{f"certificates:ca_certificate_crl_{page}": ("POST", "contributor") for page in ("address", "fetch", "remove")},
     "certificates:client_pin": ("POST", "contributor"),
     "certificates:client_unpin": ("POST", "contributor"),

@@ -6,12 +6,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from certificates.actions.decision_rules.lists import fetch_soon, remove_list, set_list_address, take_list
 from certificates.forms.revocation_lists import ListAddressForm, RevocationListForm
 from certificates.models import CACertificate
 from certificates.pages.decision_rules.enforcement import enforcement_of
+from certificates.pages.decision_rules.list_entries import entry_page
 from certificates.pages.decision_rules.list_page import list_page
 from namespaces.access import get_namespace, get_resource
 from namespaces.models import Namespace
@@ -46,6 +47,16 @@ def ca_certificate_crls(request: PageRequest, pk: int) -> HttpResponseBase:
     if form.is_bound:
         observe_refusal(request.user, pk, form)
     return _page(request, namespace, form, status=422 if form.is_bound else 200)
+
+
+@require_safe
+def ca_certificate_crl(request: PageRequest, pk: int, name: str) -> HttpResponse:
+    """Show the certificates on the list of a CA."""
+    row = get_resource(request.user, CACertificate, pk, name, Verb.READ)
+    namespace = row.namespace
+    own = {"ca": row, "entries": entry_page(row, request.GET), "enforcement": enforcement_of(namespace)}
+    context = namespace_context(request, namespace, **own, menu_current="certificates:rules")
+    return render_page(request, "certificates/revocation_list_entries.html", context)
 
 
 @require_POST

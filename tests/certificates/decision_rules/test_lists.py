@@ -1,5 +1,6 @@
 """Revocation lists: uploaded through the page, fetched from a host that the operator allows, and never replaced by an older one."""
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cryptography import x509
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.urls import reverse
@@ -16,11 +18,20 @@ from django.utils import timezone
 from certificates.models import CACertificate, RevocationList
 from certificates.notices.lists import announce_stale_lists
 from certificates.tasks import fetch_revocation_lists
+from certificates.x509.certificate import load_certificate, serial_digits
+from namespaces.connections.client_certificates import path_of
 from namespaces.models import DecisionChange, Namespace
 from portal.models import Activity, Notice, NoticeRecipient, Team, User
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_namespace, make_team, make_user
-from tests.support.revocation_lists import as_pem, revocation_list
+from tests.support.chains import AT, Identity, authority
+from tests.support.factories import (
+    make_ca_certificate,
+    make_client,
+    make_client_certificate,
+    make_namespace,
+    make_team,
+    make_user,
+)
+from tests.support.revocation_lists import Revoked, as_pem, revocation_list, serial_of
 
 pytestmark = pytest.mark.django_db
 
@@ -299,3 +310,42 @@ def test_a_list_that_cannot_be_fetched_is_announced_once(place: Place, server: S
     place.post("uploader", "fetch")
     fetch_revocation_lists()
     assert (place.list.failures, place.list.number) == (0, "5")
+
+
+def test_the_entries_of_a_list(place: Place) -> None:
+    sub = LINE.issue("Sub CA", ca=True)
+    twin = ROOT.issue("Line 1 CA", ca=True, key_label="another key").issue(
+        "twin"
+    )  # a namesake's, with a serial number of the list
+    strangers = [Revoked(serial=1000 + each, at=AT - timedelta(days=each)) for each in range(60)]
+    crl = revocation_list(
+        LINE, SENSOR, sub, twin, *strangers, Revoked(serial=77, reason=x509.ReasonFlags.key_compromise)
+    )
+    place.upload("uploader", crl)
+    make_client(place.namespace, "sensor-1")
+    make_client_certificate(place.namespace, "sensor-1", SENSOR.der, **marks_of(SENSOR))
+    make_client_certificate(place.namespace, "twin", twin.der, **marks_of(twin))
+    make_ca_certificate(place.namespace, "sub-ca", der=sub.der)
+    url = reverse("certificates:ca_certificate_crl", args=[place.namespace.pk, "line-ca"])
+    assert url in place.page()
+
+    def shown(**asked: str) -> list[str]:
+        return re.findall(r'data-serial="(\w+)"', place.as_("reader").get(url, asked).content.decode())
+
+    assert (len(shown()), len(shown(page="2")), len(shown(page="9"))) == (50, 14, 14)
+    known = shown(which="known")
+    assert set(known) == {serial_digits(serial_of(each)) for each in (SENSOR, sub)}
+    assert shown(q="0x4D") == shown(q="77") == shown(q="Serial: 4d") == ["4d"]
+    page = place.as_("reader").get(url, {"q": "what"}).content.decode()
+    assert 'data-empty="no-serial"' in page
+    assert 'data-empty="not-on-list"' in place.as_("reader").get(url, {"q": "4e"}).content.decode()
+    assert reverse("certificates:client_certificates", args=[place.namespace.pk, "sensor-1"]) in (
+        place.as_("reader").get(url, {"which": "known"}).content.decode()
+    )
+    place.post("owner", "remove")
+    assert 'data-empty="no-list"' in place.as_("reader").get(url).content.decode()
+
+
+def marks_of(identity: Identity) -> dict[str, str]:
+    certificate = load_certificate(identity.der)
+    return {"path": path_of([certificate]), "serial": serial_digits(certificate.serial_number)}
