@@ -41,6 +41,7 @@ OWN_VARIABLES = (
     "DECISION",
     "GUNICORN_",
 )
+PASSED_ON = ("PORTAL_REVOCATION_LIST_",)  # settings that the demo has no value of its own for
 
 
 class Demo:
@@ -83,7 +84,11 @@ class Demo:
         self._arm: Arm | None = None
         self._worker: Part | None = None
         self._listener: socket.socket | None = None
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(PASSED_ON) or not name.startswith(OWN_VARIABLES)
+        }
         self._supervisor = Supervisor(
             folder=code,
             state_file=folder.parts,

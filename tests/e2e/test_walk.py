@@ -28,7 +28,7 @@ NOT_WALKED = {
     *("namespaces:client_import_left", "namespaces:client_import_result", "namespaces:connection_newer"),
     *("mfa_download_recovery_codes", "portal:home", "portal:session_state", "portal:favicon", "portal:bell"),
     *(f"namespaces:change_set_{page}" for page in ("request", "detail", "json", "edit")),
-    "certificates:certificate_release",
+    *("certificates:certificate_release", "certificates:ca_certificate_crl_remove"),
     *("classes:seat_bar", "lab:device_certificate"),
     *(f"namespaces:template_{made}" for made in ("arm", "bicep", "terraform", "az")),
 }

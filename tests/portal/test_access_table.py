@@ -289,7 +289,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:ca_certificate_unbind": ("POST", "contributor"),
     "certificates:ca_certificate_crls": ("GET", "reader"),
     "certificates:ca_certificate_crl": ("GET", "reader"),
-    **{f"certificates:ca_certificate_crl_{page}": ("POST", "contributor") for page in ("address", "fetch", "remove")},
+    **{f"certificates:ca_certificate_crl_{page}": ("POST", "contributor") for page in ("address", "fetch")},
+    "certificates:ca_certificate_crl_remove": ("GET", "contributor"),
     "certificates:client_pin": ("POST", "contributor"),
     "certificates:client_unpin": ("POST", "contributor"),
     "certificates:client_certificates": ("GET", "reader"),
@@ -417,6 +418,7 @@ CHANGES = {
     "certificates:rules": "contributor",
     "certificates:ca_certificate_binding": "contributor",
     "certificates:ca_certificate_crls": "contributor",
+    "certificates:ca_certificate_crl_remove": "contributor",
     "certificates:certificate_revoke": "contributor",
     "certificates:certificate_release": "contributor",
     **{

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certificates.actions.decision_rules.bindings import BINDING_KIND, bind_issuer, described, edition_of, unbind_issuer
+from certificates.actions.decision_rules.lists import LIST_KIND, remove_list
 from certificates.actions.decision_rules.pins import PIN_KIND, unpin_client
 from certificates.actions.decision_rules.policy import RULES_KIND, RuleValues, set_decision_rules
 from certificates.actions.decision_rules.policy import edition_of as edition_of_rules
@@ -152,4 +153,14 @@ REVOCATION = ChangeKind(
     REVOCATION_KIND, "revoked certificate", _apply_release, _reached_by_release, _no_inverse, _as_it_is
 )
 
-RULE_KINDS = (RULES, BINDING, PIN, REVOCATION)
+
+# Revocation lists
+
+
+def _apply_removal(actor: User, namespace: Namespace, change: Change) -> None:
+    remove_list(actor, ca=row_named(CACertificate, namespace, change.name))
+
+
+LIST = ChangeKind(LIST_KIND, "revocation list", _apply_removal, _reached_by_binding, _no_inverse, _as_it_is)
+
+RULE_KINDS = (RULES, BINDING, PIN, REVOCATION, LIST)

@@ -15,6 +15,9 @@ from certificates.models import CACertificate, RevocationList
 from certificates.notices.lists import announce_failing_list
 from certificates.x509.certificate import load_certificate, public_key_hash
 from namespaces.actions.resources import current
+from namespaces.control.gate import check_other
+from namespaces.control.kinds import Draft
+from namespaces.control.rules.policy import Need
 from namespaces.decision_changes import decisions_changed
 from namespaces.rules.errors import RuleError
 from portal import activity
@@ -28,6 +31,7 @@ FETCH_TASK = "certificates.tasks.fetch_revocation_lists"
 AGAIN = timedelta(minutes=10)  # after a fault, and how long a worker has for one
 ANNOUNCED_AT = 3  # requests that failed one after another
 SAME = "same-list"
+LIST_KIND = "revocation_list"  # in change sets
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ def take_list(actor: User, *, ca: CACertificate, data: bytes) -> RevocationList:
 
 
 def remove_list(actor: User, *, ca: CACertificate) -> None:
-    """Let no list of this CA count, and fetch none. Its number is kept, so that an older one never counts later. Raise RuleError."""
+    """Let no list of this CA count, and fetch none. Its number is kept, so that an older one never counts later. Raise RuleError, and
+    NeedsApproval where the policy asks for approval.
+    """
     with one_transaction():
         row = current(actor, ca)
         check_owner(actor, row, f"Only an Owner of the namespace removes the revocation list of {row.name}.")
@@ -60,6 +66,9 @@ def remove_list(actor: User, *, ca: CACertificate) -> None:
         if found is None or not (found.der or found.url):
             raise RuleError("", "no-list", f"There is no revocation list of {row.name}.")
         before = described(found)
+        if found.der:
+            draft = Draft(LIST_KIND, "remove", row.name, "", row.team, before, None)
+            check_other(actor, row.namespace_id, [Need.LOOSEN_RULE], draft)
         found.der, found.entries, found.added_at, found.added_by = b"", 0, None, None
         found.url, found.due_at, found.failed_code, found.failed_sentence = "", None, "", ""
         found.failures = 0

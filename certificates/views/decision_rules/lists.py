@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from certificates.actions.decision_rules.lists import fetch_soon, remove_list, set_list_address, take_list
 from certificates.forms.revocation_lists import ListAddressForm, RevocationListForm
-from certificates.models import CACertificate
+from certificates.models import CACertificate, RevocationList
 from certificates.pages.decision_rules.enforcement import enforcement_of
 from certificates.pages.decision_rules.list_entries import entry_page
 from certificates.pages.decision_rules.list_page import list_page
@@ -83,10 +83,16 @@ def ca_certificate_crl_fetch(request: PageRequest, pk: int, name: str) -> HttpRe
     return _done(request, row, lambda: fetch_soon(request.user, ca=row), "list-asked", "is being fetched")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def ca_certificate_crl_remove(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
-    """Let no list of a CA count."""
+    """Ask before no list of a CA counts any more, and remove it."""
     row = get_resource(request.user, CACertificate, pk, name, Verb.CONTRIBUTE)
+    if request.method != "POST":
+        held = RevocationList.objects.filter(ca=row).first()
+        if held is None or not (held.der or held.url):
+            return go_to(request, LISTS, pk)
+        context = _context(request, row.namespace, _empty(), removed=held)
+        return render_page(request, "certificates/revocation_list_remove.html", context, partial="pane")
     return _done(request, row, lambda: remove_list(request.user, ca=row), "list-removed", "no longer counts")
 
 
@@ -109,7 +115,11 @@ def _empty() -> RevocationListForm:
 def _page(
     request: PageRequest, namespace: Namespace, form: RevocationListForm, *, status: int, **more: Any
 ) -> HttpResponse:
+    context = _context(request, namespace, form, **more)
+    return render_page(request, "certificates/revocation_lists.html", context, status=status)
+
+
+def _context(request: PageRequest, namespace: Namespace, form: RevocationListForm, **more: Any) -> dict[str, Any]:
     own = {"listing": list_page(namespace, at=timezone.now()), "enforcement": enforcement_of(namespace), "form": form}
     own["may_upload"] = bool(namespace.rights.reach(CACertificate))
-    context = namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)
-    return render_page(request, "certificates/revocation_lists.html", context, status=status)
+    return namespace_context(request, namespace, **own, menu_current="certificates:rules", **more)

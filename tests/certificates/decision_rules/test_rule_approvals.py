@@ -9,10 +9,11 @@ import pytest
 from django.apps import apps
 
 from certificates.actions.decision_rules.bindings import bind_issuer, unbind_issuer
+from certificates.actions.decision_rules.lists import remove_list, take_list
 from certificates.actions.decision_rules.pins import pin_client, unpin_client
 from certificates.actions.decision_rules.policy import RuleValues, set_decision_rules
 from certificates.actions.decision_rules.revocations import release_certificate, revoke_certificate
-from certificates.models import CACertificate, IssuerBinding, PinnedKey, RevokedCertificate
+from certificates.models import CACertificate, IssuerBinding, PinnedKey, RevocationList, RevokedCertificate
 from certificates.x509.certificate import load_certificate
 from namespaces.actions.change_sets import inverses
 from namespaces.actions.change_sets.applying import run_change_set
@@ -24,6 +25,7 @@ from portal.models import User
 from tests.namespaces.control.conftest import Plant, approve_now, plant  # noqa: F401 - a fixture
 from tests.support.chains import authority
 from tests.support.factories import make_ca_certificate
+from tests.support.revocation_lists import revocation_list
 
 pytestmark = pytest.mark.django_db
 LINE = authority("Line 1 CA")
@@ -74,11 +76,18 @@ def _release(place: Plant) -> tuple[Loosen, Callable[[], bool]]:
     )
 
 
+def _remove_list(place: Plant) -> tuple[Loosen, Callable[[], bool]]:
+    ca = make_ca_certificate(place.namespace, "line-ca", der=LINE.der)
+    take_list(place.olga, ca=ca, data=revocation_list(LINE, DEVICE, number=1))
+    return lambda actor: remove_list(actor, ca=ca), lambda: not RevocationList.objects.get().der
+
+
 CASES = {
     "rules": (_rules, Need.LOOSEN_RULE),
     "wider binding": (_widen, Need.LOOSEN_RULE),
     "no binding": (_unbind, Need.LOOSEN_RULE),
     "unpinned": (_unpin, Need.LOOSEN_RULE),
+    "no list": (_remove_list, Need.LOOSEN_RULE),
     "released": (_release, Need.RELEASE_CERTIFICATE),
 }
 
