@@ -80,30 +80,6 @@ def test_the_emulator_of_a_class_runs_with_options_that_it_knows(monkeypatch: py
 # nginx
 
 
-def nginx_command(folder: Path, *options: str) -> list[str]:
-    """Return the command of nginx with deploy/nginx.conf, changed to certificates, logs and sockets in a folder."""
-    nginx = require_program("nginx")
-    authority = Authority(folder)
-    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
-    changed = {
-        "/etc/ssl/mqtt-portal/fullchain.pem": str(authority.certificate_path),
-        "/etc/ssl/mqtt-portal/privkey.pem": str(authority.key_path),
-        "/var/log/nginx": str(folder),
-        # nginx opens what it listens on also when it only tests, and the ports may be taken.
-        "listen 80;": f"listen unix:{folder}/80;",
-        "listen 443 ": f"listen unix:{folder}/443 ",
-        "server 127.0.0.1:8000;": f"server unix:{folder}/portal;",
-    }
-    for before, after in changed.items():
-        assert before in site
-        site = site.replace(before, after)
-    site = re.sub(r"^ *listen \[::\].*\n", "", site, flags=re.MULTILINE)
-    (folder / "site.conf").write_text(site, encoding="utf-8")
-    main = f"pid {folder}/pid;\nevents {{}}\nhttp {{ access_log off; include {folder}/site.conf; }}\n"
-    (folder / "nginx.conf").write_text(main, encoding="utf-8")
-    return [nginx, *options, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
-
-
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     nginx = require_program("nginx")
     options = write_configuration(tmp_path, Authority(tmp_path))
