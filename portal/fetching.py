@@ -4,18 +4,16 @@ The operator lists hosts because such servers are usually inside the network, wh
 """
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from requests_hardened import Config, Manager
 
+from portal.notifications.webhooks.addresses import PORTS, is_among, parse_address
 from portal.notifications.webhooks.deadline import limit_session
 
-LONGEST_URL = 500
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
 WHOLE_SECONDS = 60.0  # for all of it, however slowly it comes
 PIECE = 65_536
-PORTS = {"http": 80, "https": 443}
 USER_AGENT = "mqtt-namespace-portal/1"
 
 
@@ -32,21 +30,13 @@ def check_address(url: str, hosts: Collection[str]) -> None:
 
     `hosts`: names such as pki.example.internal, .example.internal for all below it, or with a port that is not the usual one.
     """
-    malformed = FetchError("malformed", "Enter an address such as http://pki.example.com/line.crl.")
-    if len(url) > LONGEST_URL or not url.isprintable() or any(sign.isspace() for sign in url) or "\\" in url:
-        raise malformed
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise malformed from None
-    if parts.scheme not in PORTS or not host:
-        raise malformed
-    if parts.username is not None or parts.password is not None:
+    address = parse_address(url)
+    if address is None or address.scheme not in PORTS:
+        raise FetchError("malformed", "Enter an address such as http://pki.example.com/line.crl.")
+    if address.has_credentials:
         raise FetchError("credentials", "Leave out user name and password: a revocation list is public.")
-    name = host.rstrip(".").lower()
-    wanted = name if port in (None, PORTS[parts.scheme]) else f"{name}:{port}"
-    if not any(wanted == known or (known.startswith(".") and wanted.endswith(known)) for known in hosts):
+    name = address.host.rstrip(".")
+    if not is_among(name if address.has_usual_port else f"{name}:{address.port}", hosts):
         raise FetchError("host-not-allowed", "The operator of this portal does not allow this host.")
 
 

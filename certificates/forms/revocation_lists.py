@@ -12,7 +12,7 @@ from certificates.forms.upload import FileOrPasteForm
 from certificates.models import CACertificate
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from namespaces.forms.base import GuardedForm
-from portal.fetching import LONGEST_URL
+from portal.notifications.webhooks.addresses import LONGEST_URL
 
 
 class RevocationListForm(FileOrPasteForm):

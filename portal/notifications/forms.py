@@ -8,7 +8,7 @@ from django import forms
 
 from portal.models import Channel
 from portal.notifications.events import EVENTS, Event
-from portal.notifications.webhooks.targets import LONGEST_URL
+from portal.notifications.webhooks.addresses import LONGEST_URL
 
 HOURS = [(hour, f"{hour:02}:00") for hour in range(24)]
 LONGEST_ZONE = 60

@@ -3,17 +3,11 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from emulator.mqtt.authorization.topics import Authorization
-from emulator.mqtt.connect_decision.authentication import Authenticator
 from emulator.mqtt.connect_decision.connack import Refusal
-from emulator.mqtt.connect_decision.connect_rate import ConnectRate
-from emulator.mqtt.connect_decision.ip_rules import IpRules
+from emulator.mqtt.connect_decision.decision import NamespaceSettings
 from emulator.mqtt.recording.recorder import Peer
-from emulator.mqtt.sessions.broker import Broker
 from emulator.mqtt.sessions.session import Message, Session
-from emulator.mqtt.webhook.namespace_webhook import NamespaceWebhook
 from emulator.mqtt.wire.packets import Reason, Will
-from emulator.profile import AzureProfile
 from emulator.storage.connection_records import ConnectionRecord
 
 
@@ -54,19 +48,10 @@ class ClientConnection(Protocol):
     def end(self, reason: Reason, sentence: str, cause: str, *, code: str = "") -> None: ...
 
 
-class Namespace(Protocol):
-    """What a connection needs of its namespace."""
+class Namespace(NamespaceSettings, Protocol):
+    """What a connection needs of its namespace, besides what decides its CONNECT."""
 
     namespace_id: str
-    azure: AzureProfile
-    authenticator: Authenticator
-    authorization: Authorization
-    broker: Broker
-    connect_rate: ConnectRate
-    ip_rules: IpRules
-    sessions_per_name: int
-    maximum_session_expiry_seconds: int
-    webhook: NamespaceWebhook | None
 
     def record(self, record: ConnectionRecord) -> None: ...
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 
-LONGEST_URL = 500
+from portal.notifications.webhooks.addresses import is_among, parse_address
+
 CONNECT_SECONDS = 5.0
 USER_AGENT = "mqtt-namespace-portal-webhooks/1"
 
@@ -41,27 +42,19 @@ def check_target(url: str) -> None:
 
 def _parts(url: str) -> tuple[str, int]:
     """Return host and port of a well-formed address."""
-    malformed = TargetError("malformed", "Enter an address such as https://hooks.example.com/portal.")
-    if len(url) > LONGEST_URL or not url.isprintable() or any(sign.isspace() for sign in url) or "\\" in url:
-        raise malformed
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise malformed from None
-    if not host:
-        raise malformed
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_internal(host)):
+    address = parse_address(url)
+    if address is None:
+        raise TargetError("malformed", "Enter an address such as https://hooks.example.com/portal.")
+    if address.scheme != "https" and not (address.scheme == "http" and is_internal(address.host)):
         raise TargetError("not_https", "Webhooks need HTTPS, so that nobody on the way can read them.")
-    if parts.username is not None or parts.password is not None:
+    if address.has_credentials:
         raise TargetError("credentials", "Leave out user name and password: the signature shows who sends.")
-    return host, port or (443 if parts.scheme == "https" else 80)
+    return address.host, address.port
 
 
 def is_internal(host: str) -> bool:
     """Return whether the operator allows this host although its address may be private."""
-    name = host.rstrip(".").lower()
-    return any(name == known or (known.startswith(".") and name.endswith(known)) for known in settings.WEBHOOK_HOSTS)
+    return is_among(host.rstrip("."), settings.WEBHOOK_HOSTS)
 
 
 def manager_for(url: str) -> Manager:
