@@ -17,6 +17,7 @@ from typing import Any
 
 from emulator.events.allowed_urls import AllowedUrls
 from emulator.events.life_cycle import LifeCycleEvent, client_event, event_type_of, session_event
+from emulator.events.loop_thread import LoopThread
 from emulator.events.outbox import Budget, Outbox
 from emulator.events.schedule import Schedule
 from emulator.events.sequence_numbers import SequenceNumbers
@@ -28,7 +29,6 @@ from emulator.storage.store import Store
 
 MAX_INCOMING = 20_000  # records and changes that the thread has not taken yet; more are dropped
 SETTLE_SECONDS = 3.0  # changes of one client within this time are one event, of its final state
-STOP_SECONDS = 5.0
 logger = logging.getLogger("emulator.events")
 
 
@@ -127,7 +127,7 @@ class LifeCycleEvents:
         return {"subscriptions": thread.counts() if thread is not None else {}, "dropped": self._dropped}
 
 
-class _Deliveries(threading.Thread):
+class _Deliveries(LoopThread):
     """The thread with the requests."""
 
     def __init__(
@@ -138,50 +138,25 @@ class _Deliveries(threading.Thread):
         schedule: Schedule,
         ca: Path | None,
     ) -> None:
-        super().__init__(name="life-cycle events", daemon=True)
+        super().__init__("life-cycle events")
         self._store = store
         self._incoming = incoming
         self._allowed = allowed
         self._schedule = schedule
         self._ca = ca
-        self._loop = asyncio.new_event_loop()
-        self._woken = asyncio.Event()
         self._is_ready = asyncio.Event()
-        self._is_awake = False  # `_woken` is going to be set
-        self._is_over = False
         self._client: WebhookClient | None = None
         self._budget = Budget()
         self._outboxes: dict[str, Outbox] = {}
         self._numbers: dict[str, SequenceNumbers] = {}
         self._changed: dict[str, Change] = {}  # clients whose changes settle
 
-    def wake(self) -> None:
-        """Let the thread take what came in: one signal for many items."""
-        if not self._is_awake:
-            self._is_awake = True
-            self._loop.call_soon_threadsafe(self._woken.set)
-
-    def stop(self) -> None:
-        self._is_over = True
-        if self.is_alive():
-            self._loop.call_soon_threadsafe(self._woken.set)
-            self.join(STOP_SECONDS)
-
-    def run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._work())
-        finally:
-            self._loop.close()
-
     async def _work(self) -> None:
         self._client = self._make_client()
         self._is_ready.set()
         try:
             while not self._is_over:
-                await self._woken.wait()
-                self._woken.clear()
-                self._is_awake = False  # first, so that what comes in later wakes again
+                await self._next_wake()
                 while self._incoming:
                     self._take(self._incoming.popleft())
         finally:

@@ -10,7 +10,6 @@ Nothing of a URL but its host is in a sentence: its path may hold a key.
 import asyncio
 import contextlib
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import aiohttp
 
 from emulator.authority import AuthorityError
 from emulator.events.allowed_urls import WebhookUrlError, parse_webhook_url
+from emulator.events.loop_thread import LoopThread
 from emulator.events.webhook_client import AddressForbiddenError, client_session, webhook_context
 from emulator.fault_rules import WebhookPlan
 from emulator.mqtt.webhook.answers import MAX_ANSWER_BYTES, Answer, read_answer, unavailable
@@ -28,7 +28,6 @@ from emulator.token_issuer import TokenIssuer
 
 MAX_POOLED = 128  # connections to webhooks; more questions wait for one
 MAX_WAITING = 20_000  # questions
-STOP_SECONDS = 5.0
 _WRONG = b'{"decision": "perhaps"}'  # of the fault `webhook-wrong`
 Then = Callable[[Answer], None]
 logger = logging.getLogger("emulator.webhook")
@@ -75,22 +74,18 @@ class WebhookAsker:
             thread.stop()
 
 
-class _Asking(threading.Thread):
+class _Asking(LoopThread):
     """The thread with the requests. One signal between the threads stands for many questions or answers."""
 
     def __init__(self, broker: asyncio.AbstractEventLoop, options: WebhookOptions, tokens: TokenIssuer) -> None:
-        super().__init__(name="webhook authentication", daemon=True)
+        super().__init__("webhook authentication")
         self.waiting = 0  # questions without an answer
         self._broker = broker
         self._options = options
         self._tokens = tokens
-        self._loop = asyncio.new_event_loop()
         self._questions: deque[tuple[Question, Then]] = deque()
         self._answers: deque[tuple[Then, Answer]] = deque()
-        self._woken = asyncio.Event()
-        self._is_awake = False  # `_woken` is going to be set
         self._is_delivering = False  # `_deliver` is going to be called
-        self._is_over = False
         self._session: aiohttp.ClientSession | None = None
         self._refused_urls: dict[str, str] = {}  # why a URL may not be called, "" if it may
 
@@ -99,9 +94,7 @@ class _Asking(threading.Thread):
     def put(self, question: Question, then: Then) -> None:
         self.waiting += 1
         self._questions.append((question, then))
-        if not self._is_awake:
-            self._is_awake = True
-            self._loop.call_soon_threadsafe(self._woken.set)
+        self.wake()
 
     def _deliver(self) -> None:
         self._is_delivering = False  # first, so that later answers call again
@@ -110,19 +103,7 @@ class _Asking(threading.Thread):
             self.waiting -= 1
             then(answer)
 
-    def stop(self) -> None:
-        self._is_over = True
-        self._loop.call_soon_threadsafe(self._woken.set)
-        self.join(STOP_SECONDS)
-
     # In the thread
-
-    def run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._work())
-        finally:
-            self._loop.close()
 
     async def _work(self) -> None:
         context = await asyncio.to_thread(webhook_context, self._options.ca)
@@ -130,9 +111,7 @@ class _Asking(threading.Thread):
         tasks: set[asyncio.Task[None]] = set()
         try:
             while not self._is_over:
-                await self._woken.wait()
-                self._woken.clear()
-                self._is_awake = False  # first, so that later questions wake again
+                await self._next_wake()
                 while self._questions:
                     task = self._loop.create_task(self._answer(*self._questions.popleft()))
                     tasks.add(task)
