@@ -1,7 +1,4 @@
-"""What Microsoft publishes: bodies as the quickstarts, sample scripts and the specification's examples send them.
-
-The values are our own. Each body is sent in every API version that has its properties.
-"""
+"""Bodies of clients and the other types that Microsoft publishes, the examples of the specification, and keys and operations."""
 
 import uuid
 from datetime import UTC, datetime
@@ -21,170 +18,12 @@ OLDEST = "2023-06-01-preview"
 CLOUD_EVENTS = "CloudEventSchemaV1_0"
 ENABLED = {"state": "Enabled"}
 THUMBPRINT = "3f" * 32
-
 each_version = pytest.mark.parametrize("version", EVENT_GRID_VERSIONS)
 
 
 @pytest.fixture(scope="module")
 def shared(emulator: EmulatorProcess) -> str:
     return emulator.make_namespace(f"ns-{uuid.uuid4().hex[:12]}")
-
-
-@pytest.fixture
-def new_id(emulator: EmulatorProcess) -> str:
-    emulator.call("PUT", emulator.group_id, {"location": LOCATION})
-    return f"{emulator.group_id}/providers/Microsoft.EventGrid/namespaces/ns-{uuid.uuid4().hex[:12]}"
-
-
-# Namespaces
-
-NAMESPACES: dict[str, dict[str, Any]] = {
-    "quickstart with az": {"inputSchema": CLOUD_EVENTS, "topicSpacesConfiguration": ENABLED},
-    "sample script": {"topicsConfiguration": {"inputSchema": CLOUD_EVENTS}, "topicSpacesConfiguration": ENABLED},
-    "setup of the samples": {
-        "isZoneRedundant": True,
-        "topicsConfiguration": {"inputSchema": CLOUD_EVENTS},
-        "topicSpacesConfiguration": ENABLED,
-    },
-    "the schema in the other configuration": {"topicSpacesConfiguration": {**ENABLED, "inputSchema": CLOUD_EVENTS}},
-    "another case": {"inputSchema": "cloudeventschemav1_0", "topicSpacesConfiguration": {"state": "ENABLED"}},
-    "routing page": {
-        "inputSchema": CLOUD_EVENTS,
-        "topicSpacesConfiguration": {
-            **ENABLED,
-            "routeTopicResourceId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/topics/plant",
-        },
-        "isZoneRedundant": True,
-    },
-}
-
-
-@each_version
-@pytest.mark.parametrize("kind", NAMESPACES)
-def test_a_published_namespace_is_created(emulator: EmulatorProcess, new_id: str, kind: str, version: str) -> None:
-    body = {"location": "West Europe", "sku": {"name": "standard", "capacity": 1}, "properties": NAMESPACES[kind]}
-    status, _, made = emulator.request("PUT", new_id, body, api_version=version)
-    assert status == 201, made
-    properties = made["properties"]
-    assert properties["topicSpacesConfiguration"]["state"] == "Enabled"
-    for holder in (properties, properties["topicsConfiguration"], properties["topicSpacesConfiguration"]):
-        assert "inputSchema" not in holder
-    patched = emulator.call("PATCH", new_id, {"properties": NAMESPACES[kind]}, api_version=version)
-    assert patched["properties"] == properties
-
-
-@pytest.mark.parametrize("holder", ["", "topicsConfiguration", "topicSpacesConfiguration"])
-def test_another_input_schema_is_rejected_with_the_field(emulator: EmulatorProcess, shared: str, holder: str) -> None:
-    other = {"inputSchema": "EventGridSchema"}
-    status, _, answer = emulator.request("PATCH", shared, {"properties": {holder: other} if holder else other})
-    path = ".".join(part for part in ("properties", holder, "inputSchema") if part)
-    assert (status, answer["error"]["target"]) == (400, path)
-
-
-def test_a_misspelt_property_is_still_rejected(emulator: EmulatorProcess, shared: str) -> None:
-    status, _, answer = emulator.request("PATCH", shared, {"properties": {"inputschema": CLOUD_EVENTS}})
-    assert (status, answer["error"]["target"]) == (400, "properties.inputschema")
-
-
-# Enumerated values, in any case
-
-
-def in_capitals(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: in_capitals(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [in_capitals(each) for each in value]
-    return value.upper() if isinstance(value, str) else value
-
-
-USER_ASSIGNED = (
-    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/plant".upper()
-)
-ENUMERATED: dict[str, Any] = {
-    "publicNetworkAccess": "Disabled",
-    "inboundIpRules": [{"ipMask": "10.1.0.0/16", "action": "Allow"}],
-    "topicSpacesConfiguration": {
-        "state": "Enabled",
-        "routingEnrichments": {"static": [{"key": "PLANT", "valueType": "String", "value": "4"}], "dynamic": []},
-        "routingIdentityInfo": {"type": "UserAssigned", "userAssignedIdentity": USER_ASSIGNED},
-        "clientAuthentication": {
-            "alternativeAuthenticationNameSources": ["ClientCertificateEmail"],
-            "customJwtAuthentication": {
-                "tokenIssuer": "HTTPS://ISSUER.EXAMPLE",
-                "issuerCertificates": [
-                    {"certificateUrl": "HTTPS://KEYS.EXAMPLE/1", "identity": {"type": "SystemAssigned"}}
-                ],
-            },
-            "webhookAuthentication": {
-                "identity": {"type": "UserAssigned", "userAssignedIdentity": USER_ASSIGNED},
-                "endpointUrl": "HTTPS://HOOK.EXAMPLE",
-                "endpointBaseUrl": "HTTPS://HOOK.EXAMPLE",
-                "azureActiveDirectoryApplicationIdOrUri": "API://HOOK",
-                "azureActiveDirectoryTenantId": "AAAAAAAA-0000-0000-0000-000000000001",
-            },
-        },
-        "customDomains": [
-            {
-                "fullyQualifiedDomainName": "MQTT.EXAMPLE",
-                "identity": {"type": "SystemAssigned"},
-                "validationState": "Pending",
-            }
-        ],
-    },
-}
-
-
-def test_every_enumerated_value_of_a_namespace_is_accepted_in_any_case(emulator: EmulatorProcess, new_id: str) -> None:
-    identity = {"type": "SYSTEMASSIGNED,USERASSIGNED", "userAssignedIdentities": {USER_ASSIGNED: {}}}
-    body = {"location": LOCATION, "identity": identity, "properties": in_capitals(ENUMERATED)}
-    newest = "2025-07-15-preview"
-    emulator.call("PUT", new_id, body, api_version=newest)
-    found = emulator.call("GET", new_id, api_version=newest)
-    assert found["identity"]["type"] == "SystemAssigned, UserAssigned"
-    for name, value in ENUMERATED.items():
-        if name != "topicSpacesConfiguration":
-            assert found["properties"][name] == value
-    configuration = found["properties"]["topicSpacesConfiguration"]
-    for name, value in ENUMERATED["topicSpacesConfiguration"].items():
-        assert configuration[name] == value
-    again = emulator.call("PUT", new_id, found, api_version=newest)
-    assert again["properties"] == found["properties"]
-
-
-@pytest.mark.parametrize(
-    ("properties", "target"),
-    [
-        ({"inboundIpRules": [{"ipMask": "10.1.0.0/16", "action": "Deny"}]}, "inboundIpRules[0].action"),
-        (
-            {
-                "topicSpacesConfiguration": {
-                    "routingEnrichments": {"static": [{"key": "a", "value": "b", "valueType": "Int"}]}
-                }
-            },
-            "topicSpacesConfiguration.routingEnrichments.static[0].valueType",
-        ),
-        (
-            {"topicSpacesConfiguration": {"routingEnrichments": {"dynamic": [{"key": "a"}]}}},
-            "topicSpacesConfiguration.routingEnrichments.dynamic",
-        ),
-        (
-            {
-                "topicSpacesConfiguration": {
-                    "customDomains": [{"fullyQualifiedDomainName": "a.b", "identity": {"type": "None"}}]
-                }
-            },
-            "topicSpacesConfiguration.customDomains[0].identity.type",
-        ),
-    ],
-)
-def test_an_unknown_enumerated_value_is_rejected_with_the_field(
-    emulator: EmulatorProcess, shared: str, properties: dict[str, Any], target: str
-) -> None:
-    status, _, answer = emulator.request("PATCH", shared, {"properties": properties})
-    assert (status, answer["error"]["target"]) == (400, f"properties.{target}")
-
-
-# Clients, topic spaces and permission bindings
 
 
 def put_client(emulator: EmulatorProcess, namespace: str, version: str, **properties: Any) -> dict[str, Any]:
@@ -349,9 +188,6 @@ def test_the_examples_of_the_specification_are_accepted(emulator: EmulatorProces
     for tail in dict.fromkeys(tail for _, tail, _, _ in reversed(EXAMPLES)):
         assert emulator.request("DELETE", new_id + tail, api_version=version)[0] == 200
     assert emulator.request("DELETE", new_id, api_version=version)[0] == 200
-
-
-# Keys, private endpoints and operations
 
 
 @each_version
