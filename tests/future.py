@@ -96,7 +96,7 @@ THE_SAME_PAGES = (
     "tests/portal/test_hidden_rows.py",
     "tests/portal/test_hostile_strings.py",
     "tests/portal/test_other_verbs.py",
-    "tests/portal/test_shell.py",
+    "tests/portal/shell/test_pages.py",
 )
 # And these ask for pages as everyone who may not see them. The others of that file ask as the strongest person only.
 RIGHTS = (

@@ -18,8 +18,8 @@ from portal.demo.identity_provider.people import LINE_A, object_id
 from portal.models import Activity, Team, User
 from portal.single_sign_on.mapping import Grant
 from tests.portal.single_sign_on.signing import bring, reason_of, sign_in, start
-from tests.portal.single_sign_on.test_faults import DISCOVERY, GRAPH, KEYS, TOKEN, Changed, claims_of, in_json
-from tests.portal.single_sign_on.test_faults import header_of as kid_of
+from tests.portal.single_sign_on.tampering import DISCOVERY, GRAPH, KEYS, TOKEN, Changed, claims_of, in_json
+from tests.portal.single_sign_on.tampering import header_of as kid_of
 from tests.support.factories import make_admin
 from tests.support.identity_provider import CLIENTS, IdentityProvider
 from tests.support.seeded_keys import rsa_key
