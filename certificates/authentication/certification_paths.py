@@ -13,8 +13,9 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_key, serial_text
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_key
 from certificates.x509.parsing import library_view, signed_bytes
+from certificates.x509.serial_numbers import serial_text
 from certificates.x509.strength import can_check, is_weak_hash
 
 MAX_PATHS = 8

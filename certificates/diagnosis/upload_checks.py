@@ -18,7 +18,8 @@ from certificates.diagnosis.chain_roles import (
     public_web_ca,
 )
 from certificates.diagnosis.problems import CREATE_CLIENT, CREATE_THUMBPRINT_CLIENT, Fix, Problem, Report, reporter
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_bytes, serial_text
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, public_key_bytes
+from certificates.x509.serial_numbers import serial_text
 from certificates.x509.strength import key_flaw, signature_flaw
 
 EXPIRES_SOON = timedelta(days=30)

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from certificates.x509.certificate import Certificate, serial_digits
+from certificates.x509.certificate import Certificate
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.models import Client, Namespace
 from sync.models import Sight
 

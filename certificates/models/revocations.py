@@ -6,7 +6,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
 from certificates.models.ca_certificates import CACertificate
-from certificates.x509.certificate import Certificate, serial_digits
+from certificates.x509.certificate import Certificate
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.models import Client, Namespace
 from sync.models import Sight
 

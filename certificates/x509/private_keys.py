@@ -1,8 +1,8 @@
 """Detect private keys in any container and notation, before anything else reads the bytes. Pure.
 
 This one function decides for uploads, forms, addresses, ARM bodies and logs. A key is recognised by its armour, by a label that names a
-secret number (`key_marks`), or by the first elements of its DER, wherever they are: after a certificate, under a wrong label, encoded
-several times in any notation (`key_notations`), or in an archive. No key is parsed, and all work is bounded by counting. Sources: X.690
+secret number (`key_formats.marks`), or by the first elements of its DER, wherever they are: after a certificate, under a wrong label, encoded
+several times in any notation (`key_formats.notations`), or in an archive. No key is parsed, and all work is bounded by counting. Sources: X.690
 (DER), RFC 5208 and 5958 (PKCS#8), RFC 8017 appendix A (PKCS#1), RFC 5915 (SEC1), RFC 7292 (PKCS#12), RFC 8018 (PKCS#5),
 OpenSSH PROTOCOL.key, MS-CAPI's PRIVATEKEYBLOB, PKWARE's APPNOTE (ZIP), RFC 1950 to 1952 (zlib, gzip).
 """
@@ -21,8 +21,8 @@ from certificates.x509.containers import (
     read_element,
     read_header,
 )
-from certificates.x509.key_marks import kind_of_text
-from certificates.x509.key_notations import in_other_letters, plain_texts, written_bytes
+from certificates.x509.key_formats.marks import kind_of_text
+from certificates.x509.key_formats.notations import in_other_letters, plain_texts, written_bytes
 from certificates.x509.notations import plain_forms
 
 SHORTEST_KEY = 20  # characters, of armour alone; a key itself has twice as many

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Greatest, Lower
 
-from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark, serial_digits
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark
 from certificates.x509.containers import from_base64, pem_blocks
 from certificates.x509.reading import from_stored_pem, to_azure_pem
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.models import Client, ClientCertificate, Namespace
 from sync.models import Sight
 

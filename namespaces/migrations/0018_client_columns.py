@@ -3,7 +3,8 @@
 from django.db import migrations, models
 from django.db.models import OuterRef, Subquery
 
-from certificates.x509.certificate import DecodingError, load_certificate, serial_digits
+from certificates.x509.certificate import DecodingError, load_certificate
+from certificates.x509.serial_numbers import serial_digits
 
 
 def note_serials(apps, schema_editor):

@@ -10,7 +10,8 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils import timezone
 
 from certificates.authentication.engine import VALIDATION_SCHEMES, authentication_name_key
-from certificates.x509.certificate import name_mark, serials_written
+from certificates.x509.certificate import name_mark
+from certificates.x509.serial_numbers import serials_written
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
 from namespaces.models.core import issuer_order, seen_order

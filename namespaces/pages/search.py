@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 
-from certificates.x509.certificate import serials_written
+from certificates.x509.serial_numbers import serials_written
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import may_connect, rights_of, sight_of, visible_namespaces
 from namespaces.models import (

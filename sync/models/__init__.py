@@ -14,16 +14,8 @@ from sync.models.records import (
     forget_old_records,
 )
 from sync.models.sight import HIDDEN_NAME, NOTHING_SEEN, Sight, of_seen_objects, visible_activities
-from sync.models.synced import (
-    STATE_COLUMNS,
-    Lane,
-    Obstacle,
-    SyncedModel,
-    SyncedQuerySet,
-    SyncState,
-    may_go,
-    sync_state_of,
-)
+from sync.models.sync_states import STATE_COLUMNS, SyncState, sync_state_of
+from sync.models.synced import Lane, Obstacle, SyncedModel, SyncedQuerySet, may_go
 
 __all__ = [
     "HIDDEN_NAME",

@@ -17,38 +17,11 @@ from django.utils.text import capfirst
 from sync.models.findings import Finding
 from sync.models.names import same_name
 from sync.models.sight import Sight
+from sync.models.sync_states import STATE_COLUMNS, SyncState, sync_state_of
 
 if TYPE_CHECKING:
     from sync.arm.gateway import ArmGateway
     from sync.arm.protocols import Reader
-
-
-class SyncState(models.TextChoices):
-    PENDING = "Pending"
-    SYNCING = "Syncing"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    DELETING = "Deleting"
-
-
-STATE_COLUMNS = ("generation", "synced_generation", "parked_code", "deleted_at", "claim_token")
-
-
-def sync_state_of(
-    generation: int,
-    synced_generation: int,
-    parked_code: str,
-    deleted_at: datetime | None,
-    claim_token: uuid.UUID | None,
-) -> SyncState:
-    """Return the sync state for the values of STATE_COLUMNS."""
-    if generation == synced_generation:
-        return SyncState.SUCCEEDED
-    if parked_code:
-        return SyncState.FAILED
-    if deleted_at is not None:
-        return SyncState.DELETING
-    return SyncState.SYNCING if claim_token else SyncState.PENDING
 
 
 # Written by workers only, by conditional UPDATE; an edit that saved them could undo a settlement.

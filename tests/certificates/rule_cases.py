@@ -21,7 +21,8 @@ from certificates.authentication.rules.types import (
     TimeWindow,
     bindings_of,
 )
-from certificates.x509.certificate import load_certificate, public_key_hash, serial_digits
+from certificates.x509.certificate import load_certificate, public_key_hash
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.authorization.group_queries import parse_query
 from tests.certificates.cases import SUBJECT, THUMBPRINT, Plant
 from tests.support.chains import AT, Identity, authority

@@ -16,7 +16,8 @@ from certificates.authentication.rules.types import NamespaceRules
 from certificates.models import CACertificate, RevocationAlarm, RevocationList
 from certificates.namespace_rules import rules_of
 from certificates.notices.revocations import announce_let_in
-from certificates.x509.certificate import Certificate, serial_text
+from certificates.x509.certificate import Certificate
+from certificates.x509.serial_numbers import serial_text
 from namespaces.connections.client_certificates import read_chain
 from namespaces.connections.decided.joining import is_decided_here
 from namespaces.models import Client, ConnectionAttempt, DecisionPoint

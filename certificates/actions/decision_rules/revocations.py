@@ -10,7 +10,8 @@ from certificates.actions.decision_rules.ended_sessions import end_sessions_of
 from certificates.actions.decision_rules.holders import Holder, holder_of
 from certificates.models import CACertificate, RevocationReason, RevokedCertificate
 from certificates.notices.revocations import announce_release, announce_revocation
-from certificates.x509.certificate import Certificate, serial_text
+from certificates.x509.certificate import Certificate
+from certificates.x509.serial_numbers import serial_text
 from namespaces.actions.teams import NO_LONGER_ALLOWED
 from namespaces.control.gate import check_other
 from namespaces.control.kinds import Draft

@@ -27,7 +27,8 @@ from certificates.authentication.types import (
     Step,
     Values,
 )
-from certificates.x509.certificate import Certificate, load_certificate, public_key_hash, serial_digits, serial_text
+from certificates.x509.certificate import Certificate, load_certificate, public_key_hash
+from certificates.x509.serial_numbers import serial_digits, serial_text
 
 
 @dataclass(frozen=True)

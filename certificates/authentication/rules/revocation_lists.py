@@ -16,10 +16,11 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from certificates.authentication.rules.types import REMOVED, ListEntry, RevocationList
 from certificates.x509.algorithms import describe_signature
-from certificates.x509.certificate import Certificate, load_certificate, name_key, public_key_hash, serial_digits
+from certificates.x509.certificate import Certificate, load_certificate, name_key, public_key_hash
 from certificates.x509.containers import as_text, from_base64, looks_like_der, pem_blocks
 from certificates.x509.parsing import LIBRARY_ERRORS, library_view
 from certificates.x509.private_keys import private_key_kind
+from certificates.x509.serial_numbers import serial_digits
 from certificates.x509.strength import SIGNATURES, can_check
 
 MAX_BYTES = 5_242_880

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from certificates.actions.decision_rules.holders import Holder
 from certificates.models import CACertificate, RevokedCertificate
-from certificates.x509.certificate import serials_written
+from certificates.x509.serial_numbers import serials_written
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.models import Client, Namespace
 from portal.listing import asked_text, page_of

@@ -22,7 +22,7 @@ from portal.listing import whole_number
 from portal.models import User
 from portal.web.responses import PageRequest
 from sync.models import SyncedModel, SyncState
-from sync.models.synced import STATE_COLUMNS, sync_state_of
+from sync.models.sync_states import STATE_COLUMNS, sync_state_of
 
 TAG = "in-progress "  # of a message, before the address that its notification asks; see progress_address
 CHANGES = {

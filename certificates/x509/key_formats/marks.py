@@ -1,6 +1,6 @@
 """Recognise a private key in text by its armour, or by a label that names a secret number. Pure.
 
-The text is plain: `key_notations` has undone its escapes. Sources: RFC 7468 (PEM), RFC 1421 (encrypted PEM), RFC 7517 (JWK), OpenSSH
+The text is plain: `key_formats.notations` has undone its escapes. Sources: RFC 7468 (PEM), RFC 1421 (encrypted PEM), RFC 7517 (JWK), OpenSSH
 PROTOCOL.key, PuTTY's documentation appendix C, the outputs of `openssl pkey -text` and `openssl asn1parse`, .NET's `ToXmlString`,
 age's C2SP specification.
 """
