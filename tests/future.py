@@ -88,7 +88,7 @@ WITHOUT_A_DATE = (
     "tests/test_rows_seen.py",
     "tests/test_second_try.py",
 )
-# These walk the pages that test_access_table.py walks with the same rows, for other reasons than their dates.
+# These walk the pages that tests/portal/access walks with the same rows, for other reasons than their dates.
 THE_SAME_PAGES = (
     "tests/portal/serving/test_head.py",
     "tests/portal/test_bad_input.py",
@@ -100,10 +100,10 @@ THE_SAME_PAGES = (
 )
 # And these ask for pages as everyone who may not see them. The others of that file ask as the strongest person only.
 RIGHTS = (
-    "tests/portal/test_access_table.py::test_a_reader_sees_no_buttons_that_change_anything",
-    "tests/portal/test_access_table.py::test_an_object_of_another_namespace_is_not_found",
-    "tests/portal/test_access_table.py::test_hidden_rows_are_not_found_by_anyone_of_another_team",
-    "tests/portal/test_access_table.py::test_hiding_takes_nothing_from_owners_and_the_own_team",
+    "tests/portal/access/test_objects.py::test_a_reader_sees_no_buttons_that_change_anything",
+    "tests/portal/access/test_objects.py::test_an_object_of_another_namespace_is_not_found",
+    "tests/portal/access/test_objects.py::test_hidden_rows_are_not_found_by_anyone_of_another_team",
+    "tests/portal/access/test_objects.py::test_hiding_takes_nothing_from_owners_and_the_own_team",
 )
 
 

@@ -21,8 +21,9 @@ from portal.activity import DOWNLOADS
 from portal.models import Activity, CachedValue, FailedSignIns, SignInCount, User
 from portal.models.evidence import UnsealedPart
 from portal.short_cache import Use, short_cache
+from tests.portal.access.place import arguments, place
 from tests.portal.fuzzing import Fuzz, controls_of
-from tests.portal.test_access_table import CHANGES, OTHER_KEYS, TABLE, arguments, place
+from tests.portal.test_access_table import CHANGES, OTHER_KEYS, TABLE
 from tests.portal.test_logs import console
 from tests.support.append_only import triggers_off
 

@@ -17,14 +17,8 @@ from certificates.models import CACertificate
 from namespaces.models import Client, ClientCertificate, ConnectionAttempt, Namespace, RefusedOperation, SwitchCheck
 from portal.models import Activity, Team, User
 from sync.models import Discard, Finding, PushRecord
-from tests.portal.test_access_table import (
-    PRESS,
-    TABLE,
-    arguments,
-    body_of,
-    place,  # noqa: F401 - a fixture
-    signed_in,
-)
+from tests.portal.access.place import arguments, body_of, place, signed_in  # noqa: F401 - a fixture
+from tests.portal.test_access_table import PRESS, TABLE
 from tests.support.factories import (
     make_ca_certificate,
     make_ca_der,

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from namespaces.models import Namespace
 from portal.models import Activity
-from tests.portal.test_access_table import CHANGES, TABLE, arguments, place, signed_in
+from tests.portal.access.place import arguments, place, signed_in
+from tests.portal.test_access_table import CHANGES, TABLE
 
 pytestmark = pytest.mark.django_db
 __all__ = ["place"]  # the fixture

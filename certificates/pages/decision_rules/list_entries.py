@@ -11,16 +11,8 @@ from certificates.authentication.certification_paths import signed_by
 from certificates.authentication.rules.revocation_lists import ListError, known_list
 from certificates.authentication.rules.types import REASONS, ListEntry
 from certificates.models import CACertificate, RevocationList
-from certificates.x509.certificate import (
-    Certificate,
-    DecodingError,
-    load_certificate,
-    name_mark,
-    public_key_hash,
-    serial_digits,
-    serial_text,
-    serials_written,
-)
+from certificates.x509.certificate import Certificate, DecodingError, load_certificate, name_mark, public_key_hash
+from certificates.x509.serial_numbers import serial_digits, serial_text, serials_written
 from namespaces.models import Client, ClientCertificate
 from portal.listing import asked_text
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 from certificates.models import CACertificate, RevocationList
 from certificates.notices.lists import announce_stale_lists
 from certificates.tasks import fetch_revocation_lists
-from certificates.x509.certificate import load_certificate, serial_digits
+from certificates.x509.certificate import load_certificate
+from certificates.x509.serial_numbers import serial_digits
 from namespaces.connections.client_certificates import path_of
 from namespaces.models import DecisionChange, Namespace
 from portal.models import Activity, Notice, NoticeRecipient, Team, User

@@ -9,11 +9,7 @@ from typing import cast
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    pkcs7,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7
 
 from tests.certificates.uploads.chains import (
     BARE,
@@ -28,14 +24,7 @@ from tests.certificates.uploads.chains import (
     in_one_line,
 )
 from tests.certificates.written_uploads import broken_again, readable
-from tests.support.chains import (
-    AT,
-    authority,
-    name_of,
-    public_key_pem,
-    self_signed,
-    signing_request,
-)
+from tests.support.chains import AT, authority, name_of, public_key_pem, self_signed, signing_request
 from tests.support.der import sequence
 
 

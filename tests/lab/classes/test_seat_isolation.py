@@ -11,7 +11,9 @@ from lab.actions.classes.making import create_class
 from lab.models import Seat, TrainingClass
 from namespaces.models import Namespace
 from portal.models import User
-from tests.portal.test_access_table import CHANGES, TABLE, arguments, body_of, place, url_arguments
+from tests.portal.access.place import arguments, body_of, place
+from tests.portal.access.urls import url_arguments
+from tests.portal.test_access_table import CHANGES, TABLE
 from tests.support.emulator_process import EmulatorProcess
 
 __all__ = ["place"]

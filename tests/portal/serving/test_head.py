@@ -13,7 +13,8 @@ from lab.models import BrowserDevice
 from namespaces.models import ClientImport, Namespace
 from portal.models import Activity, User
 from portal.serving.head_requests import HeadMiddleware
-from tests.portal.test_access_table import OTHER_KEYS, TABLE, arguments, place
+from tests.portal.access.place import arguments, place
+from tests.portal.test_access_table import OTHER_KEYS, TABLE
 from tests.support.factories import make_client
 
 __all__ = ["place"]

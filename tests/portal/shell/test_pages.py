@@ -10,7 +10,8 @@ from django_htmx.http import HTMX_STOP_POLLING
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import User
 from portal.registry import menu_for
-from tests.portal.test_access_table import PEOPLE, TABLE, ask, body_of, place, signed_in
+from tests.portal.access.place import ask, body_of, place, signed_in
+from tests.portal.test_access_table import PEOPLE, TABLE
 from tests.support.factories import PASSWORD
 from tests.support.markup import on_one_line
 

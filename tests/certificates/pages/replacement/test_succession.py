@@ -29,12 +29,7 @@ from tests.certificates.pages.replacement.conftest import (
 )
 from tests.namespaces.connections.device_log import Log
 from tests.support.chains import authority, key_identifier
-from tests.support.factories import (
-    PASSWORD,
-    make_ca_certificate,
-    make_team,
-    owner_of,
-)
+from tests.support.factories import PASSWORD, make_ca_certificate, make_team, owner_of
 
 pytestmark = pytest.mark.django_db
 
