@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from certificates.models import CACertificate
 from certificates.pages.decision_rules.let_in import open_let_in
+from certificates.pages.first_contact.lists import count_waiting
 from certificates.x509.thumbprints import thumbprint_digits
 from namespaces.access import sight_of
 from namespaces.pages.menu import BROKER, count_of
@@ -23,6 +24,15 @@ MENU = (
     MenuItem(TROUBLESHOOTING, "Test authentication", "shield-check", "certificates:test_authentication", order=300),
     MenuItem(OPERATIONS, "Expiries", "calendar-clock", "certificates:expiries", order=230),
     MenuItem(BROKER, "Rules", "gavel", "certificates:rules", order=170, count=open_let_in, need="bad"),
+    MenuItem(
+        BROKER,
+        "Waiting devices",
+        "hourglass",
+        "certificates:waiting_devices",
+        order=175,
+        count=count_waiting,
+        need="warning",
+    ),
     MenuItem(TROUBLESHOOTING, "Sample certificates", "flask-conical", "certificates:sample_certificates", order=320),
 )
 

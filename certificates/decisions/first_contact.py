@@ -174,7 +174,8 @@ def explained(decision: Decision, outcome: str, sentence: str) -> Decision:
     """Return a decision whose step about the client says what came of the first contact, in a word and a sentence."""
     steps = tuple(_explained(step, outcome, sentence) if step.code == CLIENT_FOUND else step for step in decision.steps)
     failing = next((step for step in steps if step.outcome == FAILED), None)
-    return decision._replace(steps=steps, reason=failing.sentence if failing is not None else decision.reason)
+    reason = failing.sentence if failing is not None else f"{decision.reason} {sentence}"
+    return decision._replace(steps=steps, reason=reason)
 
 
 def _explained(step: Step, outcome: str, sentence: str) -> Step:

@@ -1,6 +1,6 @@
 """Registration on first contact: the template of a CA certificate, what it registered, the devices that wait, and blocked names."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -76,7 +76,7 @@ class RegisteredDevice(models.Model):
 class OfTeamQuerySet(models.QuerySet[Any]):
     """Rows with a namespace, a team, and no creator."""
 
-    def visible_to(self, sight: Sight) -> "OfTeamQuerySet":
+    def visible_to(self, sight: Sight) -> Self:
         """Rows that this person may see: where other teams are hidden, those of their teams and of none."""
         rows = self.filter(sight.condition("namespace", is_hideable=False))
         if sight.partly is None or sight.everywhere:
@@ -139,7 +139,7 @@ class BlockReason(models.TextChoices):
 
 
 class BlockedNameQuerySet(OfTeamQuerySet):
-    def names(self) -> "BlockedNameQuerySet":
+    def names(self) -> Self:
         """The names, without their certificates, and without those that a client has again."""
         again = Client.objects.present().filter(
             namespace=OuterRef("namespace"), authentication_key=OuterRef("authentication_key")

@@ -11,6 +11,8 @@ from certificates.views import (
 )
 from certificates.views.ca_certificates import CA_CERTIFICATES
 from certificates.views.decision_rules import alarms, bindings, clients, lists, revocations, rules
+from certificates.views.first_contact import lists as first_contact_lists
+from certificates.views.first_contact import template as first_contact
 from namespaces.views.resources.urls import resource_urls
 
 app_name = "certificates"
@@ -129,6 +131,29 @@ urlpatterns: list[URLPattern] = [
         "<int:pk>/clients/<client_name:name>/certificates/",
         clients.client_certificates,
         name="client_certificates",
+    ),
+    # Registration on first contact
+    path(
+        "<int:pk>/ca-certificates/<resource_name:name>/first-contact/",
+        first_contact.ca_certificate_contact,
+        name="ca_certificate_contact",
+    ),
+    path("<int:pk>/waiting-devices/", first_contact_lists.waiting_devices, name="waiting_devices"),
+    path(
+        "<int:pk>/waiting-devices/register/",
+        first_contact_lists.waiting_devices_register,
+        name="waiting_devices_register",
+    ),
+    path(
+        "<int:pk>/waiting-devices/dismiss/",
+        first_contact_lists.waiting_devices_dismiss,
+        name="waiting_devices_dismiss",
+    ),
+    path("<int:pk>/blocked-names/", first_contact_lists.blocked_names, name="blocked_names"),
+    path(
+        "<int:pk>/blocked-names/<int:blocked>/release/",
+        first_contact_lists.blocked_name_release,
+        name="blocked_name_release",
     ),
     # Who decides
     path("<int:pk>/configuration/authentication/", decision_mode.decision_mode, name="decision_mode"),

@@ -125,11 +125,12 @@ CA_CERTIFICATES = Kind(
     form_context=_form_context,
     update_title="Edit description",
     delete=_delete,
-    pages=("pem", "clients", "replace", "possession", "binding", "check_file"),
+    pages=("pem", "clients", "replace", "possession", "binding", "contact", "check_file"),
     tabs=(
         ("detail", "Certificate"),
         ("clients", "Clients it signed"),
         ("binding", "Vouches for"),
+        ("contact", "First contact"),
         ("possession", "Proof of possession"),
         *ROW_TABS[1:],
     ),

@@ -18,13 +18,16 @@ LEADS = ("lead of Line 1", "lead of Line 2")
 # What somebody who manages one type may change beyond a Reader's pages: the urls of that type, and choosing among rows.
 MANAGES: dict[str, tuple[str, ...]] = {
     "certificate_uploader": ("certificates:ca_certificate_",),
-    "client_manager": ("namespaces:client", "lab:device", "certificates:client", "certificates:certificate_"),
+    "client_manager": (
+        *("namespaces:client", "lab:device", "certificates:client", "certificates:certificate_"),
+        *("certificates:waiting_", "certificates:blocked_"),
+    ),
 }
 AMONG_ROWS = {"sync:sync_retry", "sync:sync_discard", "sync:drift_resolve"}
 # Of a CA certificate of any team: each team decides about its own clients.
 OF_EACH_TEAM = {"certificates:clients_confirm_replacement"}
 OF_A_CLIENT = {f"certificates:client_{page}" for page in ("certificates", "pin", "unpin", "revocation_alarm")}
-NAMING_A_ROW = {"name", "thumbprint", "revoked"}  # arguments of URLs of one CA certificate, client or certificate
+NAMING_A_ROW = {"name", "thumbprint", "revoked", "blocked"}  # of URLs of one CA certificate, client or certificate
 PRESS = authority("Line A CA").issue("press-1")  # the certificate of the client press-1
 # The method, and the weakest of PEOPLE with access; "everybody" needs no sign-in, "stranger" any sign-in, "lead" is a team lead.
 TABLE: dict[str, tuple[str, str]] = {
@@ -230,6 +233,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:rules": ("GET", "reader"),
     "certificates:ca_certificate_binding": ("GET", "reader"),
     "certificates:ca_certificate_unbind": ("POST", "contributor"),
+    "certificates:ca_certificate_contact": ("GET", "reader"),
+    "certificates:waiting_devices": ("GET", "reader"),
+    "certificates:waiting_devices_register": ("POST", "contributor"),
+    "certificates:waiting_devices_dismiss": ("POST", "contributor"),
+    "certificates:blocked_names": ("GET", "reader"),
+    "certificates:blocked_name_release": ("POST", "contributor"),
     "certificates:ca_certificate_crls": ("GET", "reader"),
     "certificates:ca_certificate_crl": ("GET", "reader"),
     **{f"certificates:ca_certificate_crl_{page}": ("POST", "contributor") for page in ("address", "fetch")},
@@ -372,6 +381,7 @@ CHANGES = {
     "certificates:ca_certificate_delete": "contributor",
     "certificates:rules": "contributor",
     "certificates:ca_certificate_binding": "contributor",
+    "certificates:ca_certificate_contact": "contributor",
     "certificates:ca_certificate_crls": "contributor",
     "certificates:ca_certificate_crl_remove": "contributor",
     "certificates:certificate_revoke": "contributor",

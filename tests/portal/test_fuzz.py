@@ -77,6 +77,8 @@ NEED_NO_FIELD = (
     "_let_in",
     "_nonce",
     "_release",
+    "_devices_register",
+    "_devices_dismiss",
     "_unbind",
     "_crl_fetch",
     "_crl_remove",
@@ -107,6 +109,8 @@ PAGES = {
     **{f"lab:device_{each}": "lab:device_detail" for each in ("connect", "publish", "subscribe", "unsubscribe")},
     "certificates:ca_certificate_crl_address": "certificates:ca_certificate_crls",
     "certificates:client_pin": "certificates:client_certificates",
+    "certificates:waiting_devices_register": "certificates:waiting_devices",
+    "certificates:waiting_devices_dismiss": "certificates:waiting_devices",
     "certificates:sample_certificates_draft": "certificates:sample_certificates",
     "certificates:sample_certificates_register": "certificates:sample_certificates",
     "certificates:ca_certificate_check_file": "certificates:ca_certificate_upload",
@@ -245,6 +249,7 @@ def _forget_downloads() -> None:
 
 NUMBERED = {"pk", "cursor", "entry", "finding", "assignment", "asked", "team", "webhook", "delivery", "mail"}
 NUMBERED |= {"alarm", "number", "person", "invitation", "run", "training", "seat", "device", "shared", "revoked"}
+NUMBERED |= {"blocked"}
 LEADS_BACK = {"namespaces:access_withdraw"}  # where a request that is gone is told of
 
 

@@ -65,6 +65,7 @@ from tests.portal.test_access_table import OF_DRAFTS, PRESS, TABLE
 from tests.support.chains import Identity, authority
 from tests.support.editions import edition
 from tests.support.factories import (
+    make_blocked_name,
     make_ca_certificate,
     make_client,
     make_client_certificate,
@@ -78,6 +79,7 @@ from tests.support.factories import (
     make_team,
     make_topic_space,
     make_user,
+    make_waiting_device,
 )
 from tests.support.form_rows import posted_rows
 from tests.support.kept_rows import KeptRows
@@ -207,6 +209,9 @@ def furnish(line: Identity, sensor: Identity, giant: Identity) -> None:
     make_client_certificate(namespace, "press-1", PRESS.der, subject=NASTY, issuer=NASTY)
     released = {"released_at": timezone.now(), "released_by": owner}
     make_revoked_certificate(namespace, "press-1", giant.der, **words, **released)
+    names = {"authentication_name": NASTY[:128], "why": NASTY, "held": "refused"}
+    make_waiting_device(namespace, "line-a", "a", giant.der, pk=1000, team=team, **names)
+    make_blocked_name(namespace, NASTY[:128], pk=1000, team=team, client_name=SHORT[:128])
     make_outgoing(owner, namespace)
     now = timezone.now()
     asked = {

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from certificates.models import CACertificate, RevocationAlarm, RevokedCertificate
+from certificates.authentication.types import authentication_name_key
+from certificates.models import BlockedName, CACertificate, RevocationAlarm, RevokedCertificate, WaitingDevice
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import load_certificate
 from namespaces.models import (
@@ -126,6 +127,21 @@ def make_revocation_alarm(client: Client, **fields: Any) -> RevocationAlarm:
     times = {"at": timezone.now(), "last_at": timezone.now(), "cursor": 1}
     values: dict[str, Any] = {**known, **times, **fields}
     return RevocationAlarm.objects.create(namespace=client.namespace, client=client, **values)
+
+
+def make_waiting_device(namespace: Namespace, ca: str, name: str, der: bytes, **fields: Any) -> WaitingDevice:
+    """Make a device that waits for a person, below the CA certificate of this name."""
+    times = {"first_seen_at": timezone.now(), "last_seen_at": timezone.now()}
+    leaf, row = load_certificate(der), CACertificate.objects.get(namespace=namespace, name=ca)
+    facts = {"thumbprint": leaf.thumbprint_sha256, "der": der, "subject": leaf.subject, "user_name": name}
+    names = {"authentication_name": name, "authentication_key": authentication_name_key(name)}
+    return WaitingDevice.objects.create(namespace=namespace, ca=row, **facts | names | times | fields)
+
+
+def make_blocked_name(namespace: Namespace, name: str, **fields: Any) -> BlockedName:
+    names = {"authentication_name": name, "authentication_key": authentication_name_key(name)}
+    values: dict[str, Any] = {"client_name": name, "reason": "deleted", "at": timezone.now(), **names, **fields}
+    return BlockedName.objects.create(namespace=namespace, **values)
 
 
 def make_configuration(namespace: Namespace, **fields: Any) -> NamespaceConfiguration:

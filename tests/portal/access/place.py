@@ -44,6 +44,7 @@ from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_A_CLIENT, OF_DRAFTS, OF_TEAMS, PRESS
 from tests.support.factories import (
     make_admin,
+    make_blocked_name,
     make_ca_certificate,
     make_client,
     make_client_certificate,
@@ -56,6 +57,7 @@ from tests.support.factories import (
     make_revoked_certificate,
     make_topic_space,
     make_user,
+    make_waiting_device,
 )
 from tests.support.kept_rows import KeptRows
 
@@ -98,6 +100,8 @@ def furnish() -> None:
     make_ca_certificate(namespace, "line-a", **own)
     make_client_certificate(namespace, "press-1", PRESS.der)
     make_revoked_certificate(namespace, "press-1", PRESS.issue("press-1-old").der, pk=1000, **own)
+    make_blocked_name(namespace, "press-old", pk=1000, **own)
+    make_waiting_device(namespace, "line-a", "press-new", PRESS.issue("press-new").der, pk=1000, **own)
     make_configuration(namespace)
     make_client_group(namespace, "press-1", **own)
     make_topic_space(namespace, "press-1", **own)
@@ -181,6 +185,7 @@ def arguments(name: str, pk: int) -> dict[str, Any]:
         "name": "line-a" if name.startswith("certificates:") and name not in OF_A_CLIENT else "press-1",
         "thumbprint": PRESS.thumbprint,
         "revoked": 1000,
+        "blocked": 1000,
         "pin": 1000,
         "field": "name",
         "ending": "json",

@@ -59,6 +59,7 @@ REMOVES = (
     "_member_remove",
     "invitation_revoke",
     "class_end",
+    "blocked_name_release",
 )  # a POST leaves nothing for the next person
 ONE_OF_TEAMS = "client_manager of Line 2"  # the least of OF_TEAMS
 ASKED = 1 if "FAKETIME" in os.environ else None  # no date changes what the others may do: tests/future.py

@@ -1,0 +1,1 @@
+"""What the pages about registration on first contact show."""

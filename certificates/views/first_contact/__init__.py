@@ -1,0 +1,1 @@
+"""Pages about registration on first contact."""
