@@ -87,6 +87,14 @@ def keep_attempts(
     _drop_oldest(ConnectionAttempt, pk)
 
 
+def note_shown(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:
+    """Note what attempts show that were stored and counted before, when less was known about them."""
+    note_issuers(pk, attempts)
+    note_last_attempts(pk, attempts)
+    _mark_seen(pk, attempts)
+    remember(pk, _showings(attempts))
+
+
 def _not_counted(attempts: Sequence[ConnectionAttempt], before: int, cursor: int) -> list[ConnectionAttempt]:
     """Return the attempts after the cursor `before`; all of them where the log began anew."""
     return [attempt for attempt in attempts if attempt.cursor > before or cursor < before]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from certificates.x509.certificate import Certificate
 from namespaces.connections.decided.joining import PORTAL, join_known, numbered
-from namespaces.connections.log_import import attempt_of, keep_attempts
+from namespaces.connections.log_import import attempt_of, keep_attempts, note_shown
 from namespaces.models import Client, ConnectionAttempt, DecisionPoint, Namespace
 
 
@@ -39,7 +39,20 @@ def take_decisions(pk: int, records: Sequence[DecisionRecord]) -> None:
         fresh = numbered(pk, join_known(pk, attempts), at=now)
         if fresh:
             keep_attempts(pk, fresh[-settings.CONNECTION_LOG_KEEP :], fresh, at=now)
+        joined = _let_in(pk, [attempt for attempt in attempts if attempt not in fresh])
+        if joined:
+            note_shown(pk, joined)
         _note_asking(pk, attempts)
+
+
+def _let_in(pk: int, joined: Sequence[ConnectionAttempt]) -> list[ConnectionAttempt]:
+    """Return the attempts that were joined to the broker's record and let in. It came first, and may have named no client."""
+    requests = [attempt.request_id for attempt in joined if attempt.accepted and attempt.request_id]
+    if not requests:
+        return []
+    rows = ConnectionAttempt.objects.filter(namespace=pk, request_id__in=requests, accepted=True)
+    let_in = set(rows.values_list("request_id", flat=True))
+    return [attempt for attempt in joined if attempt.request_id in let_in]
 
 
 def _note_asking(pk: int, attempts: Sequence[ConnectionAttempt]) -> None:

@@ -14,12 +14,15 @@ from certificates.decision_service.messages import message_of
 from certificates.decision_service.recorder import Recorder
 from certificates.decision_service.records import Recorded
 from certificates.decisions.requests import ConnectRequest
+from certificates.x509.certificate import load_certificate
+from certificates.x509.reading import to_pem
 from namespaces.connections.decided.joining import OWN_NUMBERS
 from namespaces.connections.decided.taking import DecisionRecord, take_decisions
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, ConnectionCount, DecisionPoint, Namespace, RefusedName
 from tests.certificates.decision_service.conftest import Asking, make_asking
 from tests.certificates.decision_service.deciding import DecidingPortal
+from tests.support.chains import authority
 from tests.support.factories import make_client, make_namespace
 from tests.support.waiting import until
 
@@ -86,6 +89,24 @@ def test_both_records_of_a_connect_are_one_row(is_portal_first: bool, portal: st
     )
     assert newest.cursor > other.cursor >= OWN_NUMBERS
     assert counts(namespace) == {"client-enabled": 1, result: 1}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("broker", ["", "QuotaExceeded"])
+def test_a_certificate_is_kept_whichever_record_comes_first(broker: str) -> None:
+    """The broker does not know the client that was registered on first contact, and its record may come first."""
+    namespace = make_namespace()
+    client = make_client(namespace, "sensor-1")
+    take_decisions(namespace.pk, [decided("other", "client-enabled", seconds=-1)])
+    ConnectionIntake().take(namespace.pk, [told("r1", broker, cursor=7, clientName="")], 7)
+    leaf = load_certificate(authority("Line CA", at=AT).issue("sensor-1").der)
+    take_decisions(namespace.pk, [replace(decided("r1", presentedChain=[to_pem(leaf.der)]), shown=(leaf,))])
+    client.refresh_from_db()
+    is_let_in = not broker
+    assert (client.certificate_thumbprint == leaf.thumbprint_sha256, client.last_seen_at is not None) == (
+        is_let_in,
+        is_let_in,
+    )
 
 
 @pytest.mark.django_db
