@@ -14,13 +14,14 @@ class CertificatesConfig(AppConfig):
         from certificates.actions.decision_rules.let_in import note_let_in
         from certificates.actions.first_contact.blocks import note_changed_clients
         from certificates.actions.first_contact.kinds import FIRST_CONTACT_KINDS
+        from certificates.actions.first_contact.templates import TEMPLATE_KIND
         from certificates.actions.rollovers import remind_by_clock, successions
         from certificates.models import CACertificate, next_expiries
         from certificates.notices.expiries import announce_expiries
         from certificates.notices.lists import announce_stale_lists
         from certificates.pages.authentication_trace import trusted_cas
         from certificates.pages.ca_certificate_list import uploaded_cas
-        from certificates.pages.change_sets import certificate_fields, change_set_parts
+        from certificates.pages.change_sets import certificate_fields, change_set_parts, template_fields
         from certificates.pages.decision_rules.let_in import open_let_in_by_namespace
         from certificates.reach.conditions import in_reach_of
         from certificates.reach.counting import clients_by_team
@@ -56,6 +57,7 @@ class CertificatesConfig(AppConfig):
             register_kind(kind)
         register_reach(clients_by_team)
         register_change_fields(CA_CERTIFICATE.code, certificate_fields)
+        register_change_fields(TEMPLATE_KIND, template_fields)
         register_change_set_parts(change_set_parts)
         register_reach_filter(in_reach_of)
         register_successions(successions)

@@ -6,12 +6,16 @@ from typing import Any
 from django.utils import timezone
 
 from certificates.actions.ca_changes import CA_CERTIFICATE
+from certificates.actions.first_contact.templates import TemplateValues
+from certificates.authentication.types import SCHEMES_BY_VALUE
+from certificates.models import FirstContact
+from certificates.pages.first_contact.template import SOURCES
 from certificates.pages.reach import ShownReach, doctor_of_certificate, reach_of_upload
 from certificates.x509.reading import Certificate, DecodingError, read_upload
 from certificates.x509.thumbprints import grouped_thumbprint
 from namespaces.models import Change, ChangeSet
 from namespaces.registry import ChangeField, ChangeSetPart
-from portal.models import User
+from portal.models import Team, User
 from sync.control import Operation
 
 
@@ -36,6 +40,24 @@ def certificate_fields(held: Mapping[str, Any]) -> list[ChangeField]:
         ChangeField("key", "Key", certificate.key),
         ChangeField("may_sign", "May sign", _may_sign(certificate)),
         ChangeField("thumbprint", "Thumbprint", grouped_thumbprint(certificate.thumbprint_sha256)),
+    ]
+
+
+def template_fields(held: Mapping[str, Any]) -> list[ChangeField]:
+    """Write out what a CA certificate does on first contact."""
+    values = TemplateValues.from_dict(held)
+    team = Team.objects.filter(pk=values.team).first() if values.team is not None else None
+    attributes = ", ".join(f"{key}: {value}" for key, value in values.attributes.items())
+    return [
+        ChangeField("mode", "A device without a client", FirstContact(values.mode).label),
+        ChangeField("source", "Name", dict(SOURCES)[values.source]),
+        ChangeField("by_thumbprint", "Scheme", SCHEMES_BY_VALUE[values.validation_scheme].label),
+        ChangeField("team", "Team of the client", team.name if team is not None else "none"),
+        ChangeField("attributes", "Attributes", attributes or "none"),
+        ChangeField("patterns", "Names", ", ".join(values.patterns) or "every name"),
+        ChangeField("per_minute", "Registrations each minute", str(values.per_minute)),
+        ChangeField("per_hour", "Registrations each hour", str(values.per_hour)),
+        ChangeField("cap", "Registrations in all", str(values.cap)),
     ]
 
 

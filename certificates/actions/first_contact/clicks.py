@@ -94,14 +94,14 @@ def _why(decision: Decision) -> str:
 
 
 def _state(namespace: Namespace, row: WaitingDevice) -> NamespaceState:
-    """Return the namespace with those clients only that the device could be by one of its names."""
+    """Return the namespace with those clients only that the device could be by one of its names. What is hidden has no names."""
     cas = CACertificate.objects.trusted().filter(namespace=namespace.pk).order_by("pk")
     clients = Client.objects.present().filter(namespace=namespace.pk, authentication_key__in=_keys(row))
     return NamespaceState(
-        cas=tuple(TrustedCA(ca.name, bytes(ca.der)) for ca in cas if ca.der),
+        cas=tuple(TrustedCA(namespace.sight.name_of(ca), bytes(ca.der)) for ca in cas if ca.der),
         clients={each.authentication_key: record_of(each) for each in clients.select_related("team")},
         alternative_sources=namespace.alternative_sources,
-        rules=rules_of(namespace.pk),
+        rules=rules_of(namespace.pk, sight=namespace.sight),
     )
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from certificates.actions.first_contact.templates import TemplateValues
 from certificates.authentication.engine import authenticate
-from certificates.authentication.types import ALTERNATIVE_SOURCES, SCHEMES_BY_VALUE, NamespaceState
-from certificates.decisions.first_contact import CLIENT_FOUND, Template, newcomer
+from certificates.authentication.types import ALTERNATIVE_SOURCES, FAILED_TITLES, SCHEMES_BY_VALUE, NamespaceState
+from certificates.decisions.first_contact import CLIENT_FOUND, Newcomer, Template, newcomer
 from certificates.models import CACertificate, FirstContact, RegisteredDevice, RegistrationTemplate, WaitingDevice
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.certificate import public_key_hash
 from namespaces.connections.client_certificates import presented_ders
-from namespaces.models import LastAttempt
+from namespaces.models import LastAttempt, Namespace, Role
+from namespaces.rights import Rights
 from portal.models import Team
 
 MOST_TRIED = 200  # refused devices, the newest first
@@ -92,28 +93,37 @@ def preview_of(row: CACertificate, values: TemplateValues, *, at: datetime) -> P
     tried = 0
     names: list[str] = []
     others: list[tuple[str, str]] = []
-    state = namespace_state(row.namespace)
+    state = _whole_state(row)
     for attempt in refused.order_by("-at")[:MOST_TRIED]:
         found = _found(attempt, state, template, at)
         if found is None:
             continue
         tried += 1
-        name, sentence = found
-        if sentence:
-            others.append((name, sentence))
-        else:
-            names.append(name)
+        if not found.objection:
+            names.append(found.client.authentication_name)
+            continue
+        sentence = found.sentence
+        if row.namespace.sight.is_partial:  # it may name what is hidden
+            sentence = f"{FAILED_TITLES.get(found.objection, 'Not registered on first contact')}."
+        others.append((found.client.authentication_name, sentence))
     return Preview(tried, len(names), names[:NAMED], others[:NAMED])
 
 
-def _found(attempt: LastAttempt, state: NamespaceState, template: Template, at: datetime) -> tuple[str, str] | None:
-    """Return the name of the client that a device would get, and why not or ""; None where the template is not about it."""
+def _whole_state(row: CACertificate) -> NamespaceState:
+    """Return the namespace with the clients and CA certificates of all teams: whose devices these are does not depend on who asks."""
+    every = Namespace.objects.get(pk=row.namespace_id)
+    every.rights = Rights(((Role.OWNER, None),))
+    return namespace_state(every)
+
+
+def _found(attempt: LastAttempt, state: NamespaceState, template: Template, at: datetime) -> Newcomer | None:
+    """Return the device of an attempt; None where the template is not about it, or a client has its name by now."""
     presented, user_name = bytes(attempt.der), attempt.user_name or None
     chain = tuple(filter(None, presented_ders(attempt.chain)))
     decision = authenticate(presented=presented, chain=chain, user_name=user_name, state=state, at=at)
     if decision.code != CLIENT_FOUND:
         return None
-    found = newcomer(
+    return newcomer(
         decision,
         presented=presented,
         chain=chain,
@@ -122,4 +132,3 @@ def _found(attempt: LastAttempt, state: NamespaceState, template: Template, at: 
         templates={template.key: template},
         at=at,
     )
-    return None if found is None else (found.client.authentication_name, found.sentence)

@@ -19,6 +19,7 @@ from certificates.pages.first_contact.lists import (
     waiting_list,
 )
 from namespaces.access import get_namespace, whom_to_ask
+from namespaces.connections.hidden_names import texts_without_hidden_names
 from namespaces.models import Client, Namespace
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
@@ -82,7 +83,7 @@ def _decide_each(request: PageRequest, pk: int, decide: Decide, done_word: str, 
             held.append(each)
         else:
             done += 1
-    for sentence in refused[:MOST_NAMED]:
+    for sentence in texts_without_hidden_names(namespace, refused[:MOST_NAMED]):
         messages.error(request, sentence, extra_tags="device-refused")
     if len(refused) > MOST_NAMED:
         messages.error(request, f"{len(refused) - MOST_NAMED} more were left as they are.", extra_tags="device-refused")

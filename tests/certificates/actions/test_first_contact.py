@@ -20,6 +20,7 @@ from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.actions.clients import change_authentication_name, create_client, delete_client, update_client
 from namespaces.control.gate import NeedsApproval
 from namespaces.models import ChangeSet, Client, ControlPolicy, DecisionChange
+from namespaces.pages.control.shown_changes import shown_changes
 from namespaces.rules.errors import RuleError
 from portal.models import Activity
 from tests.certificates.first_contacts import LINE, device_of
@@ -229,6 +230,8 @@ def test_to_turn_it_on_and_to_release_wait_for_approval(plant: Plant) -> None:  
         set_template(plant.rita, ca=row, values=values)
     assert not RegistrationTemplate.objects.exists()
     change_set = plant.request(plant.rita, held.value)
+    shown = shown_changes(list(change_set.changes.all()))[0]
+    assert {line.key for line in shown.lines if line.differs} == {"mode", "team", "attributes"}
     approve_now(plant.olga, change_set)
     run_change_set(change_set.pk)
     change_set.refresh_from_db()
