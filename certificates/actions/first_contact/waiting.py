@@ -1,6 +1,7 @@
 """Devices that wait for a person: noted when they come, registered or dismissed by a click."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db.models import F
 from django.utils import timezone
@@ -17,7 +18,8 @@ from portal import activity
 from portal.models import User
 from sync.control import one_transaction
 
-MOST_WAITING = 1_000  # of a namespace
+MOST_WAITING = 1_000  # of a namespace; where there are so many, those go that did not come for KEPT
+KEPT = timedelta(days=30)
 
 
 def note_waiting(
@@ -32,7 +34,9 @@ def note_waiting(
     if known.update(times=F("times") + 1, **facts):
         return True
     if rows.count() >= MOST_WAITING:
-        return False
+        rows.filter(last_seen_at__lt=now - KEPT).delete()
+        if rows.count() >= MOST_WAITING:
+            return False
     WaitingDevice.objects.create(
         namespace_id=namespace_pk,
         authentication_name=name,

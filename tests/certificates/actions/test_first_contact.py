@@ -10,6 +10,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from certificates.actions.decision_rules.bindings import bind_issuer
+from certificates.actions.first_contact import waiting
 from certificates.actions.first_contact.blocks import release_name
 from certificates.actions.first_contact.registering import Contact, Outcome, meet
 from certificates.actions.first_contact.templates import TemplateValues, set_template
@@ -93,6 +94,18 @@ def test_a_queued_device_waits_once(plant: Plant, ca: CACertificate) -> None:  #
     assert meets(ca).outcome == Outcome.BLOCKED
     release_name(plant.dana, blocked=BlockedName.objects.get(thumbprint=""))
     assert (meets(ca).outcome, BlockedName.objects.exists()) == (Outcome.WAITING, False)
+
+
+def test_a_full_list_forgets_those_that_came_long_ago(
+    plant: Plant,  # noqa: F811
+    ca: CACertificate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_WAITING", 2)
+    change(ca, plant, mode="queue")
+    assert [meets(ca, f"robot-{at}").outcome for at in (1, 2, 3)] == ["waiting", "waiting", "limited"]
+    WaitingDevice.objects.filter(authentication_name="robot-1").update(last_seen_at=timezone.now() - 2 * waiting.KEPT)
+    assert [meets(ca, f"robot-{at}").outcome for at in (3, 2)] == ["waiting", "waiting"]
 
 
 def test_it_waits_where_the_person_may_not(plant: Plant, ca: CACertificate) -> None:  # noqa: F811
