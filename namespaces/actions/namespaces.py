@@ -1,6 +1,7 @@
 """Connect, disconnect and import namespaces. Each is one durable transaction: check, save, record the activity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -9,19 +10,22 @@ from django.utils import timezone
 from certificates.x509.key_masking import masked
 from namespaces.access import may_connect, not_an_administrator
 from namespaces.actions.change_sets.policy import keep_policy, start_policy
+from namespaces.actions.roles import grant_in_transaction
 from namespaces.actions.teams import check_verb
 from namespaces.importing.runs import queue_again
-from namespaces.models import Namespace, NamespaceRole, Role
+from namespaces.models import FormerRole, Namespace, NamespaceRole, Role
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from portal import activity
 from portal.models import User
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.arm.resource_ids import parse_resource_id
+from sync.control import HeldBack
 from sync.models import forget_scope
 from sync.workers.wakeups import send_on_commit
 
 NAMESPACE_TYPE = "microsoft.eventgrid/namespaces"
+GONE, NEEDS_APPROVAL = "account disabled", "needs approval"
 
 
 def connect_namespace(actor: User, *, resource_id: str, needs_approval: bool = True) -> Namespace:
@@ -80,11 +84,13 @@ def _read_namespace(resource_id: str) -> Mapping[str, Any]:
 
 
 def disconnect_namespace(actor: User, *, namespace: Namespace) -> None:
-    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost; its approval policy is kept."""
+    """Remove a namespace from the portal, not from Azure. Changes that are not synced yet are lost; its approval policy is kept,
+    and its roles, which nobody has meanwhile."""
     with transaction.atomic(durable=True):
         check_verb(actor, namespace, Verb.OWN)
         _record_namespace(actor, namespace, verb="Disconnect namespace", before={"resource_id": namespace.resource_id})
         keep_policy(namespace)
+        keep_roles(namespace)
         forget_scope(namespace.pk)
         namespace.delete()
 
@@ -119,3 +125,59 @@ def _record_namespace(
         before=before,
         after=after,
     )
+
+
+# Roles of a namespace that was connected before
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """How many roles were given back, and those that were not, each with its holder and why."""
+
+    count: int
+    left: Sequence[str]
+
+    @property
+    def sentence(self) -> str:
+        if not self.count and not self.left:
+            return "The portal knows of no roles from before."
+        left = f" Not given back: {'; '.join(self.left)}." if self.left else ""
+        return f"{self.count} role{'' if self.count == 1 else 's'} from before given back.{left}"
+
+
+def keep_roles(namespace: Namespace) -> None:
+    """Keep the roles of a namespace that is being disconnected, inside that transaction."""
+    FormerRole.objects.filter(resource_key=namespace.resource_key).delete()
+    held = NamespaceRole.objects.filter(namespace=namespace).order_by("pk")
+    FormerRole.objects.bulk_create(
+        [
+            FormerRole(resource_key=namespace.resource_key, role=each.role, user_id=each.user_id, team_id=each.team_id)
+            for each in held
+        ]
+    )
+
+
+def give_roles_back(actor: User, *, namespace: Namespace) -> GivenBack:
+    """Give the roles from before to people whose account is active and to teams that still exist, as the actor. Raise RuleError.
+
+    Each is given like any other role: Owner is left out where the policy asks for the approval of that.
+    """
+    count, left = 0, []
+    with transaction.atomic(durable=True):
+        check_verb(actor, namespace, Verb.OWN)
+        former = FormerRole.objects.filter(resource_key=namespace.resource_key).exclude(user=actor.pk)
+        for each in former.select_related("user", "team").order_by("pk"):
+            role, holder = Role(each.role), each.user.display_name if each.user else str(each.team)
+            if each.user is not None and not each.user.is_active:
+                left.append(f"{holder}, {role.label} ({GONE})")
+                continue
+            try:
+                grant_in_transaction(actor, namespace=namespace, role=role, user=each.user, team=each.team)
+            except HeldBack:  # before anything was written
+                left.append(f"{holder}, {role.label} ({NEEDS_APPROVAL})")
+            except RuleError as refusal:
+                left.append(f"{holder}, {role.label} ({refusal.sentence})")
+            else:
+                count += 1
+        FormerRole.objects.filter(resource_key=namespace.resource_key).delete()
+    return GivenBack(count, left)

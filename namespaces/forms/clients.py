@@ -42,6 +42,13 @@ class ConnectNamespaceForm(GuardedForm):
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
         help_text="You find it in the Azure portal under Properties of the namespace.",
     )
+    roles_back = forms.BooleanField(
+        label="Give back the roles from before",
+        required=False,
+        help_text="For a namespace that was connected before: people whose account is active and teams that still exist get their "
+        "roles again, recorded as given by you. Owner is left out where the approval policy asks for approval. CA certificates and "
+        "clients belong to no team until you assign them.",
+    )
 
     def clean(self) -> dict[str, Any]:
         super().clean()

@@ -8,7 +8,7 @@ from namespaces.models.connection_counts import ConnectionCount, RefusedName
 from namespaces.models.connections import ClientCertificate, ConnectionAttempt, RefusedOperation
 from namespaces.models.core import Client, Namespace, NamespaceRole, Possession, Role
 from namespaces.models.decisions import DecisionChange, DecisionPoint, LastAttempt, SwitchCheck
-from namespaces.models.former import FormerPolicy, FormerThumbprint
+from namespaces.models.former import FormerPolicy, FormerRole, FormerThumbprint
 from namespaces.models.issuer_alarms import IssuerAlarm
 from namespaces.models.resource import NamespaceResource
 from namespaces.models.topic_rules import ClientGroup, PermissionBinding, Rule, TopicRule, TopicSpace
@@ -30,6 +30,7 @@ __all__ = [
     "DecisionChange",
     "DecisionPoint",
     "FormerPolicy",
+    "FormerRole",
     "FormerThumbprint",
     "ImportRow",
     "IssuerAlarm",

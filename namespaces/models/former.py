@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
 from namespaces.models.core import Namespace
@@ -30,3 +31,15 @@ class FormerPolicy(models.Model):
 
     def __str__(self) -> str:
         return self.resource_key
+
+
+class FormerRole(models.Model):
+    """A role in a namespace that was disconnected. Nobody has it; the person who connects it again may give it back."""
+
+    resource_key = models.CharField(max_length=400, db_index=True)  # as `Namespace.resource_key`
+    role = models.CharField(max_length=24)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("portal.Team", null=True, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.role} in {self.resource_key}"

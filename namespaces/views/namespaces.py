@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from namespaces.access import get_namespace, may_connect, not_an_administrator, visible_namespaces, with_rights
-from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, retry_import
+from namespaces.actions.namespaces import connect_namespace, disconnect_namespace, give_roles_back, retry_import
 from namespaces.connections.attempts import has_connection_log
 from namespaces.connections.mqtt_endpoints import mqtt_endpoint
 from namespaces.connections.periods import SPANS
@@ -54,6 +54,8 @@ def namespace_connect(request: PageRequest) -> HttpResponseBase:
             form.refuse(refusal)
         else:
             messages.success(request, f"{namespace.name} is connected. Its resources are being imported.")
+            if form.cleaned_data["roles_back"]:
+                messages.info(request, give_roles_back(request.user, namespace=namespace).sentence)
             return go_to(request, "namespaces:namespace_overview", namespace.pk)
     # Without JavaScript a link asks for the list; with it, the page loads the list itself. A choice from it is kept.
     found = namespaces_in_azure() if "list" in request.GET or request.POST.get("picked") else None

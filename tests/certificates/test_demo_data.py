@@ -8,7 +8,14 @@ from django.utils import timezone
 from certificates.authentication.engine import authenticate
 from certificates.management.demo_data.day import HOURS, count_the_day
 from certificates.management.demo_data.plant import LINES, chain_of, devices_of, furnish
-from certificates.models import CACertificate
+from certificates.management.demo_data.story import (
+    IMPOSTOR,
+    SUCCESSOR,
+    devices_of_successor,
+    start_replacement,
+    successor_chain,
+)
+from certificates.models import CACertificate, CARollover
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.certificate import load_certificate
 from namespaces.connections.refusal_reasons import short_reason
@@ -91,6 +98,24 @@ def test_the_engine_lets_the_devices_in_or_refuses_them_for_five_reasons() -> No
         "scheme-compared": 3,
         "client-enabled": 1,
     }
+
+
+def test_line_a_replaces_its_ca_and_a_robot_of_line_b_comes_with_the_new_one() -> None:
+    admin, namespace, now = make_admin(), make_namespace("contoso-plant"), timezone.now()
+    for name in ("dana", "lee"):
+        make_user(name)
+    furnish(admin, namespace, [chain_of(line, at=now) for line in LINES])
+    chain = successor_chain(at=now)
+    assert start_replacement(namespace, chain)
+    assert not start_replacement(namespace, chain)
+    rollover = CARollover.objects.get(namespace=namespace)
+    assert (rollover.old_name, rollover.successor.name if rollover.successor else "") == ("line-a-2026", SUCCESSOR)
+    devices, state = list(devices_of_successor(chain)), namespace_state(namespace)
+    assert [
+        authenticate(presented=each.certificate.certificate_der, user_name=each.user_name, state=state, at=now).code
+        for each in devices
+    ] == ["accepted"] * 6
+    assert devices[-1].user_name == IMPOSTOR == "robot-12"
 
 
 def test_a_connect_packet_has_its_length_and_both_names() -> None:

@@ -13,9 +13,10 @@ from django.utils import timezone
 from certificates.management.demo_data.day import count_the_day
 from certificates.management.demo_data.devices import connect_all
 from certificates.management.demo_data.plant import DISABLED, LINES, chain_of, devices_of, furnish
+from certificates.management.demo_data.story import devices_of_successor, start_replacement, successor_chain
 from certificates.models import CACertificate
-from namespaces.connections.mqtt_endpoints import mqtt_endpoint
-from namespaces.models import Client, ConnectionAttempt, Namespace
+from namespaces.connections.mqtt_endpoints import MqttEndpoint, mqtt_endpoint
+from namespaces.models import Client, ConnectionAttempt, IssuerAlarm, Namespace
 from portal.demo.state import StateFolder
 from portal.models import User
 from sync import registry
@@ -49,8 +50,19 @@ class Command(BaseCommand):
         if endpoint is not None:
             connect_all(devices, endpoint, keep=StateFolder(Path(settings.STATE_DIR)).devices)
             _wait(lambda: ConnectionAttempt.objects.filter(namespace=namespace).count() >= len(devices))
+            _replace(namespace, endpoint)
         _differ(namespace)
         User.objects.update(activity_seen_at=timezone.now())  # do not show the demo's data as new
+
+
+def _replace(namespace: Namespace, endpoint: MqttEndpoint) -> None:
+    """Let Line A replace its CA certificate: five of its presses have changed already, and so has a robot of Line B."""
+    chain = successor_chain(at=timezone.now())
+    if not start_replacement(namespace, chain):
+        return
+    _wait(lambda: not _unsent(namespace))
+    connect_all(list(devices_of_successor(chain)), endpoint, keep=StateFolder(Path(settings.STATE_DIR)).devices)
+    _wait(lambda: IssuerAlarm.objects.filter(namespace=namespace).exists())
 
 
 def _unsent(namespace: Namespace) -> bool:

@@ -21,7 +21,7 @@ from sync.models import SyncedModel
 
 AT_ONCE = 25  # changes of a set that are written in one transaction; those of a larger one are written in pieces
 PIECE = 0.3  # seconds until a piece ends: others can write in between
-PAUSE = 0.05  # seconds between pieces
+PAUSE = 0.12  # seconds between pieces: SQLite asks again after at most 0.1, so that a waiting writer comes first
 
 
 class NoLongerApplies(RuleError):  # noqa: N818 - reads as a sentence

@@ -86,3 +86,14 @@ def test_every_change_can_be_taken_out_and_others_added_after(plant: Plant) -> N
     remove_change(plant.dana, change_set=made, position=1)
     add_to(plant.dana, draft=keep_draft(plant.dana, plant.held(name="line-a-other")), change_set=made)
     assert made.changes.last().position == MOST_SHOWN + 2  # type: ignore[union-attr]
+
+
+def test_a_long_value_is_on_the_page_whole(plant: Plant) -> None:
+    draft = new_client(plant, "long")
+    draft.values["attributes"] = {"places": [f"place-{number:03}" for number in range(100)]}  # type: ignore[index]
+    text = page(
+        plant.lee,
+        plant.request(held=NeedsApproval(plant.namespace.pk, plant.held().needs, [draft, *plant.held().drafts])),
+    )
+    assert "data-long" in text
+    assert "place-099" in text

@@ -13,7 +13,7 @@ from namespaces.actions.change_sets.emergency import apply_at_once
 from namespaces.actions.change_sets.policy import start_policy
 from namespaces.actions.change_sets.requests import keep_draft, rebase
 from namespaces.actions.clients import create_client, delete_client
-from namespaces.actions.namespaces import disconnect_namespace
+from namespaces.actions.namespaces import disconnect_namespace, give_roles_back
 from namespaces.control.gate import NeedsApproval
 from namespaces.control.rules.policy import Need
 from namespaces.models import Client, ControlPolicy, FormerPolicy, Namespace, Role
@@ -175,6 +175,27 @@ def test_a_policy_outlives_a_disconnection(plant: Plant) -> None:
     rules = ControlPolicy.objects.get(namespace=again).rules
     assert (rules.enabled, rules.approvals, rules.needs) == (True, 2, frozenset({Need.CA_UPLOAD}))
     assert not FormerPolicy.objects.exists()
+
+
+def test_roles_come_back_only_when_wanted_and_not_to_people_who_left(plant: Plant) -> None:
+    gone = make_user("gone")
+    for holder, role in (({"user": gone}, Role.CONTRIBUTOR), ({"team": plant.line_b}, Role.CLIENT_MANAGER)):
+        plant.namespace.roles.create(role=role, **holder)
+    key = plant.namespace.resource_key
+    disconnect_namespace(plant.olga, namespace=plant.namespace)
+    gone.is_active = False
+    gone.save()
+    admin = make_user("admin", is_superuser=True)
+    again = make_namespace("plant")
+    Namespace.objects.filter(pk=again.pk).update(resource_key=key)
+    again.refresh_from_db()
+    start_policy(again, needs_approval=False)
+    again.roles.all().delete()
+    given = give_roles_back(admin, namespace=again)
+    held = {(role.user or role.team, role.role) for role in again.roles.all()}
+    assert held == {(plant.dana, "contributor"), (plant.lee, "reader"), (plant.line_b, "client_manager")}
+    assert (given.count, len(given.left)) == (3, 3)
+    assert give_roles_back(admin, namespace=again).count == 0
 
 
 # Rights by single sign-on
