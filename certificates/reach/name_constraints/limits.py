@@ -7,13 +7,13 @@ certificate. Sources: RFC 5280 section 4.2.1.10, docs/policy.md.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from cryptography import x509
 
-from certificates.authentication.ip_addresses import address_of
+from certificates.authentication.ip_addresses import address_of, ipv4_number
 from certificates.authentication.matching import EMAIL_SCHEME, IP_SCHEME, SUBJECT_SCHEME
 from certificates.reach.name_constraints.subtrees import (
     HAS_HOST,
@@ -28,6 +28,7 @@ DNS_SCHEME = "DnsMatchesAuthenticationName"
 URI_SCHEME = "UriMatchesAuthenticationName"
 MOST_SUBTREES = 100  # more are not read: the CA certificate then counts as one without limits
 Networks = tuple[IPv4Network | IPv6Network, ...]
+Masks = tuple[tuple[int, int], ...]  # netmask and address of IPv4 networks, as numbers
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,32 @@ class NameLimits:
 
     def permit_address(self, key: str) -> bool:
         """Return whether a certificate for this IP address can pass; not for what is none."""
+        number = ipv4_number(key)
+        if number is not None:
+            permitted, excluded = self._ipv4
+            return (permitted is None or _holds(permitted, number)) and not _holds(excluded, number)
         address = address_of(key)
         if address is None:
             return False
         if self.permitted is not None and not any(address in network for network in self.permitted):
             return False
         return not any(address in network for network in self.excluded)
+
+    @cached_property
+    def _ipv4(self) -> tuple[Masks | None, Masks]:
+        """Return the permitted and the excluded IPv4 networks as numbers: a count compares ten thousands of addresses."""
+        return None if self.permitted is None else _masks(self.permitted), _masks(self.excluded)
+
+
+def _masks(networks: Networks) -> Masks:
+    return tuple((int(each.netmask), int(each.network_address)) for each in networks if each.version == 4)
+
+
+def _holds(masks: Masks, number: int) -> bool:
+    for mask, network in masks:  # noqa: SIM110 - a generator takes twice as long
+        if number & mask == network:
+            return True
+    return False
 
 
 @lru_cache(maxsize=64)  # a namespace trusts few CA certificates, and each page asks again

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.chain import verify_chain
+from certificates.authentication.ip_addresses import address_of, ipv4_number
 from certificates.authentication.types import authentication_name_key
 from certificates.reach.name_constraints.limits import NameLimits, name_limits
 from certificates.x509.reading import load_certificate
@@ -183,3 +184,24 @@ def test_what_openssl_takes_is_never_out_of_reach(data: st.DataObject) -> None:
     ca = authority("Line CA", name_constraints=constraints(scheme, permitted, excluded))
     if passes(ca, scheme, name):
         assert name_limits(ca.der).permit(scheme, authentication_name_key(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "10.0.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "10.0.0.01",
+        "10.0.0.256",
+        "10.0.0",
+        "10.0.0.1.2",
+        "10.0.0.\u0661",
+        " 10.0.0.1",
+        "::1",
+    ],
+)
+def test_an_address_as_a_number_is_the_same_as_one_that_is_parsed(name: str) -> None:
+    number, address = ipv4_number(name), address_of(name)
+    assert number is None or number == int(address or -1)
+    assert number is not None or address is None or not name[0].isdigit()
