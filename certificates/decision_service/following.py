@@ -15,6 +15,7 @@ from datetime import datetime
 from django.db import Error, connection
 
 from certificates.decision_service.loading import (
+    PAUSE,
     Keyed,
     LoadedNamespace,
     Parts,
@@ -130,7 +131,7 @@ class Reader:
         for pk, values in compared.items():
             clients = self._clients.get(pk, set())
             if is_anew or pk not in self._seen or pk in missed or len(clients) > MOST_CLIENTS:
-                news.whole[pk] = load_namespace(points[pk])
+                news.whole[pk] = load_namespace(points[pk], pause=PAUSE if self._seen else 0.0)
                 continue
             if clients:
                 news.clients[pk] = load_clients(pk, clients)

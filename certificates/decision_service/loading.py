@@ -1,7 +1,8 @@
 """A namespace in memory, as the engine takes it: read whole once, then only what changed."""
 
 import gc
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +23,7 @@ from namespaces.models import Client, DecisionPoint, NamespaceConfiguration
 
 ENTRA = "https://login.microsoftonline.com"
 AT_ONCE = 500
+SLICE, PAUSE = 100, 0.003  # clients, which take about a millisecond, and seconds
 _COLUMNS = (
     *("pk", "authentication_key", "name", "authentication_name", "validation_scheme", "thumbprints", "state"),
     *("team__name", "attributes"),
@@ -119,15 +121,24 @@ def load_parts(point: DecisionPoint) -> Parts:
     )
 
 
-def load_namespace(point: DecisionPoint) -> LoadedNamespace:
-    """Read a namespace whole."""
+def load_namespace(point: DecisionPoint, *, pause: float = 0.0) -> LoadedNamespace:
+    """Read a namespace whole. `pause`: seconds after each slice, in which the event loop answers."""
     parts = load_parts(point)
-    clients, keys = {}, {}
+    clients, keys, index = {}, {}, ClientIndex()
     rows = Client.objects.present().filter(namespace=parts.pk).order_by()
     with _kept():
-        for pk, key, record in map(_record, rows.values_list(*_COLUMNS).iterator(chunk_size=2000)):
+        for pk, key, record in map(_record, _in_slices(rows.values_list(*_COLUMNS).iterator(chunk_size=SLICE), pause)):
             clients[key], keys[pk] = record, key
-        return LoadedNamespace(parts, clients, keys, ClientIndex.of(clients))
+            index.put(key, record)
+        return LoadedNamespace(parts, clients, keys, index)
+
+
+def _in_slices(rows: Iterable[tuple[Any, ...]], pause: float) -> Iterator[tuple[Any, ...]]:
+    """Yield rows with pauses: only one thread of a process computes at a time, and the one that decides would wait for this one."""
+    for number, row in enumerate(rows):
+        if pause and number % SLICE == 0:
+            time.sleep(pause)
+        yield row
 
 
 @contextmanager
