@@ -72,7 +72,9 @@ def test_a_new_demo_is_filled_once(tmp_path: Path) -> None:
 FILLED = {
     "SELECT count(*) FROM portal_team": 3,
     "SELECT count(*) FROM namespaces_client WHERE generation = synced_generation": 40,
-    "SELECT count(*) FROM certificates_cacertificate WHERE generation = synced_generation": 3,
+    "SELECT count(*) FROM certificates_cacertificate WHERE generation = synced_generation": 4,
+    "SELECT count(*) FROM certificates_carollover WHERE cancelled_at IS NULL": 1,
+    "SELECT count(*) FROM namespaces_issueralarm WHERE state = 'open'": 1,
     "SELECT count(DISTINCT hour) >= 24 FROM namespaces_connectioncount WHERE code = ''": 1,
     "SELECT count(DISTINCT code) FROM namespaces_connectionattempt WHERE NOT accepted": 5,
     "SELECT count(*) FROM namespaces_client WHERE last_seen_at IS NOT NULL": 35,
