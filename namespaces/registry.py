@@ -163,6 +163,20 @@ def watch_attempts(namespace_pk: int, attempts: Sequence[ConnectionAttempt]) -> 
         watch(namespace_pk, attempts)
 
 
+# A namespace, as a person sees it, and a thumbprint → the primary key of its revocation by hand, None where it is not revoked.
+RevocationSource = Callable[[Namespace, str], int | None]
+_revocation_sources: list[RevocationSource] = []
+
+
+def register_revocations(source: RevocationSource) -> None:
+    """Register the function that finds the revocation of a certificate."""
+    _revocation_sources[:] = [source]
+
+
+def revocation_of(namespace: Namespace, thumbprint: str) -> int | None:
+    return _revocation_sources[0](namespace, thumbprint) if _revocation_sources and thumbprint else None
+
+
 # What a person sees → the number of open alarms about devices that were let in with a revoked certificate, by namespace.
 LetInCount = Callable[[Sight], Mapping[int, int]]
 _let_in_counts: list[LetInCount] = []

@@ -42,6 +42,7 @@ class RevokedCertificateQuerySet(models.QuerySet["RevokedCertificate"]):
         named = Client.objects.annotate(lower=Lower("name"))
         named = named.filter(lower=Lower(OuterRef("client_name")), namespace=OuterRef("namespace"))
         same = CACertificate.objects.filter(namespace=OuterRef("namespace"), thumbprint=OuterRef("thumbprint"))
+        same = same.exclude(thumbprint="")
         was_theirs = Q(team=None) | Q(team__in=sight.teams)
         if sight.creator is not None:
             was_theirs &= Q(revoked_by=sight.creator)
@@ -54,6 +55,7 @@ class RevokedCertificate(models.Model):
 
     It is recognized by its issuer and `serial`, as `serial_digits` writes it; and by its thumbprint. The thumbprint alone would not
     do: a signature can be written in more than one way. `issuer_key` is the hash of the issuer's public key, "" where it is unknown.
+    `thumbprint` is "" for a certificate that the portal has never seen, of which issuer and serial number were entered.
     """
 
     namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="revoked_certificates")
@@ -80,7 +82,14 @@ class RevokedCertificate(models.Model):
         ordering = ["-revoked_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
-                name="revoked_once", fields=["namespace", "thumbprint"], condition=Q(released_at=None)
+                name="revoked_once",
+                fields=["namespace", "thumbprint"],
+                condition=Q(released_at=None) & ~Q(thumbprint=""),
+            ),
+            models.UniqueConstraint(
+                name="revoked_serial_once",
+                fields=["namespace", "issuer_key", "serial"],
+                condition=Q(released_at=None, thumbprint=""),
             ),
         ]
         indexes = [

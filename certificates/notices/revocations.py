@@ -31,12 +31,13 @@ def announce_release(row: RevokedCertificate) -> None:
 def _announce_revoked(row: RevokedCertificate, event: str, happened: str, sentence: str) -> None:
     model = CACertificate if row.is_ca else Client
     what = f"The certificate of client {row.client_name}" if row.client_name else f"The certificate {row}"
+    subject = row.subject or f"Serial number {row.serial} of {row.issuer}"
     announce(
         event,
         to=concerned_with(row.namespace_id, row.team_id),
         subject=f"{what} {happened}",
         summary=f"{{count}} certificates: {happened}",
-        sentence=f"{row.subject}: {sentence} {row.note}".strip(),
+        sentence=f"{subject}: {sentence} {row.note}".strip(),
         url=reverse("certificates:revoked_list", args=[row.namespace_id]),
         scope=Place(row.namespace_id, row.namespace.name),
         team=row.team,

@@ -107,6 +107,7 @@ urlpatterns: list[URLPattern] = [
         name="ca_certificate_crl_remove",
     ),
     path("<int:pk>/revoked-certificates/", revocations.revoked_certificates, name="revoked_list"),
+    path("<int:pk>/revoked-certificates/revoke-another/", revocations.revoke_unseen, name="revoke_unseen"),
     path(
         "<int:pk>/revoked-certificates/revoke/<slug:thumbprint>/",
         revocations.certificate_revoke,

@@ -12,6 +12,7 @@ from certificates.actions.decision_mode import keep_check, let_azure_decide, let
 from certificates.forms.decision_mode import DecisionModeForm
 from certificates.pages.decision_mode.mode import shown_mode, state_poll
 from certificates.pages.decision_mode.replay import replay
+from certificates.pages.decision_rules.activity import decision_activity
 from namespaces.access import get_configuration, get_namespace
 from namespaces.models import PREVIEW, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.pages.az_commands import azure_decides_command
@@ -46,6 +47,7 @@ def decision_mode_state(request: PageRequest, pk: int) -> HttpResponse:
     shown = shown_mode(namespace, row)
     round_ = whole_number(request.GET.get("round", ""), digits=6) or 0
     context = namespace_context(request, namespace, row=row, shown=shown, state_poll=state_poll(row, shown, round_))
+    context["activity"] = decision_activity(namespace, at=timezone.now())
     return render_page(request, "certificates/decision_mode_state.html", context)
 
 
@@ -128,6 +130,7 @@ def _page(
         row=row,
         form=form,
         shown=shown,
+        activity=decision_activity(namespace, at=timezone.now()),
         way_back=way_back,
         opened=opened_with(request, row),
         state_poll=state_poll(row, shown),

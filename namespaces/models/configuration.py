@@ -110,8 +110,13 @@ class NamespaceConfiguration(SyncedModel):
         return _read(gateway, self.arm_id())
 
     def send(self, gateway: "ArmGateway", properties: Mapping[str, Any]) -> dict[str, Any]:
-        version = PREVIEW if AUTHENTICATION in properties.get(PART, {}) else None
+        version = self.version_for(properties)
         return gateway.patch(self.arm_id(), {"properties": dict(properties)}, api_version=version)
+
+    @staticmethod
+    def version_for(properties: Mapping[str, Any]) -> str | None:
+        """Return the API version in which these properties are sent; None for the usual one."""
+        return PREVIEW if AUTHENTICATION in properties.get(PART, {}) else None
 
     def arm_id(self) -> str:
         return str(self.namespace.resource_id)

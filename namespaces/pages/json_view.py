@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from certificates.x509.text import one_line
+from namespaces.models import NamespaceConfiguration
 from sync.models import SyncedModel
 
 
@@ -21,8 +22,10 @@ class JsonView:
 
 
 def json_view_of(row: SyncedModel) -> JsonView:
-    version = api_version_of(row)
     properties = row.changed_properties(row.base) if row.is_patched else row.body()
+    version = api_version_of(row)
+    if isinstance(row, NamespaceConfiguration):
+        version = row.version_for(properties) or version
     return JsonView(
         method="PATCH" if row.is_patched else "PUT",
         url=f"{row.arm_id()}?api-version={version}",

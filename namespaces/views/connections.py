@@ -29,7 +29,7 @@ from namespaces.pages.connections.attempt_list import ConnectionList
 from namespaces.pages.connections.issuer_alarms import issuer_alarms
 from namespaces.pages.connections.refused_operations import refused_operations
 from namespaces.pages.overview.connection_chart import filtered_chart
-from namespaces.registry import attempt_page
+from namespaces.registry import attempt_page, revocation_of
 from namespaces.rights import Verb
 from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
@@ -132,6 +132,7 @@ def connection_detail(request: PageRequest, pk: int, cursor: int) -> HttpRespons
         decision=decision_of(attempt),
         broker_step=broker_step(attempt),
         share_page=attempt_page(),
+        revoked_pk=revocation_of(namespace, attempt.thumbprint),
         has_client=bool(attempt.client_name) and clients.filter(name=attempt.client_name).exists(),
     )
     return render_page(request, "namespaces/connection_detail.html", context, partial="trace")

@@ -35,6 +35,7 @@ PAGES = (
     "namespaces/1/waiting-devices/",
     "namespaces/1/blocked-names/",
     "namespaces/1/revoked-certificates/",
+    "namespaces/1/revoked-certificates/revoke-another/",
     "namespaces/1/clients/press-1/certificates/",
     "namespaces/1/upload-certificate/",
     "namespaces/1/clients/",

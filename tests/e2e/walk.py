@@ -249,6 +249,7 @@ TEAM_MEMBER = (
     Stop("waiting-devices", f"{PLANT}waiting-devices/"),
     Stop("blocked-names", f"{PLANT}blocked-names/"),
     Stop("revoked-certificates", f"{PLANT}revoked-certificates/"),
+    Stop("revoke-another", f"{PLANT}revoked-certificates/revoke-another/"),
     Stop("client-certificates", f"{CLIENT}certificates/"),
     Stop("certificate-revoke", f"{CLIENT}certificates/", open_the_revocation, "certificates:certificate_revoke"),
     Stop("upload", f"{PLANT}upload-certificate/"),

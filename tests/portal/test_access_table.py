@@ -230,6 +230,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "certificates:decision_mode_check": ("POST", "contributor"),
     "certificates:decision_mode_switch": ("POST", "contributor"),
     "certificates:revoked_list": ("GET", "reader"),
+    "certificates:revoke_unseen": ("GET", "contributor"),
     "certificates:rules": ("GET", "reader"),
     "certificates:ca_certificate_binding": ("GET", "reader"),
     "certificates:ca_certificate_unbind": ("POST", "contributor"),
@@ -385,6 +386,7 @@ CHANGES = {
     "certificates:ca_certificate_crls": "contributor",
     "certificates:ca_certificate_crl_remove": "contributor",
     "certificates:certificate_revoke": "contributor",
+    "certificates:revoke_unseen": "contributor",
     "certificates:certificate_release": "contributor",
     **{
         f"namespaces:{stem}_{action}": "contributor"

@@ -64,5 +64,7 @@ def report_let_in(actor: User, *, revoked: RevokedCertificate) -> RevocationAlar
 
 def close_released(revoked: RevokedCertificate) -> None:
     """Close the alarms about a certificate that counts again, inside the caller's transaction."""
-    about = RevocationAlarm.objects.open().filter(namespace=revoked.namespace_id, thumbprint=revoked.thumbprint)
+    about = RevocationAlarm.objects.open().filter(namespace=revoked.namespace_id)
+    same = {"thumbprint": revoked.thumbprint} if revoked.thumbprint else {"serial": revoked.serial}
+    about = about.filter(**same)
     about.update(state=State.RELEASED, decided_at=timezone.now(), decided_by=revoked.released_by)

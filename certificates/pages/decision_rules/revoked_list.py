@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from certificates.actions.decision_rules.holders import Holder
+from certificates.actions.decision_rules.revocations import issuing_ca
 from certificates.models import CACertificate, RevokedCertificate
 from certificates.x509.serial_numbers import serials_written
 from certificates.x509.thumbprints import thumbprint_digits
@@ -68,11 +69,15 @@ def _with_holders(namespace: Namespace, rows: Sequence[RevokedCertificate]) -> l
     """Add to the rows of a page whose they are, with two queries for all of them."""
     seen = CACertificate.visible_to(namespace.sight).filter(namespace=namespace.pk).select_related("team")
     cas = {each.thumbprint: each for each in seen.filter(thumbprint__in=[row.thumbprint for row in rows if row.is_ca])}
+    issuers = list(seen.present()) if any(not row.thumbprint for row in rows) else []
     names = [row.client_name for row in rows if row.client_name]
     called = Client.visible_to(namespace.sight).filter(namespace=namespace.pk, name__in=names).select_related("team")
     clients = {each.name: each for each in called}
     shown = []
     for row in rows:
-        holder = Holder(cas.get(row.thumbprint), clients.get(row.client_name), row.is_ca)
+        if row.thumbprint:
+            holder = Holder(cas.get(row.thumbprint), clients.get(row.client_name), row.is_ca)
+        else:
+            holder = Holder(issuing_ca(row, issuers), is_ca=True)
         shown.append(ShownRevocation(row, holder, row.released_at is None and holder.may_change(namespace.rights)))
     return shown

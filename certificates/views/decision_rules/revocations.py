@@ -7,9 +7,15 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_safe
 
 from certificates.actions.decision_rules.holders import Holder
-from certificates.actions.decision_rules.revocations import holder_of_revoked, release_certificate, revoke_certificate
+from certificates.actions.decision_rules.revocations import (
+    holder_of_revoked,
+    release_certificate,
+    revoke_certificate,
+    revoke_serial,
+)
 from certificates.forms.decision_rules import RevokeForm
-from certificates.models import RevokedCertificate
+from certificates.forms.unseen_certificates import UnseenCertificateForm
+from certificates.models import CACertificate, RevokedCertificate
 from certificates.pages.decision_rules.effect import effect_of
 from certificates.pages.decision_rules.enforcement import enforcement_of
 from certificates.pages.decision_rules.let_in import let_in_alarms
@@ -22,6 +28,7 @@ from namespaces.rules.errors import RuleError
 from namespaces.views.context import namespace_context
 from namespaces.views.resources.refusals import observe_refusal
 from portal.listing import asked_text
+from portal.models import User
 from portal.people.contacts import whom_to_ask_in
 from portal.web.access_denied import Denied
 from portal.web.responses import PageRequest, go_to, render_page
@@ -66,6 +73,40 @@ def certificate_revoke(request: PageRequest, pk: int, thumbprint: str) -> HttpRe
     return render_page(
         request, "certificates/certificate_revoke.html", context, partial="pane", status=422 if form.is_bound else 200
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke_unseen(request: PageRequest, pk: int) -> HttpResponseBase:
+    """Revoke a certificate that the portal has never seen: its file is uploaded, or its issuer and serial number entered."""
+    namespace = get_namespace(request.user, pk, Verb.CONTRIBUTE)
+    reach = namespace.rights.reach(CACertificate).condition
+    cas = CACertificate.visible_to(namespace.sight).present().filter(reach, namespace=pk).exclude(der=b"")
+    is_change = request.method == "POST"
+    form = UnseenCertificateForm(
+        request.POST if is_change else None, request.FILES if is_change else None, cas=cas.order_by("name")
+    )
+    if form.is_valid():
+        try:
+            row = _revoke_unseen(request.user, namespace, form)
+        except RuleError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"{row} is revoked.", extra_tags="certificate-revoked")
+            return go_to(request, LIST, pk)
+    if form.is_bound:
+        observe_refusal(request.user, pk, form)
+    context = _list_context(request, namespace, form=form)
+    return render_page(
+        request, "certificates/revoke_unseen.html", context, partial="pane", status=422 if form.is_bound else 200
+    )
+
+
+def _revoke_unseen(user: User, namespace: Namespace, form: UnseenCertificateForm) -> RevokedCertificate:
+    why = {"reason": form.cleaned_data["reason"], "note": form.cleaned_data["note"]}
+    if form.certificate is not None:
+        return revoke_certificate(user, namespace=namespace, certificate=form.certificate, **why)
+    assert form.serial_number is not None
+    return revoke_serial(user, ca=form.cleaned_data["ca"], serial=form.serial_number, **why)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

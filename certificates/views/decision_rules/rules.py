@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from certificates.actions.decision_rules.policy import RuleValues, edition_of, set_decision_rules
 from certificates.forms.decision_rules import RulesForm, initial_of
 from certificates.models import DecisionRules
+from certificates.pages.decision_rules.activity import decision_activity
 from certificates.pages.decision_rules.enforcement import enforcement_of
 from certificates.pages.decision_rules.overview import rules_overview
 from namespaces.access import get_namespace
@@ -47,5 +48,6 @@ def rules(request: PageRequest, pk: int) -> HttpResponseBase:
         edition=request.POST.get("edition", "") if form.is_bound else edition_of(row),
         overview=rules_overview(namespace),
         enforcement=enforcement_of(namespace),
+        activity=decision_activity(namespace, at=timezone.now()),
     )
     return render_page(request, "certificates/rules.html", context, status=422 if form.is_bound else 200)

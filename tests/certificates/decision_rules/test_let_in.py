@@ -1,5 +1,6 @@
 """A device with a revoked certificate that is let in although this portal decides is an alarm, until a person settles it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from certificates.actions.decision_rules.revocations import release_certificate
 from certificates.models import RevocationAlarm, RevocationList, RevokedCertificate
 from certificates.x509.certificate import load_certificate
-from namespaces.models import Client, ControlPolicy, DecisionPoint
+from namespaces.models import Client, ConnectionAttempt, ControlPolicy, DecisionPoint
 from namespaces.pages.overview.health import summarize
 from portal.models import Activity, NoticeRecipient, OutgoingMail
 from tests.certificates.decision_rules.arranging import OWN_RIGHTS, Plant
@@ -123,3 +124,22 @@ def test_a_certificate_that_counts_again_closes_its_alarm(plant: Let) -> None:
     plant.namespace.rights = OWN_RIGHTS
     release_certificate(plant.ada, revoked=RevokedCertificate.objects.get())
     assert RevocationAlarm.objects.get().state == State.RELEASED
+
+
+def test_the_side_card_counts_decisions_and_the_rules_that_refused(plant: Let, client: Browser) -> None:
+    now = timezone.now()
+    for cursor, (code, minutes) in enumerate(
+        (("accepted", 1), ("not-revoked", 2), ("client-found", 3), ("not-revoked", 300), ("key-pinned", 1500)), 1
+    ):
+        ConnectionAttempt.objects.create(
+            namespace=plant.namespace, cursor=cursor, at=now - timedelta(minutes=minutes), code=code,
+            accepted=code == "accepted", client_name="press-1", record={},
+        )  # fmt: skip
+    client.login(username="ada", password=PASSWORD)
+    for page in ("rules", "decision_mode"):
+        text = client.get(reverse(f"certificates:{page}", args=[plant.namespace.pk])).content.decode()
+        assert 'data-decisions="3" data-refused="2"' in text
+        counts = dict(re.findall(r'data-rule="([\w-]+)" data-count="(\d+)"', text))
+        assert counts == {"not-revoked": "2", "issuer-vouches": "0", "within-policy": "0", "key-pinned": "0"}
+        assert reverse("namespaces:connection_detail", args=[plant.namespace.pk, 4]) in text
+        assert "reason=not-revoked" in text

@@ -1,15 +1,21 @@
 """Revoke certificates that the portal has seen, and release them: through the pages, down to what is kept."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.authentication.rules.revocation import check_revocation
+from certificates.forms.unseen_certificates import serial_written
 from certificates.models import RevokedCertificate
-from namespaces.models import ConnectionAttempt, DecisionChange, Namespace
+from certificates.namespace_rules import rules_of
+from certificates.x509.certificate import load_certificate, public_key_hash
+from namespaces.models import PREVIEW, ClientCertificate, ConnectionAttempt, DecisionChange, Namespace
 from portal.models import Activity, NoticeRecipient, User
 from tests.support.chains import authority
 from tests.support.factories import (
@@ -190,3 +196,133 @@ def test_the_pages_of_a_ca_certificate_show_that_it_is_revoked(place: Place) -> 
     )
     serial = f"{LINE.certificate.serial_number:X}"
     assert LINE.thumbprint in place.as_("reader").get(place.url("revoked_list") + f"?q={serial}").content.decode()
+
+
+def test_what_is_revoked_offers_undo_and_not_revoke(place: Place) -> None:
+    place.revoke("owner", STRANGER.thumbprint)
+    place.revoke("owner", LINE.thumbprint)
+    release = [place.url("certificate_release", row.pk) for row in RevokedCertificate.objects.order_by("pk")]
+    pages = {
+        reverse("namespaces:connection_detail", args=[place.namespace.pk, 1]): (release[0], STRANGER),
+        place.url("ca_certificate_detail", "line-ca"): (release[1], LINE),
+        place.url("certificate_revoke", LINE.thumbprint): (release[1], None),
+    }
+    for page, (undo, identity) in pages.items():
+        text = place.as_("owner").get(page).content.decode()
+        assert undo in text, page
+        if identity is not None:
+            assert place.url("certificate_revoke", identity.thumbprint) not in text, page
+    assert 'name="reason"' not in text
+
+
+def test_the_json_view_has_the_version_in_which_the_webhook_is_sent(place: Place) -> None:
+    row = make_configuration(place.namespace, base={"properties": {"topicSpacesConfiguration": {"state": "Enabled"}}})
+    url = reverse("namespaces:configuration_json", args=[place.namespace.pk])
+    assert f"api-version={PREVIEW}" not in place.as_("owner").get(url).content.decode()
+    row.webhook_url, row.webhook_audience, row.webhook_tenant = "https://decide.example.com/decide/k", "api://d", "t"
+    row.save()
+    assert f"api-version={PREVIEW}" in place.as_("owner").get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "notation", "number"),
+    [
+        ("4A:2F:09", "hex", 0x4A2F09),
+        ("serial=4A2F09", "hex", 0x4A2F09),
+        ("Serial Number: 4a 2f 09", "hex", 0x4A2F09),
+        ("0x1000", "hex", 0x1000),
+        ("1000", "hex", 0x1000),
+        ("1000", "decimal", 1000),
+        ("4096 (0x1000)", "hex", 4096),
+        ("Serial Number: 4096 (0x1000)", "decimal", 4096),
+        ("\u20104A", "hex", 0x4A),
+    ],
+)
+def test_serial_numbers_as_people_paste_them(text: str, notation: str, number: int) -> None:
+    assert serial_written(text, notation) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "notation", "code"),
+    [
+        ("4A2F", "decimal", "not-decimal"),
+        ("hello", "hex", "no-serial"),
+        ("", "hex", "no-serial"),
+        ("0", "hex", "range"),
+        ("f" * 41, "hex", "range"),
+        ("4096 (0x1001)", "hex", "differ"),
+        ("\u0664\u0662", "decimal", "no-serial"),
+    ],
+)
+def test_what_is_no_serial_number(text: str, notation: str, code: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        serial_written(text, notation)
+    assert refusal.value.code == code
+
+
+def revoke_other(place: Place, who: str, **fields: Any) -> Any:
+    given = {"reason": "keyCompromise", "note": "", "notation": "hex"} | fields
+    return place.as_(who).post(place.url("revoke_unseen"), given)
+
+
+def test_a_certificate_that_was_never_seen_is_revoked_by_issuer_and_serial(place: Place) -> None:
+    lost = LINE.issue("lost", key_label="lost")
+    serial = f"{lost.certificate.serial_number:X}"
+    assert revoke_other(place, "owner", ca="line-ca", serial=serial).status_code == 302
+    row = RevokedCertificate.objects.get()
+    assert (row.thumbprint, row.issuer_key, row.serial) == ("", public_key_hash(LINE.der), serial.lower())
+    rules = rules_of(place.namespace.pk)
+    path = [load_certificate(each.der) for each in (lost, LINE)]
+    assert check_revocation(path, rules, at=timezone.now()).outcome == "failed"
+    twin = ROOT.issue("Line 1 CA", ca=True, key_label="twin")  # of the same name: its certificate is another one
+    path = [load_certificate(each.der) for each in (twin.issue("lost", key_label="lost"), twin)]
+    assert check_revocation(path, rules, at=timezone.now()).outcome == "passed"
+    again = revoke_other(place, "owner", ca="line-ca", serial=serial)
+    assert again.status_code == 422
+    assert 'data-code="revoked-already"' in again.content.decode()
+    page = place.as_("uploader").get(place.url("revoked_list")).content.decode()
+    release = place.url("certificate_release", row.pk)
+    assert release in page  # it belongs to the team of the CA
+    assert place.as_("of_line_2").post(release).status_code == 403
+    assert place.as_("owner").post(release).status_code == 302
+    assert revoke_other(place, "owner", ca="line-ca", serial=serial).status_code == 302
+
+
+def test_a_known_serial_is_the_clients_and_a_file_needs_no_issuer(place: Place) -> None:
+    ClientCertificate.objects.update(serial=f"{PRESS.certificate.serial_number:x}")
+    revoke_other(place, "owner", ca="line-ca", serial=f"{PRESS.certificate.serial_number:x}")
+    row = RevokedCertificate.objects.get()
+    assert (row.client_name, row.thumbprint) == ("press-1", PRESS.thumbprint)
+    other = UNSEEN.issue("never seen")
+    assert revoke_other(place, "contributor", pem=other.pem.decode()).status_code == 302
+    assert RevokedCertificate.objects.filter(thumbprint=other.thumbprint).exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "code"),
+    [
+        ({}, "file", "required"),
+        ({"serial": "4a"}, "ca", "required"),
+        ({"ca": "line-ca"}, "serial", "required"),
+        ({"ca": "nonsense", "serial": "4a"}, "ca", "invalid_choice"),
+        ({"ca": "line-ca", "serial": "what"}, "serial", "no-serial"),
+        ({"ca": "line-ca", "serial": "4a", "pem": PRESS.pem.decode()}, "file", "both"),
+        ({"pem": "nonsense"}, "file", "not-a-certificate"),
+        ({"ca": "line-ca", "serial": "4a", "reason": "because"}, "reason", "invalid_choice"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_at_its_field(
+    place: Place, fields: dict[str, str], field: str, code: str
+) -> None:
+    answer = revoke_other(place, "owner", **fields)
+    assert answer.status_code == 422
+    found = re.findall(r'id="id_(\w+)_error" data-code="([\w-]+)"', answer.content.decode())
+    assert found == [(field, code)] or (code == "not-a-certificate" and found[0][0] == "file")
+    assert not RevokedCertificate.objects.exists()
+
+
+def test_only_contributors_and_owners_revoke_what_was_never_seen(place: Place) -> None:
+    for who in ("reader", "of_line_1"):
+        assert revoke_other(place, who, pem=STRANGER.pem.decode()).status_code == 403
+    assert revoke_other(place, "contributor", ca="line-ca", serial="4a").status_code == 422  # of another team's CA
+    assert not RevokedCertificate.objects.exists()
