@@ -25,7 +25,8 @@ def json_view_of(row: SyncedModel) -> JsonView:
     properties = row.changed_properties(row.base) if row.is_patched else row.body()
     version = api_version_of(row)
     if isinstance(row, NamespaceConfiguration):
-        version = row.version_for(properties) or version
+        is_sent_with_webhook = bool(row.webhook_url) and row.is_settled  # nothing to send: how it was sent
+        version = row.version_for(row.body() if is_sent_with_webhook else properties) or version
     return JsonView(
         method="PATCH" if row.is_patched else "PUT",
         url=f"{row.arm_id()}?api-version={version}",

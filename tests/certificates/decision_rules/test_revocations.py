@@ -220,8 +220,10 @@ def test_the_json_view_has_the_version_in_which_the_webhook_is_sent(place: Place
     url = reverse("namespaces:configuration_json", args=[place.namespace.pk])
     assert f"api-version={PREVIEW}" not in place.as_("owner").get(url).content.decode()
     row.webhook_url, row.webhook_audience, row.webhook_tenant = "https://decide.example.com/decide/k", "api://d", "t"
-    row.save()
-    assert f"api-version={PREVIEW}" in place.as_("owner").get(url).content.decode()
+    for base in (row.base, {"properties": row.body()}):  # on its way, and there
+        row.base = base
+        row.save()
+        assert f"api-version={PREVIEW}" in place.as_("owner").get(url).content.decode()
 
 
 @pytest.mark.parametrize(
