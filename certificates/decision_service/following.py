@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,7 +26,7 @@ from certificates.decision_service.loading import (
 from certificates.decision_service.self_check import SelfCheck
 from certificates.models import CACertificate
 from namespaces.decision_changes import KEPT
-from namespaces.models import Client, DecisionChange, DecisionPoint, NamespaceConfiguration
+from namespaces.models import DecisionChange, DecisionPoint, NamespaceConfiguration
 from portal.models import Team
 
 EVERY = 0.25  # seconds
@@ -124,12 +124,9 @@ class Reader:
         """Return what has changed since the last call, everything at the first one. Raises what the database raises."""
         news = News(time.monotonic())
         teams = dict(Team.objects.values_list("pk", "name"))
-        known = self._teams
-        is_anew = known is None or known.keys() - teams.keys() or news.read_at - self._read_at > TOO_LONG
+        is_anew = self._teams is None or self._teams.items() - teams.items() or news.read_at - self._read_at > TOO_LONG
         is_anew = self._read_journal(bool(is_anew))
         points, compared = _compared()
-        if known is not None and not is_anew:
-            self._note_renamed([pk for pk, name in known.items() if teams[pk] != name], compared)
         missed = self._missed(compared, news.read_at, is_anew=is_anew)
         for pk, values in compared.items():
             clients = self._clients.get(pk, set())
@@ -147,13 +144,6 @@ class Reader:
         self._clients.clear()
         self._others.clear()
         return news
-
-    def _note_renamed(self, teams: Collection[int], namespaces: Iterable[int]) -> None:
-        """Note the clients of teams that have another name now, and the rules, which name teams: nothing else is read again."""
-        if teams:
-            self._others.update(namespaces)
-            for namespace_pk, pk in Client.objects.present().filter(team__in=teams).values_list("namespace_id", "pk"):
-                self._clients[namespace_pk].add(pk)
 
     def _missed(self, namespaces: Collection[int], now: float, *, is_anew: bool) -> set[int]:
         """Return the namespaces in which a change was not noted."""
