@@ -39,10 +39,10 @@ class KeptRows:
 
 @cache
 def _columns() -> dict[str, list[str]]:
-    """Return the columns of each table."""
+    """Return the columns of each table. Django's introspection parses each table's SQL, which takes half a second."""
     with connection.cursor() as cursor:
         return {
-            table: [column.name for column in connection.introspection.get_table_description(cursor, table)]
+            table: [row[1] for row in cursor.execute(f'PRAGMA table_info("{table}")').fetchall()]
             for table in connection.introspection.django_table_names(only_existing=True)
         }
 
