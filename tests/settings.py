@@ -29,6 +29,10 @@ from portal.settings import *  # noqa: E402, F403
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     DATABASES["default"].setdefault("TEST", {})["MIGRATE"] = False  # noqa: F405
 
+# A database on the same PostgreSQL server that was migrated before, and that the test database is copied from.
+if os.environ.get("TEST_DATABASE_TEMPLATE"):
+    DATABASES["default"]["TEST"] = {"TEMPLATE": os.environ["TEST_DATABASE_TEMPLATE"], "MIGRATE": False}  # noqa: F405
+
 # Signing in must not cost a second in each test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -58,9 +58,7 @@ def migrate_into(path: Path) -> None:
     """Migrate a database from its beginning, and keep it as `path`."""
     path.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        settings = {"DJANGO_SETTINGS_MODULE": "portal.settings", "PORTAL_STATE_DIR": folder}
-        command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=True)
+        migrate(PORTAL_STATE_DIR=folder)
         (made,) = Path(folder).glob("*.sqlite3")
         whole = Path(folder) / "whole"
         with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(whole)) as target:
@@ -69,3 +67,10 @@ def migrate_into(path: Path) -> None:
     for old in path.parent.glob("migrated-*.sqlite3"):
         if old != path and old.stat().st_mtime < time.time() - 86_400:
             old.unlink(missing_ok=True)
+
+
+def migrate(**settings: str) -> None:
+    """Migrate the database that these environment variables name, with the settings of the product."""
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings"} | settings
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)

@@ -55,6 +55,11 @@ class PostgreSQL:
         self._is_running = True
         self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-o", options, "-w", "start")
 
+    def create_database(self, name: str) -> str:
+        """Create an empty database, and return its DATABASE_URL."""
+        self._run("createdb", "-h", self.folder, "-U", "portal", name)
+        return f"{self.url.removesuffix('/postgres')}/{name}"
+
     def stop(self) -> None:
         """End it without warning to its clients."""
         if not self._is_running:

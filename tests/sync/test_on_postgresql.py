@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import postgresql
+from tests.support.migrated_database import migrate
+from tests.support.servers import postgresql_server
+
+MIGRATED = "migrated"
 
 SAME_TESTS = {
     "rows": (
@@ -50,20 +54,27 @@ SAME_TESTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def server_with_migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server with a migrated database, from which each run copies its own: migrating takes seventeen seconds."""
+    with postgresql_server() as server:
+        url = server.create_database(MIGRATED)
+        migrate(DATABASE_URL=url, PORTAL_STATE_DIR=str(tmp_path_factory.mktemp("migrated")))
+        yield server.url
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("names", SAME_TESTS.values(), ids=SAME_TESTS)
-def test_the_same_tests_hold_on_postgresql(names: tuple[str, ...]) -> None:
+def test_the_same_tests_hold_on_postgresql(server_with_migrated: str, names: tuple[str, ...]) -> None:
     here = Path(__file__).parent
     tests = [str(here / name) for name in names]
-    with postgresql() as url:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
-        run = subprocess.run(
-            command,
-            cwd=here.parent.parent,
-            env={**os.environ, "DATABASE_URL": url},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
+        cwd=here.parent.parent,
+        env={**os.environ, "DATABASE_URL": server_with_migrated, "TEST_DATABASE_TEMPLATE": MIGRATED},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout[-4000:]
