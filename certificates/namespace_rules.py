@@ -79,7 +79,7 @@ class _Reader:
             lists=tuple(self._checked_lists(pk)),
             refuses_stale_lists=settings is not None and settings.stale_list == StaleList.REFUSE,
             bindings=bindings_of(self._readable_bindings(pk)),
-            policy=_policy(settings) if settings is not None else Policy(),
+            policy=policy_of(settings) if settings is not None else Policy(),
             pins={key: Pin(self._named(pk, keys)) for key, keys in self._pins.get(pk, {}).items()},
         )
 
@@ -163,7 +163,8 @@ def _query(text: str) -> Query | None:
         return None
 
 
-def _policy(row: DecisionRules) -> Policy:
+def policy_of(row: DecisionRules) -> Policy:
+    """Return what a namespace asks of each certificate, saved or not."""
     return Policy(
         windows=tuple(map(_window, row.windows)),
         max_age_days=row.max_age_days,

@@ -8,7 +8,13 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from certificates.actions.decision_rules.bindings import checked_patterns
-from certificates.actions.decision_rules.policy import EC_BITS, RSA_BITS, RuleValues
+from certificates.actions.decision_rules.policy import (
+    EC_BITS,
+    RSA_BITS,
+    RuleValues,
+    check_age,
+    check_longest_session,
+)
 from certificates.actions.decision_rules.revocations import LONGEST_NOTE
 from certificates.actions.decision_rules.windows import windows_written
 from certificates.models import CACertificate, IssuerBinding, RevocationReason, StaleList
@@ -114,7 +120,12 @@ def teams_to_bind(namespace: Namespace) -> QuerySet[Team]:
 class PinForm(GuardedForm):
     """The CA certificate whose key is pinned."""
 
-    ca = _CAField(label="CA certificate", queryset=CACertificate.objects.none(), empty_label="Choose one")
+    ca = _CAField(
+        label="CA certificate",
+        queryset=CACertificate.objects.none(),
+        empty_label="Choose one",
+        error_messages={"required": "Choose the CA certificate whose key is pinned."},
+    )
 
     def __init__(self, *args: Any, namespace: Namespace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -135,11 +146,13 @@ class RulesForm(GuardedForm):
     longest_session_seconds = forms.IntegerField(
         label="Longest session, in seconds",
         min_value=0,
+        error_messages={"required": "Enter seconds; 0 sets no limit.", "min_value": "Enter 0 or more seconds."},
         help_text="Azure is told when a session expires. 0 sets no limit.",
     )
     max_age_days = forms.IntegerField(
         label="Greatest age of a client certificate, in days",
         min_value=0,
+        error_messages={"required": "Enter days; 0 sets no limit.", "min_value": "Enter 0 or more days."},
         help_text="Counted from its first day. 0 sets no limit.",
     )
     min_rsa_bits = forms.TypedChoiceField(label="Smallest RSA key", coerce=int, choices=_sizes(RSA_BITS))
@@ -157,6 +170,18 @@ class RulesForm(GuardedForm):
     zone = forms.CharField(
         label="Time zone of these hours", required=False, max_length=60, help_text="Such as Europe/Berlin."
     )
+
+    def clean_longest_session_seconds(self) -> int:
+        seconds: int = self.cleaned_data["longest_session_seconds"]
+        with rule_as_field_error():
+            check_longest_session(seconds)
+        return seconds
+
+    def clean_max_age_days(self) -> int:
+        days: int = self.cleaned_data["max_age_days"]
+        with rule_as_field_error():
+            check_age(days)
+        return days
 
     def clean_zone(self) -> str:
         by_name = {known.lower(): known for known in available_timezones()}

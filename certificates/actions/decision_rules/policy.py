@@ -58,6 +58,17 @@ class RuleValues:
         """Return the policy that `as_dict` described."""
         return cls(**{**values, "windows": windows_of(values["windows"])})
 
+    def as_row(self, namespace_pk: int) -> DecisionRules:
+        """Return a row with these values that is not saved, to try them."""
+        return DecisionRules(
+            namespace_id=namespace_pk,
+            windows=[window.as_dict() for window in self.windows],
+            max_age_days=self.max_age_days,
+            min_rsa_bits=self.min_rsa_bits,
+            min_ec_bits=self.min_ec_bits,
+            stale_list=self.stale_list,
+        )
+
     def is_looser_than(self, other: "RuleValues") -> bool:
         """Return whether this policy could let in a client that `other` refuses, or for longer."""
         return (
@@ -84,7 +95,7 @@ def set_decision_rules(actor: User, *, namespace: Namespace, values: RuleValues,
 
     `opened`: the edition that the actor was shown.
     """
-    _check(values)
+    check_values(values)
     with one_transaction():
         Namespace.objects.select_for_update().get(pk=namespace.pk)
         check_verb(actor, namespace, Verb.CONTRIBUTE)
@@ -121,16 +132,26 @@ def edition_of(row: DecisionRules | None) -> str:
     return "0" if row is None else str(row.edition)
 
 
-def _check(values: RuleValues) -> None:
+def check_values(values: RuleValues) -> None:
+    """Raise RuleError with the first field whose value is out of range."""
     if len(values.windows) > MOST_WINDOWS:
         raise RuleError("windows", "too-many", f"Use at most {MOST_WINDOWS} time windows.")
-    if not 0 <= values.max_age_days <= MOST_AGE_DAYS:
-        raise RuleError("max_age_days", "out-of-range", f"Enter 0 to {MOST_AGE_DAYS:,} days. 0 asks nothing.")
+    check_age(values.max_age_days)
     if values.min_rsa_bits not in RSA_BITS or values.min_ec_bits not in EC_BITS:
         raise RuleError("min_rsa_bits", "unknown", "Choose a key size.")
     if values.stale_list not in StaleList.values:
         raise RuleError("stale_list", "unknown", "Choose what a stale list does.")
-    longest = values.longest_session_seconds
+    check_longest_session(values.longest_session_seconds)
+
+
+def check_age(days: int) -> None:
+    """Raise RuleError where certificates may have no such greatest age. 0 sets no limit."""
+    if not 0 <= days <= MOST_AGE_DAYS:
+        raise RuleError("max_age_days", "out-of-range", f"Enter 0 to {MOST_AGE_DAYS:,} days. 0 sets no limit.")
+
+
+def check_longest_session(longest: int) -> None:
+    """Raise RuleError where a session may not be that long. 0 sets no limit."""
     if longest and not SHORTEST_SESSION <= longest <= LONGEST_SESSION:
         sentence = f"Enter 0 for no limit, or {SHORTEST_SESSION} to {LONGEST_SESSION:,} seconds (30 days)."
         raise RuleError("longest_session_seconds", "out-of-range", sentence)

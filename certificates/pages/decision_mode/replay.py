@@ -14,6 +14,8 @@ from django.db.models import Max
 
 from certificates.authentication.engine import authenticate
 from certificates.authentication.types import FAILED_TITLES, Decision, NamespaceState
+from certificates.models import DecisionRules, StaleList
+from certificates.namespace_rules import policy_of
 from certificates.pages.authentication_trace import namespace_state
 from certificates.x509.text import one_line, shortened
 from namespaces.connections.client_certificates import presented_ders
@@ -112,6 +114,28 @@ def replay(namespace: Namespace, *, at: datetime) -> Replay:
         found.pairs += 1
         found.since = min(found.since or pair.at, pair.at)
         _note(found, pair, state, at)
+    return found
+
+
+def replay_rules(namespace: Namespace, rules: DecisionRules, *, at: datetime) -> Replay:
+    """Decide the last known attempts again as if the namespace asked this of each certificate: `refused` are those that count now and
+    would be refused. `rules` need not be saved; `at` as for `replay`.
+    """
+    every = Namespace.objects.get(pk=namespace.pk)
+    every.rights = Rights(((Role.OWNER, None),))
+    now = namespace_state(every)
+    stale = rules.stale_list == StaleList.REFUSE
+    asked = replace(now.rules, policy=policy_of(rules), refuses_stale_lists=stale)
+    then = replace(now, rules=asked, index=now.client_index)
+    has_log = connection_log() is not None or LastAttempt.objects.filter(namespace=namespace).exists()
+    rows = _rows(namespace, has_log)
+    found = Replay(LOG if has_log else CERTIFICATES, known=rows.count(), never_seen=_never_seen(namespace, has_log))
+    for pair in _logged(namespace) if has_log else _remembered(namespace):
+        found.pairs += 1
+        decision = _decide(pair, then, at)
+        if not decision.accepted and _decide(pair, now, at).accepted:
+            found.refused += 1
+            _list(found.listed, pair, decision)
     return found
 
 

@@ -5,14 +5,17 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from certificates.actions.decision_rules.policy import RuleValues
 from certificates.actions.decision_rules.windows import Window, windows_written
 from certificates.models import DecisionRules
-from namespaces.models import DecisionChange, DecisionPoint, Namespace
+from certificates.x509.certificate import load_certificate
+from namespaces.models import DecisionChange, DecisionPoint, LastAttempt, Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
-from tests.support.factories import make_namespace, make_user
+from tests.support.chains import authority
+from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 WANTED = {
     "longest_session_seconds": "3600",
@@ -141,3 +144,34 @@ NIGHT = Window(WEEK, "22:00", "06:00", "UTC")
 )
 def test_which_rules_are_looser(before: dict[str, Any], after: dict[str, Any], looser: bool) -> None:
     assert RuleValues(**after).is_looser_than(RuleValues(**before)) is looser
+
+
+def test_every_fault_is_shown_at_once(place: Namespace) -> None:
+    page = save(place, longest_session_seconds="5", max_age_days="99999", zone="Mars/Base").content.decode()
+    assert page.count('data-code="out-of-range"') == 2
+    assert 'data-code="unknown-zone"' in page
+
+
+def test_devices_that_would_be_refused_are_counted_before_saving(place: Namespace) -> None:
+    now = timezone.now()
+    line = authority("Line 1 CA", at=now)
+    device = line.issue("press-1", at=now)
+    make_ca_certificate(place, "line-ca", der=line.der)
+    make_client(place, "press-1", authentication_name="press-1")
+    thumbprint = load_certificate(device.der).thumbprint_sha256
+    LastAttempt.objects.create(
+        namespace=place,
+        client_name="press-1",
+        user_name="press-1",
+        thumbprint=thumbprint,
+        der=device.der,
+        chain=[],
+        accepted=True,
+        at=now,
+    )
+    strict = save(place, count="1", windows="", min_ec_bits="384", longest_session_seconds="0")
+    assert strict.status_code == 200
+    assert 'data-foreseen="1"' in strict.content.decode()
+    assert 'data-changed="within-policy"' in strict.content.decode()
+    assert 'data-foreseen="0"' in save(place, count="1", windows="").content.decode()
+    assert not DecisionRules.objects.exists()
