@@ -91,7 +91,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "method", "least", "people"), CASES)
-def test_access_by_role(place: Namespace, name: str, method: str, least: str, people: tuple[str, ...]) -> None:
+def test_access_by_role(
+    place: Namespace, kept_numbers: None, name: str, method: str, least: str, people: tuple[str, ...]
+) -> None:
     for person in people[:ASKED]:
         answer = ask(signed_in(person), name, method, place.pk)
         may = is_allowed(person, name, least)
