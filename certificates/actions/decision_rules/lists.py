@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from certificates.actions.decision_rules.bindings import check_owner
+from certificates.actions.decision_rules.ended_sessions import end_sessions_listed
 from certificates.authentication.rules import types as rules
 from certificates.authentication.rules.revocation_lists import MAX_BYTES, ListError, check_replaces, list_der, read_list
 from certificates.models import CACertificate, RevocationList
@@ -173,6 +174,7 @@ def _take(row: CACertificate, data: bytes, actor: User | None) -> Taken:
     found.added_at, found.added_by = timezone.now(), actor
     found.save()
     decisions_changed(row.namespace_id)
+    end_sessions_listed(row, read.entries)
     activity.record(actor, verb="Take revocation list", **row.in_activity(), before=before, after=described(found))
     return Taken(found, is_new=True)
 
