@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, CharField, Count, F, IntegerField, Min, QuerySet, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    Count,
+    DateTimeField,
+    F,
+    IntegerField,
+    Min,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from certificates.models import CACertificate
 from certificates.x509.certificate import name_mark, public_key_hash
@@ -43,7 +56,7 @@ class TeamImpact:
     by_ca: int
     unknown: int
     today: int  # refused today already
-    first: datetime | None  # when the first of their own certificates expires that is valid today
+    first: datetime | None  # when the first certificate expires that they send and that is valid today
 
     @property
     def refused(self) -> int:
@@ -107,13 +120,21 @@ _NEVER, _BEFORE, _BY_THEN, _LATER = range(4)  # when a client's own certificate 
 
 
 def _grouped(namespace: Namespace, **by: Any) -> QuerySet[Any]:
-    """Return the enabled clients grouped by what vouches for them, and by `by`. Keys alone are compared where they are known."""
+    """Return the enabled clients grouped by what vouches for them, and by `by`. Keys alone are compared where they are known.
+
+    `by` can use `sent_until`: when the first expires of what the client sends, its certificate or an intermediate that it needs.
+    """
     path = Case(When(anchor_key="", then=F("certificate_path")), default=Value(""), output_field=CharField())
     is_thumbprint = Case(
         When(validation_scheme=THUMBPRINT_SCHEME, then=True), default=False, output_field=BooleanField()
     )
     clients = Client.visible_to(namespace.sight).present().filter(state=Client.ConnectionState.ENABLED)
-    named = clients.order_by().annotate(path=path, by_thumbprint=is_thumbprint, **by)
+    # Where the last issuer is an uploaded CA certificate, intermediates are sent in vain.
+    needs_chain = ~Q(validation_scheme=THUMBPRINT_SCHEME) & (Q(anchor_key="") | ~Q(anchor_key=F("issuer_key")))
+    ends_earlier = needs_chain & Q(chain_expires_at__lt=F("certificate_expires_at"))
+    own = F("certificate_expires_at")
+    until = Case(When(ends_earlier, then=F("chain_expires_at")), default=own, output_field=DateTimeField())
+    named = clients.order_by().annotate(path=path, by_thumbprint=is_thumbprint, sent_until=until).annotate(**by)
     found: QuerySet[Any] = named.values_list("by_thumbprint", "anchor_key", "path", *by).annotate(count=Count("*"))
     return found
 
@@ -130,13 +151,13 @@ def _vouching(cas: Sequence[TrustedUntil], key: str, path: str) -> list[TrustedU
 
 def _by_team(namespace: Namespace, cas: Sequence[TrustedUntil], then: datetime, at: datetime) -> tuple[TeamImpact, ...]:
     expires = Case(
-        When(certificate_expires_at=None, then=_NEVER),
-        When(certificate_expires_at__lt=at, then=_BEFORE),
-        When(certificate_expires_at__lt=then, then=_BY_THEN),
+        When(sent_until=None, then=_NEVER),
+        When(sent_until__lt=at, then=_BEFORE),
+        When(sent_until__lt=then, then=_BY_THEN),
         default=_LATER,
         output_field=IntegerField(),
     )
-    rows = _grouped(namespace, owner=F("team"), own=expires).annotate(first=Min("certificate_expires_at"))
+    rows = _grouped(namespace, owner=F("team"), own=expires).annotate(first=Min("sent_until"))
     counts: dict[int | None, Counter[str]] = defaultdict(Counter)
     firsts: dict[int | None, datetime] = {}
     for by_thumbprint, key, path, team, own, count, first in rows:
@@ -187,7 +208,7 @@ def labelled(chart: BarChart) -> list[tuple[Column, str]]:
 def _by_week(namespace: Namespace, cas: Sequence[TrustedUntil], at: datetime) -> list[int]:
     """Return how many clients are refused at the end of each week. One query: it groups clients by what vouches for them."""
     first = Counter[int]()
-    for by_thumbprint, key, path, own, count in _grouped(namespace, week=Bucket("certificate_expires_at", at, WEEK)):
+    for by_thumbprint, key, path, own, count in _grouped(namespace, week=Bucket("sent_until", at, WEEK)):
         weeks = [] if own is None else [own]
         if not by_thumbprint:
             last = max((ca.not_after for ca in _vouching(cas, key, path)), default=at)

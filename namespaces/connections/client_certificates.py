@@ -27,6 +27,7 @@ _NOTED = {
     "certificate_subject": "subject",
     "certificate_serial": "serial",
     "certificate_expires_at": "not_after",
+    "chain_expires_at": "chain_expires_at",
 }
 
 
@@ -86,6 +87,7 @@ def _show_again(row: ClientCertificate, showing: Showing) -> bool:
             "client_name": showing.client_name,
             "chain": _chain_of(showing),
             "path": path_of(showing.certificates),
+            "chain_expires_at": chain_end(showing.certificates),
         }
     changes = {name: value for name, value in changes.items() if value != getattr(row, name)}
     if not changes and row.has_connected == showing.has_connected:
@@ -113,6 +115,7 @@ def _row(namespace_pk: int, showing: Showing) -> ClientCertificate:
         serial=serial_digits(leaf.serial_number),
         path=path_of(showing.certificates),
         not_after=leaf.not_after,
+        chain_expires_at=chain_end(showing.certificates),
         seen_at=showing.at,
         has_connected=showing.has_connected,
     )
@@ -125,6 +128,22 @@ def path_of(certificates: Sequence[Certificate]) -> str:
     """
     marks = dict.fromkeys(name_mark(certificate.issuer) for certificate in certificates)
     return " ".join(marks)
+
+
+def chain_end(certificates: Sequence[Certificate]) -> datetime | None:
+    """Return when the first of the intermediates expires that were sent with a certificate and are above it, None where none was.
+
+    A root that is sent does not count: Azure trusts what is uploaded, not what a client sends.
+    """
+    above, sent = certificates[0], list(certificates[1 : MOST_CHAIN + 1])
+    ends = []
+    while found := [each for each in sent if each.subject_key == above.issuer_key]:
+        above = max(found, key=lambda each: each.not_after)
+        if above.subject_key == above.issuer_key:
+            break
+        ends.append(above.not_after)
+        sent = [each for each in sent if each.subject_key != above.subject_key]
+    return min(ends, default=None)
 
 
 def note_latest(namespace_pk: int, names: Collection[str] | None = None) -> None:

@@ -79,6 +79,7 @@ class ClientCertificate(models.Model):
         max_length=200, blank=True, default=""
     )  # marks of the issuers of it and of what was sent with it
     not_after = models.DateTimeField(db_index=True)
+    chain_expires_at = models.DateTimeField(null=True)  # the first of the intermediates above it that were sent with it
     seen_at = models.DateTimeField()
     has_connected = models.BooleanField(default=False)  # else it was only tested
 

@@ -209,6 +209,7 @@ class Client(NamespaceResource, SyncedModel):
     certificate_subject = models.TextField(blank=True, default="")
     certificate_serial = models.CharField(max_length=64, blank=True, default="")  # serial_digits of the certificate
     certificate_expires_at = models.DateTimeField(null=True)
+    chain_expires_at = models.DateTimeField(null=True)  # as ClientCertificate.chain_expires_at
     # Of its last connection that a CA certificate vouched for, as hashes of public keys; set only by
     # namespaces.connections.issuers. `expected_key` is the issuer that needs no alarm.
     issuer_key = models.CharField(max_length=64, blank=True, default="")

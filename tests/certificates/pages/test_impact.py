@@ -89,6 +89,28 @@ def test_the_counts_are_those_of_the_engine(
         assert by_week[min(day // 7, WEEKS - 1)] >= found.refused
 
 
+def test_an_intermediate_that_clients_send_counts_where_they_need_it(now: datetime) -> None:
+    namespace = make_namespace()
+    span = {"not_before": now - 400 * DAY}
+    root = authority("Sent Root CA", not_after=now + 900 * DAY, **span)
+    line = root.issue("Sent line CA", ca=True, not_after=now + 60 * DAY, **span)
+    long = {"not_after": now + 900 * DAY, **span}
+    make_ca_certificate(namespace, "root", der=root.der)
+    for name in ("robot-1", "robot-2", "robot-3"):
+        client = make_client(namespace, name)
+        chain = tuple(load_certificate(each.der) for each in (line.issue(name, **long), line, root))
+        remember(namespace.pk, [Showing(name, chain, now, has_connected=True)])
+        keys = {"issuer_key": public_key_hash(line.der), "anchor_key": public_key_hash(root.der)}
+        Client.objects.filter(pk=client.pk).update(**keys)
+    Client.objects.filter(name="robot-2").update(anchor_key=public_key_hash(line.der))  # the line CA is uploaded too
+    Client.objects.filter(name="robot-3").update(validation_scheme="ThumbprintMatch")
+    make_ca_certificate(namespace, "line-ca", der=line.der)
+    namespace.ca_certificates.filter(name="line-ca").update(not_after=now + 500 * DAY)  # as if renewed
+    assert [impact_on(namespace, day=day, at=now).refused for day in (59, 61, 499, 501)] == [0, 1, 1, 2]
+    weeks = [bar.column.total for bar in weekly_chart(namespace, day=0, at=now).bars]
+    assert (weeks[7], weeks[9]) == (0, 1)
+
+
 def test_each_team_has_its_own_counts_and_reasons(plant: tuple[Namespace, dict[str, Identity]], now: datetime) -> None:
     namespace, _ = plant
     teams = {team.name: team for team in impact_on(namespace, day=150, at=now).teams}
