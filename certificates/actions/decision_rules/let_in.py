@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models.functions import Lower
 
 from certificates.authentication.certification_paths import TrustAnchors
-from certificates.authentication.chain import verify_chain
-from certificates.authentication.rules.revocation import RevokedOnPath, revoked_on_path
+from certificates.authentication.rules.revocation import RevokedOnPath, path_shown, revoked_on_path
 from certificates.authentication.rules.types import NamespaceRules
 from certificates.models import CACertificate, RevocationAlarm, RevocationList
 from certificates.namespace_rules import rules_of
@@ -92,10 +91,7 @@ class _Search:
         sent = attempt.shown or read_chain((attempt.record or {}).get("presentedChain") or [])
         if not sent or sent[0].thumbprint_sha256 != attempt.thumbprint:
             return ()
-        if not has_chain:
-            return sent[:1]
-        verdict = verify_chain(sent[0], [each.der for each in sent[1:]], self._anchors, at=attempt.at)
-        return verdict.path or sent[:1]
+        return path_shown(sent, self._anchors, has_chain=has_chain, at=attempt.at)
 
     def _was_known(self, revoked: RevokedOnPath, at: datetime) -> bool:
         """Return whether the revocation counted in every process when the attempt was made."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from certificates.authentication.certification_paths import load_known, signed_by
+from certificates.authentication.certification_paths import TrustAnchors, load_known, signed_by
+from certificates.authentication.chain import verify_chain
 from certificates.authentication.rules.types import (
     HOLD,
     REASONS,
@@ -75,6 +76,17 @@ class RevokedOnPath:
     certificate: Certificate
     by_hand: Revocation | None = None
     listed_by: RevocationList | None = None
+
+
+def path_shown(
+    sent: Sequence[Certificate], anchors: TrustAnchors, *, has_chain: bool, at: datetime
+) -> Sequence[Certificate]:
+    """Return the path that is checked for revocation: of what a client sent, its own certificate first, up to an anchor.
+
+    Only its own certificate where no CA certificate has to vouch for it (`has_chain`), or none does.
+    """
+    path = verify_chain(sent[0], [each.der for each in sent[1:]], anchors, at=at).path if has_chain else ()
+    return path or sent[:1]
 
 
 def revoked_on_path(path: Sequence[Certificate], rules: NamespaceRules) -> RevokedOnPath | None:

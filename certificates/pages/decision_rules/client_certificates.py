@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certificates.models import CACertificate, PinnedKey, RevokedCertificate
+from django.utils import timezone
+
+from certificates.authentication.certification_paths import TrustAnchors
+from certificates.authentication.rules.revocation import RevokedOnPath, path_shown, revoked_on_path
+from certificates.models import CACertificate, PinnedKey, RevocationAlarm, RevokedCertificate
+from certificates.namespace_rules import rules_of
 from certificates.x509.certificate import public_key_hash
+from namespaces.connections.client_certificates import certificates_of
 from namespaces.models import Client, ClientCertificate
+from namespaces.rules.clients import THUMBPRINT_SCHEME
 from sync.models import same_name
 
 MOST = 50  # of one client
@@ -13,11 +20,21 @@ MOST = 50  # of one client
 
 @dataclass(frozen=True)
 class ShownCertificate:
-    """A certificate of the client, with its revocation where it is revoked. `is_latest`: it counts as the client's certificate now."""
+    """A certificate of the client, with its revocation where it is revoked. `is_latest`: it counts as the client's certificate now.
+
+    `refused`: what else of its chain is revoked, by a list or above it. `was_let_in`: with it, after it was revoked.
+    """
 
     row: ClientCertificate
     revoked: RevokedCertificate | None
     is_latest: bool
+    refused: RevokedOnPath | None = None
+    was_let_in: bool = False
+
+    @property
+    def is_above(self) -> bool:
+        """Return whether a CA certificate above it is revoked, not itself."""
+        return self.refused is not None and self.refused.certificate.thumbprint_sha256 != self.row.thumbprint
 
 
 def certificates_shown_by(client: Client) -> Sequence[ShownCertificate]:
@@ -27,8 +44,35 @@ def certificates_shown_by(client: Client) -> Sequence[ShownCertificate]:
     in_force = RevokedCertificate.objects.visible_to(client.namespace.sight).in_force()
     of_these = in_force.filter(namespace=client.namespace_id, thumbprint__in=[row.thumbprint for row in rows])
     revoked = {each.thumbprint: each for each in of_these.select_related("revoked_by")}
-    latest = client.certificate_thumbprint
-    return [ShownCertificate(row, revoked.get(row.thumbprint), row.thumbprint == latest) for row in rows]
+    refused = _refused(client, [row for row in rows if row.thumbprint not in revoked])
+    alarms = RevocationAlarm.objects.filter(client=client, decided_at=None)
+    let_in = set(alarms.values_list("thumbprint", flat=True))
+    found = []
+    for row in rows:
+        on_path = refused.get(row.thumbprint)
+        marks = {row.thumbprint, on_path.certificate.thumbprint_sha256 if on_path is not None else ""}
+        is_latest = row.thumbprint == client.certificate_thumbprint
+        found.append(ShownCertificate(row, revoked.get(row.thumbprint), is_latest, on_path, bool(marks & let_in)))
+    return found
+
+
+def _refused(client: Client, rows: Sequence[ClientCertificate]) -> dict[str, RevokedOnPath]:
+    """Return what is revoked on the chains of these certificates, by thumbprint, as the engine looks at it."""
+    namespace = client.namespace
+    rules = rules_of(namespace.pk, sight=namespace.sight)
+    if not rows or not rules.checks_revocation:
+        return {}
+    cas = CACertificate.objects.trusted().filter(namespace=namespace.pk).only("name", "der")
+    anchors = TrustAnchors((ca.name, bytes(ca.der)) for ca in cas if ca.der)
+    has_chain = client.validation_scheme != THUMBPRINT_SCHEME
+    at = namespace.judged_at(timezone.now())
+    found = {}
+    for row in rows:
+        path = path_shown(certificates_of(row), anchors, has_chain=has_chain, at=at)
+        on_path = revoked_on_path(path, rules)
+        if on_path is not None:
+            found[row.thumbprint] = on_path
+    return found
 
 
 @dataclass(frozen=True)

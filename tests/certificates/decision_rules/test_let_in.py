@@ -99,7 +99,7 @@ def test_it_is_no_alarm_before_the_switch_or_where_this_portal_decided(plant: Le
     assert plant.connects() == []
 
 
-def test_the_ca_above_it_and_its_revocation_list_count_too(plant: Let) -> None:
+def test_the_ca_above_it_and_its_revocation_list_count_too(plant: Let, client: Browser) -> None:
     listed = plant.list_revoked(plant.device, added_at=plant.at - HOUR)
     assert plant.connects() == [(State.OPEN, 1)]
     assert RevocationAlarm.objects.get().is_listed
@@ -111,6 +111,11 @@ def test_the_ca_above_it_and_its_revocation_list_count_too(plant: Let) -> None:
     assert plant.connects() == [(State.OPEN, 1)]
     alarm = RevocationAlarm.objects.get()
     assert (alarm.is_ca, alarm.is_listed) == (True, False)
+    client.login(username="ada", password=PASSWORD)
+    url = reverse("certificates:client_certificates", args=[plant.namespace.pk, "press-1"])
+    page = client.get(url).content.decode()
+    assert 'data-revoked="above"' in page
+    assert "data-let-in" in page
     make_ca_certificate(plant.namespace, "other-ca", der=authority("Other CA", at=plant.at).der)
     Client.objects.update(validation_scheme="ThumbprintMatch")  # then no CA vouches for it
     assert plant.connects() == [(State.OPEN, 1)]

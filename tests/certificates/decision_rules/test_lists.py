@@ -343,6 +343,8 @@ def test_the_entries_of_a_list(place: Place) -> None:
     assert reverse("certificates:client_certificates", args=[place.namespace.pk, "sensor-1"]) in (
         place.as_("reader").get(url, {"which": "known"}).content.decode()
     )
+    own = reverse("certificates:client_certificates", args=[place.namespace.pk, "sensor-1"])
+    assert 'data-revoked="itself"' in place.as_("reader").get(own).content.decode()
     place.post("owner", "remove")
     assert 'data-empty="no-list"' in place.as_("reader").get(url).content.decode()
 
