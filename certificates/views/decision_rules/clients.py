@@ -8,6 +8,7 @@ from certificates.actions.decision_rules.pins import pin_client, unpin_client
 from certificates.forms.decision_rules import PinForm
 from certificates.pages.decision_rules.client_certificates import certificates_shown_by, shown_pins_of
 from certificates.pages.decision_rules.enforcement import enforcement_of
+from certificates.x509.certificate import public_key_hash
 from namespaces.access import get_client
 from namespaces.models import Client
 from namespaces.rights import Verb
@@ -33,12 +34,19 @@ def client_pin(request: PageRequest, pk: int, name: str) -> HttpResponseBase:
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
     form = PinForm(request.POST, namespace=client.namespace)
     if form.is_valid():
+        ca = form.cleaned_data["ca"]
         try:
-            pin_client(request.user, client=client, ca=form.cleaned_data["ca"])
+            pin_client(request.user, client=client, ca=ca)
         except RuleError as refusal:
             form.refuse(refusal)
         else:
             messages.success(request, f"{client.name} counts only below this key now.", extra_tags="client-pinned")
+            if client.anchor_key and public_key_hash(bytes(ca.der)) not in (client.anchor_key, client.issuer_key):
+                sentence = (
+                    f"The last certificate of {client.name} was issued below another CA. Unless that one is below {ca.name} too, "
+                    "the client is refused from its next connection on."
+                )
+                messages.warning(request, sentence, extra_tags="pinned-elsewhere")
             return go_to(request, TAB, pk, client.name)
     observe_refusal(request.user, pk, form)
     return _page(request, client, form)

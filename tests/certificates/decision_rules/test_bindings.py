@@ -201,3 +201,11 @@ def test_a_client_is_pinned_to_a_key_and_released(place: Place) -> None:
     made = Activity.objects.exclude(verb="Denied").order_by("pk")
     assert list(made.values_list("verb", flat=True)) == ["Pin issuer", "Unpin issuer"]
     assert DecisionChange.objects.filter(client_pk=None).count() == 2
+
+
+def test_pinning_to_another_key_than_that_of_the_last_connection_warns(place: Place) -> None:
+    ca = place.namespace.ca_certificates.get()
+    make_client(place.namespace, "elsewhere-1", anchor_key="0" * 64)
+    for name, warned in (("pump.2", False), ("elsewhere-1", True)):
+        page = place.as_("owner").post(place.url("client_pin", name), {"ca": ca.pk}, follow=True).content.decode()
+        assert ('data-code="pinned-elsewhere"' in page) is warned
