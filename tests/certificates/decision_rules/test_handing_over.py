@@ -11,6 +11,7 @@ from certificates.namespace_rules import rules_of
 from portal.models import User
 from sync.drift.resolutions import take_azures
 from sync.models import Finding
+from sync.push.comparison import field_differences
 from tests.support.chains import authority
 from tests.support.factories import make_ca_certificate, make_namespace, make_user
 from tests.support.revocation_lists import revocation_list
@@ -51,7 +52,8 @@ def test_a_deletion_leaves_binding_and_list_to_the_renewal(olga: User, old: CACe
 
 def test_a_deletion_in_azure_that_is_taken_does_so_too(olga: User, old: CACertificate) -> None:
     now = timezone.now()
-    facts = {"object_pk": old.pk, "drift": Finding.Class.DELETED, "found_at": now, "seen_at": now}
+    fields = field_differences(CACertificate, base=old.base, ours=old, azure=None)
+    facts = {"object_pk": old.pk, "drift": Finding.Class.DELETED, "found_at": now, "seen_at": now, "fields": fields}
     kind = old._meta.label_lower
     finding = Finding.objects.create(kind=kind, scope=old.namespace_id, name=old.name, **facts)
     take_azures(olga, finding=finding)

@@ -15,6 +15,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from certificates.models import RevocationList
 from lab.models import BrowserDevice, Seat, SharedAttempt, TrainingClass
 from namespaces.models import (
     AccessRequest,
@@ -97,7 +98,8 @@ def furnish() -> None:
     press = make_client(namespace, "press-1", **own)
     make_issuer_alarm(press, pk=1000)
     make_revocation_alarm(press, pk=1000)
-    make_ca_certificate(namespace, "line-a", **own)
+    line = make_ca_certificate(namespace, "line-a", **own)
+    RevocationList.objects.create(namespace=namespace, ca=line, url="https://lists.example.com/line.crl")
     make_client_certificate(namespace, "press-1", PRESS.der)
     make_revoked_certificate(namespace, "press-1", PRESS.issue("press-1-old").der, pk=1000, **own)
     make_blocked_name(namespace, "press-old", pk=1000, **own)

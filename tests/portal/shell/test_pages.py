@@ -146,7 +146,7 @@ STATUSES = {
     "account_confirm_email": 422,
     "classes:seat_bar": HTMX_STOP_POLLING,  # for who has no seat
 }
-PARTS = ("bell", "seat_bar", "_states", "_check", "_check_name", "_live", "_newer")
+PARTS = ("bell", "seat_bar", "_state", "_states", "_check", "_check_name", "_live", "_newer")
 
 
 def pages() -> list[str]:
