@@ -15,7 +15,7 @@ SHOWING = {"views", "pages", "forms", "menu", "templatetags", "search"}  # folde
 OWNED = {
     *("Client", "CACertificate", "ClientGroup", "TopicSpace", "PermissionBinding", "NamespaceConfiguration"),
     *("ClientCertificate", "ConnectionAttempt", "Finding", "Activity", "BrowserDevice", "SharedAttempt"),
-    "RevokedCertificate",
+    *("RevokedCertificate", "RevocationAlarm", "WaitingDevice", "BlockedName"),
 }
 RELATED = {"clients", "ca_certificates", "connection_attempts", "client_certificates", "configurations"}
 READS = {"all", "filter", "exclude", "get", "count", "exists", "first", "values", "values_list", "present", "order_by"}
@@ -24,6 +24,8 @@ DECIDING = {
     "certificates.pages.authentication_trace.trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.certificate_check._trusted_cas": "the endpoint trusts every CA certificate; hidden ones have no name",
     "certificates.pages.ca_certificate_list.uploaded_cas": "compared with issuers; hidden ones have no name",
+    "certificates.pages.decision_rules.client_certificates._refused": "the endpoint trusts every CA certificate; hidden ones have no name",
+    "certificates.pages.first_contact.lists.waiting_in": "leaves out devices that have a client by now, and shows no client",
     "certificates.pages.decision_mode.replay._rows": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._remembered": "replays every device; the page names those that are seen",
     "certificates.pages.decision_mode.replay._never_seen": "a number of all clients, as the switch concerns all",

@@ -45,8 +45,8 @@ def certificates_shown_by(client: Client) -> Sequence[ShownCertificate]:
     of_these = in_force.filter(namespace=client.namespace_id, thumbprint__in=[row.thumbprint for row in rows])
     revoked = {each.thumbprint: each for each in of_these.select_related("revoked_by")}
     refused = _refused(client, [row for row in rows if row.thumbprint not in revoked])
-    alarms = RevocationAlarm.objects.filter(client=client, decided_at=None)
-    let_in = set(alarms.values_list("thumbprint", flat=True))
+    alarms = RevocationAlarm.objects.visible_to(client.namespace.sight).open()
+    let_in = set(alarms.filter(client=client).values_list("thumbprint", flat=True))
     found = []
     for row in rows:
         on_path = refused.get(row.thumbprint)

@@ -97,7 +97,7 @@ def _of_clients(
     seen = ClientCertificate.objects.visible_to(namespace.sight).filter(namespace=namespace.pk)
     below = seen.filter(path__startswith=name_mark(issuer.subject)).order_by("-seen_at")
     listed = [pk for pk, serial in below.values_list("pk", "serial") if serial in entries][:MOST_KNOWN]
-    rows = list(ClientCertificate.objects.filter(pk__in=listed))
+    rows = list(seen.filter(pk__in=listed))
     names = {row.client_name.lower() for row in rows}
     clients = Client.visible_to(namespace.sight).present().filter(namespace=namespace.pk)
     there = {name.lower() for name in clients.values_list("name", flat=True)} & names if names else set()
