@@ -92,7 +92,8 @@ def revoked_check(namespace: Namespace, switched_at: datetime | None) -> Revoked
     if client is None:
         return RevokedCheck(Outcome.NONE)
     may_report = namespace.rights.covers(client)
-    if RevocationAlarm.objects.open().filter(client=client, thumbprint=revoked.thumbprint).exists():
+    alarms = RevocationAlarm.objects.visible_to(namespace.sight).open()
+    if alarms.filter(client=client, thumbprint=revoked.thumbprint).exists():
         return RevokedCheck(Outcome.LET_IN, revoked)
     since = max(switched_at, revoked.revoked_at + KNOWN_WITHIN)
     tried = ConnectionAttempt.objects.visible_to(namespace.sight).filter(

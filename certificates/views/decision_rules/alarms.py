@@ -25,7 +25,8 @@ DONE = {
 def client_revocation_alarm(request: PageRequest, pk: int, name: str, alarm: int) -> HttpResponseBase:
     """Decide about an alarm: it is settled, or the client is disabled."""
     client = get_client(request.user, pk, name, Verb.CONTRIBUTE)
-    row = RevocationAlarm.objects.filter(pk=alarm, client=client).select_related("client").first()
+    seen = RevocationAlarm.objects.visible_to(client.namespace.sight)
+    row = seen.filter(pk=alarm, client=client).select_related("client").first()
     if row is None:
         raise Http404("There is no such alarm.")
     asked = request.POST.get("decision", "")
