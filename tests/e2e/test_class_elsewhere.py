@@ -37,7 +37,7 @@ def test_a_trainee_on_another_machine(chromium: Browser, tmp_path: Path) -> None
         expect(page.locator("#seat-bar")).to_be_visible()
         cookies = {cookie["name"]: cookie["secure"] for cookie in context.cookies()}
         assert cookies["__Host-sessionid"]
-        page.locator(".service-menu").get_by_role("link", name="Device").click()
+        page.locator(".service-menu").get_by_role("link", name="Device", exact=True).click()
         page.get_by_label("Authentication name").fill("press-1")
         page.get_by_role("button", name="Create device").click()
         page.get_by_role("button", name="Connect", exact=True).click()

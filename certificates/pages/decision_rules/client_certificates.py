@@ -57,7 +57,10 @@ def certificates_shown_by(client: Client) -> Sequence[ShownCertificate]:
 
 
 def _refused(client: Client, rows: Sequence[ClientCertificate]) -> dict[str, RevokedOnPath]:
-    """Return what is revoked on the chains of these certificates, by thumbprint, as the engine looks at it."""
+    """Return what is revoked on the chains of these certificates, by thumbprint, as the engine looks at it.
+
+    Revocations of a client's certificate by hand count where the person sees them.
+    """
     namespace = client.namespace
     rules = rules_of(namespace.pk, sight=namespace.sight)
     if not rows or not rules.checks_revocation:
@@ -66,11 +69,16 @@ def _refused(client: Client, rows: Sequence[ClientCertificate]) -> dict[str, Rev
     anchors = TrustAnchors((ca.name, bytes(ca.der)) for ca in cas if ca.der)
     has_chain = client.validation_scheme != THUMBPRINT_SCHEME
     at = namespace.judged_at(timezone.now())
+    by_hand = RevokedCertificate.objects.visible_to(namespace.sight).in_force().filter(namespace=namespace.pk)
+    seen = set(by_hand.filter(serial__in=[row.serial for row in rows]).values_list("serial", flat=True))
     found = {}
     for row in rows:
         path = path_shown(certificates_of(row), anchors, has_chain=has_chain, at=at)
         on_path = revoked_on_path(path, rules)
-        if on_path is not None:
+        if on_path is None:
+            continue
+        is_own = on_path.certificate.thumbprint_sha256 == row.thumbprint
+        if on_path.by_hand is None or not is_own or row.serial in seen:
             found[row.thumbprint] = on_path
     return found
 
