@@ -374,8 +374,8 @@ class Store:
 
     def webhook_order(self, namespace_id: str) -> str | None:
         """Return the order that was chosen for a namespace; None if none was."""
-        return self.setting(_ORDER + id_key(namespace_id))
+        return self.setting(_ORDER + id_key(namespace_id)) or None
 
     def set_webhook_order(self, namespace_id: str, order: str) -> None:
-        """Store the order of a namespace, until the namespace is deleted."""
+        """Store the order of a namespace, until the namespace is deleted. "": it has none of its own again."""
         self.set_setting(_ORDER + id_key(namespace_id), order)

@@ -305,7 +305,7 @@ def test_the_order_of_a_namespace_is_switched_while_it_runs(asked: Asked) -> Non
             store.set_webhook_order(namespace_id, WEBHOOK_ONLY)
             assert connack(asked, "order-2").reason == NOT_AUTHORIZED
     finally:
-        store.set_webhook_order(namespace_id, WEBHOOK_ONLY)
+        store.set_webhook_order(namespace_id, "")
     assert len(asked.posts_of("order-2")) == 1
 
 
