@@ -99,7 +99,7 @@ def furnish() -> None:
     make_issuer_alarm(press, pk=1000)
     make_revocation_alarm(press, pk=1000)
     ca = make_ca_certificate(namespace, "line-a", **own)
-    RevocationList.objects.create(namespace=namespace, ca=ca, url="https://lists.example.com/line.crl")
+    RevocationList.objects.create(namespace=namespace, ca=ca, der=b"\x30\x00")  # signed by none that counts
     make_client_certificate(namespace, "press-1", PRESS.der)
     make_revoked_certificate(namespace, "press-1", PRESS.issue("press-1-old").der, pk=1000, **own)
     make_blocked_name(namespace, "press-old", pk=1000, **own)
