@@ -18,7 +18,7 @@ SECONDS = 3.5  # for one device; Azure waits 5 seconds for the whole request
 
 
 class DatabaseAwayError(Exception):
-    """The database did not answer, or not in time. Nobody may be let in for the first time then."""
+    """The database did not answer, or not in time. The new device must not be let in."""
 
 
 class FirstContacts:

@@ -51,7 +51,7 @@ class FirstContactForm(GuardedForm):
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="One on each line. A * stands for any characters, such as press-*. Without any, every name.",
+        help_text="One on each line. A * stands for any characters, such as press-*. Leave it empty to allow every name.",
     )
     per_minute = forms.IntegerField(label="Registrations each minute, at most", min_value=1, max_value=MOST_EACH_MINUTE)
     per_hour = forms.IntegerField(label="Registrations each hour, at most", min_value=1, max_value=MOST_EACH_HOUR)

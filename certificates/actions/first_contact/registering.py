@@ -64,7 +64,7 @@ class Device:
 def meet(device: Device) -> Contact:
     """Register a device, or list it, as its template has it, in a transaction of its own.
 
-    What is returned is committed. Raises what the database raises: nobody may be let in then.
+    The outcome is committed when this returns. Errors of the database pass through: the device must not be let in then.
     """
     try:
         return _meet(device)

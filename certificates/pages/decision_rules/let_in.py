@@ -82,7 +82,7 @@ class RevokedCheck:
 
 
 def revoked_check(namespace: Namespace, switched_at: datetime | None) -> RevokedCheck:
-    """Return how the check stands, as the person sees it."""
+    """Return the state of the check, as the person sees it."""
     seen = RevokedCertificate.objects.visible_to(namespace.sight).in_force().filter(namespace=namespace.pk, is_ca=False)
     revoked = seen.exclude(client_name="").order_by("-revoked_at", "-pk").first()
     if revoked is None or switched_at is None:
