@@ -129,6 +129,13 @@ def _delays(sight: Sight) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:DELAYS_SHOWN])
 
 
+def parked_count(sight: Sight) -> int:
+    """Return the number of changes that Azure rejected, of those that are seen. The menu of every page shows it."""
+    parts = [_unsettled(model, sight).exclude(parked_code="").values("pk") for model in registry.models()]
+    found: int = parts[0].union(*parts[1:], all=True).count()
+    return found
+
+
 def parked_groups(sight: Sight) -> tuple[ParkedGroup, ...]:
     """Return rejected rows by error code, each with its full count and first rows; the most frequent first."""
     parts = [
