@@ -14,6 +14,11 @@ from pathlib import Path
 MOST_DEATHS = 3
 STOP_SECONDS = 6.0
 LOG_LINES = 12
+TITLES = {  # of the parts whose names, which their logs and scripts use, do not read well in a sentence
+    "decisions": "decision service",
+    "devices": "device simulator",
+    "identity-provider": "identity provider",
+}
 
 
 class PartError(Exception):
@@ -37,6 +42,11 @@ class Part:
     deaths: int = 0
     started_at: float = 0.0
     process: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def title(self) -> str:
+        """Return what the part is called in sentences: “The … was killed”."""
+        return TITLES.get(self.name, self.name)
 
     def last_words(self) -> str:
         """Return the end of its log, which usually contains the reason it died."""
@@ -153,8 +163,8 @@ class Supervisor:
             how = how_it_ended(part.process.returncode)
             self._end(part)
             if part.deaths >= MOST_DEATHS:
-                raise PartError(f"The {part.name} {how}, for the third time. Its last words:\n{part.last_words()}")
-            self._report(f"The {part.name} {how}. Restarting it.")
+                raise PartError(f"The {part.title} {how}, for the third time. Its last words:\n{part.last_words()}")
+            self._report(f"The {part.title} {how}. Restarting it.")
             self._spawn(part)
         return dead
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.demo.supervisor import PartError, Stopped, Supervisor, write_private
+from portal.demo.supervisor import TITLES, PartError, Stopped, Supervisor, write_private
 from tests.support.waiting import is_running, running_with, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -73,6 +73,15 @@ def test_a_part_that_dies_is_restarted_and_reported(stage: Stage) -> None:
     assert "SIGKILL" in report
     assert stage.deaths == 1
     assert json.loads(stage.parts.read_text())["worker"] == part.process.pid
+
+
+def test_a_part_is_reported_under_its_title_and_kept_under_its_name(stage: Stage) -> None:
+    part = stage.supervisor.start("decisions", stage.program("lasting", LASTING), [])
+    os.kill(part.process.pid, signal.SIGKILL)
+    until(lambda: bool(stage.supervisor.restart_the_dead()), "the death is noticed")
+    (report,) = stage.reports
+    assert report.startswith(f"The {TITLES['decisions']} was killed")
+    assert json.loads(stage.parts.read_text())["decisions"] == part.process.pid
 
 
 def test_the_third_death_ends_with_the_reason_and_the_last_words(stage: Stage) -> None:
