@@ -50,7 +50,7 @@ types: install
 	$(BIN)/mypy
 
 check: lint types ## lint and types, and a warning for old sources of docs/fidelity.md
-	@$(BIN)/python -m tests.support.fidelity
+	@$(BIN)/python -m tests.support.azure.fidelity
 
 browser: install ## find a Chromium for the tests, else install one
 	$(BIN)/python -m tests.e2e.browser

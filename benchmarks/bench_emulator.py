@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.report import Measurement, report
-from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.azure.emulator_process import ROOT, EmulatorProcess
 from tests.support.waiting import until
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "2000"))

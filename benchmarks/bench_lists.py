@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from benchmarks.lists.stage import analyze, by_turns, make_clients
 from benchmarks.report import Measurement, report
-from tests.support.servers import postgresql
+from tests.support.servers.postgresql_and_redis import postgresql
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "100000"))
 FEW, MANY = 10_000, int(os.environ.get("BENCH_MANY", "1000000"))
@@ -91,7 +91,7 @@ def _opened(browser: Any, url: str, query: dict[str, str]) -> Callable[[], Any]:
 
 def compared(vendor: str) -> Iterator[Measurement]:
     """Yield each page beside the admin's, the number of queries, and the rate of exports."""
-    from tests.support.factories import make_namespace
+    from tests.support.database.factories import make_namespace
 
     namespace = make_namespace("bench")
     make_clients(namespace, CLIENTS)
@@ -150,7 +150,7 @@ def _rate(browser: Any, url: str) -> float:
 
 def grown(vendor: str) -> Iterator[Measurement]:
     """Yield each page of many clients beside that of few."""
-    from tests.support.factories import make_namespace
+    from tests.support.database.factories import make_namespace
 
     small, large = make_namespace("small"), make_namespace("large")
     make_clients(small, FEW)

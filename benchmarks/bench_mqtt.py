@@ -28,8 +28,8 @@ from benchmarks.mqtt.load import Where, client_configuration, finish, start_load
 from benchmarks.report import Measurement, report
 from certificates.x509.reading import to_azure_pem
 from emulator.mqtt.transport.server_context import SUITES_1_2, SUITES_1_3
-from tests.support.chains import Identity, authority
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.certificates.chains import Identity, authority
 from tests.support.waiting import until
 
 CLIENT = "bench"

@@ -26,7 +26,7 @@ from benchmarks.scale.stage import (
 )
 from benchmarks.scale.web_load import Person, Results, bare_loop, closed_loop, open_loop
 from benchmarks.sync.stage import Stage, connect, save_clients, stage, wait_for
-from tests.support.servers import postgresql, redis
+from tests.support.servers.postgresql_and_redis import postgresql, redis
 from tests.support.waiting import until
 
 ROWS = int(os.environ.get("BENCH_ROWS", "2000"))

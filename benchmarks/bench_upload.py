@@ -7,7 +7,7 @@ from base64 import b64encode
 from benchmarks.report import Measurement, report
 from certificates.diagnosis.upload import Diagnosis, diagnose_upload
 from certificates.x509.certificate import load_certificate
-from tests.support.chains import AT, authority
+from tests.support.certificates.chains import AT, authority
 
 RUNS = 200
 

@@ -13,7 +13,7 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 
 from portal.serving.shared_cache import SharedCache
-from tests.support import own_broker
+from tests.support.servers import own_broker
 
 # Hypothesis tries the same examples in each run, so that a commit fails only for its own changes. To try new examples:
 # `--hypothesis-profile=default`.
@@ -26,12 +26,12 @@ os.environ.setdefault("EMULATOR_CONNECTS_PER_SECOND", "0")
 # Fixtures that several folders share come from plugins, so that each process of a run has one emulator for all of them.
 pytest_plugins = [
     "tests.key_watch.plugin",
-    "tests.support.append_only",
+    "tests.support.database.append_only",
     "tests.support.distribution",
-    "tests.support.migrated_database",
-    "tests.support.emulator_process",
-    "tests.support.emulated_azure",
-    "tests.support.identity_provider",
+    "tests.support.database.migrated_database",
+    "tests.support.azure.emulator_process",
+    "tests.support.azure.emulated_azure",
+    "tests.support.servers.identity_provider",
     "tests.sync.scripted_arm",
 ]
 

@@ -25,7 +25,7 @@ os.environ["PORTAL_ACTIVITY_KEY"] = "also-only-for-tests-" + "x" * 40
 
 from portal.settings import *  # noqa: E402, F403
 
-# Tests get a copy of a migrated database: tests/support/migrated_database.py.
+# Tests get a copy of a migrated database: tests/support/database/migrated_database.py.
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     DATABASES["default"].setdefault("TEST", {})["MIGRATE"] = False  # noqa: F405
 

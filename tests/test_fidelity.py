@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator.profile import PROFILES, AzureProfile
-from tests.support.fidelity import MOST_DAYS, TABLE, Row, read_rows, warning
+from tests.support.azure.fidelity import MOST_DAYS, TABLE, Row, read_rows, warning
 from tests.test_policy import ROOT, assert_tests_exist, named_in
 
 ROWS = read_rows(TABLE.read_text(encoding="utf-8"))
@@ -111,6 +111,6 @@ def test_other_tables_are_no_rows() -> None:
 
 def test_old_sources_do_not_fail_the_check() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.support.fidelity"], cwd=Path(ROOT), capture_output=True, text=True
+        [sys.executable, "-m", "tests.support.azure.fidelity"], cwd=Path(ROOT), capture_output=True, text=True
     )
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -12,7 +12,7 @@ import pytest
 from tests.certificates.case_table import cases
 from tests.certificates.rule_cases import ROWS as RULE_ROWS
 from tests.certificates.uploads import uploads
-from tests.support.chains import AT
+from tests.support.certificates.chains import AT
 from tests.support.parsed_modules import parsed
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,8 +22,8 @@ def make_plant(clients: int) -> tuple[Any, list[Any], dict[str, str]]:
     from django.utils import timezone
 
     from portal.models import Team
-    from tests.support.chains import authority
-    from tests.support.factories import make_ca_certificate, make_namespace
+    from tests.support.certificates.chains import authority
+    from tests.support.database.factories import make_ca_certificate, make_namespace
 
     namespace = make_namespace(f"plant-{clients}")
     teams = [Team.objects.get_or_create(name=f"Line {number}")[0] for number in range(TEAMS)]

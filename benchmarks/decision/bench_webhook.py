@@ -18,7 +18,7 @@ from benchmarks.mqtt.load import Where
 from benchmarks.report import Measurement, report
 from certificates.x509.reading import to_azure_pem
 from emulator.authority import Authority
-from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.azure.emulator_process import ROOT, EmulatorProcess
 from tests.support.waiting import until
 
 GOAL = 0.5

@@ -16,8 +16,8 @@ def make_namespace_that_asks(clients: int, *, tenant: str, audience: str, princi
     from django.utils import timezone
 
     from namespaces.models import Client, DecisionPoint
-    from tests.support.chains import authority
-    from tests.support.factories import make_ca_certificate, make_configuration, make_namespace
+    from tests.support.certificates.chains import authority
+    from tests.support.database.factories import make_ca_certificate, make_configuration, make_namespace
 
     root = authority("Bench Root CA", at=timezone.now())
     line = root.issue("Bench Line CA", ca=True, path_length=0)

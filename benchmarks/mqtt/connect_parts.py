@@ -31,7 +31,7 @@ from emulator.mqtt.listeners.namespace_endpoint import NamespaceEndpoint
 from emulator.mqtt.recording import recorder
 from emulator.storage.store import Store
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 ENGINE = "engine"
 READING = "certificates.x509"

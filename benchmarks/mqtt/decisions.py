@@ -19,7 +19,7 @@ from benchmarks.report import Measurement
 from certificates.authentication.engine import NamespaceState, TrustedCA, authenticate
 from certificates.x509.strength import MAX_RSA_BITS
 from tests.certificates.cases import a_client
-from tests.support.chains import AT, Identity, authority
+from tests.support.certificates.chains import AT, Identity, authority
 
 DECISIONS = 3000
 PACE = timedelta(seconds=1)

@@ -21,7 +21,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def postmaster_of(url: str) -> int:
-    """Return the process id of the PostgreSQL server behind a DATABASE_URL of `tests.support.servers`."""
+    """Return the process id of the PostgreSQL server behind a DATABASE_URL of `tests.support.servers.postgresql_and_redis`."""
     folder = unquote(url.partition("@")[2].partition("/")[0])
     return int((Path(folder) / "data" / "postmaster.pid").read_text().split()[0])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.form_rows import posted_rows
+from tests.support.browser.form_rows import posted_rows
 
 CSRF = "c" * 32
 CREATED = "CREATED"  # a number of its own for each client that a walk creates

@@ -62,7 +62,7 @@ def measure() -> None:
     from namespaces.models import Client, ClientImport
     from namespaces.rights import rights_in
     from portal.models import Activity
-    from tests.support.factories import make_namespace, owner_of
+    from tests.support.database.factories import make_namespace, owner_of
 
     settings.MAX_CLIENTS = ROWS
     namespace = make_namespace("bench")

@@ -2,7 +2,7 @@
 
 from namespaces.models import Namespace
 from tests.certificates.cases import Case
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 
 def arranged(case: Case) -> Namespace:

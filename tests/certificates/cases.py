@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA, authentication_name_key
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 SUBJECT = "SubjectMatchesAuthenticationName"
 DNS = "DnsMatchesAuthenticationName"

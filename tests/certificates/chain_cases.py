@@ -19,7 +19,7 @@ from tests.certificates.cases import (
     Plant,
     a_client,
 )
-from tests.support.chains import (
+from tests.support.certificates.chains import (
     authority,
     key_identifier,
     malformed,

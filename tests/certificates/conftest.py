@@ -4,7 +4,7 @@ import pytest
 from django.test import Client as Browser
 
 from namespaces.models import Namespace
-from tests.support.factories import PASSWORD, make_namespace, make_user
+from tests.support.database.factories import PASSWORD, make_namespace, make_user
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from certificates.authentication.types import NamespaceState, TrustedCA
 from certificates.decisions.first_contact import newcomer
 from certificates.models import CACertificate
 from certificates.namespace_rules import rules_of, templates_of
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 LINE = authority("Line 1 CA", at=timezone.now())
 

@@ -37,8 +37,8 @@ from namespaces.models import Namespace
 from portal.models import User
 from tests.certificates.cases import Plant, a_client
 from tests.certificates.key_uploads import write_corpus
-from tests.support.chains import AT
-from tests.support.factories import make_ca_certificate, make_namespace, make_user
+from tests.support.certificates.chains import AT
+from tests.support.database.factories import make_ca_certificate, make_namespace, make_user
 
 PLANT = Plant(AT)
 STATE = NamespaceState((TrustedCA("line-1", PLANT.line.der),), {"sensor-1": a_client()})

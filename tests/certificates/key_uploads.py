@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.certificates.uploads import LINE, RSA_SENSOR, SENSOR, in_one_line, uploads
-from tests.support.chains import Identity
-from tests.support.der import element, sequence
+from tests.support.certificates.chains import Identity
+from tests.support.certificates.der import element, sequence
 
 PASSPHRASE = BestAvailableEncryption(b"plant floor")
 

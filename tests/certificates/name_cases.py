@@ -15,7 +15,7 @@ from tests.certificates.cases import (
     Plant,
     a_client,
 )
-from tests.support.chains import name_of, self_signed
+from tests.support.certificates.chains import name_of, self_signed
 
 
 def subject_rows(p: Plant) -> list[Case]:

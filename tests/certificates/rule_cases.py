@@ -25,8 +25,8 @@ from certificates.x509.certificate import load_certificate, public_key_hash
 from certificates.x509.serial_numbers import serial_digits
 from namespaces.authorization.group_queries import parse_query
 from tests.certificates.cases import SUBJECT, THUMBPRINT, Plant
-from tests.support.chains import AT, Identity, authority
-from tests.support.revocation_lists import DAY, Revoked, revocation_list, serial_of
+from tests.support.certificates.chains import AT, Identity, authority
+from tests.support.certificates.revocation_lists import DAY, Revoked, revocation_list, serial_of
 
 PLANT = Plant(AT)
 ROOT, LINE, SENSOR = PLANT.root, PLANT.line, PLANT.sensor

@@ -15,7 +15,7 @@ from certificates.authentication.engine import ClientRecord
 from certificates.x509.reading import read_upload
 from lab.sharing.engine_case import FORMAT
 from tests.certificates.cases import Case
-from tests.support.chains import Identity
+from tests.support.certificates.chains import Identity
 
 FOLDER = Path(__file__).parent / "shared_cases"
 

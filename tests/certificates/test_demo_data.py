@@ -22,7 +22,7 @@ from namespaces.connections.refusal_reasons import short_reason
 from namespaces.models import Client, ConnectionCount, RefusedName
 from portal.demo.devices import connect_packet, is_accepted
 from portal.models import Activity, Team
-from tests.support.factories import make_admin, make_namespace, make_user
+from tests.support.database.factories import make_admin, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

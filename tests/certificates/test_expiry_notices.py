@@ -12,7 +12,7 @@ from namespaces.models import ClientCertificate, Namespace
 from portal.models import Notice, NoticeRecipient, Reminder
 from portal.notifications import upkeep
 from portal.registry import notice_producers
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 END = datetime(2027, 6, 1, 12, 0, tzinfo=UTC)

@@ -17,9 +17,9 @@ from certificates.models import CACertificate
 from namespaces.models import Client, ConnectionAttempt, IssuerAlarm
 from portal.models import Notice
 from tests.namespaces.connections.live_plant import LivePlant
-from tests.support.chains import Identity, authority
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.certificates.key_uploads import PASSPHRASE
-from tests.support.seeded_keys import dsa_key, rsa_key
+from tests.support.certificates.seeded_keys import dsa_key, rsa_key
 
 AnyKey = (
     rsa.RSAPrivateKey

@@ -4,7 +4,7 @@ import json
 from base64 import b64encode, urlsafe_b64encode
 
 from tests.certificates.notations import OF_BYTES, OF_TEXT
-from tests.support.chains import Identity
+from tests.support.certificates.chains import Identity
 
 
 def _armoured(body: bytes) -> bytes:

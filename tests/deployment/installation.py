@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.deployment.page import COMMANDS, ROOT
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.servers import PostgreSQL, Redis
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.servers.postgresql_and_redis import PostgreSQL, Redis
 from tests.support.waiting import until
 
 RESTART_SECONDS = 2.0  # RestartSec of the units

@@ -16,8 +16,8 @@ from emulator.options import parse_arguments
 from sync.pages import metrics
 from sync.workers.periodic import EXPECTED
 from tests.deployment.page import COMMANDS, ROOT, variables
-from tests.support.nginx import write_configuration
 from tests.support.programs import require_program
+from tests.support.servers.nginx import write_configuration
 
 DEPLOY = ROOT / "deploy"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8")

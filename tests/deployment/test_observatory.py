@@ -9,8 +9,8 @@ from django.test import override_settings
 from django.urls import reverse
 
 from tests.deployment.observatory import Page, points_by_rule, score
-from tests.support.browsing import signed_in
-from tests.support.factories import PASSWORD, make_admin
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import PASSWORD, make_admin
 
 pytestmark = pytest.mark.django_db
 

@@ -18,11 +18,11 @@ from certificates.samples.chain import ClientName, make_sample_chain
 from tests.deployment.browser import Browser
 from tests.deployment.installation import Installation, Services, services
 from tests.deployment.observatory import Page, points_by_rule, score
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.metrics import samples
-from tests.support.nginx import write_configuration
-from tests.support.servers import PostgreSQL, Redis, postgresql_server, redis
-from tests.support.tls_proxy import TLSProxy, tls_proxy_to
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.servers.metrics import samples
+from tests.support.servers.nginx import write_configuration
+from tests.support.servers.postgresql_and_redis import PostgreSQL, Redis, postgresql_server, redis
+from tests.support.servers.tls_proxy import TLSProxy, tls_proxy_to
 from tests.support.waiting import until
 
 CLIENTS = 150  # each is changed six times

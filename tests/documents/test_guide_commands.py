@@ -14,7 +14,7 @@ from certificates.authentication.engine import ClientRecord, NamespaceState, Tru
 from certificates.x509.reading import read_upload
 from tests.documents.pages import PAGES, ROOT, SAMPLE_CHAIN, without_line_breaks
 from tests.emulator.mqtt.plant import Plant, make_plant
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.programs import require_program
 
 NAME = "press-1"

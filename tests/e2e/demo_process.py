@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.demo.state import StateFolder
-from tests.support import own_broker
+from tests.support.servers import own_broker
 from tests.support.waiting import running_with, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -17,7 +17,7 @@ from redis import Redis
 
 from portal.demo.state import StateFolder
 from tests.e2e.demo_process import DemoProcess, running_demo
-from tests.support.servers import redis
+from tests.support.servers.postgresql_and_redis import redis
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e

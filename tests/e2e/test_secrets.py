@@ -17,7 +17,7 @@ from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.e2e.demo_process import running_demo
 from tests.e2e.session import signed_in
 from tests.key_watch.traces import KeyTraces
-from tests.support.form_rows import posted_rows
+from tests.support.browser.form_rows import posted_rows
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]

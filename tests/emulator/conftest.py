@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.faults_client import EmulatorControl
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from azure.mgmt.eventgrid.aio import EventGridManagementClient as AsyncClient
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from tests.emulator.clients import FAST, Address, StaticCredential, event_grid_client
-from tests.support.emulator_process import GROUP, LOCATION
+from tests.support.azure.emulator_process import GROUP, LOCATION
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
 GROUPS = (

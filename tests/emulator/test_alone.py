@@ -22,7 +22,7 @@ from emulator.faults_client import ControlError
 from emulator.options import parse_arguments
 from emulator.running import EmulatorStartError, RunningEmulator
 from emulator.storage.store import Store
-from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.azure.emulator_process import ROOT, EmulatorProcess
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 GROUP = "/subscriptions/{subscription}/resourceGroups/rg-seed"

@@ -18,7 +18,7 @@ import pytest
 
 from emulator.faults_client import EmulatorControl
 from emulator.options import PROGRAM, parse_arguments
-from tests.support.emulator_process import ROOT, EmulatorProcess
+from tests.support.azure.emulator_process import ROOT, EmulatorProcess
 from tests.support.waiting import until
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from tests.certificates.uploads import SENSOR
-from tests.support.factories import make_client, make_namespace
+from tests.support.database.factories import make_client, make_namespace
 
 PLACES = os.environ["LEAVE_A_KEY_IN"].split(",")
 KEY = make_sample_chain([ClientName("a")], at=timezone.now()).clients[0].key_pem.decode()

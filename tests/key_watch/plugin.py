@@ -17,7 +17,7 @@ from certificates.samples import certificates as sample_building
 from certificates.samples import chain
 from tests.certificates.brought_secrets import watch_brought_keys
 from tests.key_watch.traces import KeyTraces
-from tests.support import own_broker
+from tests.support.servers import own_broker
 
 TRACES = KeyTraces()
 _LEFT = pytest.StashKey[list[str]]()

@@ -21,7 +21,7 @@ from tests.certificates.brought_secrets import all_key_files, watch_brought_keys
 from tests.certificates.uploads import uploads
 from tests.key_watch.plugin import KEYS_LEFT
 from tests.key_watch.traces import KeyTraces
-from tests.support.seeded_keys import rsa_key
+from tests.support.certificates.seeded_keys import rsa_key
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WITHOUT = {"PGP", "Java key store", "an old PKCS#8 with version 1"}  # these hold no key of ours

@@ -25,8 +25,8 @@ from portal.models import User
 from sync import registry
 from sync.capabilities.connection_log import import_records
 from sync.push.claim_and_settle import push
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_admin, make_configuration, make_namespace, make_user
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_admin, make_configuration, make_namespace, make_user
 
 __all__ = ["Classroom"]
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from lab.models import Progress
-from tests.support.factories import make_namespace, make_user
+from tests.support.database.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from lab.catalogue.reading import exercise as exercise_of
 from lab.models import Enrolment, Progress
 from namespaces.models import Namespace
 from portal.models import User
-from tests.support.factories import PASSWORD, make_ca_certificate, make_namespace, make_user
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_namespace, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_lab", "azure")]
 HTMX = {"HX-Request": "true"}

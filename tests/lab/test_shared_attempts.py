@@ -27,9 +27,9 @@ from sync.models import HIDDEN_NAME
 from tests.certificates.authentication.test_engine_table import decide
 from tests.certificates.shared_cases import read_case
 from tests.portal.test_hostile_strings import Page
-from tests.support.browsing import signed_in
-from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -3,7 +3,7 @@
 import pytest
 
 from portal.models import User
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.http import Http404
 from namespaces.access import get_client, get_namespace, may, may_connect, teams_of, visible_namespaces
 from namespaces.models import Role
 from namespaces.rights import Verb, rights_in
-from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

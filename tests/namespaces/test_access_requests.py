@@ -26,8 +26,8 @@ from namespaces.rules.errors import RuleError
 from portal.activity import DENIED, DOWNLOADS
 from portal.models import Activity, Notice, OutgoingMail, User
 from portal.pages.bell import recent
-from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace, make_team, make_user, namespace_id, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_namespace, make_team, make_user, namespace_id, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from namespaces.actions.ownership import assign_team_to_many
 from namespaces.decision_changes import KEPT, decisions_changed, forget_old_changes
 from namespaces.models import Client, DecisionChange
 from sync.actions import commit_change
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_configuration,

@@ -11,7 +11,14 @@ from namespaces.rights import Rights, rights_in
 from portal.models import Membership, Team, User
 from sync import registry
 from tests.portal.people.arranging import browser_of
-from tests.support.factories import make_admin, make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import (
+    make_admin,
+    make_ca_certificate,
+    make_client,
+    make_namespace,
+    make_team,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from namespaces.actions.resources import ChangedMeanwhile
 from namespaces.models import Client
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
-from tests.support.factories import make_client, make_namespace, owner_of
+from tests.support.database.factories import make_client, make_namespace, owner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 5

@@ -14,9 +14,11 @@ from namespaces.models import Client, ClientGroup, Namespace, NamespaceConfigura
 from portal.models import Activity, User
 from sync.actions import retry
 from sync.models import SyncedModel
-from tests.support.browsing import signed_in
-from tests.support.editions import edition
-from tests.support.factories import (
+from tests.support.browser.browsing import signed_in
+from tests.support.browser.editions import edition
+from tests.support.browser.form_rows import posted_rows
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,
@@ -27,8 +29,6 @@ from tests.support.factories import (
     make_topic_space,
     make_user,
 )
-from tests.support.form_rows import posted_rows
-from tests.support.markup import on_one_line
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from namespaces.rights import rights_in
 from portal.models import User
 from sync.drift import resolutions
 from sync.models import editions
-from tests.support.browsing import signed_in
-from tests.support.editions import edition, editions_of
-from tests.support.factories import make_client, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.browser.editions import edition, editions_of
+from tests.support.database.factories import make_client, make_namespace, make_user
 from tests.sync.arranging import again, changed, the_finding
 from tests.sync.scripted_arm import ScriptedArm
 

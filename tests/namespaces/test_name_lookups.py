@@ -17,7 +17,7 @@ from namespaces.models import Client, ClientGroup, Namespace, PermissionBinding,
 from portal.models import User
 from sync.models import Finding, SyncedModel
 from sync.push.conflicts import upsert_finding
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client_group,
     make_namespace,
@@ -25,7 +25,7 @@ from tests.support.factories import (
     make_topic_space,
     make_user,
 )
-from tests.support.query_plans import conditions_on, forget_statistics
+from tests.support.database.query_plans import conditions_on, forget_statistics
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -10,8 +10,8 @@ from django.urls import reverse
 from namespaces.models import Namespace
 from portal.activity import DENIED
 from portal.models import Activity, Team, User
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

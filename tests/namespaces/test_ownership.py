@@ -22,8 +22,8 @@ from portal.models import Activity, Notice, Team, User
 from portal.pages.bell import recent, unread_count
 from portal.registry import may_get
 from sync.models import Sight
-from tests.support.browsing import signed_in
-from tests.support.factories import (
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import (
     make_admin,
     make_ca_certificate,
     make_ca_der,

@@ -20,9 +20,9 @@ from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import Finding
 from sync.push.comparison import field_differences
-from tests.support.browsing import signed_in
-from tests.support.editions import editions_of
-from tests.support.factories import (
+from tests.support.browser.browsing import signed_in
+from tests.support.browser.editions import editions_of
+from tests.support.database.factories import (
     make_ca_certificate,
     make_ca_der,
     make_client,

@@ -34,9 +34,9 @@ from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from tests.namespaces.pages.test_az_commands import command_of
-from tests.support.az_extension import calls_of
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_configuration, make_namespace
+from tests.support.azure.az_extension import calls_of
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_configuration, make_namespace
 
 pytestmark = pytest.mark.django_db
 TENANT = "11111111-2222-3333-4444-555555555555"

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.models import Namespace
-from tests.support.factories import (
+from tests.support.database.factories import (
     PASSWORD,
     make_client,
     make_client_group,

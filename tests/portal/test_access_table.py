@@ -3,7 +3,7 @@
 import pytest
 
 from tests.portal.access.urls import url_arguments
-from tests.support.chains import authority
+from tests.support.certificates.chains import authority
 
 pytestmark = pytest.mark.django_db
 PEOPLE = ("anonymous", "stranger", "reader", "contributor", "owner", "admin")

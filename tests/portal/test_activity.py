@@ -5,7 +5,7 @@ from django.db.models import ProtectedError
 
 from portal import activity
 from portal.models import Activity
-from tests.support.factories import make_team, make_user
+from tests.support.database.factories import make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,8 @@ from certificates.models import CACertificate
 from certificates.samples.chain import ClientName, make_sample_chain
 from namespaces.models import Client, Namespace
 from portal.models import Activity
-from tests.support.factories import (
+from tests.support.browser.form_rows import posted_rows
+from tests.support.database.factories import (
     PASSWORD,
     make_admin,
     make_ca_certificate,
@@ -28,7 +29,6 @@ from tests.support.factories import (
     make_namespace,
     make_user,
 )
-from tests.support.form_rows import posted_rows
 
 pytestmark = pytest.mark.django_db
 KEY = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -10,7 +10,7 @@ from namespaces.models import Client, Namespace
 from portal import activity
 from portal.models import Activity, User
 from portal.pages.bell import ALL, NEEDS, TEAM, recent
-from tests.support.factories import make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from namespaces.models import Client, ConnectionAttempt, Namespace
 from portal import activity
 from portal.models import Activity, User
 from portal.web.csv_files import LONGEST_CELL, cell, csv_response, line
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 MANY = {"namespaces:client_csv": 10_000, "namespaces:connection_csv": 3_000, "namespaces:activity_csv": 3_000}
 

@@ -11,8 +11,8 @@ from namespaces.models import Namespace
 from portal.models import Activity, User
 from portal.web import export_progress
 from tests.portal.test_csv_files import make_many
-from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from portal.models import Activity, User
 from portal.web import exports
 from portal.web.exports import text_cell, xlsx_response
 from tests.portal.test_csv_files import make_attempts, make_many
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_admin,
     make_ca_certificate,
     make_client,

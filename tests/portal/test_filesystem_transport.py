@@ -12,7 +12,7 @@ from kombu import Connection
 
 from portal.celery import app
 from portal.filesystem_transport import Transport
-from tests.support import own_broker
+from tests.support.servers import own_broker
 
 
 @pytest.fixture

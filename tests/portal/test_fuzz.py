@@ -25,7 +25,7 @@ from tests.portal.access.place import arguments, place
 from tests.portal.fuzzing import Fuzz, controls_of
 from tests.portal.test_access_table import CHANGES, OTHER_KEYS, TABLE
 from tests.portal.test_logs import console
-from tests.support.append_only import triggers_off
+from tests.support.database.append_only import triggers_off
 
 __all__ = ["console", "place"]
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from portal import __version__
-from tests.support.factories import make_namespace, make_user
+from tests.support.database.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

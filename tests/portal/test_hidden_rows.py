@@ -19,7 +19,7 @@ from portal.models import Activity, Team, User
 from sync.models import Discard, Finding, PushRecord
 from tests.portal.access.place import arguments, body_of, place, signed_in  # noqa: F401 - a fixture
 from tests.portal.test_access_table import PRESS, TABLE
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_ca_certificate,
     make_ca_der,
     make_client,

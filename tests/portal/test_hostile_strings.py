@@ -62,9 +62,10 @@ from tests.certificates.cases import SUBJECT, THUMBPRINT
 from tests.portal.access.place import arguments, body_of
 from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_DRAFTS, PRESS, TABLE
-from tests.support.chains import Identity, authority
-from tests.support.editions import edition
-from tests.support.factories import (
+from tests.support.browser.editions import edition
+from tests.support.browser.form_rows import posted_rows
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import (
     make_blocked_name,
     make_ca_certificate,
     make_client,
@@ -81,8 +82,7 @@ from tests.support.factories import (
     make_user,
     make_waiting_device,
 )
-from tests.support.form_rows import posted_rows
-from tests.support.kept_rows import KeptRows
+from tests.support.database.kept_rows import KeptRows
 
 pytestmark = pytest.mark.django_db
 

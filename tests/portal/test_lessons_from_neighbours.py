@@ -20,9 +20,9 @@ from namespaces.models import Client, Namespace, NamespaceRole
 from portal.models import Activity
 from portal.notifications.webhooks.targets import TargetError, check_target
 from tests.portal.test_access_table import OTHER_KEYS, TABLE
-from tests.support.browsing import signed_in
-from tests.support.chains import authority
-from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import make_admin, make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 6, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from lucide.templatetags.lucide import lucide
 from namespaces.models import Client, Namespace
 from portal.listing import page_of
 from portal.templatetags import drawn_icons
-from tests.support.factories import make_client, make_namespace
+from tests.support.database.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 SIZE = 4

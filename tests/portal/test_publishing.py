@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from celery import Celery
 
-from tests.support import own_broker
-from tests.support.cut_connections import Proxy, proxy_to
-from tests.support.servers import redis
+from tests.support.servers import own_broker
+from tests.support.servers.cut_connections import Proxy, proxy_to
+from tests.support.servers.postgresql_and_redis import redis
 
 TASK = "portal.tasks.heartbeat"
 

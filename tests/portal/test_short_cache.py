@@ -16,8 +16,8 @@ from portal.registry import menu_for
 from portal.web.own_changes import COOKIE, OwnChangesMiddleware
 from sync.pages import backlog
 from sync.pages.overview import queue_overview
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 COUNT_OF_CLIENTS = 'SELECT COUNT(*) AS "__count" FROM "namespaces_client"'

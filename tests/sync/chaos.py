@@ -24,9 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.support import own_broker
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.servers import Redis, postgresql, redis
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.servers import own_broker
+from tests.support.servers.postgresql_and_redis import Redis, postgresql, redis
 from tests.support.waiting import until
 from tests.sync.chaos_changes import Changes
 
@@ -225,7 +225,7 @@ def _run(
     from django.core.management import call_command
 
     from portal.models import User
-    from tests.support.factories import make_namespace
+    from tests.support.database.factories import make_namespace
 
     call_command("migrate", verbosity=0)
     actor = User.objects.create(username="chaos")

@@ -127,7 +127,7 @@ class Changes:
         from certificates.actions.ca_certificates import upload_ca_certificate
         from certificates.x509.reading import load_certificate
         from namespaces.actions.topic_rules import create_client_group, create_permission_binding, create_topic_space
-        from tests.support.factories import make_ca_der
+        from tests.support.database.factories import make_ca_der
 
         common = {"namespace": self.namespace, "team": None, "name": name, "description": self._words()}
         match model._meta.model_name:

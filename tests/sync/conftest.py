@@ -8,8 +8,8 @@ from django.test import Client as Browser
 from namespaces.models import Namespace
 from portal.models import User
 from sync.workers import heartbeats
-from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_namespace, make_user
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import own_broker
+from tests.support.servers import own_broker
 from tests.sync.chaos import WRONG, overlapping
 
 ROOT = Path(__file__).resolve().parent.parent.parent

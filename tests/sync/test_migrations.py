@@ -18,7 +18,7 @@ from sync.arm.gateway import arm_gateway
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, claim, push
 from sync.push.delivery import deliver
-from tests.support.factories import make_client, make_namespace, make_permission_binding, make_topic_space
+from tests.support.database.factories import make_client, make_namespace, make_permission_binding, make_topic_space
 from tests.sync.arranging import (
     NEVER_ARRIVED,
     ON_ITS_WAY,

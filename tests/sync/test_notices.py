@@ -7,7 +7,7 @@ from certificates.x509.reading import to_azure_pem
 from namespaces.models import Namespace
 from portal.models import Notice, NoticeRecipient, User
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.factories import make_ca_certificate, make_ca_der, make_team, make_user, owner_of
+from tests.support.database.factories import make_ca_certificate, make_ca_der, make_team, make_user, owner_of
 from tests.sync.arranging import again, change_in_azure, edit, scan, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.migrated_database import migrate
-from tests.support.servers import postgresql_server
+from tests.support.database.migrated_database import migrate
+from tests.support.servers.postgresql_and_redis import postgresql_server
 
 MIGRATED = "migrated"
 

@@ -16,7 +16,7 @@ from namespaces.models import Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity
 from sync.models import SyncState
-from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, make_user, owner_of
+from tests.support.database.factories import make_ca_certificate, make_ca_der, make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

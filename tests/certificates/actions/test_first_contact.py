@@ -26,7 +26,7 @@ from namespaces.rules.errors import RuleError
 from portal.models import Activity
 from tests.certificates.first_contacts import LINE, device_of
 from tests.namespaces.control.conftest import Plant, approve_now, plant  # noqa: F401 - a fixture
-from tests.support.factories import make_ca_certificate, make_client_certificate
+from tests.support.database.factories import make_ca_certificate, make_client_certificate
 
 pytestmark = pytest.mark.django_db
 

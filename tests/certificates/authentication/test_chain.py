@@ -6,7 +6,7 @@ from datetime import timedelta
 from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.chain import verify_chain
 from certificates.x509.certificate import load_certificate
-from tests.support.chains import AT, authority
+from tests.support.certificates.chains import AT, authority
 
 
 def test_threads_verify_at_different_moments_without_interfering() -> None:

@@ -12,7 +12,7 @@ from certificates.authentication.types import VALIDATION_SCHEMES
 from certificates.x509.certificate import load_certificate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case, Plant, a_client
-from tests.support.chains import AT
+from tests.support.certificates.chains import AT
 
 UNREADABLE = "certificate-readable"
 CASES = [case for case in cases(AT) if case.presented is not None and case.fails_at != UNREADABLE]

@@ -9,7 +9,7 @@ from certificates.authentication import certification_paths
 from certificates.authentication.engine import Decision, NamespaceState, TrustedCA, authenticate
 from certificates.diagnosis.upload import diagnose_upload
 from tests.certificates.cases import THUMBPRINT, Plant, a_client
-from tests.support.chains import AT, Identity, malformed, name_of
+from tests.support.certificates.chains import AT, Identity, malformed, name_of
 
 SECOND = timedelta(seconds=1)
 CLIENTS = {"sensor-1": a_client()}

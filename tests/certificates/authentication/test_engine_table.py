@@ -8,7 +8,7 @@ from certificates.authentication.engine import STEP_TITLES, VALIDATION_SCHEMES, 
 from certificates.x509.certificate import DecodingError, load_certificate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import READABLE, Case
-from tests.support.chains import AT
+from tests.support.certificates.chains import AT
 
 CASES = cases(AT)
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

@@ -9,7 +9,7 @@ from certificates.authentication.types import ClientRecord
 from certificates.x509.certificate import load_certificate
 from tests.certificates.case_table import cases
 from tests.certificates.cases import DNS, IP, SUBJECT, THUMBPRINT, Case, Plant, a_client
-from tests.support.chains import AT, name_of
+from tests.support.certificates.chains import AT, name_of
 
 PLANT = Plant(AT)
 RICH = PLANT.line.issue(

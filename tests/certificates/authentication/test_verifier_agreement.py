@@ -17,7 +17,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 
 from certificates.authentication.engine import ClientRecord, NamespaceState, TrustedCA, authenticate
 from tests.certificates.cases import DAY
-from tests.support.chains import AT, Identity, authority, name_of, only_dns, unknown_extension
+from tests.support.certificates.chains import AT, Identity, authority, name_of, only_dns, unknown_extension
 from tests.support.programs import require_program
 
 LEAVES: dict[str, dict[str, Any]] = {

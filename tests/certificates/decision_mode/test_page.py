@@ -13,9 +13,9 @@ from certificates.models import RevocationAlarm, RevokedCertificate
 from namespaces.models import ConnectionAttempt, DecisionPoint, Namespace, NamespaceConfiguration, SwitchCheck
 from namespaces.rules.configuration import NO_WEBHOOK
 from portal.models import User
-from tests.support.chains import authority
-from tests.support.editions import edition_of
-from tests.support.factories import (
+from tests.support.browser.editions import edition_of
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
     PASSWORD,
     make_client,
     make_configuration,

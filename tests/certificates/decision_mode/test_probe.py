@@ -13,8 +13,8 @@ from namespaces.rules.configuration import NO_WEBHOOK, SYSTEM_ASSIGNED
 from namespaces.rules.errors import RuleError
 from sync.arm.decision_probe import has_passed, probe
 from tests.certificates.decision_service.deciding import DecidingPortal
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_configuration, make_namespace, owner_of
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_configuration, make_namespace, owner_of
 
 AUDIENCE = "api://decisions.contoso.example"
 IDENTITY = {"identity": {"type": "SystemAssigned", "principalId": "77aa7e0f-2222-4c10-8a55-0b7a7e0f9c10"}}

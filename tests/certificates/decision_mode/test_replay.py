@@ -12,8 +12,8 @@ from certificates.x509.reading import to_azure_pem
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, LastAttempt, Namespace
-from tests.support.chains import Identity, authority
-from tests.support.factories import (
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_configuration,

@@ -20,8 +20,9 @@ from certificates.x509.certificate import load_certificate, public_key_hash
 from namespaces.models import DecisionPoint, Namespace, Role
 from namespaces.rights import Rights
 from portal.models import Team, User
-from tests.support.chains import Identity, authority
-from tests.support.factories import (
+from tests.support.certificates.chains import Identity, authority
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,
@@ -30,7 +31,6 @@ from tests.support.factories import (
     make_team,
     make_user,
 )
-from tests.support.revocation_lists import revocation_list
 
 DAY = timedelta(days=1)
 OWN_RIGHTS = Rights(((Role.OWNER, None),))

@@ -13,8 +13,8 @@ from certificates.pages.decision_rules.vouching import vouching_with
 from certificates.x509.certificate import public_key_hash
 from namespaces.models import DecisionChange, Namespace
 from portal.models import Activity, Team, User
-from tests.support.chains import authority
-from tests.support.factories import (
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,

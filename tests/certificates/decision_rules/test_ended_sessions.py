@@ -15,10 +15,16 @@ from sync.capabilities.session_endings import TASK
 from sync.tasks import end_sessions
 from tests.emulator.mqtt.plant import Plant, make_plant
 from tests.emulator.mqtt.raw_client import connected
-from tests.support.chains import AT, authority
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace, make_user
-from tests.support.revocation_lists import revocation_list
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.certificates.chains import AT, authority
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import (
+    make_ca_certificate,
+    make_client,
+    make_configuration,
+    make_namespace,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -22,14 +22,14 @@ from namespaces.models import Client, Namespace, Role
 from namespaces.rights import Rights
 from sync.models import HIDDEN_NAME
 from tests.certificates.decision_rules.arranging import ARRANGED, DAY, Plant, ask_hours, pin_to
-from tests.support.chains import authority
-from tests.support.factories import (
+from tests.support.certificates.chains import authority
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import (
     make_ca_certificate,
     make_namespace,
     make_team,
     make_user,
 )
-from tests.support.revocation_lists import revocation_list
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,9 @@ from portal.models import User
 from sync.drift.resolutions import take_azures
 from sync.models import Finding
 from sync.push.comparison import field_differences
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_namespace, make_user
-from tests.support.revocation_lists import revocation_list
+from tests.support.certificates.chains import authority
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import make_ca_certificate, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 LINE = authority("Line 1 CA")

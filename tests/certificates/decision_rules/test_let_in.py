@@ -17,8 +17,8 @@ from namespaces.pages.overview.health import summarize
 from portal.models import Activity, NoticeRecipient, OutgoingMail
 from tests.certificates.decision_rules.arranging import OWN_RIGHTS, Plant
 from tests.namespaces.connections.device_log import Log
-from tests.support.chains import authority
-from tests.support.factories import PASSWORD, make_ca_certificate, owner_of
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import PASSWORD, make_ca_certificate, owner_of
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

@@ -23,8 +23,9 @@ from certificates.x509.serial_numbers import serial_digits
 from namespaces.connections.client_certificates import path_of
 from namespaces.models import DecisionChange, Namespace
 from portal.models import Activity, Notice, NoticeRecipient, Team, User
-from tests.support.chains import AT, Identity, authority
-from tests.support.factories import (
+from tests.support.certificates.chains import AT, Identity, authority
+from tests.support.certificates.revocation_lists import Revoked, as_pem, revocation_list, serial_of
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_certificate,
@@ -32,7 +33,6 @@ from tests.support.factories import (
     make_team,
     make_user,
 )
-from tests.support.revocation_lists import Revoked, as_pem, revocation_list, serial_of
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from certificates.x509.certificate import load_certificate
 from namespaces.models import DecisionChange, DecisionPoint, LastAttempt, Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 WANTED = {
     "longest_session_seconds": "3600",

@@ -17,8 +17,8 @@ from certificates.namespace_rules import rules_of
 from certificates.x509.certificate import load_certificate, public_key_hash
 from namespaces.models import PREVIEW, ClientCertificate, ConnectionAttempt, DecisionChange, Namespace
 from portal.models import Activity, NoticeRecipient, User
-from tests.support.chains import authority
-from tests.support.factories import (
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_certificate,

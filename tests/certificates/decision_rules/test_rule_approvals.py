@@ -23,9 +23,9 @@ from namespaces.control.rules.policy import Need, Policy
 from namespaces.models import ChangeSet, Client, ControlPolicy
 from portal.models import User
 from tests.namespaces.control.conftest import Plant, approve_now, plant  # noqa: F401 - a fixture
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate
-from tests.support.revocation_lists import revocation_list
+from tests.support.certificates.chains import authority
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import make_ca_certificate
 
 pytestmark = pytest.mark.django_db
 LINE = authority("Line 1 CA")

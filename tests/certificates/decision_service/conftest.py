@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from namespaces.models import Client, DecisionPoint, Namespace
 from tests.certificates.decision_service.deciding import AUDIENCE, PRINCIPAL, TENANT, DecidingPortal
-from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 
 @dataclass(frozen=True)

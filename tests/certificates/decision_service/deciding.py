@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from django.db import connection
 
 from emulator.authority import Authority
-from tests.support.emulator_keys import put_keys
-from tests.support.migrated_database import KEPT, ROOT, digest, migrate_into
-from tests.support.seeded_keys import rsa_key
+from tests.support.azure.emulator_keys import put_keys
+from tests.support.certificates.seeded_keys import rsa_key
+from tests.support.database.migrated_database import KEPT, ROOT, digest, migrate_into
 from tests.support.waiting import until
 
 TENANT, AUDIENCE = "0d0e7b2c-58a1-4a36-9a0e-3c6f0c1a2b3c", "api://portal.contoso.example"

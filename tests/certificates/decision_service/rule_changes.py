@@ -14,9 +14,9 @@ from certificates.x509.certificate import load_certificate
 from namespaces.models import Client, Namespace
 from portal.models import Team
 from sync.actions import commit_change
-from tests.support.chains import Identity
-from tests.support.factories import owner_of
-from tests.support.revocation_lists import revocation_list
+from tests.support.certificates.chains import Identity
+from tests.support.certificates.revocation_lists import revocation_list
+from tests.support.database.factories import owner_of
 
 
 @dataclass(frozen=True)

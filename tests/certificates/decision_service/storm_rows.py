@@ -39,14 +39,14 @@ class Rows:
     """Each method but `make` is a command."""
 
     def __init__(self, fleet: Fleet, resource_id: str) -> None:
-        from tests.support.factories import make_namespace
+        from tests.support.database.factories import make_namespace
 
         self._fleet = fleet
         self._namespace = make_namespace(resource_id.rpartition("/")[2], resource_id=resource_id)
 
     def make(self, tenant: str, audience: str, principal: str) -> str:
         from namespaces.models import Client, DecisionPoint
-        from tests.support.factories import make_ca_certificate, make_client, make_configuration
+        from tests.support.database.factories import make_ca_certificate, make_client, make_configuration
 
         webhook = {"webhook_audience": audience, "webhook_tenant": tenant, "webhook_identity": "SystemAssigned"}
         make_configuration(self._namespace, webhook_url="https://decide.example.com", **webhook)
@@ -60,7 +60,7 @@ class Rows:
     def revoke(self, name: str) -> bool:
         from certificates.actions.decision_rules.revocations import revoke_certificate
         from certificates.x509.certificate import load_certificate
-        from tests.support.factories import owner_of
+        from tests.support.database.factories import owner_of
 
         certificate = load_certificate(self._fleet.device(name).der)
         owner = owner_of(self._namespace)

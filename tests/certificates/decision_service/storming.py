@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.emulator.mqtt import raw_client as w
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 ALLOW, DENY, UNAVAILABLE = 0x00, 0x87, 0x88
 AT_ONCE = 24

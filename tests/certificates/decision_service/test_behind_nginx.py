@@ -14,8 +14,8 @@ import pytest
 from emulator.authority import Authority
 from tests.certificates.decision_service.conftest import make_asking
 from tests.certificates.decision_service.deciding import HOST, DecidingPortal, claims, signed
-from tests.support.nginx import SITE, write_configuration
 from tests.support.programs import require_program
+from tests.support.servers.nginx import SITE, write_configuration
 from tests.support.waiting import until
 
 NO_PORT = 1  # nothing listens there

@@ -18,7 +18,7 @@ from namespaces.actions.clients import delete_client
 from namespaces.models import Client, ConnectionAttempt
 from tests.certificates.decision_service.conftest import Asking, make_asking
 from tests.certificates.decision_service.deciding import DecidingPortal
-from tests.support.factories import owner_of
+from tests.support.database.factories import owner_of
 from tests.support.waiting import until
 
 VALUES = TemplateValues(mode="register", attributes={"line": 9}, per_minute=100)

@@ -21,8 +21,8 @@ from namespaces.decision_changes import decisions_changed
 from namespaces.models import Client, DecisionChange, DecisionPoint, Namespace, NamespaceConfiguration
 from sync.actions import mark_deleted
 from tests.certificates.decision_service.deciding import AUDIENCE, KEYS, PRINCIPAL, TENANT, KeyServer, claims, signed
-from tests.support.chains import authority
-from tests.support.factories import (
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,

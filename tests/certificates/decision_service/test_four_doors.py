@@ -42,7 +42,7 @@ from tests.emulator.mqtt.arranging import arrange, context_of
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import wire
 from tests.emulator.mqtt.webhook.conftest import Asked
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

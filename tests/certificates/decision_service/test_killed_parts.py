@@ -22,10 +22,10 @@ import pytest
 from emulator.authority import Authority
 from tests.certificates.decision_service.deciding import AUDIENCE, HOST, DecidingPortal
 from tests.certificates.decision_service.storming import ALLOW, DENY, Fleet, Storm, visitors
-from tests.support.emulator_keys import put_keys
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.migrated_database import ROOT
-from tests.support.servers import PostgreSQL, postgresql_server
+from tests.support.azure.emulator_keys import put_keys
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.migrated_database import ROOT
+from tests.support.servers.postgresql_and_redis import PostgreSQL, postgresql_server
 from tests.support.waiting import children_of, until
 
 CONNECTS = 2000

@@ -22,8 +22,8 @@ from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt, ConnectionCount, DecisionPoint, Namespace, RefusedName
 from tests.certificates.decision_service.conftest import Asking, make_asking
 from tests.certificates.decision_service.deciding import DecidingPortal
-from tests.support.chains import authority
-from tests.support.factories import make_client, make_namespace
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import make_client, make_namespace
 from tests.support.waiting import until
 
 AT = timezone.now() - timedelta(minutes=10)

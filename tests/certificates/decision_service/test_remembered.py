@@ -10,7 +10,7 @@ from certificates.authentication.types import Decision, NamespaceState
 from certificates.decision_service.remembered import LONGEST, MOST_ACCEPTANCES, Acceptances, CheckedTokens, key_of
 from certificates.decisions.requests import ConnectRequest
 from certificates.decisions.tokens import LEEWAY, CheckedToken, ExpectedCaller
-from tests.support.seeded_keys import rsa_key
+from tests.support.certificates.seeded_keys import rsa_key
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DECISION = Decision(True, "accepted", "", "", ())

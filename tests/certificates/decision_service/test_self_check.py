@@ -7,7 +7,7 @@ from certificates.decision_service.following import Reader
 from certificates.decision_service.self_check import EVERY, SelfCheck
 from namespaces.decision_changes import decisions_changed
 from namespaces.models import Client, DecisionPoint, Namespace
-from tests.support.factories import make_client, make_namespace
+from tests.support.database.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 

@@ -26,7 +26,7 @@ from tests.certificates.decision_service.deciding import (
     claims,
     signed,
 )
-from tests.support.factories import make_client, owner_of
+from tests.support.database.factories import make_client, owner_of
 from tests.support.waiting import until
 
 ENOUGH = 30  # connections in a row; each of two processes takes some of them

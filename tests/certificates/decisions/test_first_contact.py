@@ -11,7 +11,7 @@ from certificates.authentication.types import ClientRecord, NamespaceState, Trus
 from certificates.decisions.first_contact import Newcomer, Template, client_name, explained, newcomer
 from tests.certificates.cases import DNS, IP, SUBJECT, THUMBPRINT
 from tests.certificates.rule_cases import bound, group, key, listed, pinned, policy, revoked
-from tests.support.chains import AT, YEAR, Identity, authority
+from tests.support.certificates.chains import AT, YEAR, Identity, authority
 
 ROOT = authority("Plant Root CA")
 LINE = ROOT.issue("Line 1 CA", ca=True)

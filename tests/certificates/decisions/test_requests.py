@@ -18,8 +18,8 @@ from certificates.x509.certificate import load_certificate
 from certificates.x509.reading import to_pem
 from tests.certificates import rule_cases
 from tests.certificates.uploads import LINE, SENSOR
-from tests.support.chains import AT as CASES_AT
-from tests.support.chains import authority
+from tests.support.certificates.chains import AT as CASES_AT
+from tests.support.certificates.chains import authority
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LEAF_PEM, CA_PEM = to_pem(SENSOR.der), to_pem(LINE.der)

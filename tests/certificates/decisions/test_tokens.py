@@ -19,7 +19,7 @@ from certificates.decisions.tokens import (
     bearer_token,
     check_token,
 )
-from tests.support.seeded_keys import rsa_key
+from tests.support.certificates.seeded_keys import rsa_key
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 NOW = int(AT.timestamp())

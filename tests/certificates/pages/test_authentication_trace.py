@@ -25,8 +25,8 @@ from certificates.x509.reading import read_client_upload, read_upload, to_azure_
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import Client, ConnectionAttempt, Namespace
 from tests.certificates.uploads import SENSOR
-from tests.support.chains import authority, self_signed
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.certificates.chains import authority, self_signed
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

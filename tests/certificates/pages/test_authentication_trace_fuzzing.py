@@ -12,8 +12,8 @@ from namespaces.models import Namespace, Role
 from namespaces.rights import Rights
 from tests.certificates.cases import IP, THUMBPRINT, Plant
 from tests.certificates.x509.test_fuzzing import mutated
-from tests.support.chains import AT, Identity, self_signed
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+from tests.support.certificates.chains import AT, Identity, self_signed
+from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 PLANT = Plant(AT)

@@ -8,7 +8,7 @@ from certificates.pages.presented_chain import PresentedChain
 from tests.certificates.arranging import arranged
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
-from tests.support.chains import AT
+from tests.support.certificates.chains import AT
 
 CASES = cases(AT)
 

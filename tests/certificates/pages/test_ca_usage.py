@@ -15,9 +15,9 @@ from certificates.samples.chain import ClientName, SampleCertificate, SampleChai
 from certificates.x509.reading import Certificate, load_certificate
 from namespaces.connections.client_certificates import Showing, read_chain, remember
 from namespaces.models import Namespace
-from tests.support.chains import Identity, authority
-from tests.support.editions import edition
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.browser.editions import edition
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

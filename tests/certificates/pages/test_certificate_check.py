@@ -14,7 +14,7 @@ from certificates.pages.certificate_check import KEPT_AS
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from namespaces.models import Client, ClientCertificate, Namespace
 from portal.models import Activity, Team, User
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

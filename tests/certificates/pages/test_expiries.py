@@ -16,7 +16,14 @@ from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import Namespace, NamespaceRole
 from portal.models import Activity, User
 from portal.templatetags.portal import time_left, validity
-from tests.support.factories import PASSWORD, make_admin, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.database.factories import (
+    PASSWORD,
+    make_admin,
+    make_ca_certificate,
+    make_client,
+    make_namespace,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 

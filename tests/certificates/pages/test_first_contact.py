@@ -12,7 +12,7 @@ from certificates.models import BlockedName, CACertificate, RegistrationTemplate
 from namespaces.models import Client, ControlPolicy, LastAttempt, Namespace
 from portal.models import User
 from tests.certificates.first_contacts import LINE, device_of
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_blocked_name,
     make_ca_certificate,
     make_namespace,

@@ -25,8 +25,8 @@ from tests.certificates.arranging import arranged
 from tests.certificates.authentication.test_engine_table import decide
 from tests.certificates.case_table import cases
 from tests.certificates.cases import Case
-from tests.support.chains import AT
-from tests.support.factories import PASSWORD, make_user
+from tests.support.certificates.chains import AT
+from tests.support.database.factories import PASSWORD, make_user
 
 ELSEWHERE = ""  # on the device, or where its certificate is issued
 

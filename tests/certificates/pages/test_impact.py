@@ -18,9 +18,16 @@ from certificates.x509.certificate import public_key_hash
 from certificates.x509.reading import load_certificate
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import Client, Namespace
-from tests.support.browsing import signed_in
-from tests.support.chains import Identity, authority, self_signed
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import Identity, authority, self_signed
+from tests.support.database.factories import (
+    make_ca_certificate,
+    make_client,
+    make_namespace,
+    make_team,
+    make_user,
+    owner_of,
+)
 
 pytestmark = pytest.mark.django_db
 

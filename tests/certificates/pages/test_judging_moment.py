@@ -23,8 +23,8 @@ from namespaces.models import Namespace
 from namespaces.pages.overview.health import summarize_all
 from namespaces.rules.errors import RuleError
 from portal.models import Notice, User
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
-from tests.support.form_rows import posted_rows
+from tests.support.browser.form_rows import posted_rows
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

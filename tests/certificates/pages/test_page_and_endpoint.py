@@ -27,8 +27,15 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.arranging import arrange, context_of
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import wire
-from tests.support.chains import Identity, authority, key_identifier, only_dns, self_signed, unknown_extension
-from tests.support.factories import make_admin
+from tests.support.certificates.chains import (
+    Identity,
+    authority,
+    key_identifier,
+    only_dns,
+    self_signed,
+    unknown_extension,
+)
+from tests.support.database.factories import make_admin
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 PLANT = Plant(NOW)

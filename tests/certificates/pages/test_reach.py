@@ -13,8 +13,8 @@ from certificates.models import CACertificate
 from namespaces.models import Namespace, NamespaceRole, Role
 from portal.models import Team, User
 from tests.certificates.reach.test_name_constraints import DNS, constraints
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_client, make_team, make_user
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -19,9 +19,9 @@ from namespaces.connections.client_certificates import Showing, remember
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import Namespace
 from portal.models import User
-from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

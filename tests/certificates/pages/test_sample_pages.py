@@ -19,8 +19,8 @@ from certificates.samples.chain import MAX_CLIENTS, SAMPLE_FAULTS, TEACHING_NAME
 from certificates.samples.names import FAULTS_BY_CODE, SUBJECT
 from certificates.x509.reading import read_upload
 from namespaces.models import Namespace, NamespaceRole, Role
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
-from tests.support.form_rows import posted_rows
+from tests.support.browser.form_rows import posted_rows
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

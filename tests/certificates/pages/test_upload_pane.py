@@ -21,9 +21,9 @@ from namespaces.forms.base import PRIVATE_KEY_SENTENCE, without_private_keys
 from namespaces.models import Namespace
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import LINE, SENSOR
-from tests.support.chains import authority
-from tests.support.factories import make_ca_certificate, make_client, owner_of
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import make_ca_certificate, make_client, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -24,8 +24,8 @@ from namespaces.pages.recreation.parts import count_parts, parts_of
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, User
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_namespace, make_team, make_user, owner_of
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_namespace, make_team, make_user, owner_of
 from tests.sync.scripted_arm import ScriptedArm
 
 pytestmark = pytest.mark.django_db

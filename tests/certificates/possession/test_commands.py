@@ -12,7 +12,7 @@ from django.utils import timezone
 from certificates.possession.commands import Commands, device_commands, proof_commands
 from certificates.possession.verification import CA_KEY, DEVICE_KEY, Challenge, verify_proof
 from certificates.x509.reading import load_certificate, read_upload
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 NONCE = "5f" * 20
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from certificates.models import CACertificate
 from namespaces.models import Namespace, Possession
 from portal.models import Activity, User
-from tests.support.browsing import signed_in
-from tests.support.chains import Identity, authority
-from tests.support.factories import make_ca_certificate, make_namespace, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import Identity, authority
+from tests.support.database.factories import make_ca_certificate, make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

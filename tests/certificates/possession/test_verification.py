@@ -15,7 +15,7 @@ from certificates.possession.verification import (
     verify_proof,
 )
 from certificates.x509.reading import load_certificate, read_upload
-from tests.support.chains import AT, YEAR, Identity, authority, self_signed
+from tests.support.certificates.chains import AT, YEAR, Identity, authority, self_signed
 
 NONCE, OTHER = "5f" * 20, "a0" * 20
 GIVEN = Challenge(NONCE, AT + timedelta(days=7))

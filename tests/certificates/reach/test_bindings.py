@@ -13,8 +13,8 @@ from namespaces.access import get_namespace
 from namespaces.connections.issuers import note_issuers
 from namespaces.control.reach import other_teams_reached
 from namespaces.models import Client, ConnectionAttempt, DecisionPoint, IssuerAlarm, NamespaceConfiguration
-from tests.support.chains import authority
-from tests.support.factories import (
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_configuration,

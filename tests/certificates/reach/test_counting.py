@@ -18,8 +18,8 @@ from namespaces.pages.client_list import CLIENT_LIST
 from namespaces.rights import Rights
 from portal.models import Team
 from tests.certificates.reach.test_name_constraints import constraints
-from tests.support.chains import Identity, authority, name_of
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team
+from tests.support.certificates.chains import Identity, authority, name_of
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team
 
 pytestmark = pytest.mark.django_db
 

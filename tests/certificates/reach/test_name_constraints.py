@@ -17,7 +17,7 @@ from certificates.authentication.ip_addresses import address_of, ipv4_number
 from certificates.authentication.types import authentication_name_key
 from certificates.reach.name_constraints.limits import NameLimits, name_limits
 from certificates.x509.reading import load_certificate
-from tests.support.chains import AT, authority, name_of
+from tests.support.certificates.chains import AT, authority, name_of
 
 SUBJECT, DNS, URI, IP, EMAIL = (f"{kind}MatchesAuthenticationName" for kind in ("Subject", "Dns", "Uri", "Ip", "Email"))
 KINDS: dict[str, Any] = {

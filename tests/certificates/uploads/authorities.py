@@ -5,7 +5,7 @@ from datetime import timedelta
 from cryptography import x509
 
 from tests.certificates.uploads.chains import BARE, DAY, LINE, ROOT, RSA_ROOT, SENSOR, Upload
-from tests.support.chains import AT, authority, malformed, name_of, unknown_extension
+from tests.support.certificates.chains import AT, authority, malformed, name_of, unknown_extension
 
 
 def unmarked_cas() -> list[Upload]:

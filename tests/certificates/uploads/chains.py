@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 
 DAY = timedelta(days=1)
 BARE: dict[str, Any] = {"ca": None, "key_usage": None, "purposes": None}  # without these extensions

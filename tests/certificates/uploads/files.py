@@ -24,8 +24,8 @@ from tests.certificates.uploads.chains import (
     in_one_line,
 )
 from tests.certificates.written_uploads import broken_again, readable
-from tests.support.chains import AT, authority, name_of, public_key_pem, self_signed, signing_request
-from tests.support.der import sequence
+from tests.support.certificates.chains import AT, authority, name_of, public_key_pem, self_signed, signing_request
+from tests.support.certificates.der import sequence
 
 
 def good_notations() -> list[Upload]:

@@ -20,7 +20,7 @@ from certificates.diagnosis.upload import diagnose_upload
 from certificates.x509.certificate import MAX_PARTS, Certificate
 from certificates.x509.private_keys import private_key_kind
 from certificates.x509.reading import MAX_CERTIFICATES, MAX_UPLOAD_BYTES, DecodingError, load_certificate
-from tests.support.chains import AT, authority, name_of
+from tests.support.certificates.chains import AT, authority, name_of
 
 MEGABYTE = MAX_UPLOAD_BYTES
 ONE = x509.NameAttribute(NameOID.COMMON_NAME, "a")

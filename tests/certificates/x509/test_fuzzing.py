@@ -17,7 +17,7 @@ from certificates.x509.thumbprints import ThumbprintError, normalize_thumbprint
 from tests.certificates.cases import SUBJECT, Plant, a_client
 from tests.certificates.key_uploads import key_files
 from tests.certificates.uploads import uploads
-from tests.support.chains import AT
+from tests.support.certificates.chains import AT
 
 PLANT = Plant(AT)
 LEAF = PLANT.leaf(dns=["sensor-1.plant.example"], ips=["2001:db8::1"], emails=["a@plant.example"])

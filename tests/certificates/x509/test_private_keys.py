@@ -12,7 +12,7 @@ from tests.certificates.key_notations import CODE, ESCAPED, NOTATIONS, PEM_TEXTS
 from tests.certificates.notations import OF_BYTES
 from tests.certificates.uploads import LINE, ROOT, RSA_LINE, RSA_SENSOR, SENSOR, uploads
 from tests.certificates.written_keys import Written, keys, other_keys
-from tests.support.chains import Identity
+from tests.support.certificates.chains import Identity
 
 # Notations that a certificate cannot have, or in which the name of the format says that it is a key.
 OF_KEYS = {

@@ -16,7 +16,7 @@ from certificates.x509.reading import (
     to_pem,
 )
 from tests.certificates.uploads import LINE, RSA_LINE, SENSOR
-from tests.support.chains import name_of
+from tests.support.certificates.chains import name_of
 
 
 def test_what_is_sent_to_azure_has_no_line_breaks() -> None:

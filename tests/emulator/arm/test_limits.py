@@ -10,7 +10,7 @@ import pytest
 
 from emulator.arm.limits import MAX_BODY_BYTES, MAX_DESCRIPTION_CHARACTERS, MAX_SIGN_IN_BYTES, ArmLimits
 from emulator.options import parse_arguments
-from tests.support.emulator_process import FORM, EmulatorProcess
+from tests.support.azure.emulator_process import FORM, EmulatorProcess
 from tests.support.waiting import until
 
 CONNECTIONS = 8

@@ -13,7 +13,7 @@ from typing import Any
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from emulator.storage.resources import PUBLISHER_ROLE
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 REQUESTS = 2000
 SEED = 20_261_124

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 GA = "2025-02-15"
 OLDEST = "2023-06-01-preview"

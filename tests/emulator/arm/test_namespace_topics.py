@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 DEFAULTS = {
     "publisherType": "Custom",

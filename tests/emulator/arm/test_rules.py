@@ -10,7 +10,7 @@ import pytest
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem, to_pem
 from tests.certificates.uploads import Upload, unfit_cas, warned_cas
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=AT)

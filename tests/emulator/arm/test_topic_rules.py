@@ -7,7 +7,7 @@ import pytest
 from azure.mgmt.eventgrid.models import ClientGroup, PermissionBinding, TopicSpace
 
 from tests.emulator.clients import event_grid_client
-from tests.support.emulator_process import GROUP, EmulatorProcess
+from tests.support.azure.emulator_process import GROUP, EmulatorProcess
 
 QUERY = "attributes.type = 'sensor' and authenticationName IN ['a', 'b']"
 

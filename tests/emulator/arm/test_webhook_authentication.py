@@ -11,7 +11,7 @@ import pytest
 from certificates.decisions.tokens import ExpectedCaller, TokenError, UnknownKeyError, check_token
 from emulator.credentials import TOKEN_LIFETIME
 from emulator.token_issuer import KEY_FILE, MOST_KEYS, Identity, TokenIssuer
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 PREVIEW, STABLE, BEFORE = "2025-07-15-preview", "2025-02-15", "2024-06-01-preview"
 PLANT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/plant"

@@ -11,7 +11,7 @@ import pytest
 from emulator.authority import Authority
 from tests.emulator.events.webhook_server import Hook, WebhookServer, webhook_server
 from tests.emulator.mqtt.plant import Plant, make_plant
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 SCALE = 0.001

@@ -17,7 +17,7 @@ from tests.emulator.events.conftest import CLOUD_EVENTS, Hooked
 from tests.emulator.events.webhook_server import ACCEPT, GRANT, NOT_FOUND, Answer, Seen, webhook_server
 from tests.emulator.mqtt.plant import make_plant
 from tests.emulator.mqtt.raw_client import connected
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 TYPES = ["CreatedOrUpdated", "Deleted", "SessionConnected", "SessionDisconnected"]

@@ -10,7 +10,7 @@ from certificates.authentication.engine import authentication_name_key
 from tests.certificates.cases import Case
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.support.chains import authority
+from tests.support.certificates.chains import authority
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from emulator.storage.store import (
 )
 from emulator.token_issuer import TokenIssuer
 from tests.emulator.mqtt.plant import NAMES
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 from tests.support.waiting import until
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"

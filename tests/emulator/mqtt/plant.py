@@ -16,8 +16,8 @@ from paho.mqtt.properties import Properties
 
 from certificates.samples.chain import ClientName, SampleCertificate, SampleChain, make_sample_chain
 from certificates.x509.reading import to_azure_pem
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.paho_loop import stop_loop
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.servers.paho_loop import stop_loop
 from tests.support.waiting import until
 
 NAMES = ("press-07", "robot-1", "robot-2", "disabled-1")

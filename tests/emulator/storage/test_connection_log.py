@@ -14,7 +14,7 @@ from emulator.storage.store import NAMESPACE as NAMESPACE_TYPE
 from emulator.storage.store import Resource, Store
 from tests.emulator.mqtt.plant import make_plant
 from tests.emulator.mqtt.raw_client import connected
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 NAMESPACE = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.EventGrid/namespaces/Factory"

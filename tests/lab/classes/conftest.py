@@ -9,7 +9,7 @@ from django.core.cache import cache
 from lab.actions.classes.making import create_class
 from lab.models import TrainingClass
 from portal.models import User
-from tests.support.factories import make_admin
+from tests.support.database.factories import make_admin
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from lab.pages.class_board import board_of
 from lab.pages.class_exercises import wrong_turn_words
 from portal.models import User
 from tests.lab.classes.joining import join, page
-from tests.support.browsing import signed_in
+from tests.support.browser.browsing import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from lab.models import Progress, TrainingClass
 from namespaces.models import Namespace
 from portal.models import User
 from tests.lab.classes.joining import join, page
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -20,8 +20,8 @@ from portal.demo.checks import mqtt_answers
 from portal.models import Activity, User
 from tests.lab.classes.joining import join, page
 from tests.lab.conftest import Classroom
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

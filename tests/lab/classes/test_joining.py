@@ -17,7 +17,7 @@ from portal.demo.tls import tls_files
 from portal.models import Activity, User
 from portal.sign_in import rate_limits
 from tests.lab.classes.joining import join, join_code, page
-from tests.support.browsing import signed_in
+from tests.support.browser.browsing import signed_in
 
 pytestmark = pytest.mark.django_db
 

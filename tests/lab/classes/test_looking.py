@@ -9,8 +9,8 @@ from lab.actions.classes.looking import LOOKS_FOR
 from lab.models import Seat, TrainingClass
 from portal.models import Activity, User
 from tests.lab.classes.joining import join, page
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_user
 
 pytestmark = pytest.mark.django_db
 

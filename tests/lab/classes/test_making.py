@@ -15,9 +15,9 @@ from portal.demo.checks import mqtt_answers
 from portal.models import Activity, User
 from sync.arm.gateway import arm_gateway
 from tests.lab.classes.joining import page
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_admin, make_user
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_admin, make_user
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from portal.models import User
 from tests.portal.access.place import arguments, body_of, place
 from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import CHANGES, TABLE
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 __all__ = ["place"]
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from namespaces.models import Client, ConnectionAttempt, NamespaceConfiguration
 from portal.models import User
 from sync.models import Finding
 from tests.lab.classes.joining import join, page
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_client
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client
 
 pytestmark = pytest.mark.django_db
 

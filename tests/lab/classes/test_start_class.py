@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from lab.models import TrainingClass
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_admin
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_admin
 
 pytestmark = pytest.mark.django_db
 

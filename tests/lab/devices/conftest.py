@@ -7,7 +7,7 @@ import pytest
 
 from tests.emulator.mqtt.plant import Plant, make_plant
 from tests.lab.devices.process import DevicesProcess, running_devices
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lab.devices.address_file import Address, read_address
 from tests.key_watch.plugin import TRACES
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -18,7 +18,7 @@ from namespaces.models import Namespace, NamespaceRole
 from namespaces.rights import rights_in, rights_of_many
 from portal.models import Team, User
 from tests.certificates.cases import SUBJECT
-from tests.support.factories import make_admin, make_namespace, make_team, make_user
+from tests.support.database.factories import make_admin, make_namespace, make_team, make_user
 from tests.support.waiting import until
 
 Place = tuple[int, str]

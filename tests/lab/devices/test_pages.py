@@ -23,9 +23,9 @@ from tests.certificates.cases import SUBJECT
 from tests.emulator.mqtt.plant import Plant
 from tests.key_watch.plugin import TRACES
 from tests.lab.devices.process import DevicesProcess, running_devices
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_client, make_namespace, make_team, make_user
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_team, make_user
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from lab.devices.problems import DeviceProblem, DevicesAway, NoSuchDevice
 from tests.certificates.cases import SUBJECT
 from tests.emulator.mqtt.plant import Plant
 from tests.lab.devices.process import DevicesProcess, running_devices
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 PEOPLE = count(1000)

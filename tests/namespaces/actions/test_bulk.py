@@ -15,10 +15,10 @@ from portal.models import Activity, User
 from sync.models import Lane
 from sync.pages.overview import changes, in_words
 from sync.push.queue import Queue
-from tests.support.browsing import signed_in
-from tests.support.editions import editions_of
-from tests.support.factories import make_client, make_namespace
-from tests.support.markup import on_one_line
+from tests.support.browser.browsing import signed_in
+from tests.support.browser.editions import editions_of
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import make_client, make_namespace
 from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db

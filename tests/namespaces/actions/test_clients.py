@@ -13,7 +13,7 @@ from portal.celery import app as celery_app
 from portal.models import Activity
 from sync.models import SyncState
 from sync.workers import wakeups
-from tests.support.factories import make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.database.factories import make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ from django.core.exceptions import PermissionDenied
 from namespaces.actions.namespaces import connect_namespace, disconnect_namespace
 from namespaces.models import Client, Namespace
 from portal.models import Activity, User
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_admin, make_client, make_namespace, make_user
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_admin, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from namespaces.actions.roles import grant_role, revoke_role
 from namespaces.models import NamespaceRole, Role
 from namespaces.rules.errors import RuleError
 from portal.models import Activity
-from tests.support.factories import make_namespace, make_user
+from tests.support.database.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

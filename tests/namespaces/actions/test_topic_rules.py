@@ -14,7 +14,7 @@ from sync.drift import scan as drift
 from sync.models import Finding, Lane, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_client_group,
     make_namespace,
     make_permission_binding,

@@ -8,8 +8,8 @@ from django.test import Client as Browser
 from certificates.samples.chain import ClientName, SampleChain, make_sample_chain
 from namespaces.models import Namespace
 from portal.models import User
-from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_namespace
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from namespaces.client_files.found_rows import FoundRow  # noqa: E402
 from namespaces.models import Client, ClientImport, ImportRow  # noqa: E402
 from namespaces.tasks import tidy_client_imports  # noqa: E402
 from portal.models import Activity, User  # noqa: E402
-from tests.support.factories import make_namespace, owner_of  # noqa: E402
+from tests.support.database.factories import make_namespace, owner_of  # noqa: E402
 
 ROWS = 1200  # three batches
 

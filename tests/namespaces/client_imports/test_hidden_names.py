@@ -11,8 +11,8 @@ from namespaces.actions import client_imports as actions
 from namespaces.models import Client, Namespace, NamespaceRole, Role
 from portal.models import User
 from tests.namespaces.client_imports.importing import Verdict, certificates, review, start, url
-from tests.support.browsing import signed_in
-from tests.support.factories import make_ca_certificate, make_client, make_team, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_ca_certificate, make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from tests.namespaces.client_imports.importing import (
     url,
     verdicts,
 )
-from tests.support.factories import make_ca_certificate, make_team
+from tests.support.database.factories import make_ca_certificate, make_team
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.namespaces.client_imports.killed_import import ROWS
-from tests.support.migrated_database import KEPT, ROOT, digest, migrate_into
+from tests.support.database.migrated_database import KEPT, ROOT, digest, migrate_into
 
 pytestmark = pytest.mark.long
 STEPS = "tests.namespaces.client_imports.killed_import"

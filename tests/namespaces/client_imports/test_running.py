@@ -18,8 +18,8 @@ from tests.namespaces.client_imports.importing import (
     start,
     url,
 )
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_team, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from certificates.authentication.types import ClientRecord, TrustedCA, authentic
 from certificates.x509.reading import to_pem
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import Namespace
-from tests.support.chains import Identity
+from tests.support.certificates.chains import Identity
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

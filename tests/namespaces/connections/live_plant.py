@@ -10,9 +10,9 @@ from namespaces.models import Namespace
 from sync import registry
 from sync.capabilities.connection_log import import_records
 from sync.push.claim_and_settle import push
-from tests.support.chains import Identity
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_configuration, make_namespace
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.certificates.chains import Identity
+from tests.support.database.factories import make_configuration, make_namespace
 
 _numbers = count(1)
 

@@ -12,8 +12,8 @@ from namespaces.models import Namespace, NamespaceConfiguration
 from portal.models import User
 from sync.push.claim_and_settle import Pushed, push
 from tests.emulator.mqtt.plant import Device, Plant, connect, make_plant
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_namespace
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_namespace
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

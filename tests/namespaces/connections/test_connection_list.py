@@ -16,8 +16,8 @@ from namespaces.connections.periods import PERIODS, moment_of, written
 from namespaces.models import ConnectionAttempt, ConnectionCount, Namespace
 from portal.models import User
 from tests.namespaces.connections.test_log_import import record
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

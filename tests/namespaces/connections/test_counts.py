@@ -16,8 +16,8 @@ from namespaces.connections.counts import KEPT, MOST_REASONS, OTHER, count_attem
 from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import Client, ClientCertificate, ConnectionAttempt, ConnectionCount, Namespace, RefusedName
 from tests.namespaces.connections.test_log_import import record
-from tests.support.chains import self_signed
-from tests.support.factories import make_client, make_namespace
+from tests.support.certificates.chains import self_signed
+from tests.support.database.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from namespaces.models import Client, IssuerAlarm
 from portal.models import NoticeRecipient, OutgoingMail, Webhook, WebhookDelivery
 from tests.namespaces.connections.live_plant import LivePlant
-from tests.support.chains import authority
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,8 +17,8 @@ from namespaces.models import Client, IssuerAlarm, Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Activity, Notice, NoticeRecipient, OutgoingMail, Team
 from tests.namespaces.connections.device_log import NOON, Log
-from tests.support.chains import authority
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ from tests.emulator.mqtt.messages import a_topic, listening
 from tests.emulator.mqtt.plant import Plant, connect, make_plant
 from tests.emulator.mqtt.raw_client import connected
 from tests.portal.test_hostile_strings import assert_harmless
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
-from tests.support.markup import on_one_line
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db

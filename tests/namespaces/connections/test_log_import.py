@@ -20,8 +20,8 @@ from namespaces.connections.log_import import ConnectionIntake
 from namespaces.models import ConnectionAttempt
 from tests.certificates.key_notations import NOTATIONS
 from tests.certificates.written_keys import Written, keys
-from tests.support.chains import self_signed
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.certificates.chains import self_signed
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_pem
 from namespaces.connections.attempts import protocol_label
 from namespaces.models import ConnectionAttempt, Namespace
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from namespaces.connections.sample_programs import Trial, programs
 from namespaces.models import ConnectionAttempt, Namespace
-from tests.support.factories import (
+from tests.support.database.factories import (
     PASSWORD,
     make_client,
     make_namespace,

@@ -95,7 +95,7 @@ class Story:
 
     def _furnish(self) -> None:
         from namespaces.models import ControlPolicy
-        from tests.support.factories import make_client, make_namespace, make_user
+        from tests.support.database.factories import make_client, make_namespace, make_user
 
         self.asker, self.owner = make_user("asker"), make_user("owner")
         self.namespace = make_namespace(

@@ -15,7 +15,7 @@ from namespaces.control.gate import NeedsApproval
 from namespaces.models import ChangeSet, Client, ControlPolicy, Namespace
 from namespaces.rules.errors import RuleError
 from portal.models import Membership, NoticeRecipient, Team, User
-from tests.support.factories import make_ca_der, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_ca_der, make_client, make_namespace, make_team, make_user
 
 
 @dataclass

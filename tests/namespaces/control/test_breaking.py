@@ -21,7 +21,7 @@ from portal.people.authority import RefusedError
 from portal.people.invitations import accept_invitation, invite
 from portal.people.teams import add_member, set_lead
 from tests.namespaces.control.conftest import Plant, approve_now, confirm_in_azure, held, refused, state_of
-from tests.support.factories import make_ca_certificate, make_client, make_team, make_user
+from tests.support.database.factories import make_ca_certificate, make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 State = ChangeSet.State

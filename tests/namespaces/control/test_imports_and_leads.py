@@ -19,7 +19,7 @@ from namespaces.rules.errors import RuleError
 from portal.models import Membership, User
 from portal.people.teams import set_lead
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.factories import make_admin, make_client, make_user
+from tests.support.database.factories import make_admin, make_client, make_user
 
 pytestmark = pytest.mark.django_db
 

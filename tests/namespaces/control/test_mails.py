@@ -14,7 +14,7 @@ from portal.models import OutgoingMail, User
 from portal.notifications.sending import send_due
 from tests.namespaces.control.conftest import Plant, approve_now
 from tests.portal.notifications.mail_server import Mailbox, mail_server
-from tests.support.factories import make_ca_certificate
+from tests.support.database.factories import make_ca_certificate
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from portal.single_sign_on.configuration import SingleSignOn
 from portal.single_sign_on.mapping import Grant
 from portal.single_sign_on.rights import follow_groups
 from tests.namespaces.control.conftest import Plant
-from tests.support.factories import make_admin, make_team, make_user
+from tests.support.database.factories import make_admin, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 STEPS = 60

@@ -17,7 +17,7 @@ from namespaces.control.cases import approval_state
 from namespaces.models import ChangeSet, ControlPolicy, Namespace
 from portal.models import User
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.factories import make_client, make_team, make_user
+from tests.support.database.factories import make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

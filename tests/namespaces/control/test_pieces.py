@@ -22,7 +22,7 @@ from namespaces.rules.errors import RuleError
 from sync.models import SyncedModel
 from sync.push.claim_and_settle import claim
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.factories import make_client
+from tests.support.database.factories import make_client
 
 pytestmark = pytest.mark.django_db
 MANY = writing.AT_ONCE + 1

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from namespaces.models import ChangeSet, ControlPolicy, Namespace
 from tests.namespaces.control.conftest import Plant
-from tests.support.factories import make_namespace, make_user, owner_of
+from tests.support.database.factories import make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 WHOLE: dict[str, Any] = {"enabled": "on", "needs": ["ca_upload", "policy"], "approvals": "1", "by_owners": "on"}

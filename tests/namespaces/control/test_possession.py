@@ -12,7 +12,7 @@ from namespaces.actions.change_sets.applying import run_change_set
 from namespaces.models import ChangeSet, Namespace, Possession
 from sync.push.claim_and_settle import Pushed, push
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.chains import authority
+from tests.support.certificates.chains import authority
 from tests.sync.arranging import again
 from tests.sync.scripted_arm import ScriptedArm
 

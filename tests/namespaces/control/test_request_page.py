@@ -14,7 +14,7 @@ from portal.models import User
 from portal.registry import role_book
 from sync.models import Finding
 from tests.namespaces.control.conftest import Plant
-from tests.support.factories import PASSWORD, make_ca_certificate, make_user
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_user
 
 pytestmark = pytest.mark.django_db
 

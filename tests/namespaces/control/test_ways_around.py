@@ -26,7 +26,7 @@ from portal.single_sign_on.configuration import SingleSignOn
 from portal.single_sign_on.mapping import Grant
 from portal.single_sign_on.rights import follow_groups
 from tests.namespaces.control.conftest import Plant, approve_now
-from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from portal.models import User
 from sync.drift import scan as drift
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
-from tests.support.emulator_process import LOCATION, EmulatorProcess
-from tests.support.factories import make_namespace
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
+from tests.support.database.factories import make_namespace
 
 pytestmark = pytest.mark.django_db
 THUMBPRINT = "5c" * 32

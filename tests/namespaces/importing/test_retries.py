@@ -10,8 +10,8 @@ from namespaces.importing.runs import LONGEST_PAUSE, SHORTEST_PAUSE, next_try, r
 from namespaces.models import Namespace
 from namespaces.tasks import start_imports
 from portal.models import Activity, User
-from tests.support.browsing import signed_in
-from tests.support.factories import make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from namespaces.models import Namespace
 from portal import activity
 from portal.models import Activity, User
 from tests.portal.evidence.arranging import seal
-from tests.support.browsing import signed_in
-from tests.support.factories import make_admin, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_admin, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

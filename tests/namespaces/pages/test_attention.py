@@ -19,9 +19,9 @@ from namespaces.pages.overview.health import summarize
 from namespaces.pages.overview.trust import trust_in
 from portal.models import User
 from sync.models import Finding
-from tests.support.browsing import signed_in
-from tests.support.chains import self_signed
-from tests.support.factories import make_ca_certificate, make_client, make_configuration, make_namespace
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import self_signed
+from tests.support.database.factories import make_ca_certificate, make_client, make_configuration, make_namespace
 
 pytestmark = pytest.mark.django_db
 

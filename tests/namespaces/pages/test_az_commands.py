@@ -16,10 +16,10 @@ from namespaces.models import PREVIEW, Namespace
 from namespaces.pages.az_commands import az_commands, namespace_commands
 from portal.models import User
 from sync.models import SyncedModel
-from tests.support.az_extension import VERSION, Command, calls_of
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import LOCATION, EmulatorProcess
-from tests.support.factories import (
+from tests.support.azure.az_extension import VERSION, Command, calls_of
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,

@@ -18,10 +18,10 @@ from namespaces.pages import lists
 from namespaces.pages.client_list import CLIENT_LIST
 from portal.models import User
 from sync.models import Finding
-from tests.support.browsing import signed_in
-from tests.support.editions import editions_of
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
-from tests.support.query_plans import forget_statistics, plans_of
+from tests.support.browser.browsing import signed_in
+from tests.support.browser.editions import editions_of
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.database.query_plans import forget_statistics, plans_of
 
 pytestmark = pytest.mark.django_db
 

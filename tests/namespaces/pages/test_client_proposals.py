@@ -15,8 +15,8 @@ from certificates.samples.chain import ClientName, SampleCertificate, make_sampl
 from certificates.x509.reading import load_certificate
 from namespaces.forms.client_proposal import propose_for, warnings_of
 from namespaces.models import Client, Namespace
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from namespaces.actions.clients import create_client
 from namespaces.models import Namespace
 from portal.models import User
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
-from tests.support.form_rows import posted_rows
-from tests.support.markup import on_one_line
+from tests.support.browser.form_rows import posted_rows
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

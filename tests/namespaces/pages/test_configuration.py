@@ -22,9 +22,9 @@ from sync.drift import scan as drift
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
-from tests.support.editions import edition_of
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import PASSWORD, make_configuration, make_namespace, make_user
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.editions import edition_of
+from tests.support.database.factories import PASSWORD, make_configuration, make_namespace, make_user
 from tests.sync.scripted_arm import ScriptedArm, refused
 
 pytestmark = pytest.mark.django_db

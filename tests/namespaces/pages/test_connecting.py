@@ -8,8 +8,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.models import Namespace
-from tests.support.emulator_process import LOCATION, EmulatorProcess
-from tests.support.factories import PASSWORD, make_admin
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
+from tests.support.database.factories import PASSWORD, make_admin
 
 pytestmark = pytest.mark.django_db(transaction=True)  # durable
 CONNECT = "namespaces:namespace_connect"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from namespaces.models import Client, Namespace
 from sync.models import Finding
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

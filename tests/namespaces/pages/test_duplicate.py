@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from namespaces.models import Client, Namespace
 from portal.models import User
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_namespace, make_team
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_team
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from namespaces.connections.counts import hour_of
 from namespaces.models import Client, ConnectionCount, Namespace, NamespaceRole
 from portal.models import User
 from sync.models import Finding
-from tests.support.browsing import signed_in
-from tests.support.factories import (
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_configuration,

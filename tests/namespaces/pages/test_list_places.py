@@ -17,9 +17,9 @@ from namespaces.models import Client, Namespace
 from namespaces.pages.client_list import CLIENT_LIST
 from portal.listing import page_of
 from portal.models import User
-from tests.support.browsing import signed_in
-from tests.support.factories import make_client, make_namespace, make_team
-from tests.support.query_plans import forget_statistics
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_client, make_namespace, make_team
+from tests.support.database.query_plans import forget_statistics
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from namespaces.actions.topic_rules import create_client_group
 from namespaces.models import Namespace, PermissionBinding, TopicSpace
 from portal.models import User
 from tests.namespaces.topic_pages import _signed_in, at, namespace
-from tests.support.factories import PASSWORD, make_client, make_permission_binding, make_topic_space
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_client, make_permission_binding, make_topic_space
 
 __all__ = ["_signed_in", "namespace"]
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from namespaces.models import Client, Namespace, NamespaceConfiguration
 from sync.models import editions
-from tests.support.factories import PASSWORD, make_client, make_configuration, make_namespace, make_user
-from tests.support.form_rows import posted_rows
+from tests.support.browser.form_rows import posted_rows
+from tests.support.database.factories import PASSWORD, make_client, make_configuration, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

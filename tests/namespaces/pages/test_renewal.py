@@ -16,9 +16,9 @@ from namespaces.actions.clients import update_client
 from namespaces.connections.client_certificates import Showing, remember
 from namespaces.models import Client, Namespace
 from portal.models import Activity
-from tests.support.browsing import signed_in
-from tests.support.chains import AT, YEAR, Identity, self_signed
-from tests.support.factories import make_client, make_namespace, make_user, owner_of
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import AT, YEAR, Identity, self_signed
+from tests.support.database.factories import make_client, make_namespace, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from namespaces.models import Namespace, NamespaceRole, Role
 from namespaces.rights import rights_in
 from portal.models import Activity, User
 from portal.registry import menu_for
-from tests.support.browsing import page, signed_in
-from tests.support.factories import make_admin, make_namespace, make_team, make_user
+from tests.support.browser.browsing import page, signed_in
+from tests.support.database.factories import make_admin, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -15,9 +15,9 @@ from namespaces.models import Namespace
 from namespaces.pages.overview.health import Counts, summarize, summarize_all
 from portal.models import User
 from sync.models import Finding
-from tests.support.browsing import signed_in
-from tests.support.chains import self_signed
-from tests.support.factories import (
+from tests.support.browser.browsing import signed_in
+from tests.support.certificates.chains import self_signed
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,

@@ -12,10 +12,10 @@ from namespaces.actions.topic_rules import create_client_group
 from namespaces.models import ClientGroup, Namespace, PermissionBinding, TopicSpace
 from portal.models import Activity, User
 from tests.namespaces.topic_pages import _signed_in, at, namespace, text
-from tests.support.editions import edition, edition_of
-from tests.support.factories import PASSWORD, make_namespace, make_topic_space
-from tests.support.form_rows import posted_rows
-from tests.support.markup import on_one_line
+from tests.support.browser.editions import edition, edition_of
+from tests.support.browser.form_rows import posted_rows
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_namespace, make_topic_space
 
 __all__ = ["_signed_in", "namespace"]
 pytestmark = pytest.mark.django_db

@@ -27,9 +27,9 @@ from namespaces.pages.recreation.formats import FORMATS, scope_of
 from namespaces.pages.recreation.parts import Part, parts_of
 from portal.models import Activity, User
 from tests.namespaces.recreation.readers import Made, arm_template, az_script, bicep, terraform
-from tests.support.browsing import signed_in
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import (
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import (
     make_ca_certificate,
     make_client,
     make_client_group,

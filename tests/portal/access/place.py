@@ -43,7 +43,7 @@ from portal.sign_in.session_limits import SEEN_AT, SIGNED_IN_AT
 from sync.models import Finding
 from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_A_CLIENT, OF_DRAFTS, OF_TEAMS, PRESS
-from tests.support.factories import (
+from tests.support.database.factories import (
     make_admin,
     make_blocked_name,
     make_ca_certificate,
@@ -60,7 +60,7 @@ from tests.support.factories import (
     make_user,
     make_waiting_device,
 )
-from tests.support.kept_rows import KeptRows
+from tests.support.database.kept_rows import KeptRows
 
 PLACE = KeptRows()
 

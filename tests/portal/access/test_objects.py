@@ -7,7 +7,7 @@ from namespaces.models import Namespace
 from tests.portal.access.place import arguments, ask, body_of, signed_in
 from tests.portal.access.urls import url_arguments
 from tests.portal.test_access_table import OF_TEAMS, ROWS, TABLE
-from tests.support.factories import make_namespace
+from tests.support.database.factories import make_namespace
 
 pytestmark = pytest.mark.django_db
 # The second argument of client_create_check is a field, that of an export the kind of file: not an object.

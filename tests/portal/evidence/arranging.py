@@ -8,7 +8,7 @@ from django.db import connection
 from portal import activity
 from portal.evidence.sealing import seal_entries
 from portal.models import Activity, User
-from tests.support.append_only import triggers_off
+from tests.support.database.append_only import triggers_off
 
 KIND = "namespaces.client"
 COLUMNS = {str(field.column): field for field in Activity._meta.concrete_fields}

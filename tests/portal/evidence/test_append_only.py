@@ -10,8 +10,8 @@ from django.utils import timezone
 from portal import activity
 from portal.evidence.triggers import EXPECTED, missing_triggers
 from portal.models import Activity, ActivityCheckpoint, ActivityLink, UnsealedPart
-from tests.support.append_only import triggers_off
-from tests.support.factories import make_user
+from tests.support.database.append_only import triggers_off
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import postgresql
+from tests.support.servers.postgresql_and_redis import postgresql
 
 
 @pytest.mark.long

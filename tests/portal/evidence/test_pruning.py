@@ -14,7 +14,7 @@ from portal.evidence.sealing import head, seal_entries
 from portal.evidence.verification import verify
 from portal.models import Activity, ActivityCheckpoint, ActivityLink, UnsealedPart, User
 from tests.portal.evidence.arranging import KIND, add, seal, settle, tamper
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 

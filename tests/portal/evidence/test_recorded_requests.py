@@ -16,8 +16,8 @@ from portal.models import Activity, User
 from portal.pages.bell import recent, unread_count
 from portal.sign_in.records import record_failures
 from tests.certificates.pages.test_sample_pages import typed
-from tests.support.browsing import signed_in
-from tests.support.factories import make_ca_certificate, make_ca_der, make_client, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_ca_certificate, make_ca_der, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from portal.evidence.verification import verify
 from portal.models import Activity, ActivityLink, Sealer, UnsealedPart, User
 from portal.tasks import SEALING_SECONDS, seal_activity
 from tests.portal.evidence.arranging import add, seal, settle
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from portal.evidence.sealing import Head, head
 from portal.evidence.verification import Verification, verify
 from portal.models import Activity, ActivityLink, UnsealedPart, User
 from tests.portal.evidence.arranging import COLUMNS, add, other_value, seal, settle, tamper
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 

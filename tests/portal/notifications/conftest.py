@@ -9,7 +9,7 @@ import pytest
 from namespaces.models import Namespace
 from portal.models import User
 from tests.portal.notifications.receiver import Receiver, receiver
-from tests.support.factories import make_admin, make_namespace, make_user
+from tests.support.database.factories import make_admin, make_namespace, make_user
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.authority import Authority
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 
 
 class Receiver:

@@ -15,7 +15,7 @@ from portal.notifications.announcing import Place, announce
 from portal.notifications.preferences import choose_for_team
 from portal.notifications.sending import send_due
 from portal.people.authority import RefusedError
-from tests.support.factories import make_namespace, make_team, make_user
+from tests.support.database.factories import make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 URL = "/namespaces/1/ca-certificates/"

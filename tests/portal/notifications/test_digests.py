@@ -12,7 +12,7 @@ from portal.models import DigestTime, NoticeRecipient, OutgoingMail, User
 from portal.notifications.announcing import Place, announce
 from portal.notifications.digests import enqueue_digests
 from portal.notifications.sending import send_due
-from tests.support.factories import make_namespace, make_user
+from tests.support.database.factories import make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

@@ -16,7 +16,7 @@ from portal.notifications.outbox import MAILS
 from portal.notifications.sending import send_due
 from portal.notifications.smtp import ClaimLostError, MailServer
 from tests.portal.notifications.mail_server import Mailbox, mail_server
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 SECRET = "https://portal.example.com/sign-in/reset/1/secret-link/"

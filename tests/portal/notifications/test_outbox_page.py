@@ -17,7 +17,7 @@ from portal.notifications.sending import send_due
 from portal.pages.outbox import SLOW, summarize
 from portal.people.authority import RefusedError
 from tests.portal.notifications.mail_server import mail_server
-from tests.support.factories import make_admin
+from tests.support.database.factories import make_admin
 
 pytestmark = pytest.mark.django_db
 SECRET = "https://portal.example.com/sign-in/reset/1/secret-link/"

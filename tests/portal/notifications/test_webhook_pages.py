@@ -16,7 +16,7 @@ from portal.models import Activity, User, Webhook, WebhookDelivery
 from portal.notifications.webhooks.deliveries import deliver_due
 from tests.portal.notifications.receiver import Receiver
 from tests.portal.notifications.webhook_rows import make, states, tell
-from tests.support.factories import make_namespace
+from tests.support.database.factories import make_namespace
 
 pytestmark = pytest.mark.django_db
 

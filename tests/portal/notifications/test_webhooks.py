@@ -18,7 +18,7 @@ from portal.notifications.webhooks.deliveries import DELIVERIES, deliver_due
 from portal.notifications.webhooks.targets import TargetError, check_target
 from tests.portal.notifications.receiver import Receiver
 from tests.portal.notifications.webhook_rows import make, now_due, states, tell
-from tests.support.factories import make_namespace
+from tests.support.database.factories import make_namespace
 
 pytestmark = pytest.mark.django_db
 PUBLIC = "93.184.216.34"

@@ -7,7 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from portal.models import AccessLink, Membership, Team, User
-from tests.support.factories import make_user
+from tests.support.database.factories import make_user
 
 GOOD_PASSWORD = "violet lamp under the stairs"
 

@@ -19,7 +19,7 @@ from portal.people import accounts, invitations, teams
 from portal.people.authority import RefusedError
 from portal.sign_in import known_devices
 from tests.portal.people.arranging import GOOD_PASSWORD, browser_of, code_of, invited, lead_of, link_in, opened, post
-from tests.support.factories import PASSWORD, make_admin, make_namespace, make_team, make_user
+from tests.support.database.factories import PASSWORD, make_admin, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

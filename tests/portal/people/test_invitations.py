@@ -23,7 +23,7 @@ from tests.portal.people.arranging import (
     opened,
     post,
 )
-from tests.support.factories import make_admin, make_namespace, make_team, make_user
+from tests.support.database.factories import make_admin, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from portal.models import Activity, User
 from portal.single_sign_on.configuration import SingleSignOn
 from tests.portal.people.arranging import browser_of, code_of, post
-from tests.support.factories import make_admin, make_user
+from tests.support.database.factories import make_admin, make_user
 
 pytestmark = pytest.mark.django_db
 CONFIGURATION = SingleSignOn(issuer="https://login.contoso.example", client_id="portal", name="Contoso")

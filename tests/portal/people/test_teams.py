@@ -9,7 +9,7 @@ from namespaces.models import NamespaceRole
 from portal.models import Activity, Membership, Team
 from portal.single_sign_on.configuration import SingleSignOn
 from tests.portal.people.arranging import browser_of, code_of, lead_of, post
-from tests.support.factories import make_admin, make_client, make_namespace, make_team, make_user
+from tests.support.database.factories import make_admin, make_client, make_namespace, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 

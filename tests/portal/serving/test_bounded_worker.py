@@ -12,7 +12,7 @@ import pytest
 
 from portal.demo.tls import tls_files
 from portal.serving.bounded_worker import HEAD_BYTES
-from tests.support.gunicorn_process import gunicorn_process
+from tests.support.servers.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 APPLICATION = """

@@ -14,7 +14,7 @@ from django.urls import include, path, reverse
 from certificates.actions.calendar_feeds import create_calendar_feed
 from portal.logs import HideSecrets, JsonFormatter, TextFormatter, hide_secrets
 from tests.portal.test_logs import console, log_format
-from tests.support.factories import make_namespace, make_user
+from tests.support.database.factories import make_namespace, make_user
 
 __all__ = ["console", "log_format"]
 BAD_SECRET = "bad-secret-0123456789"

@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from namespaces.models import Namespace
-from tests.support.factories import PASSWORD, make_client, make_namespace, make_user
+from tests.support.database.factories import PASSWORD, make_client, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

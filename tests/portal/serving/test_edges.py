@@ -12,8 +12,8 @@ from django.test import override_settings
 from django.urls import reverse
 
 from namespaces.authorization.group_queries import QueryError, parse_query
-from tests.support.browsing import signed_in
-from tests.support.factories import make_admin, make_namespace, make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_admin, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 

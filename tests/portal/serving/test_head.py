@@ -15,7 +15,7 @@ from portal.models import Activity, User
 from portal.serving.head_requests import HeadMiddleware
 from tests.portal.access.place import arguments, place
 from tests.portal.test_access_table import OTHER_KEYS, TABLE
-from tests.support.factories import make_client
+from tests.support.database.factories import make_client
 
 __all__ = ["place"]
 pytestmark = pytest.mark.django_db

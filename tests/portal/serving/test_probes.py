@@ -6,8 +6,8 @@ from django.test import Client as Browser
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from tests.support.browsing import signed_in
-from tests.support.factories import make_user
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.connection_counts import ConnectionCounts
-from tests.support.gunicorn_process import gunicorn_process
+from tests.support.servers.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 APPLICATION = """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from portal.serving.sign_in_lanes import Attempt, attempt_in
-from tests.support.gunicorn_process import gunicorn_process
+from tests.support.servers.gunicorn_process import gunicorn_process
 from tests.support.waiting import until
 
 # Passwords take a while to check. Whoever forwards an address is trusted, as a proxy would be.

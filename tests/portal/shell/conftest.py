@@ -5,7 +5,7 @@ from django.test import Client as Browser
 
 from namespaces.models import Namespace
 from portal.models import User
-from tests.support.factories import make_ca_certificate, make_client, make_namespace, make_user
+from tests.support.database.factories import make_ca_certificate, make_client, make_namespace, make_user
 
 
 @pytest.fixture

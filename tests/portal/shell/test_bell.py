@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from namespaces.models import Namespace
 from portal.models import Activity, User
-from tests.support.factories import PASSWORD, make_namespace, make_user
-from tests.support.query_plans import plans_of
+from tests.support.database.factories import PASSWORD, make_namespace, make_user
+from tests.support.database.query_plans import plans_of
 
 pytestmark = pytest.mark.django_db
 

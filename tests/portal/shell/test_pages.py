@@ -12,8 +12,8 @@ from portal.models import User
 from portal.registry import menu_for
 from tests.portal.access.place import ask, body_of, place, signed_in
 from tests.portal.test_access_table import PEOPLE, TABLE
-from tests.support.factories import PASSWORD
-from tests.support.markup import on_one_line
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
 __all__ = ["place"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from namespaces.models import ClientCertificate, ConnectionAttempt, Namespace, NamespaceRole, Role
 from portal.models import User
-from tests.support.factories import make_client, make_namespace
+from tests.support.database.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 

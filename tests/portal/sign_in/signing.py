@@ -5,7 +5,7 @@ from typing import Any
 from django.test import Client as Browser
 from django.urls import reverse
 
-from tests.support.factories import PASSWORD
+from tests.support.database.factories import PASSWORD
 
 
 def sign_in(

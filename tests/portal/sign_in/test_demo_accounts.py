@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from portal.activity import SESSIONS
 from portal.models import Activity, Team, User
-from tests.support.factories import PASSWORD, make_user
+from tests.support.database.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from portal.notifications.sending import send_due
 from portal.sign_in import records
 from portal.sign_in.mail import RESET_ASKED, queue_password_reset
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import PASSWORD, make_user
+from tests.support.database.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "a new and long enough sentence"

@@ -13,8 +13,8 @@ from portal.models import CachedValue, User
 from portal.serving.shared_cache import delete_expired
 from portal.sign_in.rate_limits import RateLimitError, begin_attempt
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import make_user
-from tests.support.servers import redis
+from tests.support.database.factories import make_user
+from tests.support.servers.postgresql_and_redis import redis
 
 pytestmark = pytest.mark.django_db
 NOON = 1_800_000_000.0  # a whole number of 15-minute windows

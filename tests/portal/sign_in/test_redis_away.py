@@ -9,8 +9,8 @@ from django.core.cache import cache
 from portal.models import CachedValue
 from portal.serving import redis_cache
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import make_user
-from tests.support.servers import Redis, redis
+from tests.support.database.factories import make_user
+from tests.support.servers.postgresql_and_redis import Redis, redis
 
 pytestmark = pytest.mark.django_db
 REFUSED, WRONG, DONE = 429, 422, 302

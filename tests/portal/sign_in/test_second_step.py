@@ -19,7 +19,7 @@ from portal.sign_in.encryption import UnreadableSecretError, decrypt, encrypt
 from portal.sign_in.records import VERBS
 from portal.sign_in.second_step import drawn_code
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import PASSWORD, make_user
+from tests.support.database.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 CODE = "/sign-in/code/"

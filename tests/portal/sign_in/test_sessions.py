@@ -18,7 +18,7 @@ from portal.sign_in.session_limits import POLLING_ELEMENTS
 from portal.sign_in.sessions import browser_name
 from portal.tasks import tidy_sign_ins
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import PASSWORD, make_user
+from tests.support.database.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 TEMPLATES = Path(django_settings.BASE_DIR) / "templates"

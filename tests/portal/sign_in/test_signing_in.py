@@ -16,7 +16,7 @@ from portal.sign_in import records
 from portal.sign_in.password_rules import RepetitionValidator
 from portal.tasks import tidy_sign_ins
 from tests.portal.sign_in.signing import sign_in
-from tests.support.factories import PASSWORD, make_admin, make_user
+from tests.support.database.factories import PASSWORD, make_admin, make_user
 
 pytestmark = pytest.mark.django_db
 

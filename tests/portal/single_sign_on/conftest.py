@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from portal.models import Team
-from tests.support.identity_provider import IdentityProvider
+from tests.support.servers.identity_provider import IdentityProvider
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from django.test import Client as Browser
 from django.urls import reverse
 
-from tests.support.identity_provider import IdentityProvider
+from tests.support.servers.identity_provider import IdentityProvider
 
 
 def start(browser: Browser, back: str = "") -> str:

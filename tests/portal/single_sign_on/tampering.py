@@ -11,9 +11,9 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.identity_provider import CLIENTS
-from tests.support.seeded_keys import rsa_key
-from tests.support.tls_proxy import Message, Tampering
+from tests.support.certificates.seeded_keys import rsa_key
+from tests.support.servers.identity_provider import CLIENTS
+from tests.support.servers.tls_proxy import Message, Tampering
 
 AUTHORIZE, TOKEN, KEYS = "/identity/o/authorize", "/identity/o/api/token", "/.well-known/jwks.json"
 USERINFO, GRAPH, DISCOVERY = "/identity/o/api/userinfo", "/v1.0/me/getMemberGroups", "/.well-known/openid-configuration"

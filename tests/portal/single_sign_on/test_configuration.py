@@ -14,7 +14,7 @@ from portal.single_sign_on.checks import single_sign_on
 from portal.single_sign_on.configuration import MICROSOFT_GRAPH, is_secure, read_configuration
 from portal.single_sign_on.mapping import Grant, read_mapping
 from tests.portal.single_sign_on.tampering import DISCOVERY, Away, Changed, in_json, other_issuer
-from tests.support.identity_provider import ROOT, IdentityProvider
+from tests.support.servers.identity_provider import ROOT, IdentityProvider
 
 GROUP = "8d5f2c7e-0b1a-4f3c-9d2e-6a7b8c9d0e1f"
 ENTRA = "https://login.microsoftonline.com/8d5f2c7e-0b1a-4f3c-9d2e-6a7b8c9d0e1f/v2.0"

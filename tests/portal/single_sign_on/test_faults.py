@@ -43,9 +43,9 @@ from tests.portal.single_sign_on.tampering import (
     with_token,
     without_keys,
 )
-from tests.support.factories import PASSWORD, make_user
-from tests.support.identity_provider import IdentityProvider
-from tests.support.tls_proxy import Message, Tampering
+from tests.support.database.factories import PASSWORD, make_user
+from tests.support.servers.identity_provider import IdentityProvider
+from tests.support.servers.tls_proxy import Message, Tampering
 
 FAULTS: dict[str, tuple[str, int, Tampering]] = {
     "state changed": ("state", 400, Changed(AUTHORIZE, response=in_location("state=[^&]*", "state=guessed"))),

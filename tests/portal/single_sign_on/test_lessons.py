@@ -20,10 +20,10 @@ from portal.single_sign_on.mapping import Grant
 from tests.portal.single_sign_on.signing import bring, reason_of, sign_in, start
 from tests.portal.single_sign_on.tampering import DISCOVERY, GRAPH, KEYS, TOKEN, Changed, claims_of, in_json
 from tests.portal.single_sign_on.tampering import header_of as kid_of
-from tests.support.factories import make_admin
-from tests.support.identity_provider import CLIENTS, IdentityProvider
-from tests.support.seeded_keys import rsa_key
-from tests.support.tls_proxy import Message, Tampering
+from tests.support.certificates.seeded_keys import rsa_key
+from tests.support.database.factories import make_admin
+from tests.support.servers.identity_provider import CLIENTS, IdentityProvider
+from tests.support.servers.tls_proxy import Message, Tampering
 
 HOSTILE = "\"><script>alert('x')</script>{{ 7|add:7 }}"
 

@@ -15,8 +15,8 @@ from portal.models.outbox import OutgoingMail
 from portal.sign_in.mail import write_reset_links
 from portal.single_sign_on.mapping import Grant
 from tests.portal.single_sign_on.signing import bring, reason_of, sign_in, start
-from tests.support.factories import PASSWORD, make_user
-from tests.support.identity_provider import MAPPING, IdentityProvider
+from tests.support.database.factories import PASSWORD, make_user
+from tests.support.servers.identity_provider import MAPPING, IdentityProvider
 
 ANN, BEN, EVE = (f"{name}@contoso.example" for name in ("ann", "ben", "eve"))
 

@@ -15,7 +15,7 @@ from sync.arm.credentials import _default_credential
 from sync.arm.error_hints import credential_hint
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.self_check import check_azure, is_allowed, needed
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 ENVIRONMENT = (
     "AZURE_TENANT_ID",

@@ -7,7 +7,7 @@ import pytest
 
 from sync.arm.call_recording import recorded
 from sync.arm.gateway import ArmGateway, AzureRefused, AzureUnreachable
-from tests.support.factories import SUBSCRIPTION
+from tests.support.database.factories import SUBSCRIPTION
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 
 NAMESPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r/providers/Microsoft.EventGrid/namespaces/factory"

@@ -11,8 +11,8 @@ from namespaces.models import Namespace
 from sync.arm.resource_ids import parse_resource_id
 from sync.push.claim_and_settle import Pushed, push
 from sync.self_check import check_azure
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import make_admin, namespace_id
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.database.factories import make_admin, namespace_id
 from tests.sync.scripted_arm import Answer, ScriptedArm
 
 GROUP = "Werk-Süd_工場"

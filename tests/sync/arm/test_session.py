@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.arm.gateway import ArmGateway, AzureUnreachable
-from tests.support.factories import SUBSCRIPTION
+from tests.support.database.factories import SUBSCRIPTION
 from tests.sync.scripted_arm import Answer, ScriptedArm
 
 NAMESPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r/providers/Microsoft.EventGrid/namespaces/factory"

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
 from sync.arm.credentials import make_credential
 from sync.arm.gateway import ArmGateway, AzureUnreachable
-from tests.support.factories import SUBSCRIPTION
+from tests.support.database.factories import SUBSCRIPTION
 from tests.support.waiting import until
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

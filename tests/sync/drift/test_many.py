@@ -19,7 +19,7 @@ from sync.drift import discards
 from sync.models import Discard, Lane, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.tasks import sweep
-from tests.support.browsing import page
+from tests.support.browser.browsing import page
 from tests.sync.arranging import again, edit, make, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
 

@@ -16,7 +16,7 @@ from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import SyncState
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.chains import Identity, authority
+from tests.support.certificates.chains import Identity, authority
 from tests.sync.arranging import again, change_in_azure, delete_in_azure, scan, the_finding
 from tests.sync.scripted_arm import ScriptedArm
 

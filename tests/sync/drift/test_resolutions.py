@@ -17,7 +17,7 @@ from sync.drift import resolutions
 from sync.drift.resolutions import CannotResolve
 from sync.models import Finding, SyncState
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.factories import make_ca_der
+from tests.support.database.factories import make_ca_der
 from tests.sync.arranging import (
     again,
     change_in_azure,

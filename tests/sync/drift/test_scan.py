@@ -25,8 +25,8 @@ from sync.push.claim_and_settle import Pushed, push
 from sync.registry import Scope
 from sync.tasks import sweep
 from sync.workers.leases import exclusive
-from tests.support.factories import make_ca_certificate, make_ca_der, make_namespace, owner_of
-from tests.support.metrics import samples
+from tests.support.database.factories import make_ca_certificate, make_ca_der, make_namespace, owner_of
+from tests.support.servers.metrics import samples
 from tests.sync.arranging import (
     again,
     change_in_azure,

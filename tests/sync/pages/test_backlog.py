@@ -12,9 +12,9 @@ from namespaces.models import Client, ClientGroup, Namespace
 from portal.models import User
 from sync.models import Finding, Scan
 from sync.pages import backlog, overview
-from tests.support.browsing import page, signed_in
-from tests.support.factories import make_client, make_client_group, make_namespace
-from tests.support.markup import on_one_line
+from tests.support.browser.browsing import page, signed_in
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import make_client, make_client_group, make_namespace
 from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db

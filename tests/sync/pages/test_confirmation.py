@@ -13,7 +13,7 @@ from namespaces.models import Client, Namespace
 from portal.models import User
 from sync.models import Budget, Finding, Lane, SyncState
 from sync.pages import overview
-from tests.support.factories import SUBSCRIPTION
+from tests.support.database.factories import SUBSCRIPTION
 from tests.sync.arranging import again, beating, change_in_azure, make, scan, settled
 from tests.sync.scripted_arm import ScriptedArm
 

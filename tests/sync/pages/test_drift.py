@@ -10,9 +10,9 @@ from namespaces.models import Client, Namespace
 from portal.models import Activity, User
 from sync.models import Finding
 from sync.pages import overview
-from tests.support.append_only import triggers_off
-from tests.support.browsing import page, signed_in
-from tests.support.factories import make_namespace
+from tests.support.browser.browsing import page, signed_in
+from tests.support.database.append_only import triggers_off
+from tests.support.database.factories import make_namespace
 from tests.sync.arranging import again, scan, settled
 from tests.sync.scripted_arm import ScriptedArm
 

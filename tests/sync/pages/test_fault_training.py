@@ -14,9 +14,9 @@ from portal.models import Activity
 from sync.arm.gateway import AzureRefused, AzureUnreachable, arm_gateway
 from sync.capabilities.fault_training import LESSONS, EmulatorFaults
 from sync.capabilities.webhook_order import ORDERS
-from tests.support.emulator_process import EmulatorProcess
-from tests.support.factories import PASSWORD, make_namespace, make_user
-from tests.support.markup import on_one_line
+from tests.support.azure.emulator_process import EmulatorProcess
+from tests.support.browser.markup import on_one_line
+from tests.support.database.factories import PASSWORD, make_namespace, make_user
 
 pytestmark = pytest.mark.django_db
 WITH_WEBHOOK: dict[str, Any] = {

@@ -17,9 +17,9 @@ from sync.pages.readiness import deployment_check
 from sync.push.claim_and_settle import push
 from sync.throttling import budget
 from sync.workers import heartbeats, periodic
-from tests.support.browsing import signed_in
-from tests.support.factories import SUBSCRIPTION, make_admin, make_client, make_user
-from tests.support.metrics import samples
+from tests.support.browser.browsing import signed_in
+from tests.support.database.factories import SUBSCRIPTION, make_admin, make_client, make_user
+from tests.support.servers.metrics import samples
 from tests.sync.arranging import beating, changed, make
 from tests.sync.scripted_arm import ScriptedArm, refused
 

@@ -19,9 +19,9 @@ from sync.pages import overview
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget
 from sync.workers.leases import exclusive
-from tests.support.browsing import page, signed_in
-from tests.support.factories import SUBSCRIPTION, make_namespace, make_user
-from tests.support.query_plans import plans_of
+from tests.support.browser.browsing import page, signed_in
+from tests.support.database.factories import SUBSCRIPTION, make_namespace, make_user
+from tests.support.database.query_plans import plans_of
 from tests.sync.arranging import again, beating, edit, make, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
 

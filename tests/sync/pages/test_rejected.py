@@ -8,8 +8,8 @@ from portal.models import User
 from sync.actions import mark_deleted
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.browsing import page
-from tests.support.factories import make_configuration
+from tests.support.browser.browsing import page
+from tests.support.database.factories import make_configuration
 from tests.sync.arranging import again, change_in_azure, edit, make, settled
 from tests.sync.scripted_arm import ScriptedArm, refused
 

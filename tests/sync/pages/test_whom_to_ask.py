@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from namespaces.models import Client, Namespace
 from portal.models import Team, User
 from sync.models import Finding
-from tests.support.browsing import page
-from tests.support.factories import make_client, make_namespace, make_team, make_user, owner_of
+from tests.support.browser.browsing import page
+from tests.support.database.factories import make_client, make_namespace, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)

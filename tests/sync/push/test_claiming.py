@@ -8,7 +8,7 @@ from django.db import connections
 
 from namespaces.models import Client, Namespace
 from sync.push.claim_and_settle import claim
-from tests.support.factories import make_client
+from tests.support.database.factories import make_client
 
 # SQLite serializes writes, and in memory it rejects the second writer: `test_on_postgresql` runs this test.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_postgresql]

@@ -18,8 +18,8 @@ from sync.drift.resolutions import keep_ours, take_azures
 from sync.models import Budget, Finding, PushRecord, SyncState
 from sync.push.claim_and_settle import Pushed, push
 from sync.throttling import budget
-from tests.support.browsing import page, signed_in
-from tests.support.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der, make_namespace
+from tests.support.browser.browsing import page, signed_in
+from tests.support.database.factories import SUBSCRIPTION, make_ca_certificate, make_ca_der, make_namespace
 from tests.sync.arranging import again, change_in_azure, make, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

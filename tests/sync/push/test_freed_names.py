@@ -12,7 +12,7 @@ from sync.arm.gateway import arm_gateway
 from sync.models import SyncState
 from sync.push.claim_and_settle import Pushed, claim, push, settle
 from sync.push.delivery import deliver
-from tests.support.factories import make_client_group, make_permission_binding
+from tests.support.database.factories import make_client_group, make_permission_binding
 from tests.sync.arranging import again, change_in_azure, make, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

@@ -12,7 +12,7 @@ from namespaces.models import Namespace
 from portal.models import User
 from sync.models import Finding
 from sync.push.claim_and_settle import Pushed, push
-from tests.support.factories import make_ca_certificate
+from tests.support.database.factories import make_ca_certificate
 from tests.sync.arranging import again, edit, make, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

@@ -15,7 +15,7 @@ from sync.models import PushRecord, SyncedModel
 from sync.push.claim_and_settle import Pushed, claim, push, settle
 from sync.push.delivery import deliver
 from sync.push.sent_states import note_sent
-from tests.support.append_only import triggers_off
+from tests.support.database.append_only import triggers_off
 from tests.sync.arranging import again, edit, lease_runs_out, make, settled
 from tests.sync.push.test_freed_names import *  # noqa: F403 - the same tests, without labels and without the log
 from tests.sync.push.test_lost_answers import *  # noqa: F403

@@ -11,7 +11,7 @@ from portal.models import User
 from sync.arm.call_recording import Call
 from sync.models import Budget
 from sync.throttling import budget
-from tests.support.factories import SUBSCRIPTION, make_namespace
+from tests.support.database.factories import SUBSCRIPTION, make_namespace
 from tests.sync.pumping import add, names, run
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

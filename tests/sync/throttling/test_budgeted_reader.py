@@ -19,8 +19,8 @@ from sync.push.listings import Collections
 from sync.push.queue import Queue
 from sync.throttling import budget
 from sync.throttling.budgeted_reader import BudgetedReader
-from tests.support.browsing import page, signed_in
-from tests.support.factories import SUBSCRIPTION, make_client, make_namespace
+from tests.support.browser.browsing import page, signed_in
+from tests.support.database.factories import SUBSCRIPTION, make_client, make_namespace
 from tests.sync.arranging import edit, settled
 from tests.sync.scripted_arm import Answer, ScriptedArm, refused
 

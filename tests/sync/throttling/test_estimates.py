@@ -8,7 +8,7 @@ from django.utils import timezone
 from namespaces.models import Namespace
 from sync.models import PushRecord
 from sync.pages import overview
-from tests.support.factories import make_namespace, namespace_id
+from tests.support.database.factories import make_namespace, namespace_id
 from tests.sync.arranging import beating
 
 pytestmark = pytest.mark.django_db

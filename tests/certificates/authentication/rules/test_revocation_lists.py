@@ -18,9 +18,9 @@ from certificates.authentication.rules.revocation_lists import (
 from certificates.authentication.rules.types import RevocationList
 from certificates.x509.certificate import load_certificate, public_key_hash
 from certificates.x509.serial_numbers import serial_digits
-from tests.support.chains import AT, Identity, authority, name_of, unknown_extension
-from tests.support.der import children, element, sequence
-from tests.support.revocation_lists import (
+from tests.support.certificates.chains import AT, Identity, authority, name_of, unknown_extension
+from tests.support.certificates.der import children, element, sequence
+from tests.support.certificates.revocation_lists import (
     DAY,
     Revoked,
     as_pem,

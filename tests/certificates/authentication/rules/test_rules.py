@@ -36,7 +36,7 @@ from tests.certificates.rule_cases import (
     pinned,
     revoked,
 )
-from tests.support.der import children, element, sequence
+from tests.support.certificates.der import children, element, sequence
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])

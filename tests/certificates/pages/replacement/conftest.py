@@ -12,8 +12,15 @@ from django.utils import timezone
 from certificates.models import CARollover
 from namespaces.models import Namespace
 from tests.namespaces.connections.device_log import Log
-from tests.support.chains import authority
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_namespace, make_team, make_user
+from tests.support.certificates.chains import authority
+from tests.support.database.factories import (
+    PASSWORD,
+    make_ca_certificate,
+    make_client,
+    make_namespace,
+    make_team,
+    make_user,
+)
 
 NOW = timezone.now()
 OLD, NEW, OTHER = (authority(name, at=NOW) for name in ("Old CA", "New CA", "Other CA"))

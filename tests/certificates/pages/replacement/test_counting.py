@@ -24,7 +24,7 @@ from tests.certificates.pages.replacement.conftest import (
     verdict,
 )
 from tests.namespaces.connections.device_log import Log
-from tests.support.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_client, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -28,8 +28,8 @@ from tests.certificates.pages.replacement.conftest import (
     verdict,
 )
 from tests.namespaces.connections.device_log import Log
-from tests.support.chains import authority, key_identifier
-from tests.support.factories import PASSWORD, make_ca_certificate, make_team, owner_of
+from tests.support.certificates.chains import authority, key_identifier
+from tests.support.database.factories import PASSWORD, make_ca_certificate, make_team, owner_of
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem, to_pem
 from tests.emulator.clients import event_grid_client, resource_client
-from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import GROUP, LOCATION, EmulatorProcess
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=AT)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.event_grid_walk import Settings, walk_everything
-from tests.support.emulator_process import LOCATION, ROOT, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, ROOT, EmulatorProcess
 from tests.support.programs import require_azure_preview
 
 

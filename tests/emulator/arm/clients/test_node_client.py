@@ -11,7 +11,7 @@ import pytest
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from emulator.faults_client import EmulatorControl, Fault
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.programs import NODE_FOLDER, require_node
 
 CHAIN = make_sample_chain([ClientName("press-7")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.faults_client import ControlError
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 DAY = timedelta(days=1)
 

@@ -13,7 +13,7 @@ import pytest
 from emulator.fault_rules import Fault
 from emulator.faults_client import EmulatorControl
 from portal.demo.checks import mqtt_answers
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 

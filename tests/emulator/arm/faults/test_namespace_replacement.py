@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import GROUP, LOCATION, EmulatorProcess
 from tests.support.waiting import until
 
 

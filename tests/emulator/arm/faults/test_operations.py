@@ -12,7 +12,7 @@ from emulator.fault_rules import Fault
 from emulator.faults_client import EmulatorControl
 from tests.emulator.arm.faults.conftest import names
 from tests.emulator.clients import event_grid_client, resource_client
-from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import GROUP, LOCATION, EmulatorProcess
 from tests.support.waiting import until
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from emulator.arm.faults.webhook_orders import CERTIFICATE_FIRST, WEBHOOK_ONLY
 from emulator.faults_client import ControlError
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 PATH = "/emulator/webhook-order"
 

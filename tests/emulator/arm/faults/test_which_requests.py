@@ -4,7 +4,7 @@ import pytest
 
 from emulator.fault_rules import Fault, FaultError
 from emulator.faults_client import ControlError, EmulatorControl
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 def test_faults_are_added_listed_and_removed(control: EmulatorControl) -> None:

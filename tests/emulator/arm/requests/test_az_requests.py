@@ -12,7 +12,7 @@ from typing import Any
 
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 RECORDED = Path(__file__).with_name("az_requests.json").read_text()
 CHAIN = make_sample_chain([ClientName("client1-authn-ID")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))

@@ -10,7 +10,7 @@ from certificates.x509.key_masking import mask_of
 from certificates.x509.reading import to_azure_pem
 from tests.certificates.key_notations import NOTATIONS
 from tests.certificates.written_keys import keys
-from tests.support.emulator_process import GROUP, LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import GROUP, LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
 PEM = to_azure_pem(CHAIN.intermediate.certificate_der)

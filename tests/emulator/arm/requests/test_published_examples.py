@@ -9,7 +9,7 @@ import pytest
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from emulator.arm.resource_types.api_versions import EVENT_GRID_VERSIONS
-from tests.support.emulator_process import LOCATION, EmulatorProcess
+from tests.support.azure.emulator_process import LOCATION, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("press-4")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
 PEM = to_azure_pem(CHAIN.intermediate.certificate_der)

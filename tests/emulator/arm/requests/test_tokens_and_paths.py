@@ -9,7 +9,7 @@ import pytest
 from certificates.samples.chain import ClientName, make_sample_chain
 from certificates.x509.reading import to_azure_pem
 from emulator.profile import NEWEST
-from tests.support.emulator_process import FORM, GROUP, EmulatorProcess
+from tests.support.azure.emulator_process import FORM, GROUP, EmulatorProcess
 
 CHAIN = make_sample_chain([ClientName("sensor-1")], at=datetime(2026, 6, 1, 12, tzinfo=UTC))
 PEM = to_azure_pem(CHAIN.intermediate.certificate_der)

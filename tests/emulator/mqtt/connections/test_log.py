@@ -18,7 +18,7 @@ from tests.certificates.written_keys import keys
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import SECONDS, address_of, client_context, connected, wire
-from tests.support.chains import authority, self_signed
+from tests.support.certificates.chains import authority, self_signed
 from tests.support.waiting import until
 
 

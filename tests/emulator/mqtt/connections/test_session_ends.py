@@ -10,7 +10,7 @@ from emulator.mqtt.connect_decision import authentication
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.raw_client import connected, wire
-from tests.support.chains import authority
+from tests.support.certificates.chains import authority
 from tests.support.waiting import until
 
 

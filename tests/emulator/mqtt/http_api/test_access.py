@@ -13,7 +13,7 @@ from emulator.storage.connection_records import ConnectionRecord
 from emulator.storage.resources import PUBLISHER_ROLE, ROLE_ASSIGNMENT, SUBSCRIBER_ROLE, Resource
 from tests.emulator.mqtt.http_api.calls import listed, publish, read, token_of
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 OTHER = "11111111-2222-3333-4444-555555555555"

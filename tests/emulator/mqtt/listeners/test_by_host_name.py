@@ -15,7 +15,7 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.http_api.calls import PUBLISH_VERSION, token_of
 from tests.emulator.mqtt.in_process import GROUP, LocalPlant
 from tests.emulator.mqtt.raw_client import SECONDS, Wire, client_context
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 HOST = "local.westeurope-1.ts.eventgrid.localhost"

@@ -14,7 +14,7 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import NAMES, Plant
 from tests.emulator.mqtt.raw_client import Target, Wire, connected
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 KEPT: dict[str, Any] = {"clean": False, "properties": w.four(w.SESSION_EXPIRY, 600)}

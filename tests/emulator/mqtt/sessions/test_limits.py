@@ -14,7 +14,7 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import Plant, make_plant
 from tests.emulator.mqtt.raw_client import connected, wire
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 REASON_STRING = 0x1F

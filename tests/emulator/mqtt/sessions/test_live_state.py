@@ -13,7 +13,7 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.in_process import LocalPlant
 from tests.emulator.mqtt.plant import V3, V5, Plant, connect
 from tests.emulator.mqtt.raw_client import connected
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 from tests.support.waiting import until
 
 

@@ -19,8 +19,8 @@ from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant
 from tests.emulator.mqtt.raw_client import client_context, wire
 from tests.emulator.mqtt.transport.test_websocket import answer, frame, handshake, read_frame
-from tests.support.chains import authority
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
+from tests.support.certificates.chains import authority
 from tests.support.programs import require_program
 
 EC, RSA = 384, 2048  # bits

@@ -19,7 +19,7 @@ from emulator.mqtt.webhook.settings import WebhookOptions
 from emulator.storage.store import NAMESPACE, Resource
 from tests.emulator.events.webhook_server import Answer, Seen, WebhookServer, webhook_server
 from tests.emulator.mqtt.in_process import LocalPlant
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 
 AUDIENCE = "api://decisions/.default"
 JSON = {"Content-Type": "application/json"}

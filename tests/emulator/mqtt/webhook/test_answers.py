@@ -11,7 +11,7 @@ from certificates.x509.reading import to_pem
 from emulator.mqtt.webhook.answers import ALLOWED, DENIED, MAX_ATTRIBUTES, NO_REASON, UNAVAILABLE, read_answer
 from emulator.mqtt.webhook.requests import request_body
 from emulator.mqtt.wire.packets import MQTT_5, Connect, Property
-from tests.support.chains import authority
+from tests.support.certificates.chains import authority
 
 ALLOW: dict[str, Any] = {"decision": "allow", "clientAuthenticationName": "press-07"}
 DENY: dict[str, Any] = {"decision": "deny", "errorReason": "Revoked."}

@@ -14,7 +14,7 @@ from tests.emulator.events.webhook_server import Answer, Hook, Seen, webhook_ser
 from tests.emulator.mqtt import raw_client as w
 from tests.emulator.mqtt.plant import Plant, make_plant
 from tests.emulator.mqtt.raw_client import wire
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 def answer(seen: Seen) -> Answer:

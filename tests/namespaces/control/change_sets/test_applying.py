@@ -21,7 +21,7 @@ from tests.namespaces.control.conftest import (
     state_of,
     told,
 )
-from tests.support.factories import make_ca_certificate, make_client
+from tests.support.database.factories import make_ca_certificate, make_client
 
 pytestmark = pytest.mark.django_db
 State = ChangeSet.State

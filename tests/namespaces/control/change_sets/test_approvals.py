@@ -14,7 +14,7 @@ from namespaces.control.rules.policy import Need
 from namespaces.models import ChangeSet, Client, ControlPolicy, Role
 from portal.models import Activity, Membership
 from tests.namespaces.control.conftest import Plant, approve_now, confirm_in_azure, refused, state_of, told
-from tests.support.factories import make_client, make_team, make_user
+from tests.support.database.factories import make_client, make_team, make_user
 
 pytestmark = pytest.mark.django_db
 State = ChangeSet.State

@@ -19,7 +19,7 @@ from namespaces.control.rules.policy import Need, Policy
 from namespaces.models import ChangeSet, Client, ControlPolicy, Namespace, Possession, Role
 from namespaces.rules.errors import RuleError
 from tests.namespaces.control.conftest import Plant, approve_now, held, leave_thumbprint, refused, state_of
-from tests.support.factories import make_ca_certificate, make_configuration, make_user
+from tests.support.database.factories import make_ca_certificate, make_configuration, make_user
 
 pytestmark = pytest.mark.django_db
 State = ChangeSet.State

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.chains import AT, Identity
-from tests.support.der import DIGESTS, SIGNATURE_OIDS, children, element, oid, sequence
+from tests.support.certificates.chains import AT, Identity
+from tests.support.certificates.der import DIGESTS, SIGNATURE_OIDS, children, element, oid, sequence
 
 DAY = timedelta(days=1)
 Extension = tuple[x509.ExtensionType, bool]

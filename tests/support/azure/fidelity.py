@@ -1,6 +1,6 @@
 """The table of docs/fidelity.md: what the emulator does because Microsoft documents it.
 
-`python -m tests.support.fidelity`, part of `make check`, warns in one line when sources are older than 180 days; with
+`python -m tests.support.azure.fidelity`, part of `make check`, warns in one line when sources are older than 180 days; with
 `--all` it lists each of them.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "fidelity.md"
+TABLE = Path(__file__).resolve().parents[3] / "docs" / "fidelity.md"
 COLUMNS = ("behaviour", "source", "date", "profile", "test")
 MOST_DAYS = 180
 _DATE = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?", re.ASCII)
@@ -80,7 +80,7 @@ def warning(rows: Sequence[Row], today: datetime.date, *, all_sources: bool = Fa
             f"\n  {source} of {day}: {count} {'row' if count == 1 else 'rows'}" for (day, source), count in found
         )
     else:
-        more = f", the oldest from {day} ({source}). To list them: python -m tests.support.fidelity --all"
+        more = f", the oldest from {day} ({source}). To list them: python -m tests.support.azure.fidelity --all"
     return (
         f"Warning: {old.total()} of {len(rows)} rows of docs/fidelity.md have sources older than {MOST_DAYS} days{more}"
     )

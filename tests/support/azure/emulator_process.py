@@ -17,10 +17,10 @@ import pytest
 
 from emulator.faults_client import EmulatorControl
 from emulator.running import ConnectionDetails
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 LOCATION = "westeurope"
 GROUP = "rg-tests"
 # A session may connect again at once: tests and benchmarks need not wait a second.

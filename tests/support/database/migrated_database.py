@@ -18,7 +18,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 KEPT = ROOT / ".local"
 
 

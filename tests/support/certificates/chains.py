@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from tests.support.der import signed_again
-from tests.support.seeded_keys import dsa_key, rsa_key
+from tests.support.certificates.der import signed_again
+from tests.support.certificates.seeded_keys import dsa_key, rsa_key
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.arm.gateway import arm_gateway
-from tests.support.emulator_process import EmulatorProcess
+from tests.support.azure.emulator_process import EmulatorProcess
 
 
 @pytest.fixture

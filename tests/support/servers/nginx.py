@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emulator.authority import Authority
 
-SITE = Path(__file__).resolve().parent.parent.parent / "deploy/nginx.conf"
+SITE = Path(__file__).resolve().parents[3] / "deploy/nginx.conf"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 

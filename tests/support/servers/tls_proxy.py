@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.authority import Authority
-from tests.support.emulator_keys import put_keys
+from tests.support.azure.emulator_keys import put_keys
 
 HOST = "127.0.0.2"  # for the portal another machine than 127.0.0.1
 DROPPED = ("connection", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-for", "x-forwarded-port")

@@ -6,7 +6,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from portal.models import User
-from tests.support.factories import PASSWORD
+from tests.support.database.factories import PASSWORD
 
 
 def signed_in(user: User) -> Browser:

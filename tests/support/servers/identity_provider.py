@@ -18,11 +18,11 @@ from portal.demo.identity_provider.people import ADMINISTRATORS, LINE_A, LINE_B,
 from portal.demo.state import listen
 from portal.single_sign_on.configuration import SingleSignOn
 from portal.single_sign_on.mapping import Grant
-from tests.support.seeded_keys import rsa_key
-from tests.support.tls_proxy import Tamperer, Tampering, TLSProxy, tls_proxy_to
+from tests.support.certificates.seeded_keys import rsa_key
+from tests.support.servers.tls_proxy import Tamperer, Tampering, TLSProxy, tls_proxy_to
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CALLBACK = "http://testserver/sign-in/sso/callback/"
 PASSWORD = "a password at the provider"
 CLIENTS = [

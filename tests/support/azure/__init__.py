@@ -1,0 +1,1 @@
+"""Azure in tests: the emulator as a process, and what its requests and documents say."""

@@ -1,0 +1,1 @@
+"""What a browser does and shows: sign-in, forms, HTML."""

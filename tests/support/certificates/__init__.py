@@ -1,0 +1,1 @@
+"""Certificates and revocation lists for tests, good ones and every fault."""
