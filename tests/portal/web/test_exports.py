@@ -19,7 +19,7 @@ from portal import activity
 from portal.models import Activity, User
 from portal.web import exports
 from portal.web.exports import text_cell, xlsx_response
-from tests.portal.test_csv_files import make_attempts, make_many
+from tests.portal.web.test_csv_files import make_attempts, make_many
 from tests.support.database.factories import (
     make_admin,
     make_ca_certificate,

@@ -18,8 +18,8 @@ from tests.support.database.factories import make_client, make_namespace
 
 pytestmark = pytest.mark.django_db
 SIZE = 4
-TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
-TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.urls import reverse
 from namespaces.models import Namespace
 from portal.models import Activity, User
 from portal.web import export_progress
-from tests.portal.test_csv_files import make_many
+from tests.portal.web.test_csv_files import make_many
 from tests.support.browser.browsing import signed_in
 from tests.support.database.factories import make_namespace, make_user
 

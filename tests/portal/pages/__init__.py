@@ -1,0 +1,1 @@
+"""Parts of pages: help, charts, notifications, times."""
