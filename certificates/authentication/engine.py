@@ -332,7 +332,7 @@ def _check_chain(walk: _Walk, leaf: Certificate) -> Sequence[Certificate]:
 def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) -> None:
     code = "client-authentication-allowed"
     shown = ", ".join(leaf.extended_key_usage) or "no restriction"
-    if not allows_clients(leaf):
+    if not leaf.allows_clients:
         raise walk.refuse(
             code,
             f"The certificate is not for clients: its extended key usage is {shown}.",
@@ -350,7 +350,7 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
             else "Issue it with the key usage digitalSignature.",
         )
     for ca in path[1:]:
-        if not allows_clients(ca):
+        if not ca.allows_clients:
             usages = ", ".join(ca.extended_key_usage)
             raise walk.refuse(
                 code,
@@ -361,12 +361,6 @@ def _check_purpose(walk: _Walk, leaf: Certificate, path: Sequence[Certificate]) 
                 action=UPLOAD_CA,
             )
     walk.passed(code, f"Extended key usage: {shown}", ("extended key usage", shown))
-
-
-def allows_clients(certificate: Certificate) -> bool:
-    """Return whether the certificate's extended key usage allows client authentication."""
-    usages = certificate.extended_key_usage
-    return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
 
 
 def _compare(walk: _Walk, leaf: Certificate, client: ClientRecord) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from certificates.authentication.chain import anchor_flaw
-from certificates.authentication.engine import VALIDATION_SCHEMES, allows_clients
+from certificates.authentication.engine import VALIDATION_SCHEMES
 from certificates.authentication.matching import IP_SCHEME
 from certificates.models import CACertificate
 from certificates.reach.bindings import outside_binding
@@ -76,4 +76,4 @@ def why_unable(certificate: Certificate) -> str:
     """Return why the endpoint accepts no client with this CA certificate, whatever it signs; "" where it may."""
     if anchor_flaw(certificate):
         return FLAWED
-    return ABLE if allows_clients(certificate) else NOT_FOR_CLIENTS
+    return ABLE if certificate.allows_clients else NOT_FOR_CLIENTS

@@ -164,6 +164,12 @@ class Certificate:
         usages = self._extension(x509.ExtendedKeyUsage)
         return tuple(_EKU_NAMES.get(o) or o.dotted_string for o in usages or ())
 
+    @property
+    def allows_clients(self) -> bool:
+        """Whether its extended key usage allows client authentication."""
+        usages = self.extended_key_usage
+        return not usages or "clientAuth" in usages or "anyExtendedKeyUsage" in usages
+
     @cached_property
     def _alternative_names(self) -> Mapping[type[x509.GeneralName], list[str]]:
         found: dict[type[x509.GeneralName], list[str]] = {}

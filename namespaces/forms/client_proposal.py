@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.http import QueryDict
 
-from certificates.authentication.engine import allows_clients
 from certificates.authentication.matching import SUBJECT_SCHEME, first_name, fitting_scheme
 from certificates.authentication.types import SCHEMES_BY_VALUE
 from certificates.x509.certificate import name_key
@@ -130,7 +129,7 @@ def _warnings(certificate: Certificate, *, by_chain: bool, at: datetime) -> Iter
         )
     if not by_chain:
         return  # what follows is no matter to Thumbprint Match
-    if not allows_clients(certificate):
+    if not certificate.allows_clients:
         usages = ", ".join(certificate.extended_key_usage)
         yield f"It is not for clients, so the endpoint refuses it: its extended key usage is {usages}, without clientAuth."
     for flaw in (signature_flaw(certificate), key_flaw(certificate)):

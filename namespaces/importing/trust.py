@@ -8,7 +8,6 @@ from typing import Any
 
 from certificates.authentication.certification_paths import TrustAnchors
 from certificates.authentication.chain import verify_chain
-from certificates.authentication.engine import allows_clients
 from certificates.authentication.types import TrustedCA
 from certificates.x509.certificate import Certificate, DecodingError, load_certificate
 from sync.models import HIDDEN_NAME
@@ -57,6 +56,6 @@ class Trust:
             return f"It expired on {leaf.not_after:%d %b %Y}, so the client cannot connect with it."
         if leaf.not_before > self.at:
             return f"It is not valid before {leaf.not_before:%d %b %Y}."
-        if not allows_clients(leaf):
+        if not leaf.allows_clients:
             return "Its extended key usage has no clientAuth, so the client cannot connect with it."
         return ""
