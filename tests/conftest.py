@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.key_watch.plugin",
     "tests.support.database.append_only",
     "tests.support.distribution",
+    "tests.support.hanging",
     "tests.support.database.migrated_database",
     "tests.support.azure.emulator_process",
     "tests.support.azure.emulated_azure",
